@@ -1,0 +1,1 @@
+"""Measure what a frozen model's bottleneck tells about a private attribute."""

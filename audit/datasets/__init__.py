@@ -1,0 +1,1 @@
+"""Data sources that the command line knows by name, one file each."""

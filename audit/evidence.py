@@ -1,0 +1,250 @@
+"""The evidence of one audit: frozen, versioned, and the only thing that reports are made from.
+
+Every figure carries what it has to be read against. Shares lie in [0, 1]; information is in bits.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from audit.errors import EvidenceError
+from audit.files import write_whole
+
+SCHEMA_VERSION = "1"
+
+Model = TypeVar("Model", bound=BaseModel)
+Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a figure must be a finite number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_finite)]
+Share = Annotated[float, BeforeValidator(_finite), Field(ge=0, le=1)]
+
+
+class Frozen(BaseModel):
+    """A value: immutable, and closed to fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Estimate(Frozen):
+    """A figure on the test rows with its 95 % bootstrap interval."""
+
+    value: Number
+    low: Number
+    high: Number
+
+
+class AttackerResult(Frozen):
+    """What one attacker, trained from scratch, read from one view of the bottleneck."""
+
+    name: str
+    """`logistic`, `mlp`, …"""
+    view: str
+    """`standardised` or `whitened` features."""
+    select: Share | None
+    """Balanced accuracy on the selection rows; it decides which attacker is the headline."""
+    balanced_accuracy: Estimate | None
+    """On the test rows."""
+    bits: Estimate | None
+    """Usable information, H(v) − CE; may be negative for an attacker worse than the class frequencies."""
+    failure: str | None = None
+    """Why the attacker could not run; its figures are then null."""
+
+
+class ClassRows(Frozen):
+    """How many rows of one class each split holds."""
+
+    name: str
+    train: int
+    select: int
+    test: int
+
+
+class NullBand(Frozen):
+    """Balanced accuracy of the strongest attacker refitted on shuffled labels."""
+
+    mean: Share
+    low: Share
+    high: Share
+    """95 % prediction interval over the refits."""
+    refits: int
+
+
+class Leakage(Frozen):
+    """How much of one private attribute can be read at one layer."""
+
+    attribute: str
+    layer: str
+    """A dotted module name; `name:input` is what that module is given."""
+    width: int
+    """Features per row that the attackers see."""
+    classes: list[ClassRows]
+    chance: Share
+    """Balanced accuracy of a guess: 1 / number of classes."""
+    entropy: Number
+    """H(v) on the test rows, in bits: the most there is to read."""
+    attackers: list[AttackerResult]
+    strongest: str
+    """`name on view` of the attacker with the highest `select`; the figures below are its own."""
+    balanced_accuracy: Estimate
+    bits: Estimate
+    floor: Estimate
+    """Balanced accuracy of the best attacker that sees the predicted task label alone."""
+    floor_bits: Estimate
+    null: NullBand
+    excess: Estimate
+    """`balanced_accuracy` − `floor`, paired on the same resamples: what the verdict is on."""
+    resolution: Number
+    """Half-width of a 95 % interval at the floor with these test rows: smaller leaks cannot be told."""
+    limit: Share
+    """The largest excess that passes."""
+    verdict: Verdict
+    reason: str
+    """One sentence: why this verdict, and what would settle an open one."""
+
+
+class Task(Frozen):
+    """What the model is for, and how well it does it on the same test rows."""
+
+    name: str
+    classes: list[str]
+    accuracy: Estimate
+    balanced_accuracy: Estimate
+    chance: Share
+    """Accuracy of always answering the most frequent class."""
+
+
+class Sanitizing(Frozen):
+    """What the sanitizer says it did; its own head's figures are no evidence of removal."""
+
+    method: str
+    settings: dict[str, str | int | float | bool | None]
+    seed: int
+    epochs: int
+    parent_sha256: str
+    head_accuracy: dict[str, Share | None]
+    """Per attribute: balanced accuracy of the head in the training loop, on rows held out from it; null
+    for a method without one."""
+    head_rows: int
+    data_fingerprint: str
+    """SHA-256 over the training rows and labels that the sanitizer saw."""
+    versions: dict[str, str]
+
+
+class Checkpoint(Frozen):
+    """Which model was audited."""
+
+    file: str
+    """The file's name without its folder."""
+    sha256: str
+    architecture: str
+    parameters: int
+    sanitizing: Sanitizing | None = None
+
+
+class Split(Frozen):
+    """Rows and groups of one split."""
+
+    rows: int
+    groups: int
+
+
+class DataRows(Frozen):
+    """Which rows were audited."""
+
+    name: str
+    options: dict[str, str | int | float | bool | None]
+    """What the source was asked for: rho, image size, part, …"""
+    rows: int
+    fingerprint: str
+    """SHA-256 over inputs, labels and groups in order: two audits saw the same rows iff it is equal."""
+    group: str | None
+    """What keeps rows together (a person, a source image), or null if every row stands alone."""
+    train: Split
+    select: Split
+    test: Split
+
+
+class Protocol(Frozen):
+    """How it was measured."""
+
+    seed: int
+    attackers: list[str]
+    views: list[str]
+    bootstrap: int
+    null_refits: int
+    fit_rows: int
+    """At most this many rows fit an attacker."""
+    pool: str
+    """How maps and token sequences become one vector a row."""
+    limit: Share
+    limit_set_by: Literal["user", "default"]
+
+
+class AuditResult(Frozen):
+    """One audit: the contract between the three packages."""
+
+    schema_version: Literal["1"] = SCHEMA_VERSION
+    created: str
+    """UTC, ISO 8601."""
+    command: str
+    checkpoint: Checkpoint
+    data: DataRows
+    task: Task
+    protocol: Protocol
+    leakage: list[Leakage] = Field(min_length=1)
+    warnings: list[str]
+    versions: dict[str, str]
+    device: str
+
+    def find(self, attribute: str, layer: str) -> Leakage | None:
+        """Return the figures of one attribute at one layer, if they are here."""
+        return next((one for one in self.leakage if (one.attribute, one.layer) == (attribute, layer)), None)
+
+
+def write_model(value: BaseModel, path: Path) -> None:
+    """Write a value as indented JSON, whole or not at all."""
+    write_whole(path, (value.model_dump_json(indent=2) + "\n").encode())
+
+
+def read_audit(path: Path) -> AuditResult:
+    """Read the evidence that `irene audit` wrote.
+
+    Raises:
+        EvidenceError: No such file, no JSON, another schema version, or a field that is missing or wrong.
+    """
+    return parse(AuditResult, path, "an audit's evidence")
+
+
+def parse(model: type[Model], path: Path, what: str) -> Model:
+    """Read one JSON file into a model, and say in one line what is wrong with it.
+
+    Raises:
+        EvidenceError: The file is missing, is not JSON, or does not fit the model.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"Cannot read {path}: {error.strerror}.") from None
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = _place(first["loc"])
+        raise EvidenceError(
+            f"{path} is not {what} that this version reads (schema {SCHEMA_VERSION}): {place}{first['msg']}. "
+            "Run the command that wrote it again."
+        ) from None
+
+
+def _place(location: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in location) + ": " if location else ""

@@ -1,0 +1,69 @@
+"""Files that are written whole or not at all, and what identifies them."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from audit.errors import IreneError
+
+
+@contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """Yield a temporary file beside `path` that takes its place when the block ends without an error.
+
+    Raises:
+        IreneError: The folder cannot be made or written to.
+    """
+    require_writable(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())  # the new content is on the disk before the old name points to it
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all: a killed run leaves the old file.
+
+    Raises:
+        IreneError: The folder cannot be made or written to.
+    """
+    with staged(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def require_writable(path: Path) -> None:
+    """Make the folder of `path`, and fail now rather than after an hour of work.
+
+    Raises:
+        IreneError: `path` is a folder, or its folder cannot be made or written to.
+    """
+    if path.is_dir():
+        raise IreneError(f"Cannot write {path}: it is a folder. Name a file, for instance {path / 'out.json'}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IreneError(f"Cannot make the folder {path.parent}: {error.strerror}. Choose another with -o.") from None
+    if not os.access(path.parent, os.W_OK):
+        raise IreneError(f"Cannot write into {path.parent}: no permission. Choose another folder with -o.")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

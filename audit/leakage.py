@@ -1,0 +1,274 @@
+"""The measurement protocol: how much of v can be read from z, by attackers that never saw the test rows.
+
+1. Three splits, whole groups each: attackers are fitted on *train*, calibrated, thresholded and chosen
+   on *select*, and the one that won there is reported on *test*.
+2. Balanced accuracy and usable information (Xu et al., ICLR 2020) with 95 % bootstrap intervals over groups.
+3. Beside them: chance, the floor (an attacker that sees the predicted task label alone), and a null band
+   (the same attacker refitted on shuffled labels).
+4. The verdict is on the excess over the floor, by its interval, against a limit that the user sets.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.naive_bayes import CategoricalNB
+
+from audit.calibration import Reading, read_attacker
+from audit.data import MIN_ROWS, Column, Ints
+from audit.errors import DataError
+from audit.evidence import AttackerResult, ClassRows, Estimate, Leakage, NullBand, Verdict
+from audit.probes import VIEWS, Matrix, attacker, view
+
+CONFIDENCE = 0.95
+FOLDS = 10
+TRAIN, SELECT = 5, 2
+"""Tenths of the rows that fit and that choose the attackers; the rest tests them."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may change about the measurement."""
+
+    attackers: tuple[str, ...]
+    limit: float = 0.05
+    """Largest excess of balanced accuracy over the floor that passes."""
+    seed: int = 0
+    bootstrap: int = 1000
+    """Resamples of the test groups."""
+    null_refits: int = 20
+    fit_rows: int = 5000
+    """At most this many rows fit an attacker."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows of the three splits, and the group of every row."""
+
+    train: Ints
+    select: Ints
+    test: Ints
+    groups: Ints
+
+
+def split_rows(groups: Ints, labels: Sequence[Ints], *, seed: int) -> Splits:
+    """Split rows 5 : 2 : 3, whole groups each, with the classes of all labels spread evenly.
+
+    Args:
+        groups: Group of each row, (n,).
+        labels: Columns to spread, each (n,).
+        seed: Of the shuffle.
+
+    Raises:
+        DataError: There are too few groups.
+    """
+    found = len(np.unique(groups))
+    if found < FOLDS:
+        raise DataError(f"{len(groups)} rows form {found} groups; three splits need at least {FOLDS}. Give more rows.")
+    _, strata, counts = np.unique(np.stack(labels), axis=1, return_inverse=True, return_counts=True)
+    strata = np.where(counts[strata] < FOLDS, -1, strata)  # cells too rare to spread share one stratum
+    alone = found == len(groups)
+    folder = (StratifiedKFold if alone else StratifiedGroupKFold)(FOLDS, shuffle=True, random_state=seed)
+    if alone and np.unique(strata, return_counts=True)[1].min() < FOLDS:
+        strata = np.zeros_like(strata)
+    folds = [test for _, test in folder.split(groups, strata, groups)]
+    train, select, test = folds[:TRAIN], folds[TRAIN : TRAIN + SELECT], folds[TRAIN + SELECT :]
+    joined = [np.sort(np.concatenate(part)).astype(np.int64) for part in (train, select, test)]
+    return Splits(joined[0], joined[1], joined[2], groups)
+
+
+def class_rows(attribute: str, column: Column, splits: Splits) -> list[ClassRows]:
+    """Count each class in each split.
+
+    Raises:
+        DataError: A class has too few rows in a split to say anything about it.
+    """
+    counts = [np.bincount(column.codes[rows], minlength=len(column.classes)) for rows in _parts(splits)]
+    rows = [
+        ClassRows(name=name, train=int(a), select=int(b), test=int(c))
+        for name, a, b, c in zip(column.classes, *counts, strict=True)
+        if a + b + c > 0
+    ]
+    for one in rows:
+        if min(one.train, one.select, one.test) < MIN_ROWS:
+            raise DataError(
+                f"Class {one.name!r} of {attribute!r} has {one.train} / {one.select} / {one.test} rows to fit, choose and "
+                f"test attackers; each needs {MIN_ROWS}. Give more rows, or merge or leave out the class."
+            )
+    return rows
+
+
+def measure(
+    z: Matrix, column: Column, predicted: Ints, splits: Splits, *, attribute: str, layer: str, settings: Settings
+) -> Leakage:
+    """Attack one attribute at one layer.
+
+    Args:
+        z: Features, (n, d).
+        column: v of each row.
+        predicted: ŷ of each row, (n,): what the floor's attacker sees.
+        splits: Which rows do what.
+        attribute: Its name.
+        layer: The layer's name.
+        settings: Attackers, limit, seed.
+
+    Raises:
+        DataError: A class has too few rows, or no attacker could run.
+    """
+    classes = class_rows(attribute, column, splits)
+    v = np.unique(column.codes, return_inverse=True)[1].astype(np.int64)  # classes without a row are gone
+    k = len(classes)
+    fit = _at_most(splits.train, settings.fit_rows, settings.seed)
+    resamples = resample(splits.groups[splits.test], settings)
+
+    results: list[AttackerResult] = []
+    readings: dict[str, Reading] = {}
+    for view_name in VIEWS:
+        seen = view(view_name, z[fit])
+        inputs = [seen.transform(z[rows]) for rows in (fit, splits.select, splits.test)]
+        for name in settings.attackers:
+            try:
+                reading = read_attacker(
+                    attacker(name, settings.seed), inputs, [v[fit], v[splits.select], v[splits.test]], k
+                )
+            except (ValueError, np.linalg.LinAlgError, MemoryError) as error:
+                fact = (str(error).splitlines() or [type(error).__name__])[0]
+                results.append(AttackerResult(name=name, view=view_name, select=None, balanced_accuracy=None, bits=None, failure=fact))
+                continue
+            readings[f"{name} on {view_name}"] = reading
+            results.append(
+                AttackerResult(
+                    name=name,
+                    view=view_name,
+                    select=reading.select,
+                    balanced_accuracy=resamples.estimate(reading.recalls(resamples.weights, k)),
+                    bits=resamples.estimate(reading.bits(resamples.weights, k)),
+                )
+            )
+    if not readings:
+        raise DataError(f"No attacker could run on {attribute!r} at {layer!r}: {results[0].failure}.")
+    strongest = max(readings, key=lambda name: readings[name].select)
+    best = readings[strongest]
+
+    floor = _floor(predicted, v, splits, fit, k)
+    against = resamples.estimate(floor.recalls(resamples.weights, k))
+    excess = resamples.estimate(best.recalls(resamples.weights, k) - floor.recalls(resamples.weights, k))
+    resolution = _resolution(max(against.value, 1 / k), [one.test for one in classes])
+    verdict, reason = judge(excess, resolution, settings.limit, len(splits.test))
+    name, view_name = strongest.split(" on ")
+    return Leakage(
+        attribute=attribute,
+        layer=layer,
+        width=z.shape[1],
+        classes=classes,
+        chance=1 / k,
+        entropy=float(scipy.stats.entropy(np.bincount(v[splits.test]), base=2)),
+        attackers=results,
+        strongest=strongest,
+        balanced_accuracy=resamples.estimate(best.recalls(resamples.weights, k)),
+        bits=resamples.estimate(best.bits(resamples.weights, k)),
+        floor=against,
+        floor_bits=resamples.estimate(floor.bits(resamples.weights, k)),
+        null=_null(name, view(view_name, z[fit]), z, v, splits, fit, k, settings),
+        excess=excess,
+        resolution=resolution,
+        limit=settings.limit,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Verdict, str]:
+    """Decide by the interval of the excess, never by its middle, and say why.
+
+    Args:
+        excess: Balanced accuracy of the strongest attacker minus the floor.
+        resolution: The smallest difference that these test rows can tell.
+        limit: The largest excess that passes.
+        n: Test rows.
+    """
+    points = f"{100 * limit:g} points"
+    if excess.low > limit:
+        return "FAIL", f"The attacker beats the floor by at least {100 * excess.low:.1f} points; the limit is {points}."
+    if excess.high <= limit and resolution <= limit:
+        return "PASS", f"The attacker beats the floor by at most {100 * max(excess.high, 0):.1f} points; the limit is {points}."
+    width = max(resolution, (excess.high - excess.low) / 2)
+    room = abs(limit - excess.value)
+    needed = f"about {int(np.ceil(n * (width / room) ** 2 / 100) * 100)} test rows" if room > 0.1 * width else "many more test rows"
+    if excess.high <= limit:
+        needed = f"about {int(np.ceil(n * (resolution / limit) ** 2 / 100) * 100)} test rows" if limit > 0 else "a limit above 0"
+        return "INCONCLUSIVE", (
+            f"These {n} test rows cannot tell a leak smaller than {100 * resolution:.1f} points, and the limit is {points}; "
+            f"{needed} would settle it."
+        )
+    return "INCONCLUSIVE", (
+        f"The excess over the floor lies between {100 * excess.low:.1f} and {100 * excess.high:.1f} points, on both sides of "
+        f"the limit of {points}; {needed} would settle it."
+    )
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """Bootstrap weights of the test rows, the first resample being the rows as they are."""
+
+    weights: NDArray[np.float64]
+    """How often each test row is drawn, (1 + resamples, n)."""
+
+    def estimate(self, figures: NDArray[np.float64]) -> Estimate:
+        """Return the figure of the real rows with its percentile interval over the others, (1 + resamples,)."""
+        tail = (1 - CONFIDENCE) / 2
+        low, high = np.nanquantile(figures[1:], [tail, 1 - tail])
+        return Estimate(value=float(figures[0]), low=float(low), high=float(high))
+
+
+def resample(groups: Ints, settings: Settings) -> Resamples:
+    """Draw the groups of the test rows, (n,), with replacement, `settings.bootstrap` times."""
+    _, member = np.unique(groups, return_inverse=True)
+    count = int(member.max()) + 1
+    drawn = np.random.default_rng(settings.seed).multinomial(count, np.full(count, 1 / count), size=settings.bootstrap)
+    weights = np.concatenate([np.ones((1, count), dtype=np.int64), drawn])
+    return Resamples(weights[:, member].astype(np.float64))
+
+
+def _floor(predicted: Ints, v: Ints, splits: Splits, fit: Ints, k: int) -> Reading:
+    """Read v from ŷ alone: with one discrete input, the table of frequencies is the best attacker there is."""
+    codes = np.unique(predicted, return_inverse=True)[1].reshape(-1, 1)
+    table = CategoricalNB(min_categories=int(codes.max()) + 1)
+    parts = (fit, splits.select, splits.test)
+    return read_attacker(table, [codes[rows] for rows in parts], [v[rows] for rows in parts], k)
+
+
+def _null(
+    name: str, seen: object, z: Matrix, v: Ints, splits: Splits, fit: Ints, k: int, settings: Settings
+) -> NullBand:
+    """Refit the strongest attacker on labels that are shuffled everywhere: what reading nothing looks like."""
+    inputs = [seen.transform(z[rows]) for rows in (fit, splits.select, splits.test)]  # type: ignore[attr-defined]
+    generator = np.random.default_rng(settings.seed)
+    figures = []
+    for _ in range(settings.null_refits):
+        labels = [generator.permutation(v[rows]) for rows in (fit, splits.select, splits.test)]
+        reading = read_attacker(clone(attacker(name, settings.seed)), inputs, labels, k)
+        figures.append(reading.recalls(np.ones((1, len(labels[2]))), k)[0])
+    mean, deviation = float(np.mean(figures)), float(np.std(figures, ddof=1))
+    reach = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(figures) - 1) * deviation * np.sqrt(1 + 1 / len(figures))
+    return NullBand(mean=mean, low=max(0.0, mean - reach), high=min(1.0, mean + reach), refits=len(figures))
+
+
+def _resolution(share: float, rows: Sequence[int]) -> float:
+    """Return the half-width of a 95 % interval of balanced accuracy at a given recall of every class."""
+    variance = sum(share * (1 - share) / n for n in rows) / len(rows) ** 2
+    return float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt(variance))
+
+
+def _at_most(rows: Ints, most: int, seed: int) -> Ints:
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def _parts(splits: Splits) -> tuple[Ints, Ints, Ints]:
+    return splits.train, splits.select, splits.test

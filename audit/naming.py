@@ -1,0 +1,72 @@
+"""Turn a name from the command line into a Python object."""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from audit.errors import IreneError, UnknownNameError
+
+
+def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> Any:
+    """Return what `name` stands for: a built-in name, `package.module:attribute` or `file.py:attribute`.
+
+    Built-in names map to `package.module:attribute` too, so that nothing is imported before it is asked for.
+
+    Raises:
+        UnknownNameError: `name` is neither built in nor of the form `module:attribute`.
+        IreneError: The module cannot be imported, or has no such attribute.
+    """
+    builtin = builtin or {}
+    target = builtin.get(name, name)
+    location, _, attribute = target.partition(":")
+    if not attribute or not location:
+        raise UnknownNameError(kind, name, [*builtin, "package.module:attribute", "file.py:attribute"])
+    module = _module(location, kind)
+    found = module
+    for part in attribute.split("."):
+        if part not in dir(found):
+            public = [entry for entry in dir(found) if not entry.startswith("_")]
+            raise UnknownNameError(f"{kind} in {location}", part, public)
+        found = getattr(found, part)
+    return found
+
+
+def call(function: Callable[..., Any], options: Mapping[str, Any], kind: str) -> Any:
+    """Call a factory with the options the user gave, and name the one that it does not take.
+
+    Raises:
+        UnknownNameError: The factory takes no such option.
+    """
+    parameters = inspect.signature(function).parameters
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        for option in options:
+            if option not in parameters:
+                raise UnknownNameError(f"option of {kind}", option, parameters)
+    return function(**options)
+
+
+def _module(location: str, kind: str) -> Any:
+    if location.endswith(".py"):
+        path = Path(location)
+        if not path.is_file():
+            raise IreneError(f"No {kind} file {location}. Give the path of a Python file that exists.")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None  # a .py path always has a loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)  # last, so that a file here never shadows an installed package
+    try:
+        return importlib.import_module(location)
+    except ModuleNotFoundError as error:
+        missing = error.name or location
+        raise IreneError(
+            f"Cannot import {location!r} for the {kind}: no module named {missing!r}. "
+            "Install it, or run irene from the folder that holds it."
+        ) from None

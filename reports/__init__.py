@@ -1,0 +1,1 @@
+"""Render the evidence of an audit as one offline page."""

@@ -1,0 +1,140 @@
+"""What was tested and how: everything it takes to repeat the audit, and to see that it is this model."""
+
+from collections.abc import Callable, Mapping
+
+from audit.evidence import AuditResult, Sanitizing, Split
+from reports.comparison import Comparison, Pair
+from reports.figures import bits, count, limit_points, null_estimate, share
+from reports.tables import Cell, Kind, Table, cell, figure_cell
+
+
+def provenance(comparison: Comparison) -> tuple[Table, ...]:
+    """Return the tables of checkpoints, rows, measurement, layers, classes and runs."""
+    last = comparison.audits[-1][1]
+    return (
+        _side_by_side("Checkpoints", _CHECKPOINT, comparison),
+        *_sanitized(comparison),
+        _listed("Rows", _rows(last)),
+        _listed("Measurement", _measurement(last)),
+        _layers(comparison.pairs),
+        *(_classes(pair) for pair in _one_per_attribute(comparison.pairs)),
+        _side_by_side("Runs", _RUN, comparison),
+    )
+
+
+Fact = tuple[Kind, Callable[[AuditResult], str]]
+
+_CHECKPOINT: dict[str, Fact] = {
+    "File": ("code", lambda audit: audit.checkpoint.file),
+    "SHA-256": ("code", lambda audit: audit.checkpoint.sha256),
+    "Architecture": ("code", lambda audit: audit.checkpoint.architecture),
+    "Parameters": ("text", lambda audit: count(audit.checkpoint.parameters)),
+}
+_RUN: dict[str, Fact] = {
+    "Created": ("text", lambda audit: audit.created),
+    "Device": ("text", lambda audit: audit.device),
+    "Versions": ("text", lambda audit: _pairs(audit.versions)),
+    "Command": ("code", lambda audit: audit.command),
+}
+_SANITIZING: dict[str, tuple[Kind, Callable[[Sanitizing], str]]] = {
+    "Method": ("text", lambda made: made.method),
+    "Settings": ("text", lambda made: _pairs(made.settings)),
+    "Seed": ("text", lambda made: str(made.seed)),
+    "Epochs": ("text", lambda made: count(made.epochs)),
+    "Parent SHA-256": ("code", lambda made: made.parent_sha256),
+    "Training rows (fingerprint)": ("code", lambda made: made.data_fingerprint),
+    "Versions": ("text", lambda made: _pairs(made.versions)),
+}
+
+
+def _side_by_side(caption: str, facts: dict[str, Fact], comparison: Comparison) -> Table:
+    rows = tuple(
+        (cell(name), *(cell(told(audit), kind=kind) for _, audit in comparison.audits))
+        for name, (kind, told) in facts.items()
+    )
+    return Table(caption, ("Fact", *(when for when, _ in comparison.audits)), rows, kind="facts")
+
+
+def _sanitized(comparison: Comparison) -> list[Table]:
+    tables = []
+    for when, audit in comparison.audits:
+        made = audit.checkpoint.sanitizing
+        if made:
+            facts = [(name, cell(told(made), kind=kind)) for name, (kind, told) in _SANITIZING.items()]
+            tables.append(_listed(f"What the sanitizer says it did ({when.lower()})", facts))
+    return tables
+
+
+def _listed(caption: str, facts: list[tuple[str, Cell]]) -> Table:
+    rows = tuple((cell(name), value) for name, value in facts)
+    return Table(caption, ("Fact", "Value"), rows, kind="list")
+
+
+def _rows(audit: AuditResult) -> list[tuple[str, Cell]]:
+    data = audit.data
+    return [
+        ("Data", cell(data.name)),
+        ("Options", cell(_pairs(data.options))),
+        ("Fingerprint", cell(data.fingerprint, kind="code")),
+        ("Rows", cell(count(data.rows))),
+        ("Kept together by", cell(data.group or "nothing: every row stands alone")),
+        ("Attackers trained on", cell(_split(data.train))),
+        ("Attackers selected on", cell(_split(data.select))),
+        ("Figures taken on (test)", cell(_split(data.test))),
+    ]
+
+
+def _split(split: Split) -> str:
+    return f"{count(split.rows)} rows in {count(split.groups)} groups"
+
+
+def _measurement(audit: AuditResult) -> list[tuple[str, Cell]]:
+    protocol = audit.protocol
+    who = "the user" if protocol.limit_set_by == "user" else "default"
+    return [
+        ("Attackers", cell(", ".join(protocol.attackers))),
+        ("Views", cell(", ".join(protocol.views))),
+        ("Rows that fit an attacker", cell(f"at most {count(protocol.fit_rows)}")),
+        ("Pooling", cell(protocol.pool)),
+        ("Bootstrap resamples", cell(count(protocol.bootstrap))),
+        ("Null refits", cell(count(protocol.null_refits))),
+        ("Seed", cell(str(protocol.seed))),
+        ("Limit on the excess", cell(f"{limit_points(protocol.limit)}, set by {who}")),
+        ("Task", cell(f"{audit.task.name}: {', '.join(audit.task.classes)}")),
+        ("Evidence schema", cell(audit.schema_version)),
+    ]
+
+
+def _layers(pairs: tuple[Pair, ...]) -> Table:
+    columns = ("Attribute and layer", "Width", "H(v)", "Floor", "Floor information", "Shuffled labels")
+    rows = tuple(
+        (
+            cell(one.attribute, f"at {one.layer}, {reading.when.lower()}"),
+            cell(count(one.width), kind="number"),
+            cell(f"{one.entropy:.3f} bits", kind="number"),
+            figure_cell(share(one.floor)),
+            figure_cell(bits(one.floor_bits)),
+            figure_cell(share(null_estimate(one)), f"{count(one.null.refits)} refits"),
+        )
+        for pair in pairs
+        for reading in pair.readings
+        for one in (reading.leakage,)
+    )
+    return Table("Layers and their references", columns, rows)
+
+
+def _one_per_attribute(pairs: tuple[Pair, ...]) -> list[Pair]:
+    """Classes and splits are the attribute's own, the same at every layer."""
+    return list({pair.last.leakage.attribute: pair for pair in pairs}.values())
+
+
+def _classes(pair: Pair) -> Table:
+    rows = tuple(
+        (cell(one.name), *(cell(count(rows), kind="number") for rows in (one.train, one.select, one.test)))
+        for one in pair.last.leakage.classes
+    )
+    return Table(f"Rows per class: {pair.last.leakage.attribute}", ("Class", "Train", "Select", "Test"), rows)
+
+
+def _pairs(values: Mapping[str, str | int | float | bool | None]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "none"

@@ -1,0 +1,1 @@
+"""Fine-tune an encoder until fresh attackers read no more than the task gives away."""

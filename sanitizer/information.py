@@ -1,0 +1,74 @@
+"""Information about v in a prediction, or in the features themselves, that a network can be trained to lose.
+
+Both run in float32 or better under autocast: half precision gives NaN.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+TINY = 1e-12
+BANDWIDTHS = (0.25, 1.0, 4.0)
+"""Of the RBF kernels, as multiples of the median squared distance on the batch."""
+
+
+def mutual_information(p: Tensor, v: Tensor) -> Tensor:
+    """Return I(v; prediction) on a batch as a share of log k: 0 is independent, 1 is known.
+
+    The joint of one minibatch is `onehot(v)ᵀ p / n`, its marginals are its own sums. A fixed wrong
+    permutation is 1 too: always wrong is as telling as always right. Upward biased on few rows.
+
+    Args:
+        p: Predicted distribution of the private attribute, (n, k), rows summing to 1.
+        v: Private labels, (n,) int64.
+    Source: eq. 2 of the paper.
+    """
+    p = p.float()
+    n, k = p.shape
+    joint = functional.one_hot(v, k).to(p.dtype).T @ p / n  # (k, k)
+    independent = joint.sum(dim=1, keepdim=True) * joint.sum(dim=0, keepdim=True)
+    terms = joint * (joint.clamp_min(TINY) / independent.clamp_min(TINY)).log()
+    return terms.sum() / math.log(k)
+
+
+def explained_share(z: Tensor, v: Tensor, *, k: int, ridge: float) -> Tensor:
+    """Return the share of v's variance that kernel ridge regression on z explains.
+
+    The regression is solved exactly on every batch, so there is no head to lag behind the encoder. The
+    kernel is the mean of RBF kernels at three bandwidths and a linear one, centred; z is whitened by its
+    own batch first, since attackers whiten too. In [0, 1]; above 0 for independent v, by overfitting.
+
+    Args:
+        z: Features, (n, d), attached to the encoder.
+        v: Private labels, (n,) int64.
+        k: Number of private classes.
+        ridge: Regularisation, as a share of n.
+    """
+    n = len(z)
+    white = whiten(z.double())  # float32 cannot factor the kernel of real features
+    squared = torch.cdist(white, white).square()
+    scale = squared.detach().median().clamp_min(TINY)
+    kernel = torch.stack([torch.exp(-squared / (2 * width * scale)) for width in BANDWIDTHS]).mean(dim=0)
+    kernel = kernel + white @ white.T / white.shape[1]
+    kernel = kernel - kernel.mean(dim=0, keepdim=True) - kernel.mean(dim=1, keepdim=True) + kernel.mean()
+    target = functional.one_hot(v, k).to(kernel.dtype)
+    target = target - target.mean(dim=0)
+    damped = kernel + ridge * n * torch.eye(n, dtype=kernel.dtype, device=kernel.device)
+    residual = ridge * n * torch.linalg.solve(damped, target)
+    return (1 - (target * residual).sum() / target.square().sum().clamp_min(TINY)).float()
+
+
+def whiten(z: Tensor, *, shrinkage: float = 1e-2) -> Tensor:
+    """Return z, (n, d), with mean 0 and covariance near the identity, by its own batch.
+
+    Args:
+        z: Features in float64.
+        shrinkage: Share of the mean variance added to every direction.
+    """
+    centred = z - z.mean(dim=0)
+    covariance = centred.T @ centred / len(z)
+    floor = shrinkage * covariance.diagonal().mean().clamp_min(TINY)
+    factor = torch.linalg.cholesky(covariance + floor * torch.eye(z.shape[1], dtype=z.dtype, device=z.device))
+    return torch.linalg.solve_triangular(factor, centred.T, upper=False).T

@@ -1,0 +1,1 @@
+"""Ways to remove a private attribute from a bottleneck, one file each."""
