@@ -108,7 +108,9 @@ def split(name: str) -> tuple[str, str]:
     """
     module, _, side = name.partition(":")
     if side not in ("", "input", "output"):
-        raise BottleneckError(f"Layer {name!r} ends in {side!r}. Write {module!r} for its output or '{module}:input'.")
+        raise BottleneckError(
+            f"Layer {name!r} ends in {side!r}. Write {module!r} for its output or '{module}:input'."
+        )
     return module, side or "output"
 
 
@@ -153,14 +155,22 @@ def suggest(model: nn.Module, x: Tensor) -> str:
 
 def _hook(module: nn.Module, name: str, side: str, taps: Taps) -> Any:
     if side == "input":
-        return module.register_forward_pre_hook(lambda _module, given: taps.record(name, given[0] if given else None))
+        return module.register_forward_pre_hook(
+            lambda _module, given: taps.record(name, given[0] if given else None)
+        )
     return module.register_forward_hook(lambda _module, _given, output: taps.record(name, output))
 
 
 def _pooled(name: str, value: Any, pool: Pool) -> Tensor:
     if not isinstance(value, Tensor) or not value.is_floating_point() or value.ndim < 2:
-        kind = f"a {value.dtype} tensor of {value.ndim} dimensions" if isinstance(value, Tensor) else f"a {type(value).__name__}"
-        raise BottleneckError(f"Layer {name!r} gives {kind}; a bottleneck gives floats, (n, d) or more. Choose another.")
+        kind = (
+            f"a {value.dtype} tensor of {value.ndim} dimensions"
+            if isinstance(value, Tensor)
+            else f"a {type(value).__name__}"
+        )
+        raise BottleneckError(
+            f"Layer {name!r} gives {kind}; a bottleneck gives floats, (n, d) or more. Choose another."
+        )
     if value.ndim == 3 and pool == "mean":
         return value.mean(dim=1)  # (n, t, d) -> (n, d)
     if value.ndim > 3 and pool == "mean":

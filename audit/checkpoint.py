@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from audit import files
+from audit import evidence, files
 from audit.errors import CheckpointError, IreneError
 from audit.naming import call, resolve
 
@@ -131,11 +131,45 @@ def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
         torch.save({weights.nest: tensors} if weights.nest else tensors, staging)
 
 
+def describe(loaded: LoadedModel) -> tuple[evidence.Checkpoint, list[str]]:
+    """Return what the evidence says of a loaded model, and what its reader should know.
+
+    A sanitizer leaves a record beside its checkpoint; it counts only if it names this very file.
+    """
+    weights, notes = loaded.weights, list(loaded.weights.notes)
+    record, sanitizing = sidecar(weights.path), None
+    if record.is_file():
+        found = evidence.parse(evidence.Sidecar, record, "a sanitizer's record")
+        if found.sha256 == weights.sha256:
+            sanitizing = found.sanitizing
+        else:
+            notes.append(
+                f"{record.name} is the record of another checkpoint than {weights.path.name} and was left out"
+            )
+    return (
+        evidence.Checkpoint(
+            file=weights.path.name,
+            sha256=weights.sha256,
+            architecture=loaded.architecture,
+            parameters=sum(parameter.numel() for parameter in loaded.module.parameters()),
+            sanitizing=sanitizing,
+        ),
+        notes,
+    )
+
+
+def sidecar(path: Path) -> Path:
+    """Return where the record of a sanitized checkpoint stands: beside it."""
+    return path.with_name(path.name + ".json")
+
+
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except safetensors.SafetensorError as error:
-        raise CheckpointError(f"{path} is not a whole safetensors file: {error}. Copy or export it again.") from None
+        raise CheckpointError(
+            f"{path} is not a whole safetensors file: {error}. Copy or export it again."
+        ) from None
 
 
 def _read_torch(path: Path) -> Any:
@@ -203,7 +237,11 @@ def _fit(module: nn.Module, weights: Weights, architecture: str) -> None:
     ]
     faults = [
         f"{len(names)} {what}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
-        for what, names in (("missing from the file", missing), ("unknown to the model", extra), ("of another shape", shapes))
+        for what, names in (
+            ("missing from the file", missing),
+            ("unknown to the model", extra),
+            ("of another shape", shapes),
+        )
         if names
     ]
     if faults:

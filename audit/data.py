@@ -66,7 +66,9 @@ class LabelledData:
             lengths["group"] = len(self.group)
         for name, length in lengths.items():
             if length != n:
-                raise DataError(f"{self.name} has {n} inputs and {length} values of {name!r}. Give one value a row.")
+                raise DataError(
+                    f"{self.name} has {n} inputs and {length} values of {name!r}. Give one value a row."
+                )
 
     def __len__(self) -> int:
         """Return n."""

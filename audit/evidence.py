@@ -6,14 +6,14 @@ Every figure carries what it has to be read against. Shares lie in [0, 1]; infor
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from audit.errors import EvidenceError
 from audit.files import write_whole
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION: Final = "1"
 
 Model = TypeVar("Model", bound=BaseModel)
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -123,14 +123,25 @@ class Task(Frozen):
     """Accuracy of always answering the most frequent class."""
 
 
+class Epoch(Frozen):
+    """Mean losses of one epoch of fine-tuning."""
+
+    task_loss: Number
+    """Cross-entropy, in nats."""
+    penalty: dict[str, Number]
+    """Per attribute: what the method minimises, before its weight."""
+
+
 class Sanitizing(Frozen):
     """What the sanitizer says it did; its own head's figures are no evidence of removal."""
 
     method: str
     settings: dict[str, str | int | float | bool | None]
-    seed: int
-    epochs: int
+    layer: str
+    """The bottleneck that was worked on."""
     parent_sha256: str
+    """Of the checkpoint that was fine-tuned."""
+    trace: list[Epoch]
     head_accuracy: dict[str, Share | None]
     """Per attribute: balanced accuracy of the head in the training loop, on rows held out from it; null
     for a method without one."""
@@ -138,6 +149,15 @@ class Sanitizing(Frozen):
     data_fingerprint: str
     """SHA-256 over the training rows and labels that the sanitizer saw."""
     versions: dict[str, str]
+
+
+class Sidecar(Frozen):
+    """The file beside a sanitized checkpoint."""
+
+    schema_version: Literal["1"] = SCHEMA_VERSION
+    sha256: str
+    """Of the sanitized checkpoint that this record belongs to."""
+    sanitizing: Sanitizing
 
 
 class Checkpoint(Frozen):

@@ -68,7 +68,9 @@ def split_rows(groups: Ints, labels: Sequence[Ints], *, seed: int) -> Splits:
     """
     found = len(np.unique(groups))
     if found < FOLDS:
-        raise DataError(f"{len(groups)} rows form {found} groups; three splits need at least {FOLDS}. Give more rows.")
+        raise DataError(
+            f"{len(groups)} rows form {found} groups; three splits need at least {FOLDS}. Give more rows."
+        )
     _, strata, counts = np.unique(np.stack(labels), axis=1, return_inverse=True, return_counts=True)
     strata = np.where(counts[strata] < FOLDS, -1, strata)  # cells too rare to spread share one stratum
     alone = found == len(groups)
@@ -103,7 +105,14 @@ def class_rows(attribute: str, column: Column, splits: Splits) -> list[ClassRows
 
 
 def measure(
-    z: Matrix, column: Column, predicted: Ints, splits: Splits, *, attribute: str, layer: str, settings: Settings
+    z: Matrix,
+    column: Column,
+    predicted: Ints,
+    splits: Splits,
+    *,
+    attribute: str,
+    layer: str,
+    settings: Settings,
 ) -> Leakage:
     """Attack one attribute at one layer.
 
@@ -137,7 +146,16 @@ def measure(
                 )
             except (ValueError, np.linalg.LinAlgError, MemoryError) as error:
                 fact = (str(error).splitlines() or [type(error).__name__])[0]
-                results.append(AttackerResult(name=name, view=view_name, select=None, balanced_accuracy=None, bits=None, failure=fact))
+                results.append(
+                    AttackerResult(
+                        name=name,
+                        view=view_name,
+                        select=None,
+                        balanced_accuracy=None,
+                        bits=None,
+                        failure=fact,
+                    )
+                )
                 continue
             readings[f"{name} on {view_name}"] = reading
             results.append(
@@ -193,14 +211,28 @@ def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Ve
     """
     points = f"{100 * limit:g} points"
     if excess.low > limit:
-        return "FAIL", f"The attacker beats the floor by at least {100 * excess.low:.1f} points; the limit is {points}."
+        return (
+            "FAIL",
+            f"The attacker beats the floor by at least {100 * excess.low:.1f} points; the limit is {points}.",
+        )
     if excess.high <= limit and resolution <= limit:
-        return "PASS", f"The attacker beats the floor by at most {100 * max(excess.high, 0):.1f} points; the limit is {points}."
+        return (
+            "PASS",
+            f"The attacker beats the floor by at most {100 * max(excess.high, 0):.1f} points; the limit is {points}.",
+        )
     width = max(resolution, (excess.high - excess.low) / 2)
     room = abs(limit - excess.value)
-    needed = f"about {int(np.ceil(n * (width / room) ** 2 / 100) * 100)} test rows" if room > 0.1 * width else "many more test rows"
+    needed = (
+        f"about {int(np.ceil(n * (width / room) ** 2 / 100) * 100)} test rows"
+        if room > 0.1 * width
+        else "many more test rows"
+    )
     if excess.high <= limit:
-        needed = f"about {int(np.ceil(n * (resolution / limit) ** 2 / 100) * 100)} test rows" if limit > 0 else "a limit above 0"
+        needed = (
+            f"about {int(np.ceil(n * (resolution / limit) ** 2 / 100) * 100)} test rows"
+            if limit > 0
+            else "a limit above 0"
+        )
         return "INCONCLUSIVE", (
             f"These {n} test rows cannot tell a leak smaller than {100 * resolution:.1f} points, and the limit is {points}; "
             f"{needed} would settle it."
@@ -229,7 +261,9 @@ def resample(groups: Ints, settings: Settings) -> Resamples:
     """Draw the groups of the test rows, (n,), with replacement, `settings.bootstrap` times."""
     _, member = np.unique(groups, return_inverse=True)
     count = int(member.max()) + 1
-    drawn = np.random.default_rng(settings.seed).multinomial(count, np.full(count, 1 / count), size=settings.bootstrap)
+    drawn = np.random.default_rng(settings.seed).multinomial(
+        count, np.full(count, 1 / count), size=settings.bootstrap
+    )
     weights = np.concatenate([np.ones((1, count), dtype=np.int64), drawn])
     return Resamples(weights[:, member].astype(np.float64))
 
@@ -254,7 +288,9 @@ def _null(
         reading = read_attacker(clone(attacker(name, settings.seed)), inputs, labels, k)
         figures.append(reading.recalls(np.ones((1, len(labels[2]))), k)[0])
     mean, deviation = float(np.mean(figures)), float(np.std(figures, ddof=1))
-    reach = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(figures) - 1) * deviation * np.sqrt(1 + 1 / len(figures))
+    reach = (
+        scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(figures) - 1) * deviation * np.sqrt(1 + 1 / len(figures))
+    )
     return NullBand(mean=mean, low=max(0.0, mean - reach), high=min(1.0, mean + reach), refits=len(figures))
 
 

@@ -85,7 +85,7 @@ def _reading(when: str, audit: AuditResult, attribute: str, layer: str) -> Readi
         raise EvidenceError(f"{one_line(attribute)} at {one_line(layer)} is missing from one audit.")
     sanitizing = audit.checkpoint.sanitizing
     accuracy = sanitizing.head_accuracy.get(attribute) if sanitizing else None
-    if sanitizing is None or accuracy is None:
+    if sanitizing is None or accuracy is None or sanitizing.layer != layer:
         return Reading(when, audit, leakage, None)
     contradicted = accuracy < leakage.balanced_accuracy.low
     return Reading(when, audit, leakage, HeadClaim(accuracy, sanitizing.head_rows, contradicted))

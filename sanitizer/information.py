@@ -57,10 +57,11 @@ def explained_share(z: Tensor, v: Tensor, *, k: int, ridge: float) -> Tensor:
     target = target - target.mean(dim=0)
     damped = kernel + ridge * n * torch.eye(n, dtype=kernel.dtype, device=kernel.device)
     residual = ridge * n * torch.linalg.solve(damped, target)
-    return (1 - (target * residual).sum() / target.square().sum().clamp_min(TINY)).float()
+    total = target.square().sum()
+    return ((total - (target * residual).sum()) / total.clamp_min(TINY)).float()  # 0 for a batch of one class
 
 
-def whiten(z: Tensor, *, shrinkage: float = 1e-2) -> Tensor:
+def whiten(z: Tensor, *, shrinkage: float = 1e-4) -> Tensor:
     """Return z, (n, d), with mean 0 and covariance near the identity, by its own batch.
 
     Args:

@@ -24,7 +24,13 @@ class Faces:
 
         self._folder, self._names = folder, names
         self._transform = v2.Compose(
-            [v2.PILToTensor(), v2.Resize(size), v2.CenterCrop(size), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, DEVIATION)]
+            [
+                v2.PILToTensor(),
+                v2.Resize(size),
+                v2.CenterCrop(size),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize(MEAN, DEVIATION),
+            ]
         )
 
     def __len__(self) -> int:
@@ -42,7 +48,9 @@ class Faces:
             with Image.open(path) as image:
                 face: Tensor = self._transform(image.convert("RGB"))
         except (OSError, UnidentifiedImageError) as error:
-            raise DataError(f"Cannot read the image {path}: {error}. Restore it, or take its row out.") from None
+            raise DataError(
+                f"Cannot read the image {path}: {error}. Restore it, or take its row out."
+            ) from None
         return face
 
 
@@ -80,7 +88,9 @@ def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -
 
 def _table(path: Path, header: int | None = None) -> pd.DataFrame:
     if not path.is_file():
-        raise DataError(f"No {path.name} in {path.parent}. Give the folder of CelebA's files with --data-root.")
+        raise DataError(
+            f"No {path.name} in {path.parent}. Give the folder of CelebA's files with --data-root."
+        )
     try:
         table = pd.read_csv(path, sep=r"\s+", header=header, index_col=0)
     except (ValueError, pd.errors.ParserError) as error:

@@ -1,0 +1,121 @@
+"""Options that several commands share: which model, which rows, which columns, and progress on stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+CHECKPOINT = click.argument("checkpoint", type=click.Path(path_type=Path))
+MODEL = (
+    click.option(
+        "--arch",
+        required=True,
+        help="Who builds the model: biased-mnist, small-convnet, package.module:factory or file.py:factory.",
+    ),
+    click.option(
+        "--arch-arg",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="An argument of the factory, for instance num_classes=2.",
+    ),
+    click.option(
+        "--device", default="auto", show_default=True, help="auto is CUDA where there is one, else the CPU."
+    ),
+)
+SOURCE = (
+    click.option(
+        "--data",
+        required=True,
+        help="Whose rows: digits, biased-mnist, celeba, package.module:factory or file.py:factory.",
+    ),
+    click.option("--data-root", help="Folder of the data's files."),
+    click.option(
+        "--rho",
+        type=float,
+        help="Share of a digit's images in its own colour (digits, biased-mnist); .1 is uncorrelated.",
+    ),
+    click.option("--image-size", type=click.IntRange(min=8), help="Side of the images in pixels (celeba)."),
+    click.option(
+        "--data-arg", multiple=True, metavar="NAME=VALUE", help="Another argument of the data source."
+    ),
+)
+ROWS = (
+    click.option(
+        "--limit-rows",
+        type=click.IntRange(min=1),
+        help="Use at most this many rows, drawn by the seed, whole groups.",
+    ),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+)
+COLUMNS = (
+    click.option("--task", required=True, help="Column that the model predicts."),
+    click.option(
+        "--private", required=True, help="Columns that should not be readable, with commas between them."
+    ),
+    click.option(
+        "--pool",
+        type=click.Choice(["mean", "flatten"]),
+        default="mean",
+        show_default=True,
+        help="How maps and tokens become one vector a row.",
+    ),
+)
+
+
+def with_options(*groups: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """Give a command several groups of options, in the order written."""
+    return lambda command: reduce(
+        lambda done, one: one(done), reversed([one for group in groups for one in group]), command
+    )
+
+
+def names(text: str) -> list[str]:
+    """Split a list with commas; twice the same name counts once."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def arguments(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read NAME=VALUE pairs; a value that is JSON becomes what it says, any other stays text.
+
+    Raises:
+        click.UsageError: A pair has no equals sign.
+    """
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"{pair!r} is not NAME=VALUE. Write for instance num_classes=2.")
+        try:
+            found[name.replace("-", "_")] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name.replace("-", "_")] = value
+    return found
+
+
+def data_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that the user gave to the data source; those not given keep its defaults.
+
+    Args:
+        given: The values of the options in SOURCE.
+    """
+    told = {name: given[name] for name in ("data_root", "rho", "image_size") if given[name] is not None}
+    return told | arguments(given["data_arg"])
+
+
+def command_line() -> str:
+    """Return what was typed, for the record."""
+    context = click.get_current_context()
+    typed: list[str] = context.find_root().meta.get("arguments", sys.argv[1:])
+    return " ".join(["irene", *typed])
+
+
+def progress(items: Iterable[Any], length: int) -> Iterator[Any]:
+    """Show a bar on stderr while the items go by."""
+    with click.progressbar(items, length=length, file=sys.stderr) as bar:
+        yield from bar

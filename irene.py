@@ -1,0 +1,71 @@
+"""The command `irene`: each subcommand is imported when it is asked for, so that --help answers at once."""
+
+import importlib
+import importlib.metadata
+import sys
+
+import click
+
+from audit.errors import IreneError
+
+COMMANDS = {
+    "demo": ("sanitizer.demo:demo", "Train, audit, sanitize, audit again and report, on embedded real data."),
+    "layers": ("audit.commands:layers", "List a checkpoint's layers and the suggested bottleneck."),
+    "audit": ("audit.commands:audit", "Measure what can be read of a private attribute at a bottleneck."),
+    "sanitize": ("sanitizer.commands:sanitize", "Fine-tune the encoder until the attribute cannot be read."),
+    "report": (
+        "reports.commands:report",
+        "Write one offline HTML file from the evidence of an audit or two.",
+    ),
+}
+"""Every command: where it is, and its line in --help."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it runs, and tells a user's mistake in one line."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember what was typed, for the evidence."""
+        ctx.meta["arguments"] = list(args)
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names, in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; what it says is wrong becomes one line and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except IreneError as error:
+            raise click.ClickException(" ".join(str(error).split())) from None
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(importlib.metadata.version("irene-audit"), prog_name="irene")
+def main() -> None:
+    """Find, remove and document what a trained PyTorch model leaks about private attributes.
+
+    \b
+    Example:
+      irene demo
+    """
+
+
+if __name__ == "__main__":
+    sys.exit(main())

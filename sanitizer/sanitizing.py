@@ -1,0 +1,128 @@
+"""One sanitizing from end to end: load, fine-tune, write a checkpoint of the same make and its record."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from audit.auditing import versions
+from audit.bottleneck import Pool, suggest
+from audit.checkpoint import LoadedModel, save_like, sidecar
+from audit.data import LabelledData
+from audit.errors import CheckpointError, DataError
+from audit.evidence import Sanitizing, Sidecar, write_model
+from audit.features import Track, untracked
+from audit.files import require_writable, sha256
+from audit.naming import call, resolve
+from sanitizer.methods.removal import Method
+from sanitizer.training import Recipe, fine_tune
+
+METHODS = {
+    "kernel": "sanitizer.methods.kernel:Kernel",
+    "irene": "sanitizer.methods.irene:Irene",
+    "plain": "sanitizer.methods.plain:Plain",
+}
+
+
+def make_method(name: str, options: Mapping[str, Any]) -> Method:
+    """Return a method with the user's settings.
+
+    Raises:
+        UnknownNameError: No such method, or it has no such setting.
+    """
+    method: Method = call(resolve(name, "method", METHODS), options, f"method {name}")
+    return method
+
+
+def sanitize(
+    loaded: LoadedModel,
+    data: LabelledData,
+    output: Path,
+    *,
+    task: str,
+    methods: Mapping[str, Method],
+    name: str,
+    layer: str | None = None,
+    recipe: Recipe | None = None,
+    pool: Pool = "mean",
+    device: torch.device | None = None,
+    track: Track = untracked,
+) -> Sanitizing:
+    """Fine-tune a loaded checkpoint, write it to `output` in the format it came in, and its record beside it.
+
+    Args:
+        loaded: The checkpoint; its module is trained in place.
+        data: Rows that no attacker will be judged on.
+        output: A new file with the suffix of the old one.
+        task: Column that the model predicts.
+        methods: Method for each private column.
+        name: What the method is called in the record.
+        layer: The bottleneck; the suggested one if not given.
+        recipe: Epochs, batch, optimizer, seed.
+        pool: How maps and tokens become one vector a row.
+        device: Where to train; the CPU if not given.
+        track: Shows progress.
+
+    Raises:
+        IreneError: Any of its kinds; nothing is written then.
+    """
+    recipe = recipe or Recipe()
+    require_output(output, loaded.weights.path)
+    if task in methods:
+        raise DataError(
+            f"{task!r} is the task and cannot be private too: a model that does its task tells it."
+        )
+    data.column(task, "task")
+    for attribute in methods:
+        data.column(attribute, "private")
+    device = device or torch.device("cpu")
+    model = loaded.module.to(device)
+    layer = layer or suggest(model, data.inputs[0].unsqueeze(0).to(device))
+    outcome = fine_tune(
+        model,
+        data,
+        task=task,
+        methods=methods,
+        layer=layer,
+        recipe=recipe,
+        pool=pool,
+        device=device,
+        track=track,
+    )
+    settings: dict[str, Any] = asdict(recipe) | {"task": task, "rows": len(data)} | dict(data.options)
+    for attribute, method in methods.items():
+        settings |= {f"{attribute}.{key}": value for key, value in asdict(method).items()}  # type: ignore[call-overload]
+    done = Sanitizing(
+        method=name,
+        settings=settings,
+        layer=layer,
+        parent_sha256=loaded.weights.sha256,
+        trace=outcome.trace,
+        head_accuracy=outcome.head_accuracy,
+        head_rows=outcome.head_rows,
+        data_fingerprint=data.labels_sha256([task, *methods]),
+        versions=versions(),
+    )
+    save_like(loaded.weights, model, output)
+    write_model(Sidecar(sha256=sha256(output), sanitizing=done), sidecar(output))
+    return done
+
+
+def require_output(output: Path, parent: Path) -> None:
+    """Fail before the work if the result could not be written, or would overwrite what it came from.
+
+    Raises:
+        CheckpointError: Same file, or another format.
+        IreneError: The folder cannot be written to.
+    """
+    require_writable(output)
+    if output.resolve() == parent.resolve():
+        raise CheckpointError(
+            f"{output} is the checkpoint itself and would be lost. Name another file with -o."
+        )
+    if (output.suffix == ".safetensors") != (parent.suffix == ".safetensors"):
+        raise CheckpointError(
+            f"{output.name} would not be in the format of {parent.name}. Give it the suffix {parent.suffix!r}."
+        )
