@@ -54,9 +54,7 @@ class LazyGroup(click.Group):
             raise click.ClickException(" ".join(str(error).split())) from None
 
 
-@click.group(
-    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(importlib.metadata.version("irene-audit"), prog_name="irene")
 def main() -> None:
     """Find, remove and document what a trained PyTorch model leaks about private attributes.

@@ -63,21 +63,15 @@ def audit(
     if not private:
         raise DataError("No private attribute was named. Name at least one, for instance private=['gender'].")
     if task in private:
-        raise DataError(
-            f"{task!r} is the task and cannot be private too: a model that does its task tells it."
-        )
+        raise DataError(f"{task!r} is the task and cannot be private too: a model that does its task tells it.")
     target = data.column(task, "task")
     attributes = {name: data.column(name, "private") for name in private}
     groups = data.groups()
-    splits = split_rows(
-        groups, [target.codes, *(column.codes for column in attributes.values())], seed=settings.seed
-    )
+    splits = split_rows(groups, [target.codes, *(column.codes for column in attributes.values())], seed=settings.seed)
     for name, column in attributes.items():
         class_rows(name, column, splits)  # too few rows is told before the pass, not after it
     layers = layers or [suggest(model, data.inputs[0].unsqueeze(0).to(device_of(model)))]
-    features = extract(
-        model, data, layers, task=task, private=private, pool=pool, batch_size=batch_size, track=track
-    )
+    features = extract(model, data, layers, task=task, private=private, pool=pool, batch_size=batch_size, track=track)
     pairs = [(attribute, layer) for layer in layers for attribute in private]
     leakage = [
         measure(
@@ -131,9 +125,7 @@ def describe_model(model: nn.Module) -> evidence.Checkpoint:
     """Describe a model that came from no file by its class and a SHA-256 over its weights."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        digest.update(
-            name.encode() + b"\0" + tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
-        )
+        digest.update(name.encode() + b"\0" + tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return evidence.Checkpoint(
         file="(live object)",
         sha256=digest.hexdigest(),
@@ -162,9 +154,7 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise IreneError(
-            f"No CUDA device here, and --device is {name!r}. Leave it out, or give --device cpu."
-        )
+        raise IreneError(f"No CUDA device here, and --device is {name!r}. Leave it out, or give --device cpu.")
     return torch.device(name)
 
 
@@ -199,8 +189,4 @@ def _split(rows: Ints, groups: Ints) -> evidence.Split:
 
 
 def _device(device: torch.device) -> str:
-    return (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"cpu, {torch.get_num_threads()} threads"
-    )
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"

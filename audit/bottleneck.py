@@ -108,9 +108,7 @@ def split(name: str) -> tuple[str, str]:
     """
     module, _, side = name.partition(":")
     if side not in ("", "input", "output"):
-        raise BottleneckError(
-            f"Layer {name!r} ends in {side!r}. Write {module!r} for its output or '{module}:input'."
-        )
+        raise BottleneckError(f"Layer {name!r} ends in {side!r}. Write {module!r} for its output or '{module}:input'.")
     return module, side or "output"
 
 
@@ -155,9 +153,7 @@ def suggest(model: nn.Module, x: Tensor) -> str:
 
 def _hook(module: nn.Module, name: str, side: str, taps: Taps) -> Any:
     if side == "input":
-        return module.register_forward_pre_hook(
-            lambda _module, given: taps.record(name, given[0] if given else None)
-        )
+        return module.register_forward_pre_hook(lambda _module, given: taps.record(name, given[0] if given else None))
     return module.register_forward_hook(lambda _module, _given, output: taps.record(name, output))
 
 

@@ -62,9 +62,7 @@ def read_attacker(estimator: Any, inputs: Sequence[Matrix], labels: Sequence[Int
         k: Number of classes.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # an attacker that could be better is still an attacker
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an attacker that could be better is still an attacker
         estimator.fit(inputs[0], labels[0])
     prior = np.bincount(labels[0], minlength=k) / len(labels[0])
     select, test = (evidence(estimator, rows, prior) for rows in inputs[1:])

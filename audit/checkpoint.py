@@ -86,7 +86,8 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
         ) from None
     if not isinstance(module, nn.Module):
         raise CheckpointError(
-            f"{architecture} gave a {type(module).__name__}, not a torch.nn.Module. Name a class or a function that returns one."
+            f"{architecture} gave a {type(module).__name__}, not a torch.nn.Module. "
+            "Name a class or a function that returns one."
         )
     return module
 
@@ -143,9 +144,7 @@ def describe(loaded: LoadedModel) -> tuple[evidence.Checkpoint, list[str]]:
         if found.sha256 == weights.sha256:
             sanitizing = found.sanitizing
         else:
-            notes.append(
-                f"{record.name} is the record of another checkpoint than {weights.path.name} and was left out"
-            )
+            notes.append(f"{record.name} is the record of another checkpoint than {weights.path.name} and was left out")
     return (
         evidence.Checkpoint(
             file=weights.path.name,
@@ -167,9 +166,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except safetensors.SafetensorError as error:
-        raise CheckpointError(
-            f"{path} is not a whole safetensors file: {error}. Copy or export it again."
-        ) from None
+        raise CheckpointError(f"{path} is not a whole safetensors file: {error}. Copy or export it again.") from None
 
 
 def _read_torch(path: Path) -> Any:
@@ -212,9 +209,7 @@ def _unwrap(path: Path, content: Any) -> tuple[str | None, dict[str, Tensor], li
             return nests[0], dict(content[nests[0]]), notes
         held = ", ".join(sorted(str(key) for key in content)[:8]) or "nothing"
         raise CheckpointError(f"{path} holds no state_dict (it holds: {held}). Save model.state_dict().")
-    raise CheckpointError(
-        f"{path} holds a {type(content).__name__}, not a state_dict. Save model.state_dict()."
-    )
+    raise CheckpointError(f"{path} holds a {type(content).__name__}, not a state_dict. Save model.state_dict().")
 
 
 def _is_state(content: Any) -> bool:

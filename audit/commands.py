@@ -54,23 +54,15 @@ def layers(checkpoint: Path, arch: str, arch_arg: tuple[str, ...], device: str, 
 @click.command()
 @CHECKPOINT
 @with_options(MODEL, SOURCE, COLUMNS, ROWS)
-@click.option(
-    "--layer", help="Where to look, with commas between several; the suggested bottleneck if left out."
-)
-@click.option(
-    "--attackers", help="Which attackers, with commas between them; logistic,mlp,rbf-svm if left out."
-)
+@click.option("--layer", help="Where to look, with commas between several; the suggested bottleneck if left out.")
+@click.option("--attackers", help="Which attackers, with commas between them; logistic,mlp,rbf-svm if left out.")
 @click.option(
     "--limit",
     type=click.FloatRange(0, 1),
     help="Largest excess of balanced accuracy over the floor that passes; 0.05 if left out.",
 )
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("out/audit.json"), show_default=True
-)
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the evidence on stdout instead of the sentences."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out/audit.json"), show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the evidence on stdout instead of the sentences.")
 def audit(
     checkpoint: Path,
     arch: str,
@@ -90,18 +82,19 @@ def audit(
 
     \b
     Example:
-      irene audit out/demo/model.safetensors --arch small-convnet --data digits --task digit --private colour -o out/before.json
+      irene audit out/demo/model.safetensors --arch small-convnet --data digits \\
+          --task digit --private colour -o out/before.json
     """
     from audit import auditing, evidence, files, probes  # noqa: PLC0415 - keeps `irene --help` fast
     from audit.checkpoint import describe, load  # noqa: PLC0415
     from audit.data import open_data  # noqa: PLC0415
-    from audit.leakage import Settings  # noqa: PLC0415
+    from audit.leakage import LIMIT, Settings  # noqa: PLC0415
 
     files.require_writable(output)
     settings = Settings(
         attackers=tuple(names(attackers)) if attackers else probes.DEFAULT,
         seed=source["seed"],
-        **({} if limit is None else {"limit": limit}),
+        limit=LIMIT if limit is None else limit,
     )
     loaded = load(checkpoint, arch, arguments(arch_arg))
     chosen = auditing.choose_device(device)
@@ -136,7 +129,7 @@ def summary(leakage: Any) -> str:
     """Return one attribute's result as a line."""
     read, floor = leakage.balanced_accuracy, leakage.floor
     return (
-        f"{leakage.verdict}: {leakage.attribute} at {leakage.layer}: the strongest attacker ({leakage.strongest}) reads "
-        f"{read.value:.1%} [{read.low:.1%}, {read.high:.1%}] balanced accuracy, {leakage.bits.value:.2f} of "
+        f"{leakage.verdict}: {leakage.attribute} at {leakage.layer}: the strongest attacker ({leakage.strongest}) "
+        f"reads {read.value:.1%} [{read.low:.1%}, {read.high:.1%}] balanced accuracy, {leakage.bits.value:.2f} of "
         f"{leakage.entropy:.2f} bits; floor {floor.value:.1%}, chance {leakage.chance:.1%}. {leakage.reason}"
     )

@@ -66,9 +66,7 @@ class LabelledData:
             lengths["group"] = len(self.group)
         for name, length in lengths.items():
             if length != n:
-                raise DataError(
-                    f"{self.name} has {n} inputs and {length} values of {name!r}. Give one value a row."
-                )
+                raise DataError(f"{self.name} has {n} inputs and {length} values of {name!r}. Give one value a row.")
 
     def __len__(self) -> int:
         """Return n."""
@@ -88,8 +86,8 @@ class LabelledData:
         if len(present) < 2:
             only = column.classes[present[0]] if len(present) else "no value"
             raise DataError(
-                f"{kind.capitalize()} column {name!r} has one class only ({only}) in these {len(self)} rows, so nothing "
-                "can be told apart. Choose another column or more rows."
+                f"{kind.capitalize()} column {name!r} has one class only ({only}) in these {len(self)} rows, "
+                "so nothing can be told apart. Choose another column or more rows."
             )
         return column
 
@@ -142,9 +140,7 @@ def open_data(name: str, part: Part, options: Mapping[str, Any]) -> LabelledData
     """
     data = call(resolve(name, "data source", DATASETS), {"part": part, **options}, name)
     if not isinstance(data, LabelledData):
-        raise DataError(
-            f"{name} returned a {type(data).__name__}. A data factory returns audit.data.LabelledData."
-        )
+        raise DataError(f"{name} returned a {type(data).__name__}. A data factory returns audit.data.LabelledData.")
     return data
 
 

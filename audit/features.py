@@ -66,12 +66,12 @@ def extract(
             for name, z in taps.take().items():
                 kept[name].append(z.float().cpu().numpy())
     features = {name: np.concatenate(parts) for name, parts in kept.items()}
-    for name, z in features.items():
-        broken = int((~np.isfinite(z)).any(axis=1).sum())
+    for name, found in features.items():
+        broken = int((~np.isfinite(found)).any(axis=1).sum())
         if broken:
             raise BottleneckError(
-                f"Layer {name!r} gives NaN or infinity for {broken} of {len(z)} rows. Check the inputs' scale, or choose "
-                "another layer."
+                f"Layer {name!r} gives NaN or infinity for {broken} of {len(found)} rows. "
+                "Check the inputs' scale, or choose another layer."
             )
     return Features(features, np.concatenate(predicted), digest.hexdigest())
 
@@ -84,7 +84,8 @@ def class_scores(output: Any, classes: int, task: str) -> Tensor:
     """
     if not isinstance(output, Tensor):
         raise DataError(
-            f"The model returns a {type(output).__name__}, not a tensor of class scores. Wrap it in a factory that does."
+            f"The model returns a {type(output).__name__}, not a tensor of class scores. "
+            "Wrap it in a factory that does."
         )
     scores = output.unsqueeze(1) if output.ndim == 1 else output
     if scores.ndim == 2 and scores.shape[1] == 1 and classes == 2:

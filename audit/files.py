@@ -48,15 +48,11 @@ def require_writable(path: Path) -> None:
         IreneError: `path` is a folder, or its folder cannot be made or written to.
     """
     if path.is_dir():
-        raise IreneError(
-            f"Cannot write {path}: it is a folder. Name a file, for instance {path / 'out.json'}."
-        )
+        raise IreneError(f"Cannot write {path}: it is a folder. Name a file, for instance {path / 'out.json'}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise IreneError(
-            f"Cannot make the folder {path.parent}: {error.strerror}. Choose another with -o."
-        ) from None
+        raise IreneError(f"Cannot make the folder {path.parent}: {error.strerror}. Choose another with -o.") from None
     if not os.access(path.parent, os.W_OK):
         raise IreneError(f"Cannot write into {path.parent}: no permission. Choose another folder with -o.")
 

@@ -26,6 +26,7 @@ from audit.probes import VIEWS, Matrix, attacker, view
 
 CONFIDENCE = 0.95
 FOLDS = 10
+LIMIT = 0.05
 TRAIN, SELECT = 5, 2
 """Tenths of the rows that fit and that choose the attackers; the rest tests them."""
 
@@ -35,7 +36,7 @@ class Settings:
     """What a user may change about the measurement."""
 
     attackers: tuple[str, ...]
-    limit: float = 0.05
+    limit: float = LIMIT
     """Largest excess of balanced accuracy over the floor that passes."""
     seed: int = 0
     bootstrap: int = 1000
@@ -68,19 +69,22 @@ def split_rows(groups: Ints, labels: Sequence[Ints], *, seed: int) -> Splits:
     """
     found = len(np.unique(groups))
     if found < FOLDS:
-        raise DataError(
-            f"{len(groups)} rows form {found} groups; three splits need at least {FOLDS}. Give more rows."
-        )
-    _, strata, counts = np.unique(np.stack(labels), axis=1, return_inverse=True, return_counts=True)
-    strata = np.where(counts[strata] < FOLDS, -1, strata)  # cells too rare to spread share one stratum
+        raise DataError(f"{len(groups)} rows form {found} groups; three splits need at least {FOLDS}. Give more rows.")
     alone = found == len(groups)
     folder = (StratifiedKFold if alone else StratifiedGroupKFold)(FOLDS, shuffle=True, random_state=seed)
-    if alone and np.unique(strata, return_counts=True)[1].min() < FOLDS:
-        strata = np.zeros_like(strata)
-    folds = [test for _, test in folder.split(groups, strata, groups)]
+    folds = [test for _, test in folder.split(groups, _strata(labels), None if alone else groups)]
     train, select, test = folds[:TRAIN], folds[TRAIN : TRAIN + SELECT], folds[TRAIN + SELECT :]
     joined = [np.sort(np.concatenate(part)).astype(np.int64) for part in (train, select, test)]
     return Splits(joined[0], joined[1], joined[2], groups)
+
+
+def _strata(labels: Sequence[Ints]) -> Ints:
+    """Return the cell of the joint table of all labels that each row is in, (n,), cells too rare to spread merged."""
+    _, cells, counts = np.unique(np.stack(labels), axis=1, return_inverse=True, return_counts=True)
+    cells = np.where(counts[cells] < FOLDS, -1, cells)
+    if 0 < (cells == -1).sum() < FOLDS:
+        cells = np.where(cells == -1, counts.argmax(), cells)
+    return cells
 
 
 def class_rows(attribute: str, column: Column, splits: Splits) -> list[ClassRows]:
@@ -98,8 +102,8 @@ def class_rows(attribute: str, column: Column, splits: Splits) -> list[ClassRows
     for one in rows:
         if min(one.train, one.select, one.test) < MIN_ROWS:
             raise DataError(
-                f"Class {one.name!r} of {attribute!r} has {one.train} / {one.select} / {one.test} rows to fit, choose and "
-                f"test attackers; each needs {MIN_ROWS}. Give more rows, or merge or leave out the class."
+                f"Class {one.name!r} of {attribute!r} has {one.train} / {one.select} / {one.test} rows "
+                f"to fit, choose and test attackers; each needs {MIN_ROWS}. Give more rows, or merge or leave out the class."
             )
     return rows
 
@@ -234,12 +238,12 @@ def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Ve
             else "a limit above 0"
         )
         return "INCONCLUSIVE", (
-            f"These {n} test rows cannot tell a leak smaller than {100 * resolution:.1f} points, and the limit is {points}; "
-            f"{needed} would settle it."
+            f"These {n} test rows cannot tell a leak smaller than {100 * resolution:.1f} points, and the limit "
+            f"is {points}; {needed} would settle it."
         )
     return "INCONCLUSIVE", (
-        f"The excess over the floor lies between {100 * excess.low:.1f} and {100 * excess.high:.1f} points, on both sides of "
-        f"the limit of {points}; {needed} would settle it."
+        f"The excess over the floor lies between {100 * excess.low:.1f} and {100 * excess.high:.1f} points, "
+        f"on both sides of the limit of {points}; {needed} would settle it."
     )
 
 
@@ -261,9 +265,7 @@ def resample(groups: Ints, settings: Settings) -> Resamples:
     """Draw the groups of the test rows, (n,), with replacement, `settings.bootstrap` times."""
     _, member = np.unique(groups, return_inverse=True)
     count = int(member.max()) + 1
-    drawn = np.random.default_rng(settings.seed).multinomial(
-        count, np.full(count, 1 / count), size=settings.bootstrap
-    )
+    drawn = np.random.default_rng(settings.seed).multinomial(count, np.full(count, 1 / count), size=settings.bootstrap)
     weights = np.concatenate([np.ones((1, count), dtype=np.int64), drawn])
     return Resamples(weights[:, member].astype(np.float64))
 
@@ -288,9 +290,7 @@ def _null(
         reading = read_attacker(clone(attacker(name, settings.seed)), inputs, labels, k)
         figures.append(reading.recalls(np.ones((1, len(labels[2]))), k)[0])
     mean, deviation = float(np.mean(figures)), float(np.std(figures, ddof=1))
-    reach = (
-        scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(figures) - 1) * deviation * np.sqrt(1 + 1 / len(figures))
-    )
+    reach = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(figures) - 1) * deviation * np.sqrt(1 + 1 / len(figures))
     return NullBand(mean=mean, low=max(0.0, mean - reach), high=min(1.0, mean + reach), refits=len(figures))
 
 

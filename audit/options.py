@@ -24,9 +24,7 @@ MODEL = (
         metavar="NAME=VALUE",
         help="An argument of the factory, for instance num_classes=2.",
     ),
-    click.option(
-        "--device", default="auto", show_default=True, help="auto is CUDA where there is one, else the CPU."
-    ),
+    click.option("--device", default="auto", show_default=True, help="auto is CUDA where there is one, else the CPU."),
 )
 SOURCE = (
     click.option(
@@ -41,9 +39,7 @@ SOURCE = (
         help="Share of a digit's images in its own colour (digits, biased-mnist); .1 is uncorrelated.",
     ),
     click.option("--image-size", type=click.IntRange(min=8), help="Side of the images in pixels (celeba)."),
-    click.option(
-        "--data-arg", multiple=True, metavar="NAME=VALUE", help="Another argument of the data source."
-    ),
+    click.option("--data-arg", multiple=True, metavar="NAME=VALUE", help="Another argument of the data source."),
 )
 ROWS = (
     click.option(
@@ -55,9 +51,7 @@ ROWS = (
 )
 COLUMNS = (
     click.option("--task", required=True, help="Column that the model predicts."),
-    click.option(
-        "--private", required=True, help="Columns that should not be readable, with commas between them."
-    ),
+    click.option("--private", required=True, help="Columns that should not be readable, with commas between them."),
     click.option(
         "--pool",
         type=click.Choice(["mean", "flatten"]),

@@ -73,8 +73,7 @@ def compare(before: AuditResult, after: AuditResult | None) -> Comparison:
     for when, audit in audits:
         _refuse_unfounded_pass(when, audit)
     pairs = tuple(
-        Pair(tuple(_reading(when, audit, one.attribute, one.layer) for when, audit in audits))
-        for one in before.leakage
+        Pair(tuple(_reading(when, audit, one.attribute, one.layer) for when, audit in audits)) for one in before.leakage
     )
     return Comparison(audits, pairs, () if after is None else _warnings(before, after))
 
@@ -181,9 +180,7 @@ def _warnings(before: AuditResult, after: AuditResult) -> tuple[str, ...]:
             f"{hexdigits(before.checkpoint.sha256)}. The change shown here is not the sanitizer's alone."
         )
     if before.checkpoint.architecture != after.checkpoint.architecture:
-        warnings.append(
-            "The two checkpoints are of different architectures; the layers share their names only."
-        )
+        warnings.append("The two checkpoints are of different architectures; the layers share their names only.")
     changed = [
         f"{name} {before.versions.get(name, 'none')} before, {after.versions.get(name, 'none')} after"
         for name in sorted(before.versions.keys() | after.versions.keys())

@@ -25,8 +25,7 @@ def leakage_drawing(pair: Pair, index: int) -> Drawing:
     """Draw what is read of one attribute at one layer, beside the floor, chance, null band and limit."""
     leakage = pair.last.leakage
     rows = [
-        _row(reading.when, reading.leakage.balanced_accuracy, is_last=reading is pair.last)
-        for reading in pair.readings
+        _row(reading.when, reading.leakage.balanced_accuracy, is_last=reading is pair.last) for reading in pair.readings
     ]
     for reading in pair.readings:
         if reading.head:
@@ -34,9 +33,7 @@ def leakage_drawing(pair: Pair, index: int) -> Drawing:
             says = reading.head.accuracy
             rows.append(Row(name, measured(says), "head", says, says, says))
     floor, null = leakage.floor, null_estimate(leakage)
-    rows.append(
-        Row("Task label alone (floor)", str(share(floor)), "floor", floor.value, floor.low, floor.high)
-    )
+    rows.append(Row("Task label alone (floor)", str(share(floor)), "floor", floor.value, floor.low, floor.high))
     rows.append(Row("Shuffled labels (null)", str(share(null)), "null", null.value, null.low, null.high))
     bound = leakage.floor.value + leakage.limit
     lines = [Line(f"chance {percent(leakage.chance)}", leakage.chance, ":")]

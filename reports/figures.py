@@ -45,9 +45,7 @@ def excess(estimate: Estimate, limit: float) -> Figure:
     """Return an excess in points, with the digits it takes to see on which side of the limit its ends lie."""
     ends = 100 * estimate.low, 100 * estimate.high
     digits = _digits(ends[1] - ends[0])
-    while digits < 4 and any(
-        _side(round(end, digits), 100 * limit) != _side(end, 100 * limit) for end in ends
-    ):
+    while digits < 4 and any(_side(round(end, digits), 100 * limit) != _side(end, 100 * limit) for end in ends):
         digits += 1
     value, low, high = (_fixed(100 * x, digits) for x in (estimate.value, estimate.low, estimate.high))
     return Figure(f"{value} points", f"{low} to {high}")
@@ -108,9 +106,7 @@ def shorten(text: str, length: int = LONGEST_NAME) -> str:
 
 def one_line(text: str) -> str:
     """Return a name that is safe in one line of a terminal: short, no control or direction characters."""
-    shown = "".join(
-        " " if unicodedata.category(mark) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else mark for mark in text
-    )
+    shown = "".join(" " if unicodedata.category(mark) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else mark for mark in text)
     return shorten(" ".join(shown.split()))
 
 

@@ -26,9 +26,7 @@ def task_table(comparison: Comparison) -> Table:
 def attackers(pair: Pair) -> Table:
     """Return every attacker's figures, the strongest marked and a failure with its reason."""
     leakage = pair.last.leakage
-    names = dict.fromkeys(
-        (one.name, one.view) for reading in pair.readings for one in reading.leakage.attackers
-    )
+    names = dict.fromkeys((one.name, one.view) for reading in pair.readings for one in reading.leakage.attackers)
     rows = tuple(
         (
             cell(shorten(name), shorten(view)),
@@ -61,9 +59,7 @@ def heads(comparison: Comparison) -> Table | None:
     """Return the sanitizer's own head beside fresh attackers, or None where nothing was sanitized."""
     rows = [row for pair in comparison.pairs for reading in pair.readings if (row := _head_row(reading))]
     columns = ("Attribute and layer", "Its own head", "A fresh attacker", "What follows")
-    return (
-        Table("The head of the training loop beside a fresh attacker", columns, tuple(rows)) if rows else None
-    )
+    return Table("The head of the training loop beside a fresh attacker", columns, tuple(rows)) if rows else None
 
 
 def _head_row(reading: Reading) -> tuple[Cell, ...] | None:

@@ -39,8 +39,12 @@ _RUN: dict[str, Fact] = {
 _SANITIZING: dict[str, tuple[Kind, Callable[[Sanitizing], str]]] = {
     "Method": ("text", lambda made: made.method),
     "Settings": ("text", lambda made: _pairs(made.settings)),
-    "Seed": ("text", lambda made: str(made.seed)),
-    "Epochs": ("text", lambda made: count(made.epochs)),
+    "Layer": ("code", lambda made: made.layer),
+    "Epochs": ("text", lambda made: count(len(made.trace))),
+    "Task loss, first and last epoch (nats)": (
+        "text",
+        lambda made: _ends([one.task_loss for one in made.trace]),
+    ),
     "Parent SHA-256": ("code", lambda made: made.parent_sha256),
     "Training rows (fingerprint)": ("code", lambda made: made.data_fingerprint),
     "Versions": ("text", lambda made: _pairs(made.versions)),
@@ -63,6 +67,10 @@ def _sanitized(comparison: Comparison) -> list[Table]:
             facts = [(name, cell(told(made), kind=kind)) for name, (kind, told) in _SANITIZING.items()]
             tables.append(_listed(f"What the sanitizer says it did ({when.lower()})", facts))
     return tables
+
+
+def _ends(losses: list[float]) -> str:
+    return f"{losses[0]:.3f} → {losses[-1]:.3f}" if losses else "no epoch"
 
 
 def _listed(caption: str, facts: list[tuple[str, Cell]]) -> Table:

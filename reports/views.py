@@ -153,15 +153,8 @@ def _accuracy_stat(reading: Reading) -> Stat:
 
 def _own_warnings(comparison: Comparison) -> list[str]:
     shared = set.intersection(*(set(audit.warnings) for _, audit in comparison.audits))
-    once = list(
-        dict.fromkeys(text for _, audit in comparison.audits for text in audit.warnings if text in shared)
-    )
-    apart = [
-        f"{when}: {text}"
-        for when, audit in comparison.audits
-        for text in audit.warnings
-        if text not in shared
-    ]
+    once = list(dict.fromkeys(text for _, audit in comparison.audits for text in audit.warnings if text in shared))
+    apart = [f"{when}: {text}" for when, audit in comparison.audits for text in audit.warnings if text not in shared]
     return [shorten(text, LONGEST_TEXT) for text in once + apart]
 
 

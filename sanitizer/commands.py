@@ -24,9 +24,7 @@ RECIPE = (
     click.option("--optimizer", type=click.Choice(["adam", "sgd"]), default="adam", show_default=True),
     click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True),
     click.option("--weight-decay", type=click.FloatRange(min=0), default=1e-4, show_default=True),
-    click.option(
-        "--alpha", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Weight of the task."
-    ),
+    click.option("--alpha", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Weight of the task."),
 )
 METHOD = (
     click.option(
@@ -41,12 +39,8 @@ METHOD = (
         help="Weight of the removal (the paper's gamma); the method's own if left out.",
     ),
     click.option("--head", type=click.Choice(["linear", "mlp"]), help="The head in the loop (irene)."),
-    click.option(
-        "--inner-steps", type=click.IntRange(min=1), help="Head steps for each step of the encoder (irene)."
-    ),
-    click.option(
-        "--head-lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate of the head (irene)."
-    ),
+    click.option("--inner-steps", type=click.IntRange(min=1), help="Head steps for each step of the encoder (irene)."),
+    click.option("--head-lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate of the head (irene)."),
     click.option(
         "--ridge",
         type=click.FloatRange(min=0, min_open=True),
@@ -85,7 +79,8 @@ def sanitize(
 
     \b
     Example:
-      irene sanitize out/demo/model.safetensors --arch small-convnet --data digits --task digit --private colour -o out/clean.safetensors
+      irene sanitize out/demo/model.safetensors --arch small-convnet --data digits \\
+          --task digit --private colour -o out/clean.safetensors
     """
     from dataclasses import fields  # noqa: PLC0415 - keeps `irene --help` fast
 

@@ -33,9 +33,7 @@ def demo(output: Path) -> None:
 
     leaky, clean = output / "model.safetensors", output / "clean.safetensors"
     before, after, page = output / "before.json", output / "after.json", output / "report.html"
-    click.secho(
-        "# An ordinary training: a small ConvNet learns to read digits on coloured backgrounds", bold=True
-    )
+    click.secho("# An ordinary training: a small ConvNet learns to read digits on coloured backgrounds", bold=True)
     _train(leaky)
     _run("audit", str(leaky), *ARCHITECTURE, *ROWS, "-o", str(before))
     _run("sanitize", str(leaky), *ARCHITECTURE, *ROWS, "--lr", "0.01", "-o", str(clean))
@@ -47,12 +45,10 @@ def demo(output: Path) -> None:
         for one in result.leakage:
             read = one.balanced_accuracy
             click.echo(
-                f"{when}, a fresh attacker reads the {one.attribute} in {read.value:.1%} [{read.low:.1%}, {read.high:.1%}] of "
-                f"cases; the predicted digit alone gives {one.floor.value:.1%} and a guess {one.chance:.1%}: {one.verdict}."
+                f"{when}, a fresh attacker reads the {one.attribute} in {read.value:.1%} "
+                f"[{read.low:.1%}, {read.high:.1%}] of cases; the predicted digit alone gives {one.floor.value:.1%} and a guess {one.chance:.1%}: {one.verdict}."
             )
-    click.echo(
-        f"Task accuracy: {first.task.accuracy.value:.1%} before, {last.task.accuracy.value:.1%} after."
-    )
+    click.echo(f"Task accuracy: {first.task.accuracy.value:.1%} before, {last.task.accuracy.value:.1%} after.")
     click.echo(f"The report: {page.resolve()}")
 
 
@@ -83,9 +79,7 @@ def _train(path: Path) -> None:
         device=device,
         track=progress,
     )
-    write_whole(
-        path, safetensors.torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()})
-    )
+    write_whole(path, safetensors.torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
     click.echo(f"Wrote {path}")
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 TINY = 1e-12
-BANDWIDTHS = (0.25, 1.0, 4.0)
+BANDWIDTHS = (0.03, 0.1, 0.3)
 """Of the RBF kernels, as multiples of the median squared distance on the batch."""
 
 
@@ -58,7 +58,8 @@ def explained_share(z: Tensor, v: Tensor, *, k: int, ridge: float) -> Tensor:
     damped = kernel + ridge * n * torch.eye(n, dtype=kernel.dtype, device=kernel.device)
     residual = ridge * n * torch.linalg.solve(damped, target)
     total = target.square().sum()
-    return ((total - (target * residual).sum()) / total.clamp_min(TINY)).float()  # 0 for a batch of one class
+    share: Tensor = (total - (target * residual).sum()) / total.clamp_min(TINY)
+    return share.float()  # 0 for a batch of one class
 
 
 def whiten(z: Tensor, *, shrinkage: float = 1e-4) -> Tensor:
@@ -72,4 +73,5 @@ def whiten(z: Tensor, *, shrinkage: float = 1e-4) -> Tensor:
     covariance = centred.T @ centred / len(z)
     floor = shrinkage * covariance.diagonal().mean().clamp_min(TINY)
     factor = torch.linalg.cholesky(covariance + floor * torch.eye(z.shape[1], dtype=z.dtype, device=z.device))
-    return torch.linalg.solve_triangular(factor, centred.T, upper=False).T
+    white: Tensor = torch.linalg.solve_triangular(factor, centred.T, upper=False).T
+    return white

@@ -71,9 +71,7 @@ def sanitize(
     recipe = recipe or Recipe()
     require_output(output, loaded.weights.path)
     if task in methods:
-        raise DataError(
-            f"{task!r} is the task and cannot be private too: a model that does its task tells it."
-        )
+        raise DataError(f"{task!r} is the task and cannot be private too: a model that does its task tells it.")
     data.column(task, "task")
     for attribute in methods:
         data.column(attribute, "private")
@@ -119,9 +117,7 @@ def require_output(output: Path, parent: Path) -> None:
     """
     require_writable(output)
     if output.resolve() == parent.resolve():
-        raise CheckpointError(
-            f"{output} is the checkpoint itself and would be lost. Name another file with -o."
-        )
+        raise CheckpointError(f"{output} is the checkpoint itself and would be lost. Name another file with -o.")
     if (output.suffix == ".safetensors") != (parent.suffix == ".safetensors"):
         raise CheckpointError(
             f"{output.name} would not be in the format of {parent.name}. Give it the suffix {parent.suffix!r}."

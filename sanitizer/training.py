@@ -113,15 +113,15 @@ def fine_tune(
                 if len(x) < recipe.batch_size:
                     continue  # a last small batch would weigh its rows more, and starve a kernel
                 scores, z = look(x)
-                labels = {name: values.to(fabric.device) for name, values in labels.items()}
-                terms = {task: functional.cross_entropy(scores.float(), labels[task])}
-                terms |= {name: removal.penalty(z, labels[name]) for name, removal in removals.items()}
+                told = {name: values.to(fabric.device) for name, values in labels.items()}
+                terms = {task: functional.cross_entropy(scores.float(), told[task])}
+                terms |= {name: removal.penalty(z, told[name]) for name, removal in removals.items()}
                 losses.append(_finite(terms, task))
                 weighted = [methods[name].weight * terms[name] for name in removals]
                 optimizer.zero_grad()
                 fabric.backward(torch.stack([recipe.alpha * terms[task], *weighted]).sum())
                 for name, removal in removals.items():
-                    removal.learn(z.detach(), labels[name])
+                    removal.learn(z.detach(), told[name])
                 optimizer.step()
                 schedule.step()
             mean = {name: float(np.mean([one[name] for one in losses])) for name in columns}
@@ -136,9 +136,7 @@ def fine_tune(
         finally:
             for module, mode in modes.items():
                 module.training = mode
-        heads = {
-            name: _head_accuracy(model, held_out, name, removal, look) for name, removal in removals.items()
-        }
+        heads = {name: _head_accuracy(model, held_out, name, removal, look) for name, removal in removals.items()}
     return Outcome(trace, heads, len(held_out))
 
 

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = Path("/usr/bin/chromium")
-HOSTILE = (
-    "</script><script>alert(1)</script>\"'{{ 7 * 7 }}{% raw %} $x_1$ \u202eevil\u2066 🙂 &amp; <b onclick=x>"
-)
+HOSTILE = "</script><script>alert(1)</script>\"'{{ 7 * 7 }}{% raw %} $x_1$ \u202eevil\u2066 🙂 &amp; <b onclick=x>"
 
 
 class Outline(HTMLParser):
@@ -97,9 +95,7 @@ def test_the_page_asks_for_nothing_and_runs_nothing() -> None:
     page = render(*both())
     tags = Outline(page).tags
     assert not {"script", "link", "img", "iframe", "object", "base"} & {tag for tag, _ in tags}
-    targets = [
-        value for _, attributes in tags for name, value in attributes.items() if name in ("href", "src")
-    ]
+    targets = [value for _, attributes in tags for name, value in attributes.items() if name in ("href", "src")]
     assert targets
     assert all(value is not None and value.startswith("#") for value in targets)
     assert not re.search(r"https?:|//|url\(|@import", page)
@@ -136,9 +132,7 @@ def everywhere(text: str) -> AuditResult:
     """Return an audit with `text` in every place a user's string can reach."""
     found = leakage(text or "colour", layer=text, classes=(text, "other"), reason=text)
     found = found.model_copy(
-        update={
-            "attackers": [one.model_copy(update={"name": text, "failure": text}) for one in found.attackers]
-        }
+        update={"attackers": [one.model_copy(update={"name": text, "failure": text}) for one in found.attackers]}
     )
     result = sanitized(found, command=text, device=text, warnings=[text], versions={text: text})
     return result.model_copy(
@@ -203,9 +197,7 @@ def browser() -> Iterator["Browser"]:
 
 
 def opened(browser: "Browser", path: Path, width: int) -> tuple["Page", list[str]]:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, java_script_enabled=False, offline=True
-    )
+    context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=False, offline=True)
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

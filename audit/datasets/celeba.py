@@ -48,9 +48,7 @@ class Faces:
             with Image.open(path) as image:
                 face: Tensor = self._transform(image.convert("RGB"))
         except (OSError, UnidentifiedImageError) as error:
-            raise DataError(
-                f"Cannot read the image {path}: {error}. Restore it, or take its row out."
-            ) from None
+            raise DataError(f"Cannot read the image {path}: {error}. Restore it, or take its row out.") from None
         return face
 
 
@@ -88,9 +86,7 @@ def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -
 
 def _table(path: Path, header: int | None = None) -> pd.DataFrame:
     if not path.is_file():
-        raise DataError(
-            f"No {path.name} in {path.parent}. Give the folder of CelebA's files with --data-root."
-        )
+        raise DataError(f"No {path.name} in {path.parent}. Give the folder of CelebA's files with --data-root.")
     try:
         table = pd.read_csv(path, sep=r"\s+", header=header, index_col=0)
     except (ValueError, pd.errors.ParserError) as error:

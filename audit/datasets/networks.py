@@ -6,9 +6,7 @@ from torch import Tensor, nn
 class ConvNet(nn.Module):
     """Convolutions with batch norm and ReLU, global average pooling (the bottleneck), one linear layer."""
 
-    def __init__(
-        self, widths: tuple[int, ...], *, kernel: int, strides: tuple[int, ...], num_classes: int
-    ) -> None:
+    def __init__(self, widths: tuple[int, ...], *, kernel: int, strides: tuple[int, ...], num_classes: int) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         for before, width, stride in zip((3, *widths), widths, strides, strict=False):
