@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from audit import evidence, probes
-from audit.bottleneck import Pool, suggest
+from audit.bottleneck import Pool, evaluating, suggest
 from audit.data import Column, Ints, LabelledData
 from audit.errors import DataError, IreneError
 from audit.features import Track, device_of, extract, untracked
@@ -58,6 +58,8 @@ def audit(
         IreneError: Any of its kinds; see audit.errors.
     """
     settings = settings or Settings(attackers=probes.DEFAULT)
+    if not settings.attackers:
+        raise DataError(f"No attacker was named. Name at least one of {', '.join(probes.ATTACKERS)}.")
     for name in settings.attackers:
         probes.attacker(name, settings.seed)  # a mistyped name fails before the work, not after it
     if not private:
@@ -70,7 +72,8 @@ def audit(
     splits = split_rows(groups, [target.codes, *(column.codes for column in attributes.values())], seed=settings.seed)
     for name, column in attributes.items():
         class_rows(name, column, splits)  # too few rows is told before the pass, not after it
-    layers = layers or [suggest(model, data.inputs[0].unsqueeze(0).to(device_of(model)))]
+    x = first_input(model, data)
+    layers = layers or [suggest(model, x)]
     features = extract(model, data, layers, task=task, private=private, pool=pool, batch_size=batch_size, track=track)
     pairs = [(attribute, layer) for layer in layers for attribute in private]
     leakage = [
@@ -155,7 +158,31 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise IreneError(f"No CUDA device here, and --device is {name!r}. Leave it out, or give --device cpu.")
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+        torch.ones(1, device=device).item()  # fails on a device that is not here, and on one without data
+    except (RuntimeError, AssertionError):
+        raise IreneError(f"No device {name!r} here. Leave --device out, or give cpu, cuda or cuda:0.") from None
+    return device
+
+
+def first_input(model: nn.Module, data: LabelledData) -> torch.Tensor:
+    """Return the first row's input, (1, …), on the model's device, once the model has taken it.
+
+    Raises:
+        DataError: The model cannot take it.
+    """
+    x = data.inputs[0].unsqueeze(0).to(device_of(model))
+    try:
+        with evaluating(model), torch.inference_mode():
+            model(x)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        fact = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"The model cannot take the inputs of {data.name}, of shape {list(x.shape[1:])} ({fact}). "
+            "Give the data and the image size that it was trained on."
+        ) from None
+    return x
 
 
 def _task(name: str, target: Column, predicted: Ints, splits: Splits, settings: Settings) -> evidence.Task:

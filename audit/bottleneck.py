@@ -40,7 +40,8 @@ class Taps:
 
     def record(self, name: str, value: Any) -> None:
         """Keep what a hook saw."""
-        self._seen[name].append(value)
+        # a copy, because a ReLU in place would change it before the pass is over
+        self._seen[name].append(value.clone() if isinstance(value, Tensor) else value)
 
     def expect(self, names: Sequence[str]) -> None:
         """Forget the last pass and wait for the next one."""
@@ -76,7 +77,7 @@ def tap(model: nn.Module, names: Sequence[str], *, pool: Pool = "mean") -> Itera
     taps = Taps(pool)
     handles = []
     try:
-        for name in names:
+        for name in dict.fromkeys(names):
             module_name, side = split(name)
             if module_name not in modules or not module_name:
                 raise UnknownNameError("layer", module_name, [known for known in modules if known])

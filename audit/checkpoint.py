@@ -3,8 +3,11 @@
 Only tensors are read: safetensors, or `torch.load(weights_only=True)`. There is no fallback to pickle.
 """
 
+import io
+import pickletools
+import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,10 +110,7 @@ def read_weights(path: Path) -> Weights:
         prefix += stripped
     tensors = {key.removeprefix(prefix): value for key, value in state.items()}
     for key, value in tensors.items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise CheckpointError(
-                f"{path} holds NaN or infinity in {key!r}. Take an earlier checkpoint of this training."
-            )
+        _require_finite(path, key, value)
     return Weights(path, files.sha256(path), tensors, prefix, nest, notes)
 
 
@@ -165,37 +165,81 @@ def sidecar(path: Path) -> Path:
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is not a whole safetensors file: {error}. Copy or export it again.") from None
 
 
 def _read_torch(path: Path) -> Any:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-        if any(name.endswith(("/constants.pkl", "/code/__torch__.py")) for name in names):
-            raise CheckpointError(
-                f"{path} is a TorchScript program, which hides its layers. Save the weights of the model it was made "
-                "from: torch.save(model.state_dict(), 'model.pt')."
-            )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
-        raise CheckpointError(_refusal(path, error)) from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of odd pickles in many words; the refusal takes one line
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # whatever a hostile file raises while it is read is this file's fault
+        raise CheckpointError(_refusal(path)) from None
 
 
-def _refusal(path: Path, error: Exception) -> str:
-    try:
-        classes = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # not even the names can be read: the first error says why
-        classes = []
+def _refusal(path: Path) -> str:
+    """Say why torch did not load a file; torch's own words are left out: they advise weights_only=False."""
+    if any(name.endswith(("/constants.pkl", "/code/__torch__.py")) for name in _archived(path)):
+        return (
+            f"{path} is a TorchScript program, which hides its layers. Save the weights of the model it was made "
+            "from: torch.save(model.state_dict(), 'model.pt')."
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            classes = set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+        except Exception:  # it reads zip archives of pickle protocol 2 alone
+            classes = _imports(path)
     if classes:
         return (
-            f"{path} is a pickle that would run code from {', '.join(sorted(classes)[:8])}; it was not loaded. "
+            f"{path} is a pickle that would run code from {_listed(sorted(classes), 8)}; it was not loaded. "
             "Save the weights alone: torch.save(model.state_dict(), 'model.pt')."
         )
-    fact = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-    return f"{path} is not a checkpoint of tensors that torch can read safely ({fact}). Save model.state_dict() again."
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start == b"PK":
+        fact = "is cut off or damaged"
+    elif start[:1] == b"\x80":
+        fact = "is a pickle that torch does not read safely"
+    else:
+        fact = "is neither a torch nor a safetensors file" if start else "is empty"
+    return f"{path} {fact}. Copy it again, or save the weights alone: torch.save(model.state_dict(), 'model.pt')."
+
+
+def _archived(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return []
+
+
+def _pickled(path: Path) -> bytes:
+    data = next((name for name in _archived(path) if name.endswith("data.pkl")), None)
+    if data is None:
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(data)
+
+
+def _imports(path: Path) -> set[str]:
+    """Name what a pickle would import beyond tensors, from its instructions, none of which is run."""
+    found: set[str] = set()
+    texts = [""]
+    try:
+        file = io.BytesIO(_pickled(path))
+        while True:  # torch's old format is several pickles in a row; the end of them raises
+            for opcode, argument, _position in pickletools.genops(file):
+                if opcode.name == "GLOBAL":
+                    found.add(str(argument).replace(" ", "."))
+                elif opcode.name == "STACK_GLOBAL":
+                    found.add(".".join(texts[-2:]))
+                elif isinstance(argument, str):
+                    texts.append(argument)
+    except Exception:  # the end of the pickles, or bytes that are none
+        pass
+    return {name for name in found if not name.startswith(("torch._utils.", "collections.OrderedDict"))}
 
 
 def _unwrap(path: Path, content: Any) -> tuple[str | None, dict[str, Tensor], list[str]]:
@@ -205,9 +249,9 @@ def _unwrap(path: Path, content: Any) -> tuple[str | None, dict[str, Tensor], li
         nests = [nest for nest in NESTS if nest in content and _is_state(content[nest])]
         if nests:
             rest = sorted(str(key) for key in content if key != nests[0])
-            notes = [f"the checkpoint also holds {', '.join(rest)}, which was not used"] if rest else []
+            notes = [f"the checkpoint also holds {_listed(rest)}, which was not used"] if rest else []
             return nests[0], dict(content[nests[0]]), notes
-        held = ", ".join(sorted(str(key) for key in content)[:8]) or "nothing"
+        held = _listed(sorted(str(key) for key in content), 8) or "nothing"
         raise CheckpointError(f"{path} holds no state_dict (it holds: {held}). Save model.state_dict().")
     raise CheckpointError(f"{path} holds a {type(content).__name__}, not a state_dict. Save model.state_dict().")
 
@@ -231,7 +275,7 @@ def _fit(module: nn.Module, weights: Weights, architecture: str) -> None:
         if k in weights.tensors and weights.tensors[k].shape != wanted[k].shape
     ]
     faults = [
-        f"{len(names)} {what}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+        f"{len(names)} {what}: {_listed(names, 3)}"
         for what, names in (
             ("missing from the file", missing),
             ("unknown to the model", extra),
@@ -245,6 +289,20 @@ def _fit(module: nn.Module, weights: Weights, architecture: str) -> None:
             "Name the architecture that was trained, with its arguments (for instance --arch-arg num_classes=2)."
         )
     module.load_state_dict(weights.tensors, strict=False)
+
+
+def _require_finite(path: Path, key: str, value: Tensor) -> None:
+    if value.layout is not torch.strided or value.is_quantized or value.is_meta:
+        raise CheckpointError(f"{path} holds {key!r} as a {value.type()}, not a plain tensor. Save dense weights.")
+    wide = value.float() if value.is_floating_point() and value.itemsize == 1 else value  # float8 has no isfinite
+    if not torch.isfinite(wide).all():
+        raise CheckpointError(f"{path} holds NaN or infinity in {key!r}. Take an earlier checkpoint of this training.")
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    """Join a stranger's names in one line: at most so many, without line breaks and control characters."""
+    shown = ", ".join(names[:most]) + (", …" if len(names) > most else "")
+    return "".join(letter if letter.isprintable() else "?" for letter in shown)
 
 
 def _describe(architecture: str, arguments: Mapping[str, Any]) -> str:

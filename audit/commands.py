@@ -11,6 +11,7 @@ from audit.options import (
     MODEL,
     ROWS,
     SOURCE,
+    Real,
     arguments,
     command_line,
     data_options,
@@ -34,14 +35,14 @@ def layers(checkpoint: Path, arch: str, arch_arg: tuple[str, ...], device: str, 
     from rich.table import Table  # noqa: PLC0415
 
     from audit import bottleneck  # noqa: PLC0415
-    from audit.auditing import choose_device  # noqa: PLC0415
+    from audit.auditing import choose_device, first_input  # noqa: PLC0415
     from audit.checkpoint import load  # noqa: PLC0415
     from audit.data import open_data  # noqa: PLC0415
 
     chosen = choose_device(device)
     model = load(checkpoint, arch, arguments(arch_arg)).module.to(chosen)
     data = open_data(source["data"], "audit", data_options(source))
-    x = data.inputs[0].unsqueeze(0).to(chosen)
+    x = first_input(model, data)
     table = Table("layer", "type", "output", "fired", box=None, header_style="bold")
     for layer in bottleneck.layers(model, x):
         shape = " × ".join(map(str, layer.shape)) if layer.shape is not None else "–"
@@ -58,7 +59,7 @@ def layers(checkpoint: Path, arch: str, arch_arg: tuple[str, ...], device: str, 
 @click.option("--attackers", help="Which attackers, with commas between them; logistic,mlp,rbf-svm if left out.")
 @click.option(
     "--limit",
-    type=click.FloatRange(0, 1),
+    type=Real(0, 1),
     help="Largest excess of balanced accuracy over the floor that passes; 0.05 if left out.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out/audit.json"), show_default=True)
@@ -86,11 +87,14 @@ def audit(
           --task digit --private colour -o out/before.json
     """
     from audit import auditing, evidence, files, probes  # noqa: PLC0415 - keeps `irene --help` fast
-    from audit.checkpoint import describe, load  # noqa: PLC0415
+    from audit.checkpoint import describe, load, sidecar  # noqa: PLC0415
     from audit.data import open_data  # noqa: PLC0415
+    from audit.errors import CheckpointError  # noqa: PLC0415
     from audit.leakage import LIMIT, Settings  # noqa: PLC0415
 
     files.require_writable(output)
+    if output.resolve() in (checkpoint.resolve(), sidecar(checkpoint).resolve()):
+        raise CheckpointError(f"{output} is the checkpoint or its record and would be lost. Name another file with -o.")
     settings = Settings(
         attackers=tuple(names(attackers)) if attackers else probes.DEFAULT,
         seed=source["seed"],

@@ -67,6 +67,15 @@ class LabelledData:
         for name, length in lengths.items():
             if length != n:
                 raise DataError(f"{self.name} has {n} inputs and {length} values of {name!r}. Give one value a row.")
+        for name, column in self.columns.items():
+            codes = column.codes
+            if not isinstance(codes, np.ndarray) or codes.dtype.kind not in "iu":
+                raise DataError(f"Column {name!r} of {self.name} holds no integers. Give a NumPy array of int64.")
+            if n and not 0 <= codes.min() <= codes.max() < len(column.classes):
+                raise DataError(
+                    f"Column {name!r} of {self.name} has codes from {codes.min()} to {codes.max()} and "
+                    f"{len(column.classes)} classes. Give positions in its classes."
+                )
 
     def __len__(self) -> int:
         """Return n."""
@@ -138,7 +147,13 @@ def open_data(name: str, part: Part, options: Mapping[str, Any]) -> LabelledData
         UnknownNameError: No such source, or it takes no such option.
         DataError: Files are missing, or the factory returns something else.
     """
-    data = call(resolve(name, "data source", DATASETS), {"part": part, **options}, name)
+    if "part" in options:
+        raise DataError(f"The part of {name} is not for choice: here it is {part!r}. Leave 'part' out.")
+    factory = resolve(name, "data source", DATASETS)
+    try:
+        data = call(factory, {"part": part, **options}, name)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} cannot be opened with {dict(options)}: {error}. Give its options anew.") from None
     if not isinstance(data, LabelledData):
         raise DataError(f"{name} returned a {type(data).__name__}. A data factory returns audit.data.LabelledData.")
     return data

@@ -103,7 +103,8 @@ def class_rows(attribute: str, column: Column, splits: Splits) -> list[ClassRows
         if min(one.train, one.select, one.test) < MIN_ROWS:
             raise DataError(
                 f"Class {one.name!r} of {attribute!r} has {one.train} / {one.select} / {one.test} rows "
-                f"to fit, choose and test attackers; each needs {MIN_ROWS}. Give more rows, or merge or leave out the class."
+                f"to fit, choose and test attackers; each needs {MIN_ROWS}. "
+                "Give more rows, or merge or leave out the class."
             )
     return rows
 

@@ -4,7 +4,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> A
     """
     builtin = builtin or {}
     target = builtin.get(name, name)
-    location, _, attribute = target.partition(":")
-    if not attribute or not location:
+    location, _, attribute = target.rpartition(":")  # the last colon: C:\\own.py:net has two
+    if not attribute or not location or (location.startswith(".") and not location.endswith(".py")):
         raise UnknownNameError(kind, name, [*builtin, "package.module:attribute", "file.py:attribute"])
     module = _module(location, kind)
     found = module
@@ -54,16 +55,24 @@ def _module(location: str, kind: str) -> Any:
         path = Path(location)
         if not path.is_file():
             raise IreneError(f"No {kind} file {location}. Give the path of a Python file that exists.")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        spec = importlib.util.spec_from_file_location(f"irene_user_{path.stem}", path)
         assert spec is not None and spec.loader is not None  # a .py path always has a loader
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        sys.modules[spec.name] = module  # dataclasses look their module up there
+        with _imports_of(location, kind):
+            spec.loader.exec_module(module)
         return module
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)  # last, so that a file here never shadows an installed package
-    try:
+    with _imports_of(location, kind):
         return importlib.import_module(location)
+
+
+@contextmanager
+def _imports_of(location: str, kind: str) -> Iterator[None]:
+    try:
+        yield
     except ModuleNotFoundError as error:
         missing = error.name or location
         raise IreneError(

@@ -1,6 +1,8 @@
 """Options that several commands share: which model, which rows, which columns, and progress on stderr."""
 
 import json
+import math
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
@@ -10,6 +12,20 @@ from typing import Any, TypeVar
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+LARGEST = 1e30
+"""What a step of an optimizer can multiply without leaving float32."""
+
+
+class Real(click.FloatRange):
+    """A number in a range; `nan` and `inf`, which click lets through, are refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number) or abs(number) > LARGEST:
+            self.fail(f"{value} is not a number that can be computed with.", param, ctx)
+        return number
+
 
 CHECKPOINT = click.argument("checkpoint", type=click.Path(path_type=Path))
 MODEL = (
@@ -47,7 +63,7 @@ ROWS = (
         type=click.IntRange(min=1),
         help="Use at most this many rows, drawn by the seed, whole groups.",
     ),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+    click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), default=0, show_default=True),
 )
 COLUMNS = (
     click.option("--task", required=True, help="Column that the model predicts."),
@@ -97,16 +113,22 @@ def data_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         given: The values of the options in SOURCE.
+
+    Raises:
+        click.UsageError: A pair is not NAME=VALUE, or it asks for the other part of the rows.
     """
     told = {name: given[name] for name in ("data_root", "rho", "image_size") if given[name] is not None}
-    return told | arguments(given["data_arg"])
+    more = arguments(given["data_arg"])
+    if "part" in more:
+        raise click.UsageError("--data-arg part=… is not the user's to set: an audit reads no row that trains a model.")
+    return told | more
 
 
 def command_line() -> str:
     """Return what was typed, for the record."""
     context = click.get_current_context()
     typed: list[str] = context.find_root().meta.get("arguments", sys.argv[1:])
-    return " ".join(["irene", *typed])
+    return shlex.join(["irene", *typed])
 
 
 def progress(items: Iterable[Any], length: int) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from audit.options import (
     MODEL,
     ROWS,
     SOURCE,
+    Real,
     arguments,
     data_options,
     names,
@@ -22,9 +23,9 @@ RECIPE = (
     click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True),
     click.option("--batch-size", type=click.IntRange(min=2), default=256, show_default=True),
     click.option("--optimizer", type=click.Choice(["adam", "sgd"]), default="adam", show_default=True),
-    click.option("--lr", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True),
-    click.option("--weight-decay", type=click.FloatRange(min=0), default=1e-4, show_default=True),
-    click.option("--alpha", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Weight of the task."),
+    click.option("--lr", type=Real(min=0, min_open=True), default=1e-3, show_default=True),
+    click.option("--weight-decay", type=Real(min=0), default=1e-4, show_default=True),
+    click.option("--alpha", type=Real(min=0), default=1.0, show_default=True, help="Weight of the task."),
 )
 METHOD = (
     click.option(
@@ -35,15 +36,15 @@ METHOD = (
     ),
     click.option(
         "--weight",
-        type=click.FloatRange(min=0),
+        type=Real(min=0),
         help="Weight of the removal (the paper's gamma); the method's own if left out.",
     ),
     click.option("--head", type=click.Choice(["linear", "mlp"]), help="The head in the loop (irene)."),
     click.option("--inner-steps", type=click.IntRange(min=1), help="Head steps for each step of the encoder (irene)."),
-    click.option("--head-lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate of the head (irene)."),
+    click.option("--head-lr", type=Real(min=0, min_open=True), help="Learning rate of the head (irene)."),
     click.option(
         "--ridge",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Real(min=0, min_open=True),
         help="Regularisation of the solved head (kernel).",
     ),
 )

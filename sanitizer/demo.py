@@ -46,7 +46,8 @@ def demo(output: Path) -> None:
             read = one.balanced_accuracy
             click.echo(
                 f"{when}, a fresh attacker reads the {one.attribute} in {read.value:.1%} "
-                f"[{read.low:.1%}, {read.high:.1%}] of cases; the predicted digit alone gives {one.floor.value:.1%} and a guess {one.chance:.1%}: {one.verdict}."
+                f"[{read.low:.1%}, {read.high:.1%}] of cases; the predicted digit alone gives "
+                f"{one.floor.value:.1%} and a guess {one.chance:.1%}: {one.verdict}."
             )
     click.echo(f"Task accuracy: {first.task.accuracy.value:.1%} before, {last.task.accuracy.value:.1%} after.")
     click.echo(f"The report: {page.resolve()}")

@@ -1,17 +1,17 @@
 """One sanitizing from end to end: load, fine-tune, write a checkpoint of the same make and its record."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
-from audit.auditing import versions
+from audit.auditing import first_input, versions
 from audit.bottleneck import Pool, suggest
-from audit.checkpoint import LoadedModel, save_like, sidecar
+from audit.checkpoint import LoadedModel, Weights, save_like, sidecar
 from audit.data import LabelledData
-from audit.errors import CheckpointError, DataError
+from audit.errors import CheckpointError, DataError, IreneError, TrainingError
 from audit.evidence import Sanitizing, Sidecar, write_model
 from audit.features import Track, untracked
 from audit.files import require_writable, sha256
@@ -24,6 +24,7 @@ METHODS = {
     "irene": "sanitizer.methods.irene:Irene",
     "plain": "sanitizer.methods.plain:Plain",
 }
+REMEDY = "Nothing was written; try a smaller --lr or --weight."
 
 
 def make_method(name: str, options: Mapping[str, Any]) -> Method:
@@ -31,9 +32,19 @@ def make_method(name: str, options: Mapping[str, Any]) -> Method:
 
     Raises:
         UnknownNameError: No such method, or it has no such setting.
+        IreneError: What was named makes no method, or not with these settings.
     """
-    method: Method = call(resolve(name, "method", METHODS), options, f"method {name}")
-    return method
+    named = resolve(name, "method", METHODS)
+    try:
+        made = call(named, options, f"method {name}")
+    except (TypeError, ValueError) as error:
+        raise IreneError(f"Method {name} cannot be made with {dict(options)}: {error}. Give its settings.") from None
+    if not is_dataclass(made) or not {"weight", "start"} <= set(dir(made)):
+        raise IreneError(
+            f"{name} gave a {type(made).__name__}, not a method. Name a dataclass with `weight` and `start`, "
+            "as sanitizer.methods.removal describes it."
+        )
+    return cast(Method, made)
 
 
 def sanitize(
@@ -70,6 +81,8 @@ def sanitize(
     """
     recipe = recipe or Recipe()
     require_output(output, loaded.weights.path)
+    if not methods:
+        raise DataError("No private attribute was named. Name at least one, for instance --private gender.")
     if task in methods:
         raise DataError(f"{task!r} is the task and cannot be private too: a model that does its task tells it.")
     data.column(task, "task")
@@ -77,18 +90,23 @@ def sanitize(
         data.column(attribute, "private")
     device = device or torch.device("cpu")
     model = loaded.module.to(device)
-    layer = layer or suggest(model, data.inputs[0].unsqueeze(0).to(device))
-    outcome = fine_tune(
-        model,
-        data,
-        task=task,
-        methods=methods,
-        layer=layer,
-        recipe=recipe,
-        pool=pool,
-        device=device,
-        track=track,
-    )
+    x = first_input(model, data)
+    layer = layer or suggest(model, x)
+    try:
+        outcome = fine_tune(
+            model,
+            data,
+            task=task,
+            methods=methods,
+            layer=layer,
+            recipe=recipe,
+            pool=pool,
+            device=device,
+            track=track,
+        )
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        raise TrainingError(f"Fine-tuning diverged: {name} found no finite solution. {REMEDY}") from None
+    _require_finite(loaded.weights, model)
     settings: dict[str, Any] = asdict(recipe) | {"task": task, "rows": len(data)} | dict(data.options)
     for attribute, method in methods.items():
         settings |= {f"{attribute}.{key}": value for key, value in asdict(method).items()}  # type: ignore[call-overload]
@@ -108,6 +126,14 @@ def sanitize(
     return done
 
 
+def _require_finite(weights: Weights, model: torch.nn.Module) -> None:
+    """Fail on what the last step broke: no loss was taken after it."""
+    state = model.state_dict()
+    for key, old in weights.tensors.items():
+        if old.is_floating_point() and not torch.isfinite(state[key].to(old.dtype)).all():
+            raise TrainingError(f"Fine-tuning diverged: {key} became NaN or infinite. {REMEDY}")
+
+
 def require_output(output: Path, parent: Path) -> None:
     """Fail before the work if the result could not be written, or would overwrite what it came from.
 
@@ -116,6 +142,7 @@ def require_output(output: Path, parent: Path) -> None:
         IreneError: The folder cannot be written to.
     """
     require_writable(output)
+    require_writable(sidecar(output))
     if output.resolve() == parent.resolve():
         raise CheckpointError(f"{output} is the checkpoint itself and would be lost. Name another file with -o.")
     if (output.suffix == ".safetensors") != (parent.suffix == ".safetensors"):

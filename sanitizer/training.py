@@ -83,7 +83,7 @@ def fine_tune(
     device = device or torch.device("cpu")
     columns = [task, *methods]
     classes = {name: len(data.columns[name].classes) for name in columns}
-    fit, held_out = _hold_out(data, recipe)
+    fit, held_out = hold_out(data, recipe)
     fabric = Fabric(accelerator=device.type, devices=1)
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
@@ -147,7 +147,12 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.SGD(free, lr=recipe.lr, momentum=0.9, weight_decay=recipe.weight_decay)
 
 
-def _hold_out(data: LabelledData, recipe: Recipe) -> tuple[LabelledData, LabelledData]:
+def hold_out(data: LabelledData, recipe: Recipe) -> tuple[LabelledData, LabelledData]:
+    """Return the rows that train and the rows that check the head, whole groups each.
+
+    Raises:
+        DataError: The rows that train do not fill one batch.
+    """
     folder = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=recipe.seed)
     fit, held_out = next(folder.split(np.arange(len(data)), groups=data.groups()))
     if len(fit) < recipe.batch_size:

@@ -103,10 +103,10 @@ def load(part: Part, *, data_root: str = "data", rho: float | None = None, seed:
     rho = UNCORRELATED if rho is None else rho
     try:
         mnist = MNIST(data_root, train=part == "train", download=True)
-    except (RuntimeError, OSError) as error:
+    except Exception as error:  # a half-made folder fails in as many ways as there are bytes
         fact = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"No MNIST under {Path(data_root)} and no download ({fact}). Give its folder with --data-root."
+            f"No whole MNIST under {Path(data_root)} and no download ({fact}). Give another folder with --data-root."
         ) from None
     digits = mnist.targets.numpy().astype(np.int64)
     colours = assign_colours(digits, rho, seed=seed)

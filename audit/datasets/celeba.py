@@ -65,8 +65,8 @@ def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -
         DataError: A file is missing or not in the official format.
     """
     root = Path(data_root)
-    attributes = _table(root / "list_attr_celeba.txt", header=1)
-    partition = _table(root / "list_eval_partition.txt")[1].reindex(attributes.index)
+    attributes = _table(root / "list_attr_celeba.txt", {-1, 1}, header=1)
+    partition = _table(root / "list_eval_partition.txt", {0, 1, 2})[1].reindex(attributes.index)
     identity = _table(root / "identity_CelebA.txt")[1].reindex(attributes.index)
     if partition.isna().any() or identity.isna().any():
         raise DataError(f"The lists in {root} name different images. Take all of them from one release.")
@@ -84,11 +84,15 @@ def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -
     )
 
 
-def _table(path: Path, header: int | None = None) -> pd.DataFrame:
+def _table(path: Path, values: set[int] | None = None, *, header: int | None = None) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"No {path.name} in {path.parent}. Give the folder of CelebA's files with --data-root.")
     try:
         table = pd.read_csv(path, sep=r"\s+", header=header, index_col=0)
     except (ValueError, pd.errors.ParserError) as error:
         raise DataError(f"{path} is not in CelebA's format: {error}. Take the official file.") from None
+    numbers = all(kind.kind == "i" for kind in table.dtypes)
+    if not numbers or table.empty or not table.index.is_unique or (values and not table.isin(values).all(axis=None)):
+        told = f"one of {sorted(values)}" if values else "a number"
+        raise DataError(f"{path} is not in CelebA's format: not every image has {told}. Take the official file.")
     return table

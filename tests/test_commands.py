@@ -1,0 +1,283 @@
+"""The command line from end to end: a leaky model is audited, sanitized, audited again and reported."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from click.testing import Result
+from conftest import QUICK, ROWS
+
+from audit.bottleneck import suggest
+from audit.checkpoint import read_weights, sidecar
+from audit.datasets.networks import small_convnet
+from audit.evidence import AuditResult, read_audit
+from audit.files import sha256
+
+Run = Callable[..., Result]
+LESS = "--epochs 1 --limit-rows 600 --batch-size 128"
+
+
+def succeeded(result: Result) -> Result:
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def files_in(folder: Path) -> dict[Path, str]:
+    return {path: sha256(path) for path in folder.rglob("*") if path.is_file()}
+
+
+def shape(path: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in read_weights(path).tensors.items()}
+
+
+def figures(audit: AuditResult) -> object:
+    return audit.leakage, audit.task, audit.data, audit.protocol
+
+
+def test_an_audit_finds_the_leak_beyond_the_floor(before: Path) -> None:
+    result = read_audit(before)
+    (one,) = result.leakage
+    assert (one.attribute, one.layer, one.verdict) == ("colour", "classifier:input", "FAIL")
+    assert one.balanced_accuracy.low > one.floor.high
+    assert one.excess.low > one.limit
+    assert one.strongest in {f"{attacker.name} on {attacker.view}" for attacker in one.attackers}
+    assert one.null.low <= one.chance <= one.null.high
+    assert result.task.accuracy.value > result.task.chance
+    assert result.command.startswith("irene audit ") and "--private colour" in result.command
+
+
+def test_two_audits_give_the_same_figures(before: Path, leaky: Path, run: Run, tmp_path: Path) -> None:
+    succeeded(run("audit", leaky, ROWS, QUICK, "-o", tmp_path / "again.json"))
+    assert figures(read_audit(tmp_path / "again.json")) == figures(read_audit(before))
+
+
+def test_another_seed_draws_other_rows(before: Path, leaky: Path, run: Run, tmp_path: Path) -> None:
+    succeeded(run("audit", leaky, ROWS, QUICK, "--seed 1 -o", tmp_path / "other.json"))
+    assert read_audit(tmp_path / "other.json").data.fingerprint != read_audit(before).data.fingerprint
+
+
+def test_json_prints_the_file_and_nothing_else(leaky: Path, run: Run, tmp_path: Path) -> None:
+    result = succeeded(run("audit", leaky, ROWS, QUICK, "--json -o", tmp_path / "a.json"))
+    assert result.stdout == (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(result.stdout)["leakage"][0]["attribute"] == "colour"
+
+
+def test_an_audit_leaves_its_checkpoint_and_folder_as_they_were(leaky: Path, run: Run, tmp_path: Path) -> None:
+    was = files_in(leaky.parent)
+    succeeded(run("audit", leaky, ROWS, QUICK, "--layer encoder.6,classifier:input -o", tmp_path / "a.json"))
+    assert files_in(leaky.parent) == was
+    assert [one.layer for one in read_audit(tmp_path / "a.json").leakage] == ["encoder.6", "classifier:input"]
+
+
+def test_layers_are_listed_with_the_suggested_bottleneck(leaky: Path, run: Run) -> None:
+    listed = succeeded(run("layers", leaky, "--arch small-convnet --data digits")).stdout
+    model = small_convnet()
+    assert all(name in listed for name, _ in model.named_modules())
+    assert listed.splitlines()[-1] == f"Suggested bottleneck: {suggest(model.eval(), torch.zeros(1, 3, 8, 8))}"
+
+
+def test_the_columns_may_change_places(leaky: Path, run: Run, tmp_path: Path) -> None:
+    succeeded(run("audit", leaky, ROWS, QUICK, "--task colour --private digit -o", tmp_path / "a.json"))
+    result = read_audit(tmp_path / "a.json")
+    (one,) = result.leakage
+    assert (result.task.name, one.attribute) == ("colour", "digit")
+    assert one.floor.low > 0.5, "what the model answers is the digit, so the floor is high"
+
+
+def test_a_users_file_gives_network_and_rows(leaky: Path, own: Path, run: Run, tmp_path: Path) -> None:
+    source = f"--arch {own}:network --arch-arg classes=10 --data {own}:rows --data-arg shift=3"
+    columns = "--task digit --private colour,odd"
+    succeeded(run("audit", leaky, source, columns, QUICK, "-o", tmp_path / "a.json"))
+    result = read_audit(tmp_path / "a.json")
+    assert [one.attribute for one in result.leakage] == ["colour", "odd"]
+    assert (result.data.name, result.data.options["seed"]) == ("mine", 3)
+    assert result.checkpoint.architecture.endswith("own.py:network(classes=10)")
+    succeeded(run("sanitize", leaky, source, columns, LESS, "-o", tmp_path / "clean.safetensors"))
+
+
+@pytest.mark.parametrize("method", ["kernel", "irene", "irene --head mlp --inner-steps 2", "plain"])
+def test_a_sanitized_checkpoint_drops_in_and_carries_its_record(
+    method: str, leaky: Path, run: Run, tmp_path: Path
+) -> None:
+    parent, clean = sha256(leaky), tmp_path / "clean.safetensors"
+    succeeded(run("sanitize", leaky, ROWS, LESS, "--method", method, "-o", clean))
+    assert sha256(leaky) == parent
+    assert shape(clean) == shape(leaky)
+    assert sha256(clean) != parent
+    assert set(tmp_path.iterdir()) == {clean, sidecar(clean)}
+    succeeded(run("audit", clean, ROWS, QUICK, "-o", tmp_path / "after.json"))
+    record = read_audit(tmp_path / "after.json").checkpoint.sanitizing
+    assert record is not None
+    assert (record.method, record.parent_sha256, len(record.trace)) == (method.split(maxsplit=1)[0], parent, 1)
+    assert (record.head_accuracy["colour"] is not None) == method.startswith("irene")
+    assert record.settings["colour.head"] == "mlp" if "mlp" in method else True
+
+
+def test_a_record_counts_for_its_own_checkpoint_alone(leaky: Path, run: Run, tmp_path: Path) -> None:
+    clean = tmp_path / "clean.safetensors"
+    succeeded(run("sanitize", leaky, ROWS, LESS, "-o", clean))
+    shutil.copy(leaky, clean)
+    result = succeeded(run("audit", clean, ROWS, QUICK, "-o", tmp_path / "after.json"))
+    assert read_audit(tmp_path / "after.json").checkpoint.sanitizing is None
+    assert "Note: clean.safetensors.json is the record of another checkpoint" in result.stderr
+
+
+def test_the_same_command_gives_the_same_checkpoint(leaky: Path, run: Run, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        succeeded(run("sanitize", leaky, ROWS, LESS, "-o", tmp_path / f"{name}.safetensors"))
+    assert sha256(tmp_path / "a.safetensors") == sha256(tmp_path / "b.safetensors")
+
+
+def test_a_nested_half_precision_pt_file_stays_one(leaky: Path, run: Run, tmp_path: Path) -> None:
+    state = {f"module.{key}": value for key, value in safetensors.torch.load_file(leaky).items()}
+    half = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+    torch.save({"model": half, "epoch": 3}, tmp_path / "model.pt")
+    succeeded(run("sanitize", tmp_path / "model.pt", ROWS, LESS, "-o", tmp_path / "clean.pt"))
+    written = torch.load(tmp_path / "clean.pt", weights_only=True)
+    assert list(written) == ["model"]
+    assert {key: (t.shape, t.dtype) for key, t in written["model"].items()} == {
+        key: (t.shape, t.dtype) for key, t in half.items()
+    }
+
+
+def test_before_and_after_become_one_page(before: Path, leaky: Path, run: Run, tmp_path: Path) -> None:
+    clean, page = tmp_path / "clean.safetensors", tmp_path / "report.html"
+    succeeded(run("sanitize", leaky, ROWS, LESS, "-o", clean))
+    succeeded(run("audit", clean, ROWS, QUICK, "-o", tmp_path / "after.json"))
+    result = succeeded(run("report", before, tmp_path / "after.json", "-o", page))
+    assert f"Wrote {page}" in result.stdout
+    text = page.read_text(encoding="utf-8")
+    assert sha256(leaky)[:16] in text and sha256(clean)[:16] in text
+    swapped = run("report", tmp_path / "after.json", before, "-o", tmp_path / "swapped.html")
+    assert swapped.exit_code == 1 and "the other way round" in swapped.stderr
+
+
+class Trap:
+    """Unpickling it would make a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.fixture
+def bench(leaky: Path, own: Path, before: Path, tmp_path: Path) -> Path:
+    """A folder of files that are each wrong in one way, beside those that are right."""
+    shutil.copy(leaky, tmp_path / "model.safetensors")
+    shutil.copy(own, tmp_path / "own.py")
+    (tmp_path / "broken.py").write_text("def network(:\n", encoding="utf-8")
+    state = safetensors.torch.load_file(leaky)
+    torch.save({k: v.half() if v.is_floating_point() else v for k, v in state.items()}, tmp_path / "half.pt")
+    torch.save({"1.weight": torch.zeros(10, 784), "1.bias": torch.zeros(10)}, tmp_path / "wide.pt")
+    torch.save({"model": small_convnet(), "trap": Trap(tmp_path / "ran")}, tmp_path / "pickled.pt")
+    (tmp_path / "cut.safetensors").write_bytes(leaky.read_bytes()[:-7])
+    evidence = json.loads(before.read_text(encoding="utf-8"))
+    other = evidence | {"checkpoint": evidence["checkpoint"] | {"sha256": "0" * 64}}
+    for name, content in {
+        "before": json.dumps(evidence),
+        "text": "not JSON",
+        "newer": json.dumps(evidence | {"schema_version": "2"}),
+        "unlike": json.dumps(other | {"protocol": evidence["protocol"] | {"seed": 7}}),
+    }.items():
+        (tmp_path / f"{name}.json").write_text(content, encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    return tmp_path
+
+
+AUDIT = f"audit model.safetensors {ROWS} {QUICK} -o out/a.json "
+SANITIZE = f"sanitize model.safetensors {ROWS} {LESS} -o out/c.safetensors "
+ONE_STEP = "--batch-size 512 --optimizer sgd --lr 1e9"
+WRONG = {
+    # the checkpoint and its architecture
+    AUDIT.replace("model.s", "gone.s"): "No checkpoint gone.safetensors",
+    AUDIT.replace("model.s", "cut.s"): "cut.safetensors is not a whole safetensors file",
+    AUDIT.replace("model.safetensors", "pickled.pt"): "torch.nn.modules.linear.Linear",
+    AUDIT + "--arch biased-mnist": "does not fit biased-mnist",
+    AUDIT + "--arch small-convnt": "Did you mean 'small-convnet'?",
+    AUDIT + "--arch-arg num_classes=2": "of another shape: classifier.weight",
+    AUDIT + "--arch-arg num_classes": "'num_classes' is not NAME=VALUE",
+    AUDIT + "--arch-arg classes=10": "Unknown option of small-convnet 'classes'",
+    AUDIT + "--arch nowhere.at.all:network": "no module named 'nowhere'",
+    AUDIT + "--arch own.py:netwrk": "Did you mean 'network'?",
+    # the rows and the columns
+    AUDIT + "--data digts": "Did you mean 'digits'?",
+    AUDIT + "--data celeba --data-root folder": "No list_attr_celeba.txt in folder",
+    AUDIT + "--image-size 64": "Unknown option of digits 'image_size'",
+    AUDIT + "--data-arg part=train": "an audit reads no row that trains a model",
+    AUDIT + "--data own.py:network": "Unknown option of own.py:network 'part'",
+    AUDIT + "--rho 1.5": "rho is 1.5",
+    AUDIT + "--private color": "Did you mean 'colour'?",
+    AUDIT + "--task digits": "Did you mean 'digit'?",
+    AUDIT + "--private colour,digit": "'digit' is the task and cannot be private too",
+    AUDIT + "--private ,": "No private attribute was named",
+    AUDIT + "--data own.py:rows --private constant": "'constant' has one class only (same)",
+    AUDIT + "--limit-rows 60": "each needs 10",
+    AUDIT + "--limit-rows 5": "three splits need at least 10",
+    AUDIT.replace("model.safetensors", "wide.pt")
+    + "--arch own.py:wide": "The model cannot take the inputs of digits, of shape [3, 8, 8]",
+    # the measurement
+    AUDIT + "--layer classifer": "Did you mean 'classifier'?",
+    AUDIT + "--layer classifier:inpt": "'classifier:inpt' ends in 'inpt'",
+    AUDIT + "--attackers logistc": "Did you mean 'logistic'?",
+    AUDIT + "--attackers ,": "No attacker was named",
+    AUDIT + "--limit 1.5": "Invalid value for '--limit'",
+    AUDIT + "--limit nan": "Invalid value for '--limit'",
+    AUDIT + "--seed 4294967296": "Invalid value for '--seed'",
+    AUDIT + "--device quantum": "No device 'quantum' here",
+    AUDIT + "--device meta": "No device 'meta' here",
+    AUDIT + "--device cuda": "No CUDA device here",
+    # where it goes
+    AUDIT + "-o model.safetensors": "model.safetensors is the checkpoint",
+    AUDIT + "-o folder": "Cannot write folder: it is a folder",
+    AUDIT + "-o own.py/a.json": "Cannot make the folder own.py",
+    SANITIZE + "-o model.safetensors": "model.safetensors is the checkpoint itself",
+    SANITIZE + "-o out/c.pt": "Give it the suffix '.safetensors'",
+    SANITIZE + "-o own.py/c.safetensors": "Cannot make the folder own.py",
+    # the sanitizer
+    SANITIZE + "--private color": "Did you mean 'colour'?",
+    SANITIZE + "--private ,": "No private attribute was named",
+    SANITIZE + "--private digit": "'digit' is the task and cannot be private too",
+    SANITIZE + "--layer encodr.10": "Did you mean 'encoder.10'?",
+    SANITIZE + "--method kernl": "Did you mean 'kernel'?",
+    SANITIZE + "--method plain --ridge 1": "Unknown option of method plain 'ridge'",
+    SANITIZE + "--method own.py:network": "gave a ConvNet, not a method",
+    SANITIZE + "--batch-size 5000": "do not fill one batch of 5000",
+    SANITIZE + "--limit-rows 1": "has one class only",
+    SANITIZE + "--lr nan": "Invalid value for '--lr'",
+    SANITIZE + "--optimizer sgd --lr 1e9": "Fine-tuning diverged",
+    SANITIZE.replace("model.safetensors", "half.pt") + f"{ONE_STEP} -o out/c.pt": "became NaN or infinite",
+    # the report
+    "report gone.json -o out/r.html": "Cannot read gone.json",
+    "report text.json -o out/r.html": "text.json is not an audit's evidence",
+    "report newer.json -o out/r.html": "schema_version",
+    "report before.json before.json -o out/r.html": "Both files audit the same checkpoint",
+    "report before.json unlike.json -o out/r.html": "they differ in: seed (0 before, 7 after)",
+    "report before.json -o folder": "Cannot write folder: it is a folder",
+    "layers gone.pt --arch small-convnet --data digits": "No checkpoint gone.pt",
+    "layers wide.pt --arch own.py:wide --data digits": "The model cannot take the inputs of digits",
+}
+
+
+@pytest.mark.parametrize(("typed", "said"), WRONG.items(), ids=[f"{t.split()[0]}-{s}" for t, s in WRONG.items()])
+def test_a_mistake_is_told_in_one_line_and_nothing_is_written(
+    typed: str, said: str, bench: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if said.startswith("No CUDA") and torch.cuda.is_available():
+        pytest.skip("CUDA is here")
+    monkeypatch.chdir(bench)
+    was = files_in(bench)
+    result = run(typed)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in (1, 2)
+    errors = result.stderr[result.stderr.index("Error: ") :].splitlines()
+    assert len(errors) == 1 and said in errors[0]
+    assert files_in(bench) == was
+    assert not (bench / "ran").exists(), "the pickle was run"

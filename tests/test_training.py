@@ -1,0 +1,130 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audit.data import Column, LabelledData
+from audit.errors import DataError, TrainingError
+from sanitizer.information import mutual_information
+from sanitizer.methods.irene import Irene
+from sanitizer.methods.kernel import Kernel
+from sanitizer.training import Recipe, fine_tune
+
+SGD = Recipe(epochs=1, batch_size=90, optimizer="sgd", lr=0.05, weight_decay=0, alpha=0.5)
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(5, 8), nn.Tanh())
+        self.fc = nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.fc(self.encoder(x))
+        return scores
+
+
+class Rows:
+    def __init__(self, x: Tensor) -> None:
+        self.x = x
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, row: int, /) -> Tensor:
+        return self.x[row]
+
+
+def rows(n: int = 100) -> LabelledData:
+    x = torch.randn(n, 5, generator=torch.Generator().manual_seed(0))
+    y, v = ((x[:, i] > 0).long().numpy() for i in (0, 1))
+    return LabelledData("toy", Rows(x), {"y": Column(y, ("a", "b")), "v": Column(v, ("c", "d"))})
+
+
+def net() -> Net:
+    torch.manual_seed(0)
+    return Net()
+
+
+def test_one_iteration_routes_every_gradient_as_in_the_paper() -> None:
+    """90 of 100 rows are one batch: F sees alpha·CE + gamma·MI, G sees alpha·CE, all before the step."""
+    model, data = net(), rows()
+    twin = copy.deepcopy(model)
+    heads: list[nn.Module] = []
+
+    class Seen(Irene):
+        def start(self, width: int, classes: int):  # type: ignore[no-untyped-def]
+            removal = super().start(width, classes)
+            heads.append(copy.deepcopy(removal.head))  # as it was before the first step
+            heads.append(removal.head)
+            return removal
+
+    fine_tune(model, data, task="y", methods={"v": Seen(weight=2.0)}, layer="fc:input", recipe=SGD)
+
+    from sanitizer.training import hold_out  # noqa: PLC0415 - next to its only use
+
+    fit, _ = hold_out(data, SGD)
+    x = torch.stack([fit.inputs[i] for i in range(len(fit))])
+    y, v = (torch.from_numpy(fit.columns[name].codes) for name in ("y", "v"))
+    z = twin.encoder(x)
+    task = 0.5 * functional.cross_entropy(twin.fc(z), y)
+    leak = 2.0 * mutual_information(heads[0](z).softmax(dim=1), v)
+    encoder = torch.autograd.grad(task + leak, list(twin.encoder.parameters()), retain_graph=True)
+    classifier = torch.autograd.grad(task, list(twin.fc.parameters()))
+    head = torch.autograd.grad(functional.cross_entropy(heads[0](z.detach()), v), list(heads[0].parameters()))
+    for before, after, gradient, lr in [
+        *zip(twin.encoder.parameters(), model.encoder.parameters(), encoder, [0.05] * 2, strict=True),
+        *zip(twin.fc.parameters(), model.fc.parameters(), classifier, [0.05] * 2, strict=True),
+        *zip(heads[0].parameters(), heads[1].parameters(), head, [0.1] * 2, strict=True),
+    ]:
+        assert torch.allclose(after, before - lr * gradient, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_alone() -> None:
+    runs = []
+    for _ in range(2):
+        model = net()
+        torch.manual_seed(123)
+        fine_tune(model, rows(), task="y", methods={"v": Irene()}, layer="fc:input", recipe=Recipe(2, 30, "adam"))
+        runs.append((model, torch.rand(1)))
+    assert all(torch.equal(a, b) for a, b in zip(runs[0][0].parameters(), runs[1][0].parameters(), strict=True))
+    torch.manual_seed(123)
+    assert torch.equal(runs[0][1], torch.rand(1))
+
+
+def test_modes_and_hooks_are_as_found_afterwards() -> None:
+    model = net().eval()
+    model.fc.train()
+    fine_tune(model, rows(), task="y", methods={"v": Kernel()}, layer="fc:input", recipe=SGD)
+    assert [module.training for module in (model, model.encoder, model.fc)] == [False, False, True]
+    assert not model.fc._forward_pre_hooks
+
+
+def test_frozen_parameters_stay_frozen() -> None:
+    model = net()
+    model.encoder[0].weight.requires_grad_(False)
+    before = model.encoder[0].weight.clone()
+    fine_tune(model, rows(), task="y", methods={"v": Kernel()}, layer="fc:input", recipe=SGD)
+    assert torch.equal(model.encoder[0].weight, before)
+
+
+def test_a_diverging_run_stops_and_names_the_term() -> None:
+    recipe = Recipe(epochs=30, batch_size=30, optimizer="sgd", lr=1e20)
+    with pytest.raises(TrainingError, match=r"the task's loss is nan|the removal term of 'v' is nan"):
+        fine_tune(net(), rows(), task="y", methods={"v": Irene()}, layer="fc:input", recipe=recipe)
+
+
+def test_too_few_rows_for_one_batch_are_refused() -> None:
+    with pytest.raises(DataError, match=r"90 training rows do not fill one batch of 91"):
+        fine_tune(net(), rows(), task="y", methods={}, layer="fc:input", recipe=Recipe(1, 91))
+
+
+def test_the_head_is_judged_on_groups_it_never_saw() -> None:
+    data = rows(200)
+    grouped = LabelledData("toy", data.inputs, data.columns, np.repeat(np.arange(20), 10), "person")
+    outcome = fine_tune(net(), grouped, task="y", methods={"v": Irene()}, layer="fc:input", recipe=Recipe(1, 60))
+    assert outcome.head_rows == 20  # 2 of 20 people
+    assert outcome.head_accuracy["v"] is not None
