@@ -13,10 +13,11 @@ from torch import nn
 
 from audit import evidence, probes
 from audit.bottleneck import Pool, evaluating, suggest
+from audit.calibration import mean_recall
 from audit.data import Column, Ints, LabelledData
 from audit.errors import DataError, IreneError
 from audit.features import Track, device_of, extract, untracked
-from audit.leakage import Resamples, Settings, Splits, class_rows, measure, resample, split_rows
+from audit.leakage import Settings, Splits, class_rows, measure, resample, split_rows
 
 PACKAGES = ("irene-audit", "torch", "scikit-learn", "numpy")
 
@@ -187,22 +188,13 @@ def first_input(model: nn.Module, data: LabelledData) -> torch.Tensor:
 
 def _task(name: str, target: Column, predicted: Ints, splits: Splits, settings: Settings) -> evidence.Task:
     y, answer = target.codes[splits.test], predicted[splits.test]
-    resamples: Resamples = resample(splits.groups[splits.test], settings)
-    k = len(target.classes)
-    right = (y == answer).astype(float)
-    of_class = np.eye(k)[y]  # (n, k)
-    total = resamples.weights @ of_class
-    share = np.divide(
-        resamples.weights @ (of_class * right[:, None]),
-        total,
-        out=np.full_like(total, np.nan),
-        where=total > 0,
-    )
+    resamples = resample(splits.groups[splits.test], settings)
+    right = y == answer
     return evidence.Task(
         name=name,
         classes=list(target.classes),
         accuracy=resamples.estimate(resamples.weights @ right / resamples.weights.sum(axis=1)),
-        balanced_accuracy=resamples.estimate(np.nanmean(share, axis=1)),
+        balanced_accuracy=resamples.estimate(mean_recall(right, y, resamples.weights, len(target.classes))),
         chance=float(np.bincount(y).max() / len(y)),
     )
 

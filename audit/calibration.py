@@ -38,11 +38,7 @@ class Reading:
 
     def recalls(self, weights: Doubles, k: int) -> Doubles:
         """Return the balanced accuracy of each resample, (resamples,), from row weights (resamples, n)."""
-        of_class = np.eye(k)[self.labels]  # (n, k)
-        total = weights @ of_class
-        hits = weights @ (of_class * self.right[:, None])
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.nanmean(np.where(total > 0, hits / total, np.nan), axis=1))
+        return mean_recall(self.right, self.labels, weights, k)
 
     def bits(self, weights: Doubles, k: int) -> Doubles:
         """Return H(v) − CE of each resample, (resamples,), from row weights (resamples, n)."""
@@ -50,6 +46,22 @@ class Reading:
         shares = counts / counts.sum(axis=1, keepdims=True)
         entropy = -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=1)
         return np.asarray(entropy + weights @ self.log2_probability / weights.sum(axis=1))
+
+
+def mean_recall(right: NDArray[np.bool_], labels: Ints, weights: Doubles, k: int) -> Doubles:
+    """Return the balanced accuracy of each resample, (resamples,): classes that it did not draw do not count.
+
+    Args:
+        right: Whether each row was named right, (n,).
+        labels: Class of each row, (n,).
+        weights: How often each row was drawn, (resamples, n).
+        k: Number of classes.
+    """
+    of_class = np.eye(k)[labels]  # (n, k)
+    total = weights @ of_class
+    hits = weights @ (of_class * right[:, None])
+    recalls = np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
+    return np.asarray(np.nanmean(recalls, axis=1))
 
 
 def read_attacker(estimator: Any, inputs: Sequence[Matrix], labels: Sequence[Ints], k: int) -> Reading:

@@ -5,6 +5,7 @@ Only tensors are read: safetensors, or `torch.load(weights_only=True)`. There is
 
 import io
 import pickletools
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ NESTS = ("state_dict", "model_state_dict", "model", "module", "net", "state_dict
 """Keys under which training scripts keep the weights, in the order they are looked for."""
 PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before every name."""
+PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Storage|(__builtin__|builtins)\.set")
+"""What a pickle of plain tensors imports, and torch reads without running it."""
 ARCHITECTURES = {
     "biased-mnist": "audit.datasets.networks:biased_mnist",
     "small-convnet": "audit.datasets.networks:small_convnet",
@@ -84,8 +87,9 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     except IreneError:
         raise
     except (TypeError, ValueError) as error:
+        fact = " ".join(str(error).split())  # one line, whatever a factory says
         raise CheckpointError(
-            f"{architecture} cannot be built with {dict(arguments)}: {error}. Give its arguments by --arch-arg."
+            f"{architecture} cannot be built with {dict(arguments)}: {fact}. Give its arguments by --arch-arg."
         ) from None
     if not isinstance(module, nn.Module):
         raise CheckpointError(
@@ -239,7 +243,7 @@ def _imports(path: Path) -> set[str]:
                     texts.append(argument)
     except Exception:  # the end of the pickles, or bytes that are none
         pass
-    return {name for name in found if not name.startswith(("torch._utils.", "collections.OrderedDict"))}
+    return {name for name in found if not PLAIN.fullmatch(name)}
 
 
 def _unwrap(path: Path, content: Any) -> tuple[str | None, dict[str, Tensor], list[str]]:

@@ -153,7 +153,8 @@ def open_data(name: str, part: Part, options: Mapping[str, Any]) -> LabelledData
     try:
         data = call(factory, {"part": part, **options}, name)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{name} cannot be opened with {dict(options)}: {error}. Give its options anew.") from None
+        fact = " ".join(str(error).split())  # one line, whatever a factory says
+        raise DataError(f"{name} cannot be opened with {dict(options)}: {fact}. Change its options.") from None
     if not isinstance(data, LabelledData):
         raise DataError(f"{name} returned a {type(data).__name__}. A data factory returns audit.data.LabelledData.")
     return data

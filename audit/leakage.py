@@ -10,11 +10,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.naive_bayes import CategoricalNB
 
@@ -93,7 +93,8 @@ def class_rows(attribute: str, column: Column, splits: Splits) -> list[ClassRows
     Raises:
         DataError: A class has too few rows in a split to say anything about it.
     """
-    counts = [np.bincount(column.codes[rows], minlength=len(column.classes)) for rows in _parts(splits)]
+    parts = (splits.train, splits.select, splits.test)
+    counts = [np.bincount(column.codes[rows], minlength=len(column.classes)) for rows in parts]
     rows = [
         ClassRows(name=name, train=int(a), select=int(b), test=int(c))
         for name, a, b, c in zip(column.classes, *counts, strict=True)
@@ -134,69 +135,57 @@ def measure(
         DataError: A class has too few rows, or no attacker could run.
     """
     classes = class_rows(attribute, column, splits)
-    v = np.unique(column.codes, return_inverse=True)[1].astype(np.int64)  # classes without a row are gone
+    codes = np.unique(column.codes, return_inverse=True)[1].astype(np.int64)  # classes without a row are gone
     k = len(classes)
-    fit = _at_most(splits.train, settings.fit_rows, settings.seed)
+    parts = (_at_most(splits.train, settings.fit_rows, settings.seed), splits.select, splits.test)
+    v = [codes[rows] for rows in parts]
     resamples = resample(splits.groups[splits.test], settings)
+    views = {name: _seen(name, [z[rows] for rows in parts]) for name in VIEWS}
 
     results: list[AttackerResult] = []
-    readings: dict[str, Reading] = {}
-    for view_name in VIEWS:
-        seen = view(view_name, z[fit])
-        inputs = [seen.transform(z[rows]) for rows in (fit, splits.select, splits.test)]
-        for name in settings.attackers:
-            try:
-                reading = read_attacker(
-                    attacker(name, settings.seed), inputs, [v[fit], v[splits.select], v[splits.test]], k
-                )
-            except (ValueError, np.linalg.LinAlgError, MemoryError) as error:
-                fact = (str(error).splitlines() or [type(error).__name__])[0]
-                results.append(
-                    AttackerResult(
-                        name=name,
-                        view=view_name,
-                        select=None,
-                        balanced_accuracy=None,
-                        bits=None,
-                        failure=fact,
-                    )
-                )
-                continue
-            readings[f"{name} on {view_name}"] = reading
-            results.append(
-                AttackerResult(
-                    name=name,
-                    view=view_name,
-                    select=reading.select,
-                    balanced_accuracy=resamples.estimate(reading.recalls(resamples.weights, k)),
-                    bits=resamples.estimate(reading.bits(resamples.weights, k)),
-                )
+    readings: dict[tuple[str, str], Reading] = {}
+    for view_name, name in product(VIEWS, settings.attackers):
+        try:
+            reading = read_attacker(attacker(name, settings.seed), views[view_name], v, k)
+        except (ValueError, np.linalg.LinAlgError, MemoryError) as error:
+            fact = (str(error).splitlines() or [type(error).__name__])[0]
+            results.append(_failed(name, view_name, fact))
+            continue
+        readings[name, view_name] = reading
+        results.append(
+            AttackerResult(
+                name=name,
+                view=view_name,
+                select=reading.select,
+                balanced_accuracy=resamples.estimate(reading.recalls(resamples.weights, k)),
+                bits=resamples.estimate(reading.bits(resamples.weights, k)),
             )
+        )
     if not readings:
         raise DataError(f"No attacker could run on {attribute!r} at {layer!r}: {results[0].failure}.")
-    strongest = max(readings, key=lambda name: readings[name].select)
-    best = readings[strongest]
+    name, view_name = max(readings, key=lambda pair: readings[pair].select)
+    best = readings[name, view_name]
 
-    floor = _floor(predicted, v, splits, fit, k)
+    told = np.unique(predicted, return_inverse=True)[1]
+    floor = _floor([told[rows] for rows in parts], v, k)
     against = resamples.estimate(floor.recalls(resamples.weights, k))
     excess = resamples.estimate(best.recalls(resamples.weights, k) - floor.recalls(resamples.weights, k))
     resolution = _resolution(max(against.value, 1 / k), [one.test for one in classes])
     verdict, reason = judge(excess, resolution, settings.limit, len(splits.test))
-    name, view_name = strongest.split(" on ")
     return Leakage(
         attribute=attribute,
         layer=layer,
         width=z.shape[1],
         classes=classes,
         chance=1 / k,
-        entropy=float(scipy.stats.entropy(np.bincount(v[splits.test]), base=2)),
+        entropy=float(scipy.stats.entropy(np.bincount(v[2]), base=2)),
         attackers=results,
-        strongest=strongest,
+        strongest=f"{name} on {view_name}",
         balanced_accuracy=resamples.estimate(best.recalls(resamples.weights, k)),
         bits=resamples.estimate(best.bits(resamples.weights, k)),
         floor=against,
         floor_bits=resamples.estimate(floor.bits(resamples.weights, k)),
-        null=_null(name, view(view_name, z[fit]), z, v, splits, fit, k, settings),
+        null=_null(name, views[view_name], v, k, settings),
         excess=excess,
         resolution=resolution,
         limit=settings.limit,
@@ -271,24 +260,29 @@ def resample(groups: Ints, settings: Settings) -> Resamples:
     return Resamples(weights[:, member].astype(np.float64))
 
 
-def _floor(predicted: Ints, v: Ints, splits: Splits, fit: Ints, k: int) -> Reading:
+def _seen(name: str, parts: Sequence[Matrix]) -> list[Matrix]:
+    """Show all splits as a view that is fitted on the first."""
+    fitted = view(name, parts[0])
+    return [fitted.transform(z) for z in parts]
+
+
+def _failed(name: str, view_name: str, fact: str) -> AttackerResult:
+    return AttackerResult(name=name, view=view_name, select=None, balanced_accuracy=None, bits=None, failure=fact)
+
+
+def _floor(told: Sequence[Ints], v: Sequence[Ints], k: int) -> Reading:
     """Read v from ŷ alone: with one discrete input, the table of frequencies is the best attacker there is."""
-    codes = np.unique(predicted, return_inverse=True)[1].reshape(-1, 1)
-    table = CategoricalNB(min_categories=int(codes.max()) + 1)
-    parts = (fit, splits.select, splits.test)
-    return read_attacker(table, [codes[rows] for rows in parts], [v[rows] for rows in parts], k)
+    table = CategoricalNB(min_categories=max(int(part.max()) for part in told) + 1)
+    return read_attacker(table, [part.reshape(-1, 1) for part in told], v, k)
 
 
-def _null(
-    name: str, seen: object, z: Matrix, v: Ints, splits: Splits, fit: Ints, k: int, settings: Settings
-) -> NullBand:
+def _null(name: str, inputs: Sequence[Matrix], v: Sequence[Ints], k: int, settings: Settings) -> NullBand:
     """Refit the strongest attacker on labels that are shuffled everywhere: what reading nothing looks like."""
-    inputs = [seen.transform(z[rows]) for rows in (fit, splits.select, splits.test)]  # type: ignore[attr-defined]
     generator = np.random.default_rng(settings.seed)
     figures = []
     for _ in range(settings.null_refits):
-        labels = [generator.permutation(v[rows]) for rows in (fit, splits.select, splits.test)]
-        reading = read_attacker(clone(attacker(name, settings.seed)), inputs, labels, k)
+        labels = [generator.permutation(part) for part in v]
+        reading = read_attacker(attacker(name, settings.seed), inputs, labels, k)
         figures.append(reading.recalls(np.ones((1, len(labels[2]))), k)[0])
     mean, deviation = float(np.mean(figures)), float(np.std(figures, ddof=1))
     reach = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(figures) - 1) * deviation * np.sqrt(1 + 1 / len(figures))
@@ -305,7 +299,3 @@ def _at_most(rows: Ints, most: int, seed: int) -> Ints:
     if len(rows) <= most:
         return rows
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-
-
-def _parts(splits: Splits) -> tuple[Ints, Ints, Ints]:
-    return splits.train, splits.select, splits.test

@@ -23,7 +23,7 @@ def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> A
     """
     builtin = builtin or {}
     target = builtin.get(name, name)
-    location, _, attribute = target.rpartition(":")  # the last colon: C:\\own.py:net has two
+    location, _, attribute = target.rpartition(":")  # the last colon: C:/own.py:net has two
     if not attribute or not location or (location.startswith(".") and not location.endswith(".py")):
         raise UnknownNameError(kind, name, [*builtin, "package.module:attribute", "file.py:attribute"])
     module = _module(location, kind)

@@ -10,7 +10,7 @@ import copy
 import datetime
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, stdev
 
 import click
@@ -27,9 +27,9 @@ from sanitizer.methods.removal import Method
 from sanitizer.training import Recipe, fine_tune
 
 LAYER = "classifier:input"
-EPOCHS = 20
+EPOCHS = 30
 PAPER = Recipe(EPOCHS, batch_size=100, optimizer="sgd", lr=0.1, alpha=0.5)
-OURS = Recipe(EPOCHS, batch_size=256, lr=1e-2)
+OURS = Recipe(EPOCHS, lr=1e-2)
 ARMS: dict[str, tuple[Method | None, Recipe]] = {
     "untouched": (None, OURS),
     "plain fine-tuning, a head watching": (Irene(weight=0.0, head_lr=0.1), PAPER),
@@ -65,7 +65,7 @@ def run(arm: str, start: nn.Module, train: LabelledData, rows: LabelledData, see
             task="digit",
             methods={"colour": method},
             layer=LAYER,
-            recipe=Recipe(**vars(recipe) | {"seed": seed}),
+            recipe=replace(recipe, seed=seed),
             device=next(model.parameters()).device,
         )
         head = outcome.head_accuracy["colour"]
@@ -133,7 +133,7 @@ def main(sets: str, data_root: str, rows: int, rho: float, seeds: int) -> None:
             held = open_data(name, "audit", options | {"seed": seed})
             torch.manual_seed(seed)
             start = small_convnet().to(device)
-            recipe = Recipe(EPOCHS, batch_size=128, lr=3e-3, seed=seed)
+            recipe = Recipe(20, batch_size=128, lr=3e-3, seed=seed)
             fine_tune(start, train, task="digit", methods={}, layer=LAYER, recipe=recipe, device=device)
             for arm in ARMS:
                 found[arm].append(run(arm, start, train, held, seed))

@@ -20,8 +20,8 @@ from audit.options import (
 )
 
 RECIPE = (
-    click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True),
-    click.option("--batch-size", type=click.IntRange(min=2), default=256, show_default=True),
+    click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True),
+    click.option("--batch-size", type=click.IntRange(min=2), default=512, show_default=True),
     click.option("--optimizer", type=click.Choice(["adam", "sgd"]), default="adam", show_default=True),
     click.option("--lr", type=Real(min=0, min_open=True), default=1e-3, show_default=True),
     click.option("--weight-decay", type=Real(min=0), default=1e-4, show_default=True),

@@ -27,8 +27,8 @@ HELD_OUT = 0.1
 class Recipe:
     """How the encoder is trained, whatever the method."""
 
-    epochs: int = 20
-    batch_size: int = 256
+    epochs: int = 30
+    batch_size: int = 512
     optimizer: Literal["adam", "sgd"] = "adam"
     lr: float = 1e-3
     """Falls to 0 along a cosine; sgd has momentum .9."""

@@ -1,12 +1,17 @@
 """What the end-to-end tests share: a model that leaks, its audit, and the command line called in-process."""
 
+import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
 from click.testing import CliRunner, Result
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 import irene
 from audit.data import open_data
@@ -39,8 +44,9 @@ def rows(part, shift=0):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _few_threads() -> None:
-    torch.set_num_threads(2)
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # more would wait for each other where the cores are shared
+    threadpool_limits(1)
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +92,38 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("own") / "own.py"
     path.write_text(OWN, encoding="utf-8")
     return path
+
+
+class Trap:
+    """Unpickling it would make a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.fixture
+def bench(leaky: Path, own: Path, before: Path, tmp_path: Path) -> Path:
+    """A folder of files that are each wrong in one way, beside those that are right."""
+    shutil.copy(leaky, tmp_path / "model.safetensors")
+    shutil.copy(own, tmp_path / "own.py")
+    (tmp_path / "broken.py").write_text("def network(:\n", encoding="utf-8")
+    state = safetensors.torch.load_file(leaky)
+    torch.save({k: v.half() if v.is_floating_point() else v for k, v in state.items()}, tmp_path / "half.pt")
+    torch.save({"1.weight": torch.zeros(10, 784), "1.bias": torch.zeros(10)}, tmp_path / "wide.pt")
+    torch.save({"model": small_convnet(), "trap": Trap(tmp_path / "ran")}, tmp_path / "pickled.pt")
+    (tmp_path / "cut.safetensors").write_bytes(leaky.read_bytes()[:-7])
+    evidence = json.loads(before.read_text(encoding="utf-8"))
+    other = evidence | {"checkpoint": evidence["checkpoint"] | {"sha256": "0" * 64}}
+    for name, content in {
+        "before": json.dumps(evidence),
+        "text": "not JSON",
+        "newer": json.dumps(evidence | {"schema_version": "2"}),
+        "unlike": json.dumps(other | {"protocol": evidence["protocol"] | {"seed": 7}}),
+    }.items():
+        (tmp_path / f"{name}.json").write_text(content, encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "taken.safetensors.json").mkdir()
+    return tmp_path

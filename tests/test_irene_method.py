@@ -73,10 +73,8 @@ def test_the_papers_head_is_one_linear_layer() -> None:
     assert head.weight.shape == (10, 128)
 
 
-def test_the_kernel_head_has_no_claim_to_make_and_plain_adds_nothing() -> None:
+def test_the_kernel_head_has_something_to_remove_and_plain_has_nothing() -> None:
     z, v = batch()
     kernel = Kernel().start(6, 3)
-    assert kernel.scores(z) is None
     assert kernel.penalty(z, v) > 0
     assert Plain().start(6, 3).penalty(z, v) == 0
-    assert Plain().start(6, 3).scores(z) is None

@@ -11,7 +11,7 @@ from audit.errors import DataError, TrainingError
 from sanitizer.information import mutual_information
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
-from sanitizer.training import Recipe, fine_tune
+from sanitizer.training import Recipe, fine_tune, hold_out
 
 SGD = Recipe(epochs=1, batch_size=90, optimizer="sgd", lr=0.05, weight_decay=0, alpha=0.5)
 
@@ -64,8 +64,6 @@ def test_one_iteration_routes_every_gradient_as_in_the_paper() -> None:
 
     fine_tune(model, data, task="y", methods={"v": Seen(weight=2.0)}, layer="fc:input", recipe=SGD)
 
-    from sanitizer.training import hold_out  # noqa: PLC0415 - next to its only use
-
     fit, _ = hold_out(data, SGD)
     x = torch.stack([fit.inputs[i] for i in range(len(fit))])
     y, v = (torch.from_numpy(fit.columns[name].codes) for name in ("y", "v"))
@@ -105,10 +103,10 @@ def test_modes_and_hooks_are_as_found_afterwards() -> None:
 
 def test_frozen_parameters_stay_frozen() -> None:
     model = net()
-    model.encoder[0].weight.requires_grad_(False)
-    before = model.encoder[0].weight.clone()
+    frozen = next(model.encoder.parameters()).requires_grad_(False)
+    before = frozen.clone()
     fine_tune(model, rows(), task="y", methods={"v": Kernel()}, layer="fc:input", recipe=SGD)
-    assert torch.equal(model.encoder[0].weight, before)
+    assert torch.equal(frozen, before)
 
 
 def test_a_diverging_run_stops_and_names_the_term() -> None:

@@ -64,6 +64,8 @@ def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -
     Raises:
         DataError: A file is missing or not in the official format.
     """
+    if not isinstance(image_size, int) or image_size < 1:
+        raise DataError(f"image_size is {image_size!r}; it is a side in pixels. Give a whole number, for instance 64.")
     root = Path(data_root)
     attributes = _table(root / "list_attr_celeba.txt", {-1, 1}, header=1)
     partition = _table(root / "list_eval_partition.txt", {0, 1, 2})[1].reindex(attributes.index)
@@ -90,7 +92,8 @@ def _table(path: Path, values: set[int] | None = None, *, header: int | None = N
     try:
         table = pd.read_csv(path, sep=r"\s+", header=header, index_col=0)
     except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path} is not in CelebA's format: {error}. Take the official file.") from None
+        fact = " ".join(str(error).split())  # pandas ends its lines
+        raise DataError(f"{path} is not in CelebA's format: {fact}. Take the official file.") from None
     numbers = all(kind.kind == "i" for kind in table.dtypes)
     if not numbers or table.empty or not table.index.is_unique or (values and not table.isin(values).all(axis=None)):
         told = f"one of {sorted(values)}" if values else "a number"

@@ -15,7 +15,7 @@ from sanitizer.information import explained_share
 class Kernel:
     """Settings of the kernel head."""
 
-    weight: float = 2.0
+    weight: float = 5.0
     ridge: float = 1e-3
     """Regularisation as a share of the batch: the smaller, the finer the leaks it sees."""
 

@@ -1,0 +1,55 @@
+"""Train an ordinary checkpoint on its task alone, to have something to audit.
+
+    python benchmarks/train.py --arch torchvision.models:resnet18 --arch-arg num_classes=2 \\
+        --data celeba --data-root ../shared/data/celeba --image-size 64 --task Smiling -o out/smile.safetensors
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import safetensors.torch
+import torch
+
+from audit.auditing import choose_device
+from audit.bottleneck import suggest
+from audit.checkpoint import build
+from audit.data import open_data
+from audit.files import write_whole
+from audit.options import MODEL, ROWS, SOURCE, arguments, data_options, progress, with_options
+from sanitizer.training import Recipe, fine_tune
+
+
+@click.command()
+@with_options(MODEL, SOURCE, ROWS)
+@click.option("--task", required=True)
+@click.option("--epochs", default=20, show_default=True)
+@click.option("--batch-size", default=128, show_default=True)
+@click.option("--lr", default=3e-3, show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+def main(
+    arch: str,
+    arch_arg: tuple[str, ...],
+    device: str,
+    task: str,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    output: Path,
+    **given: Any,
+) -> None:
+    """Train from scratch and write a safetensors state_dict."""
+    torch.manual_seed(given["seed"])
+    chosen = choose_device(device)
+    model = build(arch, arguments(arch_arg)).to(chosen)
+    data = open_data(given["data"], "train", data_options(given))
+    data = data.limited(given["limit_rows"] or len(data), seed=given["seed"])
+    layer = suggest(model, data.inputs[0].unsqueeze(0).to(chosen))
+    recipe = Recipe(epochs=epochs, batch_size=batch_size, lr=lr, seed=given["seed"])
+    outcome = fine_tune(model, data, task=task, methods={}, layer=layer, recipe=recipe, device=chosen, track=progress)
+    write_whole(output, safetensors.torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
+    click.echo(f"Wrote {output}; the task's loss fell to {outcome.trace[-1].task_loss:.3f} nats")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""Taps give what the layers give, the model is left as it was found, and what cannot be tapped says so."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from audit import bottleneck, features
+from audit.bottleneck import Pool, evaluating, suggest, tap
+from audit.data import Column, LabelledData
+from audit.datasets.networks import small_convnet
+from audit.errors import BottleneckError, DataError, UnknownNameError
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+class Zoo(nn.Module):
+    """Layers that run never, once, twice, and one that gives a tuple."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.never, self.once, self.twice = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.relu = nn.ReLU(inplace=True)
+        self.rnn = nn.GRU(4, 4, batch_first=True)
+        self.whole = nn.Identity()
+        self.inner = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.relu(self.once(x))
+        h, _ = self.rnn(self.twice(self.twice(h)).unsqueeze(1))  # (n, 1, 4)
+        self.whole(torch.zeros(len(x), 3, dtype=torch.int64))
+        scores: Tensor = self.inner(h[:, 0])
+        return scores
+
+
+def hooks(model: nn.Module) -> int:
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+def rows(count: int = 6, classes: int = 2, scale: float = 1.0) -> LabelledData:
+    x = torch.randn(count, 4, generator=torch.Generator().manual_seed(1)) * scale
+    codes = np.arange(count, dtype=np.int64)
+    return LabelledData(
+        "rows",
+        x,
+        {"y": Column(codes % classes, tuple(map(str, range(classes)))), "v": Column(codes % 2, ("a", "b"))},
+    )
+
+
+def test_a_tap_gives_the_very_tensor_that_a_forward_by_hand_gives_on_both_sides() -> None:
+    model, x = small_convnet().eval(), torch.randn(3, 3, 8, 8)
+    with tap(model, ["encoder", "classifier:input", "classifier", "classifier:output"]) as taps:
+        scores = model(x)
+        seen = taps.take()
+    z = model.encoder(x)
+    assert torch.equal(seen["encoder"], z)
+    assert torch.equal(seen["classifier:input"], z)
+    assert torch.equal(seen["classifier"], model.classifier(z))
+    assert torch.equal(seen["classifier:output"], scores)
+    (gradient,) = torch.autograd.grad(seen["encoder"].sum(), list(model.encoder.parameters())[:1])
+    assert gradient.abs().sum() > 0, "the features stay on the graph"
+
+
+def test_a_layer_before_a_relu_in_place_gives_its_own_output() -> None:
+    model, x = Zoo().eval(), torch.randn(5, 4)
+    with torch.no_grad(), tap(model, ["once", "relu:input", "relu"]) as taps:
+        model(x)
+        seen = taps.take()
+    assert (seen["once"] < 0).any()
+    assert torch.equal(seen["once"], model.once(x))
+    assert torch.equal(seen["relu:input"], seen["once"])
+    assert torch.equal(seen["relu"], seen["once"].clamp(min=0))
+
+
+def test_a_layer_named_twice_is_tapped_once_and_every_pass_counts_anew() -> None:
+    model, x = Zoo().eval(), torch.randn(5, 4)
+    with tap(model, ["once", "once"]) as taps:
+        model(x)
+        first = taps.take()["once"]
+        model(-x)
+        assert not torch.equal(taps.take()["once"], first)
+
+
+def test_hooks_and_modes_are_as_before_even_after_an_error_in_the_block() -> None:
+    model = Zoo().train()
+    model.inner[0].eval()  # a frozen batch norm inside a model in train mode
+    modes = {name: module.training for name, module in model.named_modules()}
+    with pytest.raises(KeyboardInterrupt), evaluating(model), tap(model, ["once", "inner:input"]):
+        assert hooks(model) == 2
+        assert not any(module.training for module in model.modules())
+        raise KeyboardInterrupt
+    assert hooks(model) == 0
+    assert {name: module.training for name, module in model.named_modules()} == modes
+    with pytest.raises(UnknownNameError), tap(model, ["once", "absent"]):
+        pass
+    with pytest.raises(RuntimeError):
+        bottleneck.layers(model, torch.zeros(2, 99))
+    assert hooks(model) == 0
+    assert {name: module.training for name, module in model.named_modules()} == modes
+
+
+@pytest.mark.parametrize(
+    ("layer", "fact"),
+    [
+        ("never", "'never' ran 0 times"),
+        ("twice:input", "'twice:input' ran 2 times"),
+        ("rnn", "'rnn' gives a tuple"),
+        ("whole", "'whole' gives a torch.int64 tensor of 2 dimensions"),
+    ],
+)
+def test_a_layer_that_gives_no_features_is_refused_when_they_are_taken(layer: str, fact: str) -> None:
+    model = Zoo().eval()
+    with tap(model, [layer]) as taps:
+        model(torch.randn(2, 4))
+        with pytest.raises(BottleneckError, match=fact) as caught:
+            taps.take()
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_layer_or_side_says_what_is_known() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'classifier'"), tap(small_convnet(), ["clasifier:input"]):
+        pass
+    with pytest.raises(BottleneckError, match="ends in 'inptu'"), tap(small_convnet(), ["classifier:inptu"]):
+        pass
+    with pytest.raises(UnknownNameError, match="layer ''"), tap(small_convnet(), [""]):
+        pass
+
+
+@pytest.mark.parametrize("pool", ["mean", "flatten"])
+@pytest.mark.parametrize("shape", [(2, 5), (2, 3, 5), (2, 3, 4, 5), (2, 3, 2, 2, 2)])
+def test_maps_and_tokens_become_one_row_each(pool: Pool, shape: tuple[int, ...]) -> None:
+    model, x = nn.Sequential(nn.Identity()), torch.randn(shape)
+    with tap(model, ["0"], pool=pool) as taps:
+        model(x)
+        found = taps.take()["0"]
+    if pool == "flatten" or len(shape) == 2:
+        wanted = x.reshape(len(x), -1)
+    else:  # tokens (n, t, d) lose t; maps (n, c, …) lose what is behind c
+        wanted = x.mean(dim=1) if len(shape) == 3 else x.mean(dim=tuple(range(2, len(shape))))
+    torch.testing.assert_close(found, wanted)
+
+
+def test_the_input_of_the_last_linear_layer_that_runs_once_is_suggested() -> None:
+    from torchvision.models import resnet18  # noqa: PLC0415 - torchvision takes a second to import
+
+    image = torch.zeros(1, 3, 32, 32)
+    assert suggest(small_convnet(), image) == "classifier:input"
+    assert suggest(resnet18(), image) == "fc:input"
+    assert suggest(Zoo(), torch.zeros(2, 4)) == "inner.1:input"
+    with pytest.raises(BottleneckError, match="no linear layer"):
+        suggest(nn.Conv2d(3, 1, 1), image)
+
+
+def test_layers_lists_shapes_and_how_often_each_fires() -> None:
+    found = {layer.name: layer for layer in bottleneck.layers(Zoo(), torch.zeros(2, 4))}
+    assert (found["never"].fired, found["once"].fired, found["twice"].fired) == (0, 1, 2)
+    assert (found["once"].shape, found["rnn"].shape, found["never"].shape) == ((4,), None, None)
+    assert (found["rnn"].kind, found["inner.1"].shape) == ("GRU", (2,))
+
+
+def test_extracting_changes_no_bit_of_the_model_and_reads_it_in_eval_mode() -> None:
+    model, data = Zoo().train(), rows()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    found = features.extract(model, data, ["inner:input"], task="y", private=["v"], batch_size=4)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert all(module.training for module in model.modules())
+    assert hooks(model) == 0
+    x = torch.stack([data.inputs[row] for row in range(len(data))])
+    with torch.no_grad():
+        scores = model.eval()(x)
+    np.testing.assert_array_equal(found.predicted, scores.argmax(1).numpy())
+    assert found.z["inner:input"].shape == (6, 4)
+
+
+def test_the_fingerprint_tells_other_inputs_and_other_labels() -> None:
+    def fingerprint(data: LabelledData, batch: int = 4) -> str:
+        return features.extract(
+            Zoo(), data, ["once"], task="y", private=["v"], batch_size=batch
+        ).fingerprint  # fmt: skip
+
+    assert fingerprint(rows()) == fingerprint(rows(), batch=5)
+    assert fingerprint(rows()) != fingerprint(rows(scale=2.0))
+    assert fingerprint(rows()) != fingerprint(rows().take(np.array([1, 0, 2, 3, 4, 5])))
+
+
+def test_features_that_are_not_finite_are_refused_with_their_number() -> None:
+    data = rows()
+    data.inputs[2][0] = float("nan")
+    with pytest.raises(BottleneckError, match="'once' gives NaN or infinity for 1 of 6 rows"):
+        features.extract(Zoo(), data, ["once"], task="y", private=["v"])
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_a_single_logit_scores_class_one(shape: tuple[int, ...]) -> None:
+    scores = features.class_scores(torch.tensor([-1.0, 2.0, -3.0]).reshape(shape), 2, "y")
+    assert scores.argmax(dim=1).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("output", "fact"),
+    [
+        (torch.zeros(3, 4), r"shape \[3, 4\] and task 'y' has 3 classes"),
+        (torch.zeros(3, 1), r"shape \[3, 1\]"),
+        (torch.zeros(3, 3, 3), r"shape \[3, 3, 3\]"),
+        (torch.tensor(1.0), r"shape \[\]"),
+        ((torch.zeros(3, 3),), "returns a tuple"),
+    ],
+)
+def test_an_output_that_does_not_score_the_classes_is_refused(output: Any, fact: str) -> None:
+    with pytest.raises(DataError, match=fact):
+        features.class_scores(output, 3, "y")
+
+
+@pytest.mark.parametrize("make", [nn.Identity, lambda: nn.Linear(1, 1)])
+def test_a_model_without_parameters_is_on_the_cpu(make: Callable[[], nn.Module]) -> None:
+    assert features.device_of(make()) == torch.device("cpu")

@@ -1,0 +1,243 @@
+"""Checkpoints: strangers' files load to the same bits or are refused in one line, and none of their code runs."""
+
+import os
+import pickle
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from audit import checkpoint, evidence, files
+from audit.errors import CheckpointError, IreneError, UnknownNameError
+
+FACTORY = """
+from torch import nn
+def net(num_classes=2):
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, num_classes))
+def number():
+    return 3
+"""
+
+
+@pytest.fixture
+def arch(tmp_path: Path) -> str:
+    (tmp_path / "arch.py").write_text(FACTORY, encoding="utf-8")
+    return f"{tmp_path / 'arch.py'}:net"
+
+
+def net(classes: int = 2) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, classes))
+
+
+def prefixed(prefix: str) -> dict[str, Tensor]:
+    return {prefix + key: value for key, value in net().state_dict().items()}
+
+
+def same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> bool:
+    return found.keys() == wanted.keys() and all(
+        found[key].dtype == wanted[key].dtype and torch.equal(found[key], wanted[key]) for key in wanted
+    )
+
+
+def refusal(path: Path, arch: str = "small-convnet", **arguments: Any) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.load(path, arch, arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "weights_only" not in message, "a refusal must not advise to load the pickle after all"
+    return message
+
+
+class Evil:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (f"touch {self.marker}",)
+
+
+class Interrupting(str):
+    def __reduce__(self) -> NoReturn:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+@pytest.mark.parametrize("nest", [None, "state_dict", "model", "state_dict_ema"])
+def test_every_wrapping_loads_to_bit_equal_weights(prefix: str, nest: str | None, arch: str, tmp_path: Path) -> None:
+    path, state = tmp_path / "a.pt", prefixed(prefix)
+    torch.save({nest: state} if nest else state, path)
+    loaded = checkpoint.load(path, arch)
+    assert same(loaded.module.state_dict(), net().state_dict())
+    assert (loaded.weights.prefix, loaded.weights.nest, loaded.weights.notes) == (prefix, nest, [])
+    assert not loaded.module.training
+
+
+def test_safetensors_and_the_old_torch_format_load_to_bit_equal_weights(arch: str, tmp_path: Path) -> None:
+    safetensors.torch.save_file(prefixed("module."), tmp_path / "a.safetensors")
+    torch.save(net().state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    for name in ("a.safetensors", "old.pt"):
+        assert same(checkpoint.load(tmp_path / name, arch).module.state_dict(), net().state_dict())
+
+
+def test_a_prefix_that_not_every_name_has_stays(tmp_path: Path) -> None:
+    torch.save({"module.a": torch.zeros(1), "b": torch.zeros(1)}, tmp_path / "a.pt")
+    assert list(checkpoint.read_weights(tmp_path / "a.pt").tensors) == ["module.a", "b"]
+
+
+def test_the_plain_weights_come_before_their_average_and_what_else_is_there_is_noted(tmp_path: Path) -> None:
+    state = net().state_dict()
+    average = {key: value + 1 for key, value in state.items()}
+    torch.save({"model_ema": average, "epoch\n": 3, "optimizer": {}, "model": state}, tmp_path / "a.pt")
+    weights = checkpoint.read_weights(tmp_path / "a.pt")
+    assert same(weights.tensors, state)
+    assert weights.notes == ["the checkpoint also holds epoch?, model_ema, optimizer, which was not used"]
+
+
+@pytest.mark.parametrize("form", ["zip", "zip, protocol 4", "old", "bare pickle"])
+def test_a_malicious_pickle_is_refused_by_name_and_never_runs(form: str, tmp_path: Path) -> None:
+    path, content = tmp_path / "a.pt", {"a": Evil(tmp_path / "ran")}
+    if form == "bare pickle":
+        path.write_bytes(pickle.dumps(content))
+    else:
+        protocol = 4 if "4" in form else 2
+        torch.save(content, path, pickle_protocol=protocol, _use_new_zipfile_serialization=form != "old")
+    message = refusal(path)
+    assert f"{os.system.__module__}.system" in message
+    assert "torch.save(model.state_dict()" in message
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_whole_pickled_module_is_refused_by_its_classes(new: bool, tmp_path: Path) -> None:
+    torch.save(nn.Linear(2, 2), tmp_path / "a.pt", _use_new_zipfile_serialization=new)
+    assert "run code from torch.nn.modules.linear.Linear;" in refusal(tmp_path / "a.pt")
+
+
+def test_a_torchscript_program_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is on its way out, its files are not
+        torch.jit.save(torch.jit.script(nn.Linear(2, 2)), tmp_path / "a.pt")
+    message = refusal(tmp_path / "a.pt")
+    assert "TorchScript" in message
+    assert "torch.save(model.state_dict()" in message
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_a_truncated_damaged_empty_missing_or_text_file_is_refused(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{suffix}"
+    assert "No checkpoint" in refusal(path)
+    if suffix == "pt":
+        torch.save(net().state_dict(), path)
+    else:
+        safetensors.torch.save_file(net().state_dict(), path)
+    whole = path.read_bytes()
+    broken = [whole[:10], whole[: len(whole) // 2], whole[:-1], b"", b"hello world\n"]
+    if suffix == "pt":
+        directory = whole.rindex(b"PK\x01\x02")
+        broken.append(whole[:directory] + b"XXXX" + whole[directory + 4 :])
+    for content in broken:
+        path.write_bytes(content)
+        assert str(path) in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        (3, "holds a int"),
+        ([torch.zeros(1)], "holds a list"),
+        ({"epoch": 1, "a\nb\x1b[31m": 2}, "it holds: a?b?[31m, epoch"),
+        ({"w": torch.tensor([1.0, float("nan")])}, "NaN or infinity in 'w'"),
+        ({"w": torch.tensor([float("inf")], dtype=torch.bfloat16)}, "NaN or infinity in 'w'"),
+        ({"w": torch.tensor([float("nan")]).to(torch.float8_e5m2)}, "NaN or infinity in 'w'"),
+        ({"w": torch.eye(2).to_sparse()}, "not a plain tensor"),
+        ({"w": torch.zeros(2, device="meta")}, "not a plain tensor"),
+    ],
+)
+def test_a_file_without_usable_weights_is_refused(content: Any, fact: str, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "a.pt")
+    assert fact in refusal(tmp_path / "a.pt")
+
+
+def test_what_does_not_fit_is_named(arch: str, tmp_path: Path) -> None:
+    path, state = tmp_path / "a.pt", net().state_dict()
+    torch.save({**{k: v for k, v in state.items() if k != "0.bias"}, "9.stray": torch.zeros(1)}, path)
+    message = refusal(path, arch)
+    assert "1 missing from the file: 0.bias" in message
+    assert "1 unknown to the model: 9.stray" in message
+    torch.save(net(1000).state_dict(), path)
+    message = refusal(path, arch)
+    assert "2.weight is [1000, 4] in the file and [2, 4] in the model" in message
+    assert "--arch-arg num_classes" in message
+    assert checkpoint.load(path, arch, {"num_classes": 1000}).architecture.endswith("net(num_classes=1000)")
+
+
+def test_an_architecture_that_cannot_be_built_says_why(arch: str) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'small-convnet'"):
+        checkpoint.build("smal-convnet", {})
+    with pytest.raises(UnknownNameError, match=r"option of small-convnet 'classes'.*'num_classes'"):
+        checkpoint.build("small-convnet", {"classes": 2})
+    with pytest.raises(CheckpointError, match=r"gave a int, not a torch.nn.Module"):
+        checkpoint.build(arch.replace(":net", ":number"), {})
+    with pytest.raises(CheckpointError, match=r"cannot be built with \{'num_classes': 'two'\}"):
+        checkpoint.build("small-convnet", {"num_classes": "two"})
+    with pytest.raises(IreneError, match="No architecture file"):
+        checkpoint.build("absent.py:net", {})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors"])
+def test_saving_keeps_everything_but_the_optimizers_state(
+    dtype: torch.dtype, name: str, arch: str, tmp_path: Path
+) -> None:
+    state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in prefixed("module.").items()}
+    parent, child, nested = tmp_path / name, tmp_path / f"new-{name}", name.endswith("pt")
+    if nested:
+        torch.save({"model": state, "optimizer": {"lr": 1.0}}, parent)
+    else:
+        safetensors.torch.save_file(state, parent)
+    loaded = checkpoint.load(parent, arch)
+    with torch.no_grad():
+        for parameter in loaded.module.parameters():
+            parameter.add_(1)
+    checkpoint.save_like(loaded.weights, loaded.module, child)
+    written = torch.load(child, weights_only=True) if nested else safetensors.torch.load_file(child)
+    assert not nested or list(written) == ["model"]
+    tensors = written["model"] if nested else written
+    parameters = {"module." + key for key, _ in loaded.module.named_parameters()}
+    wanted = {k: ((v.float() + 1).to(dtype) if k in parameters else v) for k, v in state.items()}
+    assert same(dict(tensors), wanted)
+
+
+def test_an_interrupted_save_leaves_the_old_file_and_no_other(arch: str, tmp_path: Path) -> None:
+    torch.save(net().state_dict(), tmp_path / "a.pt")
+    loaded = checkpoint.load(tmp_path / "a.pt", arch)
+    broken = checkpoint.Weights(tmp_path / "a.pt", "", loaded.weights.tensors, "", Interrupting("model"))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save_like(broken, loaded.module, tmp_path / "a.pt")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_a_record_counts_only_for_the_file_that_it_names(arch: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    torch.save(OrderedDict(net().state_dict()), path)
+    loaded = checkpoint.load(path, arch)
+    assert checkpoint.describe(loaded)[0].parameters == 3 * 4 + 4 + 2 * 4 + 4 * 2 + 2
+    assert checkpoint.describe(loaded)[0].sanitizing is None
+    sanitizing = evidence.Sanitizing(
+        method="irene", settings={}, layer="2:input", parent_sha256="0", trace=[], head_accuracy={}, head_rows=0,
+        data_fingerprint="0", versions={},
+    )  # fmt: skip
+    for sha, kept in (("0" * 64, None), (files.sha256(path), sanitizing)):
+        evidence.write_model(evidence.Sidecar(sha256=sha, sanitizing=sanitizing), checkpoint.sidecar(path))
+        described, notes = checkpoint.describe(loaded)
+        assert described.sanitizing == kept
+        assert [note for note in notes if "another checkpoint" in note] == ([] if kept else notes)
+        assert bool(notes) == (kept is None)
