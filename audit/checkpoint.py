@@ -86,7 +86,7 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
         module = call(factory, arguments, architecture)
     except IreneError:
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         fact = " ".join(str(error).split())  # one line, whatever a factory says
         raise CheckpointError(
             f"{architecture} cannot be built with {dict(arguments)}: {fact}. Give its arguments by --arch-arg."

@@ -67,6 +67,12 @@ class LabelledData:
         for name, length in lengths.items():
             if length != n:
                 raise DataError(f"{self.name} has {n} inputs and {length} values of {name!r}. Give one value a row.")
+        for name, option in self.options.items():
+            if not isinstance(option, str | int | float | bool | None):
+                raise DataError(
+                    f"Option {name!r} of {self.name} is a {type(option).__name__}, which the evidence cannot hold. "
+                    "Give text, a number or None."
+                )
         for name, column in self.columns.items():
             codes = column.codes
             if not isinstance(codes, np.ndarray) or codes.dtype.kind not in "iu":

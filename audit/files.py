@@ -2,12 +2,15 @@
 
 import hashlib
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from audit.errors import IreneError
+
+LONGEST_NAME = 250
+"""Bytes; file systems take 255, and a sanitizer's record adds `.json`."""
 
 
 @contextmanager
@@ -15,18 +18,19 @@ def staged(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside `path` that takes its place when the block ends without an error.
 
     Raises:
-        IreneError: The folder cannot be made or written to.
+        IreneError: The folder cannot be made or written to, or the disk is full.
     """
     require_writable(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".irene-{uuid.uuid4().hex}")
     try:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())  # the new content is on the disk before the old name points to it
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        raise IreneError(
+            f"Cannot write {path}: {error.strerror}. Nothing was changed; choose another with -o."
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -53,6 +57,8 @@ def require_writable(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise IreneError(f"Cannot make the folder {path.parent}: {error.strerror}. Choose another with -o.") from None
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise IreneError(f"Cannot write {path.name[:40]}…: its name is longer than {LONGEST_NAME} bytes. Shorten it.")
     if not os.access(path.parent, os.W_OK):
         raise IreneError(f"Cannot write into {path.parent}: no permission. Choose another folder with -o.")
 
@@ -61,9 +67,3 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -28,10 +28,13 @@ def report(before: Path, after: Path | None, output: Path) -> None:
     Example:
       irene report out/before.json out/after.json -o out/report.html
     """
+    from audit.errors import EvidenceError  # noqa: PLC0415
     from audit.evidence import read_audit  # noqa: PLC0415  keeps `irene --help` fast
     from reports.html import write_report  # noqa: PLC0415
     from reports.wording import sentences  # noqa: PLC0415
 
+    if output.resolve() in {given.resolve() for given in (before, after) if given is not None}:
+        raise EvidenceError(f"{output} is the evidence itself and would be lost. Name another file with -o.")
     first = read_audit(before)
     second = None if after is None else read_audit(after)
     write_report(output, first, second)

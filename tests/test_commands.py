@@ -224,6 +224,7 @@ WRONG = {
     "report text.json -o out/r.html": "text.json is not an audit's evidence",
     "report newer.json -o out/r.html": "schema_version",
     "report before.json before.json -o out/r.html": "Both files audit the same checkpoint",
+    "report before.json -o before.json": "before.json is the evidence itself",
     "report before.json unlike.json -o out/r.html": "they differ in: seed (0 before, 7 after)",
     "report before.json -o folder": "Cannot write folder: it is a folder",
     "layers gone.pt --arch small-convnet --data digits": "No checkpoint gone.pt",

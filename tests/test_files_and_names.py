@@ -1,5 +1,7 @@
 """Files are written whole or not at all, and names become objects or a sentence that says why not."""
 
+import errno
+import os
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +23,14 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    full = pytest.raises(IreneError, match=r"Cannot write .*a\.json: No space left on device\.")
+    with full, files.staged(tmp_path / "a.json") as temporary:
+        temporary.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_write_replaces_the_old_file_and_makes_folders(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "a.json"
     files.write_whole(path, b"old")
@@ -37,6 +47,7 @@ def test_a_place_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -
         (tmp_path, "it is a folder"),
         (tmp_path / "file" / "a.json", "Cannot make the folder"),
         (tmp_path / "file" / "deep" / "a.json", "Cannot make the folder"),
+        (tmp_path / ("a" * 252), "longer than 250 bytes"),
     ]
     for path, fact in places:
         with pytest.raises(IreneError, match=fact) as caught:
