@@ -17,7 +17,8 @@ from audit.calibration import mean_recall
 from audit.data import Column, Ints, LabelledData
 from audit.errors import DataError, IreneError
 from audit.features import Track, device_of, extract, untracked
-from audit.leakage import Settings, Splits, class_rows, measure, resample, split_rows
+from audit.leakage import Settings, measure, resample
+from audit.splits import Splits, class_rows, split_rows
 
 PACKAGES = ("irene-audit", "torch", "scikit-learn", "numpy")
 

@@ -21,7 +21,7 @@ def staged(path: Path) -> Iterator[Path]:
         IreneError: The folder cannot be made or written to, or the disk is full.
     """
     require_writable(path)
-    temporary = path.with_name(f".irene-{uuid.uuid4().hex}")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.partial")
     try:
         yield temporary
         with temporary.open("rb") as file:

@@ -9,13 +9,14 @@ import torch
 
 from audit.auditing import first_input, versions
 from audit.bottleneck import Pool, suggest
-from audit.checkpoint import LoadedModel, Weights, save_like, sidecar
+from audit.checkpoint import LoadedModel, sidecar
 from audit.data import LabelledData
 from audit.errors import CheckpointError, DataError, IreneError, TrainingError
 from audit.evidence import Sanitizing, Sidecar, write_model
 from audit.features import Track, untracked
 from audit.files import require_writable, sha256
 from audit.naming import call, resolve
+from audit.weights import Weights, save_like
 from sanitizer.methods.removal import Method
 from sanitizer.training import Recipe, fine_tune
 

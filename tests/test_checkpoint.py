@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from audit import checkpoint, evidence, files
+from audit import checkpoint, evidence, files, weights
 from audit.errors import CheckpointError, IreneError, UnknownNameError
 
 FACTORY = """
@@ -88,16 +88,16 @@ def test_safetensors_and_the_old_torch_format_load_to_bit_equal_weights(arch: st
 
 def test_a_prefix_that_not_every_name_has_stays(tmp_path: Path) -> None:
     torch.save({"module.a": torch.zeros(1), "b": torch.zeros(1)}, tmp_path / "a.pt")
-    assert list(checkpoint.read_weights(tmp_path / "a.pt").tensors) == ["module.a", "b"]
+    assert list(weights.read_weights(tmp_path / "a.pt").tensors) == ["module.a", "b"]
 
 
 def test_the_plain_weights_come_before_their_average_and_what_else_is_there_is_noted(tmp_path: Path) -> None:
     state = net().state_dict()
     average = {key: value + 1 for key, value in state.items()}
     torch.save({"model_ema": average, "epoch\n": 3, "optimizer": {}, "model": state}, tmp_path / "a.pt")
-    weights = checkpoint.read_weights(tmp_path / "a.pt")
-    assert same(weights.tensors, state)
-    assert weights.notes == ["the checkpoint also holds epoch?, model_ema, optimizer, which was not used"]
+    found = weights.read_weights(tmp_path / "a.pt")
+    assert same(found.tensors, state)
+    assert found.notes == ["the checkpoint also holds epoch?, model_ema, optimizer, which was not used"]
 
 
 @pytest.mark.parametrize("form", ["zip", "zip, protocol 4", "old", "bare pickle"])
@@ -206,7 +206,7 @@ def test_saving_keeps_everything_but_the_optimizers_state(
     with torch.no_grad():
         for parameter in loaded.module.parameters():
             parameter.add_(1)
-    checkpoint.save_like(loaded.weights, loaded.module, child)
+    weights.save_like(loaded.weights, loaded.module, child)
     written = torch.load(child, weights_only=True) if nested else safetensors.torch.load_file(child)
     assert not nested or list(written) == ["model"]
     tensors = written["model"] if nested else written
@@ -218,10 +218,10 @@ def test_saving_keeps_everything_but_the_optimizers_state(
 def test_an_interrupted_save_leaves_the_old_file_and_no_other(arch: str, tmp_path: Path) -> None:
     torch.save(net().state_dict(), tmp_path / "a.pt")
     loaded = checkpoint.load(tmp_path / "a.pt", arch)
-    broken = checkpoint.Weights(tmp_path / "a.pt", "", loaded.weights.tensors, "", Interrupting("model"))
+    broken = weights.Weights(tmp_path / "a.pt", "", loaded.weights.tensors, "", Interrupting("model"))
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     with pytest.raises(KeyboardInterrupt):
-        checkpoint.save_like(broken, loaded.module, tmp_path / "a.pt")
+        weights.save_like(broken, loaded.module, tmp_path / "a.pt")
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 

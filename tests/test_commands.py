@@ -12,10 +12,11 @@ from click.testing import Result
 from conftest import QUICK, ROWS
 
 from audit.bottleneck import suggest
-from audit.checkpoint import read_weights, sidecar
+from audit.checkpoint import sidecar
 from audit.datasets.networks import small_convnet
 from audit.evidence import AuditResult, read_audit
 from audit.files import sha256
+from audit.weights import read_weights
 
 Run = Callable[..., Result]
 LESS = "--epochs 1 --limit-rows 600 --batch-size 128"

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import safetensors.torch
+from click.testing import Result
 
 from audit.evidence import AuditResult, read_audit
 
@@ -65,3 +67,25 @@ def test_it_ends_with_a_sentence_before_and_after_the_task_and_the_path_of_the_p
     assert f"{before.task.accuracy.value:.1%} before, {after.task.accuracy.value:.1%} after" in task
     assert path == f"The report: {(folder / 'report.html').resolve()}"
     assert (folder / "report.html").stat().st_size < 1_000_000
+
+
+def test_a_head_that_certifies_itself_is_shown_as_a_failure_when_a_fresh_attacker_reads_more(
+    demo: tuple[Path, str], run: Callable[..., Result], tmp_path: Path
+) -> None:
+    """The paper's method on the demo's model: its own head reads about chance, a fresh attacker does not."""
+    rows = "--arch small-convnet --data digits --task digit --private colour"
+    fooled, page = tmp_path / "fooled.safetensors", tmp_path / "report.html"
+    paper = "--method irene --optimizer sgd --lr 0.1 --batch-size 100 --alpha 0.5 --weight 0.5 --epochs 10"
+    assert run("sanitize", demo[0] / "model.safetensors", rows, paper, "-o", fooled).exit_code == 0
+    assert run("audit", fooled, rows, "-o", tmp_path / "after.json").exit_code == 0
+    ended = run("report", demo[0] / "before.json", tmp_path / "after.json", "-o", page)
+    after = read_audit(tmp_path / "after.json")
+    (found,) = after.leakage
+    assert after.checkpoint.sanitizing is not None
+    head = after.checkpoint.sanitizing.head_accuracy["colour"]
+    assert head is not None
+    assert head < 0.15 < found.balanced_accuracy.low
+    assert found.verdict == "FAIL"
+    assert "FAIL: colour at classifier:input" in ended.output
+    assert "Self-certification failed" in ended.output
+    assert "Self-certification failed" in page.read_text(encoding="utf-8")

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from audit.data import Column, Ints
 from audit.errors import DataError, UnknownNameError
 from audit.evidence import Estimate, Leakage
-from audit.leakage import Settings, judge, measure, split_rows
+from audit.leakage import Settings, judge, measure
+from audit.splits import split_rows
 
 QUICK = Settings(attackers=("logistic", "rbf-svm"), bootstrap=200, null_refits=3)
 
