@@ -9,7 +9,6 @@ saw. Prints a Markdown table for each data set; `--data digits` alone needs no f
 import copy
 import datetime
 import platform
-import time
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
 
@@ -50,14 +49,12 @@ class Row:
     floor: float
     bits: float
     verdict: str
-    seconds: float
-    """Of fine-tuning."""
 
 
 def run(arm: str, start: nn.Module, train: LabelledData, rows: LabelledData, seed: int) -> Row:
     """Fine-tune a copy of the checkpoint by one arm and audit it."""
     method, recipe = ARMS[arm]
-    model, head, began = copy.deepcopy(start), None, time.perf_counter()
+    model, head = copy.deepcopy(start), None
     if method is not None:
         outcome = fine_tune(
             model,
@@ -69,7 +66,6 @@ def run(arm: str, start: nn.Module, train: LabelledData, rows: LabelledData, see
             device=next(model.parameters()).device,
         )
         head = outcome.head_accuracy["colour"]
-    seconds = time.perf_counter() - began
     result: AuditResult = audit(model, rows, task="digit", private=["colour"], layers=[LAYER], limit_set_by="default")
     found = result.leakage[0]
     return Row(
@@ -79,7 +75,6 @@ def run(arm: str, start: nn.Module, train: LabelledData, rows: LabelledData, see
         floor=found.floor.value,
         bits=found.bits.value,
         verdict=found.verdict,
-        seconds=seconds,
     )
 
 
@@ -93,8 +88,8 @@ def table(name: str, found: dict[str, list[Row]]) -> str:
     lines = [
         f"**{name}**",
         "",
-        "| arm | task accuracy | head in the loop | strongest fresh attacker | floor | bits | verdicts | seconds |",
-        "|---|---|---|---|---|---|---|---|",
+        "| arm | task accuracy | head in the loop | strongest fresh attacker | floor | bits | verdicts |",
+        "|---|---|---|---|---|---|---|",
     ]
     for arm, rows in found.items():
         heads = [row.head for row in rows if row.head is not None]
@@ -106,7 +101,6 @@ def table(name: str, found: dict[str, list[Row]]) -> str:
             spread([row.floor for row in rows]),
             f"{mean(row.bits for row in rows):.2f}",
             ", ".join(sorted({row.verdict for row in rows})),
-            f"{mean(row.seconds for row in rows):.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

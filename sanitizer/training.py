@@ -84,7 +84,7 @@ def fine_tune(
     columns = [task, *methods]
     classes = {name: len(data.columns[name].classes) for name in columns}
     fit, held_out = hold_out(data, recipe)
-    fabric = Fabric(accelerator=device.type, devices=1)
+    fabric = Fabric(accelerator=device.type, devices=[device.index or 0] if device.type == "cuda" else 1)
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         tap(model, [layer], pool=pool) as taps,

@@ -126,3 +126,12 @@ def test_the_head_is_judged_on_groups_it_never_saw() -> None:
     outcome = fine_tune(net(), grouped, task="y", methods={"v": Irene()}, layer="fc:input", recipe=Recipe(1, 60))
     assert outcome.head_rows == 20  # 2 of 20 people
     assert outcome.head_accuracy["v"] is not None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_it_trains_on_the_gpu_where_there_is_one() -> None:
+    model = net().to("cuda")
+    on = torch.device("cuda")
+    outcome = fine_tune(model, rows(), task="y", methods={"v": Irene()}, layer="fc:input", recipe=SGD, device=on)
+    assert outcome.head_accuracy["v"] is not None
+    assert all(parameter.is_cuda for parameter in model.parameters())
