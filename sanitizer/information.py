@@ -12,6 +12,8 @@ from torch.nn import functional
 TINY = 1e-12
 BANDWIDTHS = (0.03, 0.1, 0.3)
 """Of the RBF kernels, as multiples of the median squared distance on the batch."""
+ROWS_PER_DIRECTION = 8
+"""Whitening keeps at most one direction for so many rows of the batch."""
 
 
 def mutual_information(p: Tensor, v: Tensor) -> Tensor:
@@ -63,15 +65,24 @@ def explained_share(z: Tensor, v: Tensor, *, k: int, ridge: float) -> Tensor:
 
 
 def whiten(z: Tensor, *, shrinkage: float = 1e-4) -> Tensor:
-    """Return z, (n, d), with mean 0 and covariance near the identity, by its own batch.
+    """Return z with mean 0 and covariance near the identity, by its own batch, (n, min(d, n / 8)).
+
+    A batch cannot tell more directions than that apart: whitened in all of them, any labels could be
+    read. Where d is larger, the directions of largest variance are kept.
 
     Args:
-        z: Features in float64.
+        z: Features in float64, (n, d).
         shrinkage: Share of the mean variance added to every direction.
     """
     centred = z - z.mean(dim=0)
+    keep = max(1, len(z) // ROWS_PER_DIRECTION)
+    if z.shape[1] > keep:
+        with torch.no_grad():  # which directions are kept is no way to hide: they are chosen anew every batch
+            directions = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -keep:]  # (d, keep)
+        centred = centred @ directions
     covariance = centred.T @ centred / len(z)
     floor = shrinkage * covariance.diagonal().mean().clamp_min(TINY)
-    factor = torch.linalg.cholesky(covariance + floor * torch.eye(z.shape[1], dtype=z.dtype, device=z.device))
+    identity = torch.eye(len(covariance), dtype=z.dtype, device=z.device)
+    factor = torch.linalg.cholesky(covariance + floor * identity)
     white: Tensor = torch.linalg.solve_triangular(factor, centred.T, upper=False).T
     return white

@@ -139,3 +139,20 @@ def test_whitened_features_have_unit_covariance_and_survive_dead_units() -> None
     covariance = white.T @ white / len(z)
     assert torch.allclose(covariance[:5, :5], torch.eye(5, dtype=torch.float64), atol=0.02)
     assert white[:, 5].abs().max().item() == 0
+
+
+def test_features_wider_than_the_batch_can_tell_apart_do_not_read_any_labels() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z, v = torch.randn(256, 512, generator=generator), torch.randint(2, (256,), generator=generator)
+    assert whiten(z.double()).shape == (256, 32)
+    leaking = z + 30 * torch.nn.functional.one_hot(v, 512)
+    assert explained_share(leaking, v, k=2, ridge=1e-2) > 2 * explained_share(z, v, k=2, ridge=1e-2)
+
+
+def test_a_wide_bottleneck_still_hands_down_a_gradient_to_every_row() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(128, 300, generator=generator).requires_grad_()
+    explained_share(z, torch.randint(2, (128,), generator=generator), k=2, ridge=1e-2).backward()  # type: ignore[no-untyped-call]
+    assert z.grad is not None
+    assert torch.isfinite(z.grad).all()
+    assert (z.grad.abs().sum(dim=1) > 0).all()
