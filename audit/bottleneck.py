@@ -29,6 +29,8 @@ class Layer:
     """Of its output without the batch dimension; None where it returns no single tensor."""
     fired: int
     """How often it ran in one pass; only a layer that ran once can be tapped."""
+    order: int
+    """Its place among the runs of all layers, by the last time that it ended; -1 where it never ran."""
 
 
 class Taps:
@@ -117,9 +119,11 @@ def layers(model: nn.Module, x: Tensor) -> list[Layer]:
     """List every named module with what it gives for the batch `x`, (n, …), in order of definition."""
     named = {name: module for name, module in model.named_modules() if name}
     shapes: dict[str, list[tuple[int, ...] | None]] = {name: [] for name in named}
+    ended: list[str] = []
 
     def note(name: str, value: Any) -> None:
         shapes[name].append(tuple(value.shape[1:]) if isinstance(value, Tensor) else None)
+        ended.append(name)
 
     handles = [
         module.register_forward_hook(lambda _m, _i, output, name=name: note(name, output))
@@ -131,25 +135,33 @@ def layers(model: nn.Module, x: Tensor) -> list[Layer]:
     finally:
         for handle in handles:
             handle.remove()
+    order = {name: place for place, name in enumerate(ended)}
     return [
-        Layer(name, type(module).__name__, shapes[name][0] if shapes[name] else None, len(shapes[name]))
+        Layer(
+            name,
+            type(module).__name__,
+            shapes[name][0] if shapes[name] else None,
+            len(shapes[name]),
+            order.get(name, -1),
+        )
         for name, module in named.items()
     ]
 
 
 def suggest(model: nn.Module, x: Tensor) -> str:
-    """Return the name of the last linear layer's input, the usual bottleneck.
+    """Return the name of the input of the linear layer that runs last, the usual bottleneck.
 
     Raises:
         BottleneckError: No linear layer runs exactly once.
     """
-    linear = [layer.name for layer in layers(model, x) if layer.kind == "Linear" and layer.fired == 1]
-    if not linear:
+    modules = dict(model.named_modules())
+    ran = [layer for layer in layers(model, x) if layer.fired == 1 and isinstance(modules[layer.name], nn.Linear)]
+    if not ran:
         raise BottleneckError(
             "The model has no linear layer that runs once, so no bottleneck can be suggested. "
             "Name one with --layer; irene layers lists them."
         )
-    return f"{linear[-1]}:input"
+    return f"{max(ran, key=lambda layer: layer.order).name}:input"
 
 
 def _hook(module: nn.Module, name: str, side: str, taps: Taps) -> Any:

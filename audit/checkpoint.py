@@ -1,7 +1,7 @@
 """Load a checkpoint into the architecture that the user names, all of it or nothing, and describe it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ def load(path: Path, architecture: str, arguments: Mapping[str, Any] | None = No
     """
     weights = read_weights(path)
     module = build(architecture, arguments or {})
+    weights = _aligned(weights, set(module.state_dict()))
     _fit(module, weights, architecture)
     return LoadedModel(module.eval(), weights, _describe(architecture, arguments or {}))
 
@@ -96,6 +97,25 @@ def describe(loaded: LoadedModel) -> tuple[evidence.Checkpoint, list[str]]:
 def sidecar(path: Path) -> Path:
     """Return where the record of a sanitized checkpoint stands: beside it."""
     return path.with_name(path.name + ".json")
+
+
+def _aligned(weights: Weights, wanted: set[str]) -> Weights:
+    """Strip from all names what stands before the model's own, whatever a training script put there.
+
+    A wrapper of the user's may be called `module` itself, so the names as they stand in the file come first.
+    """
+    tensors, prefix = {weights.prefix + key: value for key, value in weights.tensors.items()}, ""
+    while not _named_as(wanted, tensors):
+        heads = {key.partition(".")[0] for key in tensors}
+        if len(heads) != 1 or any("." not in key for key in tensors):
+            return weights  # no prefix fits: the error is told on the names as they were read
+        head = heads.pop() + "."
+        tensors, prefix = {key.removeprefix(head): value for key, value in tensors.items()}, prefix + head
+    return replace(weights, tensors=tensors, prefix=prefix)
+
+
+def _named_as(wanted: set[str], tensors: Mapping[str, object]) -> bool:
+    return all(key in wanted for key in tensors) and any(key in tensors for key in wanted)
 
 
 def _fit(module: nn.Module, weights: Weights, architecture: str) -> None:

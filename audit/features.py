@@ -51,7 +51,7 @@ def extract(
 
     Raises:
         BottleneckError: A layer cannot be tapped or gives NaN.
-        DataError: The model does not score the task's classes.
+        DataError: The model does not score the task's classes, or scores them with NaN.
     """
     device = device_of(model)
     columns = [task, *private]
@@ -59,10 +59,13 @@ def extract(
     classes = len(data.columns[task].classes)
     kept: dict[str, list[Floats]] = {name: [] for name in layers}
     predicted: list[Ints] = []
+    undefined = 0
     with evaluating(model), torch.inference_mode(), tap(model, layers, pool=pool) as taps:
         for x, _labels in track(batches(data, columns, size=batch_size), -(-len(data) // batch_size)):
             digest.update(x.numpy().tobytes())
-            predicted.append(class_scores(model(x.to(device)), classes, task).argmax(dim=1).cpu().numpy())
+            scores = class_scores(model(x.to(device)), classes, task)
+            undefined += int((~torch.isfinite(scores)).any(dim=1).sum())
+            predicted.append(scores.argmax(dim=1).cpu().numpy())
             for name, z in taps.take().items():
                 kept[name].append(z.float().cpu().numpy())
     features = {name: np.concatenate(parts) for name, parts in kept.items()}
@@ -73,6 +76,11 @@ def extract(
                 f"Layer {name!r} gives NaN or infinity for {broken} of {len(found)} rows. "
                 "Check the inputs' scale, or choose another layer."
             )
+    if undefined:
+        raise DataError(
+            f"The model scores {task!r} with NaN or infinity for {undefined} of {len(data)} rows. "
+            "Check the inputs' scale, or the weights behind the bottleneck."
+        )
     return Features(features, np.concatenate(predicted), digest.hexdigest())
 
 

@@ -75,7 +75,7 @@ def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
         for key, old in weights.tensors.items()
     }
     if path.suffix == ".safetensors":
-        files.write_whole(path, safetensors.torch.save(tensors))
+        files.write_whole(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
         return
     with files.staged(path) as staging:
         torch.save({weights.nest: tensors} if weights.nest else tensors, staging)

@@ -196,6 +196,14 @@ def test_features_that_are_not_finite_are_refused_with_their_number() -> None:
         features.extract(Zoo(), data, ["once"], task="y", private=["v"])
 
 
+def test_scores_that_are_not_finite_are_refused_although_the_features_are() -> None:
+    head = nn.Linear(3, 2)
+    nn.init.constant_(head.weight, torch.inf)
+    model = nn.Sequential(nn.Linear(4, 3), head)
+    with pytest.raises(DataError, match="scores 'y' with NaN or infinity for 6 of 6 rows"):
+        features.extract(model, rows(), ["0"], task="y", private=["v"])
+
+
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])
 def test_a_single_logit_scores_class_one(shape: tuple[int, ...]) -> None:
     scores = features.class_scores(torch.tensor([-1.0, 2.0, -3.0]).reshape(shape), 2, "y")
@@ -220,3 +228,16 @@ def test_an_output_that_does_not_score_the_classes_is_refused(output: Any, fact:
 @pytest.mark.parametrize("make", [nn.Identity, lambda: nn.Linear(1, 1)])
 def test_a_model_without_parameters_is_on_the_cpu(make: Callable[[], nn.Module]) -> None:
     assert features.device_of(make()) == torch.device("cpu")
+
+
+def test_the_layer_that_runs_last_is_suggested_whatever_the_order_of_definition() -> None:
+    class Backwards(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head, self.body = nn.Linear(4, 2), nn.Linear(3, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            scores: Tensor = self.head(self.body(x))
+            return scores
+
+    assert suggest(Backwards(), torch.randn(1, 3)) == "head:input"

@@ -68,7 +68,7 @@ class Interrupting(str):
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "model."])
 @pytest.mark.parametrize("nest", [None, "state_dict", "model", "state_dict_ema"])
 def test_every_wrapping_loads_to_bit_equal_weights(prefix: str, nest: str | None, arch: str, tmp_path: Path) -> None:
     path, state = tmp_path / "a.pt", prefixed(prefix)
@@ -84,6 +84,16 @@ def test_safetensors_and_the_old_torch_format_load_to_bit_equal_weights(arch: st
     torch.save(net().state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     for name in ("a.safetensors", "old.pt"):
         assert same(checkpoint.load(tmp_path / name, arch).module.state_dict(), net().state_dict())
+
+
+def test_a_wrapper_that_calls_its_only_part_module_keeps_its_names(tmp_path: Path) -> None:
+    (tmp_path / "arch.py").write_text(
+        FACTORY + "def wrapped():\n    return nn.ModuleDict({'module': net()})\n", encoding="utf-8"
+    )
+    torch.save(prefixed("module."), tmp_path / "a.pt")
+    loaded = checkpoint.load(tmp_path / "a.pt", f"{tmp_path / 'arch.py'}:wrapped")
+    assert loaded.weights.prefix == ""
+    assert same(loaded.module.state_dict(), prefixed("module."))
 
 
 def test_a_prefix_that_not_every_name_has_stays(tmp_path: Path) -> None:
