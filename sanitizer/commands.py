@@ -110,6 +110,10 @@ def sanitize(
         device=choose_device(device),
         track=progress,
     )
+    first, last = done.trace[0], done.trace[-1]
+    click.echo(f"Task loss, first and last epoch: {first.task_loss:.3f} and {last.task_loss:.3f} nats")
+    for attribute, penalty in last.penalty.items():
+        click.echo(f"What {method} minimises for {attribute}: {first.penalty[attribute]:.3f} and {penalty:.3f}")
     for attribute, accuracy in done.head_accuracy.items():
         if accuracy is not None:
             click.echo(

@@ -108,7 +108,8 @@ def sanitize(
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         raise TrainingError(f"Fine-tuning diverged: {name} found no finite solution. {REMEDY}") from None
     _require_finite(loaded.weights, model)
-    settings: dict[str, Any] = asdict(recipe) | {"task": task, "rows": len(data)} | dict(data.options)
+    settings: dict[str, Any] = asdict(recipe) | {"task": task, "data": data.name, "data.rows": len(data)}
+    settings |= {f"data.{key}": value for key, value in data.options.items()}
     for attribute, method in methods.items():
         settings |= {f"{attribute}.{key}": value for key, value in asdict(method).items()}  # type: ignore[call-overload]
     done = Sanitizing(

@@ -105,7 +105,7 @@ def test_a_sanitized_checkpoint_drops_in_and_carries_its_record(
     method: str, leaky: Path, run: Run, tmp_path: Path
 ) -> None:
     parent, clean = sha256(leaky), tmp_path / "clean.safetensors"
-    succeeded(run("sanitize", leaky, ROWS, LESS, "--method", method, "-o", clean))
+    succeeded(run("sanitize", leaky, ROWS, LESS, "--seed 5 --data-arg seed=7 --method", method, "-o", clean))
     assert sha256(leaky) == parent
     assert shape(clean) == shape(leaky)
     assert sha256(clean) != parent
@@ -115,7 +115,8 @@ def test_a_sanitized_checkpoint_drops_in_and_carries_its_record(
     assert record is not None
     assert (record.method, record.parent_sha256, len(record.trace)) == (method.split(maxsplit=1)[0], parent, 1)
     assert (record.head_accuracy["colour"] is not None) == method.startswith("irene")
-    assert record.settings["colour.head"] == "mlp" if "mlp" in method else True
+    assert (record.settings["seed"], record.settings["data.seed"]) == (5, 7)
+    assert record.settings.get("colour.head") == {"irene": "linear"}.get(method, "mlp" if "mlp" in method else None)
 
 
 def test_a_record_counts_for_its_own_checkpoint_alone(leaky: Path, run: Run, tmp_path: Path) -> None:
