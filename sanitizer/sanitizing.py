@@ -55,7 +55,7 @@ def sanitize(
     *,
     task: str,
     methods: Mapping[str, Method],
-    name: str,
+    name: str | None = None,
     layer: str | None = None,
     recipe: Recipe | None = None,
     pool: Pool = "mean",
@@ -70,7 +70,7 @@ def sanitize(
         output: A new file with the suffix of the old one.
         task: Column that the model predicts.
         methods: Method for each private column.
-        name: What the method is called in the record.
+        name: What the method is called in the record; its class if not given.
         layer: The bottleneck; the suggested one if not given.
         recipe: Epochs, batch, optimizer, seed.
         pool: How maps and tokens become one vector a row.
@@ -81,6 +81,7 @@ def sanitize(
         IreneError: Any of its kinds; nothing is written then.
     """
     recipe = recipe or Recipe()
+    name = name or ", ".join(sorted({type(method).__name__.lower() for method in methods.values()}))
     require_output(output, loaded.weights.path)
     if not methods:
         raise DataError("No private attribute was named. Name at least one, for instance --private gender.")
