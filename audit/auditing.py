@@ -88,7 +88,7 @@ def audit(
             layer=layer,
             settings=settings,
         )
-        for attribute, layer in track(pairs, len(pairs))
+        for attribute, layer in track(pairs, len(pairs), "attacks")
     ]
     warnings = list(notes)
     if data.group is None:

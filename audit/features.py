@@ -15,11 +15,11 @@ from audit.data import Ints, LabelledData, batches
 from audit.errors import BottleneckError, DataError
 
 Floats = NDArray[np.float32]
-Track = Callable[[Iterable[Any], int], Iterable[Any]]
-"""Wraps an iterable of known length, to show progress."""
+Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
+"""Wraps an iterable of known length, to show progress; the last argument says what goes by."""
 
 
-def untracked(items: Iterable[Any], _length: int) -> Iterable[Any]:
+def untracked(items: Iterable[Any], _length: int, _label: str) -> Iterable[Any]:
     """Show no progress."""
     return items
 
@@ -61,7 +61,9 @@ def extract(
     predicted: list[Ints] = []
     undefined = 0
     with evaluating(model), torch.inference_mode(), tap(model, layers, pool=pool) as taps:
-        for x, _labels in track(batches(data, columns, size=batch_size), -(-len(data) // batch_size)):
+        for x, _labels in track(
+            batches(data, columns, size=batch_size), -(-len(data) // batch_size), "one forward pass"
+        ):
             digest.update(x.numpy().tobytes())
             scores = class_scores(model(x.to(device)), classes, task)
             undefined += int((~torch.isfinite(scores)).any(dim=1).sum())

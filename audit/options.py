@@ -131,7 +131,8 @@ def command_line() -> str:
     return shlex.join(["irene", *typed])
 
 
-def progress(items: Iterable[Any], length: int) -> Iterator[Any]:
-    """Show a bar on stderr while the items go by."""
-    with click.progressbar(items, length=length, file=sys.stderr) as bar:
+def progress(items: Iterable[Any], length: int, label: str) -> Iterator[Any]:
+    """Show a bar on stderr while the items go by, where somebody is looking."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(items, length=length, label=f"{label:16}", file=sys.stderr, hidden=hidden) as bar:
         yield from bar

@@ -99,7 +99,7 @@ def table(name: str, found: dict[str, list[Row]]) -> str:
             spread(heads) if heads else "–",
             spread([row.strongest for row in rows]),
             spread([row.floor for row in rows]),
-            f"{mean(row.bits for row in rows):.2f}",
+            f"{max(0.0, mean(row.bits for row in rows)):.2f}",
             ", ".join(sorted({row.verdict for row in rows})),
         ]
         lines.append(f"| {' | '.join(cells)} |")

@@ -131,7 +131,7 @@ def fine_tune(
         modes = {module: module.training for module in model.modules()}
         try:
             model.train()
-            for _ in track(range(recipe.epochs), recipe.epochs):
+            for _ in track(range(recipe.epochs), recipe.epochs, "epochs"):
                 trace.append(iterate())
         finally:
             for module, mode in modes.items():
