@@ -135,5 +135,6 @@ def summary(leakage: Any) -> str:
     return (
         f"{leakage.verdict}: {leakage.attribute} at {leakage.layer}: the strongest attacker ({leakage.strongest}) "
         f"reads {read.value:.1%} [{read.low:.1%}, {read.high:.1%}] balanced accuracy, "
-        f"{max(0.0, leakage.bits.value):.2f} of {leakage.entropy:.2f} bits; floor {floor.value:.1%}, chance {leakage.chance:.1%}. {leakage.reason}"
+        f"{max(0.0, leakage.bits.value):.2f} of {leakage.entropy:.2f} bits; "
+        f"floor {floor.value:.1%}, chance {leakage.chance:.1%}. {leakage.reason}"
     )
