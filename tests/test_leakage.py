@@ -42,6 +42,8 @@ def test_a_planted_leak_is_found_and_fails() -> None:
     assert found.verdict == "FAIL"
     assert found.balanced_accuracy.low < 0.841 < found.balanced_accuracy.high + 0.02
     assert 0.2 < found.bits.value < found.entropy
+    assert found.floor.value == found.chance == 0.5  # one predicted label for all rows tells nothing
+    assert found.excess.value == pytest.approx(found.balanced_accuracy.value - 0.5)
 
 
 @pytest.mark.parametrize("k", [2, 5])
