@@ -12,7 +12,7 @@ COMMANDS = {
     "demo": ("sanitizer.demo:demo", "Train, audit, sanitize, audit again and report, on embedded real data."),
     "layers": ("audit.commands:layers", "List a checkpoint's layers and the suggested bottleneck."),
     "audit": ("audit.commands:audit", "Measure what can be read of a private attribute at a bottleneck."),
-    "sanitize": ("sanitizer.commands:sanitize", "Fine-tune the encoder until the attribute cannot be read."),
+    "sanitize": ("sanitizer.commands:sanitize", "Fine-tune the encoder so that less of the attribute can be read."),
     "report": (
         "reports.commands:report",
         "Write one offline HTML file from the evidence of an audit or two.",

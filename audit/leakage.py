@@ -105,6 +105,10 @@ def measure(
     excess = resamples.estimate(best.recalls(resamples.weights, k) - floor.recalls(resamples.weights, k))
     resolution = _resolution(max(against.value, 1 / k), [one.test for one in classes])
     verdict, reason = judge(excess, resolution, settings.limit, len(splits.test))
+    missing = len(results) - len(readings)
+    if missing and verdict == "PASS":
+        verdict = "INCONCLUSIVE"
+        reason = f"{missing} of {len(results)} attackers could not run; a pass needs all of them to have tried."
     return Leakage(
         attribute=attribute,
         layer=layer,

@@ -1,1 +1,1 @@
-"""Fine-tune an encoder until fresh attackers read no more than the task gives away."""
+"""Fine-tune an encoder so that less of a private attribute can be read at its bottleneck."""

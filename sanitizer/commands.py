@@ -73,7 +73,7 @@ def sanitize(
     output: Path,
     **given: Any,
 ) -> None:
-    """Fine-tune the encoder of CHECKPOINT until the private attributes cannot be read at its bottleneck.
+    """Fine-tune the encoder of CHECKPOINT so that less of the private attributes can be read at its bottleneck.
 
     The result has the same keys, shapes, types and format, and loads wherever the old one did. It is no
     evidence of anything: audit it.

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.neighbors import KNeighborsClassifier
 
 from audit.data import Column, Ints
 from audit.errors import DataError, UnknownNameError
 from audit.evidence import Estimate, Leakage
 from audit.leakage import Settings, judge, measure
+from audit.probes import ATTACKERS
 from audit.splits import split_rows
 
 QUICK = Settings(attackers=("logistic", "rbf-svm"), bootstrap=200, null_refits=3)
@@ -173,6 +175,17 @@ def test_the_verdict_is_on_the_interval_and_on_what_the_rows_can_tell(
     assert given == verdict
     assert reason.endswith(".")
     assert (verdict == "INCONCLUSIVE") == ("test rows would settle it" in reason)
+
+
+def test_no_model_passes_on_attackers_that_could_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    hungry = {**ATTACKERS, "knn": lambda _seed: KNeighborsClassifier(n_neighbors=10**6)}  # more than there are rows
+    monkeypatch.setattr("audit.probes.ATTACKERS", hungry)
+    settings = Settings(attackers=("logistic", "knn"), bootstrap=200, null_refits=3)
+    found = attack(noise(3000), labels(3000), settings=settings)
+    assert found.excess.high < found.limit
+    assert found.verdict == "INCONCLUSIVE"
+    assert found.reason.startswith("2 of 4 attackers could not run")
+    assert [one.failure is not None for one in found.attackers] == [False, True, False, True]
 
 
 def test_a_handful_of_rows_never_passes() -> None:

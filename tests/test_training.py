@@ -93,6 +93,27 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_al
     assert torch.equal(runs[0][1], torch.rand(1))
 
 
+def test_the_seed_decides_the_order_of_the_rows() -> None:
+    class Watched(Rows):
+        def __init__(self, x: Tensor) -> None:
+            super().__init__(x)
+            self.seen: list[int] = []
+
+        def __getitem__(self, row: int, /) -> Tensor:
+            self.seen.append(row)
+            return super().__getitem__(row)
+
+    def order(seed: int) -> list[int]:
+        data = rows()
+        inputs = Watched(data.inputs.x)  # type: ignore[attr-defined]
+        watched = LabelledData("toy", inputs, data.columns)
+        fine_tune(net(), watched, task="y", methods={}, layer="fc:input", recipe=Recipe(1, 90, seed=seed))
+        return [int(place) for place in np.argsort(np.argsort(inputs.seen[1:91]))]  # places among the 90
+
+    assert order(0) == order(0)
+    assert order(0) != order(1)
+
+
 def test_modes_and_hooks_are_as_found_afterwards() -> None:
     model = net().eval()
     model.fc.train()
