@@ -5,6 +5,7 @@ IreneError
  ├─ CheckpointError     a file that cannot be trusted, read or fitted into the architecture
  ├─ BottleneckError     a layer that cannot be tapped
  ├─ DataError           rows, columns or labels that cannot be audited
+ │   └─ UnreadableError   one input that cannot be read; an audit counts it and goes on
  ├─ EvidenceError       an evidence file that cannot be read, or two that cannot be compared
  └─ TrainingError       a fine-tuning run that diverged
 
@@ -30,6 +31,10 @@ class BottleneckError(IreneError):
 
 class DataError(IreneError):
     """Rows, columns or labels cannot be audited."""
+
+
+class UnreadableError(DataError):
+    """One input cannot be read: a file is missing or broken."""
 
 
 class EvidenceError(IreneError):

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from audit.data import Column, LabelledData, Part, open_data
+from audit.columns import Column, Quantity
+from audit.data import LabelledData, Part, open_data
 from audit.datasets.biased_mnist import PALETTE, assign_colours, paint
 from audit.errors import DataError, IreneError, UnknownNameError
 
@@ -19,6 +20,12 @@ def small(count: int = 12, **changes: Any) -> LabelledData:
     codes = np.arange(count, dtype=np.int64)
     given = {"columns": {"digit": Column(codes % 2, ("0", "1")), "colour": Column(codes % 3, ("r", "g", "b"))}}
     return LabelledData("small", torch.arange(count).float()[:, None], **{**given, **changes})
+
+
+def classes_of(data: LabelledData, name: str) -> Column:
+    column = data.columns[name]
+    assert isinstance(column, Column)
+    return column
 
 
 def told(error: type[IreneError], name: str, part: Part = "audit", **options: Any) -> str:
@@ -75,15 +82,15 @@ def test_digit_parts_share_no_image_and_are_the_same_every_time() -> None:
     assert audit.inputs[7].shape == (3, 8, 8)
     other = open_data("digits", "audit", {"seed": 1})
     np.testing.assert_array_equal(other.group, audit.group)
-    assert (other.columns["colour"].codes != audit.columns["colour"].codes).any()
+    assert (classes_of(other, "colour").codes != classes_of(audit, "colour").codes).any()
 
 
 def test_digits_are_uncorrelated_at_a_tenth_and_tell_their_colour_at_one() -> None:
     data, biased = open_data("digits", "audit", {}), open_data("digits", "audit", {"rho": 1.0})
     table = np.zeros((10, 10))
-    np.add.at(table, (data.columns["digit"].codes, data.columns["colour"].codes), 1)
+    np.add.at(table, (classes_of(data, "digit").codes, classes_of(data, "colour").codes), 1)
     assert np.abs(table / table.sum(axis=1, keepdims=True) - 0.1).max() < 0.02
-    np.testing.assert_array_equal(biased.columns["digit"].codes, biased.columns["colour"].codes)
+    np.testing.assert_array_equal(classes_of(biased, "digit").codes, classes_of(biased, "colour").codes)
     assert data.options == {"part": "audit", "rho": 0.1, "seed": 0}
 
 
@@ -97,7 +104,7 @@ def test_limited_rows_keep_whole_groups_but_for_the_last() -> None:
     kept = [int(few.inputs[row].item()) for row in range(17)]
     assert kept == sorted(kept)
     np.testing.assert_array_equal(few.group, group[kept])
-    np.testing.assert_array_equal(few.columns["colour"].codes, data.columns["colour"].codes[kept])
+    np.testing.assert_array_equal(classes_of(few, "colour").codes, classes_of(data, "colour").codes[kept])
     assert few.labels_sha256(["colour"]) == data.limited(17, seed=3).labels_sha256(["colour"])
     assert set(few.group) != set(data.limited(15, seed=4).group)  # type: ignore[arg-type]
     assert data.limited(40, seed=3) is data
@@ -118,7 +125,7 @@ def test_one_other_label_or_group_changes_the_hash() -> None:
         ({"columns": {"a": Column(np.zeros(11, dtype=np.int64), ("x",))}}, "12 inputs and 11 values of 'a'"),
         ({"group": np.zeros(13)}, "13 values of 'group'"),
         ({"columns": {"a": Column(np.full(12, 2), ("x", "y"))}}, "codes from 2 to 2 and 2 classes"),
-        ({"columns": {"a": Column(np.full(12, -1), ("x", "y"))}}, "codes from -1 to -1"),
+        ({"columns": {"a": Column(np.full(12, -2), ("x", "y"))}}, "codes from -2 to -2 .* or -1 where it is missing"),
         ({"columns": {"a": Column(np.full(12, 0.5), ("x", "y"))}}, "holds no integers"),
     ],
 )
@@ -134,6 +141,29 @@ def test_a_column_is_found_or_told_why_not() -> None:
         data.column("color", "private")
     with pytest.raises(DataError, match=r"Private column 'digit' has one class only \(1\) in these 2 rows"):
         data.take(np.array([1, 3])).column("digit", "private")
+
+
+def test_missing_codes_are_kept_and_no_class() -> None:
+    codes = np.array([0, -1] * 6)
+    data = small(columns={"a": Column(codes, ("x", "y")), "b": Column(np.arange(12) % 2, ("x", "y"))})
+    assert classes_of(data, "a").known.tolist() == [True, False] * 6
+    with pytest.raises(DataError, match=r"'a' has one class only \(x\)"):
+        data.column("a", "private")
+    assert [int(data.complete(["a", "b"]).inputs[row].item()) for row in range(6)] == [0, 2, 4, 6, 8, 10]
+
+
+def test_rows_are_grouped_by_a_column_and_those_without_a_value_stand_alone() -> None:
+    person = Column(np.array([0, 0, 1, 1, -1, -1]), ("ann", "bob"))
+    number = Quantity(np.array([7.5, 7.5, np.nan, 3, 3, 7.5]))
+    data = small(6, columns={"person": person, "number": number}, notes=("first",))
+    grouped = data.grouped_by("person")
+    assert grouped.groups().tolist() == [0, 0, 1, 1, 2, 3]
+    assert (grouped.group_name, data.group_name) == ("person", None)
+    assert grouped.notes == ("first", "rows without a value of 'person', each taken for a group of its own: 2 of 6")
+    assert data.grouped_by("number").groups().tolist() == [1, 1, 2, 0, 0, 1]
+    assert data.take(np.array([0, 1, 2])).grouped_by("person").notes == ("first",)
+    with pytest.raises(UnknownNameError, match=r"group column of small 'persn'.* mean 'person'"):
+        data.grouped_by("persn")
 
 
 def test_a_mistaken_source_or_option_is_named(tmp_path: Path) -> None:
@@ -170,7 +200,7 @@ def test_missing_or_half_made_mnist_is_told_in_one_line(tmp_path: Path, monkeypa
 @pytest.mark.skipif(not (REAL / "MNIST").is_dir(), reason=f"no MNIST under {REAL}")
 def test_the_real_mnist_is_painted_by_the_rule() -> None:
     data = open_data("biased-mnist", "audit", {"data_root": str(REAL), "rho": 0.99})
-    digits, colours = data.columns["digit"].codes, data.columns["colour"].codes
+    digits, colours = classes_of(data, "digit").codes, classes_of(data, "colour").codes
     assert (len(data), data.inputs[0].shape, digits[0]) == (10_000, (3, 28, 28), 7)
     for digit, count in enumerate(np.bincount(digits)):
         assert (colours[digits == digit] == digit).sum() == int(count * 0.99)
@@ -201,9 +231,9 @@ def test_faces_come_with_their_part_attributes_and_people(tmp_path: Path) -> Non
     assert train.groups().tolist() == [0, 0, 1]
     assert audit.group is not None
     assert (audit.group.tolist(), audit.group_name) == ([3, 3, 4], "person")
-    assert train.columns["Male"].codes.tolist() == [0, 1, 0]
-    assert audit.columns["Young"].codes.tolist() == [1, 1, 0]
-    assert audit.columns["Male"].classes == ("no", "yes")
+    assert classes_of(train, "Male").codes.tolist() == [0, 1, 0]
+    assert classes_of(audit, "Young").codes.tolist() == [1, 1, 0]
+    assert classes_of(audit, "Male").classes == ("no", "yes")
     assert (train.inputs[0].shape, train.inputs[0].dtype) == ((3, 16, 16), torch.float32)
     red = (40 * 5 / 255 - 0.485) / 0.229
     assert audit.inputs[2][0].mean().item() == pytest.approx(red, abs=0.05), "the sixth image goes with the sixth row"
@@ -245,5 +275,5 @@ def test_the_real_parts_of_celeba_share_no_person() -> None:
     assert train.group is not None and audit.group is not None
     assert not set(train.group) & set(audit.group)
     assert len(train.columns) == 40
-    assert 0.3 < audit.columns["Male"].codes.mean() < 0.5
+    assert 0.3 < classes_of(audit, "Male").codes.mean() < 0.5
     assert audit.inputs[0].shape == (3, 32, 32)

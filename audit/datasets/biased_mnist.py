@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audit.data import Column, Ints, LabelledData, Part
+from audit.columns import Column, Ints
+from audit.data import LabelledData, Part
 from audit.errors import DataError
 
 PALETTE = {
