@@ -1,10 +1,12 @@
 """Find a model's layers and tap them, leaving the model as it was found.
 
 A layer is named as in `model.named_modules()`: `avgpool` is what that module returns, `fc:input` is what
-it is given. The suggested bottleneck is the input of the last linear layer.
+it is given, `lstm[0]` is the first part of a tuple that it returns, and `logits` is what the model returns.
+The suggested bottleneck is the input of the last linear layer.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,8 +16,12 @@ from torch import Tensor, nn
 
 from audit.errors import BottleneckError, UnknownNameError
 
-Pool = Literal["mean", "flatten"]
-"""How (n, c, h, w) maps and (n, t, d) tokens become one row: their mean over positions, or all of it."""
+Pool = Literal["mean", "flatten", "first"]
+"""How (n, c, h, w) maps and (n, t, d) tokens become one row: their mean over positions, all of it, or the first
+token, which is where a transformer with a class token keeps its summary."""
+OUTPUT = "logits"
+"""What the model returns, unless it has a module of that name."""
+PLACE = re.compile(r"(?P<module>[^:\[\]]*)(?P<colon>:(?P<side>[^\[\]]*))?(?P<elements>(?:\[[^\[\]]+\])*)")
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,24 @@ class Layer:
     order: int
     """Its place among the runs of all layers, by the last time that it ended; -1 where it never ran."""
 
+    @property
+    def width(self) -> int | None:
+        """Return the features a row after mean pooling: c of (c, h, w), d of (t, d) and of (d,)."""
+        if not self.shape:
+            return None
+        return self.shape[0] if len(self.shape) > 2 else self.shape[-1]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer's name points to."""
+
+    module: str
+    """A dotted module name."""
+    side: Literal["input", "output"]
+    elements: tuple[str, ...]
+    """Positions or keys in the tuples and mappings that stand there, outermost first."""
+
 
 class Taps:
     """What the tapped layers gave in the last forward pass."""
@@ -39,9 +63,20 @@ class Taps:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._seen: dict[str, list[Any]] = {}
+        self._rows: int | None = None
+
+    def enter(self, given: Sequence[Any]) -> None:
+        """Note how many rows the model is given."""
+        first = next((value for value in given if isinstance(value, Tensor) and value.ndim), None)
+        self._rows = None if first is None else len(first)
 
     def record(self, name: str, value: Any) -> None:
-        """Keep what a hook saw."""
+        """Keep what a hook saw.
+
+        Raises:
+            BottleneckError: The name points to a part that is not there.
+        """
+        value = _picked(name, value, parse(name).elements)
         # a copy, because a ReLU in place would change it before the pass is over
         self._seen[name].append(value.clone() if isinstance(value, Tensor) else value)
 
@@ -53,7 +88,7 @@ class Taps:
         """Return each layer's features, (n, d), attached to the graph, and wait for the next pass.
 
         Raises:
-            BottleneckError: A layer ran never or more than once, or gave no tensor of floats.
+            BottleneckError: A layer ran never or more than once, gave no tensor of floats, or not one row an input.
         """
         features = {}
         for name, values in self._seen.items():
@@ -63,6 +98,11 @@ class Taps:
                     "Choose another: irene layers lists how often each fires."
                 )
             features[name] = _pooled(name, values[0], self._pool)
+            if self._rows is not None and len(features[name]) != self._rows:
+                raise BottleneckError(
+                    f"Layer {name!r} gives {len(features[name])} rows for {self._rows} inputs; a bottleneck gives one "
+                    "row an input. Choose another."
+                )
         self.expect(list(self._seen))
         return features
 
@@ -79,11 +119,17 @@ def tap(model: nn.Module, names: Sequence[str], *, pool: Pool = "mean") -> Itera
     taps = Taps(pool)
     handles = []
     try:
+        handles.append(model.register_forward_pre_hook(lambda _model, given: taps.enter(given)))
         for name in dict.fromkeys(names):
-            module_name, side = split(name)
-            if module_name not in modules or not module_name:
-                raise UnknownNameError("layer", module_name, [known for known in modules if known])
-            handles.append(_hook(modules[module_name], name, side, taps))
+            place = parse(name)
+            if place.module == OUTPUT and OUTPUT not in modules:
+                if place.side == "input":
+                    raise BottleneckError(f"Layer {name!r} is the model's own input. Name {OUTPUT!r} or a layer.")
+                handles.append(_hook(model, name, "output", taps))
+            elif place.module not in modules or not place.module:
+                raise UnknownNameError("layer", place.module, [*(known for known in modules if known), OUTPUT])
+            else:
+                handles.append(_hook(modules[place.module], name, place.side, taps))
         taps.expect(names)
         yield taps
     finally:
@@ -103,16 +149,34 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def split(name: str) -> tuple[str, str]:
-    """Return the module's dotted name and the side of it that is meant, `output` or `input`.
+def require_evaluating(model: nn.Module) -> None:
+    """Fail if a module is in train mode after a forward pass inside `evaluating`: the model put itself there.
 
     Raises:
-        BottleneckError: The part behind the colon is neither.
+        BottleneckError: One is.
     """
-    module, _, side = name.partition(":")
-    if side not in ("", "input", "output"):
+    switched = next((name for name, module in model.named_modules() if module.training), None)
+    if switched is not None:
+        raise BottleneckError(
+            f"The model puts {repr(switched) if switched else 'itself'} in train mode during its forward pass, so what "
+            "a row gives depends on chance and on the rows beside it. Take that out of its forward()."
+        )
+
+
+def parse(name: str) -> Place:
+    """Read a layer's name: `module`, `module:input` or `module:output`, and `[…]` for parts of what stands there.
+
+    Raises:
+        BottleneckError: The part behind the colon is neither, or the brackets do not close.
+    """
+    found = PLACE.fullmatch(name)
+    if found is None:
+        raise BottleneckError(f"Layer {name!r} cannot be read. Write for instance 'fc', 'fc:input' or 'lstm[1][0]'.")
+    module, side = found["module"], found["side"]
+    if side not in (None, "", "input", "output"):
         raise BottleneckError(f"Layer {name!r} ends in {side!r}. Write {module!r} for its output or '{module}:input'.")
-    return module, side or "output"
+    elements = tuple(re.findall(r"\[([^\[\]]+)\]", found["elements"]))
+    return Place(module, "input" if side == "input" else "output", elements)
 
 
 def layers(model: nn.Module, x: Tensor) -> list[Layer]:
@@ -155,7 +219,12 @@ def suggest(model: nn.Module, x: Tensor) -> str:
         BottleneckError: No linear layer runs exactly once.
     """
     modules = dict(model.named_modules())
-    ran = [layer for layer in layers(model, x) if layer.fired == 1 and isinstance(modules[layer.name], nn.Linear)]
+    ran = [
+        layer
+        for layer in layers(model, x)
+        # in a program a stand-in has the name of the layer's class alone
+        if layer.fired == 1 and (layer.kind == "Linear" or isinstance(modules[layer.name], nn.Linear))
+    ]
     if not ran:
         raise BottleneckError(
             "The model has no linear layer that runs once, so no bottleneck can be suggested. "
@@ -170,16 +239,51 @@ def _hook(module: nn.Module, name: str, side: str, taps: Taps) -> Any:
     return module.register_forward_hook(lambda _module, _given, output: taps.record(name, output))
 
 
+def _picked(name: str, value: Any, elements: Sequence[str]) -> Any:
+    """Return the named part of nested tuples and mappings."""
+    for element in elements:
+        if isinstance(value, Mapping):
+            known = [str(key) for key in value]
+            found = next((value[key] for key in value if str(key) == element), None)
+        elif isinstance(value, tuple | list):
+            known = [str(place) for place in range(len(value))]
+            number = int(element) if re.fullmatch(r"-?\d+", element) else len(value)
+            found = value[number] if -len(value) <= number < len(value) else None
+        else:
+            raise BottleneckError(
+                f"Layer {name!r} gives {_kind(value)} where it is to have parts. Leave [{element}] out."
+            )
+        if found is None:
+            raise BottleneckError(f"Layer {name!r} has no part [{element}]. Choose among {', '.join(known)}.")
+        value = found
+    return value
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a {value.dtype} tensor of {value.ndim} dimensions"
+    if isinstance(value, tuple | list | Mapping):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"a {type(value).__name__}"
+
+
 def _pooled(name: str, value: Any, pool: Pool) -> Tensor:
+    if isinstance(value, tuple | list | Mapping) and value:
+        first = next(iter(value)) if isinstance(value, Mapping) else 0
+        raise BottleneckError(f"Layer {name!r} gives {_kind(value)}; name an element, for instance '{name}[{first}]'.")
+    if isinstance(value, Tensor) and value.ndim == 1 and parse(name).module == OUTPUT:
+        value = value.unsqueeze(1)  # one score a row
     if not isinstance(value, Tensor) or not value.is_floating_point() or value.ndim < 2:
-        kind = (
-            f"a {value.dtype} tensor of {value.ndim} dimensions"
-            if isinstance(value, Tensor)
-            else f"a {type(value).__name__}"
-        )
         raise BottleneckError(
-            f"Layer {name!r} gives {kind}; a bottleneck gives floats, (n, d) or more. Choose another."
+            f"Layer {name!r} gives {_kind(value)}; a bottleneck gives floats, (n, d) or more. Choose another."
         )
+    if pool == "first" and value.ndim > 3:
+        raise BottleneckError(
+            f"Layer {name!r} gives maps of shape {list(value.shape[1:])}, which have no first token. Pool them by "
+            "mean or flatten."
+        )
+    if value.ndim == 3 and pool == "first":
+        return value[:, 0]  # (n, t, d) -> (n, d)
     if value.ndim == 3 and pool == "mean":
         return value.mean(dim=1)  # (n, t, d) -> (n, d)
     if value.ndim > 3 and pool == "mean":

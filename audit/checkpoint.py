@@ -1,21 +1,26 @@
-"""Load a checkpoint into the architecture that the user names, all of it or nothing, and describe it."""
+"""Load any checkpoint, all of it or nothing, into a model whose layers can be tapped, and describe it."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from audit import evidence
-from audit.errors import CheckpointError, IreneError
+from audit import evidence, files
+from audit.errors import CheckpointError, IreneError, UnknownNameError
 from audit.naming import call, resolve
-from audit.weights import Weights, listed, read_weights
+from audit.pickles import archived, listed, read_torch
+from audit.weights import Weights, chosen, is_state, read_safetensors, require_file, weights_in, within
 
 ARCHITECTURES = {
     "biased-mnist": "audit.datasets.networks:biased_mnist",
     "small-convnet": "audit.datasets.networks:small_convnet",
 }
+TIMM = "timm:"
+WAYS = "--arch torchvision.models:resnet18, timm:NAME, package.module:factory or file.py:factory"
+RAN = "the file is a pickle, and code of its own ran while it was read (--allow-pickle)"
 
 
 @dataclass(frozen=True)
@@ -23,26 +28,77 @@ class LoadedModel:
     """A model with a file's weights in it, in eval mode on the CPU."""
 
     module: nn.Module
-    weights: Weights
+    weights: Weights | None
+    """None for what can be audited and not sanitized: a program, or a pickled module."""
     architecture: str
+    format: str
+    """`state_dict`, `torchscript`, `exported program` or `pickled module`."""
+    path: Path
+    sha256: str
+    """Of the file."""
+    fixed_batch: int | None = None
+    """How many rows the model takes, if it takes no other number."""
+    weights_key: str | None = None
+    """Under which key of the file the weights, or the module, stood."""
+    pickle_ran: bool = False
+    """Whether code of the file's own ran while it was read."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the evidence should know of the file."""
 
 
-def load(path: Path, architecture: str, arguments: Mapping[str, Any] | None = None) -> LoadedModel:
-    """Build `architecture` and fill it with the weights in `path`, all of them or none.
+def load(
+    path: Path,
+    architecture: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    weights_key: str | None = None,
+    allow_pickle: bool = False,
+) -> LoadedModel:
+    """Load a model: weights into the architecture that is named, or a program that brings its own.
 
     Args:
-        path: `.safetensors`, or a file that torch.save wrote.
-        architecture: A built-in name, `package.module:factory` or `file.py:factory`.
+        path: `.safetensors`, a file of torch.save, a TorchScript program, or a program of torch.export.
+        architecture: A built-in name, `timm:NAME`, `package.module:factory` or `file.py:factory`; needed for weights.
         arguments: Keyword arguments of the factory, for instance `num_classes`.
+        weights_key: Under which key of the file the weights stand, for instance `model_ema`.
+        allow_pickle: Run the code of a pickled file. For files that the user made; it can do anything.
 
     Raises:
-        CheckpointError: The file is missing, pickled, no state_dict, not finite or does not fit.
+        CheckpointError: The file is missing, pickled, not finite, does not fit, or is not for such options.
+        UnknownNameError: No such architecture, or no weights under that key.
     """
-    weights = read_weights(path)
-    module = build(architecture, arguments or {})
-    weights = _aligned(weights, set(module.state_dict()))
-    _fit(module, weights, architecture)
-    return LoadedModel(module.eval(), weights, _describe(architecture, arguments or {}))
+    require_file(path)
+    kind = _format(path)
+    if kind in ("torchscript", "exported program"):
+        if weights_key is not None:
+            raise CheckpointError(f"{path} is a program, which keeps no weights under keys. Leave --weights-key out.")
+        return _program(path, kind, architecture)
+    content, ran = (
+        (read_safetensors(path), False)
+        if path.suffix == ".safetensors"
+        else read_torch(path, allow_pickle=allow_pickle)
+    )
+    modules = _modules(content) if ran else {}
+    states = {} if is_state(content) else within(content, is_state)
+    if modules and weights_key not in states and (architecture is None or not states):
+        return _pickled(path, modules, weights_key)
+    weights = weights_in(path, content, weights_key)
+    if architecture is None:
+        raise CheckpointError(f"{path} holds weights without a model. Name what builds it: {WAYS}.")
+    model = build(architecture, arguments or {})
+    weights = _aligned(weights, set(model.state_dict()))
+    _fit(model, weights, architecture)
+    return LoadedModel(
+        model.eval(),
+        weights,
+        _describe(architecture, arguments or {}),
+        "state_dict",
+        path,
+        weights.sha256,
+        weights_key=weights.nest,
+        pickle_ran=ran,
+        notes=(*weights.notes, *([RAN] if ran else [])),
+    )
 
 
 def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -50,8 +106,10 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
 
     Raises:
         CheckpointError: The factory refuses the arguments, or returns something else than a module.
+        UnknownNameError: There is no such architecture.
     """
-    factory = resolve(architecture, "architecture", ARCHITECTURES)
+    timm = architecture.startswith(TIMM)
+    factory = _timm(architecture, arguments) if timm else resolve(architecture, "architecture", ARCHITECTURES)
     try:
         module = call(factory, arguments, architecture)
     except IreneError:
@@ -69,25 +127,43 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     return module
 
 
+def require_weights(loaded: LoadedModel) -> Weights:
+    """Return the weights of a loaded model, to be changed and written back.
+
+    Raises:
+        CheckpointError: It came as a program or a pickled module.
+    """
+    if loaded.weights is None:
+        what = {"torchscript": "a TorchScript program", "exported program": "a program of torch.export"}
+        raise CheckpointError(
+            f"{loaded.path} is {what.get(loaded.format, 'a pickled module')} and can be audited, not sanitized. Give "
+            "the state_dict of the model it was made from: torch.save(model.state_dict(), 'model.pt')."
+        )
+    return loaded.weights
+
+
 def describe(loaded: LoadedModel) -> tuple[evidence.Checkpoint, list[str]]:
     """Return what the evidence says of a loaded model, and what its reader should know.
 
     A sanitizer leaves a record beside its checkpoint; it counts only if it names this very file.
     """
-    weights, notes = loaded.weights, list(loaded.weights.notes)
-    record, sanitizing = sidecar(weights.path), None
+    notes = list(loaded.notes)
+    record, sanitizing = sidecar(loaded.path), None
     if record.is_file():
         found = evidence.parse(evidence.Sidecar, record, "a sanitizer's record")
-        if found.sha256 == weights.sha256:
+        if found.sha256 == loaded.sha256:
             sanitizing = found.sanitizing
         else:
-            notes.append(f"{record.name} is the record of another checkpoint than {weights.path.name} and was left out")
+            notes.append(f"{record.name} is the record of another checkpoint than {loaded.path.name} and was left out")
     return (
         evidence.Checkpoint(
-            file=weights.path.name,
-            sha256=weights.sha256,
+            file=loaded.path.name,
+            sha256=loaded.sha256,
             architecture=loaded.architecture,
             parameters=sum(parameter.numel() for parameter in loaded.module.parameters()),
+            format=loaded.format,
+            weights_key=loaded.weights_key,
+            pickle_ran=loaded.pickle_ran,
             sanitizing=sanitizing,
         ),
         notes,
@@ -97,6 +173,74 @@ def describe(loaded: LoadedModel) -> tuple[evidence.Checkpoint, list[str]]:
 def sidecar(path: Path) -> Path:
     """Return where the record of a sanitized checkpoint stands: beside it."""
     return path.with_name(path.name + ".json")
+
+
+def _format(path: Path) -> str:
+    """Tell a program from a file of weights by the names of its parts; each reader checks for itself."""
+    parts = archived(path)
+    if any(part.endswith("/constants.pkl") or "/code/__torch__" in part for part in parts):
+        return "torchscript"
+    if any(part.endswith(("/archive_format", "serialized_exported_program.json")) for part in parts):
+        return "exported program"
+    return "weights"
+
+
+def _program(path: Path, kind: str, architecture: str | None) -> LoadedModel:
+    notes = [] if architecture is None else [f"the file is a program of its own; {architecture} was not used"]
+    fixed_batch: int | None = None
+    if kind == "torchscript":
+        from audit.programs import load_torchscript  # noqa: PLC0415 - most checkpoints are weights
+
+        module: nn.Module = load_torchscript(path)
+        name = type(module).__name__
+    else:
+        from audit.exported import load_exported  # noqa: PLC0415 - torch.export takes a second to import
+
+        module, name, fixed_batch = load_exported(path)
+    return LoadedModel(
+        module.eval(), None, name, kind, path, files.sha256(path), fixed_batch=fixed_batch, notes=tuple(notes)
+    )
+
+
+def _pickled(path: Path, modules: Mapping[str, nn.Module], key: str | None) -> LoadedModel:
+    nest, notes = chosen(path, modules, key)
+    module = modules[nest]
+    return LoadedModel(
+        module.eval(),
+        None,
+        f"{type(module).__module__}.{type(module).__qualname__}",
+        "pickled module",
+        path,
+        files.sha256(path),
+        weights_key=nest or None,
+        pickle_ran=True,
+        notes=(*notes, RAN),
+    )
+
+
+def _modules(content: Any) -> dict[str, nn.Module]:
+    """Return the modules that a pickle holds by their dotted keys; a module that is all it holds is ''."""
+    return {"": content} if isinstance(content, nn.Module) else within(content, _is_module)
+
+
+def _is_module(content: Any) -> bool:
+    return isinstance(content, nn.Module)
+
+
+def _timm(architecture: str, arguments: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return what builds a model of timm's; its weights are the file's, so nothing is downloaded."""
+    try:
+        import timm  # noqa: PLC0415 - an extra that not everyone installs
+    except ModuleNotFoundError:
+        raise CheckpointError(
+            f"{architecture} needs timm, which is not installed. Install it: pip install 'irene-audit[timm]'."
+        ) from None
+    name = architecture.removeprefix(TIMM)
+    if not timm.is_model(name):
+        raise UnknownNameError("timm model", name, timm.list_models())
+    if "pretrained" in arguments:
+        raise CheckpointError(f"{architecture} takes its weights from the file. Leave 'pretrained' out.")
+    return functools.partial(timm.create_model, name, pretrained=False)
 
 
 def _aligned(weights: Weights, wanted: set[str]) -> Weights:

@@ -1,14 +1,6 @@
-"""Read the tensors of a stranger's checkpoint without running what it contains, and write them back.
+"""The tensors of a checkpoint under the names that the architecture uses, and the way back into a file."""
 
-Only tensors are read: safetensors, or `torch.load(weights_only=True)`. There is no fallback to pickle.
-"""
-
-import io
-import pickletools
-import re
-import warnings
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,14 +11,26 @@ import torch
 from torch import Tensor, nn
 
 from audit import files
-from audit.errors import CheckpointError
+from audit.errors import CheckpointError, UnknownNameError
+from audit.pickles import listed, read_torch
 
-NESTS = ("state_dict", "model_state_dict", "model", "module", "net", "state_dict_ema", "model_ema", "ema")
-"""Keys under which training scripts keep the weights, in the order they are looked for."""
+PLAIN_NESTS = (
+    "state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params", "model_weights",
+    "model_state", "encoder", "backbone", "student",
+)  # fmt: skip
+"""Keys under which training scripts keep the trained weights, in the order they are looked for."""
+AVERAGES = (
+    "state_dict_ema", "model_ema", "ema", "ema_state_dict", "ema_model", "model_ema_state_dict", "params_ema",
+    "ema_weights", "teacher",
+)  # fmt: skip
+"""Keys of a running average of them, taken where there is nothing else."""
+NESTS = PLAIN_NESTS + AVERAGES
 PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before every name."""
-PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Storage|(__builtin__|builtins)\.set")
-"""What a pickle of plain tensors imports, and torch reads without running it."""
+COUNTER = "n_averaged"
+"""What torch.optim.swa_utils.AveragedModel counts, beside `module.…`."""
+DEEPEST = 3
+"""Keys within keys that are looked into."""
 
 
 @dataclass(frozen=True)
@@ -39,27 +43,40 @@ class Weights:
     prefix: str
     """What stood before every name in the file."""
     nest: str | None
-    """The key under which the file keeps its weights, or None where it holds nothing else."""
+    """The key under which the file keeps its weights, dotted for a key within a key; None where it holds nothing
+    else."""
     notes: list[str] = field(default_factory=list)
     """What else the file holds, and was not used."""
 
 
-def read_weights(path: Path) -> Weights:
+def read_weights(path: Path, key: str | None = None) -> Weights:
     """Read the tensors of a checkpoint and undo what training scripts wrap around them.
+
+    Args:
+        path: `.safetensors`, or a file that torch.save wrote.
+        key: Where in the file the weights stand, for instance `model_ema`; the usual places if not given.
 
     Raises:
         CheckpointError: The file is missing, is not a checkpoint, needs pickle, or holds no state_dict.
+        UnknownNameError: No weights stand under `key`.
     """
-    if not path.is_file():
-        raise CheckpointError(f"No checkpoint {path}. Give the path of a .safetensors or .pt file.")
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    nest, state, notes = _unwrap(path, content)
+    require_file(path)
+    content = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)[0]
+    return weights_in(path, content, key)
+
+
+def weights_in(path: Path, content: Any, key: str | None = None) -> Weights:
+    """Find the weights in what a file holds; see `read_weights`."""
+    nest, state, notes = _unwrap(path, content, key)
+    if COUNTER in state and len(state) > 1 and all(name.startswith("module.") for name in state if name != COUNTER):
+        del state[COUNTER]
+        notes.append(f"the weights are an average of torch's AveragedModel; its counter {COUNTER!r} was left out")
     prefix = ""
-    while stripped := next((p for p in PREFIXES if all(key.startswith(prefix + p) for key in state)), None):
+    while stripped := next((p for p in PREFIXES if all(name.startswith(prefix + p) for name in state)), None):
         prefix += stripped
-    tensors = {key.removeprefix(prefix): value for key, value in state.items()}
-    for key, value in tensors.items():
-        _require_finite(path, key, value)
+    tensors = {name.removeprefix(prefix): value for name, value in state.items()}
+    for name, value in tensors.items():
+        _require_finite(path, name, value)
     return Weights(path, files.sha256(path), tensors, prefix, nest, notes)
 
 
@@ -77,105 +94,99 @@ def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
     if path.suffix == ".safetensors":
         files.write_whole(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
         return
+    content: dict[str, Any] = tensors
+    for part in reversed(weights.nest.split(".") if weights.nest else []):
+        content = {part: content}
     with files.staged(path) as staging:
-        torch.save({weights.nest: tensors} if weights.nest else tensors, staging)
+        torch.save(content, staging)
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def require_file(path: Path) -> None:
+    """Raise CheckpointError where there is no such file."""
+    if not path.is_file():
+        raise CheckpointError(f"No checkpoint {path}. Give the path of a .safetensors or .pt file.")
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Read all tensors of a safetensors file.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
     try:
         return safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is not a whole safetensors file: {error}. Copy or export it again.") from None
 
 
-def _read_torch(path: Path) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of odd pickles in many words; the refusal takes one line
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # whatever a hostile file raises while it is read is this file's fault
-        raise CheckpointError(_refusal(path)) from None
+def within(content: Any, wanted: Callable[[Any], bool]) -> dict[str, Any]:
+    """Return everything of a kind in nested mappings by its dotted key: the usual keys first, then as they stand."""
+    found = dict(_within(content, wanted, DEEPEST))
+    ranks = {nest: place for place, nest in enumerate(NESTS)}
+    return dict(sorted(found.items(), key=lambda item: _rank(item[0], ranks)))
 
 
-def _refusal(path: Path) -> str:
-    """Say why torch did not load a file; torch's own words are left out: they advise weights_only=False."""
-    if any(name.endswith(("/constants.pkl", "/code/__torch__.py")) for name in _archived(path)):
-        return (
-            f"{path} is a TorchScript program, which hides its layers. Save the weights of the model it was made "
-            "from: torch.save(model.state_dict(), 'model.pt')."
+def chosen(path: Path, found: Mapping[str, Any], key: str | None) -> tuple[str, list[str]]:
+    """Return which of several things under dotted keys to take, and what a reader should know of that choice.
+
+    Raises:
+        UnknownNameError: `key` is not among them.
+        CheckpointError: None of them stands in a usual place.
+    """
+    if key is not None:
+        if key not in found:
+            raise UnknownNameError(f"key of weights in {path.name}", key, [listed([name]) for name in found])
+        return key, []
+    first = next(iter(found))
+    if len(found) > 1 and first.partition(".")[0] not in NESTS:
+        raise CheckpointError(
+            f"{path} holds weights in several places: {listed(list(found), 8)}. Choose one with --weights-key."
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            classes = set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-        except Exception:  # it reads zip archives of pickle protocol 2 alone
-            classes = _imports(path)
-    if classes:
-        return (
-            f"{path} is a pickle that would run code from {listed(sorted(classes), 8)}; it was not loaded. "
-            "Save the weights alone: torch.save(model.state_dict(), 'model.pt')."
-        )
-    with path.open("rb") as file:
-        start = file.read(2)
-    if start == b"PK":
-        fact = "is cut off or damaged"
-    elif start[:1] == b"\x80":
-        fact = "is a pickle that torch does not read safely"
-    else:
-        fact = "is neither a torch nor a safetensors file" if start else "is empty"
-    return f"{path} {fact}. Copy it again, or save the weights alone: torch.save(model.state_dict(), 'model.pt')."
+    others = [name for name in found if name != first]
+    if others:
+        return first, [f"the weights under {first!r} were taken; others stand under {listed(others)} (--weights-key)"]
+    return first, []
 
 
-def _archived(path: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return []
+def _rank(key: str, ranks: Mapping[str, int]) -> tuple[int, int]:
+    parts = key.split(".")
+    average = any(part in AVERAGES for part in parts)
+    return (len(NESTS) if average else 0) + ranks.get(parts[0], 2 * len(NESTS)), len(parts)
 
 
-def _pickled(path: Path) -> bytes:
-    data = next((name for name in _archived(path) if name.endswith("data.pkl")), None)
-    if data is None:
-        return path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(data)
+def _within(content: Any, wanted: Callable[[Any], bool], depth: int) -> Iterator[tuple[str, Any]]:
+    if not isinstance(content, Mapping) or not depth:
+        return
+    for key, value in content.items():
+        if not isinstance(key, str):
+            continue  # an optimizer numbers its parameters
+        if wanted(value):
+            yield key, value
+        else:
+            yield from ((f"{key}.{inner}", found) for inner, found in _within(value, wanted, depth - 1))
 
 
-def _imports(path: Path) -> set[str]:
-    """Name what a pickle would import beyond tensors, from its instructions, none of which is run."""
-    found: set[str] = set()
-    texts = [""]
-    try:
-        file = io.BytesIO(_pickled(path))
-        while True:  # torch's old format is several pickles in a row; the end of them raises
-            for opcode, argument, _position in pickletools.genops(file):
-                if opcode.name == "GLOBAL":
-                    found.add(str(argument).replace(" ", "."))
-                elif opcode.name == "STACK_GLOBAL":
-                    found.add(".".join(texts[-2:]))
-                elif isinstance(argument, str):
-                    texts.append(argument)
-    except Exception:  # the end of the pickles, or bytes that are none
-        pass
-    return {name for name in found if not PLAIN.fullmatch(name)}
-
-
-def _unwrap(path: Path, content: Any) -> tuple[str | None, dict[str, Tensor], list[str]]:
-    if _is_state(content):
+def _unwrap(path: Path, content: Any, key: str | None) -> tuple[str | None, dict[str, Tensor], list[str]]:
+    if is_state(content):
+        if key is not None:
+            raise CheckpointError(f"{path} holds plain weights, under no key. Leave --weights-key out.")
         return None, dict(content), []
-    if isinstance(content, Mapping):
-        nests = [nest for nest in NESTS if nest in content and _is_state(content[nest])]
-        if nests:
-            rest = sorted(str(key) for key in content if key != nests[0])
-            notes = [f"the checkpoint also holds {listed(rest)}, which was not used"] if rest else []
-            return nests[0], dict(content[nests[0]]), notes
-        held = listed(sorted(str(key) for key in content), 8) or "nothing"
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, not a state_dict. Save model.state_dict().")
+    found = within(content, is_state)
+    if not found:
+        held = listed(sorted(str(name) for name in content), 8) or "nothing"
         raise CheckpointError(f"{path} holds no state_dict (it holds: {held}). Save model.state_dict().")
-    raise CheckpointError(f"{path} holds a {type(content).__name__}, not a state_dict. Save model.state_dict().")
+    nest, notes = chosen(path, found, key)
+    heads = {name.partition(".")[0] for name in found}
+    rest = sorted(str(name) for name in content if str(name) not in heads)
+    if rest:
+        notes.append(f"the checkpoint also holds {listed(rest)}, which was not used")
+    return nest, dict(found[nest]), notes
 
 
-def _is_state(content: Any) -> bool:
+def is_state(content: Any) -> bool:
+    """Return whether something is a state_dict of tensors."""
     return (
         isinstance(content, Mapping)
         and len(content) > 0
@@ -189,9 +200,3 @@ def _require_finite(path: Path, key: str, value: Tensor) -> None:
     wide = value.float() if value.is_floating_point() and value.itemsize == 1 else value  # float8 has no isfinite
     if not torch.isfinite(wide).all():
         raise CheckpointError(f"{path} holds NaN or infinity in {key!r}. Take an earlier checkpoint of this training.")
-
-
-def listed(names: Sequence[str], most: int = 20) -> str:
-    """Join a stranger's names in one line: at most so many, without line breaks and control characters."""
-    shown = ", ".join(names[:most]) + (", …" if len(names) > most else "")
-    return "".join(letter if letter.isprintable() else "?" for letter in shown)

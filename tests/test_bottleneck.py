@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from audit import bottleneck, features
-from audit.bottleneck import Pool, evaluating, suggest, tap
-from audit.data import Column, LabelledData
+from audit.bottleneck import Pool, evaluating, require_evaluating, suggest, tap
+from audit.columns import Column
+from audit.data import LabelledData
 from audit.datasets.networks import small_convnet
 from audit.errors import BottleneckError, DataError, UnknownNameError
 
@@ -92,7 +93,7 @@ def test_hooks_and_modes_are_as_before_even_after_an_error_in_the_block() -> Non
     model.inner[0].eval()  # a frozen batch norm inside a model in train mode
     modes = {name: module.training for name, module in model.named_modules()}
     with pytest.raises(KeyboardInterrupt), evaluating(model), tap(model, ["once", "inner:input"]):
-        assert hooks(model) == 2
+        assert hooks(model) == 3, "one each, and one that counts the rows"
         assert not any(module.training for module in model.modules())
         raise KeyboardInterrupt
     assert hooks(model) == 0
@@ -162,6 +163,137 @@ def test_layers_lists_shapes_and_how_often_each_fires() -> None:
     assert (found["never"].fired, found["once"].fired, found["twice"].fired) == (0, 1, 2)
     assert (found["once"].shape, found["rnn"].shape, found["never"].shape) == ((4,), None, None)
     assert (found["rnn"].kind, found["inner.1"].shape) == ("GRU", (2,))
+
+
+@pytest.mark.parametrize(
+    ("shape", "width"), [((3, 8, 4), 3), ((7, 5), 5), ((6,), 6), ((), None), (None, None), ((3, 2, 2, 2), 3)]
+)
+def test_the_width_of_a_layer_is_what_mean_pooling_leaves(shape: tuple[int, ...] | None, width: int | None) -> None:
+    assert bottleneck.Layer("a", "Linear", shape, 1, 0).width == width
+    if shape:
+        with tap(nn.Sequential(nn.Identity()), ["0"]) as taps:
+            taps.record("0", torch.zeros(2, *shape))
+            assert taps.take()["0"].shape == (2, width)
+
+
+def test_the_first_token_is_pooled_from_tokens_and_refused_for_maps() -> None:
+    model, tokens = nn.Sequential(nn.Identity()), torch.randn(2, 5, 3)
+    with tap(model, ["0"], pool="first") as taps:
+        model(tokens)
+        assert torch.equal(taps.take()["0"], tokens[:, 0])
+        model(tokens[:, 1])
+        assert torch.equal(taps.take()["0"], tokens[:, 1])
+        model(torch.zeros(2, 3, 4, 4))
+        with pytest.raises(BottleneckError, match=r"\[3, 4, 4\], which have no first token"):
+            taps.take()
+
+
+class Parts(nn.Module):
+    """An LSTM, a mapping, and an output of several parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(4, 3, num_layers=2, batch_first=True)
+        self.named = Named()
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        output, (hidden, _cell) = self.lstm(x)
+        return {**self.named(output), "hidden": hidden[-1]}
+
+
+class Named(nn.Module):
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        return {"last": x[:, -1], "all": (x, x + 1)}
+
+
+def test_brackets_name_a_part_of_a_tuple_or_a_mapping() -> None:
+    model, x = Parts().eval(), torch.randn(5, 6, 4)
+    names = ["lstm[0]", "named[last]", "named[all][1]", "named:input", "logits[hidden]"]
+    with torch.no_grad(), tap(model, names, pool="flatten") as taps:
+        model(x)
+        seen = taps.take()
+        output, (hidden, _cell) = model.lstm(x)
+    assert torch.equal(seen["lstm[0]"], output.flatten(1))
+    assert torch.equal(seen["named[last]"], output[:, -1])
+    assert torch.equal(seen["named[all][1]"], (output + 1).flatten(1))
+    assert torch.equal(seen["named:input"], output.flatten(1))
+    assert torch.equal(seen["logits[hidden]"], hidden[-1])
+
+
+@pytest.mark.parametrize(
+    ("layer", "fact"),
+    [
+        ("lstm", r"gives a tuple of 2; name an element, for instance 'lstm\[0\]'"),
+        ("named", r"gives a dict of 2; name an element, for instance 'named\[last\]'"),
+        ("logits", r"for instance 'logits\[last\]'"),
+        ("lstm[2]", r"no part \[2\]. Choose among 0, 1"),
+        ("named[lst]", r"no part \[lst\]. Choose among last, all"),
+        ("lstm[0][0]", r"tensor of 3 dimensions where it is to have parts. Leave \[0\] out"),
+        ("lstm[1][0]", "gives 2 rows for 5 inputs"),
+        ("logits:input", "is the model's own input"),
+        ("lstm[0", "cannot be read"),
+    ],
+)
+def test_a_part_that_gives_no_features_is_refused_with_the_way_out(layer: str, fact: str) -> None:
+    model = Parts().eval()
+
+    def read() -> None:
+        with tap(model, [layer]) as taps:
+            model(torch.randn(5, 6, 4))
+            taps.take()
+
+    with pytest.raises(BottleneckError, match=fact) as caught:
+        read()
+    assert "\n" not in str(caught.value)
+    assert hooks(model) == 0
+
+
+def test_logits_are_the_models_output_unless_a_module_has_that_name() -> None:
+    model, x = Zoo().eval(), torch.randn(5, 4)
+    with torch.no_grad(), tap(model, ["logits"]) as taps:
+        scores = model(x)
+        assert torch.equal(taps.take()["logits"], scores)
+    named = nn.ModuleDict({"logits": nn.Linear(4, 3)})
+    named.forward = lambda x: named["logits"](x).sum(dim=1)
+    with torch.no_grad(), tap(named, ["logits"]) as taps:
+        named(x)
+        assert taps.take()["logits"].shape == (5, 3)
+    single = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))
+    with torch.no_grad(), tap(single, ["logits"]) as taps:
+        score = single(x)  # (5,)
+        assert torch.equal(taps.take()["logits"], score.unsqueeze(1))
+
+
+@pytest.mark.parametrize("depth", ["", "inner."])
+def test_a_model_that_puts_itself_in_train_mode_is_caught_by_name_and_put_back(depth: str) -> None:
+    class Stubborn(nn.BatchNorm1d):
+        def forward(self, x: Tensor) -> Tensor:
+            self.train()
+            return super().forward(x)
+
+    norm: nn.Module = nn.Sequential(Stubborn(4))
+    model = (nn.ModuleDict({"inner": norm}) if depth else norm).eval()
+    with pytest.raises(BottleneckError, match=f"puts '{depth}0' in train mode"), evaluating(model):
+        require_evaluating(model)  # nothing ran yet
+        norm(torch.randn(3, 4))
+        require_evaluating(model)
+    assert not any(module.training for module in model.modules())
+
+
+def test_an_interrupt_inside_a_forward_pass_leaves_the_model_as_it_was() -> None:
+    class Interrupted(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise KeyboardInterrupt
+
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4).eval(), Interrupted()).train()
+    model[1].eval()
+    modes = [module.training for module in model.modules()]
+    with pytest.raises(KeyboardInterrupt), evaluating(model), tap(model, ["0", "logits"]):
+        model(torch.zeros(2, 4))
+    with pytest.raises(KeyboardInterrupt):
+        bottleneck.layers(model, torch.zeros(2, 4))
+    assert hooks(model) == 0
+    assert [module.training for module in model.modules()] == modes
 
 
 def test_extracting_changes_no_bit_of_the_model_and_reads_it_in_eval_mode() -> None:

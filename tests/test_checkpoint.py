@@ -2,7 +2,7 @@
 
 import os
 import pickle
-import warnings
+import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,11 +63,6 @@ class Evil:
         return os.system, (f"touch {self.marker}",)
 
 
-class Interrupting(str):
-    def __reduce__(self) -> NoReturn:
-        raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "model."])
 @pytest.mark.parametrize("nest", [None, "state_dict", "model", "state_dict_ema"])
 def test_every_wrapping_loads_to_bit_equal_weights(prefix: str, nest: str | None, arch: str, tmp_path: Path) -> None:
@@ -75,7 +70,8 @@ def test_every_wrapping_loads_to_bit_equal_weights(prefix: str, nest: str | None
     torch.save({nest: state} if nest else state, path)
     loaded = checkpoint.load(path, arch)
     assert same(loaded.module.state_dict(), net().state_dict())
-    assert (loaded.weights.prefix, loaded.weights.nest, loaded.weights.notes) == (prefix, nest, [])
+    found = checkpoint.require_weights(loaded)
+    assert (found.prefix, found.nest, loaded.notes) == (prefix, nest, ())
     assert not loaded.module.training
 
 
@@ -92,7 +88,7 @@ def test_a_wrapper_that_calls_its_only_part_module_keeps_its_names(tmp_path: Pat
     )
     torch.save(prefixed("module."), tmp_path / "a.pt")
     loaded = checkpoint.load(tmp_path / "a.pt", f"{tmp_path / 'arch.py'}:wrapped")
-    assert loaded.weights.prefix == ""
+    assert checkpoint.require_weights(loaded).prefix == ""
     assert same(loaded.module.state_dict(), prefixed("module."))
 
 
@@ -107,7 +103,116 @@ def test_the_plain_weights_come_before_their_average_and_what_else_is_there_is_n
     torch.save({"model_ema": average, "epoch\n": 3, "optimizer": {}, "model": state}, tmp_path / "a.pt")
     found = weights.read_weights(tmp_path / "a.pt")
     assert same(found.tensors, state)
-    assert found.notes == ["the checkpoint also holds epoch?, model_ema, optimizer, which was not used"]
+    assert found.notes == [
+        "the weights under 'model' were taken; others stand under model_ema (--weights-key)",
+        "the checkpoint also holds epoch?, optimizer, which was not used",
+    ]
+    chosen = weights.read_weights(tmp_path / "a.pt", "model_ema")
+    assert same(chosen.tensors, average)
+    assert chosen.nest == "model_ema"
+
+
+def test_a_key_chooses_among_weights_and_a_wrong_one_is_told_the_right_ones(arch: str, tmp_path: Path) -> None:
+    path, state = tmp_path / "a.pt", net().state_dict()
+    other = {key: value + 1 for key, value in state.items()}
+    torch.save({"generator": state, "ema": {"decay": 0.9, "module": other}}, path)
+    loaded = checkpoint.load(path, arch, weights_key="ema.module")
+    assert same(loaded.module.state_dict(), other)
+    assert checkpoint.describe(loaded)[0].weights_key == "ema.module"
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'ema.module'\? Known: ema.module, generator"):
+        checkpoint.load(path, arch, weights_key="ema.modul")
+    child = tmp_path / "new.pt"
+    weights.save_like(checkpoint.require_weights(loaded), loaded.module, child)
+    assert same(torch.load(child, weights_only=True)["ema"]["module"], other)
+    torch.save({"one": state, "two": other}, path)
+    assert "in several places: one, two. Choose one with --weights-key" in refusal(path, arch)
+    torch.save(state, path)
+    with pytest.raises(CheckpointError, match="under no key"):
+        checkpoint.load(path, arch, weights_key="model")
+
+
+def test_an_optimizers_state_is_never_taken_for_weights(arch: str, tmp_path: Path) -> None:
+    model = net()
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.randn(4, 3)).sum().backward()
+    optimizer.step()
+    torch.save({"mine": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 1}, tmp_path / "a.pt")
+    loaded = checkpoint.load(tmp_path / "a.pt", arch)
+    assert same(loaded.module.state_dict(), model.state_dict())
+    assert loaded.weights_key == "mine"
+
+
+def test_the_checkpoint_of_a_lightning_module_and_of_an_averaged_model_load(arch: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    torch.save({"epoch": 1, "state_dict": prefixed("model."), "hyper_parameters": {"lr": 0.1}}, path)
+    assert same(checkpoint.load(path, arch).module.state_dict(), net().state_dict())
+    torch.save(torch.optim.swa_utils.AveragedModel(net()).state_dict(), path)
+    loaded = checkpoint.load(path, arch)
+    assert same(loaded.module.state_dict(), net().state_dict())
+    assert "its counter 'n_averaged' was left out" in loaded.notes[0]
+
+
+def test_weights_without_an_architecture_are_told_to_name_one(tmp_path: Path) -> None:
+    torch.save(net().state_dict(), tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=r"weights without a model\. Name what builds it: --arch"):
+        checkpoint.load(tmp_path / "a.pt")
+
+
+def test_timm_builds_by_name_and_downloads_nothing(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    with torch.random.fork_rng():
+        model = timm.create_model("resnet10t", num_classes=2)
+    torch.save(model.state_dict(), tmp_path / "a.pt")
+    loaded = checkpoint.load(tmp_path / "a.pt", "timm:resnet10t", {"num_classes": 2})
+    assert same(loaded.module.state_dict(), model.state_dict())
+    assert loaded.architecture == "timm:resnet10t(num_classes=2)"
+    with pytest.raises(UnknownNameError, match=r"timm model 'resnet10'\. Did you mean 'resnet10t'"):
+        checkpoint.build("timm:resnet10", {})
+    with pytest.raises(CheckpointError, match="Leave 'pretrained' out"):
+        checkpoint.build("timm:resnet10t", {"pretrained": True})
+
+
+def test_timm_that_is_not_installed_is_told_how_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(CheckpointError, match=r"pip install 'irene-audit\[timm\]'"):
+        checkpoint.build("timm:resnet10t", {})
+
+
+def test_a_pickled_module_loads_only_when_asked_and_says_so(tmp_path: Path) -> None:
+    path, model = tmp_path / "a.pt", net().train()
+    for content, key in ((model, None), ({"ema": None, "epoch": 2, "model": model}, "model")):
+        torch.save(content, path)
+        assert "Only if you made this file yourself: --allow-pickle" in refusal(path)
+        loaded = checkpoint.load(path, allow_pickle=True)
+        assert same(loaded.module.state_dict(), net().state_dict())
+        assert not loaded.module.training
+        described, notes = checkpoint.describe(loaded)
+        assert (described.format, described.pickle_ran, described.weights_key) == ("pickled module", True, key)
+        assert described.architecture == "torch.nn.modules.container.Sequential"
+        assert any("code of its own ran" in note for note in notes)
+        with pytest.raises(CheckpointError, match="is a pickled module and can be audited, not sanitized"):
+            checkpoint.require_weights(loaded)
+
+
+def test_weights_beside_odd_objects_load_through_a_pickle_into_the_architecture(arch: str, tmp_path: Path) -> None:
+    torch.save({"model": net().state_dict(), "loss": nn.CrossEntropyLoss()}, tmp_path / "a.pt")
+    loaded = checkpoint.load(tmp_path / "a.pt", arch, allow_pickle=True)
+    assert same(loaded.module.state_dict(), net().state_dict())
+    assert (loaded.format, loaded.pickle_ran) == ("state_dict", True)
+    checkpoint.require_weights(loaded)
+
+
+def test_allowing_pickle_runs_nothing_where_the_weights_can_be_read_without_it(arch: str, tmp_path: Path) -> None:
+    torch.save(net().state_dict(), tmp_path / "a.pt")
+    assert not checkpoint.describe(checkpoint.load(tmp_path / "a.pt", arch, allow_pickle=True))[0].pickle_ran
+
+
+def test_a_pickle_whose_class_is_gone_says_which(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    path.write_bytes(b"\x80\x02cabsent_module\nNet\n.")
+    with pytest.raises(CheckpointError, match="cannot be unpickled here") as caught:
+        checkpoint.load(path, allow_pickle=True)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("form", ["zip", "zip, protocol 4", "old", "bare pickle"])
@@ -128,15 +233,6 @@ def test_a_malicious_pickle_is_refused_by_name_and_never_runs(form: str, tmp_pat
 def test_a_whole_pickled_module_is_refused_by_its_classes(new: bool, tmp_path: Path) -> None:
     torch.save(nn.Linear(2, 2), tmp_path / "a.pt", _use_new_zipfile_serialization=new)
     assert "run code from torch.nn.modules.linear.Linear;" in refusal(tmp_path / "a.pt")
-
-
-def test_a_torchscript_program_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.jit is on its way out, its files are not
-        torch.jit.save(torch.jit.script(nn.Linear(2, 2)), tmp_path / "a.pt")
-    message = refusal(tmp_path / "a.pt")
-    assert "TorchScript" in message
-    assert "torch.save(model.state_dict()" in message
 
 
 @pytest.mark.parametrize("suffix", ["pt", "safetensors"])
@@ -216,7 +312,7 @@ def test_saving_keeps_everything_but_the_optimizers_state(
     with torch.no_grad():
         for parameter in loaded.module.parameters():
             parameter.add_(1)
-    weights.save_like(loaded.weights, loaded.module, child)
+    weights.save_like(checkpoint.require_weights(loaded), loaded.module, child)
     written = torch.load(child, weights_only=True) if nested else safetensors.torch.load_file(child)
     assert not nested or list(written) == ["model"]
     tensors = written["model"] if nested else written
@@ -225,13 +321,19 @@ def test_saving_keeps_everything_but_the_optimizers_state(
     assert same(dict(tensors), wanted)
 
 
-def test_an_interrupted_save_leaves_the_old_file_and_no_other(arch: str, tmp_path: Path) -> None:
+def test_an_interrupted_save_leaves_the_old_file_and_no_other(
+    arch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(_content: Any, path: Path) -> NoReturn:
+        path.write_bytes(b"PK")
+        raise KeyboardInterrupt
+
     torch.save(net().state_dict(), tmp_path / "a.pt")
     loaded = checkpoint.load(tmp_path / "a.pt", arch)
-    broken = weights.Weights(tmp_path / "a.pt", "", loaded.weights.tensors, "", Interrupting("model"))
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    monkeypatch.setattr(torch, "save", half)
     with pytest.raises(KeyboardInterrupt):
-        weights.save_like(broken, loaded.module, tmp_path / "a.pt")
+        weights.save_like(checkpoint.require_weights(loaded), loaded.module, tmp_path / "a.pt")
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 

@@ -1,0 +1,130 @@
+"""Read what torch.save wrote without running it, or say in one line why that cannot be done.
+
+The safe reader comes first, whatever the user allows; there is no fallback to pickle unless they ask for it.
+"""
+
+import io
+import pickletools
+import re
+import sys
+import warnings
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from audit.errors import CheckpointError
+
+PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Storage|(__builtin__|builtins)\.set")
+"""What a pickle of plain tensors imports, and torch reads without running it."""
+
+
+def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[Any, bool]:
+    """Return what a file of torch.save holds, and whether code of the file's own had to run for it.
+
+    Args:
+        path: An existing file.
+        allow_pickle: Let the file run its code where the safe reader refuses it.
+
+    Raises:
+        CheckpointError: The file is damaged, is no torch file, or needs code that may not or cannot run.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of odd pickles in many words; the refusal takes one line
+            return torch.load(path, map_location="cpu", weights_only=True), False
+    except Exception:  # whatever a hostile file raises while it is read is this file's fault
+        refused = CheckpointError(_refusal(path))
+    if not (allow_pickle and _classes(path)):
+        raise refused
+    return _run(path), True
+
+
+def archived(path: Path) -> list[str]:
+    """Return the names of the parts of a zip archive; none where the file is not one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return []
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Join a stranger's names in one line: at most so many, without line breaks and control characters."""
+    shown = ", ".join(names[:most]) + (", …" if len(names) > most else "")
+    return "".join(letter if letter.isprintable() else "?" for letter in shown)
+
+
+def _run(path: Path) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)  # the classes of the user's own project, after the installed packages
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:  # its code may raise anything
+        fact = listed([f"{type(error).__name__}: {error}".replace("\n", " ")])
+        raise CheckpointError(
+            f"{path} cannot be unpickled here ({fact}). Run irene from the folder that holds its classes, "
+            "or save the weights alone: torch.save(model.state_dict(), 'model.pt')."
+        ) from None
+
+
+def _refusal(path: Path) -> str:
+    """Say why torch did not load a file; torch's own words are left out: they advise weights_only=False."""
+    classes = _classes(path)
+    if classes:
+        return (
+            f"{path} is a pickle that would run code from {listed(sorted(classes), 8)}; it was not loaded. "
+            "Save the weights alone: torch.save(model.state_dict(), 'model.pt'). Only if you made this file "
+            "yourself: --allow-pickle."
+        )
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start == b"PK":
+        fact = "is cut off or damaged"
+    elif start[:1] == b"\x80":
+        fact = "is a pickle that torch does not read safely"
+    else:
+        fact = "is neither a torch nor a safetensors file" if start else "is empty"
+    return f"{path} {fact}. Copy it again, or save the weights alone: torch.save(model.state_dict(), 'model.pt')."
+
+
+def _classes(path: Path) -> set[str]:
+    """Name what a file would import beyond tensors; nothing of it is imported."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+        except Exception:  # it reads zip archives of pickle protocol 2 alone
+            return _imports(path)
+
+
+def _pickled(path: Path) -> bytes:
+    data = next((name for name in archived(path) if name.endswith("data.pkl")), None)
+    if data is None:
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(data)
+
+
+def _imports(path: Path) -> set[str]:
+    """Name what a pickle would import beyond tensors, from its instructions, none of which is run."""
+    found: set[str] = set()
+    texts = [""]
+    try:
+        file = io.BytesIO(_pickled(path))
+        while True:  # torch's old format is several pickles in a row; the end of them raises
+            for opcode, argument, _position in pickletools.genops(file):
+                if opcode.name == "GLOBAL":
+                    found.add(str(argument).replace(" ", "."))
+                elif opcode.name == "STACK_GLOBAL":
+                    found.add(".".join(texts[-2:]))
+                elif isinstance(argument, str):
+                    texts.append(argument)
+    except Exception:  # the end of the pickles, or bytes that are none
+        pass
+    return {name for name in found if not PLAIN.fullmatch(name)}
