@@ -2,37 +2,53 @@
 
 import datetime
 import hashlib
-import importlib.metadata
-import platform
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import nn
 
 from audit import evidence, probes
-from audit.bottleneck import Pool, evaluating, suggest
-from audit.calibration import mean_recall
-from audit.data import Column, Ints, LabelledData
-from audit.errors import DataError, IreneError
-from audit.features import Track, device_of, extract, untracked
-from audit.leakage import Settings, measure, resample
-from audit.splits import Splits, class_rows, split_rows
+from audit.attribution import Encode
+from audit.attribution import where as locate
+from audit.bottleneck import Pool, suggest
+from audit.columns import AnyColumn, Column, Ints, Quantity
+from audit.continuous import measure_continuous, read_continuous_ceiling, value_rows
+from audit.data import LabelledData
+from audit.errors import DataError
+from audit.features import Features, Track, device_of, encoding, extract, first_input, ready_made, untracked
+from audit.leakage import Beside, Measured, measure, read_ceiling, used
+from audit.machine import describe_device, versions
+from audit.resampling import estimate, resample
+from audit.settings import Settings
+from audit.splits import Splits, split_rows
+from audit.verdict import judged, judged_continuous
 
-PACKAGES = ("irene-audit", "torch", "scikit-learn", "numpy")
+Encoder = Callable[[str], AbstractContextManager[Encode]]
+"""Layer -> a block in which its features can be made."""
+NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
 
 
 def audit(
     model: nn.Module,
     data: LabelledData,
     *,
-    task: str,
-    private: Sequence[str],
-    layers: Sequence[str] = (),
+    private: str | Sequence[str],
+    task: str | None = None,
+    layer: str | Sequence[str] = (),
+    keep: str | Sequence[str] = (),
     settings: Settings | None = None,
+    where: bool = False,
     pool: Pool = "mean",
     batch_size: int = 128,
+    fixed_batch: int | None = None,
+    workers: int = 0,
     checkpoint: evidence.Checkpoint | None = None,
     limit_set_by: Literal["user", "default"] = "user",
     command: str = "",
@@ -42,14 +58,18 @@ def audit(
     """Measure how much of each private attribute can be read at each layer of a frozen model.
 
     Args:
-        model: Gives class scores (n, k) for inputs (n, …); left exactly as found, on the device it is on.
+        model: Takes inputs (n, …); left exactly as found, on the device it is on.
         data: Rows that the model was not trained on.
-        task: Column that the model predicts.
-        private: Columns that should not be readable.
-        layers: Where to look; the suggested bottleneck if none is named.
-        settings: Attackers, limit, seed.
+        private: Columns that should not be readable; `a+b` is the intersection of two.
+        task: Column that the model scores, (n, classes); without one the floor is chance.
+        layer: Where to look, several in one pass; the suggested bottleneck if none is named.
+        keep: Columns that should stay readable: measured alike, without a verdict.
+        settings: Attackers, limit, seed, sizes.
+        where: Whether to tell which units, and where in the input, the strongest attacker reads.
         pool: How maps and tokens become one vector a row.
         batch_size: Rows in one forward pass.
+        fixed_batch: Rows that the model takes, if it takes no other number.
+        workers: Processes that read inputs.
         checkpoint: Where the model came from; a hash over its weights if not given.
         limit_set_by: Who chose the limit.
         command: What was run, for the record.
@@ -59,71 +79,82 @@ def audit(
     Raises:
         IreneError: Any of its kinds; see audit.errors.
     """
-    settings = settings or Settings(attackers=probes.DEFAULT)
-    if not settings.attackers:
-        raise DataError(f"No attacker was named. Name at least one of {', '.join(probes.ATTACKERS)}.")
-    for name in settings.attackers:
-        probes.attacker(name, settings.seed)  # a mistyped name fails before the work, not after it
-    if not private:
-        raise DataError("No private attribute was named. Name at least one, for instance private=['gender'].")
-    if task in private:
-        raise DataError(f"{task!r} is the task and cannot be private too: a model that does its task tells it.")
-    target = data.column(task, "task")
-    attributes = {name: data.column(name, "private") for name in private}
-    groups = data.groups()
-    splits = split_rows(groups, [target.codes, *(column.codes for column in attributes.values())], seed=settings.seed)
-    for name, column in attributes.items():
-        class_rows(name, column, splits)  # too few rows is told before the pass, not after it
-    x = first_input(model, data)
-    layers = layers or [suggest(model, x)]
-    features = extract(model, data, layers, task=task, private=private, pool=pool, batch_size=batch_size, track=track)
-    pairs = [(attribute, layer) for layer in layers for attribute in private]
-    leakage = [
-        measure(
-            features.z[layer],
-            attributes[attribute],
-            features.predicted,
-            splits,
-            attribute=attribute,
-            layer=layer,
-            settings=settings,
-        )
-        for attribute, layer in track(pairs, len(pairs), "attacks")
-    ]
-    warnings = list(notes)
-    if data.group is None:
-        warnings.append(
-            "no group column was given: if several rows show one person, attackers may know people by heart"
-        )
-    return evidence.AuditResult(
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        command=command,
-        checkpoint=checkpoint or describe_model(model),
-        data=evidence.DataRows(
-            name=data.name,
-            options=dict(data.options),
-            rows=len(data),
-            fingerprint=features.fingerprint,
-            group=data.group_name or ("group" if data.group is not None else None),
-            **{name: _split(rows, groups) for name, rows in _named(splits)},
-        ),
-        task=_task(task, target, features.predicted, splits, settings),
-        protocol=evidence.Protocol(
-            seed=settings.seed,
-            attackers=list(settings.attackers),
-            views=list(probes.VIEWS),
-            bootstrap=settings.bootstrap,
-            null_refits=settings.null_refits,
-            fit_rows=settings.fit_rows,
-            pool=pool,
-            limit=settings.limit,
-            limit_set_by=limit_set_by,
-        ),
-        leakage=leakage,
-        warnings=warnings,
-        versions=versions(),
-        device=_device(device_of(model)),
+    settings = settings or Settings()
+    asked = _Asked.of(data, task, private, keep, settings)
+    asked.require_rows(data, settings)  # told before the pass, not after it
+    x = first_input(model, data, rows=fixed_batch or 1)
+    layers = _several(layer) or [suggest(model, x)]
+    features = extract(
+        model,
+        data,
+        layers,
+        task=task,
+        columns=[*asked.columns],
+        pool=pool,
+        batch_size=batch_size,
+        fixed_batch=fixed_batch,
+        workers=workers,
+        raw=settings.ceiling,
+        seed=settings.seed,
+        track=track,
     )
+
+    @contextmanager
+    def encoder(name: str) -> Iterator[Encode]:
+        projection = features.projections.get(name)
+        with encoding(model, name, pool=pool, projection=projection, fixed_batch=fixed_batch) as encode:
+            yield encode
+
+    record = _Record(
+        checkpoint or describe_model(model), pool, limit_set_by, command, notes, describe_device(device_of(model))
+    )
+    return _result(features, data, asked, settings, record, where=where, encoder=encoder, track=track)
+
+
+def audit_embeddings(
+    layers: Mapping[str, NDArray[Any]],
+    data: LabelledData,
+    *,
+    private: str | Sequence[str],
+    task: str | None = None,
+    predicted: str | None = None,
+    keep: str | Sequence[str] = (),
+    settings: Settings | None = None,
+    where: bool = False,
+    checkpoint: evidence.Checkpoint | None = None,
+    limit_set_by: Literal["user", "default"] = "user",
+    command: str = "",
+    notes: Sequence[str] = (),
+    track: Track = untracked,
+) -> evidence.AuditResult:
+    """Measure how much of each private attribute can be read from features that some model made.
+
+    Args:
+        layers: Features by name, each (n, d).
+        data: Their labels; its inputs are not looked at.
+        private: Columns that should not be readable; `a+b` is the intersection of two.
+        task: Column with the true label of what the model was for.
+        predicted: Column with what the model answered, for the floor; without one the floor is chance.
+        keep: Columns that should stay readable.
+        settings: Attackers, limit, seed, sizes.
+        where: Whether to tell which units the strongest attacker reads.
+        checkpoint: Where the features came from; a hash over them if not given.
+        limit_set_by: Who chose the limit.
+        command: What was run, for the record.
+        notes: What the reader should know beforehand.
+        track: Shows progress.
+
+    Raises:
+        IreneError: Any of its kinds; see audit.errors.
+    """
+    settings = settings or Settings()
+    asked = _Asked.of(data, task, private, keep, settings)
+    told = data.column(predicted, "predicted") if predicted else None
+    answers = None if told is None else _same_classes(told, data.column(task, "task") if task else told, str(predicted))
+    features = ready_made(layers, data, predicted=answers, columns=[*asked.columns])
+    device = describe_device(torch.device("cpu"))
+    record = _Record(checkpoint or _describe_features(data, features), "none", limit_set_by, command, notes, device)
+    return _result(features, data, asked, settings, record, where=where, encoder=None, track=track)
 
 
 def describe_model(model: nn.Module) -> evidence.Checkpoint:
@@ -136,77 +167,259 @@ def describe_model(model: nn.Module) -> evidence.Checkpoint:
         sha256=digest.hexdigest(),
         architecture=type(model).__name__,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        format="live object",
     )
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that the figures depend on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
+def _describe_features(data: LabelledData, features: Features) -> evidence.Checkpoint:
+    return evidence.Checkpoint(
+        file=data.name, sha256=features.fingerprint, architecture="unknown", parameters=0, format="embeddings"
+    )
+
+
+def _same_classes(told: Column, target: Column, name: str) -> Ints:
+    """Return the predictions as codes of the task's classes.
+
+    Raises:
+        DataError: They name other classes, or some are missing.
+    """
+    if not told.known.all() or not set(told.classes) <= set(target.classes):
+        raise DataError(
+            f"Predicted column {name!r} has {int((~told.known).sum())} missing values and the classes "
+            f"{', '.join(told.classes)}; the task has {', '.join(target.classes)}. Give one of these for every row."
+        )
+    return np.array([target.classes.index(one) for one in told.classes], dtype=np.int64)[told.codes]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which columns play which part."""
+
+    task: str | None
+    private: list[str]
+    keep: list[str]
+    columns: dict[str, AnyColumn]
+
+    @property
+    def audited(self) -> list[str]:
+        """Every column that is attacked."""
+        return [*self.private, *self.keep]
+
+    def require_rows(self, data: LabelledData, settings: Settings) -> None:
+        """Fail if a class has too few rows, before the features are there."""
+        splits = split_rows(data.groups(), [*self.columns.values()], seed=settings.seed)
+        for name in self.audited:
+            column = self.columns[name]
+            if isinstance(column, Quantity):
+                value_rows(name, column, splits, settings)
+            else:
+                used(name, column, splits, settings)
+
+    @staticmethod
+    def of(
+        data: LabelledData,
+        task: str | None,
+        private: str | Sequence[str],
+        keep: str | Sequence[str],
+        settings: Settings,
+    ) -> "_Asked":
+        """Look the columns up, and fail on what cannot be audited before any work is done."""
+        if not settings.attackers:
+            raise DataError(f"No attacker was named. Name at least one of {', '.join(probes.ATTACKERS)}.")
+        for name in settings.attackers:
+            probes.family(name)
+        wanted, kept = _several(private), _several(keep)
+        if not wanted:
+            raise DataError("No private attribute was named. Name at least one, for instance private=['gender'].")
+        if task in (*wanted, *kept):
+            raise DataError(
+                f"{task!r} is the task and cannot be private or kept too: a model that does its task tells it."
+            )
+        for name in wanted:
+            if name in kept:
+                raise DataError(f"{name!r} cannot be private and kept at once. Leave it out of one.")
+        columns: dict[str, AnyColumn] = {task: data.column(task, "task")} if task else {}
+        columns |= {name: data.attribute(name, "private") for name in wanted}
+        columns |= {name: data.attribute(name, "kept") for name in kept}
+        return _Asked(task, wanted, kept, columns)
+
+
+def _several(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What the evidence says of the circumstances."""
+
+    checkpoint: evidence.Checkpoint
+    pool: str
+    limit_set_by: Literal["user", "default"]
+    command: str
+    notes: Sequence[str]
+    device: str
+
+
+def _result(
+    features: Features,
+    data: LabelledData,
+    asked: _Asked,
+    settings: Settings,
+    record: _Record,
+    *,
+    where: bool,
+    encoder: Encoder | None,
+    track: Track,
+) -> evidence.AuditResult:
+    read = data.take(features.rows)
+    columns = {name: column.take(features.rows) for name, column in asked.columns.items()}
+    groups, copies = _joined(read.groups(), features.copies)
+    splits = split_rows(groups, [*columns.values()], seed=settings.seed)
+    target = columns[asked.task] if asked.task else None
+    y = target.codes if isinstance(target, Column) else None
+    beside = Beside(features.predicted, y, features.raw, features.raw_source)
+    ceilings = {name: _ceiling(name, columns[name], splits, settings, beside) for name in asked.audited}
+    places = [(name, layer) for layer in features.z for name in asked.audited]
+    leakage, continuous, kept, kept_continuous = [], [], [], []
+    for name, layer in track(places, len(places), "attacks"):
+        given = {"attribute": name, "layer": layer, "settings": settings, "beside": beside, "ceiling": ceilings[name]}
+        projection = features.projections.get(layer)
+        wide = {"projected_from": int(projection.n_features_in_)} if projection is not None else {}
+        column, z, private = columns[name], features.z[layer], name in asked.private
+        if isinstance(column, Quantity):
+            regression = measure_continuous(z, column, splits, **given).model_copy(update=wide)
+            if private:
+                continuous.append(judged_continuous(regression, settings.limit))
+            else:
+                kept_continuous.append(regression)
+            continue
+        measured = measure(z, column, splits, **given)
+        figures = measured.figures.model_copy(update=wide)
+        if private:
+            place = _where(measured, z, read, encoder, settings, track) if where else None
+            leakage.append(judged(figures, settings.limit, place))
+        else:
+            kept.append(figures)
+    return evidence.AuditResult(
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        command=record.command,
+        checkpoint=record.checkpoint,
+        data=evidence.DataRows(
+            name=data.name,
+            options=dict(data.options),
+            rows=len(data),
+            fingerprint=features.fingerprint,
+            group=data.group_name or ("group" if data.group is not None else None),
+            unreadable=len(data) - len(read),
+            copies=copies,
+            train=_split(splits.train, groups),
+            select=_split(splits.select, groups),
+            test=_split(splits.test, groups),
+        ),
+        task=_task(asked.task, target, features.predicted, splits, settings),
+        protocol=evidence.Protocol(
+            seed=settings.seed,
+            attackers=list(settings.attackers),
+            views=list(probes.VIEWS),
+            bootstrap=settings.bootstrap,
+            null_refits=settings.null_refits,
+            fit_rows=settings.fit_rows,
+            null_rows=settings.null_rows,
+            pool=record.pool,
+            limit=settings.limit,
+            limit_set_by=record.limit_set_by,
+        ),
+        leakage=leakage,
+        continuous=continuous,
+        kept=kept,
+        kept_continuous=kept_continuous,
+        warnings=[*record.notes, *read.notes, *features.notes, *_warnings(data, features, columns, copies)],
+        versions=versions(),
+        device=record.device,
+    )
+
+
+def _ceiling(
+    name: str, column: AnyColumn, splits: Splits, settings: Settings, beside: Beside
+) -> evidence.Ceiling | None:
+    if isinstance(column, Quantity):
+        return read_continuous_ceiling(name, column, splits, settings=settings, beside=beside)
+    return read_ceiling(name, column, splits, settings=settings, beside=beside)
+
+
+def _where(
+    measured: Measured,
+    z: NDArray[Any],
+    data: LabelledData,
+    encoder: Encoder | None,
+    settings: Settings,
+    track: Track,
+) -> evidence.Where:
+    """Ask the strongest single attacker: a committee reads by all of its members."""
+    rows, best = measured.rows, measured.attack.best
+    with encoder(measured.figures.layer) if encoder else nullcontext() as encode:
+        return locate(
+            best.log2_posterior,
+            np.asarray(z[rows], dtype=np.float32),
+            measured.v,
+            attacker=best.title,
+            seed=settings.seed,
+            encode=encode,
+            inputs=data.take(rows).inputs,
+            track=track,
+        )
+
+
+def _joined(groups: Ints, copies: Ints) -> tuple[Ints, int]:
+    """Join the groups that share an input, and count the rows that are in a group with a copy from another."""
+    count = int(groups.max()) + 1
+    pairs = coo_array((np.ones(len(groups)), (groups, count + copies)), shape=(2 * len(groups) + count,) * 2)
+    component = connected_components(pairs, directed=False)[1][groups]
+    groups_of_input = np.bincount(np.unique(np.stack([copies, groups]), axis=1)[0])
+    return np.unique(component, return_inverse=True)[1].astype(np.int64), int((groups_of_input[copies] > 1).sum())
+
+
+def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyColumn], copies: int) -> list[str]:
+    found = []
+    if data.group is None:
+        found.append(NO_GROUP)
+    unreadable = len(data) - len(features.rows)
+    if unreadable:
+        found.append(f"{unreadable} of {len(data)} inputs could not be read and were left out")
+    if copies:
+        found.append(
+            f"{copies} rows have the very input of a row in another group; such groups were joined, so that no copy "
+            "stands on both sides of a split"
+        )
+    for name, column in columns.items():
+        missing = int((~column.known).sum())
+        if missing:
+            found.append(
+                f"{name!r} is not known for {missing} of {len(column)} rows, which were left out where it counts"
+            )
+    if features.predicted is None:
+        found.append("no prediction of a task was given, so the floor is chance")
     return found
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` is CUDA where there is one, else the CPU.
-
-    Raises:
-        IreneError: There is no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise IreneError(f"No CUDA device here, and --device is {name!r}. Leave it out, or give --device cpu.")
-    try:
-        device = torch.device(name)
-        torch.ones(1, device=device).item()  # fails on a device that is not here, and on one without data
-    except (RuntimeError, AssertionError):
-        raise IreneError(f"No device {name!r} here. Leave --device out, or give cpu, cuda or cuda:0.") from None
-    return device
-
-
-def first_input(model: nn.Module, data: LabelledData) -> torch.Tensor:
-    """Return the first row's input, (1, …), on the model's device, once the model has taken it.
-
-    Raises:
-        DataError: The model cannot take it.
-    """
-    x = data.inputs[0].unsqueeze(0).to(device_of(model))
-    try:
-        with evaluating(model), torch.inference_mode():
-            model(x)
-    except (RuntimeError, ValueError, AssertionError) as error:
-        fact = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(
-            f"The model cannot take the inputs of {data.name}, of shape {list(x.shape[1:])} ({fact}). "
-            "Give the data and the image size that it was trained on."
-        ) from None
-    return x
-
-
-def _task(name: str, target: Column, predicted: Ints, splits: Splits, settings: Settings) -> evidence.Task:
-    y, answer = target.codes[splits.test], predicted[splits.test]
-    resamples = resample(splits.groups[splits.test], settings)
+def _task(
+    name: str | None, target: AnyColumn | None, predicted: Ints | None, splits: Splits, settings: Settings
+) -> evidence.Task | None:
+    if name is None or predicted is None or not isinstance(target, Column):
+        return None
+    rows = splits.test[target.known[splits.test]]
+    y, answer = target.codes[rows], predicted[rows]
+    resamples = resample(splits.groups[rows], times=settings.bootstrap, seed=settings.seed)
     right = y == answer
     return evidence.Task(
         name=name,
         classes=list(target.classes),
-        accuracy=resamples.estimate(resamples.weights @ right / resamples.weights.sum(axis=1)),
-        balanced_accuracy=resamples.estimate(mean_recall(right, y, resamples.weights, len(target.classes))),
+        accuracy=estimate(resamples.means(right)),
+        balanced_accuracy=estimate(resamples.mean_recall(right, y, len(target.classes))),
         chance=float(np.bincount(y).max() / len(y)),
+        missing=int((~target.known).sum()),
     )
-
-
-def _named(splits: Splits) -> list[tuple[str, Ints]]:
-    return [("train", splits.train), ("select", splits.select), ("test", splits.test)]
 
 
 def _split(rows: Ints, groups: Ints) -> evidence.Split:
     return evidence.Split(rows=len(rows), groups=len(np.unique(groups[rows])))
-
-
-def _device(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"

@@ -4,8 +4,6 @@ Over-confident attackers would report negative information, and under class imba
 class is a poor guess; both are mended on rows that are never reported.
 """
 
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,93 +11,108 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_curve
 
-from audit.data import Ints
+from audit.columns import Ints
 from audit.probes import Matrix
+from audit.resampling import Doubles, Resamples
 
-Doubles = NDArray[np.float64]
 SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """How raw scores are to be read, as fitted on the selection rows."""
+
+    temperature: float
+    offset: Doubles
+    """Added to each class's score before the highest is taken, (k,)."""
+    prior: Doubles
+    """Frequencies of the classes among the attackers' training rows, (k,)."""
+
+    def log_odds(self, scores: Doubles) -> Doubles:
+        """Return the log-likelihood of each class up to a constant, (n, k), in nats."""
+        return np.asarray(log_softmax(scores / self.temperature, axis=1))
+
+    def log2_posterior(self, scores: Doubles) -> Doubles:
+        """Return the log-probability of each class, (n, k), in bits."""
+        return _log2_posterior(scores, self.temperature, self.prior)
+
+    def decide(self, scores: Doubles) -> Ints:
+        """Return the class that is named for each row, (n,)."""
+        return np.asarray((scores + self.offset).argmax(axis=1), dtype=np.int64)
+
+
+def calibrate(scores: Doubles, labels: Ints, prior: Doubles) -> Calibration:
+    """Fit temperature and threshold on the selection rows: scores (n, k), labels (n,)."""
+    return Calibration(fit_temperature(scores, labels, prior), fit_offset(scores, labels, len(prior)), prior)
+
+
+@dataclass(frozen=True)
 class Reading:
-    """What one fitted attacker made of the test rows."""
+    """What one attacker made of some rows."""
 
     right: NDArray[np.bool_]
     """Whether it named the class, (n,)."""
-    log2_probability: Doubles
-    """Of the true class, (n,), in bits."""
+    log2_posterior: Doubles
+    """Of each class, (n, k), in bits."""
     labels: Ints
     """v, (n,)."""
-    select: float
-    """Balanced accuracy on the selection rows."""
 
-    def recalls(self, weights: Doubles, k: int) -> Doubles:
-        """Return the balanced accuracy of each resample, (resamples,), from row weights (resamples, n)."""
-        return mean_recall(self.right, self.labels, weights, k)
+    @property
+    def k(self) -> int:
+        """Number of classes."""
+        return int(self.log2_posterior.shape[1])
 
-    def bits(self, weights: Doubles, k: int) -> Doubles:
-        """Return H(v) − CE of each resample, (resamples,), from row weights (resamples, n)."""
-        counts = weights @ np.eye(k)[self.labels]  # (resamples, k)
-        shares = counts / counts.sum(axis=1, keepdims=True)
+    @property
+    def cross_entropy(self) -> float:
+        """In bits, on the rows as they are."""
+        return -float(self.true_log2.mean())
+
+    @property
+    def true_log2(self) -> Doubles:
+        """Log-probability of the true class, (n,), in bits."""
+        return self.log2_posterior[np.arange(len(self.labels)), self.labels]
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """On the rows as they are."""
+        return float(np.mean([self.right[self.labels == c].mean() for c in range(self.k)]))
+
+    def recalls(self, resamples: Resamples) -> Doubles:
+        """Return the balanced accuracy in each resample."""
+        return resamples.mean_recall(self.right, self.labels, self.k)
+
+    def bits(self, resamples: Resamples) -> Doubles:
+        """Return H(v) − CE in each resample."""
+        shares = resamples.means(np.eye(self.k)[self.labels])  # (resamples, k)
         entropy = -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=1)
-        return np.asarray(entropy + weights @ self.log2_probability / weights.sum(axis=1))
+        return np.asarray(entropy + resamples.means(self.true_log2))
+
+    def auroc(self, resamples: Resamples) -> Doubles:
+        """Return the mean over classes of the area under the ROC curve in each resample."""
+        return resamples.auroc(self.log2_posterior, self.labels, self.k)
 
 
-def mean_recall(right: NDArray[np.bool_], labels: Ints, weights: Doubles, k: int) -> Doubles:
-    """Return the balanced accuracy of each resample, (resamples,): classes that it did not draw do not count.
-
-    Args:
-        right: Whether each row was named right, (n,).
-        labels: Class of each row, (n,).
-        weights: How often each row was drawn, (resamples, n).
-        k: Number of classes.
-    """
-    of_class = np.eye(k)[labels]  # (n, k)
-    total = weights @ of_class
-    hits = weights @ (of_class * right[:, None])
-    recalls = np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
-    return np.asarray(np.nanmean(recalls, axis=1))
+def read(scores: Doubles, labels: Ints, calibration: Calibration) -> Reading:
+    """Let calibrated scores, (n, k), name the classes of rows that they were not fitted on."""
+    return Reading(calibration.decide(scores) == labels, calibration.log2_posterior(scores), labels)
 
 
-def read_attacker(estimator: Any, inputs: Sequence[Matrix], labels: Sequence[Ints], k: int) -> Reading:
-    """Fit an attacker on train, calibrate it on select, and let it read test.
-
-    Args:
-        estimator: An untrained scikit-learn classifier.
-        inputs: Features of the train, select and test rows, each (n, d).
-        labels: v of the same rows, each (n,), in 0 … k − 1.
-        k: Number of classes.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # an attacker that could be better is still an attacker
-        estimator.fit(inputs[0], labels[0])
-    prior = np.bincount(labels[0], minlength=k) / len(labels[0])
-    select, test = (evidence(estimator, rows, prior) for rows in inputs[1:])
-    temperature = fit_temperature(select, labels[1], prior)
-    offset = fit_offset(select, labels[1], k)
-    decided = (select + offset).argmax(axis=1)
-    recalls = [(decided[labels[1] == c] == c).mean() for c in range(k)]
-    return Reading(
-        right=(test + offset).argmax(axis=1) == labels[2],
-        log2_probability=_log2_posterior(test, temperature, prior)[np.arange(len(test)), labels[2]],
-        labels=labels[2],
-        select=float(np.mean(recalls)),
-    )
-
-
-def evidence(estimator: Any, inputs: Matrix, prior: Doubles) -> Doubles:
+def raw_scores(estimator: Any, inputs: Matrix, prior: Doubles) -> Doubles:
     """Return a score for each class, (n, k), in which the classes' frequencies play no part.
 
-    Probabilities are divided by the class frequencies; decision values are taken as they are.
+    Probabilities are divided by the class frequencies; decision values are taken as they are. A class that
+    a classifier of the user's never saw gets the lowest score; one without scores gets its answers counted.
     """
-    if "predict_proba" in dir(estimator):
+    known = dir(estimator)
+    if "predict_proba" in known:
         probabilities = np.asarray(estimator.predict_proba(inputs), dtype=np.float64)
         return np.log(np.maximum(probabilities, SMALLEST)) - np.log(prior)
-    values = np.asarray(estimator.decision_function(inputs), dtype=np.float64)
-    return np.stack([-values / 2, values / 2], axis=1) if values.ndim == 1 else values
+    if "decision_function" in known:
+        values = np.asarray(estimator.decision_function(inputs), dtype=np.float64)
+        return np.stack([-values / 2, values / 2], axis=1) if values.ndim == 1 else values
+    return np.eye(len(prior))[np.asarray(estimator.predict(inputs), dtype=np.int64)]
 
 
 def fit_temperature(scores: Doubles, labels: Ints, prior: Doubles) -> float:

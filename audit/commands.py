@@ -7,25 +7,39 @@ import click
 
 from audit.options import (
     CHECKPOINT,
-    COLUMNS,
     MODEL,
+    PRIVATE,
     ROWS,
     SOURCE,
     Real,
     arguments,
     command_line,
-    data_options,
     names,
+    open_rows,
     progress,
     with_options,
 )
+
+EMBEDDINGS = (".npz", ".npy", ".parquet")
+"""Suffixes of files that hold features and no model."""
 
 
 @click.command()
 @CHECKPOINT
 @with_options(MODEL, SOURCE)
-def layers(checkpoint: Path, arch: str, arch_arg: tuple[str, ...], device: str, **source: Any) -> None:
-    """List every layer of CHECKPOINT: name, type, output shape, how often it fires, and the suggested bottleneck.
+def layers(
+    checkpoint: Path,
+    arch: str | None,
+    arch_arg: tuple[str, ...],
+    weights_key: str | None,
+    allow_pickle: bool,
+    device: str,
+    **source: Any,
+) -> None:
+    """List every layer of CHECKPOINT: name, type, output, width, how often it fires, and the suggested bottleneck.
+
+    A layer that fires once can be audited: by its name for what it returns, with `:input` behind it for what
+    it is given. `logits` is what the model returns.
 
     \b
     Example:
@@ -35,106 +49,201 @@ def layers(checkpoint: Path, arch: str, arch_arg: tuple[str, ...], device: str, 
     from rich.table import Table  # noqa: PLC0415
 
     from audit import bottleneck  # noqa: PLC0415
-    from audit.auditing import choose_device, first_input  # noqa: PLC0415
     from audit.checkpoint import load  # noqa: PLC0415
-    from audit.data import open_data  # noqa: PLC0415
+    from audit.errors import BottleneckError  # noqa: PLC0415
+    from audit.features import first_input  # noqa: PLC0415
+    from audit.machine import choose_device  # noqa: PLC0415
 
     chosen = choose_device(device)
-    model = load(checkpoint, arch, arguments(arch_arg)).module.to(chosen)
-    data = open_data(source["data"], "audit", data_options(source))
-    x = first_input(model, data)
-    table = Table("layer", "type", "output", "fired", box=None, header_style="bold")
+    loaded = load(checkpoint, arch, arguments(arch_arg), weights_key=weights_key, allow_pickle=allow_pickle)
+    model = loaded.module.to(chosen)
+    x = first_input(model, open_rows(source, "audit", arch), rows=loaded.fixed_batch or 1)
+    table = Table("layer", "type", "output", "width", "fired", box=None, header_style="bold")
     for layer in bottleneck.layers(model, x):
         shape = " × ".join(map(str, layer.shape)) if layer.shape is not None else "–"
-        table.add_row(layer.name, layer.kind, shape, str(layer.fired))
+        width = "–" if layer.width is None else str(layer.width)
+        table.add_row(layer.name, layer.kind, shape, width, str(layer.fired))
     console = Console()
     console.print(table)
-    console.print(f"Suggested bottleneck: {bottleneck.suggest(model, x)}", highlight=False)
+    try:
+        told = f"Suggested bottleneck: {bottleneck.suggest(model, x)}"
+    except BottleneckError as error:
+        told = str(error)
+    console.print(told, highlight=False, markup=False)
 
 
 @click.command()
-@CHECKPOINT
-@with_options(MODEL, SOURCE, COLUMNS, ROWS)
+@click.argument("subject", type=click.Path(path_type=Path))
+@with_options(MODEL, SOURCE)
+@click.option("--task", help="Column that the model predicts; without one the floor is chance.")
+@with_options(PRIVATE, ROWS)
+@click.option("--keep", help="Columns that should stay readable, with commas between them.")
 @click.option("--layer", help="Where to look, with commas between several; the suggested bottleneck if left out.")
-@click.option("--attackers", help="Which attackers, with commas between them; logistic,mlp,rbf-svm if left out.")
+@click.option(
+    "--attackers",
+    help="Which attackers, with commas between them: logistic, mlp, rbf-svm, knn, boosted-trees (all if left out), or "
+    "any scikit-learn estimator by package.module:Class.",
+)
 @click.option(
     "--limit",
     type=Real(0, 1),
-    help="Largest excess of balanced accuracy over the floor that passes; 0.05 if left out.",
+    help="Largest excess over the floor that passes, of balanced accuracy or of R²; 0.05 if left out.",
 )
+@click.option("--where", is_flag=True, help="Also tell which units, and where in the input, the attacker reads.")
+@click.option("--no-ceiling", is_flag=True, help="Do not attack the raw input.")
+@click.option("--table", type=click.Path(path_type=Path), help="Labels of embeddings in a .npy file.")
+@click.option("--predicted", help="Column with what the model answered, for embeddings.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read inputs.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out/audit.json"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the evidence on stdout instead of the sentences.")
-def audit(
-    checkpoint: Path,
-    arch: str,
-    arch_arg: tuple[str, ...],
-    device: str,
-    layer: str | None,
-    attackers: str | None,
-    limit: float | None,
-    output: Path,
-    as_json: bool,
-    **source: Any,
-) -> None:
-    """Measure how much of each private attribute fresh attackers read at a bottleneck of CHECKPOINT.
+def audit(subject: Path, output: Path, as_json: bool, **given: Any) -> None:
+    """Measure how much of each private attribute fresh attackers read at a bottleneck of SUBJECT.
 
-    Attackers are fitted, chosen and tested on three splits of rows that the model was not trained on. The
-    evidence goes to one JSON file, which `irene report` turns into a page.
+    SUBJECT is a checkpoint, a TorchScript or torch.export program, or embeddings that some model made (.npz,
+    .npy with --table, .parquet). Attackers are fitted, chosen and tested on three splits of rows that the model
+    was not trained on. The evidence goes to one JSON file, which `irene report` turns into a page.
 
     \b
     Example:
       irene audit out/demo/model.safetensors --arch small-convnet --data digits \\
           --task digit --private colour -o out/before.json
     """
-    from audit import auditing, evidence, files, probes  # noqa: PLC0415 - keeps `irene --help` fast
-    from audit.checkpoint import describe, load, sidecar  # noqa: PLC0415
-    from audit.data import open_data  # noqa: PLC0415
+    from audit import evidence, files, probes  # noqa: PLC0415 - keeps `irene --help` fast
+    from audit.checkpoint import sidecar  # noqa: PLC0415
     from audit.errors import CheckpointError  # noqa: PLC0415
-    from audit.leakage import LIMIT, Settings  # noqa: PLC0415
+    from audit.settings import LIMIT, Settings  # noqa: PLC0415
 
     files.require_writable(output)
-    if output.resolve() in (checkpoint.resolve(), sidecar(checkpoint).resolve()):
-        raise CheckpointError(f"{output} is the checkpoint or its record and would be lost. Name another file with -o.")
+    if output.resolve() in (subject.resolve(), sidecar(subject).resolve()):
+        raise CheckpointError(
+            f"{output} is what is audited, or its record, and would be lost. Name another file with -o."
+        )
     settings = Settings(
-        attackers=tuple(names(attackers)) if attackers else probes.DEFAULT,
-        seed=source["seed"],
-        limit=LIMIT if limit is None else limit,
+        attackers=tuple(names(given["attackers"])) if given["attackers"] else probes.DEFAULT,
+        seed=given["seed"],
+        limit=LIMIT if given["limit"] is None else given["limit"],
+        ceiling=not given["no_ceiling"],
     )
-    loaded = load(checkpoint, arch, arguments(arch_arg))
-    chosen = auditing.choose_device(device)
-    described, notes = describe(loaded)
-    data = open_data(source["data"], "audit", data_options(source))
-    result = auditing.audit(
-        loaded.module.to(chosen),
-        data.limited(source["limit_rows"] or len(data), seed=source["seed"]),
-        task=source["task"],
-        private=names(source["private"]),
-        layers=names(layer) if layer else (),
-        settings=settings,
-        pool=source["pool"],
-        checkpoint=described,
-        limit_set_by="default" if limit is None else "user",
-        command=command_line(),
-        notes=notes,
-        track=progress,
-    )
+    common = {
+        "task": given["task"],
+        "private": names(given["private"]),
+        "keep": names(given["keep"] or ""),
+        "settings": settings,
+        "where": given["where"],
+        "limit_set_by": "default" if given["limit"] is None else "user",
+        "command": command_line(),
+        "track": progress,
+    }
+    run = _embeddings if subject.suffix.lower() in EMBEDDINGS else _model
+    result = run(subject, given, common)
     evidence.write_model(result, output)
     if as_json:
         click.echo(output.read_text(encoding="utf-8"), nl=False)
         return
-    for one in result.leakage:
-        click.echo(summary(one))
+    for line in sentences(result):
+        click.echo(line)
     for warning in result.warnings:
         click.echo(f"Note: {warning}.", err=True)
     click.echo(f"Wrote {output}")
 
 
-def summary(leakage: Any) -> str:
-    """Return one attribute's result as a line."""
-    read, floor = leakage.balanced_accuracy, leakage.floor
+def _model(subject: Path, given: dict[str, Any], common: dict[str, Any]) -> Any:
+    from audit import auditing  # noqa: PLC0415
+    from audit.checkpoint import describe, load  # noqa: PLC0415
+    from audit.machine import choose_device  # noqa: PLC0415
+
+    for option in ("table", "predicted"):
+        if given[option] is not None:
+            raise click.UsageError(f"--{option} is for embeddings, and {subject} is a model. Leave it out.")
+    loaded = load(
+        subject,
+        given["arch"],
+        arguments(given["arch_arg"]),
+        weights_key=given["weights_key"],
+        allow_pickle=given["allow_pickle"],
+    )
+    device = choose_device(given["device"])
+    described, notes = describe(loaded)
+    data = open_rows(given, "audit", given["arch"])
+    return auditing.audit(
+        loaded.module.to(device),
+        data.limited(given["limit_rows"] or len(data), seed=given["seed"]),
+        layer=names(given["layer"] or ""),
+        pool=given["pool"],
+        batch_size=given["batch_size"],
+        fixed_batch=loaded.fixed_batch,
+        workers=given["workers"],
+        checkpoint=described,
+        notes=notes,
+        **common,
+    )
+
+
+def _embeddings(subject: Path, given: dict[str, Any], common: dict[str, Any]) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    from audit import auditing, evidence, files  # noqa: PLC0415
+    from audit.embeddings import read_embeddings  # noqa: PLC0415
+    from audit.errors import UnknownNameError  # noqa: PLC0415
+
+    for option in ("arch", "data", "weights_key"):
+        if given[option] is not None:
+            raise click.UsageError(
+                f"{subject} holds embeddings, which need no --{option.replace('_', '-')}. Leave it out."
+            )
+    found = read_embeddings(
+        subject, table=given["table"], continuous=given["continuous"] or (), classes=given["classes"] or ()
+    )
+    data = found.data.grouped_by(given["group"]) if given["group"] else found.data
+    wanted = names(given["layer"] or "") or list(found.layers)
+    for name in wanted:
+        if name not in found.layers:
+            raise UnknownNameError(f"layer of {subject.name}", name, found.layers)
+    rows = np.arange(len(data))
+    if given["limit_rows"] and given["limit_rows"] < len(data):
+        rows = np.sort(np.random.default_rng(given["seed"]).choice(rows, given["limit_rows"], replace=False))
+        data = data.take(rows)
+    layers = {name: found.layers[name] for name in wanted}
+    described = evidence.Checkpoint(
+        file=subject.name, sha256=files.sha256(subject), architecture="unknown", parameters=0, format="embeddings"
+    )
+    return auditing.audit_embeddings(
+        layers if len(rows) == len(found.data) else {name: z[rows] for name, z in layers.items()},
+        data,
+        predicted=given["predicted"],
+        checkpoint=described,
+        **common,
+    )
+
+
+def sentences(result: Any) -> list[str]:
+    """Return one line for each attribute at each layer."""
+    return [
+        *(f"{one.verdict}: {summary(one)} {one.reason}" for one in result.leakage),
+        *(f"{one.verdict}: {continuous_summary(one)} {one.reason}" for one in result.continuous),
+        *(f"KEPT: {summary(one)}" for one in result.kept),
+        *(f"KEPT: {continuous_summary(one)}" for one in result.kept_continuous),
+    ]
+
+
+def summary(one: Any) -> str:
+    """Return what was read of classes as a sentence."""
+    read, floor = one.balanced_accuracy, one.floor
+    ceiling = f", ceiling {one.ceiling.figure.value:.1%}" if one.ceiling else ""
     return (
-        f"{leakage.verdict}: {leakage.attribute} at {leakage.layer}: the strongest attacker ({leakage.strongest}) "
-        f"reads {read.value:.1%} [{read.low:.1%}, {read.high:.1%}] balanced accuracy, "
-        f"{max(0.0, leakage.bits.value):.2f} of {leakage.entropy:.2f} bits; "
-        f"floor {floor.value:.1%}, chance {leakage.chance:.1%}. {leakage.reason}"
+        f"{one.attribute} at {one.layer}: the strongest attacker ({one.strongest}) "
+        f"reads {read.value:.1%} [{read.low:.1%}, {read.high:.1%}] balanced accuracy, AUROC {one.auroc.value:.3f}, "
+        f"{max(0.0, one.bits.value):.2f} of {one.entropy:.2f} bits; "
+        f"floor {floor.value:.1%}, chance {one.chance:.1%}{ceiling}."
+    )
+
+
+def continuous_summary(one: Any) -> str:
+    """Return what was read of numbers as a sentence."""
+    ceiling = f", ceiling {one.ceiling.figure.value:.2f}" if one.ceiling else ""
+    return (
+        f"{one.attribute} at {one.layer}: the strongest attacker ({one.strongest}) "
+        f"explains R² {one.r2.value:.2f} [{one.r2.low:.2f}, {one.r2.high:.2f}] of it, to within {one.mae.value:.3g} on "
+        f"average where the median is off by {one.median_mae:.3g}; floor {one.floor.value:.2f}{ceiling}."
     )

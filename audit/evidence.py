@@ -6,9 +6,9 @@ Every figure carries what it has to be read against. Shares lie in [0, 1]; infor
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from audit.errors import EvidenceError
 from audit.files import write_whole
@@ -54,10 +54,25 @@ class AttackerResult(Frozen):
     """Balanced accuracy on the selection rows; it decides which attacker is the headline."""
     balanced_accuracy: Estimate | None
     """On the test rows."""
+    auroc: Estimate | None
+    """Mean over classes of the area under the ROC curve of one class against the others; .5 tells nothing."""
     bits: Estimate | None
     """Usable information, H(v) − CE; may be negative for an attacker worse than the class frequencies."""
     failure: str | None = None
     """Why the attacker could not run; its figures are then null."""
+
+
+class RegressorResult(Frozen):
+    """What one attacker, trained from scratch, read of a continuous attribute."""
+
+    name: str
+    view: str
+    select: Number | None
+    """R² on the selection rows; it decides which attacker is the headline."""
+    r2: Estimate | None
+    mae: Estimate | None
+    """In the attribute's own unit."""
+    failure: str | None = None
 
 
 class ClassRows(Frozen):
@@ -70,23 +85,68 @@ class ClassRows(Frozen):
 
 
 class NullBand(Frozen):
-    """Balanced accuracy of the strongest attacker refitted on shuffled labels."""
+    """The headline's figure when the strongest attacker is refitted on shuffled labels."""
 
-    mean: Share
-    low: Share
-    high: Share
+    mean: Number
+    low: Number
+    high: Number
     """95 % prediction interval over the refits."""
     refits: int
 
 
-class Leakage(Frozen):
-    """How much of one private attribute can be read at one layer."""
+class Ceiling(Frozen):
+    """What the same kind of attacker reads from the raw input: tells "no leak" from "weak attacker"."""
+
+    source: str
+    """What the attacker saw, for instance `input averaged to 3 × 16 × 16`."""
+    strongest: str
+    figure: Estimate
+    """In the headline's unit: balanced accuracy, or R²."""
+
+
+class Unit(Frozen):
+    """One feature of the bottleneck, and what it is worth to the attacker."""
+
+    index: int
+    """Its position in the pooled features, from 0."""
+    bits: Number
+    """Usable information that the attacker loses when this unit is shuffled among the rows."""
+
+
+class Where(Frozen):
+    """Where the strongest attacker reads, as means over many rows; never one person's."""
+
+    samples: int = Field(ge=50)
+    """Test rows that every figure here is a mean over."""
+    attacker: str
+    """`name on view`."""
+    units: list[Unit]
+    """The units worth most, in descending order."""
+    width: int
+    """How many units there are."""
+    input_map: list[list[Number]] | None
+    """Bits lost when a patch of the input is hidden, by row and column of patches; null without images."""
+    patch: list[int] | None
+    """Height and width of a patch, in pixels."""
+    note: str = ""
+    """Why there is no map, or nothing."""
+
+
+class Readability(Frozen):
+    """How much of one attribute can be read at one layer."""
 
     attribute: str
+    """A column's name, or several joined by `+` for their intersection."""
     layer: str
-    """A dotted module name; `name:input` is what that module is given."""
+    """A dotted module name; `name:input` is what that module is given; `logits` is the model's output."""
     width: int
     """Features per row that the attackers see."""
+    projected_from: int | None = None
+    """Width before the random projection that made it `width`, or null where there was none."""
+    missing: int = 0
+    """Rows without a value of this attribute; no attacker saw them."""
+    left_out: dict[str, int] = {}
+    """Classes of an intersection that were too rare to audit, and their rows."""
     classes: list[ClassRows]
     chance: Share
     """Balanced accuracy of a guess: 1 / number of classes."""
@@ -96,20 +156,69 @@ class Leakage(Frozen):
     strongest: str
     """`name on view` of the attacker with the highest `select`; the figures below are its own."""
     balanced_accuracy: Estimate
+    auroc: Estimate
     bits: Estimate
     floor: Estimate
-    """Balanced accuracy of the best attacker that sees the predicted task label alone."""
+    """Balanced accuracy of the best attacker that sees the predicted task label alone; chance without a task."""
     floor_bits: Estimate
+    given_task: Estimate | None = None
+    """Usable information in bits that the features add to the true task label, CE(v|y) − CE(v|z,y); null
+    without a task."""
+    ceiling: Ceiling | None = None
+    """Null where there is no raw input, or it was not asked for."""
     null: NullBand
     excess: Estimate
-    """`balanced_accuracy` − `floor`, paired on the same resamples: what the verdict is on."""
+    """`balanced_accuracy` − `floor`, paired on the same resamples."""
     resolution: Number
     """Half-width of a 95 % interval at the floor with these test rows: smaller leaks cannot be told."""
+
+
+class Leakage(Readability):
+    """A private attribute at one layer, with the verdict on its excess."""
+
     limit: Share
     """The largest excess that passes."""
     verdict: Verdict
     reason: str
     """One sentence: why this verdict, and what would settle an open one."""
+    where: Where | None = None
+    """Null where it was not asked for."""
+
+
+class Regression(Frozen):
+    """How much of one continuous attribute can be read at one layer."""
+
+    attribute: str
+    layer: str
+    width: int
+    projected_from: int | None = None
+    missing: int = 0
+    rows: ClassRows
+    """Rows with a value in each split; its name is the attribute's."""
+    attackers: list[RegressorResult]
+    strongest: str
+    r2: Estimate
+    """Share of the variance that the strongest attacker explains on the test rows; 0 is answering the mean."""
+    mae: Estimate
+    """Its mean absolute error, in the attribute's unit."""
+    median_mae: Number
+    """Mean absolute error of answering the median of the attackers' training rows."""
+    floor: Estimate
+    """R² of the best attacker that sees the predicted task label alone; 0 without a task."""
+    ceiling: Ceiling | None = None
+    null: NullBand
+    excess: Estimate
+    """`r2` − `floor`, paired on the same resamples."""
+    resolution: Number
+    """Half-width of a 95 % interval of an R² as large as the limit: smaller leaks cannot be told."""
+
+
+class ContinuousLeakage(Regression):
+    """A continuous private attribute at one layer, with the verdict on its excess of R²."""
+
+    limit: Share
+    verdict: Verdict
+    reason: str
 
 
 class Task(Frozen):
@@ -121,6 +230,8 @@ class Task(Frozen):
     balanced_accuracy: Estimate
     chance: Share
     """Accuracy of always answering the most frequent class."""
+    missing: int = 0
+    """Audited rows without a value of the task."""
 
 
 class Epoch(Frozen):
@@ -168,6 +279,12 @@ class Checkpoint(Frozen):
     sha256: str
     architecture: str
     parameters: int
+    format: str = "state_dict"
+    """`state_dict`, `torchscript`, `exported program`, `pickled module`, `embeddings` or `live object`."""
+    weights_key: str | None = None
+    """Under which key of the file the weights stood."""
+    pickle_ran: bool = False
+    """Whether the user let the file run code of its own (--allow-pickle)."""
     sanitizing: Sanitizing | None = None
 
 
@@ -189,6 +306,10 @@ class DataRows(Frozen):
     """SHA-256 over inputs, labels and groups in order: two audits saw the same rows iff it is equal."""
     group: str | None
     """What keeps rows together (a person, a source image), or null if every row stands alone."""
+    unreadable: int = 0
+    """Rows whose input could not be read; nothing saw them."""
+    copies: int = 0
+    """Rows with the very input of a row of another group; their groups were joined."""
     train: Split
     select: Split
     test: Split
@@ -204,6 +325,8 @@ class Protocol(Frozen):
     null_refits: int
     fit_rows: int
     """At most this many rows fit an attacker."""
+    null_rows: int
+    """At most this many rows fit an attacker on shuffled labels."""
     pool: str
     """How maps and token sequences become one vector a row."""
     limit: Share
@@ -219,16 +342,33 @@ class AuditResult(Frozen):
     command: str
     checkpoint: Checkpoint
     data: DataRows
-    task: Task
+    task: Task | None
+    """Null where no task was named, or nothing predicts it."""
     protocol: Protocol
-    leakage: list[Leakage] = Field(min_length=1)
+    leakage: list[Leakage]
+    continuous: list[ContinuousLeakage] = []
+    kept: list[Readability] = []
+    """Attributes that should stay readable."""
+    kept_continuous: list[Regression] = []
     warnings: list[str]
     versions: dict[str, str]
     device: str
 
+    @model_validator(mode="after")
+    def _measured_something(self) -> Self:
+        if not self.leakage and not self.continuous:
+            raise ValueError("no private attribute was measured")
+        return self
+
     def find(self, attribute: str, layer: str) -> Leakage | None:
         """Return the figures of one attribute at one layer, if they are here."""
         return next((one for one in self.leakage if (one.attribute, one.layer) == (attribute, layer)), None)
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows for this audit."""
+        from audit.notebook import card  # noqa: PLC0415  the table is made from evidence, not the other way round
+
+        return card(self)
 
 
 def write_model(value: BaseModel, path: Path) -> None:

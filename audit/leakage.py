@@ -2,237 +2,264 @@
 
 1. Three splits, whole groups each: attackers are fitted on *train*, calibrated, thresholded and chosen
    on *select*, and the one that won there is reported on *test*.
-2. Balanced accuracy and usable information (Xu et al., ICLR 2020) with 95 % bootstrap intervals over groups.
-3. Beside them: chance, the floor (an attacker that sees the predicted task label alone), and a null band
-   (the same attacker refitted on shuffled labels).
+2. Balanced accuracy, AUROC and usable information (Xu et al., ICLR 2020) with 95 % bootstrap intervals over
+   groups.
+3. Beside them: chance, the floor (an attacker that sees the predicted task label alone), the ceiling (the raw
+   input), a null band (refitted on shuffled labels), and what z adds to the true task label (Hewitt et al.,
+   EMNLP 2021).
 4. The verdict is on the excess over the floor, by its interval, against a limit that the user sets.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.stats
-from numpy.typing import NDArray
 from sklearn.naive_bayes import CategoricalNB
 
-from audit.calibration import Reading, read_attacker
-from audit.data import Column, Ints
+from audit.attack import Attack, Failure, Member, Parts, attack, from_scratch
+from audit.calibration import Reading
+from audit.columns import MISSING, Column, Ints
 from audit.errors import DataError
-from audit.evidence import AttackerResult, Estimate, Leakage, NullBand, Verdict
-from audit.probes import VIEWS, Matrix, attacker, view
-from audit.splits import Splits, class_rows
+from audit.evidence import AttackerResult, Ceiling, ClassRows, Estimate, NullBand, Readability
+from audit.parallel import side_by_side
+from audit.probes import Matrix
+from audit.resampling import CONFIDENCE, Resamples, estimate, resample
+from audit.settings import Settings
+from audit.splits import Rows, Splits, at_most, chosen, class_rows, without_rare
 
-CONFIDENCE = 0.95
-LIMIT = 0.05
+CEILING = ("logistic", "rbf-svm")
+"""Who attacks the raw input: the quickest linear attacker, and the quickest that is not."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What a user may change about the measurement."""
+class Beside:
+    """What the figures are read against."""
 
-    attackers: tuple[str, ...]
-    limit: float = LIMIT
-    """Largest excess of balanced accuracy over the floor that passes."""
-    seed: int = 0
-    bootstrap: int = 1000
-    """Resamples of the test groups."""
-    null_refits: int = 20
-    fit_rows: int = 5000
-    """At most this many rows fit an attacker."""
+    predicted: Ints | None = None
+    """ŷ of each row, (n,): what the floor's attacker sees. None: the floor is chance."""
+    y: Ints | None = None
+    """The true task label, (n,), MISSING where it is not known."""
+    raw: Matrix | None = None
+    """The input of each row, reduced to (n, m), for the ceiling."""
+    source: str = ""
+    """What `raw` is, in words."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The figures of one attribute at one layer, and the attack that they come from."""
+
+    figures: Readability
+    attack: Attack
+    rows: Ints
+    """The test rows, (t,)."""
+    v: Ints
+    """Their classes, (t,), in 0 … k − 1."""
 
 
 def measure(
     z: Matrix,
     column: Column,
-    predicted: Ints,
     splits: Splits,
     *,
     attribute: str,
     layer: str,
     settings: Settings,
-) -> Leakage:
+    beside: Beside | None = None,
+    ceiling: Ceiling | None = None,
+) -> Measured:
     """Attack one attribute at one layer.
 
     Args:
         z: Features, (n, d).
         column: v of each row.
-        predicted: ŷ of each row, (n,): what the floor's attacker sees.
         splits: Which rows do what.
-        attribute: Its name.
+        attribute: Its name; classes of an intersection, `a+b`, that are too rare are left out and counted.
         layer: The layer's name.
-        settings: Attackers, limit, seed.
+        settings: Attackers, seed, sizes.
+        beside: Predictions and labels of the task.
+        ceiling: What was read from the raw input, see `read_ceiling`.
 
     Raises:
         DataError: A class has too few rows, or no attacker could run.
     """
-    classes = class_rows(attribute, column, splits)
-    codes = np.unique(column.codes, return_inverse=True)[1].astype(np.int64)  # classes without a row are gone
-    k = len(classes)
-    parts = (_at_most(splits.train, settings.fit_rows, settings.seed), splits.select, splits.test)
-    v = [codes[rows] for rows in parts]
-    resamples = resample(splits.groups[splits.test], settings)
-    views = {name: _seen(name, [z[rows] for rows in parts]) for name in VIEWS}
+    beside = beside or Beside()
+    column, rows, left_out, classes = used(attribute, column, splits, settings)
+    codes, k = _numbered(column), len(classes)
+    parts = Parts(_each(z, rows), _each(codes, rows))
+    resamples = resample(splits.groups[rows[2]], times=settings.bootstrap, seed=settings.seed)
+    try:
+        found = attack(parts, settings)
+    except DataError as error:
+        raise DataError(f"{attribute!r} at {layer!r}: {error}") from None
 
-    results: list[AttackerResult] = []
-    readings: dict[tuple[str, str], Reading] = {}
-    for view_name, name in product(VIEWS, settings.attackers):
-        try:
-            reading = read_attacker(attacker(name, settings.seed), views[view_name], v, k)
-        except (ValueError, np.linalg.LinAlgError, MemoryError) as error:
-            fact = (str(error).splitlines() or [type(error).__name__])[0]
-            results.append(_failed(name, view_name, fact))
-            continue
-        readings[name, view_name] = reading
-        results.append(
-            AttackerResult(
-                name=name,
-                view=view_name,
-                select=reading.select,
-                balanced_accuracy=resamples.estimate(reading.recalls(resamples.weights, k)),
-                bits=resamples.estimate(reading.bits(resamples.weights, k)),
-            )
-        )
-    if not readings:
-        raise DataError(f"No attacker could run on {attribute!r} at {layer!r}: {results[0].failure}.")
-    name, view_name = max(readings, key=lambda pair: readings[pair].select)
-    best = readings[name, view_name]
-
-    told = np.unique(predicted, return_inverse=True)[1]
-    floor = _floor([told[rows] for rows in parts], v, k)
-    against = resamples.estimate(floor.recalls(resamples.weights, k))
-    excess = resamples.estimate(best.recalls(resamples.weights, k) - floor.recalls(resamples.weights, k))
-    resolution = _resolution(max(against.value, 1 / k), [one.test for one in classes])
-    verdict, reason = judge(excess, resolution, settings.limit, len(splits.test))
-    missing = len(results) - len(readings)
-    if missing and verdict == "PASS":
-        verdict = "INCONCLUSIVE"
-        reason = f"{missing} of {len(results)} attackers could not run; a pass needs all of them to have tried."
-    return Leakage(
-        attribute=attribute,
-        layer=layer,
-        width=z.shape[1],
-        classes=classes,
-        chance=1 / k,
-        entropy=float(scipy.stats.entropy(np.bincount(v[2]), base=2)),
-        attackers=results,
-        strongest=f"{name} on {view_name}",
-        balanced_accuracy=resamples.estimate(best.recalls(resamples.weights, k)),
-        bits=resamples.estimate(best.bits(resamples.weights, k)),
-        floor=against,
-        floor_bits=resamples.estimate(floor.bits(resamples.weights, k)),
-        null=_null(name, views[view_name], v, k, settings),
-        excess=excess,
-        resolution=resolution,
-        limit=settings.limit,
-        verdict=verdict,
-        reason=reason,
+    headline = found.headline
+    read = headline.recalls(resamples)
+    floor = _floor(beside.predicted, parts.v, rows, k)
+    floor_recalls = np.full_like(read, 1 / k) if floor is None else floor.recalls(resamples)
+    against = estimate(floor_recalls)
+    return Measured(
+        Readability(
+            attribute=attribute,
+            layer=layer,
+            width=z.shape[1],
+            missing=int((~column.known).sum()) - sum(left_out.values()),
+            left_out=left_out,
+            classes=classes,
+            chance=1 / k,
+            entropy=float(scipy.stats.entropy(np.bincount(parts.v[2]), base=2)),
+            attackers=_results(found, resamples),
+            strongest=found.strongest,
+            balanced_accuracy=estimate(read),
+            auroc=estimate(headline.auroc(resamples)),
+            bits=estimate(headline.bits(resamples)),
+            floor=against,
+            floor_bits=Estimate(value=0, low=0, high=0) if floor is None else estimate(floor.bits(resamples)),
+            given_task=_given_task(found.best, z, codes, beside.y, rows, splits, settings),
+            ceiling=ceiling,
+            null=_null(found.best, parts, settings),
+            excess=estimate(read - floor_recalls),
+            resolution=_resolution(max(against.value, 1 / k), [one.test for one in classes]),
+        ),
+        found,
+        rows[2],
+        parts.v[2],
     )
 
 
-def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Verdict, str]:
-    """Decide by the interval of the excess, never by its middle, and say why.
+def read_ceiling(
+    attribute: str, column: Column, splits: Splits, *, settings: Settings, beside: Beside
+) -> Ceiling | None:
+    """Read one attribute from the raw input, where there is one: who finds nothing here is too weak."""
+    if beside.raw is None or not settings.ceiling:
+        return None
+    column, rows, _, _ = used(attribute, column, splits, settings)
+    codes = _numbered(column)
+    own = tuple(name for name in settings.attackers if name in CEILING) or settings.attackers
+    found = attack(Parts(_each(beside.raw, rows), _each(codes, rows)), replace(settings, attackers=own))
+    resamples = resample(splits.groups[rows[2]], times=settings.bootstrap, seed=settings.seed)
+    return Ceiling(source=beside.source, strongest=found.strongest, figure=estimate(found.headline.recalls(resamples)))
 
-    Args:
-        excess: Balanced accuracy of the strongest attacker minus the floor.
-        resolution: The smallest difference that these test rows can tell.
-        limit: The largest excess that passes.
-        n: Test rows.
+
+def used(
+    attribute: str, column: Column, splits: Splits, settings: Settings
+) -> tuple[Column, Rows, dict[str, int], list[ClassRows]]:
+    """Return the classes that are audited, the rows that have one, the rare cells left out, and the classes' rows.
+
+    Raises:
+        DataError: A class has too few rows.
     """
-    points = f"{100 * limit:g} points"
-    if excess.low > limit:
-        return (
-            "FAIL",
-            f"The attacker beats the floor by at least {100 * excess.low:.1f} points; the limit is {points}.",
-        )
-    if excess.high <= limit and resolution <= limit:
-        return (
-            "PASS",
-            f"The attacker beats the floor by at most {100 * max(excess.high, 0):.1f} points; the limit is {points}.",
-        )
-    width = max(resolution, (excess.high - excess.low) / 2)
-    room = abs(limit - excess.value)
-    needed = (
-        f"about {int(np.ceil(n * (width / room) ** 2 / 100) * 100)} test rows"
-        if room > 0.1 * width
-        else "many more test rows"
+    sizes = {"fit": settings.fit_rows, "test": settings.test_rows, "seed": settings.seed}
+    left_out: dict[str, int] = {}
+    if "+" in attribute:
+        column, left_out = without_rare(column, chosen(column.known, splits, **sizes))
+    rows = chosen(column.known, splits, **sizes)
+    return column, rows, left_out, class_rows(attribute, column, rows)
+
+
+def _numbered(column: Column) -> Ints:
+    """Return the codes without gaps: classes without a row are gone."""
+    codes = np.full(len(column), MISSING, dtype=np.int64)
+    codes[column.known] = np.unique(column.codes[column.known], return_inverse=True)[1]
+    return codes
+
+
+def _each(values: Matrix, rows: Rows) -> tuple[Matrix, Matrix, Matrix]:
+    return np.asarray(values[rows[0]]), np.asarray(values[rows[1]]), np.asarray(values[rows[2]])
+
+
+def _results(found: Attack, resamples: Resamples) -> list[AttackerResult]:
+    results = []
+    for member in found.members:
+        if isinstance(member, Failure):
+            results.append(
+                AttackerResult(
+                    name=member.name,
+                    view=member.view,
+                    select=None,
+                    balanced_accuracy=None,
+                    auroc=None,
+                    bits=None,
+                    failure=member.reason,
+                )
+            )
+        else:
+            results.append(_result(member.name, member.view, member.select, member.test, resamples))
+    if found.committee is not None:
+        results.append(_result("committee", "both", *found.committee, resamples))
+    return results
+
+
+def _result(name: str, view: str, select: Reading, test: Reading, resamples: Resamples) -> AttackerResult:
+    return AttackerResult(
+        name=name,
+        view=view,
+        select=select.balanced_accuracy,
+        balanced_accuracy=estimate(test.recalls(resamples)),
+        auroc=estimate(test.auroc(resamples)),
+        bits=estimate(test.bits(resamples)),
     )
-    if excess.high <= limit:
-        needed = (
-            f"about {int(np.ceil(n * (resolution / limit) ** 2 / 100) * 100)} test rows"
-            if limit > 0
-            else "a limit above 0"
-        )
-        return "INCONCLUSIVE", (
-            f"These {n} test rows cannot tell a leak smaller than {100 * resolution:.1f} points, and the limit "
-            f"is {points}; {needed} would settle it."
-        )
-    return "INCONCLUSIVE", (
-        f"The excess over the floor lies between {100 * excess.low:.1f} and {100 * excess.high:.1f} points, "
-        f"on both sides of the limit of {points}; {needed} would settle it."
-    )
 
 
-@dataclass(frozen=True)
-class Resamples:
-    """Bootstrap weights of the test rows, the first resample being the rows as they are."""
-
-    weights: NDArray[np.float64]
-    """How often each test row is drawn, (1 + resamples, n)."""
-
-    def estimate(self, figures: NDArray[np.float64]) -> Estimate:
-        """Return the figure of the real rows with its percentile interval over the others, (1 + resamples,)."""
-        tail = (1 - CONFIDENCE) / 2
-        low, high = np.nanquantile(figures[1:], [tail, 1 - tail])
-        return Estimate(value=float(figures[0]), low=float(low), high=float(high))
-
-
-def resample(groups: Ints, settings: Settings) -> Resamples:
-    """Draw the groups of the test rows, (n,), with replacement, `settings.bootstrap` times."""
-    _, member = np.unique(groups, return_inverse=True)
-    count = int(member.max()) + 1
-    drawn = np.random.default_rng(settings.seed).multinomial(count, np.full(count, 1 / count), size=settings.bootstrap)
-    weights = np.concatenate([np.ones((1, count), dtype=np.int64), drawn])
-    return Resamples(weights[:, member].astype(np.float64))
-
-
-def _seen(name: str, parts: Sequence[Matrix]) -> list[Matrix]:
-    """Show all splits as a view that is fitted on the first."""
-    fitted = view(name, parts[0])
-    return [fitted.transform(z) for z in parts]
-
-
-def _failed(name: str, view_name: str, fact: str) -> AttackerResult:
-    return AttackerResult(name=name, view=view_name, select=None, balanced_accuracy=None, bits=None, failure=fact)
-
-
-def _floor(told: Sequence[Ints], v: Sequence[Ints], k: int) -> Reading:
+def _floor(predicted: Ints | None, v: Sequence[Ints], rows: Sequence[Ints], k: int) -> Reading | None:
     """Read v from ŷ alone: with one discrete input, the table of frequencies is the best attacker there is."""
-    table = CategoricalNB(min_categories=max(int(part.max()) for part in told) + 1)
-    return read_attacker(table, [part.reshape(-1, 1) for part in told], v, k)
+    if predicted is None:
+        return None
+    told = np.unique(predicted, return_inverse=True)[1]
+    return from_scratch(_table(told), [told[part].reshape(-1, 1) for part in rows], v, k)
 
 
-def _null(name: str, inputs: Sequence[Matrix], v: Sequence[Ints], k: int, settings: Settings) -> NullBand:
-    """Refit the strongest attacker on labels that are shuffled everywhere: what reading nothing looks like."""
+def _table(labels: Ints) -> CategoricalNB:
+    return CategoricalNB(min_categories=int(labels.max()) + 1)
+
+
+def _given_task(
+    best: Member, z: Matrix, codes: Ints, y: Ints | None, rows: Sequence[Ints], splits: Splits, settings: Settings
+) -> Estimate | None:
+    """Return what the features add to the true label, in bits: CE(v | y) − CE(v | z, y).
+
+    The strongest single attacker is fitted again on features with y beside them, so that it may use both.
+    """
+    if y is None:
+        return None
+    rows = [part[y[part] != MISSING] for part in rows]
+    v = [codes[part] for part in rows]
+    k = int(codes.max()) + 1
+    if min(len(np.unique(part)) for part in v) < k:
+        return None
+    told = np.unique(y, return_inverse=True)[1]
+    alone = from_scratch(_table(told), [told[part].reshape(-1, 1) for part in rows], v, k)
+    beside = np.eye(int(told.max()) + 1, dtype=np.float32)
+    seen = [
+        np.concatenate([best.lens.transform(np.asarray(z[part])).astype(np.float32), beside[told[part]]], axis=1)
+        for part in rows
+    ]
+    (both,) = side_by_side(lambda make: from_scratch(make(seen[0].shape[1]), seen, v, k), [best.make])
+    resamples = resample(splits.groups[rows[2]], times=settings.bootstrap, seed=settings.seed)
+    return estimate(resamples.means(both.true_log2 - alone.true_log2))
+
+
+def _null(best: Member, parts: Parts, settings: Settings) -> NullBand:
+    """Refit the strongest single attacker on shuffled labels: what reading nothing looks like."""
     generator = np.random.default_rng(settings.seed)
-    figures = []
-    for _ in range(settings.null_refits):
-        labels = [generator.permutation(part) for part in v]
-        reading = read_attacker(attacker(name, settings.seed), inputs, labels, k)
-        figures.append(reading.recalls(np.ones((1, len(labels[2]))), k)[0])
+    few = at_most(np.arange(len(parts.v[0])), settings.null_rows, settings.seed)
+    z = [best.lens.transform(rows).astype(np.float32) for rows in (parts.z[0][few], *parts.z[1:])]
+    draws = [
+        [generator.permutation(part) for part in (parts.v[0][few], *parts.v[1:])] for _ in range(settings.null_refits)
+    ]
+    figures = side_by_side(lambda v: from_scratch(best.make(z[0].shape[1]), z, v, parts.k).balanced_accuracy, draws)
+    return null_band(figures)
+
+
+def null_band(figures: Sequence[float]) -> NullBand:
+    """Return the mean of the refits and a 95 % prediction interval for one more."""
     mean, deviation = float(np.mean(figures)), float(np.std(figures, ddof=1))
     reach = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(figures) - 1) * deviation * np.sqrt(1 + 1 / len(figures))
-    return NullBand(mean=mean, low=max(0.0, mean - reach), high=min(1.0, mean + reach), refits=len(figures))
+    return NullBand(mean=mean, low=mean - float(reach), high=mean + float(reach), refits=len(figures))
 
 
 def _resolution(share: float, rows: Sequence[int]) -> float:
     """Return the half-width of a 95 % interval of balanced accuracy at a given recall of every class."""
     variance = sum(share * (1 - share) / n for n in rows) / len(rows) ** 2
     return float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt(variance))
-
-
-def _at_most(rows: Ints, most: int, seed: int) -> Ints:
-    if len(rows) <= most:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

@@ -5,6 +5,7 @@ import math
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,11 +29,12 @@ class Real(click.FloatRange):
 
 
 CHECKPOINT = click.argument("checkpoint", type=click.Path(path_type=Path))
+TASK = (click.option("--task", required=True, help="Column that the model predicts."),)
 MODEL = (
     click.option(
         "--arch",
-        required=True,
-        help="Who builds the model: biased-mnist, small-convnet, package.module:factory or file.py:factory.",
+        help="Who builds the model that the weights are for: torchvision.models:resnet18, timm:NAME, "
+        "package.module:factory, file.py:factory, biased-mnist or small-convnet. Programs bring their own.",
     ),
     click.option(
         "--arch-arg",
@@ -40,23 +42,35 @@ MODEL = (
         metavar="NAME=VALUE",
         help="An argument of the factory, for instance num_classes=2.",
     ),
+    click.option("--weights-key", help="Under which key of the file the weights stand, for instance model_ema."),
+    click.option("--allow-pickle", is_flag=True, help="Run the code in a pickled file. Only for a file that you made."),
     click.option("--device", default="auto", show_default=True, help="auto is CUDA where there is one, else the CPU."),
 )
 SOURCE = (
     click.option(
         "--data",
-        required=True,
-        help="Whose rows: digits, biased-mnist, celeba, package.module:factory or file.py:factory.",
+        help="Whose rows: a folder of images with metadata.csv, .jsonl or .parquet, a table (.csv, .tsv, .jsonl, "
+        ".parquet), digits, biased-mnist, celeba, package.module:factory or file.py:factory.",
     ),
-    click.option("--data-root", help="Folder of the data's files."),
+    click.option("--data-root", help="Folder of the data's files (biased-mnist, celeba)."),
     click.option(
         "--rho",
         type=float,
         help="Share of a digit's images in its own colour (digits, biased-mnist); .1 is uncorrelated.",
     ),
-    click.option("--image-size", type=click.IntRange(min=8), help="Side of the images in pixels (celeba)."),
+    click.option(
+        "--transform",
+        help="How rows become what the model takes: imagenet, half, unit, package.module:factory or file.py:factory.",
+    ),
+    click.option("--image-size", type=click.IntRange(min=8), help="Side of the images in pixels."),
+    click.option("--features", help="A table's columns that the model takes, with commas between them."),
+    click.option("--group", help="Column of what must not be split: a person, a household."),
+    click.option("--continuous", help="Columns to read as numbers, with commas between them."),
+    click.option("--classes", help="Columns of many whole numbers to read as classes, with commas between them."),
     click.option("--data-arg", multiple=True, metavar="NAME=VALUE", help="Another argument of the data source."),
 )
+TOLD = ("data_root", "rho", "transform", "image_size", "features", "continuous", "classes")
+"""Options of SOURCE that a data source takes."""
 ROWS = (
     click.option(
         "--limit-rows",
@@ -65,15 +79,18 @@ ROWS = (
     ),
     click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), default=0, show_default=True),
 )
-COLUMNS = (
-    click.option("--task", required=True, help="Column that the model predicts."),
-    click.option("--private", required=True, help="Columns that should not be readable, with commas between them."),
+PRIVATE = (
+    click.option(
+        "--private",
+        required=True,
+        help="Columns that should not be readable, with commas between them; a+b is the intersection of two.",
+    ),
     click.option(
         "--pool",
-        type=click.Choice(["mean", "flatten"]),
+        type=click.Choice(["mean", "flatten", "first"]),
         default="mean",
         show_default=True,
-        help="How maps and tokens become one vector a row.",
+        help="How maps (c, h, w) and tokens (t, d) become one vector a row: mean over places, all of it, first token.",
     ),
 )
 
@@ -117,11 +134,35 @@ def data_options(given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         click.UsageError: A pair is not NAME=VALUE, or it asks for the other part of the rows.
     """
-    told = {name: given[name] for name in ("data_root", "rho", "image_size") if given[name] is not None}
+    told = {name: given[name] for name in TOLD if given[name] is not None}
     more = arguments(given["data_arg"])
     if "part" in more:
         raise click.UsageError("--data-arg part=… is not the user's to set: an audit reads no row that trains a model.")
     return told | more
+
+
+def open_rows(given: Mapping[str, Any], part: Any, arch: str | None) -> Any:
+    """Open the rows that the options in SOURCE name, as audit.data.LabelledData.
+
+    Images in a folder are seen through the architecture's published transform if no other is named.
+
+    Raises:
+        click.UsageError: No data was named, or a pair is not NAME=VALUE.
+        IreneError: They cannot be opened, or have no such group column.
+    """
+    from audit.data import open_data  # noqa: PLC0415 - keeps `irene --help` fast
+    from audit.transforms import known_transform  # noqa: PLC0415
+
+    if given["data"] is None:
+        raise click.UsageError("Missing option '--data'. Name the rows that the model is to be audited on.")
+    options = data_options(given)
+    note = ""
+    if Path(given["data"]).is_dir() and "transform" not in options and arch and (known := known_transform(arch)):
+        options["transform"] = known
+        note = f"the images were transformed as published for {arch}; give --transform if it was trained otherwise"
+    data = open_data(given["data"], part, options)
+    data = data.grouped_by(given["group"]) if given["group"] else data
+    return replace(data, notes=(*data.notes, note)) if note else data
 
 
 def command_line() -> str:

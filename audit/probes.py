@@ -1,57 +1,103 @@
-"""The attackers: scikit-learn classifiers that try to read v from z.
+"""The attackers: scikit-learn estimators that try to read v from z.
 
 One linear, four that are not: a leak that a linear attacker cannot see is still a leak. Each runs on
 standardised and on whitened features, since training against an attacker hides v in directions of
-small variance, which whitening blows up again.
+small variance, which whitening blows up again. A family may bring several settings; the selection rows
+choose among them.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier, is_regressor
 from sklearn.decomposition import PCA
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 
-from audit.errors import UnknownNameError
+from audit.errors import IreneError, UnknownNameError
+from audit.naming import resolve
 
 Matrix = NDArray[Any]
+Make = Callable[[int], Any]
+"""Makes an untrained scikit-learn estimator for features of a given width d."""
 
 
-def _logistic(seed: int) -> Any:
-    return LogisticRegression(C=1.0, max_iter=2000, random_state=seed)
+@dataclass(frozen=True)
+class Family:
+    """Attackers of one kind in several settings."""
+
+    classifiers: Callable[[int], tuple[Make, ...]]
+    """By seed."""
+    regressors: Callable[[int], tuple[Make, ...]]
+    """By seed; they see standardised values of v."""
 
 
-def _mlp(seed: int) -> Any:
-    return MLPClassifier((256,), alpha=1e-2, learning_rate_init=2e-3, max_iter=60, tol=0, random_state=seed)
+def _settings(kind: Callable[..., Any], *each: Mapping[str, Any], **common: Any) -> tuple[Make, ...]:
+    return tuple(partial(_made, kind, {**common, **one}) for one in each)
 
 
-def _rbf_svm(seed: int) -> Any:
-    return SVC(C=10.0, kernel="rbf", gamma="scale", class_weight="balanced", random_state=seed)
+def _made(kind: Callable[..., Any], settings: Mapping[str, Any], d: int) -> Any:
+    """Make an estimator; `width` is the kernel's gamma as a multiple of 1 / d, since features have variance 1."""
+    own = {
+        ("gamma" if name == "width" else name): (value / d if name == "width" else value)
+        for name, value in settings.items()
+    }
+    return kind(**own)
 
 
-def _knn(_seed: int) -> Any:
-    return KNeighborsClassifier(n_neighbors=15, weights="distance")
+def _linear(seed: int) -> tuple[Make, ...]:
+    return _settings(LogisticRegression, {"C": 0.01}, {"C": 1.0}, max_iter=2000, random_state=seed)
 
 
-def _boosted_trees(seed: int) -> Any:
-    return HistGradientBoostingClassifier(max_iter=60, early_stopping=False, random_state=seed)
+def _ridge(_seed: int) -> tuple[Make, ...]:
+    return _settings(Ridge, {"alpha": 10.0}, {"alpha": 1000.0})
 
 
-ATTACKERS: Mapping[str, Callable[[int], Any]] = {
-    "logistic": _logistic,
-    "mlp": _mlp,
-    "rbf-svm": _rbf_svm,
-    "knn": _knn,
-    "boosted-trees": _boosted_trees,
+def _mlp(kind: type, seed: int) -> tuple[Make, ...]:
+    broad = {"hidden_layer_sizes": (256,), "alpha": 1e-2, "max_iter": 60}
+    deep = {"hidden_layer_sizes": (128, 64), "alpha": 1.0, "max_iter": 40}
+    return _settings(kind, broad, deep, learning_rate_init=2e-3, tol=0, random_state=seed)
+
+
+def _svc(seed: int) -> tuple[Make, ...]:
+    return _settings(
+        SVC, {"C": 10.0, "width": 1.0}, {"C": 100.0, "width": 0.1}, class_weight="balanced", random_state=seed
+    )
+
+
+def _svr(_seed: int) -> tuple[Make, ...]:
+    return _settings(SVR, {"C": 1.0, "width": 1.0}, {"C": 10.0, "width": 0.1})
+
+
+def _knn(kind: type, _seed: int) -> tuple[Make, ...]:
+    return _settings(kind, {"n_neighbors": 15}, weights="distance")
+
+
+def _boosted_trees(kind: type, seed: int) -> tuple[Make, ...]:
+    small = {"max_iter": 50, "max_leaf_nodes": 15, "max_bins": 63, "max_features": 0.2}
+    return _settings(kind, small, early_stopping=False, random_state=seed)
+
+
+ATTACKERS: Mapping[str, Family] = {
+    "logistic": Family(_linear, _ridge),
+    "mlp": Family(partial(_mlp, MLPClassifier), partial(_mlp, MLPRegressor)),
+    "rbf-svm": Family(_svc, _svr),
+    "knn": Family(partial(_knn, KNeighborsClassifier), partial(_knn, KNeighborsRegressor)),
+    "boosted-trees": Family(
+        partial(_boosted_trees, HistGradientBoostingClassifier), partial(_boosted_trees, HistGradientBoostingRegressor)
+    ),
 }
-DEFAULT = ("logistic", "mlp", "rbf-svm")
+"""For a continuous attribute, `logistic` is ridge regression and the others regress."""
+DEFAULT = tuple(ATTACKERS)
 VIEWS = ("standardised", "whitened")
 MIN_VARIANCE = 1e-9
 """Whitening drops directions below this share of the largest variance: they hold rounding noise only."""
@@ -59,15 +105,35 @@ ROWS_PER_DIRECTION = 4
 """Whitening keeps at most one direction for this many rows, or noise is all it blows up."""
 
 
-def attacker(name: str, seed: int) -> Any:
-    """Make an untrained attacker.
+def family(name: str) -> Family:
+    """Return the attackers of that name: a built-in one, or a scikit-learn estimator `package.module:Class`.
+
+    A classifier of the user's attacks classes alone, a regressor continuous attributes alone.
 
     Raises:
         UnknownNameError: There is none of that name.
+        IreneError: What was named is no classifier and no regressor, or cannot be made without arguments.
     """
-    if name not in ATTACKERS:
-        raise UnknownNameError("attacker", name, ATTACKERS)
-    return ATTACKERS[name](seed)
+    if name in ATTACKERS:
+        return ATTACKERS[name]
+    if ":" not in name:
+        raise UnknownNameError("attacker", name, [*ATTACKERS, "package.module:Class"])
+    named = resolve(name, "attacker")
+    try:
+        made = named()
+    except Exception as error:
+        raise IreneError(f"{name} cannot be made without arguments ({error}). Name one that can.") from None
+    if not {"fit", "predict", "get_params"} <= set(dir(made)) or not (is_classifier(made) or is_regressor(made)):
+        raise IreneError(f"{name} is no scikit-learn classifier or regressor. Name a class with fit and predict.")
+
+    def own(seed: int) -> tuple[Make, ...]:
+        return _settings(named, {"random_state": seed} if "random_state" in made.get_params(deep=False) else {})
+
+    return Family(own, _none) if is_classifier(made) else Family(_none, own)
+
+
+def _none(_seed: int) -> tuple[Make, ...]:
+    return ()
 
 
 def view(name: str, z: Matrix) -> Any:

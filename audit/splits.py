@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from audit.data import MIN_ROWS, Column, Ints
+from audit.columns import MISSING, AnyColumn, Column, Ints, Quantity
+from audit.data import MIN_ROWS
 from audit.errors import DataError
 from audit.evidence import ClassRows
 
@@ -24,13 +26,22 @@ class Splits:
     test: Ints
     groups: Ints
 
+    @property
+    def rows(self) -> "Rows":
+        """The three splits."""
+        return self.train, self.select, self.test
 
-def split_rows(groups: Ints, labels: Sequence[Ints], *, seed: int) -> Splits:
+
+Rows = tuple[Ints, Ints, Ints]
+"""Rows that fit, choose and test."""
+
+
+def split_rows(groups: Ints, labels: Sequence[AnyColumn], *, seed: int) -> Splits:
     """Split rows 5 : 2 : 3, whole groups each, with the classes of all labels spread evenly.
 
     Args:
         groups: Group of each row, (n,).
-        labels: Columns to spread, each (n,).
+        labels: Columns to spread, each of n rows; a quantity is spread by fifths.
         seed: Of the shuffle.
 
     Raises:
@@ -47,33 +58,69 @@ def split_rows(groups: Ints, labels: Sequence[Ints], *, seed: int) -> Splits:
     return Splits(joined[0], joined[1], joined[2], groups)
 
 
-def _strata(labels: Sequence[Ints]) -> Ints:
+def _strata(labels: Sequence[AnyColumn]) -> Ints:
     """Return the cell of the joint table of all labels that each row is in, (n,), cells too rare to spread merged."""
-    _, cells, counts = np.unique(np.stack(labels), axis=1, return_inverse=True, return_counts=True)
+    coded = [column.codes if isinstance(column, Column) else _fifths(column) for column in labels]
+    _, cells, counts = np.unique(np.stack(coded), axis=1, return_inverse=True, return_counts=True)
     cells = np.where(counts[cells] < FOLDS, -1, cells)
     if 0 < (cells == -1).sum() < FOLDS:
         cells = np.where(cells == -1, counts.argmax(), cells)
     return cells
 
 
-def class_rows(attribute: str, column: Column, splits: Splits) -> list[ClassRows]:
-    """Count each class in each split.
+def _fifths(quantity: Quantity) -> Ints:
+    cuts = np.nanquantile(quantity.values, [0.2, 0.4, 0.6, 0.8])
+    return np.where(quantity.known, np.searchsorted(cuts, quantity.values), -1).astype(np.int64)
+
+
+def chosen(known: NDArray[np.bool_], splits: Splits, *, fit: int, test: int, seed: int) -> Rows:
+    """Return the rows with a value that fit, choose and test: at most `fit`, `fit` and `test` of them."""
+    own = [part[known[part]] for part in (splits.train, splits.select, splits.test)]
+    return at_most(own[0], fit, seed), at_most(own[1], fit, seed), at_most(own[2], test, seed)
+
+
+def at_most(rows: Ints, most: int, seed: int) -> Ints:
+    """Return at most so many of the rows, drawn by the seed, in order."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def class_rows(attribute: str, column: Column, rows: Rows) -> list[ClassRows]:
+    """Count each class among the rows that fit, choose and test.
 
     Raises:
-        DataError: A class has too few rows in a split to say anything about it.
+        DataError: A class has too few rows to say anything about it, or there is one alone.
     """
-    parts = (splits.train, splits.select, splits.test)
-    counts = [np.bincount(column.codes[rows], minlength=len(column.classes)) for rows in parts]
-    rows = [
+    found = [
         ClassRows(name=name, train=int(a), select=int(b), test=int(c))
-        for name, a, b, c in zip(column.classes, *counts, strict=True)
+        for name, a, b, c in zip(column.classes, *_counts(column, rows), strict=True)
         if a + b + c > 0
     ]
-    for one in rows:
+    for one in found:
         if min(one.train, one.select, one.test) < MIN_ROWS:
             raise DataError(
                 f"Class {one.name!r} of {attribute!r} has {one.train} / {one.select} / {one.test} rows "
                 f"to fit, choose and test attackers; each needs {MIN_ROWS}. "
                 "Give more rows, or merge or leave out the class."
             )
-    return rows
+    if len(found) < 2:
+        raise DataError(f"{attribute!r} has {len(found)} classes with enough rows; two are needed. Give more rows.")
+    return found
+
+
+def without_rare(column: Column, rows: Rows) -> tuple[Column, dict[str, int]]:
+    """Take out the classes that have too few rows to be audited, and count what was taken out."""
+    counts = np.stack(_counts(column, rows))  # (3, classes)
+    total = np.bincount(column.codes[column.known], minlength=len(column.classes))
+    rare = (counts.min(axis=0) < MIN_ROWS) & (total > 0)
+    kept = column.known & ~rare[column.codes]
+    left_out = {name: int(count) for name, count, out in zip(column.classes, total, rare, strict=True) if out}
+    return Column(np.where(kept, column.codes, MISSING), column.classes), left_out
+
+
+def _counts(column: Column, rows: Rows) -> list[Ints]:
+    return [
+        np.bincount(column.codes[part][column.known[part]], minlength=len(column.classes)).astype(np.int64)
+        for part in rows
+    ]

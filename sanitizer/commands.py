@@ -7,14 +7,15 @@ import click
 
 from audit.options import (
     CHECKPOINT,
-    COLUMNS,
     MODEL,
+    PRIVATE,
     ROWS,
     SOURCE,
+    TASK,
     Real,
     arguments,
-    data_options,
     names,
+    open_rows,
     progress,
     with_options,
 )
@@ -53,7 +54,7 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge")
 
 @click.command()
 @CHECKPOINT
-@with_options(MODEL, SOURCE, COLUMNS, ROWS)
+@with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS)
 @click.option("--layer", help="The bottleneck; the suggested one if left out.")
 @with_options(METHOD, RECIPE)
 @click.option(
@@ -65,8 +66,10 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge")
 )
 def sanitize(
     checkpoint: Path,
-    arch: str,
+    arch: str | None,
     arch_arg: tuple[str, ...],
+    weights_key: str | None,
+    allow_pickle: bool,
     device: str,
     layer: str | None,
     method: str,
@@ -85,9 +88,8 @@ def sanitize(
     """
     from dataclasses import fields  # noqa: PLC0415 - keeps `irene --help` fast
 
-    from audit.auditing import choose_device  # noqa: PLC0415
     from audit.checkpoint import load  # noqa: PLC0415
-    from audit.data import open_data  # noqa: PLC0415
+    from audit.machine import choose_device  # noqa: PLC0415
     from sanitizer.sanitizing import make_method, require_output  # noqa: PLC0415
     from sanitizer.sanitizing import sanitize as run  # noqa: PLC0415
     from sanitizer.training import Recipe  # noqa: PLC0415
@@ -95,8 +97,8 @@ def sanitize(
     require_output(output, checkpoint)
     chosen = make_method(method, {name: given[name] for name in SETTINGS if given[name] is not None})
     recipe = Recipe(**{field.name: given[field.name] for field in fields(Recipe)})
-    loaded = load(checkpoint, arch, arguments(arch_arg))
-    data = open_data(given["data"], "train", data_options(given))
+    loaded = load(checkpoint, arch, arguments(arch_arg), weights_key=weights_key, allow_pickle=allow_pickle)
+    data = open_rows(given, "train", arch)
     done = run(
         loaded,
         data.limited(given["limit_rows"] or len(data), seed=given["seed"]),

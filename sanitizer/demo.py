@@ -49,7 +49,8 @@ def demo(output: Path) -> None:
                 f"[{read.low:.1%}, {read.high:.1%}] of cases; the predicted digit alone gives "
                 f"{one.floor.value:.1%} and a guess {one.chance:.1%}: {one.verdict}."
             )
-    click.echo(f"Task accuracy: {first.task.accuracy.value:.1%} before, {last.task.accuracy.value:.1%} after.")
+    if first.task and last.task:
+        click.echo(f"Task accuracy: {first.task.accuracy.value:.1%} before, {last.task.accuracy.value:.1%} after.")
     click.echo(f"The report: {page.resolve()}")
 
 
@@ -58,10 +59,10 @@ def _train(path: Path) -> None:
     import safetensors.torch  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    from audit.auditing import choose_device  # noqa: PLC0415
     from audit.data import open_data  # noqa: PLC0415
     from audit.datasets.networks import small_convnet  # noqa: PLC0415
     from audit.files import write_whole  # noqa: PLC0415
+    from audit.machine import choose_device  # noqa: PLC0415
     from sanitizer.training import Recipe, fine_tune  # noqa: PLC0415
 
     with torch.random.fork_rng():

@@ -7,14 +7,14 @@ from typing import Any, cast
 
 import torch
 
-from audit.auditing import first_input, versions
 from audit.bottleneck import Pool, suggest
-from audit.checkpoint import LoadedModel, sidecar
+from audit.checkpoint import LoadedModel, require_weights, sidecar
 from audit.data import LabelledData
 from audit.errors import CheckpointError, DataError, IreneError, TrainingError
 from audit.evidence import Sanitizing, Sidecar, write_model
-from audit.features import Track, untracked
+from audit.features import Track, first_input, untracked
 from audit.files import require_writable, sha256
+from audit.machine import versions
 from audit.naming import call, resolve
 from audit.weights import Weights, save_like
 from sanitizer.methods.removal import Method
@@ -82,7 +82,8 @@ def sanitize(
     """
     recipe = recipe or Recipe()
     name = name or ", ".join(sorted({type(method).__name__.lower() for method in methods.values()}))
-    require_output(output, loaded.weights.path)
+    weights = require_weights(loaded)
+    require_output(output, weights.path)
     if not methods:
         raise DataError("No private attribute was named. Name at least one, for instance --private gender.")
     if task in methods:
@@ -90,6 +91,7 @@ def sanitize(
     data.column(task, "task")
     for attribute in methods:
         data.column(attribute, "private")
+    data = data.complete([task, *methods])
     device = device or torch.device("cpu")
     model = loaded.module.to(device)
     x = first_input(model, data)
@@ -108,7 +110,7 @@ def sanitize(
         )
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         raise TrainingError(f"Fine-tuning diverged: {name} found no finite solution. {REMEDY}") from None
-    _require_finite(loaded.weights, model)
+    _require_finite(weights, model)
     settings: dict[str, Any] = asdict(recipe) | {"task": task, "data": data.name, "data.rows": len(data)}
     settings |= {f"data.{key}": value for key, value in data.options.items()}
     for attribute, method in methods.items():
@@ -117,14 +119,14 @@ def sanitize(
         method=name,
         settings=settings,
         layer=layer,
-        parent_sha256=loaded.weights.sha256,
+        parent_sha256=weights.sha256,
         trace=outcome.trace,
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,
         data_fingerprint=data.labels_sha256([task, *methods]),
         versions=versions(),
     )
-    save_like(loaded.weights, model, output)
+    save_like(weights, model, output)
     write_model(Sidecar(sha256=sha256(output), sanitizing=done), sidecar(output))
     return done
 

@@ -82,7 +82,7 @@ def fine_tune(
     """
     device = device or torch.device("cpu")
     columns = [task, *methods]
-    classes = {name: len(data.columns[name].classes) for name in columns}
+    classes = {name: len(data.column(name, "labelled").classes) for name in columns}
     fit, held_out = hold_out(data, recipe)
     fabric = Fabric(accelerator=device.type, devices=[device.index or 0] if device.type == "cuda" else 1)
     with (

@@ -1,0 +1,206 @@
+"""Attack classes: fit all attackers on train, calibrate and choose on select, join the best, and read test.
+
+The headline is the attacker, or the committee of them, that reads best on *select*. It is fitted once more
+on train and select together, as an adversary would, and then reads *test*, which nothing was chosen on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from audit.calibration import Calibration, Reading, calibrate, raw_scores, read
+from audit.columns import Ints
+from audit.committee import choose_members, joined
+from audit.errors import DataError
+from audit.parallel import side_by_side
+from audit.probes import VIEWS, Make, Matrix, family, view
+from audit.resampling import Doubles
+from audit.settings import Settings
+
+COMMITTEE = "committee"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Features and classes of the rows that fit, choose and test."""
+
+    z: tuple[Matrix, Matrix, Matrix]
+    """Each (n, d)."""
+    v: tuple[Ints, Ints, Ints]
+    """Each (n,), in 0 … k − 1."""
+
+    @property
+    def k(self) -> int:
+        """Number of classes."""
+        return int(max(part.max() for part in self.v)) + 1
+
+
+@dataclass(frozen=True)
+class Member:
+    """One attacker on one view, fitted and calibrated."""
+
+    name: str
+    view: str
+    make: Make
+    lens: Any
+    """The view's transformer."""
+    estimator: Any
+    prior: Doubles
+    calibration: Calibration
+    scores: tuple[Doubles, Doubles]
+    """Of the select and test rows, each (n, k)."""
+    select: Reading
+    test: Reading
+
+    @property
+    def title(self) -> str:
+        """`name on view`."""
+        return f"{self.name} on {self.view}"
+
+    def log2_posterior(self, z: Matrix) -> Doubles:
+        """Return the log-probability of each class, (n, k), in bits, from features (n, d)."""
+        return self.calibration.log2_posterior(raw_scores(self.estimator, self.lens.transform(z), self.prior))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An attacker that could not run."""
+
+    name: str
+    view: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What all attackers made of one attribute at one layer."""
+
+    members: list[Member | Failure]
+    """The best setting of every attacker on every view."""
+    committee: tuple[Reading, Reading] | None
+    """What they read together on select and test, fitted on train; None where there is one alone."""
+    strongest: str
+    """Title of the headline."""
+    headline: Reading
+    """Of the test rows, fitted on train and select."""
+    best: Member
+    """The strongest single attacker."""
+
+
+def attack(parts: Parts, settings: Settings) -> Attack:
+    """Let every attacker try.
+
+    Raises:
+        DataError: None could run.
+    """
+    lenses, seen = views(parts.z)
+    jobs = [
+        (name, look, make)
+        for look in VIEWS
+        for name in settings.attackers
+        for make in family(name).classifiers(settings.seed)
+    ]
+
+    def one(job: tuple[str, str, Make]) -> Member | Failure:
+        name, look, make = job
+        try:
+            return _member(name, look, make, lenses[look], seen[look], parts.v)
+        except (ValueError, np.linalg.LinAlgError, MemoryError, TypeError) as error:
+            return Failure(name, look, (str(error).splitlines() or [type(error).__name__])[0])
+
+    tried = side_by_side(one, jobs)
+    members = [_best(tried, name, look) for look in VIEWS for name in settings.attackers if _any(tried, name)]
+    able = [member for member in members if isinstance(member, Member)]
+    if not able:
+        reason = next((one.reason for one in members if isinstance(one, Failure)), "none of them reads classes")
+        raise DataError(f"No attacker could run: {reason}.")
+    best = max(able, key=lambda member: member.select.balanced_accuracy)
+    shares, calibration, committee = _committee(able, parts)
+    together = len(able) > 1 and committee[0].balanced_accuracy >= best.select.balanced_accuracy
+    if not together:
+        shares, calibration = np.array([float(member is best) for member in able]), best.calibration
+    again = _refitted(able, shares, seen, parts.v)
+    answers = [_answer(member, scores) for member, scores in zip(able, again, strict=True)]
+    headline = (
+        read(joined(answers, shares), parts.v[2], calibration)
+        if together
+        else read(again[able.index(best)], parts.v[2], best.calibration)
+    )
+    return Attack(members, committee if len(able) > 1 else None, COMMITTEE if together else best.title, headline, best)
+
+
+def views(z: Sequence[Matrix]) -> tuple[dict[str, Any], dict[str, list[Matrix]]]:
+    """Fit every view on the first part, and show all parts through it: transformers and features by view."""
+
+    def fitted(name: str) -> tuple[Any, list[Matrix]]:
+        lens = view(name, z[0])
+        return lens, [lens.transform(part).astype(np.float32) for part in z]
+
+    found = dict(zip(VIEWS, side_by_side(fitted, VIEWS), strict=True))
+    return {name: lens for name, (lens, _) in found.items()}, {name: parts for name, (_, parts) in found.items()}
+
+
+def from_scratch(estimator: Any, z: Sequence[Matrix], v: Sequence[Ints], k: int) -> Reading:
+    """Fit an estimator on train, calibrate it on select and let it read test: z and v of the three."""
+    prior = np.bincount(v[0], minlength=k) / len(v[0])
+    estimator.fit(z[0], v[0])
+    calibration = calibrate(raw_scores(estimator, z[1], prior), v[1], prior)
+    return read(raw_scores(estimator, z[2], prior), v[2], calibration)
+
+
+def _member(name: str, look: str, make: Make, lens: Any, z: Sequence[Matrix], v: Sequence[Ints]) -> Member:
+    prior = np.bincount(v[0]) / len(v[0])
+    estimator = make(z[0].shape[1]).fit(z[0], v[0])
+    select, test = (raw_scores(estimator, rows, prior) for rows in z[1:])
+    calibration = calibrate(select, v[1], prior)
+    return Member(
+        name, look, make, lens, estimator, prior, calibration, (select, test),
+        read(select, v[1], calibration), read(test, v[2], calibration),
+    )  # fmt: skip
+
+
+def _any(tried: Sequence[Member | Failure], name: str) -> bool:
+    return any(one.name == name for one in tried)
+
+
+def _best(tried: Sequence[Member | Failure], name: str, look: str) -> Member | Failure:
+    """Return the setting of one attacker on one view that predicts the selection rows best."""
+    own = [one for one in tried if (one.name, one.view) == (name, look)]
+    able = [one for one in own if isinstance(one, Member)]
+    return min(able, key=lambda member: member.select.cross_entropy) if able else own[0]
+
+
+def _committee(members: Sequence[Member], parts: Parts) -> tuple[Doubles, Calibration, tuple[Reading, Reading]]:
+    select, test = ([_answer(member, member.scores[part]) for member in members] for part in (0, 1))
+    prior, labels = members[0].prior, parts.v[1]
+    flat = Calibration(1.0, np.zeros(len(prior)), prior)
+    shares = choose_members(select, lambda answer: read(answer, labels, flat).cross_entropy)
+    calibration = calibrate(joined(select, shares), labels, prior)
+    return (
+        shares,
+        calibration,
+        (read(joined(select, shares), labels, calibration), read(joined(test, shares), parts.v[2], calibration)),
+    )
+
+
+def _answer(member: Member, scores: Doubles) -> Doubles:
+    return member.calibration.log_odds(scores) if len(scores) else scores
+
+
+def _refitted(
+    members: Sequence[Member], shares: Doubles, seen: dict[str, list[Matrix]], v: Sequence[Ints]
+) -> list[Doubles]:
+    """Return the test rows' scores, (n, k), of the attackers that count, fitted on train and select."""
+    labels = np.concatenate(v[:2])
+    prior = np.bincount(labels) / len(labels)
+
+    def scores(job: tuple[Member, float]) -> Doubles:
+        member, share = job
+        if share == 0:
+            return np.empty((0, len(prior)))
+        train, select, test = seen[member.view]
+        return raw_scores(member.make(train.shape[1]).fit(np.concatenate([train, select]), labels), test, prior)
+
+    return side_by_side(scores, list(zip(members, shares, strict=True)))

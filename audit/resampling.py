@@ -1,0 +1,105 @@
+"""Bootstrap by group: the figures of the test rows, as they are and as they might have been."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.columns import Ints
+from audit.evidence import Estimate
+
+CONFIDENCE = 0.95
+BLOCK = 2_000_000
+"""Numbers that a step over resamples × rows may hold at once."""
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """How often each group of the test rows is drawn; the first resample is the rows as they are."""
+
+    member: Ints
+    """Group of each test row, (n,), in 0 … groups − 1."""
+    weights: Doubles
+    """Draws of each group, (1 + resamples, groups)."""
+
+    def sums(self, values: NDArray[np.generic]) -> Doubles:
+        """Return the sum over rows of the values, (n,) or (n, m), in each resample: (1 + resamples,) or with m."""
+        wide = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
+        groups = self.weights.shape[1]
+        by_group = np.stack([np.bincount(self.member, column, groups) for column in wide.T], axis=1)
+        total = self.weights @ by_group
+        return total[:, 0] if values.ndim == 1 else total
+
+    def means(self, values: NDArray[np.generic]) -> Doubles:
+        """Return the mean over rows in each resample."""
+        total = self.sums(values)
+        rows = self.sums(np.ones(len(values)))
+        return np.asarray(total / (rows if total.ndim == 1 else rows[:, None]))
+
+    def mean_recall(self, right: NDArray[np.bool_], labels: Ints, k: int) -> Doubles:
+        """Return the balanced accuracy in each resample; a class that it did not draw does not count.
+
+        Args:
+            right: Whether each row was named right, (n,).
+            labels: Class of each row, (n,).
+            k: Number of classes.
+        """
+        of_class = np.eye(k)[labels]  # (n, k)
+        total, hits = self.sums(of_class), self.sums(of_class * right[:, None])
+        recalls = np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
+        return _mean_of_known(recalls)
+
+    def auroc(self, scores: Doubles, labels: Ints, k: int) -> Doubles:
+        """Return the area under the ROC curve in each resample, one class against the others, mean over classes.
+
+        Args:
+            scores: One for each class, (n, k): higher means more likely.
+            labels: Class of each row, (n,).
+            k: Number of classes.
+        """
+        classes = [1] if k == 2 else range(k)  # of two classes, the second tells what the first does
+        areas = [self._area(scores[:, c] - (scores[:, 0] if k == 2 else 0), labels == c) for c in classes]
+        return _mean_of_known(np.stack(areas, axis=1))
+
+    def _area(self, score: Doubles, positive: NDArray[np.bool_]) -> Doubles:
+        """Return the share of pairs that are in the right order, in each resample; a tie counts half."""
+        ups, downs = score[positive], score[~positive]
+        order = np.sort(downs)
+        above = np.searchsorted(order, ups, side="left")  # how many rows below each positive one, in `order`
+        level = np.searchsorted(order, ups, side="right")
+        sorted_rows = np.flatnonzero(~positive)[np.argsort(downs, kind="stable")]
+        areas = []
+        for block in np.array_split(self.weights, max(1, len(self.weights) * len(score) // BLOCK)):
+            lower = np.zeros((len(block), len(downs) + 1))
+            np.cumsum(block[:, self.member[sorted_rows]], axis=1, out=lower[:, 1:])
+            drawn = block[:, self.member[positive]]
+            pairs = drawn.sum(axis=1) * lower[:, -1]
+            won = (drawn * (lower[:, above] + lower[:, level])).sum(axis=1) / 2
+            areas.append(np.divide(won, pairs, out=np.full_like(won, np.nan), where=pairs > 0))
+        return np.concatenate(areas)
+
+
+def _mean_of_known(figures: Doubles) -> Doubles:
+    """Return the mean over classes, (resamples,), of those that are there; NaN where none is."""
+    known = np.isfinite(figures)
+    count = known.sum(axis=1)
+    total = np.where(known, figures, 0).sum(axis=1)
+    return np.asarray(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
+
+
+def estimate(figures: Doubles) -> Estimate:
+    """Return the figure of the real rows, the first, with the percentile interval of the resamples behind it."""
+    tail = (1 - CONFIDENCE) / 2
+    drawn = figures[1:][np.isfinite(figures[1:])]
+    low, high = np.quantile(drawn, [tail, 1 - tail]) if len(drawn) else (figures[0], figures[0])
+    return Estimate(value=float(figures[0]), low=float(low), high=float(high))
+
+
+def resample(groups: Ints, *, times: int, seed: int) -> Resamples:
+    """Draw the groups of the test rows, (n,), with replacement."""
+    _, member = np.unique(groups, return_inverse=True)
+    count = int(member.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=times)
+    return Resamples(member.astype(np.int64), np.concatenate([np.ones((1, count)), drawn]))

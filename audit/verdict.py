@@ -1,0 +1,68 @@
+"""Pass, leak or open: by the interval of the excess over the floor, never by its middle."""
+
+import math
+
+from audit.evidence import ContinuousLeakage, Estimate, Leakage, Readability, Regression, Verdict, Where
+
+
+def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Verdict, str]:
+    """Decide by the interval of the excess, and say why.
+
+    Args:
+        excess: What the strongest attacker reads beyond the floor: of balanced accuracy, or of R².
+        resolution: The smallest difference that these test rows can tell.
+        limit: The largest excess that passes.
+        n: Test rows.
+    """
+    points = f"{100 * limit:g} points"
+    if excess.low > limit:
+        return (
+            "FAIL",
+            f"The attacker beats the floor by at least {100 * excess.low:.1f} points; the limit is {points}.",
+        )
+    if excess.high <= limit and resolution <= limit:
+        return (
+            "PASS",
+            f"The attacker beats the floor by at most {100 * max(excess.high, 0):.1f} points; the limit is {points}.",
+        )
+    width = max(resolution, (excess.high - excess.low) / 2)
+    room = abs(limit - excess.value)
+    needed = f"about {_rounded(n * (width / room) ** 2)} test rows" if room > 0.1 * width else "many more test rows"
+    if excess.high <= limit:
+        needed = f"about {_rounded(n * (resolution / limit) ** 2)} test rows" if limit > 0 else "a limit above 0"
+        return "INCONCLUSIVE", (
+            f"These {n} test rows cannot tell a leak smaller than {100 * resolution:.1f} points, and the limit "
+            f"is {points}; {needed} would settle it."
+        )
+    return "INCONCLUSIVE", (
+        f"The excess over the floor lies between {100 * excess.low:.1f} and {100 * excess.high:.1f} points, "
+        f"on both sides of the limit of {points}; {needed} would settle it."
+    )
+
+
+def judged(figures: Readability, limit: float, where: Where | None = None) -> Leakage:
+    """Put the verdict on a private attribute's figures."""
+    verdict, reason = judge(figures.excess, figures.resolution, limit, sum(one.test for one in figures.classes))
+    verdict, reason = _all_tried(figures, verdict, reason)
+    return Leakage(**dict(figures), limit=limit, verdict=verdict, reason=reason, where=where)
+
+
+def judged_continuous(figures: Regression, limit: float) -> ContinuousLeakage:
+    """Put the verdict on a continuous private attribute's figures."""
+    verdict, reason = judge(figures.excess, figures.resolution, limit, figures.rows.test)
+    verdict, reason = _all_tried(figures, verdict, reason)
+    return ContinuousLeakage(**dict(figures), limit=limit, verdict=verdict, reason=reason)
+
+
+def _all_tried(figures: Readability | Regression, verdict: Verdict, reason: str) -> tuple[Verdict, str]:
+    missing = sum(one.failure is not None for one in figures.attackers)
+    if missing and verdict == "PASS":
+        reason = (
+            f"{missing} of {len(figures.attackers)} attackers could not run; a pass needs all of them to have tried."
+        )
+        return "INCONCLUSIVE", reason
+    return verdict, reason
+
+
+def _rounded(rows: float) -> int:
+    return math.ceil(rows / 100) * 100
