@@ -1,4 +1,4 @@
-"""Numbers to SVG: intervals on one scale of balanced accuracy, drawn to be set inside a page.
+"""Numbers to SVG: intervals on one scale of shares or of R², drawn to be set inside a page.
 
 No string of the user's enters a drawing, and every colour becomes a CSS variable of the page, so that the
 same drawing serves light, dark and print. Marks and line styles carry the meaning without colour.
@@ -6,6 +6,7 @@ same drawing serves light, dark and print. Marks and line styles carry the meani
 
 import html
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ _VARIABLES = {
     PAPER: "var(--paper, #fff)",
 }
 
-Mark = Literal["before", "after", "head", "floor", "null"]
-_MARKERS: dict[Mark, str] = {"before": "o", "after": "s", "head": "D", "floor": "|", "null": ""}
+Mark = Literal["before", "after", "head", "ceiling", "floor", "null"]
+_MARKERS: dict[Mark, str] = {"before": "o", "after": "s", "head": "D", "ceiling": "^", "floor": "|", "null": ""}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """What the horizontal axis measures."""
+
+    words: str
+    is_share: bool
+    """Printed in percent and never below 0; otherwise in decimals."""
+
+
+@dataclass(frozen=True)
 class Layout:
     """Sizes in CSS pixels of one way to set a drawing."""
 
@@ -65,7 +75,7 @@ class Layout:
     text: float
 
 
-WIDE = Layout(width=800, names=188, figures=168, row=34, text=13)
+WIDE = Layout(width=800, names=188, figures=178, row=34, text=13)
 NARROW = Layout(width=320, names=0, figures=0, row=46, text=12)
 
 
@@ -74,7 +84,7 @@ def draw(
     lines: Sequence[Line],
     band: tuple[float, float] | None,
     *,
-    scale: str,
+    scale: Scale,
     label: str,
     layout: Layout,
     salt: str,
@@ -117,18 +127,22 @@ def draw(
     return _for_a_page(target.getvalue(), label)
 
 
-def _set_scale(axes: Axes, rows: Sequence[Row], lines: Sequence[Line], scale: str, layout: Layout) -> None:
+def _set_scale(axes: Axes, rows: Sequence[Row], lines: Sequence[Line], scale: Scale, layout: Layout) -> None:
     ends = [end for row in rows for end in (row.low, row.high)] + [line.x for line in lines]
     room = max(0.04, 0.06 * (max(ends) - min(ends)))
-    axes.set_xlim(max(0.0, min(ends) - room), min(1.0, max(ends) + room))
+    axes.set_xlim(max(0.0 if scale.is_share else -math.inf, min(ends) - room), min(1.0, max(ends) + room))
     axes.set_ylim(len(rows), 0)
     axes.spines[["left", "top", "right"]].set_visible(False)
     axes.spines["bottom"].set_color(HAIRLINE)
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(4 if layout.names == 0 else 6, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(lambda x, _: f"{round(100 * x, 6):g} %")
+    axes.xaxis.set_major_formatter(lambda x, _: _tick(x, scale))
     axes.tick_params(axis="x", color=HAIRLINE, labelcolor=MUTED, labelsize=layout.text - 1, length=4)
-    axes.set_xlabel(scale, color=MUTED, fontsize=layout.text - 1, labelpad=4)
+    axes.set_xlabel(scale.words, color=MUTED, fontsize=layout.text - 1, labelpad=4)
+
+
+def _tick(x: float, scale: Scale) -> str:
+    return f"{round(100 * x, 6):g} %" if scale.is_share else f"{round(x, 6):g}".replace("-", "−")
 
 
 def _draw_lines(axes: Axes, lines: Sequence[Line], tier: float, layout: Layout) -> None:
@@ -151,7 +165,7 @@ def _draw_lines(axes: Axes, lines: Sequence[Line], tier: float, layout: Layout) 
 
 
 def _draw_row(axes: Axes, row: Row, index: int, layout: Layout) -> None:
-    is_reference = row.mark in ("floor", "null")
+    is_reference = row.mark in ("ceiling", "floor", "null")
     color = MUTED if is_reference else INK
     is_narrow = layout.names == 0
     height = index + (0.72 if is_narrow else 0.5)

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from audit.evidence import Estimate
-from reports.charts import NARROW, WIDE, Line, Mark, Row, draw
+from audit.evidence import ContinuousLeakage, Estimate, Leakage, Regression
+from reports.charts import NARROW, WIDE, Line, Mark, Row, Scale, draw
 from reports.comparison import Comparison, Pair
-from reports.figures import measured, null_estimate, percent, share, shorten
+from reports.figures import Figure, measured, percent, share, shorten
+from reports.headline import Measured, guess, headline, null_estimate, unit, written, written_guess, written_level
+from reports.wording import ceiling_of
 
 
 @dataclass(frozen=True)
@@ -21,54 +23,84 @@ class Drawing:
     caption: str
 
 
-def leakage_drawing(pair: Pair, index: int) -> Drawing:
-    """Draw what is read of one attribute at one layer, beside the floor, chance, null band and limit."""
-    leakage = pair.last.leakage
-    rows = [
-        _row(reading.when, reading.leakage.balanced_accuracy, is_last=reading is pair.last) for reading in pair.readings
-    ]
+def attribute_drawing(pair: Pair[Measured], salt: str) -> Drawing:
+    """Draw what is read of one attribute at one layer, beside ceiling, floor, chance, null band and limit.
+
+    Args:
+        pair: Private, with a limit, or to be kept, without one.
+        salt: Sets this drawing apart from the others on the page.
+    """
+    found = pair.last.found
+    has_task = pair.last.audit.task is not None
+
+    def read(name: str, mark: Mark, estimate: Estimate) -> Row:
+        return _row(name, mark, estimate, written(found, estimate))
+
+    rows = [read(one.when, _mark(is_last=one is pair.last), headline(one.found)) for one in pair.readings]
     for reading in pair.readings:
         if reading.head:
             name = "Its own head, no evidence" if reading is pair.last else "Own head before, no evidence"
             says = reading.head.accuracy
             rows.append(Row(name, measured(says), "head", says, says, says))
-    floor, null = leakage.floor, null_estimate(leakage)
-    rows.append(Row("Task label alone (floor)", str(share(floor)), "floor", floor.value, floor.low, floor.high))
-    rows.append(Row("Shuffled labels (null)", str(share(null)), "null", null.value, null.low, null.high))
-    bound = leakage.floor.value + leakage.limit
-    lines = [Line(f"chance {percent(leakage.chance)}", leakage.chance, ":")]
-    dashed = " Dashed: the limit on top of the floor, a guide only: the verdict is on the paired excess."
-    if bound <= 1:
-        lines.append(Line(f"limit {percent(bound)}", bound, "--"))
-    band = (floor.low, floor.high)
-    caption = (
-        "Balanced accuracy of the strongest fresh attacker with its 95 % interval. Light band: the floor's "
-        f"interval.{dashed if bound <= 1 else ''}"
-    )
-    wide, narrow = _both(rows, lines, band, scale="balanced accuracy", salt=f"leakage-{index}")
-    return Drawing(shorten(leakage.attribute), shorten(leakage.layer), wide, narrow, caption)
+    ceiling = ceiling_of(pair)
+    if ceiling:
+        rows.append(read("From the raw input (ceiling)", "ceiling", ceiling.figure))
+    if has_task:
+        rows.append(read("Task label alone (floor)", "floor", found.floor))
+    rows.append(read("Shuffled labels (null)", "null", null_estimate(found.null)))
+    lines = [Line(f"{_nothing(found, has_task=has_task)} {written_guess(found)}", guess(found), ":")]
+    bound = found.floor.value + found.limit if isinstance(found, Leakage | ContinuousLeakage) else None
+    if bound is not None and bound <= 1:
+        lines.append(Line(f"limit {written_level(found, bound)}", bound, "--"))
+    band = (found.floor.low, found.floor.high) if has_task else None
+    scale = Scale("R², share of the variance explained" if unit(found) == "R²" else unit(found), unit(found) != "R²")
+    wide, narrow = _both(rows, lines, band, scale=scale, salt=salt)
+    caption = _caption(found, has_limit=len(lines) > 1, has_band=has_task)
+    return Drawing(shorten(found.attribute), shorten(found.layer), wide, narrow, caption)
 
 
-def task_drawing(comparison: Comparison) -> Drawing:
+def task_drawing(comparison: Comparison) -> Drawing | None:
     """Draw how well the model does its task, beside always answering the most frequent class."""
-    last = comparison.audits[-1][1]
-    rows = [_row(when, audit.task.accuracy, is_last=audit is last) for when, audit in comparison.audits]
-    lines = [Line(f"most frequent class {percent(last.task.chance)}", last.task.chance, ":")]
-    wide, narrow = _both(rows, lines, None, scale="accuracy on the task", salt="task")
+    last = comparison.audits[-1][1].task
+    tasks = [(when, audit.task) for when, audit in comparison.audits if audit.task]
+    if last is None:
+        return None
+    rows = [_row(when, _mark(is_last=task is last), task.accuracy, share(task.accuracy)) for when, task in tasks]
+    lines = [Line(f"most frequent class {percent(last.chance)}", last.chance, ":")]
+    wide, narrow = _both(rows, lines, None, scale=Scale("accuracy on the task", True), salt="task")
     caption = "Accuracy on the task with its 95 % interval, on the same test rows."
-    return Drawing(shorten(last.task.name), "", wide, narrow, caption)
+    return Drawing(shorten(last.name), "", wide, narrow, caption)
 
 
-def _row(when: str, estimate: Estimate, *, is_last: bool) -> Row:
-    mark: Mark = "after" if is_last else "before"
-    return Row(when, str(share(estimate)), mark, estimate.value, estimate.low, estimate.high)
+def _nothing(found: Measured, *, has_task: bool) -> str:
+    name = "the mean alone" if isinstance(found, Regression) else "chance"
+    return name if has_task else f"{name}, the floor:"
+
+
+def _caption(found: Measured, *, has_limit: bool, has_band: bool) -> str:
+    what = (
+        "R², the share of the variance that the strongest fresh attacker explains,"
+        if isinstance(found, Regression)
+        else "Balanced accuracy of the strongest fresh attacker"
+    )
+    band = " Light band: the floor's interval." if has_band else " No task was named; the floor is chance."
+    dashed = " Dashed: the limit on top of the floor, a guide only: the verdict is on the paired excess."
+    return f"{what} with its 95 % interval.{band}{dashed if has_limit else ''}"
+
+
+def _row(name: str, mark: Mark, estimate: Estimate, figure: Figure) -> Row:
+    return Row(name, str(figure), mark, estimate.value, estimate.low, estimate.high)
+
+
+def _mark(*, is_last: bool) -> Mark:
+    return "after" if is_last else "before"
 
 
 def _both(
-    rows: list[Row], lines: list[Line], band: tuple[float, float] | None, *, scale: str, salt: str
+    rows: list[Row], lines: list[Line], band: tuple[float, float] | None, *, scale: Scale, salt: str
 ) -> tuple[Markup, Markup]:
     label = "; ".join([f"{row.name}: {row.told}" for row in rows] + [line.name for line in lines])
-    label = f"{scale[0].upper()}{scale[1:]}. {label}."
+    label = f"{scale.words[0].upper()}{scale.words[1:]}. {label}."
     wide = draw(rows, lines, band, scale=scale, label=label, layout=WIDE, salt=f"{salt}-wide")
     narrow = draw(rows, lines, band, scale=scale, label=label, layout=NARROW, salt=f"{salt}-narrow")
     return Markup(wide), Markup(narrow)

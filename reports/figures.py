@@ -1,12 +1,14 @@
 """Numbers as a reader should see them: no more digits than the interval deserves, baselines beside them.
 
-Shares come in as [0, 1] and leave as percent; differences of shares leave as percentage points.
+Shares come in as [0, 1] and leave as percent; differences of shares leave as percentage points. AUROC and R²
+leave as decimals.
 """
 
+import math
 import unicodedata
 from dataclasses import dataclass
 
-from audit.evidence import Estimate, Leakage
+from audit.evidence import Estimate
 
 LONGEST_NAME = 80
 LONGEST_TEXT = 800
@@ -26,7 +28,7 @@ class Figure:
 
 def percent(share: float, digits: int = 1) -> str:
     """Return a share as percent, whole percents without a decimal: `10 %`, `33.3 %`."""
-    return f"{_trimmed(100 * share, digits)} %"
+    return f"{trimmed(100 * share, digits)} %"
 
 
 def measured(share: float) -> str:
@@ -41,25 +43,56 @@ def share(estimate: Estimate) -> Figure:
     return Figure(f"{value} %", f"{low}–{high}")
 
 
-def excess(estimate: Estimate, limit: float) -> Figure:
-    """Return an excess in points, with the digits it takes to see on which side of the limit its ends lie."""
-    ends = 100 * estimate.low, 100 * estimate.high
-    digits = _digits(ends[1] - ends[0])
-    while digits < 4 and any(_side(round(end, digits), 100 * limit) != _side(end, 100 * limit) for end in ends):
+def decimal(estimate: Estimate) -> Figure:
+    """Return a figure that is no share, AUROC or R², with its interval: `0.921` and `0.900–0.942`."""
+    digits = _decimals(estimate.high - estimate.low)
+    return Figure(_fixed(estimate.value, digits), _range(estimate, digits))
+
+
+def quantity(estimate: Estimate) -> Figure:
+    """Return a figure in an attribute's own unit with about two digits of its uncertainty: `4.2` and `3.9–4.5`."""
+    width = estimate.high - estimate.low
+    digits = 1 - math.floor(math.log10(width)) if width > 0 else 2
+    if digits > 6 or abs(estimate.value) >= 1e9:
+        return Figure(f"{estimate.value:.3g}", f"{estimate.low:.3g} to {estimate.high:.3g}")
+    return Figure(_fixed(estimate.value, max(digits, 0)), _range(estimate, max(digits, 0)))
+
+
+def excess(estimate: Estimate, limit: float, *, in_points: bool = True) -> Figure:
+    """Return an excess with the digits it takes to see on which side of the limit its ends lie.
+
+    Args:
+        estimate: A difference of two shares, or of two R².
+        limit: The largest that passes.
+        in_points: Print percentage points; otherwise decimals.
+    """
+    scale = 100 if in_points else 1
+    ends = scale * estimate.low, scale * estimate.high
+    digits = _digits(ends[1] - ends[0]) if in_points else _decimals(ends[1] - ends[0])
+    most = 4 if in_points else 6
+    while digits < most and any(_side(round(end, digits), scale * limit) != _side(end, scale * limit) for end in ends):
         digits += 1
-    value, low, high = (_fixed(100 * x, digits) for x in (estimate.value, estimate.low, estimate.high))
-    return Figure(f"{value} points", f"{low} to {high}")
+    value, low, high = (_fixed(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
+    return Figure(f"{value} points" if in_points else value, f"{low} to {high}")
+
+
+def change(estimate: Estimate, *, in_points: bool) -> Figure:
+    """Return a signed change with its interval: `−1.2 points` and `−3.0 to +0.6`."""
+    scale = 100 if in_points else 1
+    width = scale * (estimate.high - estimate.low)
+    digits = _digits(width) if in_points else _decimals(width)
+    value, low, high = (_signed(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
+    return Figure(f"{value} points" if in_points else value, f"{low} to {high}")
 
 
 def points(difference: float) -> str:
     """Return a signed difference of two shares: `+1.2 points`, `−0.4 points`."""
-    text = _fixed(100 * difference, 1)
-    return f"{'+' if text[0] != '−' and text != '0.0' else ''}{text} points"
+    return f"{_signed(100 * difference, 1)} points"
 
 
 def limit_points(limit: float) -> str:
     """Return a limit as the user gave it: `5 points`, `0.25 points`."""
-    return f"{_trimmed(100 * limit, 3)} points"
+    return f"{trimmed(100 * limit, 3)} points"
 
 
 def bits(estimate: Estimate) -> Figure:
@@ -81,14 +114,20 @@ def bits_share(estimate: Estimate, entropy: float) -> Figure:
     return Figure(f"{value} %", f"{low}–{high}")
 
 
-def null_estimate(leakage: Leakage) -> Estimate:
-    """Return the null band as a figure with an interval."""
-    return Estimate(value=leakage.null.mean, low=leakage.null.low, high=leakage.null.high)
+def trimmed(value: float, digits: int) -> str:
+    """Return a number without the zeros that end it."""
+    text = _fixed(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def count(number: int) -> str:
     """Return a whole number with its thousands apart: `12,000`."""
     return f"{number:,}"
+
+
+def rows_told(number: int) -> str:
+    """Return a number of rows in words: `1 row`, `12 rows`."""
+    return f"{count(number)} row{'' if number == 1 else 's'}"
 
 
 def hexdigits(digest: str, length: int = 12) -> str:
@@ -117,14 +156,26 @@ def _digits(width: float) -> int:
     return 2 if 0 < width < 0.5 else 1
 
 
+def _decimals(width: float) -> int:
+    """Decimals of AUROC or R² whose interval is `width` wide."""
+    if width >= 0.1:
+        return 2
+    return 4 if 0 < width < 0.005 else 3
+
+
+def _range(estimate: Estimate, digits: int) -> str:
+    low, high = (_fixed(x, digits) for x in (estimate.low, estimate.high))
+    return f"{low} to {high}" if low.startswith("−") else f"{low}–{high}"
+
+
+def _signed(value: float, digits: int) -> str:
+    text = _fixed(value, digits)
+    return text if text.startswith("−") or float(text) == 0 else f"+{text}"
+
+
 def _fixed(value: float, digits: int) -> str:
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
-
-
-def _trimmed(value: float, digits: int) -> str:
-    text = _fixed(value, digits)
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _side(value: float, limit: float) -> int:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from audit.evidence import AuditResult, Sanitizing, Split
-from reports.comparison import Comparison, Pair
-from reports.figures import bits, count, limit_points, null_estimate, share
-from reports.tables import Cell, Kind, Table, cell, figure_cell
+from reports.comparison import Comparison
+from reports.figures import count, limit_points, rows_told, trimmed
+from reports.references import references
+from reports.tables import Cell, Kind, Table, cell
+from reports.wording import NO_TASK
 
 
 def provenance(comparison: Comparison) -> tuple[Table, ...]:
@@ -16,8 +18,7 @@ def provenance(comparison: Comparison) -> tuple[Table, ...]:
         *_sanitized(comparison),
         _listed("Rows", _rows(last)),
         _listed("Measurement", _measurement(last)),
-        _layers(comparison.pairs),
-        *(_classes(pair) for pair in _one_per_attribute(comparison.pairs)),
+        *references((*comparison.pairs, *comparison.kept)),
         _side_by_side("Runs", _RUN, comparison),
     )
 
@@ -29,6 +30,9 @@ _CHECKPOINT: dict[str, Fact] = {
     "SHA-256": ("code", lambda audit: audit.checkpoint.sha256),
     "Architecture": ("code", lambda audit: audit.checkpoint.architecture),
     "Parameters": ("text", lambda audit: count(audit.checkpoint.parameters)),
+    "Format": ("text", lambda audit: audit.checkpoint.format),
+    "Weights stood under": ("text", lambda audit: audit.checkpoint.weights_key or "no key of their own"),
+    "Code of the file ran": ("text", lambda audit: "yes (--allow-pickle)" if audit.checkpoint.pickle_ran else "no"),
 }
 _RUN: dict[str, Fact] = {
     "Created": ("text", lambda audit: audit.created),
@@ -85,11 +89,22 @@ def _rows(audit: AuditResult) -> list[tuple[str, Cell]]:
         ("Options", cell(_pairs(data.options))),
         ("Fingerprint", cell(data.fingerprint, kind="code")),
         ("Rows", cell(count(data.rows))),
+        ("Could not be read", cell(_rows_of(data.unreadable, "nothing saw them"))),
+        ("Copies across groups", cell(_rows_of(data.copies, "the groups that share an input were joined"))),
+        ("Without a task label", cell(_unlabelled(audit))),
         ("Kept together by", cell(data.group or "nothing: every row stands alone")),
         ("Attackers trained on", cell(_split(data.train))),
         ("Attackers selected on", cell(_split(data.select))),
         ("Figures taken on (test)", cell(_split(data.test))),
     ]
+
+
+def _unlabelled(audit: AuditResult) -> str:
+    return _rows_of(audit.task.missing, "left out where the task label is needed") if audit.task else NO_TASK
+
+
+def _rows_of(rows: int, then: str) -> str:
+    return f"{rows_told(rows)}; {then}" if rows else "none"
 
 
 def _split(split: Split) -> str:
@@ -105,43 +120,18 @@ def _measurement(audit: AuditResult) -> list[tuple[str, Cell]]:
         ("Rows that fit an attacker", cell(f"at most {count(protocol.fit_rows)}")),
         ("Pooling", cell(protocol.pool)),
         ("Bootstrap resamples", cell(count(protocol.bootstrap))),
-        ("Null refits", cell(count(protocol.null_refits))),
+        ("Null refits", cell(f"{count(protocol.null_refits)}, each on at most {count(protocol.null_rows)} rows")),
         ("Seed", cell(str(protocol.seed))),
-        ("Limit on the excess", cell(f"{limit_points(protocol.limit)}, set by {who}")),
-        ("Task", cell(f"{audit.task.name}: {', '.join(audit.task.classes)}")),
+        ("Limit on the excess", cell(f"{_limit(audit)}, set by {who}")),
+        ("Task", cell(f"{audit.task.name}: {', '.join(audit.task.classes)}" if audit.task else NO_TASK)),
         ("Evidence schema", cell(audit.schema_version)),
     ]
 
 
-def _layers(pairs: tuple[Pair, ...]) -> Table:
-    columns = ("Attribute and layer", "Width", "H(v)", "Floor", "Floor information", "Shuffled labels")
-    rows = tuple(
-        (
-            cell(one.attribute, f"at {one.layer}, {reading.when.lower()}"),
-            cell(count(one.width), kind="number"),
-            cell(f"{one.entropy:.3f} bits", kind="number"),
-            figure_cell(share(one.floor)),
-            figure_cell(bits(one.floor_bits)),
-            figure_cell(share(null_estimate(one)), f"{count(one.null.refits)} refits"),
-        )
-        for pair in pairs
-        for reading in pair.readings
-        for one in (reading.leakage,)
-    )
-    return Table("Layers and their references", columns, rows)
-
-
-def _one_per_attribute(pairs: tuple[Pair, ...]) -> list[Pair]:
-    """Classes and splits are the attribute's own, the same at every layer."""
-    return list({pair.last.leakage.attribute: pair for pair in pairs}.values())
-
-
-def _classes(pair: Pair) -> Table:
-    rows = tuple(
-        (cell(one.name), *(cell(count(rows), kind="number") for rows in (one.train, one.select, one.test)))
-        for one in pair.last.leakage.classes
-    )
-    return Table(f"Rows per class: {pair.last.leakage.attribute}", ("Class", "Train", "Select", "Test"), rows)
+def _limit(audit: AuditResult) -> str:
+    shares = [limit_points(audit.protocol.limit)] if audit.leakage else []
+    numbers = [f"{trimmed(audit.protocol.limit, 5)} of R²"] if audit.continuous else []
+    return " and ".join(shares + numbers)
 
 
 def _pairs(values: Mapping[str, str | int | float | bool | None]) -> str:

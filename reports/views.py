@@ -5,52 +5,16 @@ The template lays these out and does no more.
 
 from dataclasses import dataclass
 
-from reports.comparison import Comparison, Pair, Reading
-from reports.drawings import Drawing, leakage_drawing, task_drawing
-from reports.figures import (
-    LONGEST_TEXT,
-    bits,
-    bits_share,
-    count,
-    excess,
-    limit_points,
-    percent,
-    points,
-    share,
-    shorten,
-)
+from reports.comparison import Comparison
+from reports.drawings import Drawing, attribute_drawing, task_drawing
+from reports.figures import LONGEST_TEXT, count, points, shorten
 from reports.findings import attackers, heads, task_table
+from reports.kept import kept_table
 from reports.provenance import provenance
 from reports.tables import Table
-from reports.wording import claim, contradiction, limit, tested_rows
-
-
-@dataclass(frozen=True)
-class Stat:
-    """One figure of a verdict with its name, its interval and what it is read against."""
-
-    name: str
-    value: str
-    interval: str
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class VerdictView:
-    """The answer for one attribute at one layer."""
-
-    verdict: str
-    kind: str
-    """`fail`, `pass` or `open`: how it is set."""
-    attribute: str
-    layer: str
-    claim: str
-    reason: str
-    alarm: str
-    """How a fresh attacker refutes the sanitizer's own head, or empty."""
-    stats: tuple[Stat, ...]
-    basis: str
-    """Limit, who set it, test rows and what they can resolve."""
+from reports.verdicts import VerdictView, summary, verdict
+from reports.where import WhereView, where
+from reports.wording import attribute_at, is_untold, told_ceiling
 
 
 @dataclass(frozen=True)
@@ -63,16 +27,17 @@ class Page:
     verdicts: tuple[VerdictView, ...]
     warnings: tuple[str, ...]
     drawings: tuple[Drawing, ...]
-    task: Drawing
-    task_table: Table
+    where: tuple[WhereView, ...]
+    task: Drawing | None
+    """None where no task was named."""
+    task_table: Table | None
     task_change: str
+    kept: tuple[Drawing, ...]
+    kept_table: Table | None
     attackers: tuple[Table, ...]
     heads: Table | None
     """None where no checkpoint was sanitized."""
     provenance: tuple[Table, ...]
-
-
-KINDS = {"FAIL": "fail", "PASS": "pass", "INCONCLUSIVE": "open"}
 
 
 def page(comparison: Comparison) -> Page:
@@ -81,14 +46,17 @@ def page(comparison: Comparison) -> Page:
     return Page(
         file=shorten(last.checkpoint.file),
         subject=_subject(comparison),
-        summary=_summary(comparison.pairs),
-        verdicts=tuple(_verdict(pair) for pair in comparison.pairs),
-        warnings=(*comparison.warnings, *_own_warnings(comparison)),
-        drawings=tuple(leakage_drawing(pair, index) for index, pair in enumerate(comparison.pairs)),
+        summary=summary(comparison),
+        verdicts=tuple(map(verdict, comparison.pairs)),
+        warnings=(*comparison.warnings, *_loaded_warnings(comparison), *_weak(comparison), *_own_warnings(comparison)),
+        drawings=tuple(attribute_drawing(pair, f"leakage-{index}") for index, pair in enumerate(comparison.pairs)),
+        where=tuple(view for pair in comparison.pairs if (view := where(pair))),
         task=task_drawing(comparison),
         task_table=task_table(comparison),
         task_change=_task_change(comparison),
-        attackers=tuple(attackers(pair) for pair in comparison.pairs),
+        kept=tuple(attribute_drawing(pair, f"kept-{index}") for index, pair in enumerate(comparison.kept)),
+        kept_table=kept_table(comparison),
+        attackers=tuple(map(attackers, (*comparison.pairs, *comparison.kept))),
         heads=heads(comparison),
         provenance=provenance(comparison),
     )
@@ -105,50 +73,17 @@ def _subject(comparison: Comparison) -> str:
     )
 
 
-def _summary(pairs: tuple[Pair, ...]) -> str:
-    verdicts = [pair.last.leakage.verdict for pair in pairs]
-    told = [f"{verdicts.count(one)} {one}" for one in ("FAIL", "INCONCLUSIVE", "PASS") if one in verdicts]
-    return f"{', '.join(told)} — one verdict per private attribute and layer."
-
-
-def _verdict(pair: Pair) -> VerdictView:
-    last, leakage = pair.last, pair.last.leakage
-    over = excess(leakage.excess, leakage.limit)
-    read = bits(leakage.bits)
-    earlier = pair.first.leakage if pair.first else None
-    earlier_excess = excess(earlier.excess, earlier.limit).value if earlier else ""
-    earlier_bits = bits(earlier.bits).value if earlier else ""
-    limit_words = f"limit: {limit_points(leakage.limit)}"
-    of_all = f"{bits_share(leakage.bits, leakage.entropy).value} of {leakage.entropy:.2f} bits"
-    stats = [_accuracy_stat(reading) for reading in pair.readings]
-    floor, guess = share(leakage.floor), f"a guess: {percent(leakage.chance)}"
-    stats += [
-        Stat("Task label alone (floor)", floor.value, floor.interval, (guess,)),
-        Stat("Excess over the floor", over.value, over.interval, _noted(limit_words, earlier_excess)),
-        Stat("Usable information", read.value, read.interval, _noted(of_all, earlier_bits)),
+def _loaded_warnings(comparison: Comparison) -> list[str]:
+    return [
+        f"{when}: code inside the checkpoint file ran when it was loaded (--allow-pickle). Such code could change "
+        "anything, these figures too; they are worth as much as the trust in whoever made the file."
+        for when, audit in comparison.audits
+        if audit.checkpoint.pickle_ran
     ]
-    words = claim(pair)
-    return VerdictView(
-        verdict=leakage.verdict,
-        kind=KINDS[leakage.verdict],
-        attribute=shorten(leakage.attribute),
-        layer=shorten(leakage.layer),
-        claim=f"{words[0].upper()}{words[1:]}.",
-        reason=shorten(leakage.reason, LONGEST_TEXT),
-        alarm=contradiction(last) if last.head and last.head.contradicted else "",
-        stats=tuple(stats),
-        basis=f"Limit on the excess: {limit(last)}. {count(tested_rows(leakage))} test rows; they can tell "
-        f"an excess down to about {100 * leakage.resolution:.1f} points.",
-    )
 
 
-def _noted(words: str, earlier: str) -> tuple[str, ...]:
-    return (words, f"before: {earlier}") if earlier else (words,)
-
-
-def _accuracy_stat(reading: Reading) -> Stat:
-    read = share(reading.leakage.balanced_accuracy)
-    return Stat(reading.when, read.value, read.interval, (f"by {shorten(reading.leakage.strongest)}",))
+def _weak(comparison: Comparison) -> list[str]:
+    return [f"{attribute_at(pair.last.found)}: {told_ceiling(pair)}" for pair in comparison.pairs if is_untold(pair)]
 
 
 def _own_warnings(comparison: Comparison) -> list[str]:
@@ -159,7 +94,5 @@ def _own_warnings(comparison: Comparison) -> list[str]:
 
 
 def _task_change(comparison: Comparison) -> str:
-    if len(comparison.audits) == 1:
-        return ""
-    before, after = (audit.task.accuracy.value for _, audit in comparison.audits)
-    return f"The task's accuracy changed by {points(after - before)}."
+    accuracies = [audit.task.accuracy.value for _, audit in comparison.audits if audit.task]
+    return f"The task's accuracy changed by {points(accuracies[1] - accuracies[0])}." if len(accuracies) == 2 else ""

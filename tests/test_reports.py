@@ -13,23 +13,32 @@ from audit.errors import EvidenceError
 from audit.evidence import (
     AttackerResult,
     AuditResult,
+    Ceiling,
     Checkpoint,
     ClassRows,
+    ContinuousLeakage,
     DataRows,
     Epoch,
     Estimate,
     Leakage,
     NullBand,
     Protocol,
+    Readability,
+    Regression,
+    RegressorResult,
     Sanitizing,
     Split,
     Task,
+    Unit,
     Verdict,
+    Where,
     write_model,
 )
 from reports.commands import report
 from reports.comparison import compare
-from reports.figures import bits, excess, one_line, share
+from reports.figures import bits, excess, one_line, quantity, share
+from reports.headline import headline
+from reports.kept import difference
 from reports.wording import sentences
 
 VERSIONS = {"torch": "2.10.0", "scikit-learn": "1.7.2"}
@@ -40,6 +49,12 @@ ATTACKERS = ["logistic", "mlp", "rbf", "knn", "trees"]
 
 def around(value: float, half: float = 0.02) -> Estimate:
     return Estimate(value=value, low=value - half, high=value + half)
+
+
+TASK = Task(
+    name="digit", classes=list("0123456789"), accuracy=around(0.962, 0.008), balanced_accuracy=around(0.961, 0.009),
+    chance=0.114,
+)  # fmt: skip
 
 
 def leakage(
@@ -57,7 +72,7 @@ def leakage(
     attackers = [
         AttackerResult(
             name=name, view=view, select=read - 0.01 * i, balanced_accuracy=around(read - 0.01 * i, half),
-            bits=around(1.2 - 0.3 * i, 0.08),
+            auroc=around(0.9 - 0.05 * i), bits=around(1.2 - 0.3 * i, 0.08),
         )
         for i, (name, view) in enumerate(product(("mlp", "logistic", "knn", "trees"), VIEWS))
     ]  # fmt: skip
@@ -66,6 +81,7 @@ def leakage(
         view="standardised",
         select=None,
         balanced_accuracy=None,
+        auroc=None,
         bits=None,
         failure="out of memory",
     )
@@ -74,11 +90,78 @@ def leakage(
         attribute=attribute, layer=layer, width=128,
         classes=[ClassRows(name=name, train=500, select=100, test=200) for name in classes],
         chance=chance, entropy=3.32, attackers=[*attackers, failed], strongest="mlp on standardised",
-        balanced_accuracy=around(read, half), bits=around(1.2, 0.08), floor=floor,
-        floor_bits=around(0.05, 0.02),
+        balanced_accuracy=around(read, half), auroc=around(0.9), bits=around(1.2, 0.08), floor=floor,
+        floor_bits=around(0.05, 0.02), given_task=around(0.7, 0.06), ceiling=ceiling(0.94),
         null=NullBand(mean=chance, low=chance - 0.014, high=chance + 0.014, refits=20),
         excess=around(over, half + 0.003), resolution=0.021, limit=0.05, verdict=verdict, reason=reason,
     )  # fmt: skip
+
+
+def ceiling(value: float, half: float = 0.02) -> Ceiling:
+    return Ceiling(source="input averaged to 3 × 16 × 16", strongest="mlp on whitened", figure=around(value, half))
+
+
+def readable(attribute: str = "smiling", read: float = 0.88, auroc: float = 0.93) -> Readability:
+    told = leakage(attribute, read, classes=("no", "yes"))
+    fields = {name: getattr(told, name) for name in Readability.model_fields}
+    return Readability(**{**fields, "auroc": around(auroc, 0.012)})
+
+
+def regression(attribute: str = "height", read: float = 0.61) -> Regression:
+    return Regression(
+        attribute=attribute, layer=LAYER, width=128, missing=31,
+        rows=ClassRows(name=attribute, train=4980, select=990, test=1999),
+        attackers=[
+            RegressorResult(name="ridge", view="standardised", select=read, r2=around(read), mae=around(7.1, 0.4)),
+            RegressorResult(name="svr", view="whitened", select=None, r2=None, mae=None, failure="out of memory"),
+        ],
+        strongest="ridge on standardised", r2=around(read), mae=around(7.1, 0.4), median_mae=11.8,
+        floor=around(0.01, 0.015), ceiling=ceiling(0.72), null=NullBand(mean=-0.02, low=-0.05, high=0.01, refits=20),
+        excess=around(read - 0.01, 0.025), resolution=0.024,
+    )  # fmt: skip
+
+
+def continuous(attribute: str = "age", read: float = 0.43, verdict: Verdict = "FAIL") -> ContinuousLeakage:
+    told = regression(attribute, read)
+    fields = {name: getattr(told, name) for name in Regression.model_fields}
+    return ContinuousLeakage(**fields, limit=0.05, verdict=verdict, reason="The interval tells.")
+
+
+def where(most: float = 0.31) -> Where:
+    return Where(
+        samples=256, attacker="mlp on standardised",
+        units=[Unit(index=3 * i, bits=most / (i + 1)) for i in range(4)], width=128,
+        input_map=[[most / (1 + i + j) - 0.06 for j in range(8)] for i in range(8)], patch=[28, 28],
+    )  # fmt: skip
+
+
+def with_where(found: Leakage, most: float = 0.31) -> Leakage:
+    return found.model_copy(update={"where": where(most)})
+
+
+def rich(*, after: bool = False) -> AuditResult:
+    """Return an audit with everything in it: kept attributes, continuous ones, where, and counts."""
+    read = 0.40 if after else 0.58
+    found = with_where(leakage(read=read), 0.12 if after else 0.31)
+    counts = {"missing": 40, "left_out": {"8 & red": 3}, "projected_from": 25_088}
+    result = audit(
+        found.model_copy(update=counts),
+        sha="a" * 64 if after else "b" * 64,
+        made=sanitizing(0.10) if after else None,
+        continuous=[continuous(read=0.20 if after else 0.43)],
+        kept=[readable(read=0.86 if after else 0.88, auroc=0.91 if after else 0.93)],
+        kept_continuous=[regression(read=0.55 if after else 0.61)],
+    )
+    data = result.data.model_copy(update={"unreadable": 12, "copies": 34})
+    assert result.task is not None
+    return result.model_copy(update={"data": data, "task": result.task.model_copy(update={"missing": 56})})
+
+
+def task_less(verdict: Verdict = "FAIL") -> AuditResult:
+    """Return an audit of embeddings, where nothing predicts a task and there is no raw input."""
+    found = leakage(verdict=verdict).model_copy(update={"given_task": None, "ceiling": None, "floor": around(0.1, 0)})
+    checkpoint = audit().checkpoint.model_copy(update={"format": "embeddings", "parameters": 0})
+    return audit(found, continuous=[continuous()], task=None, checkpoint=checkpoint)
 
 
 def audit(*found: Leakage, sha: str = "b" * 64, made: Sanitizing | None = None, **changes: Any) -> AuditResult:
@@ -92,13 +175,10 @@ def audit(*found: Leakage, sha: str = "b" * 64, made: Sanitizing | None = None, 
             group="source image", train=Split(rows=5000, groups=5000), select=Split(rows=1000, groups=1000),
             test=Split(rows=2000, groups=2000),
         ),
-        task=Task(
-            name="digit", classes=list("0123456789"), accuracy=around(0.962, 0.008),
-            balanced_accuracy=around(0.961, 0.009), chance=0.114,
-        ),
+        task=TASK,
         protocol=Protocol(
             seed=0, attackers=ATTACKERS, views=VIEWS, bootstrap=1000, null_refits=20,
-            fit_rows=20000, pool="mean", limit=0.05, limit_set_by="default",
+            fit_rows=20000, null_rows=2000, pool="mean", limit=0.05, limit_set_by="default",
         ),
         leakage=list(found) or [leakage()], warnings=["One attacker did not run."],
         versions=VERSIONS, device="cpu",
@@ -122,11 +202,11 @@ def test_a_pair_holds_before_and_after_of_one_attribute_at_one_layer() -> None:
     before = audit(leakage(read=0.58), leakage("age", 0.30))
     after = sanitized(leakage("age", 0.28), leakage(read=0.41))
     pairs = compare(before, after).pairs
-    assert [[one.leakage.attribute for one in pair.readings] for pair in pairs] == [
+    assert [[one.found.attribute for one in pair.readings] for pair in pairs] == [
         ["colour"] * 2,
         ["age"] * 2,
     ]
-    assert [one.leakage.balanced_accuracy.value for one in pairs[0].readings] == [0.58, 0.41]
+    assert [headline(one.found).value for one in pairs[0].readings] == [0.58, 0.41]
 
 
 UNLIKE: dict[str, AuditResult] = {
@@ -135,7 +215,17 @@ UNLIKE: dict[str, AuditResult] = {
     "seed (0 before, 7 after)": sanitized(protocol=audit().protocol.model_copy(update={"seed": 7})),
     "attackers": sanitized(protocol=audit().protocol.model_copy(update={"attackers": ["logistic"]})),
     "limit": sanitized(protocol=audit().protocol.model_copy(update={"limit": 0.5})),
-    "task": sanitized(task=audit().task.model_copy(update={"name": "parity"})),
+    "task": sanitized(task=TASK.model_copy(update={"name": "parity"})),
+    "task (digit": sanitized(task=None),
+    "rows without a task label (0 before, 9 after)": sanitized(task=TASK.model_copy(update={"missing": 9})),
+    "rows that fit an attacker on shuffled labels": sanitized(
+        protocol=audit().protocol.model_copy(update={"null_rows": 7})
+    ),
+    "unreadable rows": sanitized(data=audit().data.model_copy(update={"unreadable": 1})),
+    "kept attributes and layers (none before": sanitized(kept=[readable()]),
+    "attributes and layers (colour": sanitized(continuous=[continuous()]),
+    "missing rows of colour at features.7": sanitized(leakage().model_copy(update={"missing": 5})),
+    "classes left out of colour": sanitized(leakage().model_copy(update={"left_out": {"red": 2}})),
     "attributes and layers": sanitized(leakage("age")),
     "features.9": sanitized(leakage(layer="features.9")),
     "class counts": sanitized(leakage(classes=("yes", "no"))),
@@ -250,3 +340,81 @@ def test_a_head_is_held_against_attackers_at_its_own_layer_only() -> None:
     other = leakage(layer="features.9")
     pairs = compare(audit(leakage(), other), sanitized(leakage(), other)).pairs
     assert [pair.last.head is not None for pair in pairs] == [True, False]
+
+
+def test_a_pair_is_formed_for_continuous_and_for_kept_attributes_too() -> None:
+    comparison = compare(rich(), rich(after=True))
+    assert [[headline(one.found).value for one in pair.readings] for pair in comparison.pairs] == [
+        [0.58, 0.40],
+        [0.43, 0.20],
+    ]
+    assert [pair.last.found.attribute for pair in comparison.kept] == ["smiling", "height"]
+
+
+def test_kept_attributes_measured_on_other_rows_are_refused() -> None:
+    fewer = regression().model_copy(update={"missing": 99})
+    with pytest.raises(EvidenceError, match=r"missing rows of height at features.7 \(continuous\)"):
+        compare(audit(kept_continuous=[regression()]), sanitized(kept_continuous=[fewer]))
+
+
+def test_a_continuous_pass_that_its_own_interval_denies_is_refused() -> None:
+    with pytest.raises(EvidenceError, match="says PASS for age"):
+        compare(audit(continuous=[continuous(read=0.40, verdict="PASS")]), None)
+    compare(audit(continuous=[continuous(read=0.02, verdict="PASS")]), None)
+
+
+def test_a_continuous_attribute_alone_is_told_in_r_squared() -> None:
+    (line,) = sentences(audit().model_copy(update={"leakage": [], "continuous": [continuous()]}))
+    for part in (
+        "FAIL: age at features.7", "R² 0.430 (95 % interval 0.410–0.450)", "alone gives 0.010 (−0.005 to 0.025)",
+        "answering the mean gives 0", "the excess is 0.420 (0.395 to 0.445)", "limit of 0.05 of R²",
+        "on 1,999 test rows",
+    ):  # fmt: skip
+        assert part in line
+
+
+def test_without_a_task_the_floor_is_said_to_be_chance() -> None:
+    for line, chance in zip(sentences(task_less()), ("10 %", "0"), strict=True):
+        assert f"no task was named; the floor is chance, {chance}, so the excess" in line
+        assert "label alone" not in line
+
+
+@pytest.mark.parametrize(("value", "weak"), [(0.94, False), (0.11, True), (0.13, True)])
+def test_a_pass_of_attackers_that_cannot_read_the_raw_input_either_is_called_into_question(
+    value: float, weak: bool
+) -> None:
+    found = leakage(read=0.13, verdict="PASS").model_copy(update={"ceiling": ceiling(value)})
+    (line,) = sentences(audit(found))
+    assert ("a weak attacker cannot be told from no leak" in line) is weak
+
+
+def test_what_is_kept_has_a_line_of_its_own_and_no_verdict() -> None:
+    *_, line, number = sentences(rich(), rich(after=True))
+    assert line.startswith("KEPT: smiling at features.7: 86.0 % balanced accuracy (95 % interval 84.0–88.0); 88.0 %")
+    assert number.startswith("KEPT: height at features.7: R² 0.550")
+
+
+def test_the_interval_of_a_change_holds_the_change_and_is_as_wide_as_both_ends_make_it() -> None:
+    changed = difference(around(0.93, 0.03), around(0.90, 0.04))
+    assert changed.value == pytest.approx(-0.03)
+    assert [changed.low, changed.high] == pytest.approx([-0.08, 0.02])
+    apart = difference(Estimate(value=0.5, low=0.5, high=0.6), Estimate(value=0.5, low=0.5, high=0.5))
+    assert [apart.low, apart.high] == pytest.approx([-0.1, 0])
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "told"),
+    [
+        (7.1, 0.4, "7.10 (6.70–7.50)"),
+        (7.1, 3, "7.1 (4.1–10.1)"),
+        (52000, 900, "52000 (51100–52900)"),
+        (3e-9, 0, "0.00"),
+    ],
+)
+def test_an_error_in_its_own_unit_has_about_two_digits_of_its_uncertainty(value: float, half: float, told: str) -> None:
+    assert str(quantity(around(value, half))).startswith(told)
+
+
+def test_rounding_never_moves_an_excess_of_r_squared_onto_its_limit() -> None:
+    figure = excess(Estimate(value=0.01, low=-0.03, high=0.04999), 0.05, in_points=False)
+    assert figure.interval == "−0.03000 to 0.04999"

@@ -12,10 +12,23 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_reports import audit, leakage, sanitized
+from test_reports import (
+    TASK,
+    audit,
+    ceiling,
+    continuous,
+    leakage,
+    readable,
+    regression,
+    rich,
+    sanitized,
+    task_less,
+    where,
+)
 
 from audit.evidence import AuditResult
 from reports import html as pages
+from reports.heatmap import MOST_INK, heatmap
 from reports.html import render, write_report
 
 if TYPE_CHECKING:
@@ -79,6 +92,79 @@ def test_an_open_verdict_is_not_set_like_a_pass() -> None:
     assert "Not a pass" in page.text
 
 
+def test_everything_that_was_measured_or_left_out_stands_on_the_page() -> None:
+    text = Outline(render(rich(), rich(after=True))).text
+    for part in (
+        "AUROC 0.900 95 % interval 0.880–0.920", "Given the task 0.70 bits",
+        "The same attackers read 94.0 % (92.0–96.0) from the raw input, so they are able to.",
+        "mlp on whitened input averaged to 3 × 16 × 16",
+        "FAIL age at features.7", "Before, R² 0.430 95 % interval 0.410–0.450", "Mean error 7.10", "the median: 11.80",
+        "ridge standardised 0.430 strongest 0.410–0.450",
+        "before 88.0 % (86.0–90.0) change −2.0 points (−4.8 to +0.8)", "change −0.020 (−0.037 to −0.003)",
+        "before 0.610 (0.590–0.630) change −0.060", "Could not be read 12 rows", "Copies across groups 34 rows",
+        "Without a task label 56 rows", "no value 40 rows", "no value 31 rows", "8 & red left out: 3 rows",
+        "projected from 25,088", "20, each on at most 2,000 rows", "Format state_dict state_dict",
+    ):  # fmt: skip
+        assert part in text, part
+
+
+def test_what_is_kept_has_no_verdict_on_the_page() -> None:
+    page = Outline(render(audit(kept=[readable()], kept_continuous=[regression()])))
+    assert len([tag for tag, _ in page.tags if tag == "article"]) == 1
+    assert "1 FAIL — one verdict" in page.text
+
+
+def test_the_map_draws_what_is_below_zero_like_zero_and_writes_the_number() -> None:
+    drawn = heatmap([[0.2, 0.1], [0.0, -0.3]], 0.2, label="a map")
+    inks = [float(ink) for ink in re.findall(r'fill-opacity="([\d.]+)"', drawn)]
+    assert inks[0] > inks[1] > inks[2] == inks[3] == 0
+    assert re.findall(r">([−\d.]+)</text>", drawn) == ["0.20", "0.10", "0.00", "−0.30"]
+
+
+def test_the_maps_before_and_after_stand_side_by_side_on_one_scale_with_their_rows() -> None:
+    page = render(rich(), rich(after=True))
+    before, after = re.findall(r'<div class="map">(.*?)</div>', page, flags=re.S)
+    strongest = [max(map(float, re.findall(r'fill-opacity="([\d.]+)"', one))) for one in (before, after)]
+    assert strongest == [MOST_INK, pytest.approx(MOST_INK * 0.06 / 0.25, abs=0.001)]
+    assert Outline(page).text.count("Mean over 256 test rows, read by mlp on standardised; no person's image.") == 2
+
+
+def test_without_images_there_are_units_and_the_reason_for_no_map() -> None:
+    blind = where().model_copy(update={"input_map": None, "patch": None, "note": "The inputs are no images."})
+    page = render(audit(leakage().model_copy(update={"where": blind})))
+    assert "The inputs are no images." in page
+    assert 'class="map"' not in page
+    assert "Units worth most" in page
+
+
+def test_without_a_task_the_page_says_that_the_floor_is_chance() -> None:
+    text = Outline(render(task_less())).text
+    assert "A guess (floor) 10 % no task was named; the floor is chance" in text
+    assert "No task was named; the floor is chance." in text
+    assert "Task label alone" not in text
+    assert "was not measured" in text
+
+
+def test_a_continuous_attribute_alone_makes_a_page() -> None:
+    text = Outline(render(audit().model_copy(update={"leakage": [], "continuous": [continuous()]}))).text
+    assert "1 FAIL — one verdict" in text
+    assert "Limit on the excess 0.05 of R²" in text
+
+
+def test_code_that_ran_from_the_file_is_read_with_care() -> None:
+    opened = audit().checkpoint.model_copy(update={"pickle_ran": True, "format": "pickled module"})
+    assert "--allow-pickle" in Outline(render(audit(checkpoint=opened))).text
+    assert "--allow-pickle" not in Outline(render(audit())).text
+
+
+def test_a_pass_of_weak_attackers_is_read_with_care() -> None:
+    weak = leakage(read=0.13, verdict="PASS").model_copy(update={"ceiling": ceiling(0.11)})
+    text = Outline(render(audit(weak))).text
+    assert text.count("a weak attacker cannot be told from no leak") == 2
+    able = leakage(read=0.13, verdict="PASS")
+    assert "a weak attacker cannot" not in Outline(render(audit(able))).text
+
+
 def test_one_audit_alone_makes_a_page_without_a_before() -> None:
     text = Outline(render(audit())).text
     assert "Audited 40.0 %" in text
@@ -134,12 +220,30 @@ def everywhere(text: str) -> AuditResult:
     found = found.model_copy(
         update={"attackers": [one.model_copy(update={"name": text, "failure": text}) for one in found.attackers]}
     )
-    result = sanitized(found, command=text, device=text, warnings=[text], versions={text: text})
+    found = found.model_copy(
+        update={
+            "left_out": {text: 3},
+            "ceiling": ceiling(0.9).model_copy(update={"source": text, "strongest": text}),
+            "where": where().model_copy(update={"attacker": text, "note": text}),
+        }
+    )
+    number = regression(text or "height").model_copy(update={"layer": text, "strongest": text})
+    number = number.model_copy(update={"rows": number.rows.model_copy(update={"name": text}), "ceiling": found.ceiling})
+    number = number.model_copy(
+        update={"attackers": [one.model_copy(update={"name": text, "view": text}) for one in number.attackers]}
+    )
+    told = continuous(text or "age").model_copy(update={"layer": text, "reason": text, "ceiling": found.ceiling})
+    result = sanitized(
+        found, command=text, device=text, warnings=[text], versions={text: text},
+        continuous=[told], kept=[readable(text or "smiling")], kept_continuous=[number],
+    )  # fmt: skip
     return result.model_copy(
         update={
-            "checkpoint": result.checkpoint.model_copy(update={"file": text, "architecture": text}),
+            "checkpoint": result.checkpoint.model_copy(
+                update={"file": text, "architecture": text, "format": text, "weights_key": text or "model"}
+            ),
             "data": result.data.model_copy(update={"name": text, "options": {text: text}, "group": text}),
-            "task": result.task.model_copy(update={"name": text, "classes": [text]}),
+            "task": TASK.model_copy(update={"name": text, "classes": [text]}),
         }
     )
 
@@ -155,7 +259,7 @@ def test_a_hostile_name_comes_out_as_text() -> None:
 
 
 @given(st.text(min_size=1, max_size=60))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_no_name_changes_the_shape_of_the_page(name: str) -> None:
     assert shape(render(everywhere(name))) == shape(render(everywhere("plain")))
 
@@ -217,7 +321,7 @@ def test_a_browser_shows_the_page_without_scrolling_sideways(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cells = page.evaluate("[...document.querySelectorAll('tbody td')].map(one => one.clientWidth)")
     assert min(cells) >= (120 if width == 360 else 40), "a column too narrow to read"
-    assert page.locator("svg:visible").count() == 2
+    assert page.locator("svg:visible").count() == 7  # two private and two kept attributes, map, legend, task
     page.context.close()
 
 
