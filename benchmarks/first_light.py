@@ -16,10 +16,11 @@ import click
 import torch
 from torch import nn
 
-from audit.auditing import audit, choose_device, versions
+from audit.auditing import audit
 from audit.data import LabelledData, open_data
 from audit.datasets.networks import small_convnet
 from audit.evidence import AuditResult
+from audit.machine import choose_device, versions
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
 from sanitizer.methods.removal import Method
@@ -66,8 +67,9 @@ def run(arm: str, start: nn.Module, train: LabelledData, rows: LabelledData, see
             device=next(model.parameters()).device,
         )
         head = outcome.head_accuracy["colour"]
-    result: AuditResult = audit(model, rows, task="digit", private=["colour"], layers=[LAYER], limit_set_by="default")
+    result: AuditResult = audit(model, rows, task="digit", private=["colour"], layer=LAYER, limit_set_by="default")
     found = result.leakage[0]
+    assert result.task is not None
     return Row(
         task=result.task.accuracy.value,
         head=head,

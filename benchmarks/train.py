@@ -11,12 +11,11 @@ import click
 import safetensors.torch
 import torch
 
-from audit.auditing import choose_device
 from audit.bottleneck import suggest
 from audit.checkpoint import build
-from audit.data import open_data
 from audit.files import write_whole
-from audit.options import MODEL, ROWS, SOURCE, arguments, data_options, progress, with_options
+from audit.machine import choose_device
+from audit.options import MODEL, ROWS, SOURCE, arguments, open_rows, progress, with_options
 from sanitizer.training import Recipe, fine_tune
 
 
@@ -28,7 +27,7 @@ from sanitizer.training import Recipe, fine_tune
 @click.option("--lr", default=3e-3, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 def main(
-    arch: str,
+    arch: str | None,
     arch_arg: tuple[str, ...],
     device: str,
     task: str,
@@ -41,8 +40,10 @@ def main(
     """Train from scratch and write a safetensors state_dict."""
     torch.manual_seed(given["seed"])
     chosen = choose_device(device)
+    if arch is None:
+        raise click.UsageError("Missing option '--arch'. Name who builds the model.")
     model = build(arch, arguments(arch_arg)).to(chosen)
-    data = open_data(given["data"], "train", data_options(given))
+    data = open_rows(given, "train", arch)
     data = data.limited(given["limit_rows"] or len(data), seed=given["seed"])
     layer = suggest(model, data.inputs[0].unsqueeze(0).to(chosen))
     recipe = Recipe(epochs=epochs, batch_size=batch_size, lr=lr, seed=given["seed"])
