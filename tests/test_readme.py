@@ -51,8 +51,9 @@ def test_the_python_examples_run_one_after_the_other(tmp_path: Path, monkeypatch
     images = torch.from_numpy(generator.normal(size=(800, 3, 2, 2)).astype(np.float32))
     namespace = {
         "images": images,
-        "codes": (images[:, 0, 0, 0] > 0).long().numpy(),
-        "other": (images[:, 1, 0, 0] > 0).long().numpy(),
+        "smiling": np.where(images[:, 0, 0, 0] > 0, "yes", "no"),
+        "gender": np.where(images[:, 1, 0, 0] > 0, "f", "m"),
+        "age": 40 + 10 * images[:, 2, 0, 0].numpy(),
         "person": np.arange(800) // 2,
     }
     import mymodels  # type: ignore[import-not-found]  # noqa: PLC0415 - written a line above
