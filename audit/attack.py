@@ -117,17 +117,11 @@ def attack(parts: Parts, settings: Settings) -> Attack:
         reason = next((one.reason for one in members if isinstance(one, Failure)), "none of them reads classes")
         raise DataError(f"No attacker could run: {reason}.")
     best = max(able, key=lambda member: member.select.balanced_accuracy)
-    shares, calibration, committee = _committee(able, parts)
+    shares, committee = _committee(able, parts)
     together = len(able) > 1 and committee[0].balanced_accuracy >= best.select.balanced_accuracy
     if not together:
-        shares, calibration = np.array([float(member is best) for member in able]), best.calibration
-    again = _refitted(able, shares, seen, parts.v)
-    answers = [_answer(member, scores) for member, scores in zip(able, again, strict=True)]
-    headline = (
-        read(joined(answers, shares), parts.v[2], calibration)
-        if together
-        else read(again[able.index(best)], parts.v[2], best.calibration)
-    )
+        shares = np.array([float(member is best) for member in able])
+    headline = _headline(able, shares, seen, parts)
     return Attack(members, committee if len(able) > 1 else None, COMMITTEE if together else best.title, headline, best)
 
 
@@ -172,35 +166,35 @@ def _best(tried: Sequence[Member | Failure], name: str, look: str) -> Member | F
     return min(able, key=lambda member: member.select.cross_entropy) if able else own[0]
 
 
-def _committee(members: Sequence[Member], parts: Parts) -> tuple[Doubles, Calibration, tuple[Reading, Reading]]:
+def _committee(members: Sequence[Member], parts: Parts) -> tuple[Doubles, tuple[Reading, Reading]]:
+    """Choose who counts how much on select, and read select and test by it."""
     select, test = ([_answer(member, member.scores[part]) for member in members] for part in (0, 1))
     prior, labels = members[0].prior, parts.v[1]
-    flat = Calibration(1.0, np.zeros(len(prior)), prior)
-    shares = choose_members(select, lambda answer: read(answer, labels, flat).cross_entropy)
-    calibration = calibrate(joined(select, shares), labels, prior)
-    return (
-        shares,
-        calibration,
-        (read(joined(select, shares), labels, calibration), read(joined(test, shares), parts.v[2], calibration)),
-    )
+    as_said = Calibration(1.0, np.zeros(len(prior)), prior)
+    shares = choose_members(select, lambda answer: read(answer, labels, as_said).cross_entropy)
+    said = joined(select, shares)
+    calibration = calibrate(said, labels, prior)
+    return shares, (read(said, labels, calibration), read(joined(test, shares), parts.v[2], calibration))
+
+
+def _headline(members: Sequence[Member], shares: Doubles, seen: dict[str, list[Matrix]], parts: Parts) -> Reading:
+    """Read test by the attackers that count, each fitted once more on train and select."""
+    labels = np.concatenate(parts.v[:2])
+    prior = np.bincount(labels) / len(labels)
+    counted = [(member, share) for member, share in zip(members, shares, strict=True) if share > 0]
+
+    def again(job: tuple[Member, float]) -> Doubles:
+        member, _ = job
+        train, select, test = seen[member.view]
+        estimator = member.make(train.shape[1]).fit(np.concatenate([train, select]), labels)
+        return _answer(member, raw_scores(estimator, test, prior))
+
+    answer = joined(side_by_side(again, counted), np.array([share for _, share in counted]))
+    before = joined([_answer(member, member.scores[0]) for member, _ in counted], np.array([s for _, s in counted]))
+    calibration = calibrate(before, parts.v[1], members[0].prior)
+    return read(answer, parts.v[2], calibration.moved(before, answer))
 
 
 def _answer(member: Member, scores: Doubles) -> Doubles:
-    return member.calibration.log_odds(scores) if len(scores) else scores
-
-
-def _refitted(
-    members: Sequence[Member], shares: Doubles, seen: dict[str, list[Matrix]], v: Sequence[Ints]
-) -> list[Doubles]:
-    """Return the test rows' scores, (n, k), of the attackers that count, fitted on train and select."""
-    labels = np.concatenate(v[:2])
-    prior = np.bincount(labels) / len(labels)
-
-    def scores(job: tuple[Member, float]) -> Doubles:
-        member, share = job
-        if share == 0:
-            return np.empty((0, len(prior)))
-        train, select, test = seen[member.view]
-        return raw_scores(member.make(train.shape[1]).fit(np.concatenate([train, select]), labels), test, prior)
-
-    return side_by_side(scores, list(zip(members, shares, strict=True)))
+    """Return what an attacker says of each class, in units that can be joined."""
+    return member.calibration.log_odds(scores)

@@ -22,7 +22,7 @@ from audit.columns import AnyColumn, Column, Ints, Quantity
 from audit.continuous import measure_continuous, read_continuous_ceiling, value_rows
 from audit.data import LabelledData
 from audit.errors import DataError
-from audit.features import Features, Track, device_of, encoding, extract, first_input, ready_made, untracked
+from audit.features import Features, Track, device_of, encoding, extract, first_input, in_memory, ready_made, untracked
 from audit.leakage import Beside, Measured, measure, read_ceiling, used
 from audit.machine import describe_device, versions
 from audit.resampling import estimate, resample
@@ -333,7 +333,13 @@ def _result(
         continuous=continuous,
         kept=kept,
         kept_continuous=kept_continuous,
-        warnings=[*record.notes, *read.notes, *features.notes, *_warnings(data, features, columns, copies)],
+        warnings=[
+            *record.notes,
+            *read.notes,
+            *features.notes,
+            *_warnings(data, features, columns, copies),
+            *dict.fromkeys(_rare(one) for one in (*leakage, *kept) if one.left_out),
+        ],
         versions=versions(),
         device=record.device,
     )
@@ -360,7 +366,7 @@ def _where(
     with encoder(measured.figures.layer) if encoder else nullcontext() as encode:
         return locate(
             best.log2_posterior,
-            np.asarray(z[rows], dtype=np.float32),
+            in_memory(z, rows).astype(np.float32),
             measured.v,
             attacker=best.title,
             seed=settings.seed,
@@ -388,7 +394,10 @@ def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyC
         found.append(f"{unreadable} of {len(data)} inputs could not be read and were left out")
     if copies:
         found.append(
-            f"{copies} rows have the very input of a row in another group; such groups were joined, so that no copy "
+            f"{copies} rows have the very input of another row; they were kept together, so that no copy stands on both "
+            "sides of a split"
+            if data.group is None
+            else f"{copies} rows have the very input of a row in another group; such groups were joined, so that no copy "
             "stands on both sides of a split"
         )
     for name, column in columns.items():
@@ -400,6 +409,11 @@ def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyC
     if features.predicted is None:
         found.append("no prediction of a task was given, so the floor is chance")
     return found
+
+
+def _rare(one: evidence.Readability) -> str:
+    rows = sum(one.left_out.values())
+    return f"{rows} rows are in classes of {one.attribute!r} too rare to audit, which were left out: {', '.join(one.left_out)}"
 
 
 def _task(

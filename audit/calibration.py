@@ -4,20 +4,21 @@ Over-confident attackers would report negative information, and under class imba
 class is a poor guess; both are mended on rows that are never reported.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.metrics import roc_curve
+from sklearn.linear_model import LogisticRegression
 
 from audit.columns import Ints
 from audit.probes import Matrix
 from audit.resampling import Doubles, Resamples
 
 SMALLEST = 1e-12
+LEAST_SLOPE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,26 @@ class Calibration:
     def decide(self, scores: Doubles) -> Ints:
         """Return the class that is named for each row, (n,)."""
         return np.asarray((scores + self.offset).argmax(axis=1), dtype=np.int64)
+
+    def moved(self, fitted: Doubles, again: Doubles) -> "Calibration":
+        """Return the calibration with its threshold moved to the scores of an attacker that was fitted again.
+
+        Such scores may lie a little higher or lower as a whole, which matters where they are close together.
+        The threshold goes where it cuts off the same share of rows; no label is looked at.
+
+        Args:
+            fitted: Scores of the selection rows that the threshold was chosen on, (n, k).
+            again: Scores of other rows by the attacker that was fitted again, (m, k).
+        """
+        if len(self.prior) != 2:
+            return self
+        share = float((self.decide(fitted) == 1).mean())
+        margin = np.sort(again[:, 1] - again[:, 0])[::-1]
+        cuts = np.flatnonzero(margin[:-1] != margin[1:]) + 1  # between equal scores there is no threshold
+        if not len(cuts):
+            return self
+        above = cuts[np.argmin(np.abs(cuts - share * len(margin)))]
+        return replace(self, offset=np.array([0.0, -(margin[above - 1] + margin[above]) / 2]))
 
 
 def calibrate(scores: Doubles, labels: Ints, prior: Doubles) -> Calibration:
@@ -131,18 +152,21 @@ def fit_temperature(scores: Doubles, labels: Ints, prior: Doubles) -> float:
 def fit_offset(scores: Doubles, labels: Ints, k: int) -> Doubles:
     """Return what to add to each class's score, (k,), before the highest is taken.
 
-    With two classes: the threshold with the best balanced accuracy on these rows. With more, none: the
-    scores are free of the classes' frequencies already.
+    With two classes: the threshold at which a logistic curve through these rows (Platt, 1999), with the classes
+    weighted alike, says that both are as likely; it wavers less than the best threshold on the rows themselves.
+    With more, none: the scores are free of the classes' frequencies already.
     """
     if k != 2:
         return np.zeros(k)
     margin = scores[:, 1] - scores[:, 0]
-    false_positive, true_positive, thresholds = roc_curve(labels, margin, drop_intermediate=False)
-    best = int(np.argmax(true_positive - false_positive))
-    if best == 0:
-        return np.zeros(2)  # no threshold beats a guess
-    following = thresholds[best + 1] if best + 1 < len(thresholds) else thresholds[best]
-    return np.array([0.0, -(thresholds[best] + following) / 2])
+    unit = float(margin.std())
+    if unit == 0:
+        return np.zeros(2)
+    curve = LogisticRegression(C=1e6, class_weight="balanced").fit((margin / unit).reshape(-1, 1), labels)
+    slope, height = float(curve.coef_[0, 0]), float(curve.intercept_[0])
+    if slope < LEAST_SLOPE:
+        return np.zeros(2)  # higher scores do not mean the second class here: no threshold beats a guess
+    return np.array([0.0, unit * height / slope])
 
 
 def _log2_posterior(scores: Doubles, temperature: float, prior: Doubles) -> Doubles:

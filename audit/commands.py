@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from audit.options import (
     CHECKPOINT,
@@ -22,6 +23,11 @@ from audit.options import (
 
 EMBEDDINGS = (".npz", ".npy", ".parquet")
 """Suffixes of files that hold features and no model."""
+FOR_MODELS = (
+    "arch", "arch_arg", "weights_key", "allow_pickle", "device", "data", "data_root", "rho", "transform", "image_size",
+    "features", "data_arg", "pool", "batch_size", "workers",
+)  # fmt: skip
+"""Options that mean nothing where there are features already."""
 
 
 @click.command()
@@ -187,8 +193,8 @@ def _embeddings(subject: Path, given: dict[str, Any], common: dict[str, Any]) ->
     from audit.embeddings import read_embeddings  # noqa: PLC0415
     from audit.errors import UnknownNameError  # noqa: PLC0415
 
-    for option in ("arch", "data", "weights_key"):
-        if given[option] is not None:
+    for option in FOR_MODELS:
+        if click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT:
             raise click.UsageError(
                 f"{subject} holds embeddings, which need no --{option.replace('_', '-')}. Leave it out."
             )

@@ -13,6 +13,7 @@ from audit.committee import choose_members, joined
 from audit.data import MIN_ROWS
 from audit.errors import DataError
 from audit.evidence import Ceiling, ClassRows, Regression, RegressorResult
+from audit.features import in_memory
 from audit.leakage import CEILING, Beside, null_band
 from audit.parallel import side_by_side
 from audit.probes import VIEWS, Make, Matrix, family, view
@@ -29,6 +30,8 @@ class _Member:
     failure: str | None
     answers: tuple[Doubles, Doubles]
     """Of the select and test rows, each (n,), drawn towards the mean as far as select asks for."""
+    slope: float
+    """How far: 1 is not at all, 0 is answering the mean."""
 
 
 def measure_continuous(
@@ -115,7 +118,7 @@ def _attack(
     z: Matrix, values: Sequence[Doubles], rows: Sequence[Ints], settings: Settings, *, place: str
 ) -> tuple[list[_Member], str, Doubles]:
     """Return every attacker, who is the headline, and what it says of the test rows, fitted on train and select."""
-    given = [np.asarray(z[part]) for part in rows]
+    given = [in_memory(z, part) for part in rows]
     _, seen = views(given)
     jobs = [
         (name, look, make)
@@ -127,10 +130,11 @@ def _attack(
     def one(job: tuple[str, str, Make]) -> _Member:
         name, look, make = job
         try:
-            return _Member(name, look, make, None, _answers(make(seen[look][0].shape[1]), seen[look], values))
+            answers, slope = _answers(make(seen[look][0].shape[1]), seen[look], values)
+            return _Member(name, look, make, None, answers, slope)
         except (ValueError, np.linalg.LinAlgError, MemoryError, TypeError) as error:
             fact = (str(error).splitlines() or [type(error).__name__])[0]
-            return _Member(name, look, make, fact, (np.empty(0), np.empty(0)))
+            return _Member(name, look, make, fact, (np.empty(0), np.empty(0)), 0.0)
 
     tried = side_by_side(one, jobs)
     members = [
@@ -148,9 +152,10 @@ def _attack(
         if share == 0:
             return np.empty(0)
         train, select, test = seen[member.view]
-        return _answers(
-            member.make(train.shape[1]), [np.concatenate([train, select]), select, test], [labels, *values[1:]]
-        )[1]
+        fitted = [np.concatenate([train, select]), select, test]
+        # select is in the fit now, and would ask for no drawing at all
+        answers, _ = _answers(member.make(train.shape[1]), fitted, [labels, *values[1:]], slope=member.slope)
+        return answers[1]
 
     answer = joined(side_by_side(again, list(zip(able, shares, strict=True))), shares)
     alone = [member for member, share in zip(able, shares, strict=True) if share > 0]
@@ -158,14 +163,20 @@ def _attack(
     return members, strongest, answer
 
 
-def _answers(estimator: Any, z: Sequence[Matrix], values: Sequence[Doubles]) -> tuple[Doubles, Doubles]:
-    """Fit on train, in units of its deviation, and answer select and test, drawn towards the mean as select asks."""
+def _answers(
+    estimator: Any, z: Sequence[Matrix], values: Sequence[Doubles], *, slope: float | None = None
+) -> tuple[tuple[Doubles, Doubles], float]:
+    """Fit on train, in units of its deviation, and answer select and test, drawn towards the mean by `slope`.
+
+    If none is given, it is the one that select asks for; it is returned too.
+    """
     middle, scale = float(values[0].mean()), float(values[0].std()) or 1.0
     estimator.fit(z[0], (values[0] - middle) / scale)
     select, test = (np.asarray(estimator.predict(part), dtype=np.float64).ravel() for part in z[1:])
-    wanted = (values[1] - middle) / scale
-    slope = float(np.clip(select @ wanted / max(float(select @ select), 1e-12), 0, 1))
-    return middle + scale * slope * select, middle + scale * slope * test
+    if slope is None:
+        wanted = (values[1] - middle) / scale
+        slope = float(np.clip(select @ wanted / max(float(select @ select), 1e-12), 0, 1))
+    return (middle + scale * slope * select, middle + scale * slope * test), slope
 
 
 def _any(tried: Sequence[_Member], name: str) -> bool:
@@ -223,12 +234,12 @@ def _shuffled(
     """Refit the strongest single attacker on shuffled values."""
     generator = np.random.default_rng(settings.seed)
     few = at_most(np.arange(len(rows[0])), settings.null_rows, settings.seed)
-    lens = view(best.view, np.asarray(z[rows[0]]))
-    seen = [lens.transform(np.asarray(z[part])).astype(np.float32) for part in (rows[0][few], rows[1], rows[2])]
+    lens = view(best.view, in_memory(z, rows[0]))
+    seen = [lens.transform(in_memory(z, part)).astype(np.float32) for part in (rows[0][few], rows[1], rows[2])]
     draws = [
         [generator.permutation(part) for part in (values[0][few], *values[1:])] for _ in range(settings.null_refits)
     ]
-    return side_by_side(lambda drawn: _share(_answers(best.make(seen[0].shape[1]), seen, drawn)[1], drawn[2]), draws)
+    return side_by_side(lambda drawn: _share(_answers(best.make(seen[0].shape[1]), seen, drawn)[0][1], drawn[2]), draws)
 
 
 def _resolution(share: float, n: int) -> float:

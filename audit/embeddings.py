@@ -19,6 +19,7 @@ from audit.columns import label_columns, listed
 from audit.data import LabelledData
 from audit.datasets.table import columns_of, read_table, recorded
 from audit.errors import DataError
+from audit.features import blocks
 
 Layer = NDArray[np.floating[Any]]
 BLOCK = 2**22
@@ -195,10 +196,11 @@ def _require_rows(layers: Mapping[str, Layer], labels: Mapping[str, Any], path: 
 
 
 def _require_finite(name: str, layer: Layer, path: Path) -> None:
-    rows = max(1, BLOCK // layer.shape[1])
     largest = np.finfo(np.float32).max  # attackers compute in float32
-    for start in range(0, len(layer), rows):
-        broken = ~(np.abs(layer[start : start + rows]) <= largest)  # NaN compares as false
+    before = 0
+    for rows in blocks(layer, max(1, BLOCK // layer.shape[1])):
+        broken = ~(np.abs(rows) <= largest)  # NaN compares as false
         if broken.any():
-            row = start + int(np.flatnonzero(broken.any(axis=1))[0])
+            row = before + int(np.flatnonzero(broken.any(axis=1))[0])
             raise DataError(f"{name!r} in {path} has NaN or infinity in row {row + 1}. Take such rows out.")
+        before += len(rows)

@@ -5,6 +5,8 @@ files, so that memory does not grow with the number of rows.
 """
 
 import hashlib
+import mmap
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +36,8 @@ PROJECTED = 1024
 """Width of the projection: distances survive it to within a few percent (Johnson and Lindenstrauss)."""
 RAW_SIDE = 16
 """Images are averaged to at most this many pixels a side for the attackers on the raw input."""
+AT_ONCE = 1024
+"""Rows that are read from a mapped file before its pages are let go."""
 
 
 def untracked(items: Iterable[Any], _length: int, _label: str) -> Iterable[Any]:
@@ -75,10 +79,11 @@ class _Store:
 
     def add(self, rows: Floats) -> None:
         if self.values is None:
-            file = tempfile.TemporaryFile()  # noqa: SIM115 - gone with the last reference to it
-            self.values = np.memmap(file, dtype=np.float32, mode="w+", shape=(self.most, rows.shape[1]))
+            with tempfile.TemporaryFile() as file:  # without a name; the map keeps it until nobody needs it
+                self.values = np.memmap(file, dtype=np.float32, mode="w+", shape=(self.most, rows.shape[1]))
         self.values[self.filled : self.filled + len(rows)] = rows
         self.filled += len(rows)
+        _let_go(self.values)
 
     def take(self) -> Floats:
         assert self.values is not None  # a pass over no rows has failed before
@@ -127,6 +132,7 @@ def extract(
     rows: list[int] = []
     digests: list[bytes] = []
     predicted: list[Ints] = []
+    broken = dict.fromkeys(layers, 0)
     undefined, changed, source = 0, False, ""
     size = fixed_batch or batch_size
     loader = DataLoader(_Readable(data.inputs), batch_size=size, num_workers=workers, collate_fn=_together)
@@ -146,15 +152,15 @@ def extract(
                 undefined += int((~torch.isfinite(scores)).any(dim=1).sum())
                 predicted.append(scores.argmax(dim=1).cpu().numpy())
             for name, found in z.items():
-                stores[name].add(_narrow(name, found, projections, seed))
+                kept = _narrow(name, found, projections, seed)
+                broken[name] += int((~np.isfinite(kept)).any(axis=1).sum())
+                stores[name].add(kept)
     if not rows:
         raise DataError(f"None of the {len(data)} inputs of {data.name} can be read. Check the files.")
-    features = {name: store.take() for name, store in stores.items()}
-    for name, kept in features.items():
-        broken = int((~np.isfinite(kept)).any(axis=1).sum())
-        if broken:
+    for name, count in broken.items():
+        if count:
             raise BottleneckError(
-                f"Layer {name!r} gives NaN or infinity for {broken} of {len(kept)} rows. "
+                f"Layer {name!r} gives NaN or infinity for {count} of {len(rows)} rows. "
                 "Check the inputs' scale, or choose another layer."
             )
     if undefined:
@@ -164,7 +170,7 @@ def extract(
         )
     taken = np.array(rows, dtype=np.int64)
     return Features(
-        z=features,
+        z={name: store.take() for name, store in stores.items()},
         predicted=np.concatenate(predicted) if task else None,
         rows=taken,
         copies=_alike(digests),
@@ -181,14 +187,31 @@ def ready_made(
 ) -> Features:
     """Return features that came from a file, and the predictions that came with them, as if a model had made them."""
     first = next(iter(layers.values()))
-    digests = [hashlib.sha256(row.tobytes()).digest() for row in first]
+    digests = [hashlib.sha256(row.tobytes()).digest() for rows in blocks(first, AT_ONCE) for row in rows]
     return Features(
         z=layers,
         predicted=predicted,
         rows=np.arange(len(data), dtype=np.int64),
-        copies=_alike(digests),
+        # equal features are no equal inputs: a finite code gives them to many rows, and attackers are to know it
+        copies=np.arange(len(data), dtype=np.int64),
         fingerprint=_fingerprint(data, columns, digests),
     )
+
+
+def blocks(layer: NDArray[Any], rows: int) -> Iterator[NDArray[Any]]:
+    """Yield a layer, (n, d), in blocks of so many rows; of a mapped file one block at a time is in memory."""
+    for start in range(0, len(layer), rows):
+        yield layer[start : start + rows]
+        _let_go(layer)
+
+
+def in_memory(layer: NDArray[Any], rows: Ints) -> NDArray[Any]:
+    """Return some rows of a layer in memory; what else came with them from a mapped file is let go."""
+    found = np.empty((len(rows), *layer.shape[1:]), dtype=layer.dtype)
+    for start in range(0, len(rows), AT_ONCE):
+        found[start : start + AT_ONCE] = layer[rows[start : start + AT_ONCE]]
+        _let_go(layer)
+    return found
 
 
 @contextmanager
@@ -323,6 +346,17 @@ def _first(data: LabelledData) -> Tensor:
         except UnreadableError:
             continue
     raise DataError(f"None of the {len(data)} inputs of {data.name} can be read. Check the files.")
+
+
+def _let_go(values: NDArray[Any]) -> None:
+    """Take the pages of a mapped file out of this process's memory; they are read again when they are needed."""
+    if sys.platform == "win32" or not isinstance(values, np.memmap):
+        return
+    mapped: Any = values
+    while isinstance(mapped, np.ndarray):  # some rows of a file are a view of all of it
+        mapped = mapped.base
+    if isinstance(mapped, mmap.mmap) and values.mode != "c":  # a private copy's changes would be lost
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _alike(digests: Sequence[bytes]) -> Ints:

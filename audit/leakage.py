@@ -22,6 +22,7 @@ from audit.calibration import Reading
 from audit.columns import MISSING, Column, Ints
 from audit.errors import DataError
 from audit.evidence import AttackerResult, Ceiling, ClassRows, Estimate, NullBand, Readability
+from audit.features import in_memory
 from audit.parallel import side_by_side
 from audit.probes import Matrix
 from audit.resampling import CONFIDENCE, Resamples, estimate, resample
@@ -166,7 +167,7 @@ def _numbered(column: Column) -> Ints:
 
 
 def _each(values: Matrix, rows: Rows) -> tuple[Matrix, Matrix, Matrix]:
-    return np.asarray(values[rows[0]]), np.asarray(values[rows[1]]), np.asarray(values[rows[2]])
+    return in_memory(values, rows[0]), in_memory(values, rows[1]), in_memory(values, rows[2])
 
 
 def _results(found: Attack, resamples: Resamples) -> list[AttackerResult]:
@@ -232,7 +233,7 @@ def _given_task(
     alone = from_scratch(_table(told), [told[part].reshape(-1, 1) for part in rows], v, k)
     beside = np.eye(int(told.max()) + 1, dtype=np.float32)
     seen = [
-        np.concatenate([best.lens.transform(np.asarray(z[part])).astype(np.float32), beside[told[part]]], axis=1)
+        np.concatenate([best.lens.transform(in_memory(z, part)).astype(np.float32), beside[told[part]]], axis=1)
         for part in rows
     ]
     (both,) = side_by_side(lambda make: from_scratch(make(seen[0].shape[1]), seen, v, k), [best.make])

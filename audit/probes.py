@@ -70,12 +70,17 @@ def _mlp(kind: type, seed: int) -> tuple[Make, ...]:
 
 def _svc(seed: int) -> tuple[Make, ...]:
     return _settings(
-        SVC, {"C": 10.0, "width": 1.0}, {"C": 100.0, "width": 0.1}, class_weight="balanced", random_state=seed
+        SVC,
+        {"C": 10.0, "width": 1.0},
+        {"C": 100.0, "width": 0.1},
+        cache_size=CACHE,
+        class_weight="balanced",
+        random_state=seed,
     )
 
 
 def _svr(_seed: int) -> tuple[Make, ...]:
-    return _settings(SVR, {"C": 1.0, "width": 1.0}, {"C": 10.0, "width": 0.1})
+    return _settings(SVR, {"C": 1.0, "width": 1.0}, {"C": 10.0, "width": 0.1}, cache_size=CACHE)
 
 
 def _knn(kind: type, _seed: int) -> tuple[Make, ...]:
@@ -98,6 +103,8 @@ ATTACKERS: Mapping[str, Family] = {
 }
 """For a continuous attribute, `logistic` is ridge regression and the others regress."""
 DEFAULT = tuple(ATTACKERS)
+CACHE = 100
+"""Megabytes of kernel values that one fit may keep."""
 VIEWS = ("standardised", "whitened")
 MIN_VARIANCE = 1e-9
 """Whitening drops directions below this share of the largest variance: they hold rounding noise only."""

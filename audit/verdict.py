@@ -43,24 +43,32 @@ def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Ve
 def judged(figures: Readability, limit: float, where: Where | None = None) -> Leakage:
     """Put the verdict on a private attribute's figures."""
     verdict, reason = judge(figures.excess, figures.resolution, limit, sum(one.test for one in figures.classes))
-    verdict, reason = _all_tried(figures, verdict, reason)
+    verdict, reason = _trusted(figures, verdict, reason)
     return Leakage(**dict(figures), limit=limit, verdict=verdict, reason=reason, where=where)
 
 
 def judged_continuous(figures: Regression, limit: float) -> ContinuousLeakage:
     """Put the verdict on a continuous private attribute's figures."""
     verdict, reason = judge(figures.excess, figures.resolution, limit, figures.rows.test)
-    verdict, reason = _all_tried(figures, verdict, reason)
+    verdict, reason = _trusted(figures, verdict, reason)
     return ContinuousLeakage(**dict(figures), limit=limit, verdict=verdict, reason=reason)
 
 
-def _all_tried(figures: Readability | Regression, verdict: Verdict, reason: str) -> tuple[Verdict, str]:
+def _trusted(figures: Readability | Regression, verdict: Verdict, reason: str) -> tuple[Verdict, str]:
+    """Take a PASS back that attackers who did not run, or who are plainly too weak, cannot give."""
     missing = sum(one.failure is not None for one in figures.attackers)
-    if missing and verdict == "PASS":
-        reason = (
+    if verdict != "PASS":
+        return verdict, reason
+    if missing:
+        return "INCONCLUSIVE", (
             f"{missing} of {len(figures.attackers)} attackers could not run; a pass needs all of them to have tried."
         )
-        return "INCONCLUSIVE", reason
+    if figures.excess.high < 0:
+        # the prediction is made from these features, so who reads them as well as can be reads no less
+        return "INCONCLUSIVE", (
+            f"The attackers read at least {-100 * figures.excess.high:.1f} points less than the predicted task label "
+            "alone tells, so they are too weak here; other attackers would settle it."
+        )
     return verdict, reason
 
 
