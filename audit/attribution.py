@@ -53,7 +53,7 @@ def where(
     seed: int,
     encode: Encode | None,
     inputs: Inputs | None,
-    samples: int = 256,
+    samples: int = 128,
     units: int = 20,
     patches: int = 8,
     track: Track = untracked,

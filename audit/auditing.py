@@ -392,13 +392,12 @@ def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyC
     unreadable = len(data) - len(features.rows)
     if unreadable:
         found.append(f"{unreadable} of {len(data)} inputs could not be read and were left out")
-    if copies:
+    if copies and data.group is None:
+        found.append(f"{copies} rows have the very input of another row; copies were kept on one side of every split")
+    elif copies:
         found.append(
-            f"{copies} rows have the very input of another row; they were kept together, so that no copy stands on both "
-            "sides of a split"
-            if data.group is None
-            else f"{copies} rows have the very input of a row in another group; such groups were joined, so that no copy "
-            "stands on both sides of a split"
+            f"{copies} rows have the very input of a row in another group; such groups were joined, so that copies are "
+            "on one side of every split"
         )
     for name, column in columns.items():
         missing = int((~column.known).sum())
@@ -412,8 +411,8 @@ def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyC
 
 
 def _rare(one: evidence.Readability) -> str:
-    rows = sum(one.left_out.values())
-    return f"{rows} rows are in classes of {one.attribute!r} too rare to audit, which were left out: {', '.join(one.left_out)}"
+    rows, names = sum(one.left_out.values()), ", ".join(one.left_out)
+    return f"{rows} rows were left out of {one.attribute!r}, in classes too rare to audit: {names}"
 
 
 def _task(

@@ -34,7 +34,7 @@ WIDEST = 2048
 """Features wider than this are projected at random, or attackers would take hours."""
 PROJECTED = 1024
 """Width of the projection: distances survive it to within a few percent (Johnson and Lindenstrauss)."""
-RAW_SIDE = 16
+RAW_SIDE = 12
 """Images are averaged to at most this many pixels a side for the attackers on the raw input."""
 AT_ONCE = 1024
 """Rows that are read from a mapped file before its pages are let go."""
