@@ -14,12 +14,11 @@ from audit.calibration import Calibration, Reading, calibrate, raw_scores, read
 from audit.columns import Ints
 from audit.committee import choose_members, joined
 from audit.errors import DataError
+from audit.evidence import COMMITTEE
 from audit.parallel import side_by_side
 from audit.probes import VIEWS, Make, Matrix, family, view
 from audit.resampling import Doubles
 from audit.settings import Settings
-
-COMMITTEE = "committee"
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,9 @@ def attack(parts: Parts, settings: Settings) -> Attack:
     if not together:
         shares = np.array([float(member is best) for member in able])
     headline = _headline(able, shares, seen, parts)
-    return Attack(members, committee if len(able) > 1 else None, COMMITTEE if together else best.title, headline, best)
+    counted = [member for member, share in zip(able, shares, strict=True) if share > 0]
+    strongest = counted[0].title if len(counted) == 1 else COMMITTEE
+    return Attack(members, committee if len(able) > 1 else None, strongest, headline, best)
 
 
 def views(z: Sequence[Matrix]) -> tuple[dict[str, Any], dict[str, list[Matrix]]]:
@@ -136,12 +137,13 @@ def views(z: Sequence[Matrix]) -> tuple[dict[str, Any], dict[str, list[Matrix]]]
     return {name: lens for name, (lens, _) in found.items()}, {name: parts for name, (_, parts) in found.items()}
 
 
-def from_scratch(estimator: Any, z: Sequence[Matrix], v: Sequence[Ints], k: int) -> Reading:
-    """Fit an estimator on train, calibrate it on select and let it read test: z and v of the three."""
+def from_scratch(estimator: Any, z: Sequence[Matrix], v: Sequence[Ints], k: int) -> tuple[Reading, Reading]:
+    """Fit an estimator on train, calibrate it on select and let it read select and test: z and v of the three."""
     prior = np.bincount(v[0], minlength=k) / len(v[0])
     estimator.fit(z[0], v[0])
-    calibration = calibrate(raw_scores(estimator, z[1], prior), v[1], prior)
-    return read(raw_scores(estimator, z[2], prior), v[2], calibration)
+    select = raw_scores(estimator, z[1], prior)
+    calibration = calibrate(select, v[1], prior)
+    return read(select, v[1], calibration), read(raw_scores(estimator, z[2], prior), v[2], calibration)
 
 
 def _member(name: str, look: str, make: Make, lens: Any, z: Sequence[Matrix], v: Sequence[Ints]) -> Member:

@@ -22,16 +22,30 @@ from audit.columns import AnyColumn, Column, Ints, Quantity
 from audit.continuous import measure_continuous, read_continuous_ceiling, value_rows
 from audit.data import LabelledData
 from audit.errors import DataError
-from audit.features import Features, Track, device_of, encoding, extract, first_input, in_memory, ready_made, untracked
+from audit.features import (
+    AT_ONCE,
+    Features,
+    Track,
+    blocks,
+    device_of,
+    encoding,
+    extract,
+    first_input,
+    in_memory,
+    ready_made,
+    untracked,
+)
 from audit.leakage import Beside, Measured, measure, read_ceiling, used
 from audit.machine import describe_device, versions
-from audit.resampling import estimate, resample
+from audit.resampling import estimate_share, resample
 from audit.settings import Settings
 from audit.splits import Splits, split_rows
 from audit.verdict import judged, judged_continuous
 
 Encoder = Callable[[str], AbstractContextManager[Encode]]
 """Layer -> a block in which its features can be made."""
+MOST_COPIES = 0.01
+"""Share of the rows that may be copies of one input; more are no accident but what such inputs are like."""
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
 
 
@@ -153,7 +167,7 @@ def audit_embeddings(
     answers = None if told is None else _same_classes(told, data.column(task, "task") if task else told, str(predicted))
     features = ready_made(layers, data, predicted=answers, columns=[*asked.columns])
     device = describe_device(torch.device("cpu"))
-    record = _Record(checkpoint or _describe_features(data, features), "none", limit_set_by, command, notes, device)
+    record = _Record(checkpoint or _describe_features(data, layers), "none", limit_set_by, command, notes, device)
     return _result(features, data, asked, settings, record, where=where, encoder=None, track=track)
 
 
@@ -171,9 +185,13 @@ def describe_model(model: nn.Module) -> evidence.Checkpoint:
     )
 
 
-def _describe_features(data: LabelledData, features: Features) -> evidence.Checkpoint:
+def _describe_features(data: LabelledData, layers: Mapping[str, NDArray[Any]]) -> evidence.Checkpoint:
+    digest = hashlib.sha256()
+    for layer in layers.values():
+        for rows in blocks(layer, AT_ONCE):
+            digest.update(np.ascontiguousarray(rows).tobytes())
     return evidence.Checkpoint(
-        file=data.name, sha256=features.fingerprint, architecture="unknown", parameters=0, format="embeddings"
+        file=data.name, sha256=digest.hexdigest(), architecture="unknown", parameters=0, format="embeddings"
     )
 
 
@@ -273,7 +291,7 @@ def _result(
 ) -> evidence.AuditResult:
     read = data.take(features.rows)
     columns = {name: column.take(features.rows) for name, column in asked.columns.items()}
-    groups, copies = _joined(read.groups(), features.copies)
+    groups, copies = _joined(read.groups(), features)
     splits = split_rows(groups, [*columns.values()], seed=settings.seed)
     target = columns[asked.task] if asked.task else None
     y = target.codes if isinstance(target, Column) else None
@@ -376,13 +394,26 @@ def _where(
         )
 
 
-def _joined(groups: Ints, copies: Ints) -> tuple[Ints, int]:
-    """Join the groups that share an input, and count the rows that are in a group with a copy from another."""
-    count = int(groups.max()) + 1
-    pairs = coo_array((np.ones(len(groups)), (groups, count + copies)), shape=(2 * len(groups) + count,) * 2)
-    component = connected_components(pairs, directed=False)[1][groups]
+def _joined(groups: Ints, features: Features) -> tuple[Ints, int]:
+    """Join the groups that share an input, and count the rows that have a copy in another group.
+
+    Features without inputs are not joined, nor inputs of few distinct values, as in a small table: there, equal rows
+    are different people, and what one tells of another is a leak.
+    """
+    copies, count = features.copies, int(groups.max()) + 1
     groups_of_input = np.bincount(np.unique(np.stack([copies, groups]), axis=1)[0])
-    return np.unique(component, return_inverse=True)[1].astype(np.int64), int((groups_of_input[copies] > 1).sum())
+    crossing = int((groups_of_input[copies] > 1).sum())
+    if not _are_copies(features):
+        return groups, crossing
+    size = count + int(copies.max()) + 1
+    pairs = coo_array((np.ones(len(groups)), (groups, count + copies)), shape=(size, size))
+    component = connected_components(pairs, directed=False)[1][groups]
+    return np.unique(component, return_inverse=True)[1].astype(np.int64), crossing
+
+
+def _are_copies(features: Features) -> bool:
+    most = np.bincount(features.copies).max()
+    return features.same_input and bool(most <= max(20, MOST_COPIES * len(features.copies)))
 
 
 def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyColumn], copies: int) -> list[str]:
@@ -392,7 +423,13 @@ def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyC
     unreadable = len(data) - len(features.rows)
     if unreadable:
         found.append(f"{unreadable} of {len(data)} inputs could not be read and were left out")
-    if copies and data.group is None:
+    if copies and not _are_copies(features):
+        what = "input" if features.same_input else "features"
+        found.append(
+            f"{copies} rows have the very {what} of a row in another group, and may stand on both sides of a split; if "
+            "they show the same thing, name a group that holds them together"
+        )
+    elif copies and data.group is None:
         found.append(f"{copies} rows have the very input of another row; copies were kept on one side of every split")
     elif copies:
         found.append(
@@ -427,8 +464,10 @@ def _task(
     return evidence.Task(
         name=name,
         classes=list(target.classes),
-        accuracy=estimate(resamples.means(right)),
-        balanced_accuracy=estimate(resamples.mean_recall(right, y, len(target.classes))),
+        accuracy=estimate_share(resamples.means(right), resamples.weights.shape[1]),
+        balanced_accuracy=estimate_share(
+            resamples.mean_recall(right, y, len(target.classes)), resamples.independent(y, len(target.classes))
+        ),
         chance=float(np.bincount(y).max() / len(y)),
         missing=int((~target.known).sum()),
     )

@@ -187,11 +187,10 @@ def _model(subject: Path, given: dict[str, Any], common: dict[str, Any]) -> Any:
 
 
 def _embeddings(subject: Path, given: dict[str, Any], common: dict[str, Any]) -> Any:
-    import numpy as np  # noqa: PLC0415
-
     from audit import auditing, evidence, files  # noqa: PLC0415
     from audit.embeddings import read_embeddings  # noqa: PLC0415
     from audit.errors import UnknownNameError  # noqa: PLC0415
+    from audit.features import in_memory  # noqa: PLC0415
 
     for option in FOR_MODELS:
         if click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT:
@@ -206,16 +205,15 @@ def _embeddings(subject: Path, given: dict[str, Any], common: dict[str, Any]) ->
     for name in wanted:
         if name not in found.layers:
             raise UnknownNameError(f"layer of {subject.name}", name, found.layers)
-    rows = np.arange(len(data))
-    if given["limit_rows"] and given["limit_rows"] < len(data):
-        rows = np.sort(np.random.default_rng(given["seed"]).choice(rows, given["limit_rows"], replace=False))
-        data = data.take(rows)
     layers = {name: found.layers[name] for name in wanted}
+    if given["limit_rows"]:
+        rows = data.some_rows(given["limit_rows"], seed=given["seed"])
+        data, layers = data.take(rows), {name: in_memory(z, rows) for name, z in layers.items()}
     described = evidence.Checkpoint(
         file=subject.name, sha256=files.sha256(subject), architecture="unknown", parameters=0, format="embeddings"
     )
     return auditing.audit_embeddings(
-        layers if len(rows) == len(found.data) else {name: z[rows] for name, z in layers.items()},
+        layers,
         data,
         predicted=given["predicted"],
         checkpoint=described,

@@ -160,14 +160,16 @@ class LabelledData:
 
     def limited(self, rows: int, *, seed: int) -> "LabelledData":
         """Return at most `rows` rows, whole groups in a seeded random order."""
-        if len(self) <= rows:
-            return self
+        return self if len(self) <= rows else self.take(self.some_rows(rows, seed=seed))
+
+    def some_rows(self, rows: int, *, seed: int) -> Ints:
+        """Return which rows `limited` takes."""
         groups = self.groups()
         order = np.random.default_rng(seed).permutation(groups.max() + 1)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
         by_rank = np.argsort(rank[groups], kind="stable")
-        return self.take(np.sort(by_rank[:rows]))
+        return np.sort(by_rank[:rows])
 
     def labels_sha256(self, columns: Sequence[str]) -> str:
         """Return a SHA-256 over the given labels and the groups, in order."""

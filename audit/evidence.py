@@ -14,6 +14,8 @@ from audit.errors import EvidenceError
 from audit.files import write_whole
 
 SCHEMA_VERSION: Final = "1"
+COMMITTEE: Final = "committee"
+"""Name of the attacker that is several, joined on the selection rows."""
 
 Model = TypeVar("Model", bound=BaseModel)
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -98,7 +100,7 @@ class Ceiling(Frozen):
     """What the same kind of attacker reads from the raw input: tells "no leak" from "weak attacker"."""
 
     source: str
-    """What the attacker saw, for instance `input averaged to 3 × 16 × 16`."""
+    """What the attacker saw, for instance `input averaged to 3 × 12 × 12`."""
     strongest: str
     figure: Estimate
     """In the headline's unit: balanced accuracy, or R²."""

@@ -56,9 +56,9 @@ class Features:
     rows: Ints
     """Which rows of the data they are, (m,)."""
     copies: Ints
-    """A number for each row, (m,), the same for rows with the very same input."""
+    """A number for each row, (m,), the same for rows with the very same input, or features if they are all there is."""
     fingerprint: str
-    """SHA-256 over inputs, labels and groups, in order."""
+    """SHA-256 over inputs (if there are any), labels and groups, in order."""
     projections: Mapping[str, SparseRandomProjection] = field(default_factory=dict)
     """Of the layers that were too wide."""
     raw: Floats | None = None
@@ -67,6 +67,8 @@ class Features:
     """What `raw` is, in words."""
     notes: tuple[str, ...] = ()
     """What was noticed on the way."""
+    same_input: bool = True
+    """Whether `copies` are of inputs; equal features may be of many inputs, as those of a finite code are."""
 
 
 @dataclass
@@ -192,9 +194,9 @@ def ready_made(
         z=layers,
         predicted=predicted,
         rows=np.arange(len(data), dtype=np.int64),
-        # equal features are no equal inputs: a finite code gives them to many rows, and attackers are to know it
-        copies=np.arange(len(data), dtype=np.int64),
-        fingerprint=_fingerprint(data, columns, digests),
+        copies=_alike(digests),
+        same_input=False,
+        fingerprint=_fingerprint(data, columns, []),  # labels alone: features before and after are of the same rows
     )
 
 

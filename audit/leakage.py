@@ -21,11 +21,11 @@ from audit.attack import Attack, Failure, Member, Parts, attack, from_scratch
 from audit.calibration import Reading
 from audit.columns import MISSING, Column, Ints
 from audit.errors import DataError
-from audit.evidence import AttackerResult, Ceiling, ClassRows, Estimate, NullBand, Readability
+from audit.evidence import COMMITTEE, AttackerResult, Ceiling, ClassRows, Estimate, NullBand, Readability
 from audit.features import in_memory
 from audit.parallel import side_by_side
 from audit.probes import Matrix
-from audit.resampling import CONFIDENCE, Resamples, estimate, resample
+from audit.resampling import CONFIDENCE, Resamples, estimate, estimate_share, resample
 from audit.settings import Settings
 from audit.splits import Rows, Splits, at_most, chosen, class_rows, without_rare
 
@@ -99,7 +99,8 @@ def measure(
     read = headline.recalls(resamples)
     floor = _floor(beside.predicted, parts.v, rows, k)
     floor_recalls = np.full_like(read, 1 / k) if floor is None else floor.recalls(resamples)
-    against = estimate(floor_recalls)
+    independent = resamples.independent(parts.v[2], k)
+    against = estimate(floor_recalls) if floor is None else estimate_share(floor_recalls, independent)
     return Measured(
         Readability(
             attribute=attribute,
@@ -112,12 +113,12 @@ def measure(
             entropy=float(scipy.stats.entropy(np.bincount(parts.v[2]), base=2)),
             attackers=_results(found, resamples),
             strongest=found.strongest,
-            balanced_accuracy=estimate(read),
+            balanced_accuracy=estimate_share(read, independent),
             auroc=estimate(headline.auroc(resamples)),
             bits=estimate(headline.bits(resamples)),
             floor=against,
             floor_bits=Estimate(value=0, low=0, high=0) if floor is None else estimate(floor.bits(resamples)),
-            given_task=_given_task(found.best, z, codes, beside.y, rows, splits, settings),
+            given_task=_given_task(found, z, codes, beside.y, rows, splits, settings),
             ceiling=ceiling,
             null=_null(found.best, parts, settings),
             excess=estimate(read - floor_recalls),
@@ -140,7 +141,7 @@ def read_ceiling(
     own = tuple(name for name in settings.attackers if name in CEILING) or settings.attackers
     found = attack(Parts(_each(beside.raw, rows), _each(codes, rows)), replace(settings, attackers=own))
     resamples = resample(splits.groups[rows[2]], times=settings.bootstrap, seed=settings.seed)
-    return Ceiling(source=beside.source, strongest=found.strongest, figure=estimate(found.headline.recalls(resamples)))
+    return Ceiling(source=beside.source, strongest=found.strongest, figure=_recall(found.headline, resamples))
 
 
 def used(
@@ -188,7 +189,7 @@ def _results(found: Attack, resamples: Resamples) -> list[AttackerResult]:
         else:
             results.append(_result(member.name, member.view, member.select, member.test, resamples))
     if found.committee is not None:
-        results.append(_result("committee", "both", *found.committee, resamples))
+        results.append(_result(COMMITTEE, "both", *found.committee, resamples))
     return results
 
 
@@ -197,10 +198,14 @@ def _result(name: str, view: str, select: Reading, test: Reading, resamples: Res
         name=name,
         view=view,
         select=select.balanced_accuracy,
-        balanced_accuracy=estimate(test.recalls(resamples)),
+        balanced_accuracy=_recall(test, resamples),
         auroc=estimate(test.auroc(resamples)),
         bits=estimate(test.bits(resamples)),
     )
+
+
+def _recall(reading: Reading, resamples: Resamples) -> Estimate:
+    return estimate_share(reading.recalls(resamples), resamples.independent(reading.labels, reading.k))
 
 
 def _floor(predicted: Ints | None, v: Sequence[Ints], rows: Sequence[Ints], k: int) -> Reading | None:
@@ -208,7 +213,7 @@ def _floor(predicted: Ints | None, v: Sequence[Ints], rows: Sequence[Ints], k: i
     if predicted is None:
         return None
     told = np.unique(predicted, return_inverse=True)[1]
-    return from_scratch(_table(told), [told[part].reshape(-1, 1) for part in rows], v, k)
+    return from_scratch(_table(told), [told[part].reshape(-1, 1) for part in rows], v, k)[1]
 
 
 def _table(labels: Ints) -> CategoricalNB:
@@ -216,11 +221,12 @@ def _table(labels: Ints) -> CategoricalNB:
 
 
 def _given_task(
-    best: Member, z: Matrix, codes: Ints, y: Ints | None, rows: Sequence[Ints], splits: Splits, settings: Settings
+    found: Attack, z: Matrix, codes: Ints, y: Ints | None, rows: Sequence[Ints], splits: Splits, settings: Settings
 ) -> Estimate | None:
     """Return what the features add to the true label, in bits: CE(v | y) − CE(v | z, y).
 
-    The strongest single attacker is fitted again on features with y beside them, so that it may use both.
+    The strongest single attacker, and the strongest that is not linear, are fitted again on features with y beside
+    them, so that they may use both: a bit that tells v only together with y tells neither of them anything alone.
     """
     if y is None:
         return None
@@ -230,13 +236,23 @@ def _given_task(
     if min(len(np.unique(part)) for part in v) < k:
         return None
     told = np.unique(y, return_inverse=True)[1]
-    alone = from_scratch(_table(told), [told[part].reshape(-1, 1) for part in rows], v, k)
+    _, alone = from_scratch(_table(told), [told[part].reshape(-1, 1) for part in rows], v, k)
     beside = np.eye(int(told.max()) + 1, dtype=np.float32)
-    seen = [
-        np.concatenate([best.lens.transform(in_memory(z, part)).astype(np.float32), beside[told[part]]], axis=1)
-        for part in rows
-    ]
-    (both,) = side_by_side(lambda make: from_scratch(make(seen[0].shape[1]), seen, v, k), [best.make])
+
+    def told_y(member: Member) -> tuple[Reading, Reading]:
+        seen = [
+            np.concatenate([member.lens.transform(in_memory(z, part)).astype(np.float32), beside[told[part]]], axis=1)
+            for part in rows
+        ]
+        return from_scratch(member.make(seen[0].shape[1]), seen, v, k)
+
+    curved = [one for one in found.members if isinstance(one, Member) and one.name != "logistic"]
+    asked = {found.best.title: found.best}
+    if curved:
+        strongest = max(curved, key=lambda member: member.select.balanced_accuracy)
+        smooth = [one for one in curved if one.name == "rbf-svm"] or [strongest]
+        asked |= {one.title: one for one in (strongest, smooth[0])}
+    _, both = min(side_by_side(told_y, list(asked.values())), key=lambda read: read[0].cross_entropy)
     resamples = resample(splits.groups[rows[2]], times=settings.bootstrap, seed=settings.seed)
     return estimate(resamples.means(both.true_log2 - alone.true_log2))
 
@@ -249,7 +265,7 @@ def _null(best: Member, parts: Parts, settings: Settings) -> NullBand:
     draws = [
         [generator.permutation(part) for part in (parts.v[0][few], *parts.v[1:])] for _ in range(settings.null_refits)
     ]
-    figures = side_by_side(lambda v: from_scratch(best.make(z[0].shape[1]), z, v, parts.k).balanced_accuracy, draws)
+    figures = side_by_side(lambda v: from_scratch(best.make(z[0].shape[1]), z, v, parts.k)[1].balanced_accuracy, draws)
     return null_band(figures)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -130,7 +130,7 @@ def family(name: str) -> Family:
         made = named()
     except Exception as error:
         raise IreneError(f"{name} cannot be made without arguments ({error}). Name one that can.") from None
-    if not {"fit", "predict", "get_params"} <= set(dir(made)) or not (is_classifier(made) or is_regressor(made)):
+    if not isinstance(made, BaseEstimator) or not (is_classifier(made) or is_regressor(made)):
         raise IreneError(f"{name} is no scikit-learn classifier or regressor. Name a class with fit and predict.")
 
     def own(seed: int) -> tuple[Make, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from audit.columns import Ints
 from audit.evidence import Estimate
@@ -51,6 +52,18 @@ class Resamples:
         recalls = np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
         return _mean_of_known(recalls)
 
+    def independent(self, labels: Ints, k: int) -> int:
+        """Return how many independent rows a balanced accuracy rests on: the harmonic mean of the classes' groups.
+
+        Its variance is p (1 − p) over this number, as that of a share of so many rows.
+
+        Args:
+            labels: Class of each row, (n,).
+            k: Number of classes.
+        """
+        groups = [len(np.unique(self.member[labels == c])) for c in range(k)]
+        return max(1, round(k**2 / sum(1 / max(count, 1) for count in groups)))
+
     def auroc(self, scores: Doubles, labels: Ints, k: int) -> Doubles:
         """Return the area under the ROC curve in each resample, one class against the others, mean over classes.
 
@@ -95,6 +108,16 @@ def estimate(figures: Doubles) -> Estimate:
     drawn = figures[1:][np.isfinite(figures[1:])]
     low, high = np.quantile(drawn, [tail, 1 - tail]) if len(drawn) else (figures[0], figures[0])
     return Estimate(value=float(figures[0]), low=float(low), high=float(high))
+
+
+def estimate_share(figures: Doubles, n: int) -> Estimate:
+    """Return a share with an interval no narrower than Wilson's for a share of n independent rows.
+
+    Where every row is right, or all are wrong, all resamples are alike and their interval would have no width.
+    """
+    found = estimate(figures)
+    wilson = binomtest(round(min(max(found.value, 0), 1) * n), n).proportion_ci(CONFIDENCE, method="wilson")
+    return Estimate(value=found.value, low=min(found.low, wilson.low), high=max(found.high, wilson.high))
 
 
 def resample(groups: Ints, *, times: int, seed: int) -> Resamples:

@@ -2,7 +2,7 @@
 
 import math
 
-from audit.evidence import ContinuousLeakage, Estimate, Leakage, Readability, Regression, Verdict, Where
+from audit.evidence import COMMITTEE, ContinuousLeakage, Estimate, Leakage, Readability, Regression, Verdict, Where
 
 
 def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Verdict, str]:
@@ -56,14 +56,15 @@ def judged_continuous(figures: Regression, limit: float) -> ContinuousLeakage:
 
 def _trusted(figures: Readability | Regression, verdict: Verdict, reason: str) -> tuple[Verdict, str]:
     """Take a PASS back that attackers who did not run, or who are plainly too weak, cannot give."""
-    missing = sum(one.failure is not None for one in figures.attackers)
+    tried = [one for one in figures.attackers if one.name != COMMITTEE]
+    missing = sum(one.failure is not None for one in tried)
     if verdict != "PASS":
         return verdict, reason
     if missing:
         return "INCONCLUSIVE", (
-            f"{missing} of {len(figures.attackers)} attackers could not run; a pass needs all of them to have tried."
+            f"{missing} of {len(tried)} attackers could not run; a pass needs all of them to have tried."
         )
-    if figures.excess.high < 0:
+    if figures.excess.high < 0 and figures.floor.low < figures.floor.high:
         # the prediction is made from these features, so who reads them as well as can be reads no less
         return "INCONCLUSIVE", (
             f"The attackers read at least {-100 * figures.excess.high:.1f} points less than the predicted task label "

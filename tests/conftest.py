@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: a model that leaks, its audit, and the command line called in-process."""
+"""What tests share: features and labels to plant leaks in, a model that leaks, its audit, and the command line."""
 
 import json
 import os
@@ -7,25 +7,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from click.testing import CliRunner, Result
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 import irene
+from audit.columns import Column, Ints
 from audit.data import open_data
 from audit.datasets.networks import small_convnet
+from audit.settings import Settings
 from sanitizer.training import Recipe, fine_tune
 
 ROWS = "--arch small-convnet --data digits --task digit --private colour"
 QUICK = "--attackers logistic --limit-rows 1500"
 
+FEW = Settings(attackers=("logistic", "knn"), bootstrap=100, null_refits=2, ceiling=False)
+"""As quick as a measurement can be."""
+
 OWN = """
 from dataclasses import replace
 import numpy as np
 from torch import nn
-from audit.data import Column
+from audit.columns import Column
 from audit.datasets.digits import load
 from audit.datasets.networks import small_convnet
 
@@ -41,6 +48,22 @@ def rows(part, shift=0):
     one = Column(np.zeros(len(data), dtype=np.int64), ("same", "other"))
     return replace(data, name="mine", columns={**data.columns, "odd": odd, "constant": one})
 """
+
+
+def noise(n: int, d: int = 6, seed: int = 0) -> NDArray[np.float64]:
+    """Return features, (n, d), that know nothing."""
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def labels(n: int, k: int = 2, seed: int = 1, share: float | None = None) -> Ints:
+    """Draw classes, (n,); `share` is that of class 1."""
+    p = None if share is None else [1 - share, share]
+    return np.random.default_rng(seed).choice(k, size=n, p=p).astype(np.int64)
+
+
+def classes(codes: Ints) -> Column:
+    """Name the classes after their codes."""
+    return Column(codes, tuple(f"class {c}" for c in range(int(codes.max()) + 1)))
 
 
 @pytest.fixture(scope="session", autouse=True)

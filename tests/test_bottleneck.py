@@ -299,7 +299,7 @@ def test_an_interrupt_inside_a_forward_pass_leaves_the_model_as_it_was() -> None
 def test_extracting_changes_no_bit_of_the_model_and_reads_it_in_eval_mode() -> None:
     model, data = Zoo().train(), rows()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    found = features.extract(model, data, ["inner:input"], task="y", private=["v"], batch_size=4)
+    found = features.extract(model, data, ["inner:input"], task="y", columns=["y", "v"], batch_size=4)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert all(module.training for module in model.modules())
     assert hooks(model) == 0
@@ -313,7 +313,7 @@ def test_extracting_changes_no_bit_of_the_model_and_reads_it_in_eval_mode() -> N
 def test_the_fingerprint_tells_other_inputs_and_other_labels() -> None:
     def fingerprint(data: LabelledData, batch: int = 4) -> str:
         return features.extract(
-            Zoo(), data, ["once"], task="y", private=["v"], batch_size=batch
+            Zoo(), data, ["once"], task="y", columns=["y", "v"], batch_size=batch
         ).fingerprint  # fmt: skip
 
     assert fingerprint(rows()) == fingerprint(rows(), batch=5)
@@ -325,7 +325,7 @@ def test_features_that_are_not_finite_are_refused_with_their_number() -> None:
     data = rows()
     data.inputs[2][0] = float("nan")
     with pytest.raises(BottleneckError, match="'once' gives NaN or infinity for 1 of 6 rows"):
-        features.extract(Zoo(), data, ["once"], task="y", private=["v"])
+        features.extract(Zoo(), data, ["once"], task="y", columns=["y", "v"])
 
 
 def test_scores_that_are_not_finite_are_refused_although_the_features_are() -> None:
@@ -333,7 +333,7 @@ def test_scores_that_are_not_finite_are_refused_although_the_features_are() -> N
     nn.init.constant_(head.weight, torch.inf)
     model = nn.Sequential(nn.Linear(4, 3), head)
     with pytest.raises(DataError, match="scores 'y' with NaN or infinity for 6 of 6 rows"):
-        features.extract(model, rows(), ["0"], task="y", private=["v"])
+        features.extract(model, rows(), ["0"], task="y", columns=["y", "v"])
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])

@@ -45,9 +45,11 @@ def test_an_audit_finds_the_leak_beyond_the_floor(before: Path) -> None:
     assert (one.attribute, one.layer, one.verdict) == ("colour", "classifier:input", "FAIL")
     assert one.balanced_accuracy.low > one.floor.high
     assert one.excess.low > one.limit
-    assert one.strongest in {f"{attacker.name} on {attacker.view}" for attacker in one.attackers}
+    assert one.strongest in {"committee", *(f"{attacker.name} on {attacker.view}" for attacker in one.attackers)}
+    assert one.ceiling is not None and one.ceiling.figure.low > one.balanced_accuracy.high, "the input shows it all"
+    assert one.given_task is not None and one.given_task.low > 0
     assert one.null.low <= one.chance <= one.null.high
-    assert result.task.accuracy.value > result.task.chance
+    assert result.task is not None and result.task.accuracy.value > result.task.chance
     assert result.command.startswith("irene audit ") and "--private colour" in result.command
 
 
@@ -74,6 +76,22 @@ def test_an_audit_leaves_its_checkpoint_and_folder_as_they_were(leaky: Path, run
     assert [one.layer for one in read_audit(tmp_path / "a.json").leakage] == ["encoder.6", "classifier:input"]
 
 
+def test_what_is_kept_and_where_it_is_read_stand_in_the_evidence(leaky: Path, run: Run, tmp_path: Path) -> None:
+    columns = "--arch small-convnet --data digits --private colour --keep digit --where --no-ceiling"
+    told = succeeded(run("audit", leaky, columns, QUICK, "--limit 0.1 -o", tmp_path / "a.json"))
+    result = read_audit(tmp_path / "a.json")
+    (colour,), (digit,) = result.leakage, result.kept
+    assert (digit.attribute, colour.attribute, colour.ceiling) == ("digit", "colour", None)
+    assert (result.task, colour.floor.value, colour.chance) == (None, 0.1, 0.1)
+    assert (result.protocol.limit, result.protocol.limit_set_by) == (0.1, "user")
+    assert colour.where is not None and colour.where.input_map is not None
+    first, second, last = told.stdout.splitlines()
+    assert first.startswith("FAIL: colour at classifier:input: ")
+    assert second.startswith("KEPT: digit at classifier:input: ")
+    assert last == f"Wrote {tmp_path / 'a.json'}"
+    assert "Note: no prediction of a task was given, so the floor is chance." in told.stderr.splitlines()
+
+
 def test_layers_are_listed_with_the_suggested_bottleneck(leaky: Path, run: Run) -> None:
     listed = succeeded(run("layers", leaky, "--arch small-convnet --data digits")).stdout
     model = small_convnet()
@@ -85,7 +103,7 @@ def test_the_columns_may_change_places(leaky: Path, run: Run, tmp_path: Path) ->
     succeeded(run("audit", leaky, ROWS, QUICK, "--task colour --private digit -o", tmp_path / "a.json"))
     result = read_audit(tmp_path / "a.json")
     (one,) = result.leakage
-    assert (result.task.name, one.attribute) == ("colour", "digit")
+    assert result.task is not None and (result.task.name, one.attribute) == ("colour", "digit")
     assert one.floor.low > 0.5, "what the model answers is the digit, so the floor is high"
 
 
@@ -182,7 +200,10 @@ WRONG = {
     AUDIT + "--rho 1.5": "rho is 1.5",
     AUDIT + "--private color": "Did you mean 'colour'?",
     AUDIT + "--task digits": "Did you mean 'digit'?",
-    AUDIT + "--private colour,digit": "'digit' is the task and cannot be private too",
+    AUDIT + "--private colour,digit": "'digit' is the task and cannot be private or kept too",
+    AUDIT + "--keep colour": "'colour' cannot be private and kept at once",
+    AUDIT + "--keep colr": "Did you mean 'colour'?",
+    AUDIT + "--group person": "Unknown group column of digits 'person'",
     AUDIT + "--private ,": "No private attribute was named",
     AUDIT + "--data own.py:rows --private constant": "'constant' has one class only (same)",
     AUDIT + "--limit-rows 60": "each needs 10",
@@ -193,6 +214,11 @@ WRONG = {
     AUDIT + "--layer classifier:inpt": "'classifier:inpt' ends in 'inpt'",
     AUDIT + "--attackers logistc": "Did you mean 'logistic'?",
     AUDIT + "--attackers ,": "No attacker was named",
+    AUDIT + "--attackers sklearn.preprocessing:StandardScaler": "is no scikit-learn classifier or regressor",
+    AUDIT + "--attackers sklearn.linear_model:Ridge": "none of them reads classes",
+    AUDIT + "--table labels.csv": "--table is for embeddings",
+    AUDIT + "--predicted digit": "--predicted is for embeddings",
+    AUDIT.replace("--data digits", ""): "Missing option '--data'",
     AUDIT + "--limit 1.5": "Invalid value for '--limit'",
     AUDIT + "--limit nan": "Invalid value for '--limit'",
     AUDIT + "--seed 4294967296": "Invalid value for '--seed'",
@@ -200,7 +226,7 @@ WRONG = {
     AUDIT + "--device meta": "No device 'meta' here",
     AUDIT + "--device cuda": "No CUDA device here",
     # where it goes
-    AUDIT + "-o model.safetensors": "model.safetensors is the checkpoint",
+    AUDIT + "-o model.safetensors": "model.safetensors is what is audited",
     AUDIT + "-o model.safetensors.json": "or its record",
     AUDIT + "-o folder": "Cannot write folder: it is a folder",
     AUDIT + "-o own.py/a.json": "Cannot make the folder own.py",

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audit.data import Column, LabelledData
+from audit.columns import Column
+from audit.data import LabelledData
 from audit.errors import DataError, TrainingError
 from sanitizer.information import mutual_information
 from sanitizer.methods.irene import Irene
@@ -66,7 +67,7 @@ def test_one_iteration_routes_every_gradient_as_in_the_paper() -> None:
 
     fit, _ = hold_out(data, SGD)
     x = torch.stack([fit.inputs[i] for i in range(len(fit))])
-    y, v = (torch.from_numpy(fit.columns[name].codes) for name in ("y", "v"))
+    y, v = (torch.from_numpy(fit.column(name, "labelled").codes) for name in ("y", "v"))
     z = twin.encoder(x)
     task = 0.5 * functional.cross_entropy(twin.fc(z), y)
     leak = 2.0 * mutual_information(heads[0](z).softmax(dim=1), v)
