@@ -10,42 +10,29 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import nn
 
 from audit import evidence, probes
+from audit.asked import Asked, several
 from audit.attribution import Encode
 from audit.attribution import where as locate
 from audit.bottleneck import Pool, suggest
 from audit.columns import AnyColumn, Column, Ints, Quantity
-from audit.continuous import measure_continuous, read_continuous_ceiling, value_rows
+from audit.continuous import measure_continuous, read_continuous_ceiling
+from audit.copies import join_copies, told_of_copies
 from audit.data import LabelledData
 from audit.errors import DataError
-from audit.features import (
-    AT_ONCE,
-    Features,
-    Track,
-    blocks,
-    device_of,
-    encoding,
-    extract,
-    first_input,
-    in_memory,
-    ready_made,
-    untracked,
-)
-from audit.leakage import Beside, Measured, measure, read_ceiling, used
+from audit.features import Features, Track, device_of, encoding, extract, first_input, ready_made, untracked
+from audit.leakage import Beside, Measured, measure, read_ceiling
 from audit.machine import describe_device, versions
 from audit.resampling import estimate_share, resample
 from audit.settings import Settings
 from audit.splits import Splits, split_rows
+from audit.storage import AT_ONCE, blocks, in_memory
 from audit.verdict import judged, judged_continuous
 
 Encoder = Callable[[str], AbstractContextManager[Encode]]
 """Layer -> a block in which its features can be made."""
-MOST_COPIES = 0.01
-"""Share of the rows that may be copies of one input; more are no accident but what such inputs are like."""
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
 
 
@@ -94,10 +81,10 @@ def audit(
         IreneError: Any of its kinds; see audit.errors.
     """
     settings = settings or Settings()
-    asked = _Asked.of(data, task, private, keep, settings)
+    asked = Asked.of(data, task, private, keep, settings)
     asked.require_rows(data, settings)  # told before the pass, not after it
     x = first_input(model, data, rows=fixed_batch or 1)
-    layers = _several(layer) or [suggest(model, x)]
+    layers = several(layer) or [suggest(model, x)]
     features = extract(
         model,
         data,
@@ -162,7 +149,7 @@ def audit_embeddings(
         IreneError: Any of its kinds; see audit.errors.
     """
     settings = settings or Settings()
-    asked = _Asked.of(data, task, private, keep, settings)
+    asked = Asked.of(data, task, private, keep, settings)
     told = data.column(predicted, "predicted") if predicted else None
     answers = None if told is None else _same_classes(told, data.column(task, "task") if task else told, str(predicted))
     features = ready_made(layers, data, predicted=answers, columns=[*asked.columns])
@@ -210,63 +197,6 @@ def _same_classes(told: Column, target: Column, name: str) -> Ints:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Which columns play which part."""
-
-    task: str | None
-    private: list[str]
-    keep: list[str]
-    columns: dict[str, AnyColumn]
-
-    @property
-    def audited(self) -> list[str]:
-        """Every column that is attacked."""
-        return [*self.private, *self.keep]
-
-    def require_rows(self, data: LabelledData, settings: Settings) -> None:
-        """Fail if a class has too few rows, before the features are there."""
-        splits = split_rows(data.groups(), [*self.columns.values()], seed=settings.seed)
-        for name in self.audited:
-            column = self.columns[name]
-            if isinstance(column, Quantity):
-                value_rows(name, column, splits, settings)
-            else:
-                used(name, column, splits, settings)
-
-    @staticmethod
-    def of(
-        data: LabelledData,
-        task: str | None,
-        private: str | Sequence[str],
-        keep: str | Sequence[str],
-        settings: Settings,
-    ) -> "_Asked":
-        """Look the columns up, and fail on what cannot be audited before any work is done."""
-        if not settings.attackers:
-            raise DataError(f"No attacker was named. Name at least one of {', '.join(probes.ATTACKERS)}.")
-        for name in settings.attackers:
-            probes.family(name)
-        wanted, kept = _several(private), _several(keep)
-        if not wanted:
-            raise DataError("No private attribute was named. Name at least one, for instance private=['gender'].")
-        if task in (*wanted, *kept):
-            raise DataError(
-                f"{task!r} is the task and cannot be private or kept too: a model that does its task tells it."
-            )
-        for name in wanted:
-            if name in kept:
-                raise DataError(f"{name!r} cannot be private and kept at once. Leave it out of one.")
-        columns: dict[str, AnyColumn] = {task: data.column(task, "task")} if task else {}
-        columns |= {name: data.attribute(name, "private") for name in wanted}
-        columns |= {name: data.attribute(name, "kept") for name in kept}
-        return _Asked(task, wanted, kept, columns)
-
-
-def _several(names: str | Sequence[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(dict.fromkeys(names))
-
-
-@dataclass(frozen=True)
 class _Record:
     """What the evidence says of the circumstances."""
 
@@ -281,7 +211,7 @@ class _Record:
 def _result(
     features: Features,
     data: LabelledData,
-    asked: _Asked,
+    asked: Asked,
     settings: Settings,
     record: _Record,
     *,
@@ -291,7 +221,7 @@ def _result(
 ) -> evidence.AuditResult:
     read = data.take(features.rows)
     columns = {name: column.take(features.rows) for name, column in asked.columns.items()}
-    groups, copies = _joined(read.groups(), features)
+    groups, copies = join_copies(read.groups(), features)
     splits = split_rows(groups, [*columns.values()], seed=settings.seed)
     target = columns[asked.task] if asked.task else None
     y = target.codes if isinstance(target, Column) else None
@@ -394,28 +324,6 @@ def _where(
         )
 
 
-def _joined(groups: Ints, features: Features) -> tuple[Ints, int]:
-    """Join the groups that share an input, and count the rows that have a copy in another group.
-
-    Features without inputs are not joined, nor inputs of few distinct values, as in a small table: there, equal rows
-    are different people, and what one tells of another is a leak.
-    """
-    copies, count = features.copies, int(groups.max()) + 1
-    groups_of_input = np.bincount(np.unique(np.stack([copies, groups]), axis=1)[0])
-    crossing = int((groups_of_input[copies] > 1).sum())
-    if not _are_copies(features):
-        return groups, crossing
-    size = count + int(copies.max()) + 1
-    pairs = coo_array((np.ones(len(groups)), (groups, count + copies)), shape=(size, size))
-    component = connected_components(pairs, directed=False)[1][groups]
-    return np.unique(component, return_inverse=True)[1].astype(np.int64), crossing
-
-
-def _are_copies(features: Features) -> bool:
-    most = np.bincount(features.copies).max()
-    return features.same_input and bool(most <= max(20, MOST_COPIES * len(features.copies)))
-
-
 def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyColumn], copies: int) -> list[str]:
     found = []
     if data.group is None:
@@ -423,19 +331,8 @@ def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyC
     unreadable = len(data) - len(features.rows)
     if unreadable:
         found.append(f"{unreadable} of {len(data)} inputs could not be read and were left out")
-    if copies and not _are_copies(features):
-        what = "input" if features.same_input else "features"
-        found.append(
-            f"{copies} rows have the very {what} of a row in another group, and may stand on both sides of a split; if "
-            "they show the same thing, name a group that holds them together"
-        )
-    elif copies and data.group is None:
-        found.append(f"{copies} rows have the very input of another row; copies were kept on one side of every split")
-    elif copies:
-        found.append(
-            f"{copies} rows have the very input of a row in another group; such groups were joined, so that copies are "
-            "on one side of every split"
-        )
+    if copies:
+        found.append(told_of_copies(copies, features, grouped=data.group is not None))
     for name, column in columns.items():
         missing = int((~column.known).sum())
         if missing:

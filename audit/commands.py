@@ -190,7 +190,7 @@ def _embeddings(subject: Path, given: dict[str, Any], common: dict[str, Any]) ->
     from audit import auditing, evidence, files  # noqa: PLC0415
     from audit.embeddings import read_embeddings  # noqa: PLC0415
     from audit.errors import UnknownNameError  # noqa: PLC0415
-    from audit.features import in_memory  # noqa: PLC0415
+    from audit.storage import in_memory  # noqa: PLC0415
 
     for option in FOR_MODELS:
         if click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT:

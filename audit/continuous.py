@@ -13,13 +13,13 @@ from audit.committee import choose_members, joined
 from audit.data import MIN_ROWS
 from audit.errors import DataError
 from audit.evidence import Ceiling, ClassRows, Regression, RegressorResult
-from audit.features import in_memory
 from audit.leakage import CEILING, Beside, null_band
 from audit.parallel import side_by_side
 from audit.probes import VIEWS, Make, Matrix, family, view
 from audit.resampling import CONFIDENCE, Doubles, Resamples, estimate, resample
 from audit.settings import Settings
 from audit.splits import Splits, at_most, chosen
+from audit.storage import in_memory
 
 
 @dataclass(frozen=True)

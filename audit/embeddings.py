@@ -19,7 +19,7 @@ from audit.columns import label_columns, listed
 from audit.data import LabelledData
 from audit.datasets.table import columns_of, read_table, recorded
 from audit.errors import DataError
-from audit.features import blocks
+from audit.storage import blocks
 
 Layer = NDArray[np.floating[Any]]
 BLOCK = 2**22

@@ -5,9 +5,6 @@ files, so that memory does not grow with the number of rows.
 """
 
 import hashlib
-import mmap
-import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +22,7 @@ from audit.bottleneck import Pool, Taps, evaluating, require_evaluating, tap
 from audit.columns import Ints
 from audit.data import Inputs, LabelledData
 from audit.errors import BottleneckError, DataError, UnreadableError
+from audit.storage import AT_ONCE, Store, blocks
 
 Floats = NDArray[np.float32]
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
@@ -36,8 +34,6 @@ PROJECTED = 1024
 """Width of the projection: distances survive it to within a few percent (Johnson and Lindenstrauss)."""
 RAW_SIDE = 12
 """Images are averaged to at most this many pixels a side for the attackers on the raw input."""
-AT_ONCE = 1024
-"""Rows that are read from a mapped file before its pages are let go."""
 
 
 def untracked(items: Iterable[Any], _length: int, _label: str) -> Iterable[Any]:
@@ -69,27 +65,6 @@ class Features:
     """What was noticed on the way."""
     same_input: bool = True
     """Whether `copies` are of inputs; equal features may be of many inputs, as those of a finite code are."""
-
-
-@dataclass
-class _Store:
-    """Rows of unknown width on the disk, filled from the top."""
-
-    most: int
-    filled: int = 0
-    values: Floats | None = None
-
-    def add(self, rows: Floats) -> None:
-        if self.values is None:
-            with tempfile.TemporaryFile() as file:  # without a name; the map keeps it until nobody needs it
-                self.values = np.memmap(file, dtype=np.float32, mode="w+", shape=(self.most, rows.shape[1]))
-        self.values[self.filled : self.filled + len(rows)] = rows
-        self.filled += len(rows)
-        _let_go(self.values)
-
-    def take(self) -> Floats:
-        assert self.values is not None  # a pass over no rows has failed before
-        return self.values[: self.filled]
 
 
 def extract(
@@ -128,8 +103,8 @@ def extract(
         DataError: No row can be read, inputs have unlike shapes, or the scores are not the task's.
     """
     classes = len(data.column(task, "task").classes) if task else 0
-    stores = {name: _Store(len(data)) for name in layers}
-    inputs = _Store(len(data))
+    stores = {name: Store(len(data)) for name in layers}
+    inputs = Store(len(data))
     projections: dict[str, SparseRandomProjection] = {}
     rows: list[int] = []
     digests: list[bytes] = []
@@ -198,22 +173,6 @@ def ready_made(
         same_input=False,
         fingerprint=_fingerprint(data, columns, []),  # labels alone: features before and after are of the same rows
     )
-
-
-def blocks(layer: NDArray[Any], rows: int) -> Iterator[NDArray[Any]]:
-    """Yield a layer, (n, d), in blocks of so many rows; of a mapped file one block at a time is in memory."""
-    for start in range(0, len(layer), rows):
-        yield layer[start : start + rows]
-        _let_go(layer)
-
-
-def in_memory(layer: NDArray[Any], rows: Ints) -> NDArray[Any]:
-    """Return some rows of a layer in memory; what else came with them from a mapped file is let go."""
-    found = np.empty((len(rows), *layer.shape[1:]), dtype=layer.dtype)
-    for start in range(0, len(rows), AT_ONCE):
-        found[start : start + AT_ONCE] = layer[rows[start : start + AT_ONCE]]
-        _let_go(layer)
-    return found
 
 
 @contextmanager
@@ -348,17 +307,6 @@ def _first(data: LabelledData) -> Tensor:
         except UnreadableError:
             continue
     raise DataError(f"None of the {len(data)} inputs of {data.name} can be read. Check the files.")
-
-
-def _let_go(values: NDArray[Any]) -> None:
-    """Take the pages of a mapped file out of this process's memory; they are read again when they are needed."""
-    if sys.platform == "win32" or not isinstance(values, np.memmap):
-        return
-    mapped: Any = values
-    while isinstance(mapped, np.ndarray):  # some rows of a file are a view of all of it
-        mapped = mapped.base
-    if isinstance(mapped, mmap.mmap) and values.mode != "c":  # a private copy's changes would be lost
-        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _alike(digests: Sequence[bytes]) -> Ints:

@@ -22,12 +22,12 @@ from audit.calibration import Reading
 from audit.columns import MISSING, Column, Ints
 from audit.errors import DataError
 from audit.evidence import COMMITTEE, AttackerResult, Ceiling, ClassRows, Estimate, NullBand, Readability
-from audit.features import in_memory
 from audit.parallel import side_by_side
 from audit.probes import Matrix
 from audit.resampling import CONFIDENCE, Resamples, estimate, estimate_share, resample
 from audit.settings import Settings
 from audit.splits import Rows, Splits, at_most, chosen, class_rows, without_rare
+from audit.storage import in_memory
 
 CEILING = ("logistic", "rbf-svm")
 """Who attacks the raw input: the quickest linear attacker, and the quickest that is not."""

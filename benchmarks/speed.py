@@ -49,7 +49,7 @@ WIDTH, HEIGHT = 178, 218
 """Of CelebA's aligned images, in pixels."""
 PATTERN = (7, 6)
 """Places, down and across, at which a made image gets a colour; between them it is smooth, but for a grain."""
-TURNS = ("bare", "one", "bare", "ten", "one", "bare")
+TURNS = ("bare", "one", "ten", "bare")
 TIMES_BARE, TIMES_ONE = 1.25, 2.0
 """What is claimed: one attribute against the bare pass, ten attributes against one."""
 
