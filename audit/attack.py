@@ -88,8 +88,8 @@ class Attack:
     """The strongest single attacker."""
 
 
-def attack(parts: Parts, settings: Settings) -> Attack:
-    """Let every attacker try.
+def attack(parts: Parts, settings: Settings, *, tries: int | None = None) -> Attack:
+    """Let every attacker try, with at most so many of its settings if `tries` says so.
 
     Raises:
         DataError: None could run.
@@ -99,7 +99,7 @@ def attack(parts: Parts, settings: Settings) -> Attack:
         (name, look, make)
         for look in VIEWS
         for name in settings.attackers
-        for make in family(name).classifiers(settings.seed)
+        for make in family(name).classifiers(settings.seed)[:tries]
     ]
 
     def one(job: tuple[str, str, Make]) -> Member | Failure:

@@ -13,7 +13,7 @@ from audit.committee import choose_members, joined
 from audit.data import MIN_ROWS
 from audit.errors import DataError
 from audit.evidence import Ceiling, ClassRows, Regression, RegressorResult
-from audit.leakage import CEILING, Beside, null_band
+from audit.leakage import CEILING, CEILING_ROWS, Beside, null_band
 from audit.parallel import side_by_side
 from audit.probes import VIEWS, Make, Matrix, family, view
 from audit.resampling import CONFIDENCE, Doubles, Resamples, estimate, resample
@@ -88,12 +88,11 @@ def read_continuous_ceiling(
     """Read a continuous attribute from the raw input, where there is one."""
     if beside.raw is None or not settings.ceiling:
         return None
-    rows = value_rows(attribute, quantity, splits, settings)
-    values = [quantity.values[part] for part in rows]
     own = tuple(name for name in settings.attackers if name in CEILING) or settings.attackers
-    _, strongest, answer = _attack(
-        beside.raw, values, rows, replace(settings, attackers=own), place=f"{attribute!r} in the raw input"
-    )
+    fewer = replace(settings, attackers=own, fit_rows=min(settings.fit_rows, CEILING_ROWS))
+    rows = value_rows(attribute, quantity, splits, fewer)
+    values = [quantity.values[part] for part in rows]
+    _, strongest, answer = _attack(beside.raw, values, rows, fewer, place=f"{attribute!r} in the raw input")
     resamples = resample(splits.groups[rows[2]], times=settings.bootstrap, seed=settings.seed)
     return Ceiling(source=beside.source, strongest=strongest, figure=estimate(_r2(answer, values[2], resamples)))
 
@@ -104,7 +103,7 @@ def value_rows(attribute: str, quantity: Quantity, splits: Splits, settings: Set
     Raises:
         DataError: There are too few.
     """
-    rows = chosen(quantity.known, splits, fit=settings.fit_rows, test=settings.test_rows, seed=settings.seed)
+    rows = chosen(quantity, splits, fit=settings.fit_rows, test=settings.test_rows, seed=settings.seed)
     if min(map(len, rows)) < MIN_ROWS:
         counts = " / ".join(str(len(part)) for part in rows)
         raise DataError(

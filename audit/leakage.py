@@ -30,7 +30,8 @@ from audit.splits import Rows, Splits, at_most, chosen, class_rows, without_rare
 from audit.storage import in_memory
 
 CEILING = ("logistic", "rbf-svm")
-"""Who attacks the raw input: the quickest linear attacker, and the quickest that is not."""
+"""Who attacks the raw input, in one setting each: enough to show that they are able to."""
+CEILING_ROWS = 2000
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,11 @@ def read_ceiling(
     """Read one attribute from the raw input, where there is one: who finds nothing here is too weak."""
     if beside.raw is None or not settings.ceiling:
         return None
-    column, rows, _, _ = used(attribute, column, splits, settings)
+    column, (train, select, test), _, _ = used(attribute, column, splits, settings)
     codes = _numbered(column)
     own = tuple(name for name in settings.attackers if name in CEILING) or settings.attackers
-    found = attack(Parts(_each(beside.raw, rows), _each(codes, rows)), replace(settings, attackers=own))
+    rows = at_most(train, CEILING_ROWS, settings.seed, codes[train]), select, test
+    found = attack(Parts(_each(beside.raw, rows), _each(codes, rows)), replace(settings, attackers=own), tries=1)
     resamples = resample(splits.groups[rows[2]], times=settings.bootstrap, seed=settings.seed)
     return Ceiling(source=beside.source, strongest=found.strongest, figure=_recall(found.headline, resamples))
 
@@ -155,8 +157,8 @@ def used(
     sizes = {"fit": settings.fit_rows, "test": settings.test_rows, "seed": settings.seed}
     left_out: dict[str, int] = {}
     if "+" in attribute:
-        column, left_out = without_rare(column, chosen(column.known, splits, **sizes))
-    rows = chosen(column.known, splits, **sizes)
+        column, left_out = without_rare(column, chosen(column, splits, **sizes))
+    rows = chosen(column, splits, **sizes)
     return column, rows, left_out, class_rows(attribute, column, rows)
 
 
@@ -260,7 +262,7 @@ def _given_task(
 def _null(best: Member, parts: Parts, settings: Settings) -> NullBand:
     """Refit the strongest single attacker on shuffled labels: what reading nothing looks like."""
     generator = np.random.default_rng(settings.seed)
-    few = at_most(np.arange(len(parts.v[0])), settings.null_rows, settings.seed)
+    few = at_most(np.arange(len(parts.v[0])), settings.null_rows, settings.seed, parts.v[0])
     z = [best.lens.transform(rows).astype(np.float32) for rows in (parts.z[0][few], *parts.z[1:])]
     draws = [
         [generator.permutation(part) for part in (parts.v[0][few], *parts.v[1:])] for _ in range(settings.null_refits)

@@ -22,7 +22,7 @@ class Settings:
     """At most this many rows fit an attacker, and at most this many choose among them."""
     test_rows: int = 10_000
     """At most this many rows test an attacker."""
-    null_rows: int = 1000
+    null_rows: int = 500
     """At most this many rows fit an attacker on shuffled labels."""
     ceiling: bool = True
     """Whether the raw input is attacked too."""

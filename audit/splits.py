@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from audit.columns import MISSING, AnyColumn, Column, Ints, Quantity
@@ -73,17 +72,30 @@ def _fifths(quantity: Quantity) -> Ints:
     return np.where(quantity.known, np.searchsorted(cuts, quantity.values), -1).astype(np.int64)
 
 
-def chosen(known: NDArray[np.bool_], splits: Splits, *, fit: int, test: int, seed: int) -> Rows:
+def chosen(column: AnyColumn, splits: Splits, *, fit: int, test: int, seed: int) -> Rows:
     """Return the rows with a value that fit, choose and test: at most `fit`, `fit` and `test` of them."""
-    own = [part[known[part]] for part in (splits.train, splits.select, splits.test)]
-    return at_most(own[0], fit, seed), at_most(own[1], fit, seed), at_most(own[2], test, seed)
+    codes = column.codes if isinstance(column, Column) else None
+    own = [part[column.known[part]] for part in (splits.train, splits.select, splits.test)]
+    train, select, last = (
+        at_most(part, most, seed, None if codes is None else codes[part])
+        for part, most in zip(own, (fit, fit, test), strict=True)
+    )
+    return train, select, last
 
 
-def at_most(rows: Ints, most: int, seed: int) -> Ints:
-    """Return at most so many of the rows, drawn by the seed, in order."""
+def at_most(rows: Ints, most: int, seed: int, codes: Ints | None = None) -> Ints:
+    """Return at most so many of the rows, (n,), drawn by the seed, in order.
+
+    Of each class, their `codes`, (n,), a few rows stay however rare it is, even if that makes more rows.
+    """
     if len(rows) <= most:
         return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    order = np.random.default_rng(seed).permutation(len(rows))
+    first = order[:most]
+    if codes is not None:
+        few = [order[codes[order] == code][:MIN_ROWS] for code in np.unique(codes)]
+        first = np.unique(np.concatenate([first, *few]))
+    return np.sort(rows[first])
 
 
 def class_rows(attribute: str, column: Column, rows: Rows) -> list[ClassRows]:

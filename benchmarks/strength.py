@@ -59,7 +59,7 @@ def play(given: Subject, *, seed: int, quick: bool) -> Round:
     """Let both sides read one subject on one draw of the splits."""
     column = Column(given.v, tuple(str(code) for code in range(int(given.v.max()) + 1)))
     splits, settings = split_rows(given.group, [column], seed=seed), Settings(seed=seed)
-    fit, select, test = chosen(column.known, splits, fit=settings.fit_rows, test=settings.test_rows, seed=seed)
+    fit, select, test = chosen(column, splits, fit=settings.fit_rows, test=settings.test_rows, seed=seed)
     parts = Parts((given.z[fit], given.z[select], given.z[test]), (given.v[fit], given.v[select], given.v[test]))
     clock = [time.perf_counter()]
     attacked = attack(parts, settings)

@@ -54,7 +54,7 @@ def test_fewer_groups_than_the_splits_need_are_refused() -> None:
 def test_rows_that_are_drawn_have_a_value_and_stay_on_their_side() -> None:
     splits = split_rows(np.arange(400), [classes(labels(400))], seed=0)
     known = np.arange(400) % 3 > 0
-    drawn = chosen(known, splits, fit=40, test=70, seed=0)
+    drawn = chosen(Column(np.where(known, labels(400), -1), ("a", "b")), splits, fit=40, test=70, seed=0)
     assert [len(rows) for rows in drawn] == [40, 40, 70]
     for rows, side in zip(drawn, splits.rows, strict=True):
         assert known[rows].all()
@@ -72,3 +72,11 @@ def test_what_is_too_rare_to_audit_becomes_missing_and_is_counted_and_the_rest_s
     assert left_out == {"rare": 25}
     assert np.array_equal(kept.codes, np.where(codes == 1, -1, codes))
     assert without_rare(kept, rows)[1] == {}, "a class without any row is not left out, it is not there"
+
+
+def test_a_rare_class_is_not_lost_when_rows_are_drawn() -> None:
+    codes = (np.arange(5000) % 400 == 0).astype(np.int64)  # 13 rows in 5,000
+    drawn = at_most(np.arange(5000), 100, 0, codes)
+    assert codes[drawn].sum() == 10
+    assert 100 <= len(drawn) <= 110
+    assert at_most(np.arange(5000), 100, 0).size == 100
