@@ -161,7 +161,8 @@ class Readability(Frozen):
     auroc: Estimate
     bits: Estimate
     floor: Estimate
-    """Balanced accuracy of the best attacker that sees the predicted task label alone; chance without a task."""
+    """Balanced accuracy of the best attacker that sees the predicted task label alone; chance without one, or where
+    it shows no dependence on the attribute."""
     floor_bits: Estimate
     given_task: Estimate | None = None
     """Usable information in bits that the features add to the true task label, CE(v|y) − CE(v|z,y); null

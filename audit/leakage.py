@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.stats
+from scipy.stats.contingency import crosstab
 from sklearn.naive_bayes import CategoricalNB
 
 from audit.attack import Attack, Failure, Member, Parts, attack, from_scratch
@@ -32,6 +33,8 @@ from audit.storage import in_memory
 CEILING = ("logistic", "rbf-svm")
 """Who attacks the raw input, in one setting each: enough to show that they are able to."""
 CEILING_ROWS = 2000
+INDEPENDENT = 0.05
+"""ŷ tells something of v only if the chance of such a table without it is smaller (χ² test)."""
 
 
 @dataclass(frozen=True)
@@ -211,10 +214,18 @@ def _recall(reading: Reading, resamples: Resamples) -> Estimate:
 
 
 def _floor(predicted: Ints | None, v: Sequence[Ints], rows: Sequence[Ints], k: int) -> Reading | None:
-    """Read v from ŷ alone: with one discrete input, the table of frequencies is the best attacker there is."""
+    """Read v from ŷ alone: with one discrete input, the table of frequencies is the best attacker there is.
+
+    None is chance: without ŷ, or where a test on the rows that fit and choose finds no sign that ŷ and v depend on
+    each other; the table would then answer noise, which the excess over it would carry.
+    """
     if predicted is None:
         return None
     told = np.unique(predicted, return_inverse=True)[1]
+    seen = np.concatenate([told[rows[0]], told[rows[1]]])
+    table = crosstab(seen, np.concatenate(v[:2])).count
+    if scipy.stats.chi2_contingency(table).pvalue > INDEPENDENT:
+        return None
     return from_scratch(_table(told), [told[part].reshape(-1, 1) for part in rows], v, k)[1]
 
 

@@ -227,3 +227,9 @@ def test_a_class_with_too_few_rows_is_named_with_its_counts() -> None:
 def test_a_mistyped_attacker_is_told_with_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match=r"Unknown attacker 'logstic'\. Did you mean 'logistic'\?"):
         attack(noise(400), labels(400), settings=replace(FEW, attackers=("logstic",)))
+
+
+def test_a_prediction_that_has_nothing_to_do_with_the_attribute_has_the_floor_of_a_guess_without_its_noise() -> None:
+    found = attack(noise(2000), labels(2000), beside=Beside(predicted=labels(2000, seed=9)))
+    assert (found.floor.low, found.floor.value, found.floor.high) == (0.5, 0.5, 0.5)
+    assert found.floor_bits.value == 0
