@@ -70,7 +70,7 @@ def cornered(side: int = 16) -> tuple[Tensor, Ints]:
 
 def test_a_leak_planted_in_one_unit_is_found_there_and_nowhere_else() -> None:
     found = read(*planted(3), units=WIDTH)
-    assert (found.samples, found.width, found.attacker) == (256, WIDTH, "logistic on standardised")
+    assert (found.samples, found.width, found.attacker) == (128, WIDTH, "logistic on standardised")
     assert found.units[0].index == 3
     assert found.units[0].bits > 1  # a sure and wrong answer costs more than the bit it hid
     assert max(abs(unit.bits) for unit in found.units[1:]) < 0.05
