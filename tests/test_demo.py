@@ -88,8 +88,7 @@ def test_a_head_that_certifies_itself_is_shown_as_a_failure_when_a_fresh_attacke
     assert after.checkpoint.sanitizing is not None
     head = after.checkpoint.sanitizing.head_accuracy["colour"]
     assert head is not None
-    assert head < 0.2
-    assert head < found.balanced_accuracy.low
+    assert head < 0.15 < found.balanced_accuracy.low
     assert found.verdict == "FAIL"
     assert "FAIL: colour at classifier:input" in ended.output
     assert "Self-certification failed" in ended.output
