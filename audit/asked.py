@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit import probes
+from audit.attribution import require_samples
 from audit.columns import AnyColumn, Quantity
 from audit.continuous import value_rows
 from audit.data import LabelledData
@@ -27,15 +28,17 @@ class Asked:
         """Every column that is attacked."""
         return [*self.private, *self.keep]
 
-    def require_rows(self, data: LabelledData, settings: Settings) -> None:
-        """Fail if a class has too few rows, before the features are there."""
+    def require_rows(self, data: LabelledData, settings: Settings, *, where: bool) -> None:
+        """Fail if a class has too few rows, or `where` too few to be a mean over, before the work is done."""
         splits = split_rows(data.groups(), [*self.columns.values()], seed=settings.seed)
         for name in self.audited:
             column = self.columns[name]
             if isinstance(column, Quantity):
                 value_rows(name, column, splits, settings)
             else:
-                used(name, column, splits, settings)
+                _, (_, _, test), _, _ = used(name, column, splits, settings)
+                if where and name in self.private:
+                    require_samples(len(test), name)
 
     @staticmethod
     def of(

@@ -80,11 +80,7 @@ def where(
     Raises:
         DataError: There are fewer than 50 rows, or fewer are asked for.
     """
-    if min(len(z), samples) < FEWEST_ROWS:
-        raise DataError(
-            f"Where {attacker} reads is a mean over {min(len(z), samples)} test rows, few enough to show one person. "
-            f"Give at least {FEWEST_ROWS}, or leave it out."
-        )
+    require_samples(min(len(z), samples), attacker)
     generator = np.random.default_rng(seed)
     rows = _spread(v, samples, generator)
     bits, patch, note = None, None, "there is no input, only embeddings"
@@ -104,6 +100,19 @@ def where(
         patch=patch,
         note=note,
     )
+
+
+def require_samples(count: int, name: str) -> None:
+    """Fail if a mean over so many test rows could show one person.
+
+    Raises:
+        DataError: There are fewer than 50.
+    """
+    if count < FEWEST_ROWS:
+        raise DataError(
+            f"Where {name} is read would be a mean over {count} test rows, few enough to show one person. "
+            f"Give at least {FEWEST_ROWS}, or leave it out."
+        )
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import datetime
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -82,7 +82,7 @@ def audit(
     """
     settings = settings or Settings()
     asked = Asked.of(data, task, private, keep, settings)
-    asked.require_rows(data, settings)  # told before the pass, not after it
+    asked.require_rows(data, settings, where=where)  # told before the pass, not after it
     x = first_input(model, data, rows=fixed_batch or 1)
     layers = several(layer) or [suggest(model, x)]
     features = extract(
@@ -100,11 +100,9 @@ def audit(
         track=track,
     )
 
-    @contextmanager
-    def encoder(name: str) -> Iterator[Encode]:
+    def encoder(name: str) -> AbstractContextManager[Encode]:
         projection = features.projections.get(name)
-        with encoding(model, name, pool=pool, projection=projection, fixed_batch=fixed_batch) as encode:
-            yield encode
+        return encoding(model, name, pool=pool, projection=projection, fixed_batch=fixed_batch)
 
     record = _Record(
         checkpoint or describe_model(model), pool, limit_set_by, command, notes, describe_device(device_of(model))
@@ -150,6 +148,7 @@ def audit_embeddings(
     """
     settings = settings or Settings()
     asked = Asked.of(data, task, private, keep, settings)
+    asked.require_rows(data, settings, where=where)
     told = data.column(predicted, "predicted") if predicted else None
     answers = None if told is None else _same_classes(told, data.column(task, "task") if task else told, str(predicted))
     features = ready_made(layers, data, predicted=answers, columns=[*asked.columns])

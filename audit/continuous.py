@@ -12,7 +12,7 @@ from audit.columns import Ints, Quantity
 from audit.committee import choose_members, joined
 from audit.data import MIN_ROWS
 from audit.errors import DataError
-from audit.evidence import Ceiling, ClassRows, Regression, RegressorResult
+from audit.evidence import COMMITTEE, Ceiling, ClassRows, Regression, RegressorResult
 from audit.leakage import CEILING, CEILING_ROWS, Beside, null_band
 from audit.parallel import side_by_side
 from audit.probes import VIEWS, Make, Matrix, family, view
@@ -158,7 +158,7 @@ def _attack(
 
     answer = joined(side_by_side(again, list(zip(able, shares, strict=True))), shares)
     alone = [member for member, share in zip(able, shares, strict=True) if share > 0]
-    strongest = "committee" if len(alone) > 1 else f"{alone[0].name} on {alone[0].view}"
+    strongest = COMMITTEE if len(alone) > 1 else f"{alone[0].name} on {alone[0].view}"
     return members, strongest, answer
 
 

@@ -296,8 +296,13 @@ def _raw_source(x: Tensor) -> str:
     shape = [*x.shape[1:]]
     if x.ndim == 4:
         small = [shape[0], min(RAW_SIDE, shape[1]), min(RAW_SIDE, shape[2])]
-        return f"the input, averaged to {' × '.join(map(str, small))}" if small != shape else "the input"
-    return "the input" if int(np.prod(shape)) <= WIDEST else f"the input, projected to {PROJECTED} numbers"
+        told, shape = (
+            (f"the input, averaged to {' × '.join(map(str, small))}" if small != shape else "the input"),
+            small,
+        )
+    else:
+        told = "the input"
+    return told if int(np.prod(shape)) <= WIDEST else f"{told}, projected to {PROJECTED} numbers"
 
 
 def _first(data: LabelledData) -> Tensor:

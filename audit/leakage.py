@@ -1,7 +1,7 @@
 """The measurement protocol: how much of v can be read from z, by attackers that never saw the test rows.
 
 1. Three splits, whole groups each: attackers are fitted on *train*, calibrated, thresholded and chosen
-   on *select*, and the one that won there is reported on *test*.
+   on *select*; the one that won there is fitted once more on both, and reported on *test*.
 2. Balanced accuracy, AUROC and usable information (Xu et al., ICLR 2020) with 95 % bootstrap intervals over
    groups.
 3. Beside them: chance, the floor (an attacker that sees the predicted task label alone), the ceiling (the raw

@@ -233,7 +233,7 @@ def test_a_rare_class_keeps_its_share_of_the_rows() -> None:
 @pytest.mark.parametrize(("rows", "samples"), [(49, 256), (400, 49)])
 def test_fewer_than_fifty_rows_are_refused_in_one_line(rows: int, samples: int) -> None:
     z, v = planted(3)
-    with pytest.raises(DataError, match="logistic reads is a mean over 49 test rows") as caught:
+    with pytest.raises(DataError, match="logistic is read would be a mean over 49 test rows") as caught:
         where(fitted(z, v), z[:rows], v[:rows], attacker="logistic", seed=0, encode=None, inputs=None, samples=samples)
     assert "\n" not in str(caught.value)
 

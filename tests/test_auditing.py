@@ -335,3 +335,12 @@ def test_what_cannot_be_audited_is_told_before_the_model_runs(
         call(**asked, **({"model": model} if call is run else {}))
     assert "\n" not in str(caught.value)
     assert model.passes == 0
+
+
+def test_where_of_too_few_rows_is_refused_before_the_model_runs() -> None:
+    ran = []
+    model = Net()
+    model.register_forward_hook(lambda *_: ran.append(1))
+    with pytest.raises(DataError, match=r"Where v is read would be a mean over \d\d test rows"):
+        run(labelled(torch.randn(120, 6), {"v": labels(120).tolist()}), model, where=True)
+    assert ran == []
