@@ -181,7 +181,7 @@ def jobs(seeds: int) -> Iterator[dict[str, Any]]:
                     turn = seed if n < SIZES[-1] else seed // len(FAMILIES)
                     yield {"claim": "truth", "family": family, "n": n, "k": classes[turn % len(classes)], "seed": seed}
         for seed in range(seeds):
-            if n < SIZES[-1]:
+            if n < SIZES[-1] or seed % len(FAMILIES) == 0:
                 yield {"claim": "no leak", "family": "no leak", "n": n, "k": CLASSES[seed % len(CLASSES)], "seed": seed}
     for seed in range(seeds):
         yield {"claim": "planted", "family": "planted 5 points", "n": SIZES[-1], "k": 2, "seed": seed}
