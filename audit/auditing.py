@@ -17,6 +17,7 @@ from audit.asked import Asked, several
 from audit.attribution import Encode
 from audit.attribution import where as locate
 from audit.bottleneck import Pool, suggest
+from audit.certificate import cells, certify
 from audit.columns import AnyColumn, Column, Ints, Quantity
 from audit.continuous import measure_continuous, read_continuous_ceiling
 from audit.copies import join_copies, told_of_copies
@@ -227,6 +228,7 @@ def _result(
     beside = Beside(features.predicted, y, features.raw, features.raw_source)
     ceilings = {name: _ceiling(name, columns[name], splits, settings, beside) for name in asked.audited}
     places = [(name, layer) for layer in features.z for name in asked.audited]
+    codes = {layer: cells(z) for layer, z in features.z.items()}
     leakage, continuous, kept, kept_continuous = [], [], [], []
     for name, layer in track(places, len(places), "attacks"):
         given = {"attribute": name, "layer": layer, "settings": settings, "beside": beside, "ceiling": ceilings[name]}
@@ -244,7 +246,8 @@ def _result(
         figures = measured.figures.model_copy(update=wide)
         if private:
             place = _where(measured, z, read, encoder, settings, track) if where else None
-            leakage.append(judged(figures, settings.limit, place))
+            certificate = _certificate(codes[layer], column, figures, groups)
+            leakage.append(judged(figures, settings.limit, place, certificate))
         else:
             kept.append(figures)
     return evidence.AuditResult(
@@ -321,6 +324,17 @@ def _where(
             inputs=data.take(rows).inputs,
             track=track,
         )
+
+
+def _certificate(
+    code: Ints | None, column: Column, figures: evidence.Readability, groups: Ints
+) -> evidence.Certificate | None:
+    """Bound every attacker of a finite code on all rows of the classes that were audited."""
+    if code is None:
+        return None
+    own = np.isin(column.codes, [column.classes.index(one.name) for one in figures.classes])
+    code, v = (np.unique(values[own], return_inverse=True)[1].astype(np.int64) for values in (code, column.codes))
+    return certify(code, v, groups[own])
 
 
 def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyColumn], copies: int) -> list[str]:

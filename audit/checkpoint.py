@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from audit import evidence, files
+from audit import evidence, files, released
 from audit.errors import CheckpointError, IreneError, UnknownNameError
 from audit.naming import call, resolve
 from audit.pickles import archived, listed, read_torch
@@ -86,7 +86,8 @@ def load(
     if architecture is None:
         raise CheckpointError(f"{path} holds weights without a model. Name what builds it: {WAYS}.")
     model = build(architecture, arguments or {})
-    weights = _aligned(weights, set(model.state_dict()))
+    weights = _aligned(weights, set(model.state_dict()) | released.KEYS)
+    released.install_from(model, weights.tensors)
     _fit(model, weights, architecture)
     return LoadedModel(
         model.eval(),

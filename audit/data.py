@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -118,10 +117,17 @@ class LabelledData:
             )
         return column
 
+    def codes(self, name: str) -> Ints:
+        """Return the classes of a column by name, (n,), be they all the same; `a+b` is the intersection of two."""
+        column = self.columns.get(name)
+        return column.codes if isinstance(column, Column) else self.column(name, "labelled").codes
+
     def complete(self, names: Sequence[str]) -> "LabelledData":
         """Return the rows that have a value in all of the given columns."""
         known = (
-            np.logical_and.reduce([self.columns[name].known for name in names]) if names else np.ones(len(self), bool)
+            np.logical_and.reduce([self.attribute(name, "labelled").known for name in names])
+            if names
+            else np.ones(len(self), bool)
         )
         return self if known.all() else self.take(np.flatnonzero(known))
 
@@ -241,13 +247,26 @@ def open_data(name: str, part: Part, options: Mapping[str, Any]) -> LabelledData
 
 
 def batches(
-    data: LabelledData, columns: Sequence[str], *, size: int, generator: torch.Generator | None = None
+    data: LabelledData, columns: Sequence[str], order: Sequence[Ints], *, workers: int = 0
 ) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Yield inputs (b, …) and their labels {column: (b,) int64}, in order, or shuffled by `generator`."""
+    """Yield inputs (b, …) and their labels {column: (b,) int64}, the rows of each batch as `order` lists them.
+
+    Args:
+        data: Its rows.
+        columns: Whose labels.
+        order: Rows of each batch, (b,) each.
+        workers: Processes that read inputs, beside this one.
+    """
+    chosen = [[int(row) for row in rows] for rows in order]
     loader: DataLoader[tuple[Tensor, dict[str, int]]] = DataLoader(
-        _Rows(data, columns), batch_size=size, shuffle=generator is not None, generator=generator
+        _Rows(data, columns), batch_sampler=chosen, num_workers=workers
     )
     yield from loader
+
+
+def in_order(n: int, size: int) -> list[Ints]:
+    """Return the rows 0 … n − 1 as they stand, in batches of at most `size`."""
+    return np.array_split(np.arange(n), max(1, -(-n // size)))
 
 
 def _factory(name: str) -> Callable[..., Any]:
@@ -278,7 +297,7 @@ class _Chosen:
 class _Rows(Dataset[tuple[Tensor, dict[str, int]]]):
     def __init__(self, data: LabelledData, columns: Sequence[str]) -> None:
         self._data = data
-        self._labels = {name: data.column(name, "labelled").codes for name in columns}
+        self._labels = {name: data.codes(name) for name in columns}
 
     def __len__(self) -> int:
         return len(self._data)

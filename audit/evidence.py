@@ -176,6 +176,22 @@ class Readability(Frozen):
     """Half-width of a 95 % interval at the floor with these test rows: smaller leaks cannot be told."""
 
 
+class Certificate(Frozen):
+    """What no attacker of a finite code can exceed, at the confidence given: counted on all audited rows."""
+
+    rows: int
+    """Rows that were counted; the model was made from none of them."""
+    codes: int
+    """Distinct vectors that the layer gave for them."""
+    independent: list[Number]
+    """Independent rows of each class, with every group's rows taken for copies of each other."""
+    balanced_accuracy: Share
+    """Of any attacker whatever, at most."""
+    bits: Number
+    """I(code; v), at most; each of the two bounds holds with the confidence by itself."""
+    confidence: Share
+
+
 class Leakage(Readability):
     """A private attribute at one layer, with the verdict on its excess."""
 
@@ -186,6 +202,8 @@ class Leakage(Readability):
     """One sentence: why this verdict, and what would settle an open one."""
     where: Where | None = None
     """Null where it was not asked for."""
+    certificate: Certificate | None = None
+    """Null where the layer gives no finite code."""
 
 
 class Regression(Frozen):
@@ -244,6 +262,10 @@ class Epoch(Frozen):
     """Cross-entropy, in nats."""
     penalty: dict[str, Number]
     """Per attribute: what the method minimises, before its weight."""
+    task_accuracy: Number | None = None
+    """Balanced accuracy of the task on rows held out from training."""
+    fresh: dict[str, Number] = {}
+    """Per attribute: balanced accuracy of quick attackers, trained from scratch on held-out rows."""
 
 
 class Sanitizing(Frozen):
@@ -256,6 +278,9 @@ class Sanitizing(Frozen):
     parent_sha256: str
     """Of the checkpoint that was fine-tuned."""
     trace: list[Epoch]
+    chosen: int | None = None
+    """Which epoch of the trace the weights are of, from 0: the least leak that a quick fresh audit found at a task as
+    good as the best one's."""
     head_accuracy: dict[str, Share | None]
     """Per attribute: balanced accuracy of the head in the training loop, on rows held out from it; null
     for a method without one."""

@@ -2,7 +2,17 @@
 
 import math
 
-from audit.evidence import COMMITTEE, ContinuousLeakage, Estimate, Leakage, Readability, Regression, Verdict, Where
+from audit.evidence import (
+    COMMITTEE,
+    Certificate,
+    ContinuousLeakage,
+    Estimate,
+    Leakage,
+    Readability,
+    Regression,
+    Verdict,
+    Where,
+)
 
 
 def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Verdict, str]:
@@ -40,11 +50,13 @@ def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Ve
     )
 
 
-def judged(figures: Readability, limit: float, where: Where | None = None) -> Leakage:
+def judged(
+    figures: Readability, limit: float, where: Where | None = None, certificate: Certificate | None = None
+) -> Leakage:
     """Put the verdict on a private attribute's figures."""
     verdict, reason = judge(figures.excess, figures.resolution, limit, sum(one.test for one in figures.classes))
     verdict, reason = _trusted(figures, verdict, reason)
-    return Leakage(**dict(figures), limit=limit, verdict=verdict, reason=reason, where=where)
+    return Leakage(**dict(figures), limit=limit, verdict=verdict, reason=reason, where=where, certificate=certificate)
 
 
 def judged_continuous(figures: Regression, limit: float) -> ContinuousLeakage:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from audit import files
 from audit.errors import CheckpointError, UnknownNameError
 from audit.pickles import listed, read_torch
+from audit.released import KEYS
 
 PLAIN_NESTS = (
     "state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params", "model_weights",
@@ -83,14 +84,13 @@ def weights_in(path: Path, content: Any, key: str | None = None) -> Weights:
 def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
     """Write a model in the format of the file it came from: same keys, shapes, dtypes and nesting.
 
-    Whatever else that file held (an optimizer's state, an average of old weights) is left out: it could
-    tell what was removed.
+    What stands at its bottleneck (audit.released) goes with it. Whatever else that file held (an optimizer's state, an
+    average of old weights) is left out: it could tell what was removed.
     """
     state = module.state_dict()
-    tensors = {
-        weights.prefix + key: state[key].detach().to("cpu", old.dtype).contiguous().clone()
-        for key, old in weights.tensors.items()
-    }
+    kept = {key: value.to(weights.tensors.get(key, value).dtype) for key, value in state.items()
+            if key in weights.tensors or key in KEYS}  # fmt: skip
+    tensors = {weights.prefix + key: value.detach().cpu().contiguous().clone() for key, value in kept.items()}
     if path.suffix == ".safetensors":
         files.write_whole(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
         return

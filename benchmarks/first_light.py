@@ -23,8 +23,9 @@ from audit.evidence import AuditResult
 from audit.machine import choose_device, versions
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
-from sanitizer.methods.removal import Method
-from sanitizer.training import Recipe, fine_tune
+from sanitizer.methods.objective import Method
+from sanitizer.steps import Recipe
+from sanitizer.training import fine_tune
 
 LAYER = "classifier:input"
 EPOCHS = 30
@@ -61,7 +62,8 @@ def run(arm: str, start: nn.Module, train: LabelledData, rows: LabelledData, see
             model,
             train,
             task="digit",
-            methods={"colour": method},
+            private=["colour"],
+            method=method,
             layer=LAYER,
             recipe=replace(recipe, seed=seed),
             device=next(model.parameters()).device,
@@ -130,7 +132,7 @@ def main(sets: str, data_root: str, rows: int, rho: float, seeds: int) -> None:
             torch.manual_seed(seed)
             start = small_convnet().to(device)
             recipe = Recipe(20, batch_size=128, lr=3e-3, seed=seed)
-            fine_tune(start, train, task="digit", methods={}, layer=LAYER, recipe=recipe, device=device)
+            fine_tune(start, train, task="digit", layer=LAYER, recipe=recipe, device=device)
             for arm in ARMS:
                 found[arm].append(run(arm, start, train, held, seed))
                 click.echo(f"{name}, seed {seed}, {arm}: {found[arm][-1]}", err=True)

@@ -17,7 +17,8 @@ from audit.data import LabelledData, open_data
 from audit.datasets.networks import small_convnet
 from audit.features import extract
 from audit.machine import choose_device
-from sanitizer.training import Recipe, fine_tune
+from sanitizer.steps import Recipe
+from sanitizer.training import fine_tune
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _trained(make: Callable[[], nn.Module], data: LabelledData, task: str, layer
     torch.manual_seed(recipe.seed)
     device = choose_device("auto")
     model = make().to(device)
-    fine_tune(model, data, task=task, methods={}, layer=layer, recipe=recipe, device=device)
+    fine_tune(model, data, task=task, layer=layer, recipe=recipe, device=device)
     return model
 
 

@@ -16,7 +16,8 @@ from audit.checkpoint import build
 from audit.files import write_whole
 from audit.machine import choose_device
 from audit.options import MODEL, ROWS, SOURCE, arguments, open_rows, progress, with_options
-from sanitizer.training import Recipe, fine_tune
+from sanitizer.steps import Recipe
+from sanitizer.training import fine_tune
 
 
 @click.command()
@@ -47,7 +48,7 @@ def main(
     data = data.limited(given["limit_rows"] or len(data), seed=given["seed"])
     layer = suggest(model, data.inputs[0].unsqueeze(0).to(chosen))
     recipe = Recipe(epochs=epochs, batch_size=batch_size, lr=lr, seed=given["seed"])
-    outcome = fine_tune(model, data, task=task, methods={}, layer=layer, recipe=recipe, device=chosen, track=progress)
+    outcome = fine_tune(model, data, task=task, layer=layer, recipe=recipe, device=chosen, track=progress)
     write_whole(output, safetensors.torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
     click.echo(f"Wrote {output}; the task's loss fell to {outcome.trace[-1].task_loss:.3f} nats")
 

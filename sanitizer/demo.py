@@ -63,7 +63,8 @@ def _train(path: Path) -> None:
     from audit.datasets.networks import small_convnet  # noqa: PLC0415
     from audit.files import write_whole  # noqa: PLC0415
     from audit.machine import choose_device  # noqa: PLC0415
-    from sanitizer.training import Recipe, fine_tune  # noqa: PLC0415
+    from sanitizer.steps import Recipe  # noqa: PLC0415
+    from sanitizer.training import fine_tune  # noqa: PLC0415
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -75,7 +76,6 @@ def _train(path: Path) -> None:
         model.to(device),
         data,
         task="digit",
-        methods={},
         layer="classifier:input",
         recipe=recipe,
         device=device,

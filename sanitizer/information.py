@@ -4,6 +4,7 @@ Both run in float32 or better under autocast: half precision gives NaN.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -33,6 +34,22 @@ def mutual_information(p: Tensor, v: Tensor) -> Tensor:
     independent = joint.sum(dim=1, keepdim=True) * joint.sum(dim=0, keepdim=True)
     terms = joint * (joint.clamp_min(TINY) / independent.clamp_min(TINY)).log()
     return terms.sum() / math.log(k)
+
+
+def by_class(measure: Callable[[Tensor, Tensor], Tensor], z: Tensor, v: Tensor, y: Tensor) -> Tensor:
+    """Return the mean of a measure of (z, v) within each class of y, weighted by the class's rows.
+
+    With `mutual_information` it is I(v; prediction | y), as a share of log k. A class of one row tells nothing.
+
+    Args:
+        measure: Gives a scalar for some rows of z and v.
+        z: Features or predictions, (n, d).
+        v: Private labels, (n,) int64.
+        y: Task labels, (n,) int64.
+    """
+    classes = [y == c for c in torch.unique(y)]
+    parts = [measure(z[own], v[own]) * (int(own.sum()) / len(y)) for own in classes if int(own.sum()) > 1]
+    return torch.stack(parts).sum() if parts else z.sum() * 0
 
 
 def explained_share(z: Tensor, v: Tensor, *, k: int, ridge: float) -> Tensor:

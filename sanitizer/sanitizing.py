@@ -1,12 +1,15 @@
 """One sanitizing from end to end: load, fine-tune, write a checkpoint of the same make and its record."""
 
-from collections.abc import Mapping
+import json
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from audit import released
 from audit.bottleneck import Pool, suggest
 from audit.checkpoint import LoadedModel, require_weights, sidecar
 from audit.data import LabelledData
@@ -17,15 +20,25 @@ from audit.files import require_writable, sha256
 from audit.machine import versions
 from audit.naming import call, resolve
 from audit.weights import Weights, save_like
-from sanitizer.methods.removal import Method
-from sanitizer.training import Recipe, fine_tune
+from sanitizer.exporting import export
+from sanitizer.methods.objective import Method
+from sanitizer.resuming import Kept
+from sanitizer.steps import Recipe
+from sanitizer.training import fine_tune
 
 METHODS = {
     "kernel": "sanitizer.methods.kernel:Kernel",
     "irene": "sanitizer.methods.irene:Irene",
+    "codebook": "sanitizer.methods.codebook:Codebook",
+    "end": "sanitizer.methods.end:EnD",
+    "gradient-reversal": "sanitizer.methods.gradient_reversal:GradientReversal",
+    "leace": "sanitizer.methods.leace:Leace",
+    "learned-mixin": "sanitizer.methods.learned_mixin:LearnedMixin",
+    "lff": "sanitizer.methods.lff:LfF",
+    "rebias": "sanitizer.methods.rebias:ReBias",
+    "rubi": "sanitizer.methods.rubi:Rubi",
     "plain": "sanitizer.methods.plain:Plain",
 }
-REMEDY = "Nothing was written; try a smaller --lr or --weight."
 
 
 def make_method(name: str, options: Mapping[str, Any]) -> Method:
@@ -43,7 +56,7 @@ def make_method(name: str, options: Mapping[str, Any]) -> Method:
     if not is_dataclass(made) or not {"weight", "start"} <= set(dir(made)):
         raise IreneError(
             f"{name} gave a {type(made).__name__}, not a method. Name a dataclass with `weight` and `start`, "
-            "as sanitizer.methods.removal describes it."
+            "as sanitizer.methods.objective describes it."
         )
     return cast(Method, made)
 
@@ -54,81 +67,140 @@ def sanitize(
     output: Path,
     *,
     task: str,
-    methods: Mapping[str, Method],
+    private: Sequence[str],
+    method: Method,
+    keep: Sequence[str] = (),
     name: str | None = None,
     layer: str | None = None,
     recipe: Recipe | None = None,
     pool: Pool = "mean",
     device: torch.device | None = None,
+    resume: bool = False,
     track: Track = untracked,
 ) -> Sanitizing:
     """Fine-tune a loaded checkpoint, write it to `output` in the format it came in, and its record beside it.
+
+    What a method leaves at the bottleneck (a code, an eraser) goes into the same file, under `irene.…`; a program of
+    torch.export that needs no irene is then written beside it. The state after each epoch is kept beside it, too,
+    until the result is written: a run that was stopped or killed goes on from there.
 
     Args:
         loaded: The checkpoint; its module is trained in place.
         data: Rows that no attacker will be judged on.
         output: A new file with the suffix of the old one.
         task: Column that the model predicts.
-        methods: Method for each private column.
+        private: Columns to remove.
+        method: What removes them.
+        keep: Columns to keep readable, for methods that can.
         name: What the method is called in the record; its class if not given.
         layer: The bottleneck; the suggested one if not given.
         recipe: Epochs, batch, optimizer, seed.
         pool: How maps and tokens become one vector a row.
         device: Where to train; the CPU if not given.
+        resume: Go on from the state that an earlier run left.
         track: Shows progress.
 
     Raises:
-        IreneError: Any of its kinds; nothing is written then.
+        IreneError: Any of its kinds; no result is written then.
     """
     recipe = recipe or Recipe()
-    name = name or ", ".join(sorted({type(method).__name__.lower() for method in methods.values()}))
+    name = name or type(method).__name__.lower()
     weights = require_weights(loaded)
     require_output(output, weights.path)
-    if not methods:
-        raise DataError("No private attribute was named. Name at least one, for instance --private gender.")
-    if task in methods:
-        raise DataError(f"{task!r} is the task and cannot be private too: a model that does its task tells it.")
-    data.column(task, "task")
-    for attribute in methods:
-        data.column(attribute, "private")
-    data = data.complete([task, *methods])
+    _require_columns(data, task, private, keep)
+    data = data.complete([task, *private, *keep])
     device = device or torch.device("cpu")
     model = loaded.module.to(device)
-    x = first_input(model, data)
+    if released.NAME in dict(model.named_children()):
+        raise CheckpointError(
+            f"{weights.path} was sanitized already and carries what stands at its bottleneck. Start from the "
+            "checkpoint that it was made from."
+        )
+    x = first_input(model, data, rows=2)
     layer = layer or suggest(model, x)
+    settings = _settings(data, task, keep, method, recipe)
+    kept = Kept(state_file(output), json.dumps([name, layer, pool, weights.sha256, settings], default=str), resume)
+    if resume and not kept.path.is_file():
+        raise TrainingError(f"No state {kept.path} to go on from. Leave --resume out to begin.")
     try:
         outcome = fine_tune(
             model,
             data,
             task=task,
-            methods=methods,
+            private=private,
+            keep=keep,
+            method=method,
             layer=layer,
             recipe=recipe,
             pool=pool,
             device=device,
+            kept=kept,
             track=track,
         )
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-        raise TrainingError(f"Fine-tuning diverged: {name} found no finite solution. {REMEDY}") from None
+        raise TrainingError(f"Fine-tuning diverged: {name} found no finite solution. {_remedy(kept)}") from None
+    except TrainingError as error:
+        raise TrainingError(f"{error} {_remedy(kept)}") from None
     _require_finite(weights, model)
-    settings: dict[str, Any] = asdict(recipe) | {"task": task, "data": data.name, "data.rows": len(data)}
-    settings |= {f"data.{key}": value for key, value in data.options.items()}
-    for attribute, method in methods.items():
-        settings |= {f"{attribute}.{key}": value for key, value in asdict(method).items()}  # type: ignore[call-overload]
     done = Sanitizing(
         method=name,
         settings=settings,
         layer=layer,
         parent_sha256=weights.sha256,
         trace=outcome.trace,
+        chosen=outcome.chosen,
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,
-        data_fingerprint=data.labels_sha256([task, *methods]),
+        data_fingerprint=data.labels_sha256([task, *private]),
         versions=versions(),
     )
-    save_like(weights, model, output)
-    write_model(Sidecar(sha256=sha256(output), sanitizing=done), sidecar(output))
+    if int(os.environ.get("RANK", "0")) == 0:
+        save_like(weights, model, output)
+        write_model(Sidecar(sha256=sha256(output), sanitizing=done), sidecar(output))
+        if released.NAME in dict(model.named_children()):
+            export(model.cpu(), x.cpu(), layer, program(output))
+            write_model(Sidecar(sha256=sha256(program(output)), sanitizing=done), sidecar(program(output)))
+        kept.path.unlink(missing_ok=True)
     return done
+
+
+def program(output: Path) -> Path:
+    """Return where the program of a released model stands: beside its weights."""
+    return output.with_suffix(".pt2")
+
+
+def state_file(output: Path) -> Path:
+    """Return where the state of a run is kept until its result is written."""
+    return output.with_name(output.name + ".state")
+
+
+def _require_columns(data: LabelledData, task: str, private: Sequence[str], keep: Sequence[str]) -> None:
+    if not private:
+        raise DataError("No private attribute was named. Name at least one, for instance --private gender.")
+    if task in private:
+        raise DataError(f"{task!r} is the task and cannot be private too: a model that does its task tells it.")
+    for attribute in keep:
+        if attribute in private:
+            raise DataError(f"{attribute!r} is to be kept and to be removed. Name it once.")
+    for kind, names in (("task", [task]), ("private", private), ("kept", keep)):
+        for attribute in names:
+            data.column(attribute, kind)
+
+
+def _settings(
+    data: LabelledData, task: str, keep: Sequence[str], method: Method, recipe: Recipe
+) -> dict[str, str | int | float | bool | None]:
+    """Return everything that was chosen, flat."""
+    chosen: dict[str, Any] = asdict(recipe) | {"freeze": ",".join(recipe.freeze)}
+    chosen |= {"task": task, "keep": ",".join(keep), "data": data.name, "data.rows": len(data)}
+    chosen |= {f"data.{key}": value for key, value in data.options.items()}
+    return chosen | {f"method.{key}": value for key, value in asdict(method).items()}  # type: ignore[call-overload]
+
+
+def _remedy(kept: Kept) -> str:
+    if kept.path.is_file():
+        return f"No result was written; the state of the last good epoch is in {kept.path}."
+    return "Nothing was written."
 
 
 def _require_finite(weights: Weights, model: torch.nn.Module) -> None:
@@ -136,7 +208,10 @@ def _require_finite(weights: Weights, model: torch.nn.Module) -> None:
     state = model.state_dict()
     for key, old in weights.tensors.items():
         if old.is_floating_point() and not torch.isfinite(state[key].to(old.dtype)).all():
-            raise TrainingError(f"Fine-tuning diverged: {key} became NaN or infinite. {REMEDY}")
+            raise TrainingError(
+                f"Fine-tuning diverged: {key} became NaN or infinite. No result was written; try a smaller --lr or "
+                "--weight."
+            )
 
 
 def require_output(output: Path, parent: Path) -> None:

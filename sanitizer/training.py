@@ -1,41 +1,29 @@
-"""The fine-tuning loop: the task's loss, plus what each removal method adds for its attribute."""
+"""The fine-tuning loop: a method's own loss, on one device or in several processes, stopped and resumed at will."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
-import numpy as np
 import torch
-from lightning_fabric import Fabric
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import GroupShuffleSplit
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from audit.bottleneck import Pool, evaluating, tap
-from audit.data import LabelledData, batches
-from audit.errors import DataError, TrainingError
+from audit import released
+from audit.bottleneck import Pool
+from audit.data import LabelledData
+from audit.errors import DataError, UnknownNameError
 from audit.evidence import Epoch
-from audit.features import Track, class_scores, untracked
-from sanitizer.methods.removal import Method, Removal
+from audit.features import Track, untracked
+from sanitizer.methods.objective import Method, Setting
+from sanitizer.methods.plain import Plain
+from sanitizer.resuming import Best, Kept
+from sanitizer.seeing import Eye
+from sanitizer.steps import Recipe, Steps, make_fabric
+from sanitizer.validation import check, head_accuracy, hold_out
 
-HELD_OUT = 0.1
-"""Share of the training groups that only check the head."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the encoder is trained, whatever the method."""
-
-    epochs: int = 30
-    batch_size: int = 512
-    optimizer: Literal["adam", "sgd"] = "adam"
-    lr: float = 1e-3
-    """Falls to 0 along a cosine; sgd has momentum .9."""
-    weight_decay: float = 1e-4
-    alpha: float = 1.0
-    """Weight of the task's loss."""
-    seed: int = 0
+PREVIEW = 2000
+"""Training rows, at most, that a code or an eraser is fitted on for an epoch's check."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +31,10 @@ class Outcome:
     """What the loop saw."""
 
     trace: list[Epoch]
+    chosen: int | None
+    """Which epoch the weights are of, from 0; None where there was none."""
     head_accuracy: dict[str, float | None]
-    """Balanced accuracy of each method's own head on held-out rows; None where it has no head."""
+    """Balanced accuracy of the method's own head on held-out rows; None where it has no head."""
     head_rows: int
 
 
@@ -53,91 +43,148 @@ def fine_tune(
     data: LabelledData,
     *,
     task: str,
-    methods: Mapping[str, Method],
     layer: str,
     recipe: Recipe,
+    private: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    method: Method | None = None,
     pool: Pool = "mean",
     device: torch.device | None = None,
+    kept: Kept | None = None,
     track: Track = untracked,
 ) -> Outcome:
-    """Train a model in place on its task while each method removes its attribute from a layer.
+    """Train a model in place on its task while a method removes attributes from a layer.
 
-    One forward pass an iteration; all gradients are taken at the parameters before the step, and model and
-    heads step in the same iteration.
+    One forward pass a step; all gradients are taken at the parameters before the step. Each epoch ends with a
+    fresh audit on held-out rows, and the weights of the best epoch are what remains: the least leak among those
+    whose task is as good as the best one's, within the noise of so few rows. What a method leaves at the bottleneck
+    stands there afterwards (audit.released).
 
     Args:
         model: Scores the task's classes, (n, k).
         data: Rows that no attacker will be judged on.
         task: Column that the model predicts.
-        methods: Method for each private column; none at all trains on the task alone.
         layer: The bottleneck, as in audit.bottleneck.
         recipe: Epochs, batch, optimizer, seed.
+        private: Columns to remove; none at all trains on the task alone, to the last epoch.
+        keep: Columns to keep readable, for methods that can.
+        method: What removes them; the task alone if not given.
         pool: How maps and tokens become one vector a row.
         device: Where to train; the CPU if not given.
+        kept: Where the state after each epoch is kept, and taken from.
         track: Shows progress over the epochs.
 
     Raises:
         TrainingError: A loss became NaN or infinite.
         DataError: There are too few rows for one batch, or the model does not fit the task.
     """
-    device = device or torch.device("cpu")
-    columns = [task, *methods]
+    method = method or Plain()
+    columns = list(dict.fromkeys([task, *private, *keep]))
     classes = {name: len(data.column(name, "labelled").classes) for name in columns}
-    fit, held_out = hold_out(data, recipe)
-    fabric = Fabric(accelerator=device.type, devices=[device.index or 0] if device.type == "cuda" else 1)
+    fit, held_out = hold_out(data, recipe.seed)
+    steps = len(fit) // recipe.batch_size
+    if not steps:
+        raise DataError(
+            f"{len(fit)} training rows do not fill one batch of {recipe.batch_size}. "
+            "Give more rows or a smaller --batch-size."
+        )
+    fabric = make_fabric(device or torch.device("cpu"), recipe)
+    on = fabric.device
+    model.to(on)
+    eye = Eye(model, layer, pool, task, classes, on)
     with (
-        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        tap(model, [layer], pool=pool) as taps,
+        torch.random.fork_rng(devices=[on] if on.type == "cuda" else []),
+        _training(model, recipe.freeze),
+        torch.device(on),
     ):
         torch.manual_seed(recipe.seed)
-        generator = torch.Generator().manual_seed(recipe.seed)
-        optimizer = _optimizer(model, recipe)
-        wrapped, optimizer = fabric.setup(model, optimizer)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-            optimizer, max(1, recipe.epochs * (len(fit) // recipe.batch_size))
+        setting = Setting(
+            classes={name: classes[name] for name in private},
+            keep={name: classes[name] for name in keep},
+            task_classes=classes[task],
+            x=fit.inputs[0].unsqueeze(0).to(on),
+            look=lambda: eye.see(fit),
+            train_rows=len(fit),
+            width=eye.see(fit.limited(2, seed=0)).z.shape[1],
         )
-        removals: dict[str, Removal] = {}
+        objective = method.start(setting).to(on)
+        with _standing(model, layer, objective.release):
+            optimizer = _optimizer(model, recipe)
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, recipe.epochs * steps))
+            wrapped, stepped = fabric.setup(model, optimizer)
+            run = Steps(fabric, eye, wrapped, objective, stepped, schedule, recipe, method.weight)
+            parts: dict[str, Any] = {
+                "model": model,
+                "objective": objective,
+                "optimizer": optimizer,
+                "schedule": schedule,
+            }
+            trace, best = kept.restore(parts, on) if kept else ([], None)
+            sample = fit.limited(PREVIEW, seed=recipe.seed)
+            for epoch in track(range(len(trace), recipe.epochs), recipe.epochs - len(trace), "epochs"):
+                losses = run.epoch(fit, columns, epoch)
+                with eye.as_released(objective, lambda: eye.see(sample)):
+                    checked = check(eye.see(held_out), held_out, private, seed=recipe.seed)
+                trace.append(
+                    Epoch(
+                        task_loss=losses[task],
+                        penalty={name: losses[name] for name in private if name in losses},
+                        task_accuracy=checked.task,
+                        fresh=dict(checked.fresh),
+                    )
+                )
+                if best is None or not private or checked.better_than(best.checked):
+                    best = Best(checked, epoch, {name: value.clone() for name, value in model.state_dict().items()})
+                if kept is not None and fabric.is_global_zero:
+                    kept.save(parts, trace, best)
+                if recipe.patience and epoch - best.epoch >= recipe.patience:
+                    break
+            if best is not None:
+                model.load_state_dict(best.state)
+            last = objective.finished(setting.look)
+        if last is not None:
+            released.install(model, layer, last)
+        seen = eye.see(held_out)
+        heads = {name: head_accuracy(objective.says(seen.z, name), seen.v[name]) for name in private}
+    return Outcome(trace, best.epoch if best else None, heads, len(held_out))
 
-        def look(x: Tensor) -> tuple[Tensor, Tensor]:
-            scores = class_scores(wrapped(x.to(fabric.device)), classes[task], task)
-            return scores, taps.take()[layer]
 
-        with evaluating(model), torch.no_grad():
-            width = look(fit.inputs[0].unsqueeze(0))[1].shape[1]
-        with torch.device(fabric.device):
-            removals = {name: method.start(width, classes[name]) for name, method in methods.items()}
+@contextmanager
+def _standing(model: nn.Module, layer: str, release: nn.Module | None) -> Iterator[None]:
+    """Let a method's own layer stand at the bottleneck for a block."""
+    if release is None:
+        yield
+        return
+    released.install(model, layer, release)
+    try:
+        yield
+    finally:
+        released.remove(model)
 
-        def iterate() -> Epoch:
-            losses: list[dict[str, float]] = []
-            for x, labels in batches(fit, columns, size=recipe.batch_size, generator=generator):
-                if len(x) < recipe.batch_size:
-                    continue  # a last small batch would weigh its rows more, and starve a kernel
-                scores, z = look(x)
-                told = {name: values.to(fabric.device) for name, values in labels.items()}
-                terms = {task: functional.cross_entropy(scores.float(), told[task])}
-                terms |= {name: removal.penalty(z, told[name]) for name, removal in removals.items()}
-                losses.append(_finite(terms, task))
-                weighted = [methods[name].weight * terms[name] for name in removals]
-                optimizer.zero_grad()
-                fabric.backward(torch.stack([recipe.alpha * terms[task], *weighted]).sum())
-                for name, removal in removals.items():
-                    removal.learn(z.detach(), told[name])
-                optimizer.step()
-                schedule.step()
-            mean = {name: float(np.mean([one[name] for one in losses])) for name in columns}
-            return Epoch(task_loss=mean[task], penalty={name: mean[name] for name in methods})
 
-        trace = []
-        modes = {module: module.training for module in model.modules()}
-        try:
-            model.train()
-            for _ in track(range(recipe.epochs), recipe.epochs, "epochs"):
-                trace.append(iterate())
-        finally:
-            for module, mode in modes.items():
-                module.training = mode
-        heads = {name: _head_accuracy(model, held_out, name, removal, look) for name, removal in removals.items()}
-    return Outcome(trace, heads, len(held_out))
+@contextmanager
+def _training(model: nn.Module, freeze: Sequence[str]) -> Iterator[None]:
+    """Put a model in train mode, but for what is frozen, and everything back as it was after the block."""
+    modules = dict(model.named_modules())
+    for name in freeze:
+        if name not in modules or not name:
+            raise UnknownNameError("module", name, [known for known in modules if known])
+    modes = {module: module.training for module in modules.values()}
+    free = {parameter: parameter.requires_grad for parameter in model.parameters()}
+    try:
+        model.train()
+        for name in freeze:
+            modules[name].eval().requires_grad_(False)
+        for module in modules.values():
+            own = list(module.parameters(recurse=False))
+            if isinstance(module, _BatchNorm) and own and not any(parameter.requires_grad for parameter in own):
+                module.eval()  # frozen weights go with frozen statistics
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        for parameter, required in free.items():
+            parameter.requires_grad_(required)
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -145,49 +192,3 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "adam":
         return torch.optim.AdamW(free, lr=recipe.lr, weight_decay=recipe.weight_decay)
     return torch.optim.SGD(free, lr=recipe.lr, momentum=0.9, weight_decay=recipe.weight_decay)
-
-
-def hold_out(data: LabelledData, recipe: Recipe) -> tuple[LabelledData, LabelledData]:
-    """Return the rows that train and the rows that check the head, whole groups each.
-
-    Raises:
-        DataError: The rows that train do not fill one batch.
-    """
-    folder = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=recipe.seed)
-    fit, held_out = next(folder.split(np.arange(len(data)), groups=data.groups()))
-    if len(fit) < recipe.batch_size:
-        raise DataError(
-            f"{len(fit)} training rows do not fill one batch of {recipe.batch_size}. "
-            "Give more rows or a smaller --batch-size."
-        )
-    return data.take(fit), data.take(held_out)
-
-
-def _finite(terms: Mapping[str, Tensor], task: str) -> dict[str, float]:
-    values = {name: float(term.detach()) for name, term in terms.items()}
-    for name, value in values.items():
-        if not np.isfinite(value):
-            what = "the task's loss" if name == task else f"the removal term of {name!r}"
-            raise TrainingError(
-                f"Fine-tuning diverged: {what} is {value}. Nothing was written; try a smaller --lr or --weight."
-            )
-    return values
-
-
-def _head_accuracy(
-    model: nn.Module,
-    data: LabelledData,
-    attribute: str,
-    removal: Removal,
-    look: Callable[[Tensor], tuple[Tensor, Tensor]],
-) -> float | None:
-    said: list[Tensor] = []
-    told: list[Tensor] = []
-    with evaluating(model), torch.no_grad():
-        for x, labels in batches(data, [attribute], size=256):
-            scores = removal.scores(look(x)[1])
-            if scores is None:
-                return None
-            said.append(scores.argmax(dim=1).cpu())
-            told.append(labels[attribute])
-    return float(balanced_accuracy_score(torch.cat(told), torch.cat(said)))

@@ -20,7 +20,8 @@ from audit.columns import Column, Ints
 from audit.data import open_data
 from audit.datasets.networks import small_convnet
 from audit.settings import Settings
-from sanitizer.training import Recipe, fine_tune
+from sanitizer.steps import Recipe
+from sanitizer.training import fine_tune
 
 ROWS = "--arch small-convnet --data digits --task digit --private colour"
 QUICK = "--attackers logistic --limit-rows 1500"
@@ -92,9 +93,7 @@ def leaky(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.manual_seed(0)
         model = small_convnet()
     recipe = Recipe(epochs=3, batch_size=128, lr=3e-3)
-    fine_tune(
-        model, open_data("digits", "train", {}), task="digit", methods={}, layer="classifier:input", recipe=recipe
-    )
+    fine_tune(model, open_data("digits", "train", {}), task="digit", layer="classifier:input", recipe=recipe)
     path = tmp_path_factory.mktemp("leaky") / "model.safetensors"
     safetensors.torch.save_file(model.state_dict(), path)
     return path

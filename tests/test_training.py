@@ -10,11 +10,14 @@ from audit.columns import Column
 from audit.data import LabelledData
 from audit.errors import DataError, TrainingError
 from sanitizer.information import mutual_information
-from sanitizer.methods.irene import Irene
+from sanitizer.methods.irene import Irene, IreneObjective
 from sanitizer.methods.kernel import Kernel
-from sanitizer.training import Recipe, fine_tune, hold_out
+from sanitizer.methods.objective import Setting
+from sanitizer.steps import Recipe
+from sanitizer.training import fine_tune
+from sanitizer.validation import hold_out
 
-SGD = Recipe(epochs=1, batch_size=90, optimizer="sgd", lr=0.05, weight_decay=0, alpha=0.5)
+SGD = Recipe(epochs=1, batch_size=85, optimizer="sgd", lr=0.05, weight_decay=0, alpha=0.5)
 
 
 class Net(nn.Module):
@@ -51,21 +54,21 @@ def net() -> Net:
 
 
 def test_one_iteration_routes_every_gradient_as_in_the_paper() -> None:
-    """90 of 100 rows are one batch: F sees alpha·CE + gamma·MI, G sees alpha·CE, all before the step."""
+    """85 of 100 rows are one batch: F sees alpha·CE + gamma·MI, G sees alpha·CE, all before the step."""
     model, data = net(), rows()
     twin = copy.deepcopy(model)
     heads: list[nn.Module] = []
 
     class Seen(Irene):
-        def start(self, width: int, classes: int):  # type: ignore[no-untyped-def]
-            removal = super().start(width, classes)
-            heads.append(copy.deepcopy(removal.head))  # as it was before the first step
-            heads.append(removal.head)
-            return removal
+        def start(self, setting: Setting) -> IreneObjective:
+            objective = super().start(setting)
+            heads.append(copy.deepcopy(objective.heads[0]))  # as it was before the first step
+            heads.append(objective.heads[0])
+            return objective
 
-    fine_tune(model, data, task="y", methods={"v": Seen(weight=2.0)}, layer="fc:input", recipe=SGD)
+    fine_tune(model, data, task="y", private=["v"], method=Seen(weight=2.0), layer="fc:input", recipe=SGD)
 
-    fit, _ = hold_out(data, SGD)
+    fit, _ = hold_out(data, SGD.seed)
     x = torch.stack([fit.inputs[i] for i in range(len(fit))])
     y, v = (torch.from_numpy(fit.column(name, "labelled").codes) for name in ("y", "v"))
     z = twin.encoder(x)
@@ -87,7 +90,9 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_al
     for _ in range(2):
         model = net()
         torch.manual_seed(123)
-        fine_tune(model, rows(), task="y", methods={"v": Irene()}, layer="fc:input", recipe=Recipe(2, 30, "adam"))
+        fine_tune(
+            model, rows(), task="y", private=["v"], method=Irene(), layer="fc:input", recipe=Recipe(2, 30, "adam")
+        )
         runs.append((model, torch.rand(1)))
     assert all(torch.equal(a, b) for a, b in zip(runs[0][0].parameters(), runs[1][0].parameters(), strict=True))
     torch.manual_seed(123)
@@ -108,8 +113,8 @@ def test_the_seed_decides_the_order_of_the_rows() -> None:
         data = rows()
         inputs = Watched(data.inputs.x)  # type: ignore[attr-defined]
         watched = LabelledData("toy", inputs, data.columns)
-        fine_tune(net(), watched, task="y", methods={}, layer="fc:input", recipe=Recipe(1, 90, seed=seed))
-        return [int(place) for place in np.argsort(np.argsort(inputs.seen[1:91]))]  # places among the 90
+        fine_tune(net(), watched, task="y", layer="fc:input", recipe=Recipe(1, 85, seed=seed))
+        return [int(place) for place in np.argsort(np.argsort(inputs.seen[3:88]))]  # places among the 85
 
     assert order(0) == order(0)
     assert order(0) != order(1)
@@ -118,7 +123,7 @@ def test_the_seed_decides_the_order_of_the_rows() -> None:
 def test_modes_and_hooks_are_as_found_afterwards() -> None:
     model = net().eval()
     model.fc.train()
-    fine_tune(model, rows(), task="y", methods={"v": Kernel()}, layer="fc:input", recipe=SGD)
+    fine_tune(model, rows(), task="y", private=["v"], method=Kernel(), layer="fc:input", recipe=SGD)
     assert [module.training for module in (model, model.encoder, model.fc)] == [False, False, True]
     assert not model.fc._forward_pre_hooks
 
@@ -127,26 +132,26 @@ def test_frozen_parameters_stay_frozen() -> None:
     model = net()
     frozen = next(model.encoder.parameters()).requires_grad_(False)
     before = frozen.clone()
-    fine_tune(model, rows(), task="y", methods={"v": Kernel()}, layer="fc:input", recipe=SGD)
+    fine_tune(model, rows(), task="y", private=["v"], method=Kernel(), layer="fc:input", recipe=SGD)
     assert torch.equal(frozen, before)
 
 
 def test_a_diverging_run_stops_and_names_the_term() -> None:
     recipe = Recipe(epochs=30, batch_size=30, optimizer="sgd", lr=1e20)
     with pytest.raises(TrainingError, match=r"the task's loss is nan|the removal term of 'v' is nan"):
-        fine_tune(net(), rows(), task="y", methods={"v": Irene()}, layer="fc:input", recipe=recipe)
+        fine_tune(net(), rows(), task="y", private=["v"], method=Irene(), layer="fc:input", recipe=recipe)
 
 
 def test_too_few_rows_for_one_batch_are_refused() -> None:
-    with pytest.raises(DataError, match=r"90 training rows do not fill one batch of 91"):
-        fine_tune(net(), rows(), task="y", methods={}, layer="fc:input", recipe=Recipe(1, 91))
+    with pytest.raises(DataError, match=r"85 training rows do not fill one batch of 86"):
+        fine_tune(net(), rows(), task="y", layer="fc:input", recipe=Recipe(1, 86))
 
 
 def test_the_head_is_judged_on_groups_it_never_saw() -> None:
     data = rows(200)
     grouped = LabelledData("toy", data.inputs, data.columns, np.repeat(np.arange(20), 10), "person")
-    outcome = fine_tune(net(), grouped, task="y", methods={"v": Irene()}, layer="fc:input", recipe=Recipe(1, 60))
-    assert outcome.head_rows == 20  # 2 of 20 people
+    outcome = fine_tune(net(), grouped, task="y", private=["v"], method=Irene(), layer="fc:input", recipe=Recipe(1, 60))
+    assert outcome.head_rows == 30  # 3 of 20 people
     assert outcome.head_accuracy["v"] is not None
 
 
@@ -154,6 +159,6 @@ def test_the_head_is_judged_on_groups_it_never_saw() -> None:
 def test_it_trains_on_the_gpu_where_there_is_one() -> None:
     model = net().to("cuda")
     on = torch.device("cuda")
-    outcome = fine_tune(model, rows(), task="y", methods={"v": Irene()}, layer="fc:input", recipe=SGD, device=on)
+    outcome = fine_tune(model, rows(), task="y", private=["v"], method=Irene(), layer="fc:input", recipe=SGD, device=on)
     assert outcome.head_accuracy["v"] is not None
     assert all(parameter.is_cuda for parameter in model.parameters())

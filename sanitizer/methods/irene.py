@@ -1,8 +1,9 @@
 """IRENE: minimise the mutual information between v and what a head reads of it.
 
-Tartaglione, Information Removal at the bottleneck in Deep Neural Networks, BMVC 2022. One head per
-attribute learns to read v; the encoder minimises the information in the head's prediction. In the
-paper the head is one linear layer and takes one step an iteration.
+Tartaglione, Information Removal at the bottleneck in Deep Neural Networks, BMVC 2022. One head per attribute
+learns to read v; the encoder minimises the information in the head's prediction. In the paper the head is one
+linear layer, takes one step an iteration, and the information is marginal. The conditional form minimises
+I(v̂; v | y) instead: what the task itself tells of v may stay.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from sanitizer.information import mutual_information
+from sanitizer.information import by_class, mutual_information
+from sanitizer.methods.objective import Batch, Optimized, Setting, Terms
 
 HIDDEN = 256
 
@@ -29,39 +31,54 @@ class Irene:
     """Steps of the head for each step of the encoder."""
     head_lr: float = 0.1
     """Constant, SGD with momentum .9."""
+    conditional: bool = False
+    """Within each class of the task, for attributes that the task is naturally correlated with."""
 
-    def start(self, width: int, classes: int) -> "IreneRemoval":
-        """Make an untrained head."""
-        head = nn.Linear(width, classes) if self.head == "linear" else _mlp(width, classes)
-        return IreneRemoval(head, self)
+    def start(self, setting: Setting) -> "IreneObjective":
+        """Make an untrained head for each attribute."""
+        make = nn.Linear if self.head == "linear" else mlp
+        return IreneObjective({name: make(setting.width, k) for name, k in setting.classes.items()}, self)
 
 
-class IreneRemoval:
-    """A head and its optimizer; the information term's gradient never reaches the head."""
+class IreneObjective(Optimized):
+    """The heads; the information term's gradient never reaches them."""
 
-    def __init__(self, head: nn.Module, settings: Irene) -> None:
-        self.head = head
-        self._optimizer = torch.optim.SGD(head.parameters(), lr=settings.head_lr, momentum=0.9)
-        self._steps = settings.inner_steps
+    def __init__(self, heads: dict[str, nn.Module], settings: Irene) -> None:
+        super().__init__()
+        self._places = {name: place for place, name in enumerate(heads)}
+        self.heads = nn.ModuleList(heads.values())
+        self.optimizer = torch.optim.SGD(self.heads.parameters(), lr=settings.head_lr, momentum=0.9)
+        self._settings = settings
 
-    def penalty(self, z: Tensor, v: Tensor) -> Tensor:
-        """Return I(v; H(z)) with H held fixed: as a constant, it gets no gradient at all."""
-        fixed = {name: parameter.detach() for name, parameter in self.head.named_parameters()}
-        scores: Tensor = functional_call(self.head, fixed, (z,))
-        return mutual_information(scores.float().softmax(dim=1), v)
+    def terms(self, batch: Batch) -> Terms:
+        """Return the task's loss and I(v; H(z)) with H held fixed: as a constant, it gets no gradient at all."""
+        told = {}
+        for name, place in self._places.items():
+            head, v = self.heads[place], batch.v[name]
+            fixed = {part: parameter.detach() for part, parameter in head.named_parameters()}
+            p = functional_call(head, fixed, (batch.z,)).softmax(dim=1)
+            told[name] = (
+                by_class(mutual_information, p, v, batch.y) if self._settings.conditional else mutual_information(p, v)
+            )
+        return Terms(functional.cross_entropy(batch.scores, batch.y), told)
 
-    def learn(self, z: Tensor, v: Tensor) -> None:
-        """Step the head on its own cross-entropy."""
-        for _ in range(self._steps):
-            self._optimizer.zero_grad()
-            functional.cross_entropy(self.head(z.detach()), v).backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
+    def learn(self, batch: Batch) -> None:
+        """Step the heads on their own cross-entropy."""
+        for _ in range(self._settings.inner_steps):
+            self.optimizer.zero_grad()
+            losses = [
+                functional.cross_entropy(self.heads[place](batch.z), batch.v[name])
+                for name, place in self._places.items()
+            ]
+            torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
 
-    def scores(self, z: Tensor) -> Tensor:
+    def says(self, z: Tensor, attribute: str) -> Tensor:
         """Return the head's logits, (n, k)."""
-        logits: Tensor = self.head(z)
+        logits: Tensor = self.heads[self._places[attribute]](z)
         return logits
 
 
-def _mlp(width: int, classes: int) -> nn.Module:
+def mlp(width: int, classes: int) -> nn.Module:
+    """Make a head with one hidden layer."""
     return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes))

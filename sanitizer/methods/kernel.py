@@ -5,10 +5,12 @@ one is solved anew in closed form for every batch, on whitened features: there i
 """
 
 from dataclasses import dataclass
+from functools import partial
 
-from torch import Tensor
+from torch.nn import functional
 
-from sanitizer.information import explained_share
+from sanitizer.information import by_class, explained_share
+from sanitizer.methods.objective import Batch, Objective, Setting, Terms
 
 
 @dataclass(frozen=True)
@@ -18,26 +20,26 @@ class Kernel:
     weight: float = 5.0
     ridge: float = 1e-3
     """Regularisation as a share of the batch: the smaller, the finer the leaks it sees."""
+    conditional: bool = False
+    """Within each class of the task, for attributes that the task is naturally correlated with."""
 
-    def start(self, width: int, classes: int) -> "KernelRemoval":  # noqa: ARG002
+    def start(self, setting: Setting) -> "KernelObjective":
         """Begin; nothing is trained."""
-        return KernelRemoval(classes, self.ridge)
+        return KernelObjective(dict(setting.classes), self)
 
 
-@dataclass(frozen=True)
-class KernelRemoval:
+class KernelObjective(Objective):
     """The head has no state: it is solved when it is asked."""
 
-    classes: int
-    ridge: float
+    def __init__(self, classes: dict[str, int], settings: Kernel) -> None:
+        super().__init__()
+        self._classes, self._settings = classes, settings
 
-    def penalty(self, z: Tensor, v: Tensor) -> Tensor:
-        """Return the share of v's variance that the batch's own regression explains."""
-        return explained_share(z, v, k=self.classes, ridge=self.ridge)
-
-    def learn(self, z: Tensor, v: Tensor) -> None:
-        """Do nothing: there is nothing to learn."""
-
-    def scores(self, z: Tensor) -> None:  # noqa: ARG002
-        """Return None: a head solved on one batch says nothing about other rows."""
-        return
+    def terms(self, batch: Batch) -> Terms:
+        """Return the task's loss and the share of v's variance that the batch's own regression explains."""
+        told = {}
+        for name, k in self._classes.items():
+            share = partial(explained_share, k=k, ridge=self._settings.ridge)
+            v = batch.v[name]
+            told[name] = by_class(share, batch.z, v, batch.y) if self._settings.conditional else share(batch.z, v)
+        return Terms(functional.cross_entropy(batch.scores, batch.y), told)

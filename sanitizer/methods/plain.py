@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from sanitizer.methods.objective import Objective, Setting
 
 
 @dataclass(frozen=True)
@@ -11,17 +11,6 @@ class Plain:
 
     weight: float = 0.0
 
-    def start(self, width: int, classes: int) -> "Plain":  # noqa: ARG002
-        """Return itself: there is nothing to begin."""
-        return self
-
-    def penalty(self, z: Tensor, v: Tensor) -> Tensor:  # noqa: ARG002
-        """Return 0."""
-        return z.new_zeros(())
-
-    def learn(self, z: Tensor, v: Tensor) -> None:
-        """Do nothing."""
-
-    def scores(self, z: Tensor) -> None:  # noqa: ARG002
-        """Return None: there is no head."""
-        return
+    def start(self, setting: Setting) -> Objective:  # noqa: ARG002
+        """Begin; there is nothing but the task."""
+        return Objective()

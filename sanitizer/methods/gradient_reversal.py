@@ -1,0 +1,75 @@
+"""Gradient reversal: the encoder climbs the loss of a head that learns to read v.
+
+Ganin and Lempitsky, Unsupervised Domain Adaptation by Backpropagation, ICML 2015 (DANN), with the entropy term of
+Kim, Kim, Kim, Kim and Kim, Learning Not to Learn: Training Deep Neural Networks with Biased Data, CVPR 2019. The head
+minimises CE(H(z), v). The encoder minimises CE(y) − weight · λ · CE(H(z), v) − entropy · H[softmax(H(z))]: λ rises
+from 0 to 1 over training, and the last term makes the head's prediction uncertain rather than reliably wrong.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from sanitizer.methods.irene import Irene, IreneObjective, mlp
+from sanitizer.methods.objective import Batch, Setting, Terms
+
+STEEPNESS = 10.0
+"""Of DANN's schedule."""
+
+
+@dataclass(frozen=True)
+class GradientReversal:
+    """Settings of gradient reversal."""
+
+    weight: float = 0.1
+    """Of the reversed gradient, where the schedule has reached 1; as in Learning Not to Learn."""
+    entropy: float = 0.01
+    """Weight of the entropy of the head's prediction; 0 is DANN."""
+    head: Literal["linear", "mlp"] = "mlp"
+    inner_steps: int = 1
+    """Steps of the head for each step of the encoder."""
+    head_lr: float = 0.1
+    """Constant, SGD with momentum .9."""
+
+    def start(self, setting: Setting) -> "GradientReversalObjective":
+        """Make an untrained head for each attribute."""
+        make = nn.Linear if self.head == "linear" else mlp
+        return GradientReversalObjective({name: make(setting.width, k) for name, k in setting.classes.items()}, self)
+
+
+class GradientReversalObjective(IreneObjective):
+    """Heads that learn as IRENE's do; what the encoder makes of them differs."""
+
+    def __init__(self, heads: dict[str, nn.Module], settings: GradientReversal) -> None:
+        super().__init__(heads, Irene(inner_steps=settings.inner_steps, head_lr=settings.head_lr))
+        self._entropy = settings.entropy
+
+    def terms(self, batch: Batch) -> Terms:
+        """Return the task's loss, the reversed loss of each head, and how certain the heads are; all held fixed."""
+        climbed, certainty = {}, batch.z.new_zeros(())
+        for name, place in self._places.items():
+            head = self.heads[place]
+            fixed = {part: parameter.detach() for part, parameter in head.named_parameters()}
+            logits = functional_call(head, fixed, (batch.z,))
+            climbed[name] = -strength(batch.progress) * functional.cross_entropy(logits, batch.v[name])
+            certainty = certainty - entropy(logits)
+        return Terms(functional.cross_entropy(batch.scores, batch.y), climbed, self._entropy * certainty)
+
+
+def strength(progress: float) -> float:
+    """Return λ after a share of the steps: 0 at the start, so that an untrained head does no harm; near 1 at the end.
+
+    Source: DANN, section 5.2.2 of the JMLR version: 2 / (1 + exp(−10 p)) − 1.
+    """
+    return 2 / (1 + math.exp(-STEEPNESS * progress)) - 1
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Return the mean entropy of softmax(logits), (n, k), in nats."""
+    told = logits.log_softmax(dim=1)
+    return -torch.sum(told.exp() * told, dim=1).mean()

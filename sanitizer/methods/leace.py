@@ -1,0 +1,57 @@
+"""LEACE: fine-tune on the task alone, then project the linear traces of v out of the bottleneck.
+
+Belrose, Schneider-Joseph, Ravfogel, Cotterell, Raff and Biderman, LEACE: Perfect linear concept erasure in closed form,
+NeurIPS 2023; the package concept-erasure is theirs. Of all affine maps after which no linear attacker does better than
+a constant, it is the one that moves the features least, in mean square. Nothing is minimised by training.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from audit.released import Affine
+from sanitizer.methods.biased import one_hot
+from sanitizer.methods.objective import Objective, Rows, Setting
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)  # of torch, about what the package does as it is imported
+    from concept_erasure import LeaceFitter
+
+NEGLIGIBLE = 1e-6
+"""Whitened covariances with v below this are rounding; the package's own .01 would leave traces."""
+
+
+@dataclass(frozen=True)
+class Leace:
+    """Settings of LEACE: perfect against linear attackers only.
+
+    What no line reads but a curve does stays: v as the exclusive or of two features, for instance.
+    """
+
+    weight: float = 0.0
+    """Weighs nothing: the map is fitted after training."""
+
+    def start(self, setting: Setting) -> "LeaceObjective":
+        """Begin; there is nothing but the task."""
+        return LeaceObjective(dict(setting.classes))
+
+
+class LeaceObjective(Objective):
+    """The task alone, and a map at the end."""
+
+    def __init__(self, classes: dict[str, int]) -> None:
+        super().__init__()
+        self._classes = classes
+
+    def finished(self, rows: Callable[[], Rows]) -> Affine | None:
+        """Return the map after which v and the features of the training rows are uncorrelated."""
+        if not self._classes:
+            return None
+        seen = rows()
+        z = seen.before.double()
+        # An eraser never raises the total variance: the package's guard against it could only be met by rounding.
+        fitter = LeaceFitter.fit(
+            z, one_hot(seen.v, self._classes).double(), svd_tol=NEGLIGIBLE, constrain_cov_trace=False
+        )
+        weight, mean = fitter.eraser.P, fitter.mean_x
+        return Affine(weight.float(), (mean - weight @ mean).float())

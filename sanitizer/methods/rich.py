@@ -1,0 +1,120 @@
+"""The rich release: v goes, the attributes that are named stay, at a narrow bottleneck whose leak is solved exactly.
+
+The bottleneck becomes an affine map of a low rank: what does not pass through it is gone, and whitening, by which
+attackers find what a wide layer hides in its small directions, finds little in a narrow one. Encoder and map are
+trained on the task, on the attributes to keep, and against kernel ridge regression of v on the narrow features,
+solved in closed form on each batch and the rows just before it, within each class of the task.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audit.released import Affine, vectors
+from sanitizer.information import by_class, explained_share
+from sanitizer.methods.objective import Batch, Objective, Rows, Setting, Terms
+
+
+@dataclass(frozen=True)
+class Rich:
+    """Settings of the rich release."""
+
+    weight: float = 3.0
+    rank: int = 32
+    """Dimensions that pass."""
+    ridge: float = 1e-3
+    """Regularisation of the solved head, as a share of its rows."""
+    keep_weight: float = 1.0
+    """Of the mean loss of the attributes to keep, beside the task's."""
+    memory: int = 1024
+    """Earlier rows that the head is solved on beside the batch; no gradient goes through them."""
+    conditional: bool = True
+    """Within each class of the task: what the task itself tells may stay; else all of v."""
+
+    def start(self, setting: Setting) -> "RichObjective":
+        """Begin with the directions of largest variance."""
+        z = setting.look().before
+        mean, spread = z.mean(dim=0), z.std(dim=0).clamp_min(1e-6)
+        white = (z - mean) / spread
+        _, lengths, directions = torch.linalg.svd(white, full_matrices=False)
+        rank = min(self.rank, int((lengths > 1e-4 * lengths[0]).sum()))
+        scale = lengths[:rank, None] / len(z) ** 0.5
+        down, up = directions[:rank] / scale / spread, (directions[:rank] * scale).T * spread[:, None]
+        return RichObjective(Narrow(down, up, mean, list(setting.keep.values())), setting, self)
+
+
+class Narrow(nn.Module):
+    """An affine map through fewer dimensions, and what reads the attributes to keep from there."""
+
+    def __init__(self, down: Tensor, up: Tensor, mean: Tensor, kept: list[int]) -> None:
+        super().__init__()
+        self.down, self.up = nn.Parameter(down), nn.Parameter(up)
+        self.inside, self.outside = nn.Parameter(-down @ mean), nn.Parameter(mean.clone())
+        self.heads = nn.ModuleList(nn.Linear(len(down), k) for k in kept)
+
+    def narrow(self, z: Tensor) -> Tensor:
+        """Return the features that pass, (n, rank)."""
+        return functional.linear(z.float(), self.down, self.inside)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map each row, (n, d) or (n, d, 1, …)."""
+        with torch.autocast(z.device.type, enabled=False):
+            mapped = functional.linear(self.narrow(vectors(z)), self.up, self.outside)
+        return mapped.to(z.dtype).reshape(z.shape)
+
+
+class RichObjective(Objective):
+    """The map at work."""
+
+    def __init__(self, narrow: Narrow, setting: Setting, settings: Rich) -> None:
+        super().__init__()
+        self.release: Narrow = narrow
+        self._settings, self._classes, self._keep = settings, dict(setting.classes), dict(setting.keep)
+        self._past: deque[tuple[Tensor, Tensor, dict[str, Tensor]]] = deque()
+
+    def terms(self, batch: Batch) -> Terms:
+        """Return the task's loss, what the solved head explains of each attribute, and the loss of what is kept."""
+        c = self.release.narrow(batch.before)  # (n, rank)
+        rows = torch.cat([c, *(one[0] for one in self._past)])
+        y = torch.cat([batch.y, *(one[1] for one in self._past)])
+        told = {}
+        for name, k in self._classes.items():
+            v = torch.cat([batch.v[name], *(one[2][name] for one in self._past)])
+            share = partial(explained_share, k=k, ridge=self._settings.ridge)
+            told[name] = by_class(share, rows, v, y) if self._settings.conditional else share(rows, v)
+        self._past.appendleft((c.detach(), batch.y, {name: batch.v[name] for name in self._classes}))
+        while len(self._past) * len(c) > self._settings.memory:
+            self._past.pop()
+        losses = [
+            functional.cross_entropy(head(c), batch.v[name], weight=_balance(batch.v[name], k))
+            for (name, k), head in zip(self._keep.items(), self.release.heads, strict=True)
+        ]
+        kept = self._settings.keep_weight * torch.stack(losses).mean() if losses else None
+        return Terms(functional.cross_entropy(batch.scores, batch.y), told, kept)
+
+    def finished(self, rows: Callable[[], Rows]) -> Affine:  # noqa: ARG002
+        """Return the map alone."""
+        narrow = self.release
+        with torch.no_grad():
+            up, down = narrow.up.double(), narrow.down.double()
+            offset = up @ narrow.inside.double() + narrow.outside.double()
+            return Affine((up @ down).float(), offset.float())
+
+    def get_extra_state(self) -> list[tuple[Tensor, Tensor, dict[str, Tensor]]]:
+        """Return the rows that are remembered."""
+        return list(self._past)
+
+    def set_extra_state(self, state: list[tuple[Tensor, Tensor, dict[str, Tensor]]]) -> None:
+        """Take them back."""
+        self._past = deque(state)
+
+
+def _balance(v: Tensor, k: int) -> Tensor:
+    """Return a weight for each class, so that all classes of a batch count alike."""
+    counts = torch.bincount(v, minlength=k).clamp_min(1)
+    return len(v) / (k * counts.float())

@@ -1,0 +1,71 @@
+"""The state of a fine-tuning after each epoch, in one file: a run that was stopped goes on as if it had not been."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from audit.errors import TrainingError
+from audit.evidence import Epoch
+from audit.files import staged
+from audit.pickles import read_torch
+from sanitizer.validation import Checked
+
+
+@dataclass(frozen=True)
+class Best:
+    """The epoch that is to be kept so far."""
+
+    checked: Checked
+    epoch: int
+    """From 0."""
+    state: dict[str, Tensor]
+    """Of the model."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where the state of a run is kept."""
+
+    path: Path
+    settings: str
+    """What the run was asked for: another run's state is not taken for this one's."""
+    resume: bool
+
+    def restore(self, parts: Mapping[str, Any], device: torch.device) -> tuple[list[Epoch], Best | None]:
+        """Put every part into the state that was kept, and return the epochs so far; none where a run begins.
+
+        Raises:
+            TrainingError: It is the state of another run.
+            CheckpointError: The file is damaged.
+        """
+        if not self.resume:
+            return [], None
+        content, _ = read_torch(self.path)
+        if not isinstance(content, dict) or content.get("settings") != self.settings:
+            raise TrainingError(
+                f"{self.path} is the state of a run with other settings, data or checkpoint. Give the same ones, or "
+                "leave --resume out to begin anew."
+            )
+        for name, part in parts.items():
+            part.load_state_dict(content["state"][name])
+        best = content["best"]
+        return (
+            [Epoch(**one) for one in content["trace"]],
+            Best(Checked(**best["checked"]), best["epoch"], {k: v.to(device) for k, v in best["state"].items()}),
+        )
+
+    def save(self, parts: Mapping[str, Any], trace: list[Epoch], best: Best) -> None:
+        """Write the state after an epoch, whole or not at all."""
+        checked = {"task": best.checked.task, "fresh": dict(best.checked.fresh), "rows": best.checked.rows}
+        content = {
+            "settings": self.settings,
+            "state": {name: part.state_dict() for name, part in parts.items()},
+            "trace": [one.model_dump() for one in trace],
+            "best": {"checked": checked, "epoch": best.epoch, "state": best.state},
+        }
+        with staged(self.path) as staging:
+            torch.save(content, staging)

@@ -1,0 +1,76 @@
+"""A model that is being trained, as its bottleneck and its scores show it on some rows."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from audit import released
+from audit.bottleneck import Pool, Taps, evaluating, tap
+from audit.data import LabelledData, batches, in_order
+from audit.features import class_scores
+from sanitizer.methods.objective import Objective, Rows
+
+BEFORE = f"{released.NAME}.map:input"
+"""The bottleneck before what stands there."""
+AT_ONCE = 256
+"""Rows of a pass that is not a training step."""
+
+
+@dataclass(frozen=True)
+class Eye:
+    """Where to look."""
+
+    model: nn.Module
+    layer: str
+    pool: Pool
+    task: str
+    classes: Mapping[str, int]
+    """Number of classes of every column that is looked at."""
+    device: torch.device
+
+    @contextmanager
+    def open(self) -> Iterator[Taps]:
+        """Tap the bottleneck, and what comes before a map that stands there, for a block."""
+        standing = released.NAME in dict(self.model.named_children())
+        with tap(self.model, [self.layer, BEFORE] if standing else [self.layer], pool=self.pool) as taps:
+            yield taps
+
+    def scores(self, output: object) -> Tensor:
+        """Return the task's scores, (n, k) in float32."""
+        return class_scores(output, self.classes[self.task], self.task).float()
+
+    def features(self, taps: Taps) -> tuple[Tensor, Tensor]:
+        """Return the bottleneck of the last pass before and behind what stands there, (n, d) in float32 each."""
+        found = taps.take()
+        z = found[self.layer].float()
+        return found[BEFORE].float() if BEFORE in found else z, z
+
+    def see(self, data: LabelledData) -> Rows:
+        """Run the model over rows in eval mode."""
+        parts: list[tuple[Tensor, Tensor, Tensor]] = []
+        codes: dict[str, list[Tensor]] = {name: [] for name in self.classes}
+        with evaluating(self.model), torch.no_grad(), self.open() as taps:
+            for x, labels in batches(data, list(self.classes), in_order(len(data), AT_ONCE)):
+                scores = self.scores(self.model(x.to(self.device)))
+                parts.append((*self.features(taps), scores))
+                for name, told in codes.items():
+                    told.append(labels[name].to(self.device))
+        before, z, scores = (torch.cat(part) for part in zip(*parts, strict=True))
+        v = {name: torch.cat(told) for name, told in codes.items()}
+        return Rows(before=before, z=z, scores=scores, y=v[self.task], v=v)
+
+    @contextmanager
+    def as_released(self, objective: Objective, look: Callable[[], Rows]) -> Iterator[None]:
+        """Put at the bottleneck, for a block, what would stand there if training ended now."""
+        last = objective.finished(look) if objective.release is None else None
+        if last is None:
+            yield
+            return
+        released.install(self.model, self.layer, last)
+        try:
+            yield
+        finally:
+            released.remove(self.model)

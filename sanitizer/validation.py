@@ -1,0 +1,80 @@
+"""What chooses an epoch: a quick audit by fresh attackers on rows held out from training, whole groups each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, cross_val_predict
+from torch import Tensor
+
+from audit.columns import Ints
+from audit.data import LabelledData
+from audit.probes import family, view
+from sanitizer.methods.objective import Rows
+
+HELD_OUT = 0.15
+"""Share of the training groups that only choose the epoch and check the head."""
+ATTACKERS = ("logistic", "rbf-svm")
+"""Fast, and one of them sees what no line does."""
+FOLDS = 3
+MOST = 1500
+"""Rows that the quick attackers see at most."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A model on held-out rows."""
+
+    task: float
+    """Balanced accuracy of the task."""
+    fresh: Mapping[str, float]
+    """Per attribute: balanced accuracy of the strongest quick attacker."""
+    rows: int
+
+    def better_than(self, other: "Checked") -> bool:
+        """Return whether less leaks at a task as good, or the task is better beyond the noise of so few rows."""
+        noise = float(np.sqrt(max(other.task * (1 - other.task), 1e-4) / self.rows))
+        if abs(self.task - other.task) > noise:
+            return self.task > other.task
+        return sum(self.fresh.values()) <= sum(other.fresh.values())
+
+
+def hold_out(data: LabelledData, seed: int) -> tuple[LabelledData, LabelledData]:
+    """Return the rows that train and the rows that choose, whole groups each."""
+    folder = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=seed)
+    fit, held_out = next(folder.split(np.arange(len(data)), groups=data.groups()))
+    return data.take(fit), data.take(held_out)
+
+
+def check(seen: Rows, data: LabelledData, private: Sequence[str], *, seed: int) -> Checked:
+    """Read the task and each attribute from what a model makes of the held-out rows."""
+    y = seen.y.cpu().numpy()
+    z, groups = seen.z.cpu().numpy(), data.groups()
+    rows = np.random.default_rng(seed).permutation(len(z))[:MOST]
+    fresh = {name: _read(z[rows], seen.v[name].cpu().numpy()[rows], groups[rows], seed) for name in private}
+    return Checked(_recall(y, seen.scores.argmax(dim=1).cpu().numpy()), fresh, len(y))
+
+
+def head_accuracy(scores: Tensor | None, v: Tensor) -> float | None:
+    """Return the balanced accuracy of a method's own head, or None where it has none."""
+    return None if scores is None else _recall(v.cpu().numpy(), scores.argmax(dim=1).cpu().numpy())
+
+
+def _read(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float:
+    """Return what the strongest of the quick attackers reads, each row by attackers that did not see its group."""
+    if len(np.unique(v)) < 2 or len(np.unique(groups)) < FOLDS:
+        return 1 / max(1, len(np.unique(v)))
+    white = view("whitened", z).transform(z)
+    folds = list(GroupKFold(FOLDS).split(z, v, groups))
+    if any(len(np.unique(v[fit])) < len(np.unique(v)) for fit, _ in folds):
+        return 1 / len(np.unique(v))
+    said = (
+        cross_val_predict(family(name).classifiers(seed)[0](white.shape[1]), white, v, cv=folds) for name in ATTACKERS
+    )
+    return max(_recall(v, one) for one in said)
+
+
+def _recall(labels: Ints, said: Ints) -> float:
+    return float(balanced_accuracy_score(labels, said))
