@@ -49,6 +49,13 @@ RECIPE = (
     ),
     click.option("--freeze", default="", help="Modules that stay as they are, with commas between them."),
     click.option(
+        "--augment",
+        type=click.Choice(["none", "shift", "flip"]),
+        default="none",
+        show_default=True,
+        help="How training images change each time they are read: shifted; or shifted and, every second one, mirrored.",
+    ),
+    click.option(
         "--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read inputs."
     ),
 )

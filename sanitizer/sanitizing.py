@@ -28,6 +28,7 @@ from sanitizer.training import fine_tune
 
 METHODS = {
     "kernel": "sanitizer.methods.kernel:Kernel",
+    "rich": "sanitizer.methods.rich:Rich",
     "irene": "sanitizer.methods.irene:Irene",
     "codebook": "sanitizer.methods.codebook:Codebook",
     "end": "sanitizer.methods.end:EnD",

@@ -11,7 +11,7 @@ from audit import released
 from audit.bottleneck import Pool, Taps, evaluating, tap
 from audit.data import LabelledData, batches, in_order
 from audit.features import class_scores
-from sanitizer.methods.objective import Objective, Rows
+from sanitizer.methods.objective import Batch, Objective, Rows
 
 BEFORE = f"{released.NAME}.map:input"
 """The bottleneck before what stands there."""
@@ -61,6 +61,16 @@ class Eye:
         before, z, scores = (torch.cat(part) for part in zip(*parts, strict=True))
         v = {name: torch.cat(told) for name, told in codes.items()}
         return Rows(before=before, z=z, scores=scores, y=v[self.task], v=v)
+
+    def inputs(self, data: LabelledData, size: int) -> Iterator[Batch]:
+        """Go over the rows once in random order, without running the model."""
+        order = torch.randperm(len(data), device="cpu").numpy()
+        rows = [order[start : start + size] for start in range(0, len(data) - size + 1, size)]
+        for own, (x, labels) in zip(rows, batches(data, list(self.classes), rows), strict=True):
+            v = {name: codes.to(self.device) for name, codes in labels.items()}
+            empty, on = torch.empty(len(x), 0, device=self.device), x.to(self.device)
+            places = torch.as_tensor(own, device=self.device)
+            yield Batch(empty, empty, empty, v[self.task], v, places, lambda on=on: on, 0.0)  # type: ignore[misc]
 
     @contextmanager
     def as_released(self, objective: Objective, look: Callable[[], Rows]) -> Iterator[None]:

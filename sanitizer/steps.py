@@ -17,6 +17,7 @@ from torch import Tensor
 from audit.columns import Ints
 from audit.data import LabelledData, batches
 from audit.errors import TrainingError
+from sanitizer.augmenting import Augment
 from sanitizer.methods.objective import Batch, Objective, Terms
 from sanitizer.seeing import Eye
 
@@ -40,6 +41,8 @@ class Recipe:
     """Of the model's passes; what tells information runs in float32 or better."""
     freeze: tuple[str, ...] = ()
     """Modules that stay as they are, their running statistics too."""
+    augment: Augment = "none"
+    """How training images change each time they are read."""
     workers: int = 0
     """Processes that read inputs, beside this one."""
     seed: int = 0

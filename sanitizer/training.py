@@ -15,6 +15,7 @@ from audit.data import LabelledData
 from audit.errors import DataError, UnknownNameError
 from audit.evidence import Epoch
 from audit.features import Track, untracked
+from sanitizer.augmenting import augmented
 from sanitizer.methods.objective import Method, Setting
 from sanitizer.methods.plain import Plain
 from sanitizer.resuming import Best, Kept
@@ -104,6 +105,7 @@ def fine_tune(
             task_classes=classes[task],
             x=fit.inputs[0].unsqueeze(0).to(on),
             look=lambda: eye.see(fit),
+            batches=lambda: eye.inputs(fit, recipe.batch_size),
             train_rows=len(fit),
             width=eye.see(fit.limited(2, seed=0)).z.shape[1],
         )
@@ -121,8 +123,9 @@ def fine_tune(
             }
             trace, best = kept.restore(parts, on) if kept else ([], None)
             sample = fit.limited(PREVIEW, seed=recipe.seed)
+            changing = augmented(fit, recipe.augment)
             for epoch in track(range(len(trace), recipe.epochs), recipe.epochs - len(trace), "epochs"):
-                losses = run.epoch(fit, columns, epoch)
+                losses = run.epoch(changing, columns, epoch)
                 with eye.as_released(objective, lambda: eye.see(sample)):
                     checked = check(eye.see(held_out), held_out, private, seed=recipe.seed)
                 trace.append(

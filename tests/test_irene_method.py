@@ -22,7 +22,7 @@ def batch(n: int = 60, d: int = 6, k: int = 3) -> Batch:
 def setting(d: int = 6, k: int = 3) -> Setting:
     rows = batch(d=d, k=k)
     seen = Rows(rows.before, rows.z, rows.scores, rows.y, rows.v)
-    return Setting({"v": k}, 2, rows.z[:1], lambda: seen, {}, len(rows.z), d)
+    return Setting({"v": k}, 2, rows.z[:1], lambda: seen, lambda: iter([rows]), {}, len(rows.z), d)
 
 
 def started(**settings: object) -> IreneObjective:

@@ -45,8 +45,6 @@ ALL: dict[str, Method] = {
 }
 BESIDE = [name for name in ALL if name not in ("end", "leace")]
 """Those that train something beside the model."""
-IN_A_TURN = ALL | {"learned-mixin": LearnedMixin(pretraining=0)}
-"""Without a time in which the model stands still."""
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -78,7 +76,17 @@ def setting(
         raise AssertionError("no method here looks at the model before it starts")
 
     x = torch.zeros(1, 3, 4, 4) if images else torch.zeros(1, 5)
-    return Setting(classes=classes, task_classes=2, x=x, look=look, keep={}, train_rows=rows, width=width)
+    drawn = batch(rows, images=images).cut_off()
+    return Setting(
+        classes=classes,
+        task_classes=2,
+        x=x,
+        look=look,
+        batches=lambda: iter([drawn]),
+        keep={},
+        train_rows=rows,
+        width=width,
+    )
 
 
 def started(method: Method, *, seed: int = 0, **given: Any) -> Any:
@@ -147,7 +155,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_parameters(name: str, images
 @pytest.mark.parametrize("images", [True, False])
 @pytest.mark.parametrize("name", BESIDE)
 def test_what_the_model_minimises_never_reaches_what_is_trained_beside_it(name: str, images: bool) -> None:
-    objective, now = started(IN_A_TURN[name], images=images), batch(images=images)
+    objective, now = started(ALL[name], images=images), batch(images=images)
     terms = objective.terms(now)
     sum([*terms.removal.values(), *([] if terms.other is None else [terms.other])], terms.task).backward()
     assert now.scores.grad is not None
@@ -218,7 +226,7 @@ def tuned(method: Method, *, images: bool, epochs: int = 1) -> ToyNet:
 @pytest.mark.parametrize("images", [True, False])
 @pytest.mark.parametrize("name", ALL)
 def test_it_trains_a_model_on_images_and_on_a_table(name: str, images: bool) -> None:
-    model = tuned(IN_A_TURN[name], images=images)
+    model = tuned(ALL[name], images=images)
     trained = parts(model)
     assert all(torch.isfinite(part).all() for part in trained)
     assert all_changed(parts(toy_net(images=images)), trained)
@@ -414,24 +422,15 @@ def test_the_biased_networks_of_rubi_learn_the_task_from_the_bias() -> None:
 # LearnedMixin
 
 
-def test_the_biased_network_is_trained_first_and_the_model_waits() -> None:
-    objective: LearnedMixinObjective = started(LearnedMixin(pretraining=2))
-    trust = parts(objective.trust)
-    for at in range(2):
-        now, before = batch(seed=at, progress=at / 10), parts(objective.biased)
-        terms = objective.terms(now)
-        assert not gradient(terms.task, now.scores).any()
-        assert torch.allclose(terms.task, functional.cross_entropy(now.scores, now.y))  # what is told is true
-        objective.learn(now.cut_off())
-        assert all_changed(before, parts(objective.biased))
-    assert same(trust, parts(objective.trust))
-    assert gradient(objective.terms(now).task, now.scores).any()
+def test_the_biased_network_is_trained_before_the_first_step() -> None:
+    untrained: LearnedMixinObjective = started(LearnedMixin(pretraining=0))
+    trained: LearnedMixinObjective = started(LearnedMixin(pretraining=2))
+    assert all_changed(parts(untrained.biased), parts(trained.biased))
 
 
 @pytest.mark.parametrize("images", [True, False])
 def test_then_the_trust_is_trained_and_the_biased_network_is_fixed(images: bool) -> None:
     objective: LearnedMixinObjective = started(LearnedMixin(pretraining=1), images=images)
-    objective.learn(batch(images=images).cut_off())
     fixed = [part.clone() for part in objective.biased.state_dict().values()]
     trust = parts(objective.trust)
     for at in range(2):
@@ -477,22 +476,13 @@ def test_the_entropy_makes_the_ensemble_trust_the_bias_more() -> None:
 
 
 def test_the_ensemble_relieves_the_model_of_what_the_bias_knows() -> None:
-    objective: LearnedMixinObjective = started(LearnedMixin(pretraining=60, biased_lr=1e-2), rows=40)
     now = biased_rows()
-    learnt(objective, now, 60)
+    torch.manual_seed(0)
+    given = replace(setting(rows=40), batches=lambda: iter([now.cut_off()]))
+    objective = LearnedMixin(pretraining=60, biased_lr=1e-2).start(given)
     norms = gradient(objective.terms(now).task, now.scores).norm(dim=1)
     solved = now.y == now.v["v"]
     assert norms[solved].max() < 0.8 * norms[~solved].min()
-
-
-def test_a_run_that_ends_before_the_models_turn_is_refused() -> None:
-    with pytest.raises(TrainingError, match=r"trained for 5 epochs.*Give more --epochs"):
-        tuned(LearnedMixin(), images=False, epochs=2)
-
-
-def test_a_run_that_lasts_longer_than_the_pretraining_trains_the_model() -> None:
-    model = tuned(LearnedMixin(pretraining=1), images=False, epochs=3)
-    assert all_changed(parts(toy_net(images=False)), parts(model))
 
 
 # ReBias

@@ -21,10 +21,10 @@ from sanitizer.steps import Recipe
 from sanitizer.training import fine_tune
 
 torch.set_num_threads(1)
-method = {"irene": Irene(5.0, head="mlp"), "kernel": Kernel(), "codebook": Codebook(5.0), "rich": Rich(rank=4)}[sys.argv[1]]
+methods = {"irene": Irene(5.0, head="mlp"), "kernel": Kernel(), "codebook": Codebook(5.0), "rich": Rich(rank=4)}
 model = net()
 recipe = Recipe(1, 80, "sgd", lr=0.1, weight_decay=0)
-outcome = fine_tune(model, rows(), task="y", private=["v"], layer="encoder", method=method, recipe=recipe)
+fine_tune(model, rows(), task="y", private=["v"], layer="encoder", method=methods[sys.argv[1]], recipe=recipe)
 torch.save(model.state_dict(), sys.argv[2])
 """
 

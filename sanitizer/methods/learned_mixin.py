@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from audit.errors import TrainingError
 from sanitizer.methods.biased import Biased
 from sanitizer.methods.gradient_reversal import entropy
 from sanitizer.methods.objective import Batch, Optimized, Setting, Terms
@@ -26,9 +25,9 @@ class LearnedMixin:
     weight: float = 0.03
     """Of the entropy of the scaled bias: without it the ensemble could learn to trust the bias nowhere."""
     pretraining: int = 5
-    """Epochs that train the biased network alone, at the beginning; the model stands still meanwhile."""
+    """Epochs that train the biased network alone, before the model's first step."""
     biased_lr: float = 1e-3
-    """Of the biased network and of (w, b); Adam."""
+    """Of the biased network, and of (w, b); Adam."""
 
     def start(self, setting: Setting) -> "LearnedMixinObjective":
         """Make an untrained biased network."""
@@ -38,58 +37,37 @@ class LearnedMixin:
 class LearnedMixinObjective(Optimized):
     """The biased network and the trust in it."""
 
-    seen: Tensor
-
     def __init__(self, setting: Setting, settings: LearnedMixin) -> None:
         super().__init__()
         self.biased = Biased(setting)
         self.trust = nn.Linear(setting.width, 1)
-        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
-        """Rows that the biased network was trained on, with repetitions."""
-        self.optimizer = torch.optim.Adam(self.parameters(), lr=settings.biased_lr)
-        self._enough, self._settings = settings.pretraining * setting.train_rows, settings
+        optimizer = torch.optim.Adam(self.biased.parameters(), lr=settings.biased_lr)
+        for _ in range(settings.pretraining):
+            for batch in setting.batches():
+                optimizer.zero_grad()
+                functional.cross_entropy(self.biased(batch), batch.y).backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+        optimizer.zero_grad()
+        self.biased.eval().requires_grad_(False)
+        self.optimizer = torch.optim.Adam(self.trust.parameters(), lr=settings.biased_lr)
+        self._settings = settings
 
     def terms(self, batch: Batch) -> Terms:
-        """Return the loss of the ensemble and the entropy; before the biased network is trained, no gradient.
-
-        Raises:
-            TrainingError: The run will end before the biased network is trained.
-        """
-        if self._pretraining():
-            self._require_time(batch.progress)
-            still = 0 * batch.scores.sum()
-            return Terms(functional.cross_entropy(batch.scores.detach(), batch.y) + still, {})
+        """Return the loss of the ensemble and the entropy of the scaled bias."""
         fixed = {part: parameter.detach() for part, parameter in self.trust.named_parameters()}
         task, spread = self._ensemble(batch, functional_call(self.trust, fixed, (batch.z,)))
         return Terms(task, {}, self._settings.weight * spread)
 
     def learn(self, batch: Batch) -> None:
-        """Step the biased network, then the trust: one after the other is fixed."""
-        if self._pretraining():
-            self.biased.train()
-            loss = functional.cross_entropy(self.biased(batch), batch.y)
-            self.seen += len(batch.y)
-        else:
-            task, spread = self._ensemble(batch, self.trust(batch.z))
-            loss = task + self._settings.weight * spread
-        self.optimizer.zero_grad()  # to None: Adam leaves alone what this loss does not reach
-        loss.backward()  # type: ignore[no-untyped-call]
+        """Step the trust on the same loss."""
+        task, spread = self._ensemble(batch, self.trust(batch.z))
+        self.optimizer.zero_grad()
+        (task + self._settings.weight * spread).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
 
     def _ensemble(self, batch: Batch, trust: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cross-entropy of the ensemble and the entropy of the scaled bias, by logits of trust (n, 1)."""
-        self.biased.eval()
         with torch.no_grad():
             bias = self.biased(batch).log_softmax(dim=1)
         scaled = functional.softplus(trust) * bias
         return functional.cross_entropy(batch.scores.log_softmax(dim=1) + scaled, batch.y), entropy(scaled)
-
-    def _pretraining(self) -> bool:
-        return int(self.seen) < self._enough
-
-    def _require_time(self, progress: float) -> None:
-        if progress and round(int(self.seen) / progress) <= self._enough:
-            raise TrainingError(
-                f"The biased network is to be trained for {self._settings.pretraining} epochs, and the run ends before "
-                "the model's turn. Give more --epochs or a smaller `pretraining`."
-            )

@@ -1,6 +1,6 @@
 """What every removal method is to the training loop: its own loss, and perhaps a layer at the bottleneck."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -20,6 +20,8 @@ class Setting:
     """One input, (1, …)."""
     look: Callable[[], "Rows"]
     """Runs the model over the training rows as it is now."""
+    batches: Callable[[], Iterator["Batch"]]
+    """Goes once over the training rows, without running the model: its features and scores are empty."""
     keep: Mapping[str, int]
     """Number of classes of each attribute that is to stay readable."""
     train_rows: int
