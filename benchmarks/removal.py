@@ -1,0 +1,402 @@
+"""What fresh attackers read after every method of removal, and what it costs: the table that irene stands on.
+
+    python benchmarks/removal.py --data-root ../shared/data --seeds 3
+
+Every arm starts from the same trained checkpoint and sees the same training rows for the same number of epochs;
+attackers are fitted, chosen and tested on rows that no arm saw, people-disjoint where there are people. Peers that
+edit features work on those of the plainly fine-tuned model. Every run is a line in --out; a second call goes on.
+"""
+
+import copy
+import datetime
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import click
+import erasers
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+
+from audit.auditing import audit, audit_embeddings
+from audit.bottleneck import parse
+from audit.columns import Column, Ints
+from audit.data import LabelledData, open_data
+from audit.datasets.networks import small_convnet
+from audit.datasets.table import load as open_table
+from audit.features import extract
+from audit.machine import versions
+from audit.settings import Settings
+from sanitizer.methods.codebook import Codebook
+from sanitizer.methods.end import EnD
+from sanitizer.methods.gradient_reversal import GradientReversal
+from sanitizer.methods.irene import Irene
+from sanitizer.methods.kernel import Kernel
+from sanitizer.methods.learned_mixin import LearnedMixin
+from sanitizer.methods.leace import Leace
+from sanitizer.methods.lff import LfF
+from sanitizer.methods.objective import Method
+from sanitizer.methods.plain import Plain
+from sanitizer.methods.rebias import ReBias
+from sanitizer.methods.rich import Rich
+from sanitizer.methods.rubi import Rubi
+from sanitizer.steps import Recipe
+from sanitizer.training import fine_tune
+
+KEPT = 20
+"""Attributes of CelebA that should stay: those least correlated with gender."""
+FEWEST = 60
+"""Rows of the rarer class that such an attribute has at least."""
+WORDS = 64
+"""Of the untrained codebook."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model, its rows, and what is to go."""
+
+    model: nn.Module
+    """Trained on the task alone."""
+    train: LabelledData
+    rows: LabelledData
+    task: str
+    private: str
+    layer: str
+    recipe: Recipe
+    paper: Recipe
+    """For the method as published."""
+    kept: tuple[str, ...] = ()
+
+
+class Remembered:
+    """Inputs that were decoded once."""
+
+    def __init__(self, x: Tensor) -> None:
+        self._x = x
+
+    def __len__(self) -> int:
+        return len(self._x)
+
+    def __getitem__(self, row: int, /) -> Tensor:
+        return self._x[row]
+
+
+def remembered(data: LabelledData) -> LabelledData:
+    """Decode all inputs now."""
+    return replace(data, inputs=Remembered(torch.stack([data.inputs[row] for row in range(len(data))])))
+
+
+METHODS: dict[str, Method] = {
+    "plain fine-tuning": Plain(),
+    "irene as published": Irene(),
+    "irene, conditional": Irene(weight=2.0, conditional=True),
+    "irene, MLP head, 5 inner steps": Irene(weight=5.0, head="mlp", inner_steps=5, head_lr=0.05),
+    "gradient reversal": GradientReversal(),
+    "RUBi": Rubi(),
+    "LearnedMixin": LearnedMixin(),
+    "ReBias": ReBias(),
+    "EnD": EnD(),
+    "LfF": LfF(),
+    "kernel head": Kernel(),
+    "codebook (ours, for the task)": Codebook(),
+    "rich (ours, with --keep)": Rich(),
+}
+ERASERS: dict[str, Callable[[erasers.Seen], erasers.Eraser]] = {
+    "LEACE": erasers.leace,
+    "INLP": erasers.inlp,
+    "Obliviator, re-made": erasers.obliviator,
+    "MANCE++, re-made": erasers.mance,
+}
+ARMS = ("untouched", *METHODS, *ERASERS, "k-means code, untrained")
+MAIN = (
+    "untouched",
+    "plain fine-tuning",
+    "codebook (ours, for the task)",
+    "rich (ours, with --keep)",
+    "irene as published",
+    "irene, MLP head, 5 inner steps",
+)
+"""Arms whose seeds are run first."""
+
+
+def biased_mnist(places: Path, kept: Path, seed: int, rho: float) -> Case:
+    """10,000 coloured digits and a small ConvNet; audited where colour and digit are independent."""
+    options = {"data_root": str(places)}
+    train = open_data("biased-mnist", "train", options | {"rho": rho, "seed": seed}).limited(10_000, seed=seed)
+    rows = open_data("biased-mnist", "audit", options | {"seed": seed})
+    train, rows = remembered(train), remembered(rows)
+    start = Recipe(20, batch_size=128, lr=3e-3, seed=seed)
+    model = trained(kept / f"biased-mnist-{rho}-{seed}", small_convnet, train, "digit", "classifier:input", start)
+    recipe = Recipe(5, batch_size=256, lr=1e-3, seed=seed)
+    paper = replace(recipe, batch_size=100, optimizer="sgd", lr=0.1, alpha=0.5)
+    return Case(model, train, rows, "digit", "colour", "classifier:input", recipe, paper)
+
+
+def celeba(places: Path, kept: Path, seed: int, task: str) -> Case:
+    """5,000 faces at 64 pixels and a ResNet-18; one checkpoint for all seeds."""
+    from torchvision.models import resnet18  # noqa: PLC0415 - torchvision takes a second to import
+
+    train, rows = (faces(places, part) for part in ("train", "audit"))
+    start = Recipe(25, batch_size=128, lr=2e-3, weight_decay=1e-2, precision="bf16-mixed", augment="flip")
+
+    def build() -> nn.Module:
+        return resnet18(num_classes=2).to(memory_format=torch.channels_last)
+
+    model = trained(kept / f"celeba-{task}", build, train, task, "fc:input", start)
+    recipe = replace(start, epochs=8, lr=5e-4, batch_size=256, weight_decay=1e-4, seed=seed)
+    paper = replace(recipe, batch_size=100, optimizer="sgd", lr=0.01, alpha=0.5)
+    return Case(model, train, rows, task, "Male", "fc:input", recipe, paper, least_correlated(train, task))
+
+
+def adult(places: Path, kept: Path, seed: int) -> Case:
+    """The Adult table and an MLP that does not see the sex."""
+    path = places / "tabular" / "adult.csv"
+    features = (
+        "age,workclass,education-num,marital-status,occupation,relationship,race,capital-gain,capital-loss,"
+        "hours-per-week,native-country"
+    )
+    table = remembered(open_table(path, "audit", features=features))
+    order = np.random.default_rng(seed).permutation(len(table))
+    train, rows = table.take(order[: len(order) // 2]), table.take(order[len(order) // 2 :])
+    d = len(table.inputs[0])
+
+    def build() -> nn.Module:
+        return nn.Sequential(nn.Linear(d, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 2))
+
+    start = Recipe(15, batch_size=256, lr=1e-3, seed=seed)
+    model = trained(kept / f"adult-{seed}", build, train, "income-per-year", "4:input", start)
+    recipe = Recipe(8, batch_size=512, lr=1e-3, seed=seed)
+    paper = replace(recipe, batch_size=100, optimizer="sgd", lr=0.01, alpha=0.5)
+    return Case(model, train, rows, "income-per-year", "sex", "4:input", recipe, paper)
+
+
+SETS: dict[str, Callable[[Path, Path, int], Case]] = {
+    "Biased-MNIST, rho .1": lambda places, kept, seed: biased_mnist(places, kept, seed, 0.1),
+    "Biased-MNIST, rho .9": lambda places, kept, seed: biased_mnist(places, kept, seed, 0.9),
+    "CelebA, smiling": lambda places, kept, seed: celeba(places, kept, seed, "Smiling"),
+    "CelebA, blond hair": lambda places, kept, seed: celeba(places, kept, seed, "Blond_Hair"),
+    "CelebA, eyeglasses": lambda places, kept, seed: celeba(places, kept, seed, "Eyeglasses"),
+    "Adult": adult,
+}
+
+
+@cache
+def faces(places: Path, part: Any) -> LabelledData:
+    """Decode CelebA's images once."""
+    return remembered(open_data("celeba", part, {"data_root": str(places / "celeba"), "image_size": 64}))
+
+
+def least_correlated(data: LabelledData, task: str) -> tuple[str, ...]:
+    """Return the attributes least correlated with gender on the training rows, with enough rows of both classes."""
+    male = data.codes("Male")
+    found = {}
+    for name, column in data.columns.items():
+        if isinstance(column, Column) and len(column.classes) == 2 and name not in ("Male", task):
+            counts = np.bincount(column.codes, minlength=2)
+            if counts.min() >= FEWEST:
+                found[name] = abs(float(np.corrcoef(column.codes, male)[0, 1]))
+    return tuple(sorted(found, key=lambda name: found[name])[:KEPT])
+
+
+def trained(
+    path: Path, build: Callable[[], nn.Module], train: LabelledData, task: str, layer: str, recipe: Recipe
+) -> nn.Module:
+    """Return the checkpoint of that name, trained on the task alone if it is not there."""
+    torch.manual_seed(recipe.seed)
+    model, file = build(), path.with_name(path.name + ".safetensors")
+    if not file.exists():
+        fine_tune(model, train, task=task, layer=layer, recipe=recipe)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        safetensors.torch.save_file({name: value.contiguous() for name, value in model.state_dict().items()}, file)
+    model.load_state_dict(safetensors.torch.load_file(file))
+    return model.eval()
+
+
+def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
+    """Remove by one arm and read what is left."""
+    model, begin = copy.deepcopy(case.model), time.perf_counter()
+    if arm in METHODS:
+        recipe = case.paper if arm == "irene as published" else case.recipe
+        method = METHODS[arm]
+        fine_tune(
+            model,
+            case.train,
+            task=case.task,
+            private=[case.private],
+            keep=case.kept if isinstance(method, Rich) else (),
+            layer=case.layer,
+            method=method,
+            recipe=recipe,
+        )
+    if arm not in METHODS and arm != "untouched":
+        fine_tune(model, case.train, task=case.task, layer=case.layer, recipe=case.recipe)
+        return edited(case, model, arm, seed, begin)
+    seconds = time.perf_counter() - begin
+    settings = Settings(seed=seed, null_refits=2, ceiling=False)
+    result = audit(model, case.rows, task=case.task, private=case.private, layer=case.layer, settings=settings)
+    z = np.asarray(extract(model, case.rows, [case.layer]).z[case.layer])
+    with torch.no_grad():
+        said = torch.cat([model(batch).argmax(dim=1) for batch in inputs(case.rows)]).numpy()
+    return figures(case, result, z, said, seconds)
+
+
+def edited(case: Case, model: nn.Module, arm: str, seed: int, begin: float) -> dict[str, Any]:
+    """Let a peer edit the features of a model, and read what is left."""
+    seen = [np.asarray(extract(model, data, [case.layer]).z[case.layer]) for data in (case.train, case.rows)]
+    y, v = case.train.codes(case.task), case.train.codes(case.private)
+    if arm in ERASERS:
+        erase = ERASERS[arm](erasers.Seen(seen[0], v, y))
+    else:
+        erase = nearest(seen[0], seed)
+    fit, z = erase(seen[0]), erase(seen[1])
+    seconds = time.perf_counter() - begin
+    if z.shape[1] == seen[1].shape[1]:
+        with torch.no_grad():
+            head = model.get_submodule(parse(case.layer).module)
+            said = head(torch.from_numpy(z.astype(np.float32))).argmax(dim=1).numpy()
+    else:
+        said = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(fit, y).predict(z)
+    told = Column(said.astype(np.int64), case.rows.column(case.task, "task").classes)
+    rows = replace(case.rows, columns={**case.rows.columns, "predicted": told})
+    settings = Settings(seed=seed, null_refits=2, ceiling=False)
+    result = audit_embeddings(
+        {case.layer: z}, rows, private=case.private, task=case.task, predicted="predicted", settings=settings
+    )
+    return figures(case, result, z, said, seconds)
+
+
+def nearest(z: NDArray[np.float32], seed: int) -> erasers.Eraser:
+    """Return the map of features to the nearest of k-means' centres."""
+    found = KMeans(WORDS, n_init=1, random_state=seed).fit(z)
+    return lambda rows: found.cluster_centers_[found.predict(np.ascontiguousarray(rows, dtype=np.float32))]
+
+
+def inputs(data: LabelledData) -> Iterator[Tensor]:
+    """Yield the inputs in batches."""
+    for start in range(0, len(data), 256):
+        yield torch.stack([data.inputs[row] for row in range(start, min(start + 256, len(data)))])
+
+
+def figures(case: Case, result: Any, z: NDArray[np.float32], said: Ints, seconds: float) -> dict[str, Any]:
+    """Return what the table is made of."""
+    found = result.leakage[0]
+    certificate = found.certificate
+    return {
+        "task": float((said == case.rows.codes(case.task)).mean()),
+        "strongest": found.balanced_accuracy.value,
+        "floor": found.floor.value,
+        "excess_bits": found.bits.value - found.floor_bits.value,
+        "certified": None if certificate is None else certificate.balanced_accuracy,
+        "certified_bits": None if certificate is None else certificate.bits,
+        "verdict": found.verdict,
+        "kept": kept_auroc(case, z),
+        "seconds": seconds,
+        "n": [len(case.train), len(case.rows)],
+    }
+
+
+def kept_auroc(case: Case, z: NDArray[np.float32]) -> float | None:
+    """Return the mean AUROC of linear probes for what should stay, each row by a probe that did not see its person."""
+    if not case.kept:
+        return None
+    areas = []
+    for name in case.kept:
+        v = case.rows.codes(name)
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
+        scores = cross_val_predict(probe, z, v, groups=case.rows.groups(), cv=GroupKFold(3), method="decision_function")
+        areas.append(roc_auc_score(v, scores))
+    return float(np.mean(areas))
+
+
+def table(found: list[dict[str, Any]], name: str) -> str:
+    """Return the mean over seeds of every arm, with the deviation where there is one, as Markdown."""
+    own = [one for one in found if one["set"] == name]
+    lines = [
+        "| arm | seeds | task | strongest fresh attacker | floor | above the floor | certified | excess bits | kept AUROC "
+        "| seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for arm in ARMS:
+        rows = [one for one in own if one["arm"] == arm]
+        if not rows:
+            continue
+        above = [one["strongest"] - one["floor"] for one in rows]
+        cells = [arm, str(len(rows))]
+        cells += [percent([one[key] for one in rows]) for key in ("task", "strongest", "floor")]
+        cells += [percent(above), percent([one["certified"] for one in rows])]
+        cells += [f"{max(0.0, mean(one['excess_bits'] for one in rows)):.2f}"]
+        cells += [percent([one["kept"] for one in rows]), f"{mean(one['seconds'] for one in rows):.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    counts = " training and ".join(f"{n:,}" for n in own[0]["n"]) + " audited rows"
+    return f"**{name}** ({counts})\n\n" + "\n".join(lines) if len(lines) > 2 else ""
+
+
+def percent(values: list[float | None]) -> str:
+    """Return a mean in percent with its deviation over seeds."""
+    known = [100 * value for value in values if value is not None]
+    if not known:
+        return "–"
+    return f"{mean(known):.1f}" + (f" ± {stdev(known):.1f}" if len(known) > 1 else "")
+
+
+def jobs(sets: list[str], arms: list[str], seeds: int) -> Iterator[tuple[str, str, int]]:
+    """List what is to be run, the main arms first."""
+    for first in (True, False):
+        for seed in range(seeds):
+            for name in sets:
+                for arm in arms:
+                    if (arm in MAIN) == first and (name.startswith(("CelebA", "Adult")) or "rich" not in arm):
+                        yield name, arm, seed
+
+
+@click.command()
+@click.option("--data-root", type=click.Path(path_type=Path), default=Path("data"), show_default=True)
+@click.option("--sets", default=",".join(name.replace(",", ";") for name in SETS), help="`;` for a comma in a name.")
+@click.option("--arms", default=",".join(arm.replace(",", ";") for arm in ARMS), help="`;` for a comma in a name.")
+@click.option("--seeds", default=3, show_default=True)
+@click.option("--kept", type=click.Path(path_type=Path), default=Path("out/removal"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out/removal.jsonl"), show_default=True)
+def main(data_root: Path, sets: str, arms: str, seeds: int, kept: Path, out: Path) -> None:
+    """Run what is not in the file yet, and print the tables."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    done = read(out)
+    chosen, wanted = ([one.replace(";", ",") for one in text.split(",")] for text in (sets, arms))
+    case: tuple[tuple[str, int], Case] | None = None
+    for name, arm, seed in jobs(chosen, wanted, seeds):
+        if any((one["set"], one["arm"], one["seed"]) == (name, arm, seed) for one in read(out)):
+            continue
+        if case is None or case[0] != (name, seed):
+            case = (name, seed), SETS[name](data_root, kept, seed)
+        one = {"set": name, "arm": arm, "seed": seed, **run(case[1], arm, seed)}
+        with out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(one) + "\n")
+        click.echo(json.dumps(one), err=True)
+    done = read(out)
+    today = datetime.datetime.now(datetime.UTC).date()
+    click.echo(f"{today}; {', '.join(f'{package} {version}' for package, version in versions().items())}\n")
+    for name in SETS:
+        if any(one["set"] == name for one in done):
+            click.echo(table(done, name) + "\n")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return the runs that are there."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+if __name__ == "__main__":
+    main()
