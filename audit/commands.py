@@ -224,14 +224,22 @@ def _embeddings(subject: Path, given: dict[str, Any], common: dict[str, Any]) ->
 def sentences(result: Any) -> list[str]:
     """Return one line for each attribute at each layer."""
     return [
-        *(f"{one.verdict}: {summary(one)} {one.reason}" for one in result.leakage),
+        *(f"{one.verdict}: {summary(one, bound(one))} {one.reason}" for one in result.leakage),
         *(f"{one.verdict}: {continuous_summary(one)} {one.reason}" for one in result.continuous),
         *(f"KEPT: {summary(one)}" for one in result.kept),
         *(f"KEPT: {continuous_summary(one)}" for one in result.kept_continuous),
     ]
 
 
-def summary(one: Any) -> str:
+def bound(one: Any) -> str:
+    """Return what no attacker can exceed as a clause, or nothing where that is not known."""
+    from audit.notebook import at_most  # noqa: PLC0415
+
+    most = one.certificate
+    return f"; no attacker reads more than {at_most(most.balanced_accuracy)}% ({most.confidence:.0%})" if most else ""
+
+
+def summary(one: Any, more: str = "") -> str:
     """Return what was read of classes as a sentence."""
     read, floor = one.balanced_accuracy, one.floor
     ceiling = f", ceiling {one.ceiling.figure.value:.1%}" if one.ceiling else ""
@@ -239,7 +247,7 @@ def summary(one: Any) -> str:
         f"{one.attribute} at {one.layer}: the strongest attacker ({one.strongest}) "
         f"reads {read.value:.1%} [{read.low:.1%}, {read.high:.1%}] balanced accuracy, AUROC {one.auroc.value:.3f}, "
         f"{max(0.0, one.bits.value):.2f} of {one.entropy:.2f} bits; "
-        f"floor {floor.value:.1%}, chance {one.chance:.1%}{ceiling}."
+        f"floor {floor.value:.1%}, chance {one.chance:.1%}{ceiling}{more}."
     )
 
 

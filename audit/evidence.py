@@ -279,8 +279,9 @@ class Sanitizing(Frozen):
     """Of the checkpoint that was fine-tuned."""
     trace: list[Epoch]
     chosen: int | None = None
-    """Which epoch of the trace the weights are of, from 0: the least leak that a quick fresh audit found at a task as
-    good as the best one's."""
+    """Which epoch of the trace the weights are of, from 0, by the task and a quick fresh audit on held-out rows."""
+    release: Literal["code", "map"] | None = None
+    """What stands at the bottleneck since: a finite code, an affine map, or nothing."""
     head_accuracy: dict[str, Share | None]
     """Per attribute: balanced accuracy of the head in the training loop, on rows held out from it; null
     for a method without one."""

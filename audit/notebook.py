@@ -1,9 +1,10 @@
 """One audit as a small table for a notebook: no style sheet, no script, the notebook's own colours."""
 
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from audit.evidence import AuditResult, Estimate, Readability, Regression
+from audit.evidence import AuditResult, Estimate, Leakage, Readability, Regression
 
 COLUMNS = (
     "attribute",
@@ -28,7 +29,7 @@ def card(result: AuditResult) -> str:
     One row per attribute and layer: balanced accuracy for classes, R² for numbers. Every name is escaped.
     """
     rows = [
-        *(_classes(one, _verdict(one.verdict, f"{100 * one.limit:g} points")) for one in result.leakage),
+        *(_classes(one, _verdict(one.verdict, f"{100 * one.limit:g} points"), _bound(one)) for one in result.leakage),
         *(_number(one, _verdict(one.verdict, f"{one.limit:g} of R²")) for one in result.continuous),
         *(_classes(one, "kept") for one in result.kept),
         *(_number(one, "kept") for one in result.kept_continuous),
@@ -41,6 +42,11 @@ def card(result: AuditResult) -> str:
     )
 
 
+def at_most(share: float) -> str:
+    """Return a bound as percent, rounded up: never told lower than it is."""
+    return f"{math.ceil(round(1000 * share, 6)) / 10:.1f}"
+
+
 def _about(result: AuditResult) -> str:
     task = f"task {escape(result.task.name)}" if result.task else "no task was named; the floor is chance"
     what = escape(result.checkpoint.file)
@@ -51,14 +57,23 @@ def _verdict(verdict: str, limit: str) -> str:
     return f"<b>{escape(verdict)}</b>{_soft(_together(f'limit: {limit}'))}"
 
 
-def _classes(one: Readability, verdict: str) -> tuple[str, ...]:
+def _bound(one: Leakage) -> str:
+    most = one.certificate
+    if most is None:
+        return ""
+    return _soft(
+        f"no attacker reads more than {_together(f'{at_most(most.balanced_accuracy)} %')} ({100 * most.confidence:g} %)"
+    )
+
+
+def _classes(one: Readability, verdict: str, bound: str = "") -> tuple[str, ...]:
     bits = max(0.0, one.bits.value)
     share = bits / one.entropy if one.entropy > 0 else 0.0
     return (
         escape(one.attribute),
         escape(one.layer),
         verdict,
-        _interval(one.balanced_accuracy, scale=100, unit=" %"),
+        _interval(one.balanced_accuracy, scale=100, unit=" %") + bound,
         _together(f"{100 * one.floor.value:.1f} %"),
         _together(f"{100 * one.chance:.1f} %"),
         _interval(one.auroc),

@@ -11,7 +11,7 @@ import copy
 import datetime
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -47,7 +47,6 @@ from sanitizer.methods.gradient_reversal import GradientReversal
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
 from sanitizer.methods.learned_mixin import LearnedMixin
-from sanitizer.methods.leace import Leace
 from sanitizer.methods.lff import LfF
 from sanitizer.methods.objective import Method
 from sanitizer.methods.plain import Plain
@@ -154,7 +153,8 @@ def celeba(places: Path, kept: Path, seed: int, task: str) -> Case:
     start = Recipe(25, batch_size=128, lr=2e-3, weight_decay=1e-2, precision="bf16-mixed", augment="flip")
 
     def build() -> nn.Module:
-        return resnet18(num_classes=2).to(memory_format=torch.channels_last)
+        net: nn.Module = resnet18(num_classes=2).to(memory_format=torch.channels_last)
+        return net
 
     model = trained(kept / f"celeba-{task}", build, train, task, "fc:input", start)
     recipe = replace(start, epochs=8, lr=5e-4, batch_size=256, weight_decay=1e-4, seed=seed)
@@ -258,10 +258,7 @@ def edited(case: Case, model: nn.Module, arm: str, seed: int, begin: float) -> d
     """Let a peer edit the features of a model, and read what is left."""
     seen = [np.asarray(extract(model, data, [case.layer]).z[case.layer]) for data in (case.train, case.rows)]
     y, v = case.train.codes(case.task), case.train.codes(case.private)
-    if arm in ERASERS:
-        erase = ERASERS[arm](erasers.Seen(seen[0], v, y))
-    else:
-        erase = nearest(seen[0], seed)
+    erase = ERASERS[arm](erasers.Seen(seen[0], v, y)) if arm in ERASERS else nearest(seen[0], seed)
     fit, z = erase(seen[0]), erase(seen[1])
     seconds = time.perf_counter() - begin
     if z.shape[1] == seen[1].shape[1]:
@@ -326,8 +323,8 @@ def table(found: list[dict[str, Any]], name: str) -> str:
     """Return the mean over seeds of every arm, with the deviation where there is one, as Markdown."""
     own = [one for one in found if one["set"] == name]
     lines = [
-        "| arm | seeds | task | strongest fresh attacker | floor | above the floor | certified | excess bits | kept AUROC "
-        "| seconds |",
+        "| arm | seeds | task | strongest fresh attacker | floor | above the floor | certified | excess bits | kept "
+        "AUROC | seconds |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for arm in ARMS:

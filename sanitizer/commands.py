@@ -202,5 +202,5 @@ def told(done: "Sanitizing", beside: Path) -> None:
             click.echo(
                 f"The head in the loop reads {accuracy:.1%} of {attribute}; that is no evidence, audit the result."
             )
-    if beside.is_file():
+    if done.release:
         click.echo(f"Wrote {beside}, which runs without irene")

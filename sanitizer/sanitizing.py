@@ -143,6 +143,7 @@ def sanitize(
     except TrainingError as error:
         raise TrainingError(f"{error} {_remedy(kept)}") from None
     _require_finite(weights, model)
+    standing = dict(model.named_modules()).get(f"{released.NAME}.map")
     done = Sanitizing(
         method=name,
         settings=settings,
@@ -150,6 +151,7 @@ def sanitize(
         parent_sha256=weights.sha256,
         trace=outcome.trace,
         chosen=outcome.chosen,
+        release=None if standing is None else "code" if isinstance(standing, released.Code) else "map",
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,
         data_fingerprint=data.labels_sha256([task, *private]),
@@ -158,7 +160,7 @@ def sanitize(
     if int(os.environ.get("RANK", "0")) == 0:
         save_like(weights, model, output)
         write_model(Sidecar(sha256=sha256(output), sanitizing=done), sidecar(output))
-        if released.NAME in dict(model.named_children()):
+        if done.release:
             export(model.cpu(), x.cpu(), layer, program(output))
             write_model(Sidecar(sha256=sha256(program(output)), sanitizing=done), sidecar(program(output)))
         kept.path.unlink(missing_ok=True)

@@ -57,8 +57,8 @@ def fine_tune(
     """Train a model in place on its task while a method removes attributes from a layer.
 
     One forward pass a step; all gradients are taken at the parameters before the step. Each epoch ends with a
-    fresh audit on held-out rows, and the weights of the best epoch are what remains: the least leak among those
-    whose task is as good as the best one's, within the noise of so few rows. What a method leaves at the bottleneck
+    fresh audit on held-out rows, and the weights of the best epoch are what remains: the task first, then the leak,
+    both within the noise of so few rows. What a method leaves at the bottleneck
     stands there afterwards (audit.released).
 
     Args:

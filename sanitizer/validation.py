@@ -34,11 +34,20 @@ class Checked:
     rows: int
 
     def better_than(self, other: "Checked") -> bool:
-        """Return whether less leaks at a task as good, or the task is better beyond the noise of so few rows."""
-        noise = float(np.sqrt(max(other.task * (1 - other.task), 1e-4) / self.rows))
-        if abs(self.task - other.task) > noise:
-            return self.task > other.task
-        return sum(self.fresh.values()) <= sum(other.fresh.values())
+        """Return whether the task is better, or as good with less leak, or all is as good and the task no worse.
+
+        As good is within the standard deviation of a share of so few rows.
+        """
+        task = self.task - other.task
+        if abs(task) > self._noise(other.task):
+            return task > 0
+        names = [name for name in self.fresh if name in other.fresh]
+        less = [other.fresh[name] - self.fresh[name] for name in names]
+        telling = [one for name, one in zip(names, less, strict=True) if abs(one) > self._noise(other.fresh[name])]
+        return sum(telling) > 0 if telling else task >= 0
+
+    def _noise(self, share: float) -> float:
+        return float(np.sqrt(max(share * (1 - share), 1e-4) / self.rows))
 
 
 def hold_out(data: LabelledData, seed: int) -> tuple[LabelledData, LabelledData]:

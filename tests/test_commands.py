@@ -134,7 +134,7 @@ def test_a_sanitized_checkpoint_drops_in_and_carries_its_record(
     assert (record.method, record.parent_sha256, len(record.trace)) == (method.split(maxsplit=1)[0], parent, 1)
     assert (record.head_accuracy["colour"] is not None) == method.startswith("irene")
     assert (record.settings["seed"], record.settings["data.seed"]) == (5, 7)
-    assert record.settings.get("colour.head") == {"irene": "linear"}.get(method, "mlp" if "mlp" in method else None)
+    assert record.settings.get("method.head") == {"irene": "linear"}.get(method, "mlp" if "mlp" in method else None)
 
 
 def test_a_record_counts_for_its_own_checkpoint_alone(leaky: Path, run: Run, tmp_path: Path) -> None:

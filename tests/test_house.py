@@ -143,8 +143,8 @@ def test_the_examples_of_the_four_jobs_run_one_after_the_other(
         result = run(example, less)
         assert result.exit_code == 0, f"irene {example}: {result.output}"
     made = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").iterdir() if path.is_file()}
-    sidecar = "clean.safetensors.json"
-    assert made == {"before.json", "clean.safetensors", sidecar, "after.json", "report.html"}
+    clean = {"clean.safetensors", "clean.safetensors.json", "clean.pt2", "clean.pt2.json"}
+    assert made == {"before.json", *clean, "after.json", "report.html"}
 
 
 def test_the_version_is_the_same_everywhere(run: Callable[..., Result]) -> None:

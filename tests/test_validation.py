@@ -1,0 +1,58 @@
+"""What chooses an epoch: a fresh audit of rows that did not train, and never at the price of the task."""
+
+import numpy as np
+import pytest
+import torch
+
+from audit.columns import Column
+from audit.data import LabelledData
+from sanitizer.methods.objective import Rows
+from sanitizer.validation import Checked, check, hold_out
+
+
+def checked(task: float, leak: float, rows: int = 400) -> Checked:
+    return Checked(task, {"v": leak}, rows)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "better"),
+    [
+        ((0.90, 0.60), (0.80, 0.50), True),  # a task that is plainly better
+        ((0.80, 0.50), (0.90, 0.60), False),
+        ((0.89, 0.60), (0.90, 0.70), True),  # as good a task with plainly less leak
+        ((0.91, 0.70), (0.90, 0.60), False),
+        ((0.91, 0.61), (0.90, 0.60), True),  # all alike: the better task
+        ((0.89, 0.59), (0.90, 0.60), False),
+    ],
+)
+def test_the_task_comes_first_and_then_the_leak_beyond_their_noise(
+    one: tuple[float, float], other: tuple[float, float], better: bool
+) -> None:
+    assert checked(*one).better_than(checked(*other)) == better
+
+
+def rows(leak: float, n: int = 600) -> tuple[Rows, LabelledData]:
+    generator = np.random.default_rng(0)
+    v, y = generator.integers(2, size=(2, n))
+    z = generator.normal(size=(n, 6)).astype(np.float32)
+    z[:, 0] = np.where(v == 1, z[:, 0] * (1 + leak), z[:, 0])  # in the variance: no line reads it
+    scores = torch.nn.functional.one_hot(torch.from_numpy(y), 2).float()
+    data = LabelledData("toy", torch.from_numpy(z), {"v": Column(v, ("a", "b"))})  # type: ignore[arg-type]
+    features = torch.from_numpy(z)
+    return Rows(features, features, scores, torch.from_numpy(y), {"v": torch.from_numpy(v)}), data
+
+
+def test_the_quick_audit_finds_a_leak_that_no_line_reads_and_none_where_there_is_none() -> None:
+    found = check(*rows(leak=9.0), ["v"], seed=0)
+    assert found.fresh["v"] > 0.75
+    assert found.task == 1.0
+    assert check(*rows(leak=0.0), ["v"], seed=0).fresh["v"] < 0.56
+
+
+def test_rows_that_are_held_out_share_no_group_with_those_that_train() -> None:
+    _, data = rows(0.0)
+    people = LabelledData("toy", data.inputs, data.columns, np.arange(600) // 4, "person")
+    fit, held_out = hold_out(people, seed=0)
+    assert fit.group is not None and held_out.group is not None
+    assert not set(fit.group) & set(held_out.group)
+    assert len(held_out) == pytest.approx(90, abs=4)
