@@ -24,6 +24,8 @@ from audit.options import (
 if TYPE_CHECKING:
     from audit.evidence import Sanitizing
 
+KEEP = (click.option("--keep", default="", help="Columns that should stay readable, with commas between them."),)
+LAYER = (click.option("--layer", help="The bottleneck; the suggested one if left out."),)
 RECIPE = (
     click.option("--epochs", type=click.IntRange(min=0), default=30, show_default=True),
     click.option(
@@ -65,7 +67,7 @@ METHOD = (
         help="codebook, rich, irene, kernel, gradient-reversal, leace, end, rubi, learned-mixin, rebias, lff, plain "
         "or package.module:attribute. If left out: codebook, a release for the task alone; with --keep, rich.",
     ),
-    click.option("--keep", default="", help="Columns that should stay readable, with commas between them."),
+    *KEEP,
     click.option(
         "--weight",
         type=Real(min=0),
@@ -94,9 +96,7 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", 
 
 @click.command()
 @CHECKPOINT
-@with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS)
-@click.option("--layer", help="The bottleneck; the suggested one if left out.")
-@with_options(METHOD, RECIPE)
+@with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS, LAYER, METHOD, RECIPE)
 @click.option("--resume", is_flag=True, help="Go on from the state that a run with the same options left.")
 @click.option(
     "-o",
@@ -138,14 +138,14 @@ def sanitize(
 
     from audit.checkpoint import load  # noqa: PLC0415
     from audit.machine import choose_device  # noqa: PLC0415
-    from sanitizer.sanitizing import make_method, program, require_output, state_file  # noqa: PLC0415
+    from sanitizer.sanitizing import make_method, program, release_for, require_output, state_file  # noqa: PLC0415
     from sanitizer.sanitizing import sanitize as run  # noqa: PLC0415
     from sanitizer.steps import Recipe  # noqa: PLC0415
 
     require_output(output, checkpoint)
     keep = names(given["keep"])
     if method is None:
-        method = "rich" if keep else "codebook"
+        method = release_for(keep)
         why = "--keep names what must stay readable" if keep else "no --keep: a release for the task alone"
         click.echo(f"Method: {method} ({why})")
     settings = {name: given[name] for name in SETTINGS if given[name] is not None} | arguments(method_arg)

@@ -42,6 +42,11 @@ METHODS = {
 }
 
 
+def release_for(keep: Sequence[str]) -> str:
+    """Return the method for a model whose embeddings serve other tasks, or the one for the task alone."""
+    return "rich" if keep else "codebook"
+
+
 def make_method(name: str, options: Mapping[str, Any]) -> Method:
     """Return a method with the user's settings.
 
@@ -69,8 +74,8 @@ def sanitize(
     *,
     task: str,
     private: Sequence[str],
-    method: Method,
     keep: Sequence[str] = (),
+    method: Method | None = None,
     name: str | None = None,
     layer: str | None = None,
     recipe: Recipe | None = None,
@@ -91,8 +96,8 @@ def sanitize(
         output: A new file with the suffix of the old one.
         task: Column that the model predicts.
         private: Columns to remove.
-        method: What removes them.
         keep: Columns to keep readable, for methods that can.
+        method: What removes them; if not given, the release for the task alone, or the rich one if something is kept.
         name: What the method is called in the record; its class if not given.
         layer: The bottleneck; the suggested one if not given.
         recipe: Epochs, batch, optimizer, seed.
@@ -105,6 +110,7 @@ def sanitize(
         IreneError: Any of its kinds; no result is written then.
     """
     recipe = recipe or Recipe()
+    method = method or make_method(release_for(keep), {})
     name = name or type(method).__name__.lower()
     weights = require_weights(loaded)
     require_output(output, weights.path)

@@ -3,8 +3,9 @@
 from html.parser import HTMLParser
 
 import pytest
-from test_reports import audit, continuous, leakage, readable, regression, rich, task_less
+from test_reports import audit, certified, continuous, leakage, readable, regression, rich, task_less
 
+from audit.commands import sentences
 from audit.evidence import AuditResult
 from audit.notebook import card
 
@@ -62,9 +63,23 @@ def test_warnings_stand_below_and_code_that_ran_is_one(ran: bool) -> None:
     assert ("code inside the checkpoint file ran" in below) is ran
 
 
+def test_the_bound_on_every_attacker_stands_with_what_was_read_on_the_card_and_on_the_command_line() -> None:
+    result = audit(certified(leakage(), 0.6101))
+    _, row = Rows(card(result)).rows
+    assert row[3] == "40.0 % [38.0, 42.0]no attacker reads more than 61.1 % (95 %)"
+    (line,) = sentences(result)
+    assert "ceiling 94.0%; no attacker reads more than 61.1% (95%). The whole interval" in line
+
+
+def test_without_a_certificate_neither_says_anything_of_every_attacker() -> None:
+    assert "no attacker" not in card(rich())
+    assert not any("no attacker" in line for line in sentences(rich()))
+    assert len(sentences(rich())) == 4
+
+
 def everywhere(text: str) -> AuditResult:
     renamed = {"attribute": text, "layer": text, "strongest": text}
-    result = audit(leakage().model_copy(update=renamed), warnings=[text])
+    result = audit(certified(leakage()).model_copy(update=renamed), warnings=[text])
     return result.model_copy(
         update={
             "checkpoint": result.checkpoint.model_copy(update={"file": text}),

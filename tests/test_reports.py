@@ -9,11 +9,13 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audit import notebook
 from audit.errors import EvidenceError
 from audit.evidence import (
     AttackerResult,
     AuditResult,
     Ceiling,
+    Certificate,
     Checkpoint,
     ClassRows,
     ContinuousLeakage,
@@ -36,10 +38,12 @@ from audit.evidence import (
 )
 from reports.commands import report
 from reports.comparison import compare
-from reports.figures import bits, excess, one_line, quantity, share
+from reports.figures import at_most, bits, excess, one_line, quantity, share
 from reports.headline import headline
 from reports.kept import difference
+from reports.methods import METHODS, OWN, described
 from reports.wording import sentences
+from sanitizer import sanitizing as sanitizers
 
 VERSIONS = {"torch": "2.10.0", "scikit-learn": "1.7.2"}
 VIEWS = ["standardised", "whitened"]
@@ -99,6 +103,14 @@ def leakage(
 
 def ceiling(value: float, half: float = 0.02) -> Ceiling:
     return Ceiling(source="input averaged to 3 × 16 × 16", strongest="mlp on whitened", figure=around(value, half))
+
+
+def certified(found: Leakage, most: float = 0.61, bits: float = 0.12, codes: int = 4) -> Leakage:
+    bound = Certificate(
+        rows=2059, codes=codes, independent=[103.7] * len(found.classes), balanced_accuracy=most, bits=bits,
+        confidence=0.95,
+    )  # fmt: skip
+    return found.model_copy(update={"certificate": bound})
 
 
 def readable(attribute: str = "smiling", read: float = 0.88, auroc: float = 0.93) -> Readability:
@@ -418,3 +430,46 @@ def test_an_error_in_its_own_unit_has_about_two_digits_of_its_uncertainty(value:
 def test_rounding_never_moves_an_excess_of_r_squared_onto_its_limit() -> None:
     figure = excess(Estimate(value=0.01, low=-0.03, high=0.04999), 0.05, in_points=False)
     assert figure.interval == "−0.03000 to 0.04999"
+
+
+def test_a_sentence_tells_the_bound_on_every_attacker_and_what_was_counted() -> None:
+    (line,) = sentences(audit(certified(leakage())))
+    assert (
+        "No attacker whatever can read more than 61.0 % balanced accuracy, or 0.12 bits, from this layer, each with "
+        "95 % confidence: it gives 4 distinct vectors, counted on 2,059 rows."
+    ) in line
+
+
+def test_without_a_certificate_nothing_is_said_of_every_attacker() -> None:
+    assert not any("whatever" in line or "distinct" in line for line in sentences(rich()))
+
+
+def test_a_bound_of_all_there_is_is_not_told_as_a_limit_of_attackers() -> None:
+    (line,) = sentences(audit(certified(leakage(), most=1, bits=3.3219, codes=1)))
+    assert "No attacker whatever" not in line
+    assert "This layer gives 1 distinct vector, counted on 2,059 rows, which bounds no attacker's balanced" in line
+    assert "what it tells is at most 3.33 bits, with 95 % confidence." in line
+
+
+@given(st.floats(0, 1))
+def test_a_bound_is_never_told_lower_than_it_is_nor_a_digit_too_high(bound: float) -> None:
+    for told in (float(at_most(100 * bound, 1)), float(notebook.at_most_percent(bound))):
+        assert 100 * bound - 1e-6 <= told < 100 * bound + 0.1 + 1e-6
+
+
+def test_a_bound_of_a_round_figure_stays_as_it_is() -> None:
+    assert [at_most(100 * bound, 1) for bound in (0.61, 0.57, 0.113, 0.29, 1.0)] == [
+        "61.0", "57.0", "11.3", "29.0", "100.0",
+    ]  # fmt: skip
+
+
+def test_every_method_of_the_sanitizer_has_words_of_its_own() -> None:
+    assert set(METHODS) == set(sanitizers.METHODS)
+    assert len(set(METHODS.values())) == len(METHODS)
+    assert all(described(name) == METHODS[name] for name in sanitizers.METHODS)
+
+
+def test_a_method_named_by_its_class_is_known_and_a_users_own_is_worded_neutrally() -> None:
+    named = {place.split(":")[1].lower(): name for name, place in sanitizers.METHODS.items()}
+    assert all(described(by_class) == METHODS[name] for by_class, name in named.items())
+    assert [described(name) for name in ("own.py:Mine", "irene2", "")] == [OWN] * 3

@@ -1,0 +1,157 @@
+"""The command `irene sweep`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from audit.errors import CheckpointError, IreneError
+from audit.options import (
+    CHECKPOINT,
+    MODEL,
+    PRIVATE,
+    ROWS,
+    SOURCE,
+    TASK,
+    Real,
+    arguments,
+    command_line,
+    names,
+    open_rows,
+    progress,
+    with_options,
+)
+from sanitizer.commands import KEEP, LAYER, RECIPE
+
+if TYPE_CHECKING:
+    from audit.evidence import Estimate
+    from audit.tradeoff_evidence import SweepPoint
+
+
+def weights_of(context: click.Context, option: click.Parameter, text: str) -> list[float]:
+    """Read numbers with commas between them; twice the same one counts once."""
+    one = Real(min=0)
+    return list(dict.fromkeys(float(one.convert(word, option, context)) for word in names(text)))
+
+
+@click.command()
+@CHECKPOINT
+@with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS, KEEP, LAYER)
+@click.option(
+    "--methods",
+    default="plain,irene,codebook",
+    show_default=True,
+    help="Which methods, with commas between them, as `irene sanitize` knows them.",
+)
+@click.option(
+    "--weights",
+    default="",
+    callback=weights_of,
+    help="Weights of the removal, with commas between them, for every method that takes one; each method's own if "
+    "left out.",
+)
+@click.option("--attackers", help="Which attackers, as `irene audit` knows them; all if left out.")
+@click.option("--limit", type=Real(0, 1), help="Largest excess over the floor that passes; 0.05 if left out.")
+@with_options(RECIPE)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("out/sweep.json"),
+    show_default=True,
+    help="The evidence; the chart goes beside it, as .svg.",
+)
+def sweep(
+    checkpoint: Path,
+    arch: str | None,
+    arch_arg: tuple[str, ...],
+    weights_key: str | None,
+    allow_pickle: bool,
+    device: str,
+    output: Path,
+    **given: Any,
+) -> None:
+    """Draw how well CHECKPOINT does its task against what fresh attackers read, over methods and weights.
+
+    Each point is a copy of the checkpoint, fine-tuned by one method at one weight and audited on rows that it was not
+    trained on; the untouched checkpoint comes first. All points have the same rows, splits and seed. One that
+    diverges is recorded with its reason. No weights are written.
+
+    The evidence is written whole after each point. The same command goes on from there after it was stopped, and
+    with more methods or weights it adds those that are missing.
+
+    \b
+    Example:
+      irene sweep out/demo/model.safetensors --arch small-convnet --data digits \\
+          --task digit --private colour --methods plain,irene,codebook --weights 0.5,2,8 -o out/sweep.json
+    """
+    from dataclasses import fields  # noqa: PLC0415 - keeps `irene --help` fast
+
+    from audit import probes  # noqa: PLC0415
+    from audit.checkpoint import load, sidecar  # noqa: PLC0415
+    from audit.machine import choose_device  # noqa: PLC0415
+    from audit.settings import LIMIT, Settings  # noqa: PLC0415
+    from sanitizer import tradeoff  # noqa: PLC0415
+    from sanitizer.steps import Recipe  # noqa: PLC0415
+
+    if output.resolve() in (checkpoint.resolve(), sidecar(checkpoint).resolve()):
+        raise CheckpointError(
+            f"{output} is the checkpoint itself, or its record, and would be lost. Name another file with -o."
+        )
+    tradeoff.require_output(output)
+    given["freeze"] = tuple(names(given["freeze"]))
+    train, audited = (
+        rows.limited(given["limit_rows"] or len(rows), seed=given["seed"])
+        for rows in (open_rows(given, "train", arch), open_rows(given, "audit", arch))
+    )
+    attackers = names(given["attackers"]) if given["attackers"] else probes.DEFAULT
+    points = tradeoff.sweep(
+        lambda: load(checkpoint, arch, arguments(arch_arg), weights_key=weights_key, allow_pickle=allow_pickle),
+        train,
+        audited,
+        output,
+        methods=names(given["methods"]),
+        weights=given["weights"],
+        task=given["task"],
+        private=names(given["private"]),
+        keep=names(given["keep"]),
+        layer=given["layer"],
+        recipe=Recipe(**{field.name: given[field.name] for field in fields(Recipe)}),
+        settings=Settings(attackers=tuple(attackers), limit=LIMIT if given["limit"] is None else given["limit"]),
+        pool=given["pool"],
+        device=choose_device(device),
+        limit_set_by="default" if given["limit"] is None else "user",
+        command=command_line(),
+        track=progress,
+    )
+    try:
+        for point, is_new in points:
+            click.echo(f"{sentence(point, given['task'])}{'' if is_new else ' (made before)'}")
+    except KeyboardInterrupt:
+        if output.is_file():
+            raise IreneError(f"Stopped; the points so far are in {output}. The same command goes on.") from None
+        raise
+    for path in (output, tradeoff.chart(output)):
+        click.echo(f"Wrote {path}")
+
+
+def sentence(point: "SweepPoint", task: str) -> str:
+    """Return what became of a point in one line."""
+    from audit.tradeoff_evidence import title  # noqa: PLC0415
+
+    name, found = title(point.method, point.weight), point.figures
+    if found is None:
+        return f"{name}: failed. {point.failure}"
+    parts = [f"accuracy on {task} {shares(found.accuracy)}"]
+    for one in found.read:
+        most = f", at most {one.certificate.balanced_accuracy:.1%} by any attacker" if one.certificate else ""
+        parts.append(
+            f"{one.attribute} {shares(one.balanced_accuracy)}, floor {one.floor.value:.1%}{most}: {one.verdict}"
+        )
+    parts += [f"{one.attribute} kept at AUROC {one.auroc.value:.3f}" for one in found.kept]
+    return f"{name}: {'; '.join(parts)}"
+
+
+def shares(estimate: "Estimate") -> str:
+    """Return a share with its interval in percent."""
+    return f"{estimate.value:.1%} [{estimate.low:.1%}, {estimate.high:.1%}]"

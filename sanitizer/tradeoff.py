@@ -1,0 +1,280 @@
+"""Utility against fresh leakage: every method at every weight from one checkpoint, judged on the same rows."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from audit import released
+from audit.asked import Asked
+from audit.bottleneck import Pool, suggest
+from audit.checkpoint import LoadedModel, require_weights
+from audit.data import LabelledData
+from audit.errors import CheckpointError, EvidenceError, TrainingError
+from audit.evidence import AuditResult, write_model
+from audit.features import Track, first_input, untracked
+from audit.files import require_writable
+from audit.machine import describe_device, versions
+from audit.settings import Settings
+from audit.tradeoff_evidence import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep, title
+from sanitizer.curve import write_curve
+from sanitizer.remembered import BUDGET, remember
+from sanitizer.steps import Recipe
+from sanitizer.trial import Bench, Trial, now, rehearse, run, trials
+
+WORDS = {
+    "audit_rows": "number of audited rows",
+    "audit_labels": "labels of the audited rows",
+    "train_rows": "number of training rows",
+    "train_labels": "labels of the training rows",
+    "private": "private attributes",
+    "keep": "kept attributes",
+}
+"""What the fields of a setup are called where two differ, if not by their own names."""
+HASH = 12
+"""Digits of a SHA-256 that a message shows."""
+
+
+def sweep(
+    fresh: Callable[[], LoadedModel],
+    train: LabelledData,
+    audited: LabelledData,
+    output: Path,
+    *,
+    methods: Sequence[str],
+    weights: Sequence[float] = (),
+    task: str,
+    private: Sequence[str],
+    keep: Sequence[str] = (),
+    layer: str | None = None,
+    recipe: Recipe | None = None,
+    settings: Settings | None = None,
+    pool: Pool = "mean",
+    device: torch.device | None = None,
+    limit_set_by: Literal["user", "default"] = "user",
+    command: str = "",
+    budget: int = BUDGET,
+    track: Track = untracked,
+) -> Iterator[tuple[SweepPoint, bool]]:
+    """Yield the points that `output` holds, then make those that it lacks; after each, write it and its chart.
+
+    The first point is the checkpoint as it is. Every other one is a fresh copy of it, fine-tuned, and then audited by
+    attackers trained from scratch, with the same rows, splits and seed for all. One whose training diverges is
+    recorded with the reason. No weights are written. With each point comes whether it was made now.
+
+    Args:
+        fresh: Loads the checkpoint anew.
+        train: Rows that no attacker is judged on.
+        audited: Rows that no point is trained on.
+        output: A new `.json`, or that of an earlier call with the same settings; its chart stands beside it.
+        methods: Names, as `irene sanitize` takes them.
+        weights: For every method that takes one; each method's own if there are none.
+        task: Column that the model predicts.
+        private: Columns to remove.
+        keep: Columns to keep readable, for methods that can.
+        layer: The bottleneck; the suggested one if not given.
+        recipe: Epochs, batch, optimizer; its seed is that of the audits too.
+        settings: Attackers and limit; the raw input is not attacked.
+        pool: How maps and tokens become one vector a row.
+        device: Where to train; the CPU if not given.
+        limit_set_by: Who chose the limit.
+        command: What was run, for the record.
+        budget: Bytes of memory for decoded inputs; what does not fit is decoded anew for every pass.
+        track: Shows progress.
+
+    Raises:
+        IreneError: Any of its kinds; the points that were made before it stay in `output`.
+    """
+    require_output(output)
+    _require_one_process()
+    wanted = trials(methods, weights)
+    recipe = recipe or Recipe()
+    settings = replace(settings or Settings(), seed=recipe.seed, ceiling=False)
+    loaded = fresh()
+    _require_untouched(loaded)
+    asked = Asked.of(audited, task, private, keep, settings)
+    asked.require_rows(audited, settings, where=False)
+    columns = [task, *asked.audited]
+    for name in columns:
+        for rows in (train, audited):
+            rows.column(name, "trained")
+    device = device or torch.device("cpu")
+    model = loaded.module.to(device)
+    first = first_input(model, audited)
+    layer = layer or suggest(model, first)
+    bench = Bench(
+        fresh=fresh,
+        train=train.complete(columns),
+        audited=audited,
+        task=task,
+        private=asked.private,
+        keep=asked.keep,
+        layer=layer,
+        pool=pool,
+        recipe=recipe,
+        settings=settings,
+        limit_set_by=limit_set_by,
+        device=device,
+    )
+    setup = _setup(loaded, bench)
+    done = _earlier(output, setup, wanted)
+    missing = [one for one in wanted if done is None or done.find(one.method, one.weight) is None]
+    if done is not None:
+        write_curve(done, chart(output))
+        yield from ((point, False) for point in done.points)
+    if not missing:
+        return
+    bench = _in_memory(bench, budget, track)
+    rehearse(bench)
+    call = SweepCall(created=now(), command=command, versions=versions(), device=describe_device(device))
+    done = None if done is None else done.model_copy(update={"calls": [*done.calls, call]})
+    for one in missing:
+        place = 0 if done is None else len(done.calls) - 1
+        point, result = run(one, bench, parent=setup.checkpoint, call=place, track=track)
+        if done is None:
+            assert result is not None  # the untouched checkpoint comes first, and is audited or raises
+            done = _begin(setup, result, call)
+        elif result is not None and result.data.fingerprint != done.data.fingerprint:
+            raise EvidenceError(
+                f"The inputs of {audited.name} are not those that the points in {output} were audited on. "
+                "Restore them, or name another file with -o."
+            )
+        done = done.model_copy(update={"points": [*done.points, point]})
+        write_model(done, output)
+        write_curve(done, chart(output))
+        yield point, True
+
+
+def chart(output: Path) -> Path:
+    """Return where the chart of a sweep stands: beside it."""
+    return output.with_suffix(".svg")
+
+
+def require_output(output: Path) -> None:
+    """Fail before the work if the sweep could not be written.
+
+    Raises:
+        EvidenceError: The file is no `.json`.
+        IreneError: Its folder cannot be written to.
+    """
+    if output.suffix != ".json":
+        raise EvidenceError(
+            f"{output} is not a .json file. Name one with -o, for instance out/sweep.json; the chart goes beside it."
+        )
+    require_writable(output)
+    require_writable(chart(output))
+
+
+def _require_one_process() -> None:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise TrainingError("A sweep runs in one process. Start it without torchrun.")
+
+
+def _require_untouched(loaded: LoadedModel) -> None:
+    path = require_weights(loaded).path
+    if released.NAME in dict(loaded.module.named_children()):
+        raise CheckpointError(
+            f"{path} was sanitized already and carries what stands at its bottleneck. Start from the checkpoint that "
+            "it was made from."
+        )
+
+
+def _setup(loaded: LoadedModel, bench: Bench) -> SweepSetup:
+    """Return what a later call must ask for, too; how many processes read inputs counts where they also draw."""
+    columns = [bench.task, *bench.private, *bench.keep]
+    aside = ("seed", "freeze", *(["workers"] if bench.recipe.augment == "none" else []))
+    recipe: dict[str, Any] = {name: value for name, value in asdict(bench.recipe).items() if name not in aside}
+    return SweepSetup(
+        checkpoint=loaded.sha256,
+        architecture=loaded.architecture,
+        data=bench.audited.name,
+        options=dict(bench.audited.options),
+        group=bench.audited.group_name,
+        audit_rows=len(bench.audited),
+        audit_labels=bench.audited.labels_sha256(columns),
+        train_rows=len(bench.train),
+        train_labels=bench.train.labels_sha256(columns),
+        task=bench.task,
+        private=list(bench.private),
+        keep=list(bench.keep),
+        layer=bench.layer,
+        pool=bench.pool,
+        attackers=list(bench.settings.attackers),
+        limit=bench.settings.limit,
+        seed=bench.recipe.seed,
+        recipe=recipe | {"freeze": ",".join(bench.recipe.freeze)},
+    )
+
+
+def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[Trial]) -> Sweep | None:
+    """Return the sweep of earlier calls, if there is one.
+
+    Raises:
+        EvidenceError: The file holds something else, or was made with other settings.
+    """
+    if not output.exists():
+        return None
+    try:
+        found = read_sweep(output)
+    except EvidenceError as error:
+        raise EvidenceError(f"{error} Or name another file with -o.") from None
+    there, here = found.setup.model_dump(), setup.model_dump()
+    unlike = _differences(there, here)
+    for one in wanted:
+        point = found.find(one.method, one.weight)
+        if point is not None:
+            unlike += _differences(
+                *(
+                    {f"{name} of {title(one.method, one.weight)}": value for name, value in settings.items()}
+                    for settings in (point.settings, one.settings)
+                )
+            )
+    if unlike:
+        raise EvidenceError(
+            f"{output} is a sweep with another {' and another '.join(unlike)}. Ask for the same, or name another file "
+            "with -o."
+        )
+    return found
+
+
+def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """Name what differs, with what is there and what is asked for now; settings within settings by their own names."""
+    found = []
+    for name in dict.fromkeys([*there, *here]):
+        old, new = there.get(name), here.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new)
+        elif old != new:
+            found.append(f"{WORDS.get(name, name)} ({_shown(old)} there, {_shown(new)} now)")
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "none"
+    return value[:HASH] if isinstance(value, str) and len(value) == 64 else str(value)
+
+
+def _in_memory(bench: Bench, budget: int, track: Track) -> Bench:
+    """Decode the inputs once for all points, as far as they fit."""
+    workers = bench.recipe.workers
+    train, taken = remember(bench.train, budget=budget, workers=workers, track=track)
+    audited, _ = remember(bench.audited, budget=budget - taken, workers=workers, track=track)
+    return replace(bench, train=train, audited=audited)
+
+
+def _begin(setup: SweepSetup, untouched: AuditResult, call: SweepCall) -> Sweep:
+    assert untouched.task is not None  # a task was named, and the model predicts it
+    return Sweep(
+        setup=setup,
+        checkpoint=untouched.checkpoint,
+        data=untouched.data,
+        protocol=untouched.protocol,
+        task_chance=untouched.task.chance,
+        warnings=untouched.warnings,
+        calls=[call],
+        points=[],
+    )

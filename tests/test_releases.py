@@ -1,0 +1,177 @@
+"""The two releases: a code for the task alone, and a narrow map for other tasks too."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.svm import SVC
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audit.bottleneck import tap
+from audit.columns import Column
+from audit.data import LabelledData
+from audit.released import Affine, install
+from sanitizer.information import by_class, mutual_information
+from sanitizer.methods.codebook import Codebook, cut, running_information
+from sanitizer.methods.objective import Method, Rows
+from sanitizer.methods.plain import Plain
+from sanitizer.methods.rich import Rich
+from sanitizer.steps import Recipe
+from sanitizer.training import fine_tune
+
+N = 1200
+
+
+def toy(seed: int) -> LabelledData:
+    """Draw rows of 8 numbers: the task in the first, v in the sign of a product, what is to be kept in the fourth."""
+    x = torch.randn(N, 8, generator=torch.Generator().manual_seed(seed))
+    told = {"y": x[:, 0] > 0, "v": x[:, 1] * x[:, 2] > 0, "kept": x[:, 3] > 0}
+    columns = {name: Column(value.long().numpy(), ("no", "yes")) for name, value in told.items()}
+    return LabelledData("toy", x, columns)  # type: ignore[arg-type]
+
+
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 2))
+
+
+def seen(model: nn.Module, data: LabelledData) -> Rows:
+    model.eval()
+    with torch.no_grad(), tap(model, ["4:input"]) as taps:
+        scores = model(data.inputs[: len(data)])  # type: ignore[misc]
+        z = taps.take()["4:input"]
+    v = {name: torch.from_numpy(data.codes(name)) for name in data.columns}
+    return Rows(before=z, z=z, scores=scores, y=v["y"], v=v)
+
+
+def readable(model: nn.Module, name: str) -> float:
+    """Return what a fresh non-linear attacker reads of an attribute on new rows."""
+    fit, test = seen(model, toy(1)), seen(model, toy(2))
+    lens = fit.z.mean(dim=0), fit.z.std(dim=0) + 1e-6
+    attacker = SVC(C=10).fit((fit.z - lens[0]) / lens[1], fit.v[name])
+    return float(balanced_accuracy_score(test.v[name], attacker.predict((test.z - lens[0]) / lens[1])))
+
+
+def accuracy(model: nn.Module) -> float:
+    rows = seen(model, toy(2))
+    return float((rows.scores.argmax(dim=1) == rows.y).float().mean())
+
+
+def leaky() -> nn.Module:
+    """Train a network whose bottleneck carries all three."""
+    model, data = net(), toy(0)
+    heads = nn.ModuleList(nn.Linear(16, 2) for _ in data.columns)
+    optimizer = torch.optim.Adam([*model.parameters(), *heads.parameters()], lr=0.01)
+    x = data.inputs[:N]  # type: ignore[misc]
+    for _ in range(300):
+        z = model[:4](x)  # type: ignore[index]
+        told = [head(z) for head in heads]
+        losses = [
+            functional.cross_entropy(one, torch.from_numpy(data.codes(n)))
+            for n, one in zip(data.columns, told, strict=True)
+        ]
+        losses.append(functional.cross_entropy(model[4](z), torch.from_numpy(data.codes("y"))))  # type: ignore[index]
+        optimizer.zero_grad()
+        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    return model
+
+
+@pytest.fixture(scope="module")
+def before() -> nn.Module:
+    torch.manual_seed(0)
+    return leaky()
+
+
+def released(before: nn.Module, method: Method, keep: tuple[str, ...] = (), epochs: int = 15) -> nn.Module:
+    model, recipe = copy.deepcopy(before), Recipe(epochs, 200, lr=3e-3)
+    fine_tune(model, toy(0), task="y", private=["v"], keep=keep, layer="4:input", method=method, recipe=recipe)
+    return model
+
+
+def test_a_code_leaves_the_task_and_nothing_of_v(before: nn.Module) -> None:
+    assert readable(before, "v") > 0.85
+    plain, coded = released(before, Plain(), epochs=3), released(before, Codebook(), epochs=3)
+    assert readable(plain, "v") > 0.75
+    assert readable(coded, "v") < 0.54
+    assert accuracy(coded) > accuracy(plain) - 0.01
+    assert readable(coded, "kept") < 0.54  # it is a release for the task alone
+    assert len(seen(coded, toy(2)).z.unique(dim=0)) <= 4
+
+
+def test_a_rich_release_leaves_what_is_kept_and_little_of_v(before: nn.Module) -> None:
+    rich = released(before, Rich(weight=10.0, rank=4, memory=200), keep=("kept",), epochs=20)
+    assert accuracy(rich) > 0.95
+    assert readable(rich, "kept") > 0.9
+    assert readable(rich, "v") < 0.65
+    narrow = released(before, Rich(weight=0.0, rank=4, memory=200), keep=("kept",), epochs=5)
+    assert readable(narrow, "v") > 0.8  # it is not the narrow place that does it
+    assert isinstance(rich.get_submodule("irene.map"), Affine)
+    assert torch.linalg.matrix_rank(rich.get_submodule("irene.map").weight) <= 4  # type: ignore[arg-type]
+
+
+def test_the_words_say_what_the_model_says(before: nn.Module) -> None:
+    fit, new = seen(before, toy(0)), seen(before, toy(2))
+    for levels in (1, 2, 4):
+        coded = copy.deepcopy(before)
+        install(coded, "4:input", cut(fit, levels))
+        after = seen(coded, toy(2))
+        assert torch.equal(after.scores.argmax(dim=1), new.scores.argmax(dim=1))
+        assert len(after.z.unique(dim=0)) == 2 * levels
+        margins = after.scores[:, 1] - after.scores[:, 0]
+        true = new.scores[:, 1] - new.scores[:, 0]
+        order = torch.argsort(true)
+        assert (margins[order].diff() >= -1e-4).all()  # who is surer is at no lower a level
+
+
+def test_what_is_not_linear_behind_the_bottleneck_is_followed_nearly(before: nn.Module) -> None:
+    model = copy.deepcopy(before)
+    with torch.no_grad(), tap(model, ["2:input"]) as taps:
+        scores = model(toy(0).inputs[:N])  # type: ignore[misc]
+        z = taps.take()["2:input"]
+    y = torch.from_numpy(toy(0).codes("y"))
+    install(model, "2:input", cut(Rows(z, z, scores, y, {}), 2))
+    with torch.no_grad():
+        same = model(toy(0).inputs[:N]).argmax(dim=1) == scores.argmax(dim=1)  # type: ignore[misc]
+    assert same.float().mean() > 0.93
+
+
+def test_a_class_that_is_never_predicted_has_no_row() -> None:
+    rows = seen(net(), toy(0))
+    scores = torch.cat([rows.scores, torch.full((N, 1), -50.0)], dim=1)
+    code = cut(replace(rows, scores=scores), 2)
+    assert torch.equal(code(rows.z), code(rows.z))
+    own = functional.linear(rows.z, code.weight, code.bias).argmax(dim=1)
+    assert set(own.tolist()) <= {0, 1}
+
+
+def batch() -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    said = torch.randn(300, 4, generator=generator).softmax(dim=1).requires_grad_()
+    y, v = (torch.randint(k, (300,), generator=generator) for k in (3, 2))
+    return said, y, v
+
+
+def test_a_table_of_one_batch_tells_its_conditional_information_and_its_gradient() -> None:
+    said, y, v = batch()
+    information = running_information(torch.full((3, 2, 4), 1e-9), said, y, v)
+    exact = by_class(mutual_information, said, v, y) * 2  # a share of log 2, not of log 4
+    assert torch.allclose(information, exact, atol=1e-5)
+    one, other = (torch.autograd.grad(term, said)[0] for term in (information, exact))
+    along = one - one.mean(dim=1, keepdim=True), other - other.mean(dim=1, keepdim=True)  # shares sum to 1
+    assert torch.allclose(*along, atol=1e-6)
+
+
+def test_a_running_table_forgets_by_its_share_and_is_less_noisy_than_a_batch() -> None:
+    generator = torch.Generator().manual_seed(1)
+    table, values = torch.full((1, 2, 10), 1e-6), []
+    for _ in range(200):
+        said = functional.one_hot(torch.randint(10, (60,), generator=generator), 10).float()
+        v = torch.randint(2, (60,), generator=generator)
+        values.append(float(running_information(table, said, torch.zeros(60, dtype=torch.int64), v)))
+    alone = float(mutual_information(said, v))
+    assert np.mean(values[100:]) < 0.3 * alone  # nothing is told, and one batch says much is
