@@ -233,10 +233,12 @@ def sentences(result: Any) -> list[str]:
 
 def bound(one: Any) -> str:
     """Return what no attacker can exceed as a clause, or nothing where that is not known."""
-    from audit.notebook import at_most  # noqa: PLC0415
+    from audit.notebook import at_most_percent  # noqa: PLC0415
 
     most = one.certificate
-    return f"; no attacker reads more than {at_most(most.balanced_accuracy)}% ({most.confidence:.0%})" if most else ""
+    if most is None:
+        return ""
+    return f"; no attacker reads more than {at_most_percent(most.balanced_accuracy)}% ({most.confidence:.0%})"
 
 
 def summary(one: Any, more: str = "") -> str:

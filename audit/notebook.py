@@ -42,7 +42,7 @@ def card(result: AuditResult) -> str:
     )
 
 
-def at_most(share: float) -> str:
+def at_most_percent(share: float) -> str:
     """Return a bound as percent, rounded up: never told lower than it is."""
     return f"{math.ceil(round(1000 * share, 6)) / 10:.1f}"
 
@@ -61,9 +61,8 @@ def _bound(one: Leakage) -> str:
     most = one.certificate
     if most is None:
         return ""
-    return _soft(
-        f"no attacker reads more than {_together(f'{at_most(most.balanced_accuracy)} %')} ({100 * most.confidence:g} %)"
-    )
+    read = _together(f"{at_most_percent(most.balanced_accuracy)} %")
+    return _soft(f"no attacker reads more than {read} ({100 * most.confidence:g} %)")
 
 
 def _classes(one: Readability, verdict: str, bound: str = "") -> tuple[str, ...]:

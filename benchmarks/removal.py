@@ -112,6 +112,7 @@ METHODS: dict[str, Method] = {
     "LfF": LfF(),
     "kernel head": Kernel(),
     "codebook (ours, for the task)": Codebook(),
+    "codebook, 2 levels": Codebook(levels=2),
     "rich (ours, with --keep)": Rich(),
 }
 ERASERS: dict[str, Callable[[erasers.Seen], erasers.Eraser]] = {

@@ -15,6 +15,7 @@ from typing import Literal
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.markers import CARETLEFT
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 
@@ -28,8 +29,11 @@ _VARIABLES = {
     PAPER: "var(--paper, #fff)",
 }
 
-Mark = Literal["before", "after", "head", "ceiling", "floor", "null"]
-_MARKERS: dict[Mark, str] = {"before": "o", "after": "s", "head": "D", "ceiling": "^", "floor": "|", "null": ""}
+Mark = Literal["before", "after", "head", "ceiling", "floor", "null", "bound"]
+_MARKERS: dict[Mark, str | int] = {
+    "before": "o", "after": "s", "head": "D", "ceiling": "^", "floor": "|", "null": "",
+    "bound": CARETLEFT,  # its tip is the figure, and it points to where every attacker is
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ def _draw_lines(axes: Axes, lines: Sequence[Line], tier: float, layout: Layout) 
 
 
 def _draw_row(axes: Axes, row: Row, index: int, layout: Layout) -> None:
-    is_reference = row.mark in ("ceiling", "floor", "null")
+    is_reference = row.mark in ("ceiling", "floor", "null", "bound")
     color = MUTED if is_reference else INK
     is_narrow = layout.names == 0
     height = index + (0.72 if is_narrow else 0.5)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from audit.evidence import ContinuousLeakage, Estimate, Leakage, Regression
+from reports.bounds import certificate, read_at_most
 from reports.charts import NARROW, WIDE, Line, Mark, Row, Scale, draw
 from reports.comparison import Comparison, Pair
 from reports.figures import Figure, measured, percent, share, shorten
@@ -38,6 +39,12 @@ def attribute_drawing(pair: Pair[Measured], salt: str) -> Drawing:
 
     rows = [read(one.when, _mark(is_last=one is pair.last), headline(one.found)) for one in pair.readings]
     for reading in pair.readings:
+        most = certificate(reading.found)
+        if most:
+            name = "Any attacker (bound)" if reading is pair.last else "Any attacker before (bound)"
+            x = most.balanced_accuracy
+            rows.append(Row(name, f"at most {read_at_most(most)}", "bound", x, x, x))
+    for reading in pair.readings:
         if reading.head:
             name = "Its own head, no evidence" if reading is pair.last else "Own head before, no evidence"
             says = reading.head.accuracy
@@ -55,7 +62,8 @@ def attribute_drawing(pair: Pair[Measured], salt: str) -> Drawing:
     band = (found.floor.low, found.floor.high) if has_task else None
     scale = Scale("R², share of the variance explained" if unit(found) == "R²" else unit(found), unit(found) != "R²")
     wide, narrow = _both(rows, lines, band, scale=scale, salt=salt)
-    caption = _caption(found, has_limit=len(lines) > 1, has_band=has_task)
+    has_bound = any(row.mark == "bound" for row in rows)
+    caption = _caption(found, has_limit=len(lines) > 1, has_band=has_task, has_bound=has_bound)
     return Drawing(shorten(found.attribute), shorten(found.layer), wide, narrow, caption)
 
 
@@ -77,7 +85,7 @@ def _nothing(found: Measured, *, has_task: bool) -> str:
     return name if has_task else f"{name}, the floor:"
 
 
-def _caption(found: Measured, *, has_limit: bool, has_band: bool) -> str:
+def _caption(found: Measured, *, has_limit: bool, has_band: bool, has_bound: bool) -> str:
     what = (
         "R², the share of the variance that the strongest fresh attacker explains,"
         if isinstance(found, Regression)
@@ -85,7 +93,8 @@ def _caption(found: Measured, *, has_limit: bool, has_band: bool) -> str:
     )
     band = " Light band: the floor's interval." if has_band else " No task was named; the floor is chance."
     dashed = " Dashed: the limit on top of the floor, a guide only: the verdict is on the paired excess."
-    return f"{what} with its 95 % interval.{band}{dashed if has_limit else ''}"
+    bound = " Arrowhead to the left: the bound on every attacker, tried or not; no interval." if has_bound else ""
+    return f"{what} with its 95 % interval.{band}{dashed if has_limit else ''}{bound}"
 
 
 def _row(name: str, mark: Mark, estimate: Estimate, figure: Figure) -> Row:

@@ -114,6 +114,12 @@ def bits_share(estimate: Estimate, entropy: float) -> Figure:
     return Figure(f"{value} %", f"{low}–{high}")
 
 
+def at_most(value: float, digits: int) -> str:
+    """Return an upper bound, rounded up: never told lower than it is."""
+    scale = 10**digits
+    return f"{math.ceil(round(scale * value, 6)) / scale:.{digits}f}"
+
+
 def trimmed(value: float, digits: int) -> str:
     """Return a number without the zeros that end it."""
     text = _fixed(value, digits)

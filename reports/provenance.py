@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-from audit.evidence import AuditResult, Sanitizing, Split
+from audit.evidence import AuditResult, Epoch, Sanitizing, Split
 from reports.comparison import Comparison
-from reports.figures import count, limit_points, rows_told, trimmed
+from reports.figures import count, limit_points, measured, rows_told, shorten, trimmed
+from reports.methods import described
 from reports.references import references
 from reports.tables import Cell, Kind, Table, cell
 from reports.wording import NO_TASK
@@ -40,18 +41,51 @@ _RUN: dict[str, Fact] = {
     "Versions": ("text", lambda audit: _pairs(audit.versions)),
     "Command": ("code", lambda audit: audit.command),
 }
-_SANITIZING: dict[str, tuple[Kind, Callable[[Sanitizing], str]]] = {
-    "Method": ("text", lambda made: made.method),
-    "Settings": ("text", lambda made: _pairs(made.settings)),
-    "Layer": ("code", lambda made: made.layer),
-    "Epochs": ("text", lambda made: count(len(made.trace))),
-    "Task loss, first and last epoch (nats)": (
-        "text",
-        lambda made: _ends([one.task_loss for one in made.trace]),
-    ),
-    "Parent SHA-256": ("code", lambda made: made.parent_sha256),
-    "Training rows (fingerprint)": ("code", lambda made: made.data_fingerprint),
-    "Versions": ("text", lambda made: _pairs(made.versions)),
+
+
+def _epoch(made: Sanitizing) -> Cell:
+    epochs = count(len(made.trace))
+    if _chosen(made) is None:
+        return cell(f"the last of {epochs}" if made.trace else "none")
+    has_head = any(accuracy is not None for accuracy in made.head_accuracy.values())
+    own = "the head in the loop" if has_head else "what the method itself minimises"
+    how = f"chosen by the task and by quick fresh attackers on held-out rows, not by {own}"
+    return cell(f"epoch {count((made.chosen or 0) + 1)} of {epochs}", how)
+
+
+def _held_out_task(made: Sanitizing) -> Cell:
+    chosen = _chosen(made)
+    if chosen is None or chosen.task_accuracy is None:
+        return cell("not measured", kind="missing")
+    return cell(f"{measured(chosen.task_accuracy)} balanced accuracy", f"on {rows_told(made.head_rows)}")
+
+
+def _held_out_fresh(made: Sanitizing) -> Cell:
+    chosen = _chosen(made)
+    if chosen is None or not chosen.fresh:
+        return cell("not measured", kind="missing")
+    read = ", ".join(f"{shorten(name)} {measured(accuracy)}" for name, accuracy in chosen.fresh.items())
+    return cell(read, "no evidence of removal: the epoch was chosen by them")
+
+
+def _chosen(made: Sanitizing) -> Epoch | None:
+    """Return the epoch that the weights are of, where the record names one."""
+    return next((epoch for place, epoch in enumerate(made.trace) if place == made.chosen), None)
+
+
+_RELEASES = {"code": "a finite code", "map": "an affine map", None: "nothing that the record names"}
+_SANITIZING: dict[str, Callable[[Sanitizing], Cell]] = {
+    "Method": lambda made: cell(made.method, described(made.method)),
+    "Settings": lambda made: cell(_pairs(made.settings)),
+    "Layer": lambda made: cell(made.layer, kind="code"),
+    "Left at the bottleneck": lambda made: cell(_RELEASES[made.release]),
+    "Epoch": _epoch,
+    "Task on held-out rows": _held_out_task,
+    "Fresh attackers on held-out rows": _held_out_fresh,
+    "Task loss, first and last epoch (nats)": lambda made: cell(_ends([one.task_loss for one in made.trace])),
+    "Parent SHA-256": lambda made: cell(made.parent_sha256, kind="code"),
+    "Training rows (fingerprint)": lambda made: cell(made.data_fingerprint, kind="code"),
+    "Versions": lambda made: cell(_pairs(made.versions)),
 }
 
 
@@ -68,7 +102,7 @@ def _sanitized(comparison: Comparison) -> list[Table]:
     for when, audit in comparison.audits:
         made = audit.checkpoint.sanitizing
         if made:
-            facts = [(name, cell(told(made), kind=kind)) for name, (kind, told) in _SANITIZING.items()]
+            facts = [(name, told(made)) for name, told in _SANITIZING.items()]
             tables.append(_listed(f"What the sanitizer says it did ({when.lower()})", facts))
     return tables
 

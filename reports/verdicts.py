@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from audit.evidence import Leakage, Regression
+from reports.bounds import bound
 from reports.comparison import Comparison, Pair, Reading
 from reports.figures import LONGEST_TEXT, Figure, bits, bits_share, count, decimal, quantity, shorten
 from reports.headline import (
@@ -42,6 +43,8 @@ class VerdictView:
     reason: str
     ceiling: str
     """Whether the attackers are able to read the attribute at all."""
+    bound: str
+    """What no attacker whatever can exceed, or empty."""
     alarm: str
     """How a fresh attacker refutes the sanitizer's own head, or empty."""
     stats: tuple[Stat, ...]
@@ -71,6 +74,7 @@ def verdict(pair: Pair[Judged]) -> VerdictView:
         claim=f"{words[0].upper()}{words[1:]}.",
         reason=shorten(found.reason, LONGEST_TEXT),
         ceiling=told_ceiling(pair),
+        bound=bound(found),
         alarm=contradiction(last) if last.head and last.head.contradicted else "",
         stats=(*map(_read, pair.readings), _floor(last), _excess(pair), *_information(pair)),
         basis=f"Limit on the excess: {limit(last)}. {count(tested_rows(found))} test rows; they can tell "

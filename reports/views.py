@@ -5,6 +5,7 @@ The template lays these out and does no more.
 
 from dataclasses import dataclass
 
+from reports.bounds import basis, bounds_table, is_exceeded
 from reports.comparison import Comparison
 from reports.drawings import Drawing, attribute_drawing, task_drawing
 from reports.figures import LONGEST_TEXT, count, points, shorten
@@ -27,6 +28,9 @@ class Page:
     verdicts: tuple[VerdictView, ...]
     warnings: tuple[str, ...]
     drawings: tuple[Drawing, ...]
+    basis: tuple[str, ...]
+    """What the bounds on every attacker rest on; empty where there are none."""
+    bounds: Table | None
     where: tuple[WhereView, ...]
     task: Drawing | None
     """None where no task was named."""
@@ -48,8 +52,16 @@ def page(comparison: Comparison) -> Page:
         subject=_subject(comparison),
         summary=summary(comparison),
         verdicts=tuple(map(verdict, comparison.pairs)),
-        warnings=(*comparison.warnings, *_loaded_warnings(comparison), *_weak(comparison), *_own_warnings(comparison)),
+        warnings=(
+            *comparison.warnings,
+            *_loaded_warnings(comparison),
+            *_weak(comparison),
+            *_exceeded(comparison),
+            *_own_warnings(comparison),
+        ),
         drawings=tuple(attribute_drawing(pair, f"leakage-{index}") for index, pair in enumerate(comparison.pairs)),
+        basis=basis(comparison),
+        bounds=bounds_table(comparison),
         where=tuple(view for pair in comparison.pairs if (view := where(pair))),
         task=task_drawing(comparison),
         task_table=task_table(comparison),
@@ -84,6 +96,15 @@ def _loaded_warnings(comparison: Comparison) -> list[str]:
 
 def _weak(comparison: Comparison) -> list[str]:
     return [f"{attribute_at(pair.last.found)}: {told_ceiling(pair)}" for pair in comparison.pairs if is_untold(pair)]
+
+
+def _exceeded(comparison: Comparison) -> list[str]:
+    return [
+        f"{attribute_at(pair.last.found)}: the strongest attacker's whole interval lies above the bound on every "
+        "attacker, so one of them is wrong. Take the attacker's figure, and look for rows that belong together."
+        for pair in comparison.pairs
+        if is_exceeded(pair.last.found)
+    ]
 
 
 def _own_warnings(comparison: Comparison) -> list[str]:

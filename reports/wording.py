@@ -1,6 +1,7 @@
 """The verdicts in words: what the page and the command line both say."""
 
 from audit.evidence import AuditResult, Ceiling, Verdict
+from reports.bounds import bound
 from reports.comparison import Pair, Reading, compare
 from reports.figures import count, measured, one_line, share, shorten
 from reports.headline import (
@@ -41,6 +42,8 @@ def sentence(pair: Pair[Judged]) -> str:
         f"{found.verdict}: {_place(found)}: {claim(pair)}, {_read(pair)}; {floor}, so the excess is "
         f"{written_excess(found)} against a limit of {limit(pair.last)}, on {count(tested_rows(found))} test rows."
     )
+    if most := bound(found):
+        text += f" {most}"
     if found.verdict == "INCONCLUSIVE":
         text += f" {' '.join(found.reason.split())}"
     if is_untold(pair):

@@ -1,5 +1,7 @@
 """The command `irene sanitize`."""
 
+import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,17 +139,21 @@ def sanitize(
     from dataclasses import fields  # noqa: PLC0415 - keeps `irene --help` fast
 
     from audit.checkpoint import load  # noqa: PLC0415
+    from audit.features import untracked  # noqa: PLC0415
     from audit.machine import choose_device  # noqa: PLC0415
     from sanitizer.sanitizing import make_method, program, release_for, require_output, state_file  # noqa: PLC0415
     from sanitizer.sanitizing import sanitize as run  # noqa: PLC0415
     from sanitizer.steps import Recipe  # noqa: PLC0415
 
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     require_output(output, checkpoint)
     keep = names(given["keep"])
     if method is None:
         method = release_for(keep)
         why = "--keep names what must stay readable" if keep else "no --keep: a release for the task alone"
-        click.echo(f"Method: {method} ({why})")
+        if first:
+            click.echo(f"Method: {method} ({why})")
     settings = {name: given[name] for name in SETTINGS if given[name] is not None} | arguments(method_arg)
     chosen = make_method(method, settings)
     given["freeze"] = tuple(names(given["freeze"]))
@@ -169,7 +175,7 @@ def sanitize(
             pool=given["pool"],
             device=choose_device(device),
             resume=resume,
-            track=progress,
+            track=progress if first else untracked,
         )
     except KeyboardInterrupt:
         if state_file(output).is_file():
@@ -177,8 +183,9 @@ def sanitize(
                 f"Stopped; the last whole epoch is in {state_file(output)}. Go on with --resume."
             ) from None
         raise
-    told(done, program(output))
-    click.echo(f"Wrote {output}")
+    if first:
+        told(done, program(output))
+        click.echo(f"Wrote {output}")
 
 
 def told(done: "Sanitizing", beside: Path) -> None:

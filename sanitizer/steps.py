@@ -5,6 +5,7 @@ computes the loss of the whole batch from them: what tells information is not a 
 """
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -102,7 +103,9 @@ class Steps:
         """Return the rows of all processes, with their gradients."""
         if self.fabric.world_size == 1:
             return part
-        gathered = cast(Tensor, self.fabric.all_gather(part, sync_grads=part.requires_grad))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Fabric's own call is one that torch will rename
+            gathered = cast(Tensor, self.fabric.all_gather(part, sync_grads=part.requires_grad))
         return gathered.flatten(0, 1)
 
     def _step(self, batch: Batch) -> dict[str, float]:
