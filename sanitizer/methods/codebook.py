@@ -1,10 +1,10 @@
 """The task release: a finite code at the bottleneck, cut along the task, so that what leaves can be counted.
 
 Of each row one word goes on, which says the class that the model predicts and, if asked, how sure it is in a few
-levels. The best attacker of such a code is a table, which an audit bounds (audit.certificate): there is no head to fool and none
-that lags. Training minimises what the predicted class itself tells of v beyond the task, I(ŷ; v | y): the exact
-information of the hard prediction, by a running table, with the gradient of the soft one. The cells are cut when
-training is over, so the task loses nothing to them.
+levels. The best attacker of such a code is a table, which an audit bounds (audit.certificate): there is no head to
+fool and none that lags. Training minimises what the predicted class itself tells of v beyond the task, I(ŷ; v | y):
+the exact information of the hard prediction, by a running table, with the gradient of the soft one. The cells are
+cut when training is over, so the task loses nothing to them.
 """
 
 import math
