@@ -10,11 +10,14 @@ from torch import Tensor, nn
 from audit import released
 from audit.bottleneck import Pool, Taps, evaluating, tap
 from audit.data import LabelledData, batches, in_order
+from audit.errors import TrainingError
 from audit.features import class_scores
 from sanitizer.methods.objective import Batch, Objective, Rows
 
 BEFORE = f"{released.NAME}.map:input"
 """The bottleneck before what stands there."""
+LARGEST = 1e15
+"""What can still be squared and summed."""
 AT_ONCE = 256
 """Rows of a pass that is not a training step."""
 
@@ -49,7 +52,11 @@ class Eye:
         return found[BEFORE].float() if BEFORE in found else z, z
 
     def see(self, data: LabelledData) -> Rows:
-        """Run the model over rows in eval mode."""
+        """Run the model over rows in eval mode.
+
+        Raises:
+            TrainingError: It makes NaN or infinity of them.
+        """
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
         codes: dict[str, list[Tensor]] = {name: [] for name in self.classes}
         with evaluating(self.model), torch.no_grad(), self.open() as taps:
@@ -60,6 +67,9 @@ class Eye:
                     told.append(labels[name].to(self.device))
         before, z, scores = (torch.cat(part) for part in zip(*parts, strict=True))
         v = {name: torch.cat(told) for name, told in codes.items()}
+        for what, made in (("bottleneck", before), ("bottleneck", z), ("scores", scores)):
+            if not bool((made.abs() < LARGEST).all()):
+                raise TrainingError(f"Fine-tuning diverged: the {what} became NaN or infinite. Try a smaller --lr.")
         return Rows(before=before, z=z, scores=scores, y=v[self.task], v=v)
 
     def inputs(self, data: LabelledData, size: int) -> Iterator[Batch]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, cross_val_predict
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from audit.columns import Ints
 from audit.data import LabelledData
-from audit.errors import TrainingError
 from audit.probes import family, view
 from sanitizer.methods.objective import Rows
 
@@ -21,8 +19,6 @@ HELD_OUT = 0.15
 ATTACKERS = ("logistic", "rbf-svm")
 """Fast, and one of them sees what no line does."""
 FOLDS = 3
-LARGEST = 1e15
-"""What attackers can square and sum."""
 MOST = 1500
 """Rows that the quick attackers see at most."""
 
@@ -62,17 +58,7 @@ def hold_out(data: LabelledData, seed: int) -> tuple[LabelledData, LabelledData]
 
 
 def check(seen: Rows, data: LabelledData, private: Sequence[str], *, seed: int) -> Checked:
-    """Read the task and each attribute from what a model makes of the held-out rows.
-
-    Raises:
-        TrainingError: It makes NaN or infinity of them.
-    """
-    for what, made in (("bottleneck", seen.z), ("scores", seen.scores)):
-        if not bool((made.abs() < LARGEST).all()):
-            raise TrainingError(
-                f"Fine-tuning diverged: on held-out rows the {what} became NaN or infinite. Try a smaller --lr or "
-                "--weight."
-            )
+    """Read the task and each attribute from what a model makes of the held-out rows."""
     y = seen.y.cpu().numpy()
     z, groups = seen.z.cpu().numpy(), data.groups()
     rows = np.random.default_rng(seed).permutation(len(z))[:MOST]

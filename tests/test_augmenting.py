@@ -12,7 +12,7 @@ from sanitizer.augmenting import augmented
 def images(n: int = 64) -> LabelledData:
     ramp = torch.arange(16.0).repeat(16, 1).expand(n, 1, 16, 16).clone()  # brighter to the right
     y = torch.arange(n).numpy() % 2
-    return LabelledData("ramps", ramp, {"y": Column(y, ("no", "yes"))})  # type: ignore[arg-type]
+    return LabelledData("ramps", ramp, {"y": Column(y, ("no", "yes"))})
 
 
 def mirrored(data: LabelledData) -> int:
@@ -43,6 +43,6 @@ def test_torchs_seed_decides_it() -> None:
 
 
 def test_rows_that_are_no_images_are_refused() -> None:
-    table = LabelledData("table", torch.zeros(4, 3), {"y": Column(torch.arange(4).numpy() % 2, ("a", "b"))})  # type: ignore[arg-type]
+    table = LabelledData("table", torch.zeros(4, 3), {"y": Column(torch.arange(4).numpy() % 2, ("a", "b"))})
     with pytest.raises(DataError, match="no images"):
         augmented(table, "flip")

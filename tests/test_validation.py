@@ -37,7 +37,7 @@ def rows(leak: float, n: int = 600) -> tuple[Rows, LabelledData]:
     z = generator.normal(size=(n, 6)).astype(np.float32)
     z[:, 0] = np.where(v == 1, z[:, 0] * (1 + leak), z[:, 0])  # in the variance: no line reads it
     scores = torch.nn.functional.one_hot(torch.from_numpy(y), 2).float()
-    data = LabelledData("toy", torch.from_numpy(z), {"v": Column(v, ("a", "b"))})  # type: ignore[arg-type]
+    data = LabelledData("toy", torch.from_numpy(z), {"v": Column(v, ("a", "b"))})
     features = torch.from_numpy(z)
     return Rows(features, features, scores, torch.from_numpy(y), {"v": torch.from_numpy(v)}), data
 
