@@ -114,6 +114,7 @@ METHODS: dict[str, Method] = {
     "codebook (ours, for the task)": Codebook(),
     "codebook, 2 levels": Codebook(levels=2),
     "rich (ours, with --keep)": Rich(),
+    "rich, weight 3": Rich(weight=3.0),
 }
 ERASERS: dict[str, Callable[[erasers.Seen], erasers.Eraser]] = {
     "LEACE": erasers.leace,

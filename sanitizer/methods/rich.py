@@ -24,7 +24,7 @@ from sanitizer.methods.objective import Batch, Objective, Rows, Setting, Terms
 class Rich:
     """Settings of the rich release."""
 
-    weight: float = 3.0
+    weight: float = 10.0
     rank: int = 24
     """Dimensions that pass."""
     ridge: float = 1e-2
