@@ -13,6 +13,7 @@ COMMANDS = {
     "layers": ("audit.commands:layers", "List a checkpoint's layers and the suggested bottleneck."),
     "audit": ("audit.commands:audit", "Measure what can be read of a private attribute at a bottleneck."),
     "sanitize": ("sanitizer.commands:sanitize", "Fine-tune the encoder so that less of the attribute can be read."),
+    "sweep": ("sanitizer.sweep:sweep", "Draw task accuracy against fresh leakage, over methods and weights."),
     "report": (
         "reports.commands:report",
         "Write one offline HTML file from the evidence of an audit or two.",

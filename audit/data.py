@@ -124,11 +124,10 @@ class LabelledData:
 
     def complete(self, names: Sequence[str]) -> "LabelledData":
         """Return the rows that have a value in all of the given columns."""
-        known = (
-            np.logical_and.reduce([self.attribute(name, "labelled").known for name in names])
-            if names
-            else np.ones(len(self), bool)
-        )
+        known = np.ones(len(self), dtype=bool)
+        for name in names:
+            column = self.columns[name] if name in self.columns else self.attribute(name, "labelled")
+            known &= column.known
         return self if known.all() else self.take(np.flatnonzero(known))
 
     def groups(self) -> Ints:

@@ -172,6 +172,11 @@ class Sweep(Frozen):
         return next((one for one in self.points if (one.method, one.weight) == (method, weight)), None)
 
 
+def title(method: str, weight: float | None) -> str:
+    """Return what a point is called."""
+    return method if weight is None else f"{method} {weight:g}"
+
+
 def read_sweep(path: Path) -> Sweep:
     """Read the evidence that `irene sweep` wrote.
 

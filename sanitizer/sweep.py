@@ -1,5 +1,6 @@
 """The command `irene sweep`."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from audit.options import (
 from sanitizer.commands import KEEP, LAYER, RECIPE
 
 if TYPE_CHECKING:
-    from audit.evidence import Estimate
+    from audit.evidence import Certificate, Estimate
     from audit.tradeoff_evidence import SweepPoint
 
 
@@ -144,7 +145,7 @@ def sentence(point: "SweepPoint", task: str) -> str:
         return f"{name}: failed. {point.failure}"
     parts = [f"accuracy on {task} {shares(found.accuracy)}"]
     for one in found.read:
-        most = f", at most {one.certificate.balanced_accuracy:.1%} by any attacker" if one.certificate else ""
+        most = f", no attacker above {bound(one.certificate)}" if one.certificate else ""
         parts.append(
             f"{one.attribute} {shares(one.balanced_accuracy)}, floor {one.floor.value:.1%}{most}: {one.verdict}"
         )
@@ -155,3 +156,8 @@ def sentence(point: "SweepPoint", task: str) -> str:
 def shares(estimate: "Estimate") -> str:
     """Return a share with its interval in percent."""
     return f"{estimate.value:.1%} [{estimate.low:.1%}, {estimate.high:.1%}]"
+
+
+def bound(most: "Certificate") -> str:
+    """Return what no attacker exceeds, never rounded down, and how sure that is."""
+    return f"{math.ceil(1000 * most.balanced_accuracy) / 10:.1f}% (at {most.confidence:.0%} confidence)"

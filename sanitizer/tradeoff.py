@@ -93,26 +93,18 @@ def sweep(
     wanted = trials(methods, weights)
     recipe = recipe or Recipe()
     settings = replace(settings or Settings(), seed=recipe.seed, ceiling=False)
-    loaded = fresh()
-    _require_untouched(loaded)
+    loaded, device = fresh(), device or torch.device("cpu")
     asked = Asked.of(audited, task, private, keep, settings)
     asked.require_rows(audited, settings, where=False)
-    columns = [task, *asked.audited]
-    for name in columns:
-        for rows in (train, audited):
-            rows.column(name, "trained")
-    device = device or torch.device("cpu")
-    model = loaded.module.to(device)
-    first = first_input(model, audited)
-    layer = layer or suggest(model, first)
+    _require_classes(train, audited, asked)
     bench = Bench(
         fresh=fresh,
-        train=train.complete(columns),
+        train=train.complete([task, *asked.audited]),
         audited=audited,
         task=task,
         private=asked.private,
         keep=asked.keep,
-        layer=layer,
+        layer=_layer(loaded, audited, layer, device),
         pool=pool,
         recipe=recipe,
         settings=settings,
@@ -120,6 +112,7 @@ def sweep(
         device=device,
     )
     setup = _setup(loaded, bench)
+    del loaded  # a large model on a device need not be there twice
     done = _earlier(output, setup, wanted)
     missing = [one for one in wanted if done is None or done.find(one.method, one.weight) is None]
     if done is not None:
@@ -130,19 +123,10 @@ def sweep(
     bench = _in_memory(bench, budget, track)
     rehearse(bench)
     call = SweepCall(created=now(), command=command, versions=versions(), device=describe_device(device))
-    done = None if done is None else done.model_copy(update={"calls": [*done.calls, call]})
+    place = len(done.calls) if done else 0
     for one in missing:
-        place = 0 if done is None else len(done.calls) - 1
         point, result = run(one, bench, parent=setup.checkpoint, call=place, track=track)
-        if done is None:
-            assert result is not None  # the untouched checkpoint comes first, and is audited or raises
-            done = _begin(setup, result, call)
-        elif result is not None and result.data.fingerprint != done.data.fingerprint:
-            raise EvidenceError(
-                f"The inputs of {audited.name} are not those that the points in {output} were audited on. "
-                "Restore them, or name another file with -o."
-            )
-        done = done.model_copy(update={"points": [*done.points, point]})
+        done = _with(done, point, result, setup, call)
         write_model(done, output)
         write_curve(done, chart(output))
         yield point, True
@@ -173,13 +157,25 @@ def _require_one_process() -> None:
         raise TrainingError("A sweep runs in one process. Start it without torchrun.")
 
 
-def _require_untouched(loaded: LoadedModel) -> None:
+def _require_classes(train: LabelledData, audited: LabelledData, asked: Asked) -> None:
+    """Fail on a column that is continuous, or of one class only in the rows that train."""
+    for kind, names in (("task", [asked.task or ""]), ("private", asked.private), ("kept", asked.keep)):
+        for name in names:
+            for rows in (audited, train):
+                rows.column(name, kind)
+
+
+def _layer(loaded: LoadedModel, data: LabelledData, layer: str | None, device: torch.device) -> str:
+    """Return the bottleneck of a model that takes these rows, and that nothing was put into yet."""
     path = require_weights(loaded).path
     if released.NAME in dict(loaded.module.named_children()):
         raise CheckpointError(
             f"{path} was sanitized already and carries what stands at its bottleneck. Start from the checkpoint that "
             "it was made from."
         )
+    model = loaded.module.to(device)
+    x = first_input(model, data)
+    return layer or suggest(model, x)
 
 
 def _setup(loaded: LoadedModel, bench: Bench) -> SweepSetup:
@@ -266,15 +262,30 @@ def _in_memory(bench: Bench, budget: int, track: Track) -> Bench:
     return replace(bench, train=train, audited=audited)
 
 
-def _begin(setup: SweepSetup, untouched: AuditResult, call: SweepCall) -> Sweep:
-    assert untouched.task is not None  # a task was named, and the model predicts it
-    return Sweep(
-        setup=setup,
-        checkpoint=untouched.checkpoint,
-        data=untouched.data,
-        protocol=untouched.protocol,
-        task_chance=untouched.task.chance,
-        warnings=untouched.warnings,
-        calls=[call],
-        points=[],
-    )
+def _with(
+    done: Sweep | None, point: SweepPoint, result: AuditResult | None, setup: SweepSetup, call: SweepCall
+) -> Sweep:
+    """Return a sweep with one more point; the first one, the untouched checkpoint, begins it.
+
+    Raises:
+        EvidenceError: It was audited on other inputs than the points before.
+    """
+    if done is None:
+        assert result is not None and result.task is not None  # it has a task, and is audited or raises
+        return Sweep(
+            setup=setup,
+            checkpoint=result.checkpoint,
+            data=result.data,
+            protocol=result.protocol,
+            task_chance=result.task.chance,
+            warnings=result.warnings,
+            calls=[call],
+            points=[point],
+        )
+    if result is not None and result.data.fingerprint != done.data.fingerprint:
+        raise EvidenceError(
+            f"The inputs of {done.data.name} are not those that the points so far were audited on. Restore them, or "
+            "name another file with -o."
+        )
+    calls = done.calls if point.call < len(done.calls) else [*done.calls, call]
+    return done.model_copy(update={"points": [*done.points, point], "calls": calls})

@@ -135,7 +135,7 @@ def test_the_examples_of_the_four_jobs_run_one_after_the_other(
     steps = [
         *((" ".join(line), "") for line in examples(command("layers"))),
         *((" ".join(line), QUICK) for line in examples(command("audit"))),
-        *((" ".join(line), "--epochs 1 --limit-rows 600") for line in examples(command("sanitize"))),
+        *((" ".join(line), "--epochs 1 --limit-rows 700") for line in examples(command("sanitize"))),
         (after, ""),
         *((" ".join(line), "") for line in examples(command("report"))),
     ]
