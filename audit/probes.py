@@ -150,6 +150,8 @@ def view(name: str, z: Matrix) -> Any:
         return scaler
     scaled = scaler.transform(z)
     variances = np.linalg.svd(scaled, compute_uv=False) ** 2  # descending
+    if not variances[0] > 0:
+        return scaler  # one vector for all rows: there is no direction to whiten
     rank = int((variances > MIN_VARIANCE * variances[0]).sum())
     directions = max(1, min(rank, len(z) // ROWS_PER_DIRECTION))
     return make_pipeline(scaler, PCA(directions, whiten=True, svd_solver="full").fit(scaled))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, cross_val_predict
 from torch import Tensor
 
@@ -86,4 +85,5 @@ def _read(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float:
 
 
 def _recall(labels: Ints, said: Ints) -> float:
-    return float(balanced_accuracy_score(labels, said))
+    """Return the mean over the classes that are there of the share that is named right."""
+    return float(np.mean([(said[labels == c] == c).mean() for c in np.unique(labels)]))
