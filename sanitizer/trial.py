@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from audit.auditing import audit
@@ -29,7 +28,6 @@ from audit.tradeoff_evidence import (
 from audit.weights import Weights
 from sanitizer.methods.objective import Method
 from sanitizer.sanitizing import make_method
-from sanitizer.seeing import Eye
 from sanitizer.steps import Recipe
 from sanitizer.training import Outcome, fine_tune
 
@@ -158,37 +156,23 @@ def _fine_tune(bench: Bench, loaded: LoadedModel, method: Method | None, recipe:
         TrainingError: It diverged, however that showed.
     """
     try:
-        with np.errstate(all="ignore"):  # of a model that diverges; what it leaves is looked at below
-            outcome = fine_tune(
-                loaded.module.to(bench.device),
-                bench.train,
-                task=bench.task,
-                private=bench.private,
-                keep=bench.keep,
-                method=method,
-                layer=bench.layer,
-                recipe=recipe,
-                pool=bench.pool,
-                device=bench.device,
-                track=track,
-            )
+        outcome = fine_tune(
+            loaded.module.to(bench.device),
+            bench.train,
+            task=bench.task,
+            private=bench.private,
+            keep=bench.keep,
+            method=method,
+            layer=bench.layer,
+            recipe=recipe,
+            pool=bench.pool,
+            device=bench.device,
+            track=track,
+        )
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         raise TrainingError("Fine-tuning diverged: the method found no finite solution.") from None
-    except ValueError:  # of the quick attackers, which take no features that are not finite
-        if _finite(bench, loaded):
-            raise
-        raise TrainingError(
-            f"Fine-tuning diverged: {bench.layer} gives NaN or infinity. Try a smaller --lr or --weight."
-        ) from None
     _as_written(require_weights(loaded), loaded.module)
     return outcome
-
-
-def _finite(bench: Bench, loaded: LoadedModel) -> bool:
-    """Return whether the bottleneck gives numbers on training rows."""
-    classes = {bench.task: len(bench.train.column(bench.task, "task").classes)}
-    eye = Eye(loaded.module, bench.layer, bench.pool, bench.task, classes, bench.device)
-    return bool(torch.isfinite(eye.see(bench.train.limited(SAMPLE, seed=bench.recipe.seed)).z).all())
 
 
 def _as_written(weights: Weights, model: torch.nn.Module) -> None:
