@@ -1,12 +1,12 @@
-"""What others do to features that are already there: five erasers, each re-made from its paper in one form.
+"""What others do to features that are already there, each re-made from its paper in one form.
 
     pip install concept-erasure==0.2.4
 
 An eraser is fitted on rows that no attacker gets, and gives a function of the features alone, so that new rows need
-no label. INLP, Obliviator and MANCE++ are re-made here from their papers and public repositories; no line of those
-is copied, and every figure for them is a figure of this re-making. What was left open or changed stands in the
-docstring of each. Settings are the authors' where they fit in a minute on one core, and otherwise the best that
-were found on development features.
+no label. INLP and Obliviator are re-made here from their papers and public repositories; no line of those is copied,
+and every figure for them is a figure of this re-making. What was left open or changed stands in the docstring of
+each. Settings are the authors' where they fit in a minute on one core, and otherwise the best that were found on
+development features.
 """
 
 import math
@@ -47,7 +47,7 @@ def leace(fit: Seen) -> Eraser:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # its import compiles a function in a way torch gives up
-        from concept_erasure import LeaceEraser  # type: ignore[import]  # noqa: PLC0415 - wanted by this alone
+        from concept_erasure import LeaceEraser  # noqa: PLC0415 - wanted by this alone
 
     fitted = LeaceEraser.fit(_doubles(fit.z), _indicators(fit.v).double())
 
@@ -159,9 +159,9 @@ def obliviator(
         gains = [(w - w.mean(dim=0), 1.0)] if blind else [(_covariance(w, w), 0.2), (_covariance(wanted[0][0], w), 2.0)]
         stages = [Stage(scale, waves, _released(w, v, gains, share=1e-3 if blind else 3e-5))]
         x = z = stages[0](z)
-        kept = _waves(x, features, least=0.2)(x)
+        kept = _waves(x, features // 2, least=0.2)(x)
         for iteration in range(iterations):
-            before = [] if iteration == 0 else [(_waves(z, features, least=1.5)(z), 0.1, 1.0)]
+            before = [] if iteration == 0 else [(_waves(z, features // 2, least=1.5)(z), 0.1, 1.0)]
             aims = [*before, (kept, 0.1, 0.2), *wanted]
             with torch.enable_grad():
                 encoder = _encoder(z, v, [(aim, tau) for aim, tau, _ in aims], steps, features, hidden)
@@ -171,7 +171,7 @@ def obliviator(
             gains = [(_covariance(aim, w), weight) for aim, _, weight in aims]
             stages.append(Stage(encoder, waves, _released(w, v, gains, share=5e-5 if blind else 1e-5)))
             if iteration == 1:  # from here on x is what the first iteration made of it
-                kept = _waves(z, features, least=1.5)(z)
+                kept = _waves(z, features // 2, least=1.5)(z)
             z = stages[-1](z)
 
     def erase(z: Floats) -> Floats:
@@ -230,7 +230,8 @@ def _released(w: Tensor, v: Tensor, gains: list[tuple[Tensor, float]], *, share:
         product = allowed.T @ allowed
         total += weight * product / torch.svd_lowrank(product, q=2)[1][0]
     sizes, directions = torch.linalg.eigh(total / sum(weight for _, weight in gains))
-    return directions[:, sizes > share * sizes[-1]]
+    released: Tensor = directions[:, sizes > share * sizes[-1]]
+    return released
 
 
 def _standardised(z: Tensor) -> nn.Module:

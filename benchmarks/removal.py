@@ -120,7 +120,6 @@ ERASERS: dict[str, Callable[[erasers.Seen], erasers.Eraser]] = {
     "LEACE": erasers.leace,
     "INLP": erasers.inlp,
     "Obliviator, re-made": erasers.obliviator,
-    "MANCE++, re-made": erasers.mance,
 }
 ARMS = ("untouched", *METHODS, *ERASERS, "k-means code, untrained")
 MAIN = (

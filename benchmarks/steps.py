@@ -8,9 +8,8 @@ figures are ratios of the medians; on a GPU the model runs in bf16 and channels_
 
 import datetime
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import median
-from typing import Literal
 
 import click
 import numpy as np
@@ -21,16 +20,17 @@ from audit import released
 from audit.columns import Column
 from audit.data import LabelledData
 from audit.machine import choose_device, describe_device, versions
-from sanitizer import training
 from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
-from sanitizer.methods.objective import Method
+from sanitizer.methods.objective import Method, Setting
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich
-from sanitizer.steps import Recipe, Steps
+from sanitizer.seeing import Eye
+from sanitizer.steps import Recipe, Steps, make_fabric
 
 BATCH = 100
+KEPT = ("a", "b", "c")
 ARMS: Mapping[str, tuple[Method, float | None]] = {
     "plain fine-tuning": (Plain(), None),
     "irene": (Irene(), 1.15),
@@ -40,65 +40,62 @@ ARMS: Mapping[str, tuple[Method, float | None]] = {
     "rich, 3 attributes kept": (Rich(), 1.5),
 }
 """Each method, and how many plain steps one of its steps may cost."""
-seconds: list[float] = []
-
-
-class Timed(Steps):
-    """Steps that tell how long an epoch of them took."""
-
-    def epoch(self, data: LabelledData, columns: Sequence[str], epoch: int) -> dict[str, float]:
-        """Take every step of one epoch."""
-        begin = time.perf_counter()
-        told = super().epoch(data, columns, epoch)
-        if self.fabric.device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append((time.perf_counter() - begin) / (len(data) // BATCH))
-        return told
 
 
 def rows(n: int) -> LabelledData:
     """Draw n images and labels of five columns."""
     generator = np.random.default_rng(0)
-    columns = {name: Column(generator.integers(2, size=n), ("no", "yes")) for name in ("y", "v", "a", "b", "c")}
-    images = torch.from_numpy(generator.normal(size=(n, 3, 224, 224)).astype(np.float32))
-    return LabelledData("random", images, columns)
+    columns = {name: Column(generator.integers(2, size=n), ("no", "yes")) for name in ("y", "v", *KEPT)}
+    return LabelledData("random", torch.from_numpy(generator.normal(size=(n, 3, 224, 224)).astype(np.float32)), columns)
+
+
+def prepared(method: Method, data: LabelledData, device: torch.device) -> Steps:
+    """Begin one method on a network of its own."""
+    gpu = device.type == "cuda"
+    recipe = Recipe(1, BATCH, "sgd", lr=1e-4, precision="bf16-mixed" if gpu else "32-true")
+    fabric = make_fabric(device, recipe)
+    model = resnet18(num_classes=2).to(device, memory_format=torch.channels_last if gpu else torch.contiguous_format)
+    eye = Eye(model, "fc:input", "mean", "y", dict.fromkeys(data.columns, 2), device)
+    setting = Setting(
+        classes={"v": 2},
+        task_classes=2,
+        x=data.inputs[0].unsqueeze(0).to(device),
+        look=lambda: eye.see(data.take(np.arange(60))),
+        batches=lambda: eye.inputs(data, BATCH),
+        keep=dict.fromkeys(KEPT, 2) if isinstance(method, Rich) else {},
+        train_rows=len(data),
+        width=512,
+    )
+    with torch.device(device):
+        objective = method.start(setting)
+    if objective.release is not None:
+        released.install(model, "fc:input", objective.release)
+    optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=0.9)
+    wrapped, stepped = fabric.setup(model.train(), optimizer)
+    schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    return Steps(fabric, eye, wrapped, objective, stepped, schedule, recipe, method.weight)
 
 
 @click.command()
-@click.option("--steps", default=4, show_default=True, help="In one turn of a method.")
-@click.option("--turns", default=3, show_default=True)
+@click.option("--steps", default=2, show_default=True, help="In one turn of a method.")
+@click.option("--turns", default=5, show_default=True)
 def main(steps: int, turns: int) -> None:
     """Take turns and print the ratios."""
     device = choose_device("auto")
-    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if device.type == "cuda" else "32-true"
-    setattr(training, "Steps", Timed)  # noqa: B010 - the loop's own steps, with a watch
-    data = rows(round(BATCH * (steps + 0.5) / 0.85))
-    model = resnet18(num_classes=2)
-    if device.type == "cuda":
-        model = model.to(memory_format=torch.channels_last)
+    data = rows(BATCH * steps)
+    runs = {name: prepared(method, data, device) for name, (method, _) in ARMS.items()}
     taken: dict[str, list[float]] = {name: [] for name in ARMS}
     for turn in range(turns + 1):
-        for name, (method, _) in ARMS.items():
-            recipe = Recipe(1, BATCH, "sgd", lr=1e-3, precision=precision)
-            keep = ["a", "b", "c"] if isinstance(method, Rich) else []
-            training.fine_tune(
-                model,
-                data,
-                task="y",
-                private=["v"],
-                keep=keep,
-                layer="fc:input",
-                method=method,
-                recipe=recipe,
-                device=device,
-            )
-            if "irene" in dict(model.named_children()):
-                released.remove(model)
+        for name, run in runs.items():
+            begin = time.perf_counter()
+            run.epoch(data, list(data.columns), turn)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
             if turn:  # the first warms up
-                taken[name].append(seconds[-1])
+                taken[name].append((time.perf_counter() - begin) / steps)
     plain = median(taken["plain fine-tuning"])
     today = datetime.datetime.now(datetime.UTC).date()
-    click.echo(f"{today}, {describe_device(device)}, {precision}; {versions()}; {turns} turns of {steps} steps\n")
+    click.echo(f"{today}, {describe_device(device)}; {versions()}; {turns} turns of {steps} steps\n")
     click.echo("| method | seconds a step | images a second | plain steps | may cost |\n|---|---|---|---|---|")
     for name, (_, most) in ARMS.items():
         one = median(taken[name])
