@@ -36,7 +36,7 @@ ARMS: dict[str, tuple[Method | None, Recipe]] = {
     "plain fine-tuning, a head watching": (Irene(weight=0.0, head_lr=0.1), PAPER),
     "irene as published": (Irene(weight=0.5, head_lr=0.1), PAPER),
     "irene, MLP head, 5 inner steps": (Irene(weight=5.0, head="mlp", inner_steps=5, head_lr=0.05), OURS),
-    "kernel (the default)": (Kernel(), OURS),
+    "kernel head": (Kernel(), OURS),
 }
 
 
