@@ -163,5 +163,5 @@ def install_from(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         )
     try:
         install(model, bytes(layer.tolist()).decode(), kind(**parts))
-    except (UnicodeDecodeError, UnknownNameError, BottleneckError) as error:
+    except (UnicodeDecodeError, TypeError, UnknownNameError, BottleneckError) as error:
         raise CheckpointError(f"What irene put at the bottleneck does not fit the model: {error}") from None

@@ -114,6 +114,11 @@ def test_tensors_that_are_not_irenes_are_refused(tmp_path: Path) -> None:
             {"irene.map.weight": torch.eye(4)},
             {"irene.layer": torch.zeros(3), "irene.map.weight": torch.eye(4), "irene.map.bias": torch.ones(4)},
             {
+                "irene.layer": torch.zeros(2, 2, dtype=torch.uint8),
+                "irene.map.weight": torch.eye(4),
+                "irene.map.bias": torch.ones(4),
+            },
+            {
                 "irene.layer": torch.tensor(list(b"nowhere"), dtype=torch.uint8),
                 "irene.map.weight": torch.eye(4),
                 "irene.map.bias": torch.ones(4),
