@@ -36,7 +36,7 @@ def demo(output: Path) -> None:
     click.secho("# An ordinary training: a small ConvNet learns to read digits on coloured backgrounds", bold=True)
     _train(leaky)
     _run("audit", str(leaky), *ARCHITECTURE, *ROWS, "-o", str(before))
-    _run("sanitize", str(leaky), *ARCHITECTURE, *ROWS, "--epochs", "10", "-o", str(clean))
+    _run("sanitize", str(leaky), *ARCHITECTURE, *ROWS, "--epochs", "4", "-o", str(clean))
     _run("audit", str(clean), *ARCHITECTURE, *ROWS, "-o", str(after))
     _run("report", str(before), str(after), "-o", str(page))
     first, last = read_audit(before), read_audit(after)
