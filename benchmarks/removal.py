@@ -24,7 +24,6 @@ import numpy as np
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -60,8 +59,6 @@ KEPT = 20
 """Attributes of CelebA that should stay: those least correlated with gender."""
 FEWEST = 60
 """Rows of the rarer class that such an attribute has at least."""
-WORDS = 64
-"""Of the untrained codebook."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +117,10 @@ ERASERS: dict[str, Callable[[erasers.Seen], erasers.Eraser]] = {
     "LEACE": erasers.leace,
     "INLP": erasers.inlp,
     "Obliviator, re-made": erasers.obliviator,
+    "MANCE++, re-made": erasers.mance,
+    "k-means code, untrained": erasers.kmeans_code,
 }
-ARMS = ("untouched", *METHODS, *ERASERS, "k-means code, untrained")
+ARMS = ("untouched", *METHODS, *ERASERS)
 MAIN = (
     "untouched",
     "plain fine-tuning",
@@ -259,7 +258,7 @@ def edited(case: Case, model: nn.Module, arm: str, seed: int, begin: float) -> d
     """Let a peer edit the features of a model, and read what is left."""
     seen = [np.asarray(extract(model, data, [case.layer]).z[case.layer]) for data in (case.train, case.rows)]
     y, v = case.train.codes(case.task), case.train.codes(case.private)
-    erase = ERASERS[arm](erasers.Seen(seen[0], v, y)) if arm in ERASERS else nearest(seen[0], seed)
+    erase = ERASERS[arm](erasers.Seen(seen[0], v, y))
     fit, z = erase(seen[0]), erase(seen[1])
     seconds = time.perf_counter() - begin
     if z.shape[1] == seen[1].shape[1]:
@@ -275,12 +274,6 @@ def edited(case: Case, model: nn.Module, arm: str, seed: int, begin: float) -> d
         {case.layer: z}, rows, private=case.private, task=case.task, predicted="predicted", settings=settings
     )
     return figures(case, result, z, said, seconds)
-
-
-def nearest(z: NDArray[np.float32], seed: int) -> erasers.Eraser:
-    """Return the map of features to the nearest of k-means' centres."""
-    found = KMeans(WORDS, n_init=1, random_state=seed).fit(z)
-    return lambda rows: found.cluster_centers_[found.predict(np.ascontiguousarray(rows, dtype=np.float32))]
 
 
 def inputs(data: LabelledData) -> Iterator[Tensor]:

@@ -67,7 +67,7 @@ def test_a_linear_attacker_is_at_chance_afterwards_and_was_not_before(name: str,
 def test_less_is_left_to_a_kernel_than_by_leace(name: str, erased: dict[str, Floats]) -> None:
     v = planted(seed=1).v
     assert read(SVC(), erased["leace"], v) > 0.85
-    assert read(SVC(), erased[name], v) < read(SVC(), erased["leace"], v) - 0.1
+    assert read(SVC(), erased[name], v) < read(SVC(), erased["leace"], v) - 0.05
 
 
 @pytest.mark.parametrize("name", ["leace", "inlp", "obliviator", "mance"])
