@@ -30,12 +30,14 @@ def demo(output: Path) -> None:
       irene demo
     """
     from audit.evidence import read_audit  # noqa: PLC0415 - keeps `irene --help` fast
+    from sanitizer.sanitizing import state_file  # noqa: PLC0415
 
     leaky, clean = output / "model.safetensors", output / "clean.safetensors"
     before, after, page = output / "before.json", output / "after.json", output / "report.html"
     click.secho("# An ordinary training: a small ConvNet learns to read digits on coloured backgrounds", bold=True)
     _train(leaky)
     _run("audit", str(leaky), *ARCHITECTURE, *ROWS, "-o", str(before))
+    state_file(clean).unlink(missing_ok=True)  # of a demo that was stopped: this one trained its model anew
     _run("sanitize", str(leaky), *ARCHITECTURE, *ROWS, "--epochs", "4", "-o", str(clean))
     _run("audit", str(clean), *ARCHITECTURE, *ROWS, "-o", str(after))
     _run("report", str(before), str(after), "-o", str(page))

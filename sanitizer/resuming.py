@@ -1,7 +1,7 @@
 """The state of a fine-tuning after each epoch, in one file: a run that was stopped goes on as if it had not been."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ class Best:
     checked: Checked
     epoch: int
     """From 0."""
-    state: dict[str, Tensor]
-    """Of the model."""
+    model: dict[str, Tensor]
+    """Its state."""
+    objective: dict[str, Any]
+    """The state of what the method trains beside it."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Kept:
     """What the run was asked for: another run's state is not taken for this one's."""
     resume: bool
 
-    def restore(self, parts: Mapping[str, Any], device: torch.device) -> tuple[list[Epoch], Best | None]:
+    def restore(self, parts: Mapping[str, Any]) -> tuple[list[Epoch], Best | None]:
         """Put every part into the state that was kept, and return the epochs so far; none where a run begins.
 
         Raises:
@@ -48,24 +50,23 @@ class Kept:
         if not isinstance(content, dict) or content.get("settings") != self.settings:
             raise TrainingError(
                 f"{self.path} is the state of a run with other settings, data or checkpoint. Give the same ones, or "
-                "leave --resume out to begin anew."
+                "remove it to begin anew."
             )
         for name, part in parts.items():
             part.load_state_dict(content["state"][name])
         best = content["best"]
         return (
             [Epoch(**one) for one in content["trace"]],
-            Best(Checked(**best["checked"]), best["epoch"], {k: v.to(device) for k, v in best["state"].items()}),
+            Best(**best | {"checked": Checked(**best["checked"])}),
         )
 
     def save(self, parts: Mapping[str, Any], trace: list[Epoch], best: Best) -> None:
         """Write the state after an epoch, whole or not at all."""
-        checked = {"task": best.checked.task, "fresh": dict(best.checked.fresh), "rows": best.checked.rows}
         content = {
             "settings": self.settings,
             "state": {name: part.state_dict() for name, part in parts.items()},
             "trace": [one.model_dump() for one in trace],
-            "best": {"checked": checked, "epoch": best.epoch, "state": best.state},
+            "best": asdict(best),
         }
         with staged(self.path) as staging:
             torch.save(content, staging)

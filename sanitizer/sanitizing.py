@@ -107,7 +107,7 @@ def sanitize(
         track: Shows progress.
 
     Raises:
-        IreneError: Any of its kinds; no result is written then.
+        IreneError: Any of its kinds; no result is written then, unless torch.export alone cannot follow the model.
     """
     recipe = recipe or Recipe()
     method = method or make_method(release_for(keep), {})
@@ -125,10 +125,11 @@ def sanitize(
         )
     x = first_input(model, data, rows=2)
     layer = layer or suggest(model, x)
-    settings = _settings(data, task, keep, method, recipe)
-    kept = Kept(state_file(output), json.dumps([name, layer, pool, weights.sha256, settings], default=str), resume)
-    if resume and not kept.path.is_file():
-        raise TrainingError(f"No state {kept.path} to go on from. Leave --resume out to begin.")
+    settings = _settings(data, task, private, keep, method, recipe)
+    labels = data.labels_sha256([task, *private, *keep])
+    asked = json.dumps([name, layer, pool, weights.sha256, labels, settings], default=str)
+    kept = Kept(state_file(output), asked, resume)
+    _require_state(kept)
     try:
         outcome = fine_tune(
             model,
@@ -160,16 +161,16 @@ def sanitize(
         release=None if standing is None else "code" if isinstance(standing, released.Code) else "map",
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,
-        data_fingerprint=data.labels_sha256([task, *private]),
+        data_fingerprint=labels,
         versions=versions(),
     )
     if int(os.environ.get("RANK", "0")) == 0:
         save_like(weights, model, output)
         write_model(Sidecar(sha256=sha256(output), sanitizing=done), sidecar(output))
+        kept.path.unlink(missing_ok=True)
         if done.release:
             export(model.cpu(), x.cpu(), layer, program(output))
             write_model(Sidecar(sha256=sha256(program(output)), sanitizing=done), sidecar(program(output)))
-        kept.path.unlink(missing_ok=True)
     return done
 
 
@@ -196,12 +197,23 @@ def _require_columns(data: LabelledData, task: str, private: Sequence[str], keep
             data.column(attribute, kind)
 
 
+def _require_state(kept: Kept) -> None:
+    """Fail where there is nothing to go on from, and where beginning anew would lose what an earlier run did."""
+    if kept.resume and not kept.path.is_file():
+        raise TrainingError(f"No state {kept.path} to go on from. Leave --resume out to begin.")
+    if not kept.resume and kept.path.exists():
+        raise TrainingError(
+            f"{kept.path} is the state of a run that did not end. Go on with --resume, or remove it to begin anew."
+        )
+
+
 def _settings(
-    data: LabelledData, task: str, keep: Sequence[str], method: Method, recipe: Recipe
+    data: LabelledData, task: str, private: Sequence[str], keep: Sequence[str], method: Method, recipe: Recipe
 ) -> dict[str, str | int | float | bool | None]:
     """Return everything that was chosen, flat."""
     chosen: dict[str, Any] = asdict(recipe) | {"freeze": ",".join(recipe.freeze)}
-    chosen |= {"task": task, "keep": ",".join(keep), "data": data.name, "data.rows": len(data)}
+    chosen |= {"task": task, "private": ",".join(private), "keep": ",".join(keep)}
+    chosen |= {"data": data.name, "data.rows": len(data)}
     chosen |= {f"data.{key}": value for key, value in data.options.items()}
     return chosen | {f"method.{key}": value for key, value in asdict(method).items()}  # type: ignore[call-overload]
 
@@ -230,8 +242,12 @@ def require_output(output: Path, parent: Path) -> None:
         CheckpointError: Same file, or another format.
         IreneError: The folder cannot be written to.
     """
-    require_writable(output)
-    require_writable(sidecar(output))
+    if output.suffix == program(output).suffix:
+        raise CheckpointError(
+            f"{output.name} would be overwritten by a program of torch.export. Give it the suffix {parent.suffix!r}."
+        )
+    for path in (output, sidecar(output), program(output), sidecar(program(output)), state_file(output)):
+        require_writable(path)
     if output.resolve() == parent.resolve():
         raise CheckpointError(f"{output} is the checkpoint itself and would be lost. Name another file with -o.")
     if (output.suffix == ".safetensors") != (parent.suffix == ".safetensors"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +59,8 @@ def fine_tune(
 
     One forward pass a step; all gradients are taken at the parameters before the step. Each epoch ends with a
     fresh audit on held-out rows, and the weights of the best epoch are what remains: the task first, then the leak,
-    both within the noise of so few rows. What a method leaves at the bottleneck
-    stands there afterwards (audit.released).
+    both within the noise of so few rows. What a method leaves at the bottleneck stands there afterwards
+    (audit.released).
 
     Args:
         model: Scores the task's classes, (n, k).
@@ -120,8 +121,9 @@ def fine_tune(
                 "objective": objective,
                 "optimizer": optimizer,
                 "schedule": schedule,
+                "precision": fabric.strategy.precision,
             }
-            trace, best = kept.restore(parts, on) if kept else ([], None)
+            trace, best = kept.restore(parts) if kept else ([], None)
             sample = fit.limited(PREVIEW, seed=recipe.seed)
             changing = augmented(fit, recipe.augment)
             for epoch in track(range(len(trace), recipe.epochs), recipe.epochs - len(trace), "epochs"):
@@ -137,18 +139,21 @@ def fine_tune(
                     )
                 )
                 if best is None or not private or checked.better_than(best.checked):
-                    best = Best(checked, epoch, {name: value.clone() for name, value in model.state_dict().items()})
+                    best = Best(checked, epoch, deepcopy(model.state_dict()), deepcopy(objective.state_dict()))
                 if kept is not None and fabric.is_global_zero:
                     kept.save(parts, trace, best)
                 if recipe.patience and epoch - best.epoch >= recipe.patience:
                     break
             if best is not None:
-                model.load_state_dict(best.state)
+                model.load_state_dict(best.model)
+                objective.load_state_dict(best.objective)
             last = objective.finished(setting.look)
         if last is not None:
             released.install(model, layer, last)
         seen = eye.see(held_out)
         heads = {name: head_accuracy(objective.says(seen.z, name), seen.v[name]) for name in private}
+    if last is not None:
+        model.get_submodule(released.NAME).train(model.training)
     return Outcome(trace, best.epoch if best else None, heads, len(held_out))
 
 

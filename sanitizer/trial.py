@@ -31,9 +31,6 @@ from sanitizer.sanitizing import make_method
 from sanitizer.steps import Recipe
 from sanitizer.training import Outcome, fine_tune
 
-SAMPLE = 2000
-"""Training rows, at most, on which a model that may have diverged is looked at."""
-
 
 @dataclass(frozen=True)
 class Trial:

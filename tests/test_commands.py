@@ -232,6 +232,7 @@ WRONG = {
     AUDIT + "-o own.py/a.json": "Cannot make the folder own.py",
     SANITIZE + "-o model.safetensors": "model.safetensors is the checkpoint itself",
     SANITIZE + "-o out/c.pt": "Give it the suffix '.safetensors'",
+    SANITIZE.replace("model.safetensors", "half.pt") + "-o out/c.pt2": "would be overwritten by a program",
     SANITIZE + "-o own.py/c.safetensors": "Cannot make the folder own.py",
     SANITIZE + "-o taken.safetensors": "Cannot write taken.safetensors.json: it is a folder",
     # the sanitizer

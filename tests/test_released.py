@@ -3,10 +3,12 @@
 import copy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from click.testing import Result
 from torch import Tensor, nn
 
 from audit.bottleneck import tap
@@ -129,6 +131,34 @@ def test_tensors_that_are_not_irenes_are_refused(tmp_path: Path) -> None:
         torch.save(net().state_dict() | change, path)
         with pytest.raises(CheckpointError, match=r"not what irene puts|does not fit the model"):
             load(path, f"{tmp_path}/own.py:net")
+
+
+def test_a_model_that_torch_cannot_follow_keeps_its_weights_and_the_reason_is_told(
+    leaky: Path, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "odd.py").write_text(
+        "from audit.datasets.networks import ConvNet\n"
+        "class Odd(ConvNet):\n"
+        "    def forward(self, x):\n"
+        "        return super().forward(x if x.sum().item() > -1e9 else -x)\n"
+        "def net():\n"
+        "    import torch\n"
+        "    from audit.datasets.networks import small_convnet\n"
+        "    made = small_convnet()\n"
+        "    made.__class__ = Odd\n"
+        "    return made\n",
+        encoding="utf-8",
+    )
+    asked = f"--arch {tmp_path}/odd.py:net --data digits --task digit --private colour --epochs 1 --limit-rows 700"
+    ended = run("sanitize", leaky, asked, "-o", tmp_path / "clean.safetensors")
+    assert ended.exit_code == 1
+    assert "torch.export cannot follow the model" in ended.output
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        "odd.py",
+        "clean.safetensors",
+        "clean.safetensors.json",
+    }
+    assert load(tmp_path / "clean.safetensors", f"{tmp_path}/odd.py:net").module.get_submodule("irene.map")
 
 
 @pytest.mark.parametrize("layer", ["1", "3:input"])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ from click.testing import Result
 from conftest import ROWS
 from test_training import net, rows
 
+from audit.checkpoint import load
+from audit.data import open_data
 from audit.errors import CheckpointError, TrainingError
 from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.objective import Method
 from sanitizer.methods.rich import Rich
 from sanitizer.resuming import Kept
+from sanitizer.sanitizing import sanitize, state_file
 from sanitizer.steps import Recipe
 from sanitizer.training import fine_tune
 
@@ -51,7 +55,15 @@ def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(
     with pytest.raises(KeyboardInterrupt):
         fine_tune(stopped, rows(), kept=Kept(tmp_path / "state", "these", resume=False), track=stopping(2), **given)
     assert "irene" not in dict(stopped.named_children())
-    again = fine_tune(resumed, rows(), kept=Kept(tmp_path / "state", "these", resume=True), **given)
+    left: list[int] = []
+
+    def counting(items: Iterable[Any], length: int, _label: str) -> Iterable[Any]:
+        left.append(length)
+        return items
+
+    kept = Kept(tmp_path / "state", "these", resume=True)
+    again = fine_tune(resumed, rows(), kept=kept, track=counting, **given)
+    assert left == [2]  # of 4: what was done is not done again
     assert again == whole
     assert resumed.state_dict().keys() == unbroken.state_dict().keys()
     for name, tensor in unbroken.state_dict().items():
@@ -66,6 +78,22 @@ def test_the_state_of_another_run_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes((tmp_path / "state").read_bytes()[:-100])
     with pytest.raises(CheckpointError):
         fine_tune(net(), rows(), kept=Kept(tmp_path / "state", "these", resume=True), **given)
+
+
+def test_a_run_with_other_private_attributes_does_not_go_on_from_a_state(leaky: Path, tmp_path: Path) -> None:
+    loaded, out = load(leaky, "small-convnet"), tmp_path / "clean.safetensors"
+    data = open_data("digits", "train", {}).limited(900, seed=0)
+    data = replace(data, columns={**data.columns, "other": data.columns["colour"]})
+    given: dict[str, Any] = {"task": "digit", "recipe": Recipe(2, 128)}
+    with pytest.raises(KeyboardInterrupt):
+        sanitize(loaded, data, out, private=["colour"], track=stopping(1), **given)
+    with pytest.raises(TrainingError, match="other settings, data or checkpoint"):
+        sanitize(load(leaky, "small-convnet"), data, out, private=["other"], resume=True, **given)
+    with pytest.raises(TrainingError, match="Go on with --resume, or remove it to begin anew"):
+        sanitize(load(leaky, "small-convnet"), data, out, private=["colour"], **given)
+    assert state_file(out).is_file() and not out.exists()
+    sanitize(load(leaky, "small-convnet"), data, out, private=["colour"], resume=True, **given)
+    assert out.is_file() and not state_file(out).exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")

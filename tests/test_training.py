@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -9,13 +10,15 @@ from torch.nn import functional
 from audit.columns import Column
 from audit.data import LabelledData
 from audit.errors import DataError, TrainingError
+from sanitizer import training
 from sanitizer.information import mutual_information
+from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.irene import Irene, IreneObjective
 from sanitizer.methods.kernel import Kernel
 from sanitizer.methods.objective import Setting
 from sanitizer.steps import Recipe
 from sanitizer.training import fine_tune
-from sanitizer.validation import hold_out
+from sanitizer.validation import Checked, hold_out
 
 SGD = Recipe(epochs=1, batch_size=85, optimizer="sgd", lr=0.05, weight_decay=0, alpha=0.5)
 
@@ -125,6 +128,9 @@ def test_modes_and_hooks_are_as_found_afterwards() -> None:
     model.fc.train()
     fine_tune(model, rows(), task="y", private=["v"], method=Kernel(), layer="fc:input", recipe=SGD)
     assert [module.training for module in (model, model.encoder, model.fc)] == [False, False, True]
+    coded = net().eval()
+    fine_tune(coded, rows(), task="y", private=["v"], method=Codebook(), layer="fc:input", recipe=SGD)
+    assert not any(module.training for module in coded.modules())  # what was put there is in the model's mode
     assert not model.fc._forward_pre_hooks
 
 
@@ -142,6 +148,33 @@ def test_a_diverging_run_stops_and_names_the_term() -> None:
         TrainingError, match=r"the task's loss is nan|the removal term of 'v' is nan|the scores became NaN"
     ):
         fine_tune(net(), rows(), task="y", private=["v"], method=Irene(), layer="fc:input", recipe=recipe)
+
+
+def test_the_epoch_that_is_kept_keeps_its_own_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head of a later epoch would be judged on an encoder that it never saw."""
+    started: list[IreneObjective] = []
+    heads: list[list[Tensor]] = []
+
+    class Seen(Irene):
+        def start(self, setting: Setting) -> IreneObjective:
+            started.append(super().start(setting))
+            return started[0]
+
+    def watching(epochs: Iterable[int], _length: int, _label: str) -> Iterator[int]:
+        for epoch in epochs:
+            yield epoch
+            heads.append([parameter.detach().clone() for parameter in started[0].heads.parameters()])
+
+    scores = iter((0.5, 0.9, 0.5))
+    monkeypatch.setattr(training, "check", lambda *_, **__: Checked(next(scores), {}, 1000))
+    recipe = Recipe(3, 40, "sgd", lr=0.05)
+    outcome = fine_tune(
+        net(), rows(), task="y", private=["v"], layer="fc:input", method=Seen(), recipe=recipe, track=watching
+    )
+    assert outcome.chosen == 1
+    last = list(started[0].heads.parameters())
+    assert all(torch.equal(one, other) for one, other in zip(heads[1], last, strict=True))
+    assert not all(torch.equal(one, other) for one, other in zip(heads[2], last, strict=True))
 
 
 def test_too_few_rows_for_one_batch_are_refused() -> None:

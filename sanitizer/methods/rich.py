@@ -111,7 +111,8 @@ class RichObjective(Objective):
 
     def set_extra_state(self, state: list[tuple[Tensor, Tensor, dict[str, Tensor]]]) -> None:
         """Take them back."""
-        self._past = deque(state)
+        on = self.release.down.device
+        self._past = deque((c.to(on), y.to(on), {name: v.to(on) for name, v in told.items()}) for c, y, told in state)
 
 
 def _balance(v: Tensor, k: int) -> Tensor:
