@@ -1,7 +1,7 @@
 """The labelled rows that an audit reads and a sanitizer trains on."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from audit.columns import MISSING, AnyColumn, Column, Ints, Quantity, as_column, intersect
 from audit.errors import DataError, UnknownNameError
@@ -245,29 +244,6 @@ def open_data(name: str, part: Part, options: Mapping[str, Any]) -> LabelledData
     return data
 
 
-def batches(
-    data: LabelledData, columns: Sequence[str], order: Sequence[Ints], *, workers: int = 0
-) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Yield inputs (b, …) and their labels {column: (b,) int64}, the rows of each batch as `order` lists them.
-
-    Args:
-        data: Its rows.
-        columns: Whose labels.
-        order: Rows of each batch, (b,) each.
-        workers: Processes that read inputs, beside this one.
-    """
-    chosen = [[int(row) for row in rows] for rows in order]
-    loader: DataLoader[tuple[Tensor, dict[str, int]]] = DataLoader(
-        _Rows(data, columns), batch_sampler=chosen, num_workers=workers
-    )
-    yield from loader
-
-
-def in_order(n: int, size: int) -> list[Ints]:
-    """Return the rows 0 … n − 1 as they stand, in batches of at most `size`."""
-    return np.array_split(np.arange(n), max(1, -(-n // size)))
-
-
 def _factory(name: str) -> Callable[..., Any]:
     path = Path(name)
     if name in DATASETS or (":" in name and not path.exists()):
@@ -291,15 +267,3 @@ class _Chosen:
 
     def __getitem__(self, row: int, /) -> Tensor:
         return self._inputs[int(self._rows[row])]
-
-
-class _Rows(Dataset[tuple[Tensor, dict[str, int]]]):
-    def __init__(self, data: LabelledData, columns: Sequence[str]) -> None:
-        self._data = data
-        self._labels = {name: data.codes(name) for name in columns}
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __getitem__(self, row: int) -> tuple[Tensor, dict[str, int]]:
-        return self._data.inputs[row], {name: int(codes[row]) for name, codes in self._labels.items()}

@@ -22,7 +22,9 @@ import erasers
 import numpy as np
 import torch
 from cases import SETS, Case
+from mance import mance
 from numpy.typing import NDArray
+from obliviator import obliviator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -50,6 +52,8 @@ from sanitizer.methods.rich import Rich
 from sanitizer.methods.rubi import Rubi
 from sanitizer.training import fine_tune
 
+AS_THEY_ARE = "rich, images as they are"
+"""Not shifted, not mirrored."""
 METHODS: dict[str, Method] = {
     "plain fine-tuning": Plain(),
     "irene as published": Irene(),
@@ -66,12 +70,13 @@ METHODS: dict[str, Method] = {
     "codebook, 2 levels": Codebook(levels=2),
     "rich (ours, with --keep)": Rich(),
     "rich, weight 3": Rich(weight=3.0),
+    AS_THEY_ARE: Rich(),
 }
 ERASERS: dict[str, Callable[[erasers.Seen], erasers.Eraser]] = {
     "LEACE": erasers.leace,
     "INLP": erasers.inlp,
-    "Obliviator, re-made": erasers.obliviator,
-    "MANCE++, re-made": erasers.mance,
+    "Obliviator, re-made": obliviator,
+    "MANCE++, re-made": mance,
     "k-means code, untrained": erasers.kmeans_code,
 }
 ARMS = ("untouched", *METHODS, *ERASERS)
@@ -91,6 +96,7 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
     model, begin = copy.deepcopy(case.model), time.perf_counter()
     if arm in METHODS:
         recipe = case.paper if arm == "irene as published" else case.recipe
+        recipe = replace(recipe, augment="none") if arm == AS_THEY_ARE else recipe
         method = METHODS[arm]
         fine_tune(
             model,

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from audit import released
 from audit.bottleneck import Pool, Taps, evaluating, tap
-from audit.data import LabelledData, batches, in_order
+from audit.data import LabelledData
 from audit.errors import TrainingError
 from audit.features import class_scores
+from sanitizer.batches import batches, in_order
 from sanitizer.methods.objective import Batch, Objective, Rows
 
 BEFORE = f"{released.NAME}.map:input"

@@ -16,9 +16,10 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from audit.columns import Ints
-from audit.data import LabelledData, batches
+from audit.data import LabelledData
 from audit.errors import TrainingError
 from sanitizer.augmenting import Augment
+from sanitizer.batches import batches
 from sanitizer.methods.objective import Batch, Objective, Terms
 from sanitizer.seeing import Eye
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from audit.certificate import LARGEST, cells, certify
 from audit.columns import Ints
@@ -43,6 +44,13 @@ def test_many_rows_of_few_words_bound_closely() -> None:
     found = certify(*drawn(p, 20_000, 0), np.arange(20_000))
     assert 0.55 < found.balanced_accuracy < 0.57
     assert 0.007 < found.bits < 0.03
+
+
+def test_the_bound_is_closer_than_one_of_each_cell_by_itself() -> None:
+    code, v = drawn(leaky(2, 8, 0.3, 0), 2000, 0)
+    counts = np.array([np.bincount(code[v == label], minlength=8) for label in range(2)])
+    cells = beta.ppf(1 - 0.05 / counts.size, counts + 1, 1000 - counts)  # Clopper and Pearson, with a union bound
+    assert certify(code, v, np.arange(2000)).balanced_accuracy < cells.max(axis=0).sum() / 2
 
 
 def test_a_code_that_tells_all_is_bounded_by_all_there_is() -> None:

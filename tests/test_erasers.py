@@ -14,7 +14,9 @@ from sklearn.svm import SVC
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
-from erasers import Eraser, Floats, Ints, Seen, inlp, kmeans_code, leace, mance, obliviator
+from erasers import Eraser, Floats, Ints, Seen, inlp, kmeans_code, leace
+from mance import mance
+from obliviator import obliviator
 
 ERASERS: dict[str, Callable[[Seen], Eraser]] = {
     "leace": leace,
