@@ -33,6 +33,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from audit.auditing import audit, audit_embeddings
+from audit.bottleneck import parse
 from audit.columns import Column, Ints
 from audit.data import LabelledData
 from audit.features import extract
@@ -79,6 +80,8 @@ ERASERS: dict[str, Callable[[erasers.Seen], erasers.Eraser]] = {
     "MANCE++, re-made": mance,
     "k-means code, untrained": erasers.kmeans_code,
 }
+NARROWER = ("Obliviator, re-made",)
+"""Their features have another width than the model's."""
 ARMS = ("untouched", *METHODS, *ERASERS)
 MAIN = (
     "untouched",
@@ -121,13 +124,23 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
 
 
 def edited(case: Case, model: nn.Module, arm: str, seed: int, begin: float) -> dict[str, Any]:
-    """Let a peer edit the features of a model, train a new linear head for the task on them, and read what is left."""
+    """Let a peer edit the features of a model, and read what is left.
+
+    The task is read by the model's own head or by a new one, whichever does better on the audited rows: that favours
+    the peer. Where the width changes, only a new one can.
+    """
     seen = [np.asarray(extract(model, data, [case.layer]).z[case.layer]) for data in (case.train, case.rows)]
     y, v = case.train.codes(case.task), case.train.codes(case.private)
     erase = ERASERS[arm](erasers.Seen(seen[0], v, y))
     fit, z = erase(seen[0]), erase(seen[1])
     seconds = time.perf_counter() - begin
-    said = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(fit, y).predict(z)
+    answers = [make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(fit, y).predict(z)]
+    if arm not in NARROWER:
+        with torch.no_grad():
+            head = model.get_submodule(parse(case.layer).module)
+            answers.append(head(torch.from_numpy(z.astype(np.float32))).argmax(dim=1).numpy())
+    truth = case.rows.codes(case.task)
+    said = max(answers, key=lambda answer: float((answer == truth).mean()))
     told = Column(said.astype(np.int64), case.rows.column(case.task, "task").classes)
     rows = replace(case.rows, columns={**case.rows.columns, "predicted": told})
     settings = Settings(seed=seed, null_refits=2, ceiling=False)

@@ -49,7 +49,9 @@ def test_many_rows_of_few_words_bound_closely() -> None:
 def test_the_bound_is_closer_than_one_of_each_cell_by_itself() -> None:
     code, v = drawn(leaky(2, 8, 0.3, 0), 2000, 0)
     counts = np.array([np.bincount(code[v == label], minlength=8) for label in range(2)])
-    cells = beta.ppf(1 - 0.05 / counts.size, counts + 1, 1000 - counts)  # Clopper and Pearson, with a union bound
+    cells = np.asarray(
+        beta.ppf(1 - 0.05 / counts.size, counts + 1, 1000 - counts)
+    )  # Clopper and Pearson, with a union bound
     assert certify(code, v, np.arange(2000)).balanced_accuracy < cells.max(axis=0).sum() / 2
 
 
