@@ -26,7 +26,7 @@ from audit.errors import DataError
 from audit.features import Features, Track, device_of, encoding, extract, first_input, ready_made, untracked
 from audit.leakage import Beside, Measured, measure, read_ceiling
 from audit.machine import describe_device, versions
-from audit.resampling import estimate_share, resample
+from audit.resampling import draws, estimate_share, resample
 from audit.settings import Settings
 from audit.splits import Splits, split_rows
 from audit.storage import AT_ONCE, blocks, in_memory
@@ -358,8 +358,10 @@ def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyC
 
 
 def _rare(one: evidence.Readability) -> str:
-    rows, names = sum(one.left_out.values()), ", ".join(one.left_out)
-    return f"{rows} rows were left out of {one.attribute!r}, in classes too rare to audit: {names}"
+    counts, names = list(one.left_out.values()), ", ".join(one.left_out)
+    known = sum(count for count in counts if count is not None)
+    some = f"{known} rows" if None not in counts else f"{known} rows and some more" if known else "a few rows"
+    return f"{some} were left out of {one.attribute!r}, in classes too rare to audit: {names}"
 
 
 def _task(
@@ -370,16 +372,17 @@ def _task(
     rows = splits.test[target.known[splits.test]]
     y, answer = target.codes[rows], predicted[rows]
     resamples = resample(splits.groups[rows], times=settings.bootstrap, seed=settings.seed)
-    right = y == answer
+    right = resamples.means(y == answer)
     return evidence.Task(
         name=name,
         classes=list(target.classes),
-        accuracy=estimate_share(resamples.means(right), resamples.weights.shape[1]),
+        accuracy=estimate_share(right, resamples.weights.shape[1]),
         balanced_accuracy=estimate_share(
-            resamples.mean_recall(right, y, len(target.classes)), resamples.independent(y, len(target.classes))
+            resamples.mean_recall(y == answer, y, len(target.classes)), resamples.independent(y, len(target.classes))
         ),
         chance=float(np.bincount(y).max() / len(y)),
         missing=int((~target.known).sum()),
+        accuracy_draws=draws(right),
     )
 
 

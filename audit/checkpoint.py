@@ -151,7 +151,7 @@ def describe(loaded: LoadedModel) -> tuple[evidence.Checkpoint, list[str]]:
     notes = list(loaded.notes)
     record, sanitizing = sidecar(loaded.path), None
     if record.is_file():
-        found = evidence.parse(evidence.Sidecar, record, "a sanitizer's record")
+        found = evidence.read_sidecar(record)
         if found.sha256 == loaded.sha256:
             sanitizing = found.sanitizing
         else:

@@ -143,7 +143,7 @@ def audit(subject: Path, output: Path, as_json: bool, **given: Any) -> None:
     }
     run = _embeddings if subject.suffix.lower() in EMBEDDINGS else _model
     result = run(subject, given, common)
-    evidence.write_model(result, output)
+    evidence.write_audit(result, output)
     if as_json:
         click.echo(output.read_text(encoding="utf-8"), nl=False)
         return

@@ -16,7 +16,7 @@ from audit.evidence import COMMITTEE, Ceiling, ClassRows, Regression, RegressorR
 from audit.leakage import CEILING, CEILING_ROWS, Beside, null_band
 from audit.parallel import side_by_side
 from audit.probes import VIEWS, Make, Matrix, family, view
-from audit.resampling import CONFIDENCE, Doubles, Resamples, estimate, resample
+from audit.resampling import CONFIDENCE, Doubles, Resamples, draws, estimate, resample
 from audit.settings import Settings
 from audit.splits import Splits, at_most, chosen
 from audit.storage import in_memory
@@ -61,6 +61,7 @@ def measure_continuous(
         if beside.predicted is None
         else _r2(_told(beside.predicted, values, rows), values[2], resamples)
     )
+    errors = resamples.means(np.abs(answer - values[2]))
     able = [member for member in members if member.failure is None]
     best = max(able, key=lambda member: _share(member.answers[0], values[1]))
     return Regression(
@@ -72,13 +73,16 @@ def measure_continuous(
         attackers=[_result(member, values, resamples) for member in members],
         strongest=strongest,
         r2=estimate(r2),
-        mae=estimate(resamples.means(np.abs(answer - values[2]))),
+        mae=estimate(errors),
         median_mae=float(np.abs(values[2] - np.median(values[0])).mean()),
         floor=estimate(floor),
         ceiling=ceiling,
         null=null_band(_shuffled(best, z, values, rows, settings)),
         excess=estimate(r2 - floor),
         resolution=_resolution(max(settings.limit, 0.01), len(rows[2])),
+        r2_draws=draws(r2),
+        mae_draws=draws(errors),
+        excess_draws=draws(r2 - floor),
     )
 
 

@@ -3,38 +3,33 @@
 Every figure carries what it has to be read against. Shares lie in [0, 1]; information is in bits.
 """
 
-import math
-from collections.abc import Sequence
+import json
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from audit.errors import EvidenceError
-from audit.files import write_whole
+from audit.record import (
+    Cells,
+    Frozen,
+    MaybeNumber,
+    MaybeShare,
+    Number,
+    Options,
+    Share,
+    Text,
+    as_json,
+    digest,
+    parse,
+    write_model,
+)
 
-SCHEMA_VERSION: Final = "1"
+SCHEMA_VERSION: Final = "2"
+SIDECAR_VERSION: Final = "1"
 COMMITTEE: Final = "committee"
 """Name of the attacker that is several, joined on the selection rows."""
 
-Model = TypeVar("Model", bound=BaseModel)
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("a figure must be a finite number")
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_finite)]
-Share = Annotated[float, BeforeValidator(_finite), Field(ge=0, le=1)]
-
-
-class Frozen(BaseModel):
-    """A value: immutable, and closed to fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class Estimate(Frozen):
@@ -52,7 +47,7 @@ class AttackerResult(Frozen):
     """`logistic`, `mlp`, …"""
     view: str
     """`standardised` or `whitened` features."""
-    select: Share | None
+    select: MaybeShare
     """Balanced accuracy on the selection rows; it decides which attacker is the headline."""
     balanced_accuracy: Estimate | None
     """On the test rows."""
@@ -60,7 +55,7 @@ class AttackerResult(Frozen):
     """Mean over classes of the area under the ROC curve of one class against the others; .5 tells nothing."""
     bits: Estimate | None
     """Usable information, H(v) − CE; may be negative for an attacker worse than the class frequencies."""
-    failure: str | None = None
+    failure: Text | None = None
     """Why the attacker could not run; its figures are then null."""
 
 
@@ -69,12 +64,12 @@ class RegressorResult(Frozen):
 
     name: str
     view: str
-    select: Number | None
+    select: MaybeNumber
     """R² on the selection rows; it decides which attacker is the headline."""
     r2: Estimate | None
     mae: Estimate | None
     """In the attribute's own unit."""
-    failure: str | None = None
+    failure: Text | None = None
 
 
 class ClassRows(Frozen):
@@ -130,8 +125,16 @@ class Where(Frozen):
     """Bits lost when a patch of the input is hidden, by row and column of patches; null without images."""
     patch: list[int] | None
     """Height and width of a patch, in pixels."""
-    note: str = ""
+    note: Text = ""
     """Why there is no map, or nothing."""
+
+
+Draws = list[MaybeNumber]
+"""A figure on each bootstrap resample of the test groups, to four digits; null where it could not be taken.
+
+Two audits of the same rows with the same seed drew the same groups, so that their difference has an interval of its
+own. A draw is a mean over rows of people drawn at random: it tells nothing of a row to who does not have the rows.
+"""
 
 
 class Readability(Frozen):
@@ -147,8 +150,8 @@ class Readability(Frozen):
     """Width before the random projection that made it `width`, or null where there was none."""
     missing: int = 0
     """Rows without a value of this attribute; no attacker saw them."""
-    left_out: dict[str, int] = {}
-    """Classes of an intersection that were too rare to audit, and their rows."""
+    left_out: Cells = {}
+    """Classes of an intersection that were too rare to audit, and their rows; null where the count is withheld."""
     classes: list[ClassRows]
     chance: Share
     """Balanced accuracy of a guess: 1 / number of classes."""
@@ -174,6 +177,9 @@ class Readability(Frozen):
     """`balanced_accuracy` − `floor`, paired on the same resamples."""
     resolution: Number
     """Half-width of a 95 % interval at the floor with these test rows: smaller leaks cannot be told."""
+    balanced_accuracy_draws: Draws = []
+    auroc_draws: Draws = []
+    excess_draws: Draws = []
 
 
 class Certificate(Frozen):
@@ -232,6 +238,9 @@ class Regression(Frozen):
     """`r2` − `floor`, paired on the same resamples."""
     resolution: Number
     """Half-width of a 95 % interval of an R² as large as the limit: smaller leaks cannot be told."""
+    r2_draws: Draws = []
+    mae_draws: Draws = []
+    excess_draws: Draws = []
 
 
 class ContinuousLeakage(Regression):
@@ -253,6 +262,7 @@ class Task(Frozen):
     """Accuracy of always answering the most frequent class."""
     missing: int = 0
     """Audited rows without a value of the task."""
+    accuracy_draws: Draws = []
 
 
 class Epoch(Frozen):
@@ -272,7 +282,7 @@ class Sanitizing(Frozen):
     """What the sanitizer says it did; its own head's figures are no evidence of removal."""
 
     method: str
-    settings: dict[str, str | int | float | bool | None]
+    settings: Options
     layer: str
     """The bottleneck that was worked on."""
     parent_sha256: str
@@ -294,7 +304,7 @@ class Sanitizing(Frozen):
 class Sidecar(Frozen):
     """The file beside a sanitized checkpoint."""
 
-    schema_version: Literal["1"] = SCHEMA_VERSION
+    schema_version: Literal["1"] = SIDECAR_VERSION
     sha256: str
     """Of the sanitized checkpoint that this record belongs to."""
     sanitizing: Sanitizing
@@ -306,7 +316,7 @@ class Checkpoint(Frozen):
     file: str
     """The file's name without its folder."""
     sha256: str
-    architecture: str
+    architecture: Text
     parameters: int
     format: str = "state_dict"
     """`state_dict`, `torchscript`, `exported program`, `pickled module`, `embeddings` or `live object`."""
@@ -327,8 +337,8 @@ class Split(Frozen):
 class DataRows(Frozen):
     """Which rows were audited."""
 
-    name: str
-    options: dict[str, str | int | float | bool | None]
+    name: Text
+    options: Options
     """What the source was asked for: rho, image size, part, …"""
     rows: int
     fingerprint: str
@@ -365,10 +375,12 @@ class Protocol(Frozen):
 class AuditResult(Frozen):
     """One audit: the contract between the three packages."""
 
-    schema_version: Literal["1"] = SCHEMA_VERSION
+    schema_version: Literal["2"] = SCHEMA_VERSION
+    digest: str | None = None
+    """SHA-256 over all the rest of the file (audit.record.digest): an edit is seen. It is no signature."""
     created: str
     """UTC, ISO 8601."""
-    command: str
+    command: Text
     checkpoint: Checkpoint
     data: DataRows
     task: Task | None
@@ -379,7 +391,7 @@ class AuditResult(Frozen):
     kept: list[Readability] = []
     """Attributes that should stay readable."""
     kept_continuous: list[Regression] = []
-    warnings: list[str]
+    warnings: list[Text]
     versions: dict[str, str]
     device: str
 
@@ -400,40 +412,29 @@ class AuditResult(Frozen):
         return card(self)
 
 
-def write_model(value: BaseModel, path: Path) -> None:
-    """Write a value as indented JSON, whole or not at all."""
-    write_whole(path, (value.model_dump_json(indent=2) + "\n").encode())
+def write_audit(result: AuditResult, path: Path) -> None:
+    """Write the evidence of an audit with its digest, whole or not at all."""
+    write_model(result.model_copy(update={"digest": digest(json.loads(as_json(result)))}), path)
 
 
 def read_audit(path: Path) -> AuditResult:
-    """Read the evidence that `irene audit` wrote.
+    """Read the evidence that `irene audit` wrote, of this schema or an older one.
 
     Raises:
         EvidenceError: No such file, no JSON, another schema version, or a field that is missing or wrong.
     """
-    return parse(AuditResult, path, "an audit's evidence")
+    return parse(AuditResult, path, "an audit's evidence", SCHEMA_VERSION, {"1": _from_1})
 
 
-def parse(model: type[Model], path: Path, what: str) -> Model:
-    """Read one JSON file into a model, and say in one line what is wrong with it.
+def read_sidecar(path: Path) -> Sidecar:
+    """Read the record that `irene sanitize` left beside a checkpoint.
 
     Raises:
-        EvidenceError: The file is missing, is not JSON, or does not fit the model.
+        EvidenceError: The file is missing, is not JSON, or does not fit.
     """
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise EvidenceError(f"Cannot read {path}: {error.strerror}.") from None
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = _place(first["loc"])
-        raise EvidenceError(
-            f"{path} is not {what} that this version reads (schema {SCHEMA_VERSION}): {place}{first['msg']}. "
-            "Run the command that wrote it again."
-        ) from None
+    return parse(Sidecar, path, "a sanitizer's record", SIDECAR_VERSION)
 
 
-def _place(location: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in location) + ": " if location else ""
+def _from_1(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had no draws and no digest."""
+    return {**content, "schema_version": "2"}

@@ -25,7 +25,7 @@ from audit.errors import DataError
 from audit.evidence import COMMITTEE, AttackerResult, Ceiling, ClassRows, Estimate, NullBand, Readability
 from audit.parallel import side_by_side
 from audit.probes import Matrix
-from audit.resampling import CONFIDENCE, Resamples, estimate, estimate_share, resample
+from audit.resampling import CONFIDENCE, Resamples, draws, estimate, estimate_share, resample
 from audit.settings import Settings
 from audit.splits import Rows, Splits, at_most, chosen, class_rows, without_rare
 from audit.storage import in_memory
@@ -100,7 +100,7 @@ def measure(
         raise DataError(f"{attribute!r} at {layer!r}: {error}") from None
 
     headline = found.headline
-    read = headline.recalls(resamples)
+    read, areas = headline.recalls(resamples), headline.auroc(resamples)
     floor = _floor(beside.predicted, parts.v, rows, k)
     floor_recalls = np.full_like(read, 1 / k) if floor is None else floor.recalls(resamples)
     independent = resamples.independent(parts.v[2], k)
@@ -111,14 +111,14 @@ def measure(
             layer=layer,
             width=z.shape[1],
             missing=int((~column.known).sum()) - sum(left_out.values()),
-            left_out=left_out,
+            left_out=dict(left_out),
             classes=classes,
             chance=1 / k,
             entropy=float(scipy.stats.entropy(np.bincount(parts.v[2]), base=2)),
             attackers=_results(found, resamples),
             strongest=found.strongest,
             balanced_accuracy=estimate_share(read, independent),
-            auroc=estimate(headline.auroc(resamples)),
+            auroc=estimate(areas),
             bits=estimate(headline.bits(resamples)),
             floor=against,
             floor_bits=Estimate(value=0, low=0, high=0) if floor is None else estimate(floor.bits(resamples)),
@@ -127,6 +127,9 @@ def measure(
             null=_null(found.best, parts, settings),
             excess=estimate(read - floor_recalls),
             resolution=_resolution(max(against.value, 1 / k), [one.test for one in classes]),
+            balanced_accuracy_draws=draws(read),
+            auroc_draws=draws(areas),
+            excess_draws=draws(read - floor_recalls),
         ),
         found,
         rows[2],

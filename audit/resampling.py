@@ -120,6 +120,15 @@ def estimate_share(figures: Doubles, n: int) -> Estimate:
     return Estimate(value=found.value, low=min(found.low, wilson.low), high=max(found.high, wilson.high))
 
 
+def draws(figures: Doubles) -> list[float | None]:
+    """Return a figure on each resample, to four digits, for the evidence: two audits of the same rows are paired by it.
+
+    Args:
+        figures: Of the real rows, the first, and of each resample, (1 + resamples,).
+    """
+    return [round(float(one), 4) if np.isfinite(one) else None for one in figures[1:]]
+
+
 def resample(groups: Ints, *, times: int, seed: int) -> Resamples:
     """Draw the groups of the test rows, (n,), with replacement."""
     _, member = np.unique(groups, return_inverse=True)

@@ -9,24 +9,12 @@ from typing import Final, Literal, Self
 
 from pydantic import model_validator
 
-from audit.evidence import (
-    Certificate,
-    Checkpoint,
-    DataRows,
-    Estimate,
-    Frozen,
-    Number,
-    Protocol,
-    Share,
-    Verdict,
-    parse,
-)
+from audit.evidence import Certificate, Checkpoint, DataRows, Estimate, Protocol, Verdict
+from audit.record import Frozen, Number, Options, Share, Text, parse
 
 SWEEP_VERSION: Final = "1"
 UNTOUCHED: Final = "untouched"
 """Method of the point that is the checkpoint itself."""
-
-Options = dict[str, str | int | float | bool | None]
 
 
 class SweepReading(Frozen):
@@ -93,7 +81,7 @@ class SweepPoint(Frozen):
     """Which epoch was audited, from 0; null where none was trained."""
     figures: SweepFigures | None
     """Null where there is no model to audit."""
-    failure: str | None = None
+    failure: Text | None = None
     """Why there is none."""
     train_seconds: Number
     audit_seconds: Number
@@ -115,7 +103,7 @@ class SweepSetup(Frozen):
     checkpoint: str
     """SHA-256 of the file that every point starts from."""
     architecture: str
-    data: str
+    data: Text
     options: Options
     """What the source of the audited rows was asked for."""
     group: str | None
@@ -145,7 +133,7 @@ class SweepCall(Frozen):
 
     created: str
     """UTC, ISO 8601."""
-    command: str
+    command: Text
     versions: dict[str, str]
     device: str
 
@@ -162,7 +150,7 @@ class Sweep(Frozen):
     """How every point was audited."""
     task_chance: Share
     """Accuracy of always answering the task's most frequent class."""
-    warnings: list[str]
+    warnings: list[Text]
     calls: list[SweepCall]
     points: list[SweepPoint]
     """In the order they were made; the untouched checkpoint first."""
@@ -183,4 +171,4 @@ def read_sweep(path: Path) -> Sweep:
     Raises:
         EvidenceError: No such file, no JSON, another schema version, or a field that is missing or wrong.
     """
-    return parse(Sweep, path, "a sweep's evidence")
+    return parse(Sweep, path, "a sweep's evidence", SWEEP_VERSION)

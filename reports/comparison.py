@@ -9,6 +9,7 @@ from audit.evidence import AuditResult, Leakage
 from reports.figures import hexdigits, one_line
 from reports.headline import Judged, Measured
 from reports.likeness import refuse_unfounded_pass, refuse_unlike
+from reports.paired import Change, headline_change
 
 Found_co = TypeVar("Found_co", bound=Measured, covariant=True)
 
@@ -50,6 +51,11 @@ class Pair(Generic[Found_co]):
     def first(self) -> Reading[Found_co] | None:
         """The reading to compare with, or None for one audit alone."""
         return self.readings[0] if len(self.readings) == 2 else None
+
+    @property
+    def change(self) -> Change | None:
+        """What changed in what the strongest attacker reads, paired; None for one audit alone."""
+        return headline_change(self.first.found, self.last.found) if self.first else None
 
 
 @dataclass(frozen=True)

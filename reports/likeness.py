@@ -8,7 +8,6 @@ from reports.figures import count, hexdigits, one_line
 from reports.headline import Measured
 
 _SAME: dict[str, Callable[[AuditResult], str]] = {
-    "schema": lambda audit: audit.schema_version,
     "data fingerprint": lambda audit: audit.data.fingerprint,
     "grouping": lambda audit: audit.data.group or "none",
     "unreadable rows": lambda audit: count(audit.data.unreadable),

@@ -14,11 +14,12 @@ from audit.bottleneck import Pool, suggest
 from audit.checkpoint import LoadedModel, require_weights, sidecar
 from audit.data import LabelledData
 from audit.errors import CheckpointError, DataError, IreneError, TrainingError
-from audit.evidence import Sanitizing, Sidecar, write_model
+from audit.evidence import Sanitizing, Sidecar
 from audit.features import Track, first_input, untracked
 from audit.files import require_writable, sha256
 from audit.machine import versions
 from audit.naming import call, resolve
+from audit.record import write_model
 from audit.weights import Weights, save_like
 from sanitizer.exporting import export
 from sanitizer.methods.objective import Method

@@ -14,10 +14,11 @@ from audit.bottleneck import Pool, suggest
 from audit.checkpoint import LoadedModel, require_weights
 from audit.data import LabelledData
 from audit.errors import CheckpointError, EvidenceError, TrainingError
-from audit.evidence import AuditResult, write_model
+from audit.evidence import AuditResult
 from audit.features import Track, first_input, untracked
 from audit.files import require_writable
 from audit.machine import describe_device, versions
+from audit.record import write_model
 from audit.settings import Settings
 from audit.tradeoff_evidence import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep, title
 from sanitizer.curve import write_curve

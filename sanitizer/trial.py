@@ -15,10 +15,10 @@ from audit.data import LabelledData
 from audit.errors import BottleneckError, CheckpointError, DataError, TrainingError
 from audit.evidence import AuditResult
 from audit.features import Track, untracked
+from audit.record import Options
 from audit.settings import Settings
 from audit.tradeoff_evidence import (
     UNTOUCHED,
-    Options,
     SweepFigures,
     SweepKept,
     SweepPoint,

@@ -3,9 +3,9 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -23,6 +23,10 @@ from audit.settings import Settings
 from sanitizer.steps import Recipe
 from sanitizer.training import fine_tune
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM = Path("/usr/bin/chromium")
 ROWS = "--arch small-convnet --data digits --task digit --private colour"
 QUICK = "--attackers logistic --limit-rows 1500"
 
@@ -116,6 +120,18 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium without a window; closed with the module, since it keeps an event loop running."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}")
+    with playwright.sync_playwright() as running:
+        started = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
 class Trap:
     """Unpickling it would make a folder."""
 
@@ -142,7 +158,7 @@ def bench(leaky: Path, own: Path, before: Path, tmp_path: Path) -> Path:
     for name, content in {
         "before": json.dumps(evidence),
         "text": "not JSON",
-        "newer": json.dumps(evidence | {"schema_version": "2"}),
+        "newer": json.dumps(evidence | {"schema_version": "3"}),
         "unlike": json.dumps(other | {"protocol": evidence["protocol"] | {"seed": 7}}),
     }.items():
         (tmp_path / f"{name}.json").write_text(content, encoding="utf-8")
