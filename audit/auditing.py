@@ -1,7 +1,6 @@
 """One audit from end to end: features, splits, attackers, evidence."""
 
 import datetime
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from audit.bottleneck import Pool, suggest
 from audit.certificate import cells, certify
 from audit.columns import AnyColumn, Column, Ints, Quantity
 from audit.continuous import measure_continuous, read_continuous_ceiling
-from audit.copies import join_copies, told_of_copies
+from audit.copies import join_copies
 from audit.data import LabelledData
+from audit.describing import cautions, describe_features, describe_model, told_of_rare
 from audit.errors import DataError
 from audit.features import Features, Track, device_of, encoding, extract, first_input, ready_made, untracked
 from audit.leakage import Beside, Measured, measure, read_ceiling
@@ -29,12 +29,11 @@ from audit.machine import describe_device, versions
 from audit.resampling import draws, estimate_share, resample
 from audit.settings import Settings
 from audit.splits import Splits, split_rows
-from audit.storage import AT_ONCE, blocks, in_memory
+from audit.storage import in_memory
 from audit.verdict import judged, judged_continuous
 
 Encoder = Callable[[str], AbstractContextManager[Encode]]
 """Layer -> a block in which its features can be made."""
-NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
 
 
 def audit(
@@ -154,32 +153,8 @@ def audit_embeddings(
     answers = None if told is None else _same_classes(told, data.column(task, "task") if task else told, str(predicted))
     features = ready_made(layers, data, predicted=answers, columns=[*asked.columns])
     device = describe_device(torch.device("cpu"))
-    record = _Record(checkpoint or _describe_features(data, layers), "none", limit_set_by, command, notes, device)
+    record = _Record(checkpoint or describe_features(data, layers), "none", limit_set_by, command, notes, device)
     return _result(features, data, asked, settings, record, where=where, encoder=None, track=track)
-
-
-def describe_model(model: nn.Module) -> evidence.Checkpoint:
-    """Describe a model that came from no file by its class and a SHA-256 over its weights."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + b"\0" + tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return evidence.Checkpoint(
-        file="(live object)",
-        sha256=digest.hexdigest(),
-        architecture=type(model).__name__,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        format="live object",
-    )
-
-
-def _describe_features(data: LabelledData, layers: Mapping[str, NDArray[Any]]) -> evidence.Checkpoint:
-    digest = hashlib.sha256()
-    for layer in layers.values():
-        for rows in blocks(layer, AT_ONCE):
-            digest.update(np.ascontiguousarray(rows).tobytes())
-    return evidence.Checkpoint(
-        file=data.name, sha256=digest.hexdigest(), architecture="unknown", parameters=0, format="embeddings"
-    )
 
 
 def _same_classes(told: Column, target: Column, name: str) -> Ints:
@@ -287,8 +262,8 @@ def _result(
             *record.notes,
             *read.notes,
             *features.notes,
-            *_warnings(data, features, columns, copies),
-            *dict.fromkeys(_rare(one) for one in (*leakage, *kept) if one.left_out),
+            *cautions(data, features, columns, copies),
+            *dict.fromkeys(told_of_rare(one) for one in (*leakage, *kept) if one.left_out),
         ],
         versions=versions(),
         device=record.device,
@@ -335,33 +310,6 @@ def _certificate(
     own = np.isin(column.codes, [column.classes.index(one.name) for one in figures.classes])
     code, v = (np.unique(values[own], return_inverse=True)[1].astype(np.int64) for values in (code, column.codes))
     return certify(code, v, groups[own])
-
-
-def _warnings(data: LabelledData, features: Features, columns: Mapping[str, AnyColumn], copies: int) -> list[str]:
-    found = []
-    if data.group is None:
-        found.append(NO_GROUP)
-    unreadable = len(data) - len(features.rows)
-    if unreadable:
-        found.append(f"{unreadable} of {len(data)} inputs could not be read and were left out")
-    if copies:
-        found.append(told_of_copies(copies, features, grouped=data.group is not None))
-    for name, column in columns.items():
-        missing = int((~column.known).sum())
-        if missing:
-            found.append(
-                f"{name!r} is not known for {missing} of {len(column)} rows, which were left out where it counts"
-            )
-    if features.predicted is None:
-        found.append("no prediction of a task was given, so the floor is chance")
-    return found
-
-
-def _rare(one: evidence.Readability) -> str:
-    counts, names = list(one.left_out.values()), ", ".join(one.left_out)
-    known = sum(count for count in counts if count is not None)
-    some = f"{known} rows" if None not in counts else f"{known} rows and some more" if known else "a few rows"
-    return f"{some} were left out of {one.attribute!r}, in classes too rare to audit: {names}"
 
 
 def _task(

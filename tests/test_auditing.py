@@ -11,8 +11,9 @@ import torch
 from conftest import FEW, labels, noise
 from torch import Tensor, nn
 
-from audit.auditing import NO_GROUP, audit, audit_embeddings
+from audit.auditing import audit, audit_embeddings
 from audit.data import LabelledData, labelled
+from audit.describing import NO_GROUP
 from audit.errors import DataError, IreneError, UnreadableError
 from audit.evidence import AuditResult, Readability, Regression
 
