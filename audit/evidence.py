@@ -129,7 +129,7 @@ class Where(Frozen):
     """Why there is no map, or nothing."""
 
 
-Draws = list[MaybeNumber]
+Draws = list[Number | None]
 """A figure on each bootstrap resample of the test groups, to four digits; null where it could not be taken.
 
 Two audits of the same rows with the same seed drew the same groups, so that their difference has an interval of its

@@ -32,12 +32,6 @@ _PLACE = re.compile(
 _NUMBERS = re.compile(r"\[\s+(?:(?:-?\d[\d.e+-]*|null),?\s+)+\]")
 
 
-def _finite(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("a figure must be a finite number")
-    return value
-
-
 def _known(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
 
@@ -61,10 +55,10 @@ def without_small_cells(counts: dict[str, int | None]) -> dict[str, int | None]:
     return {name: None if name in withheld else count for name, count in counts.items()}
 
 
-Number = Annotated[float, BeforeValidator(_finite)]
-Share = Annotated[float, BeforeValidator(_finite), Field(ge=0, le=1)]
-MaybeNumber = Annotated[float | None, BeforeValidator(_finite), BeforeValidator(_known)]
-MaybeShare = Annotated[Annotated[float, Field(ge=0, le=1)] | None, BeforeValidator(_finite), BeforeValidator(_known)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
+MaybeNumber = Annotated[Number | None, BeforeValidator(_known)]
+MaybeShare = Annotated[Share | None, BeforeValidator(_known)]
 Text = Annotated[str, AfterValidator(without_places)]
 """Words that may hold a path."""
 Options = dict[str, Text | int | float | bool | None]
