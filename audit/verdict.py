@@ -14,8 +14,11 @@ from audit.evidence import (
     Where,
 )
 
+TOO_FINE = 1000
+"""How many times finer than the test rows can tell a limit may be before no number of rows is worth naming."""
 
-def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Verdict, str]:
+
+def judge(excess: Estimate, resolution: float, limit: float, n: int, unit: str = "points") -> tuple[Verdict, str]:
     """Decide by the interval of the excess, and say why.
 
     Args:
@@ -23,29 +26,31 @@ def judge(excess: Estimate, resolution: float, limit: float, n: int) -> tuple[Ve
         resolution: The smallest difference that these test rows can tell.
         limit: The largest excess that passes.
         n: Test rows.
+        unit: What a hundredth of the excess is called.
     """
-    points = f"{100 * limit:g} points"
+    points = f"{100 * limit:g} {unit}"
     if excess.low > limit:
         return (
             "FAIL",
-            f"The attacker beats the floor by at least {100 * excess.low:.1f} points; the limit is {points}.",
+            f"The attacker beats the floor by at least {100 * excess.low:.1f} {unit}; the limit is {points}.",
         )
     if excess.high <= limit and resolution <= limit:
         return (
             "PASS",
-            f"The attacker beats the floor by at most {100 * max(excess.high, 0):.1f} points; the limit is {points}.",
+            f"The attacker beats the floor by at most {100 * max(excess.high, 0):.1f} {unit}; the limit is {points}.",
         )
     width = max(resolution, (excess.high - excess.low) / 2)
     room = abs(limit - excess.value)
     needed = f"about {_rounded(n * (width / room) ** 2)} test rows" if room > 0.1 * width else "many more test rows"
     if excess.high <= limit:
-        needed = f"about {_rounded(n * (resolution / limit) ** 2)} test rows" if limit > 0 else "a limit above 0"
+        enough = resolution < TOO_FINE * limit
+        needed = f"about {_rounded(n * (resolution / limit) ** 2)} test rows" if enough else "a larger limit"
         return "INCONCLUSIVE", (
-            f"These {n} test rows cannot tell a leak smaller than {100 * resolution:.1f} points, and the limit "
+            f"These {n} test rows cannot tell a leak smaller than {100 * resolution:.1f} {unit}, and the limit "
             f"is {points}; {needed} would settle it."
         )
     return "INCONCLUSIVE", (
-        f"The excess over the floor lies between {100 * excess.low:.1f} and {100 * excess.high:.1f} points, "
+        f"The excess over the floor lies between {100 * excess.low:.1f} and {100 * excess.high:.1f} {unit}, "
         f"on both sides of the limit of {points}; {needed} would settle it."
     )
 
@@ -61,7 +66,7 @@ def judged(
 
 def judged_continuous(figures: Regression, limit: float) -> ContinuousLeakage:
     """Put the verdict on a continuous private attribute's figures."""
-    verdict, reason = judge(figures.excess, figures.resolution, limit, figures.rows.test)
+    verdict, reason = judge(figures.excess, figures.resolution, limit, figures.rows.test, "points of R²")
     verdict, reason = _trusted(figures, verdict, reason)
     return ContinuousLeakage(**dict(figures), limit=limit, verdict=verdict, reason=reason)
 

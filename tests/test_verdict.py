@@ -39,4 +39,15 @@ def test_an_open_verdict_says_how_many_rows_would_settle_it() -> None:
 def test_a_limit_of_nothing_never_passes_and_is_told_so() -> None:
     verdict, reason = judge(Estimate(value=-0.01, low=-0.02, high=0.0), 0.02, 0.0, 1000)
     assert verdict == "INCONCLUSIVE"
-    assert "a limit above 0 would settle it" in reason
+    assert "a larger limit would settle it" in reason
+
+
+def test_a_limit_finer_than_any_rows_could_tell_names_no_number_of_rows() -> None:
+    _, reason = judge(Estimate(value=-0.01, low=-0.02, high=0.0), 0.02, 1e-228, 1000)
+    assert "a larger limit would settle it" in reason
+
+
+def test_a_share_of_a_variance_is_told_in_its_own_unit() -> None:
+    for low in (0.1, -0.1, -0.3):
+        _, reason = judge(Estimate(value=low + 0.05, low=low, high=low + 0.1), 0.02, 0.05, 1000, "points of R²")
+        assert reason.count("points") == reason.count("points of R²") > 0
