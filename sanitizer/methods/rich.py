@@ -1,13 +1,14 @@
 """The rich release: v goes, the attributes that are named stay, at a narrow bottleneck whose leak is solved exactly.
 
 The bottleneck becomes an affine map of a low rank: what does not pass through it is gone, and whitening, by which
-attackers find what a wide layer hides in its small directions, finds little in a narrow one. Encoder and map are
+attackers find what a wide layer hides in its small directions, finds little in a narrow one. It begins with the
+directions that tell the task and the attributes to keep, without those that tell v in a line. Encoder and map are
 trained on the task, on the attributes to keep, and against kernel ridge regression of v on the narrow features,
 solved in closed form on each batch and the rows just before it, within each class of the task.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,14 +20,17 @@ from audit.released import Affine, vectors
 from sanitizer.information import by_class, explained_share
 from sanitizer.methods.objective import Batch, Objective, Rows, Setting, Terms
 
+ROWS_PER_DIRECTION = 16
+"""The map begins with directions among the largest, at most one for so many rows: what the small ones tell is noise."""
+
 
 @dataclass(frozen=True)
 class Rich:
     """Settings of the rich release."""
 
     weight: float = 10.0
-    rank: int = 24
-    """Dimensions that pass."""
+    rank: int = 8
+    """Dimensions that pass: in more of them the solved head sees less of what is not linear."""
     ridge: float = 1e-2
     """Regularisation of the solved head, as a share of its rows: with less it learns a small training set by heart."""
     keep_weight: float = 1.0
@@ -37,15 +41,29 @@ class Rich:
     """Within each class of the task: what the task itself tells may stay; else all of v."""
 
     def start(self, setting: Setting) -> "RichObjective":
-        """Begin with the directions of largest variance."""
-        z = setting.look().before
+        """Begin with the directions that tell what stays, or of largest variance where nothing is named, without v's.
+
+        Source: v's directions go as in LEACE (Belrose et al., NeurIPS 2023), here within each class of the task.
+        """
+        rows = setting.look()
+        z = rows.before.double()
         mean, spread = z.mean(dim=0), z.std(dim=0).clamp_min(1e-6)
-        white = (z - mean) / spread
-        _, lengths, directions = torch.linalg.svd(white, full_matrices=False)
-        rank = min(self.rank, int((lengths > 1e-4 * lengths[0]).sum()))
-        scale = lengths[:rank, None] / len(z) ** 0.5
-        down, up = directions[:rank] / scale / spread, (directions[:rank] * scale).T * spread[:, None]
-        return RichObjective(Narrow(down, up, mean, list(setting.keep.values())), setting, self)
+        _, lengths, axes = torch.linalg.svd((z - mean) / spread, full_matrices=False)
+        most = min(max(1, len(z) // ROWS_PER_DIRECTION), int((lengths > 1e-4 * lengths[0]).sum()))
+        scale, axes = lengths[:most] / len(z) ** 0.5, axes[:most]
+        white = (z - mean) / spread @ axes.T / scale  # (n, most)
+        stays = [_telling(white, rows.v[name]) for name in setting.keep]
+        wanted = torch.cat([*stays, _telling(white, rows.y)], dim=1) if stays else scale.diag()
+        classes = [rows.y == c for c in torch.unique(rows.y)] if self.conditional else [torch.ones_like(rows.y).bool()]
+        goes = [_telling(white[own], rows.v[name][own]) for name in setting.classes for own in classes]
+        if goes:
+            private = _basis(torch.cat(goes, dim=1), most)
+            wanted = wanted - private @ (private.T @ wanted)
+        passing = _basis(wanted, self.rank)  # (most, rank)
+        down, up = (passing.T / scale) @ axes / spread, (axes.T * scale) @ passing * spread[:, None]
+        narrow = Narrow(down.float(), up.float(), mean.float(), list(setting.keep.values()))
+        narrow.read(rows.before, [rows.v[name] for name in setting.keep])
+        return RichObjective(narrow, setting, self)
 
 
 class Narrow(nn.Module):
@@ -56,6 +74,16 @@ class Narrow(nn.Module):
         self.down, self.up = nn.Parameter(down), nn.Parameter(up)
         self.inside, self.outside = nn.Parameter(-down @ mean), nn.Parameter(mean.clone())
         self.heads = nn.ModuleList(nn.Linear(len(down), k) for k in kept)
+
+    def read(self, z: Tensor, kept: Sequence[Tensor]) -> None:
+        """Let each head begin as the nearest class mean, which is its solution where z is white: it lags less."""
+        with torch.no_grad():
+            c = self.narrow(z)
+            for head, v in zip(self.heads, kept, strict=True):
+                weight, bias = head.parameters()
+                for code in torch.unique(v).tolist():
+                    middle = c[v == code].mean(dim=0)
+                    weight[code], bias[code] = middle, -middle.square().sum() / 2
 
     def narrow(self, z: Tensor) -> Tensor:
         """Return the features that pass, (n, rank)."""
@@ -113,6 +141,26 @@ class RichObjective(Objective):
         """Take them back."""
         on = self.release.down.device
         self._past = deque((c.to(on), y.to(on), {name: v.to(on) for name, v in told.items()}) for c, y, told in state)
+
+
+def _telling(white: Tensor, v: Tensor) -> Tensor:
+    """Return what each direction tells of each class, (d, classes): its covariance with membership, over √share.
+
+    Args:
+        white: Features of mean 0 and covariance 1, (n, d).
+        v: Labels, (n,) int64.
+    """
+    member = functional.one_hot(torch.unique(v, return_inverse=True)[1]).to(white.dtype)
+    share = member.mean(dim=0)
+    correlation: Tensor = white.T @ ((member - share) / share.sqrt()) / len(white)
+    return correlation
+
+
+def _basis(columns: Tensor, most: int) -> Tensor:
+    """Return orthonormal directions of what the columns span, (d, at most `most`), the strongest first."""
+    directions, lengths, _ = torch.linalg.svd(columns, full_matrices=False)
+    basis: Tensor = directions[:, : min(most, int((lengths > 1e-6 * lengths[0]).sum()))]
+    return basis
 
 
 def _balance(v: Tensor, k: int) -> Tensor:
