@@ -29,7 +29,8 @@ _PLACE = re.compile(
     r"""|(?<![\w.~/\\-])(?:~?/(?:[^\s/'":;,]+/)+|[A-Za-z]:\\(?:[^\s\\'":;,]+\\)+)[^\s/\\'":;,]*"""
 )
 """An absolute path in a text, in quotes or not."""
-_NUMBERS = re.compile(r"\[\s+(?:(?:-?\d[\d.e+-]*|null),?\s+)+\]")
+_NUMBERS = re.compile(r"\[\n\s+(?:(?:-?\d[\d.e+-]*|null)(?:,\n\s+)?)+\n\s*\]")
+"""A list of numbers over several lines; no JSON string holds a line break."""
 
 
 def _known(value: object) -> object:
@@ -75,7 +76,7 @@ class Frozen(BaseModel):
 def as_json(value: BaseModel) -> bytes:
     """Return a value as indented JSON with sorted keys, each list of numbers on one line, in UTF-8."""
     text = json.dumps(value.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    text = _NUMBERS.sub(lambda found: " ".join(found.group().split()), text) + "\n"
+    text = _NUMBERS.sub(lambda found: re.sub(r"\n\s*", " ", found.group()), text) + "\n"
     return text.encode("utf-8", errors="replace")  # a lone surrogate in a name
 
 
