@@ -6,10 +6,11 @@ A bound is rounded up, so that no page tells it lower than it is.
 from collections.abc import Iterator
 
 from audit.evidence import Certificate, Leakage
-from reports.comparison import Comparison
-from reports.figures import at_most, bits, count, percent, rows_told, share, shorten
-from reports.headline import Measured
-from reports.tables import Cell, Table, cell
+from reports.attributes import by_attribute
+from reports.comparison import Comparison, Pair
+from reports.dense import NOTHING, Body, Dense, DenseRow, over
+from reports.figures import at_most, bare, count, percent, rows_told, share, shorten
+from reports.headline import Judged, Measured
 
 
 def certificate(found: Measured) -> Certificate | None:
@@ -53,48 +54,58 @@ def is_exceeded(found: Measured) -> bool:
 
 def basis(comparison: Comparison) -> tuple[str, ...]:
     """Return what the bounds rest on, in sentences; nothing where there are none."""
-    confidence = " or ".join(dict.fromkeys(percent(one.confidence) for _, _, one in _certified(comparison)))
+    confidence = " or ".join(dict.fromkeys(percent(one.confidence) for one in _certified(comparison)))
     if not confidence:
         return ()
     return (
         "Where a layer gives few distinct vectors, no attacker does better than the best table of them, and that can "
-        "be counted: on rows that the model was not made from, with groups taken for independent of each other. Each "
-        f"bound holds with {confidence} confidence by itself, not all of them together.",
+        "be counted: on rows that the model was not made from, with groups taken for independent of each other. Their "
+        "rows are worth at least so many independent ones in the smallest class. Each bound holds with "
+        f"{confidence} confidence by itself, not all of them together.",
         "It is a bound on what this layer gives for one row as released, to someone who knows nothing else of that "
         "row. It is none on the weights: whoever holds the encoder before the code sees more.",
     )
 
 
-def bounds_table(comparison: Comparison) -> Table | None:
+def bounds_table(comparison: Comparison) -> Dense | None:
     """Return every bound with what it was counted on, or None where there are none."""
-    rows = tuple(_row(when, found, one) for when, found, one in _certified(comparison))
-    columns = ("Attribute and layer", "Any attacker, at most", "Information, at most", "Distinct vectors", "Counted on")
-    return Table("Bounds on every attacker, tried or not", columns, rows) if rows else None
+    bodies = []
+    for pairs in by_attribute(comparison.pairs):
+        found = pairs[0].last.found
+        rows = tuple(_row(pair) for pair in pairs if any(certificate(one.found) for one in pair.readings))
+        if rows and isinstance(found, Leakage):
+            against = f"a guess: {percent(found.chance)}, H(v): {found.entropy:.2f} bits"
+            bodies.append(Body(shorten(found.attribute), rows, against))
+    whens = [when for when, _ in comparison.audits]
+    columns = ("Layer", *(PARTS * len(whens)))
+    groups = tuple((when, len(PARTS)) for when in whens) if len(whens) > 1 else ()
+    caption = "Bounds on every attacker, tried or not"
+    return Dense(f"bounds-{len(whens)}", caption, columns, tuple(bodies), groups=groups) if bodies else None
 
 
-def _certified(comparison: Comparison) -> Iterator[tuple[str, Leakage, Certificate]]:
+PARTS = ("At most, %", "Strongest tried, %", "At most, bits", "Distinct vectors", "Rows counted", "Worth at least")
+
+
+def _certified(comparison: Comparison) -> Iterator[Certificate]:
     for pair in comparison.pairs:
         for reading in pair.readings:
             if isinstance(reading.found, Leakage) and reading.found.certificate:
-                yield reading.when, reading.found, reading.found.certificate
+                yield reading.found.certificate
 
 
-def _row(when: str, found: Leakage, one: Certificate) -> tuple[Cell, ...]:
-    fewest = count(int(min(one.independent, default=0)))
+def _row(pair: Pair[Judged]) -> DenseRow:
+    return DenseRow(shorten(pair.last.found.layer), tuple(told for one in pair.readings for told in _told(one.found)))
+
+
+def _told(found: Measured) -> tuple[str, ...]:
+    one = certificate(found)
+    if one is None or not isinstance(found, Leakage):
+        return (NOTHING,) * len(PARTS)
     return (
-        cell(shorten(found.attribute), f"at {shorten(found.layer)}, {when.lower()}"),
-        cell(
-            read_at_most(one),
-            f"strongest tried: {share(found.balanced_accuracy).value}",
-            f"a guess: {percent(found.chance)}",
-            kind="number",
-        ),
-        cell(
-            told_at_most(one),
-            f"strongest tried: {bits(found.bits).value}",
-            f"H(v): {found.entropy:.2f} bits",
-            kind="number",
-        ),
-        cell(count(one.codes), kind="number"),
-        cell(rows_told(one.rows), f"worth {fewest} independent rows in the smallest class"),
+        read_at_most(one).partition(" ")[0],
+        over(bare(share(found.balanced_accuracy))),
+        told_at_most(one).partition(" ")[0],
+        count(one.codes),
+        count(one.rows),
+        count(int(min(one.independent, default=0))),
     )

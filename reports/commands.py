@@ -1,43 +1,104 @@
 """The command `irene report`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from audit.evidence import AuditResult
+    from audit.tradeoff_evidence import Sweep
 
 EVIDENCE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument("before", type=EVIDENCE)
-@click.argument("after", type=EVIDENCE, required=False)
+@click.argument("evidence", type=EVIDENCE, nargs=-1, required=True)
+@click.option("--side-by-side", is_flag=True, help="Set two audits beside each other as two models.")
+@click.option(
+    "--dpia",
+    is_flag=True,
+    help="Also write the annex to a data protection impact assessment beside the report, as .dpia.md and .dpia.html.",
+)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     default=Path("out/report.html"),
     show_default=True,
-    help="The HTML file to write.",
+    help="The HTML file to write; of a sweep also an .svg, its curve alone.",
 )
-def report(before: Path, after: Path | None, output: Path) -> None:
-    """Write what one audit found, or what changed between two, as one offline HTML file.
+def report(evidence: tuple[Path, ...], side_by_side: bool, dpia: bool, output: Path) -> None:
+    """Write EVIDENCE as one offline HTML file.
 
-    BEFORE and AFTER are evidence files of `irene audit`, made with the same data and options. The verdict is
-    on the last one given.
+    \b
+    one audit         what it found
+    two audits        what changed from BEFORE to AFTER; the verdict is on AFTER
+    three or more     the models side by side, none of them ranked
+    a sweep           its trade-off curve, and every point
+
+    Audits are evidence of `irene audit`, made with the same data and options; those that measured something else
+    are refused, and it says how they differ. A sweep is evidence of `irene sweep`. Nothing is written if anything
+    is refused.
 
     \b
     Example:
       irene report out/before.json out/after.json -o out/report.html
     """
-    from audit.errors import EvidenceError  # noqa: PLC0415
-    from audit.evidence import read_audit  # noqa: PLC0415  keeps `irene --help` fast
-    from reports.html import write_report  # noqa: PLC0415
+    from audit.tradeoff_evidence import Sweep  # noqa: PLC0415  keeps `irene --help` fast
+    from reports.given import read_given, refuse_overwriting  # noqa: PLC0415
+
+    refuse_overwriting([output], evidence)
+    given = read_given(evidence)
+    if isinstance(given, Sweep):
+        if side_by_side or dpia:
+            raise click.UsageError("--side-by-side and --dpia are for audits; this is the evidence of a sweep.")
+        lines = _sweep(given, output)
+    else:
+        if output.suffix.lower() == ".svg":
+            raise click.UsageError(f"{output} names a picture, which only a sweep has. Name an .html file with -o.")
+        several = side_by_side or len(given) > 2
+        if side_by_side and len(given) == 1:
+            raise click.UsageError("--side-by-side is for two audits or more; there is one.")
+        if dpia and several:
+            raise click.UsageError("--dpia is for one audit, or for two of them, before and after.")
+        lines = _models(given, output) if several else _audits([audit for _, audit in given], evidence, output, dpia)
+    for line in lines:
+        click.echo(line)
+
+
+def _sweep(sweep: "Sweep", output: Path) -> list[str]:
+    from reports.sweep_page import write_sweep  # noqa: PLC0415
+    from reports.sweep_picture import write_picture  # noqa: PLC0415
+    from reports.sweep_verdicts import sentences  # noqa: PLC0415
+
+    (write_picture if output.suffix.lower() == ".svg" else write_sweep)(output, sweep)
+    return [f"Wrote {output}", *sentences(sweep)]
+
+
+def _models(given: "list[tuple[Path, AuditResult]]", output: Path) -> list[str]:
+    from reports.given import refuse_twice  # noqa: PLC0415
+    from reports.models_page import told, write_models  # noqa: PLC0415
+
+    refuse_twice([path for path, _ in given])
+    audits = {str(path): audit for path, audit in given}
+    write_models(output, audits)
+    return [f"Wrote {output}", *told(audits)]
+
+
+def _audits(audits: "list[AuditResult]", evidence: tuple[Path, ...], output: Path, dpia: bool) -> list[str]:
+    from audit.files import require_writable  # noqa: PLC0415
+    from reports.dpia import beside, write_dpia  # noqa: PLC0415
+    from reports.given import refuse_overwriting  # noqa: PLC0415
+    from reports.html import render  # noqa: PLC0415
+    from reports.templating import write_page  # noqa: PLC0415
     from reports.wording import sentences  # noqa: PLC0415
 
-    if output.resolve() in {given.resolve() for given in (before, after) if given is not None}:
-        raise EvidenceError(f"{output} is the evidence itself and would be lost. Name another file with -o.")
-    first = read_audit(before)
-    second = None if after is None else read_audit(after)
-    write_report(output, first, second)
-    click.echo(f"Wrote {output}")
-    for sentence in sentences(first, second):
-        click.echo(sentence)
+    first, second = audits[0], audits[1] if len(audits) == 2 else None
+    if dpia:
+        refuse_overwriting([beside(output, suffix) for suffix in (".md", ".html")], evidence)
+    content = render(first, second)
+    require_writable(output)
+    annex = write_dpia(output, first, second) if dpia else ()
+    write_page(output, content)
+    return [*(f"Wrote {path}" for path in (output, *annex)), *sentences(first, second)]

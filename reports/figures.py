@@ -51,11 +51,19 @@ def decimal(estimate: Estimate) -> Figure:
 
 def quantity(estimate: Estimate) -> Figure:
     """Return a figure in an attribute's own unit with about two digits of its uncertainty: `4.2` and `3.9–4.5`."""
-    width = estimate.high - estimate.low
-    digits = 1 - math.floor(math.log10(width)) if width > 0 else 2
-    if digits > 6 or abs(estimate.value) >= 1e9:
+    digits = _places(estimate)
+    if digits is None:
         return Figure(f"{estimate.value:.3g}", f"{estimate.low:.3g} to {estimate.high:.3g}")
-    return Figure(_fixed(estimate.value, max(digits, 0)), _range(estimate, max(digits, 0)))
+    return Figure(_fixed(estimate.value, digits), _range(estimate, digits))
+
+
+def signed_quantity(estimate: Estimate) -> Figure:
+    """Return a signed change in an attribute's own unit: `−0.40` and `−0.90 to +0.10`."""
+    digits = _places(estimate)
+    if digits is None:
+        return Figure(f"{estimate.value:+.3g}", f"{estimate.low:+.3g} to {estimate.high:+.3g}")
+    value, low, high = (_signed(x, digits) for x in (estimate.value, estimate.low, estimate.high))
+    return Figure(value, f"{low} to {high}")
 
 
 def excess(estimate: Estimate, limit: float, *, in_points: bool = True) -> Figure:
@@ -74,6 +82,11 @@ def excess(estimate: Estimate, limit: float, *, in_points: bool = True) -> Figur
         digits += 1
     value, low, high = (_fixed(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
     return Figure(f"{value} points" if in_points else value, f"{low} to {high}")
+
+
+def bare(figure: Figure) -> Figure:
+    """Return a figure without its unit, for a column that says the unit above it."""
+    return Figure(figure.value.partition(" ")[0], figure.interval)
 
 
 def change(estimate: Estimate, *, in_points: bool) -> Figure:
@@ -155,6 +168,18 @@ def one_line(text: str) -> str:
     return shorten(" ".join(shown.split()))
 
 
+def plain(text: str) -> str:
+    """Return a sentence that is safe in a terminal: as `one_line` word by word, and not cut as short as a name."""
+    return shorten(" ".join(map(one_line, text.split())), LONGEST_TEXT)
+
+
+def named(text: str) -> str:
+    """Return a name for the middle of a sentence: as `one_line`, and one that runs to the left turns nothing else."""
+    shown = one_line(text)
+    runs_left = any(unicodedata.bidirectional(mark) in {"R", "AL", "AN"} for mark in shown)
+    return f"\N{FIRST STRONG ISOLATE}{shown}\N{POP DIRECTIONAL ISOLATE}" if runs_left else shown
+
+
 def _digits(width: float) -> int:
     """Decimals of a figure whose interval is `width` points wide: about two digits of the uncertainty."""
     if width >= 10:
@@ -167,6 +192,13 @@ def _decimals(width: float) -> int:
     if width >= 0.1:
         return 2
     return 4 if 0 < width < 0.005 else 3
+
+
+def _places(estimate: Estimate) -> int | None:
+    """Decimals of a figure in its own unit; None where they would be too many, or the figure too large."""
+    width = estimate.high - estimate.low
+    digits = 1 - math.floor(math.log10(width)) if width > 0 else 2
+    return None if digits > 6 or abs(estimate.value) >= 1e9 else max(digits, 0)
 
 
 def _range(estimate: Estimate, digits: int) -> str:

@@ -1,13 +1,30 @@
-"""The tables of what was found: every attacker, the task, and the sanitizer's own head beside them."""
+"""The tables of what was found: how well the task is done, and every attacker."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
-from audit.evidence import AuditResult, Leakage, Readability, Regression
-from reports.comparison import Comparison, Pair, Reading
-from reports.figures import bits, bits_share, count, decimal, measured, percent, quantity, share, shorten, trimmed
-from reports.headline import Judged, Measured
+from audit.evidence import AttackerResult, Regression, RegressorResult
+from reports.comparison import Comparison, Pair
+from reports.dense import NOTHING, Body, Dense, DenseRow, over
+from reports.figures import (
+    bare,
+    bits,
+    change,
+    count,
+    decimal,
+    measured,
+    named,
+    percent,
+    quantity,
+    share,
+    shorten,
+    trimmed,
+)
+from reports.headline import Measured
+from reports.paired import accuracy_change
 from reports.tables import Cell, Table, cell, figure_cell
-from reports.wording import attribute_at
+
+CLASSES = ("Selection", "Balanced accuracy, %", "AUROC", "Information, bits")
+NUMBERS = ("Selection", "R²", "Mean error")
 
 
 def task_table(comparison: Comparison) -> Table | None:
@@ -15,7 +32,7 @@ def task_table(comparison: Comparison) -> Table | None:
     tasks = [(when, audit.data.test.rows, audit.task) for when, audit in comparison.audits if audit.task]
     if not tasks:
         return None
-    rows = tuple(
+    rows: list[tuple[Cell, ...]] = [
         (
             cell(when),
             figure_cell(share(task.accuracy)),
@@ -24,99 +41,76 @@ def task_table(comparison: Comparison) -> Table | None:
             cell(count(rows), kind="number"),
         )
         for when, rows, task in tasks
-    )
+    ]
+    if len(tasks) == 2:
+        one = accuracy_change(tasks[0][2], tasks[1][2])
+        paired = "paired on the same rows" if one.paired else "not paired"
+        told = figure_cell(change(one.estimate, in_points=True), paired)
+        rows.append((cell("Change"), told, *(cell("–", kind="missing") for _ in range(3))))
     columns = ("Checkpoint", "Accuracy", "Balanced accuracy", "Most frequent class", "Test rows")
-    return Table(f"Task “{shorten(tasks[-1][2].name)}” on the same test rows", columns, rows)
+    return Table(f"Task “{named(tasks[-1][2].name)}” on the same test rows", columns, tuple(rows))
 
 
-def attackers(pair: Pair[Measured]) -> Table:
-    """Return every attacker's figures, the strongest marked and a failure with its reason."""
-    found = pair.last.found
-    names = dict.fromkeys((one.name, one.view) for reading in pair.readings for one in reading.found.attackers)
-    rows = tuple(
-        (
-            cell(shorten(name), shorten(view)),
-            *(part for reading in pair.readings for part in _attacker_cells(reading.found, name, view)),
-        )
-        for name, view in names
+def attackers(pairs: Sequence[Pair[Measured]]) -> Dense:
+    """Return every attacker's figures on one attribute, the strongest marked and a failure with its reason."""
+    found, whens = pairs[0].last.found, [one.when for one in pairs[0].readings]
+    is_number = isinstance(found, Regression)
+    parts = NUMBERS if is_number else CLASSES
+    return Dense(
+        kind=f"{'regressors' if is_number else 'attackers'}-{len(whens)}",
+        caption=f"Every attacker on {named(found.attribute)}",
+        columns=("Attacker", "Features", *(parts * len(whens))),
+        bodies=tuple(Body(shorten(pair.last.found.layer), _attackers(pair)) for pair in pairs),
+        lead=1,
+        groups=tuple((when, len(parts)) for when in whens) if len(whens) > 1 else (),
     )
-    parts = _NUMBER_PARTS if isinstance(found, Regression) else _CLASS_PARTS
-    columns = ("Attacker", *(parts * len(pair.readings)))
-    caption = f"Every attacker on {attribute_at(found)}"
-    return Table(caption, columns, rows, groups=tuple((one.when, len(parts)) for one in pair.readings))
 
 
-_CLASS_PARTS = ("Test rows", "AUROC", "Usable information, share of H(v)")
-_NUMBER_PARTS = ("Test rows, R²", "Mean error")
+def _attackers(pair: Pair[Measured]) -> tuple[DenseRow, ...]:
+    """Return a row for each attacker, and one more for each that did not run."""
+    tried = [{(one.name, one.view): one for one in reading.found.attackers} for reading in pair.readings]
+    rows = []
+    for name, view in dict.fromkeys(key for each in tried for key in each):
+        ran = [each.get((name, view)) for each in tried]
+        failures = [_not_run(one) for one in ran]
+        if not all(failures):
+            cells = [told for one, each in zip(ran, pair.readings, strict=True) for told in _figures(one, each.found)]
+            rows.append(DenseRow(shorten(name), (shorten(view), *cells), tag=_strongest(pair, name, view)))
+        for failure in dict.fromkeys(filter(None, failures)):
+            whens = [one.when.lower() for one, each in zip(pair.readings, failures, strict=True) if each == failure]
+            when = f"{whens[0]}: " if len(whens) < len(failures) else ""
+            rows.append(DenseRow(shorten(name), (shorten(view),), note=f"{when}{failure}"))
+    return tuple(rows)
 
 
-def _attacker_cells(found: Measured, name: str, view: str) -> tuple[Cell, ...]:
-    tag = "strongest" if found.strongest == f"{name} on {view}" else ""
-    if isinstance(found, Regression):
-        return _regressor_cells(found, name, view, tag)
-    return _classifier_cells(found, name, view, tag)
+def _strongest(pair: Pair[Measured], name: str, view: str) -> str:
+    """Return in which audits this attacker was the strongest, or nothing."""
+    whens = [one.when for one in pair.readings if one.found.strongest == f"{name} on {view}"]
+    if not whens:
+        return ""
+    return "strongest" if len(whens) == len(pair.readings) else f"strongest {whens[0].lower()}"
 
 
-def _classifier_cells(found: Readability, name: str, view: str, tag: str) -> tuple[Cell, ...]:
-    one = next((one for one in found.attackers if (one.name, one.view) == (name, view)), None)
-    if one is None:
-        return (cell("not tried", kind="missing", span=len(_CLASS_PARTS)),)
-    if one.balanced_accuracy is None or one.bits is None:
-        return (_not_run(one.failure, len(_CLASS_PARTS)),)
+def _figures(one: AttackerResult | RegressorResult | None, found: Measured) -> tuple[str, ...]:
+    """Return an attacker's figures, in as many cells as its group has."""
+    if isinstance(one, RegressorResult):
+        if one.r2 is None or one.mae is None:
+            return (NOTHING,) * len(NUMBERS)
+        chosen = NOTHING if one.select is None else trimmed(one.select, 3)
+        return chosen, over(decimal(one.r2)), over(quantity(one.mae))
+    if one is None or one.balanced_accuracy is None or one.bits is None:
+        return (NOTHING,) * len(NUMBERS if isinstance(found, Regression) else CLASSES)
     return (
-        figure_cell(share(one.balanced_accuracy), *_select(one.select, measured), tag=tag),
-        cell("–", kind="number") if one.auroc is None else figure_cell(decimal(one.auroc)),
-        figure_cell(bits(one.bits), str(bits_share(one.bits, found.entropy))),
+        NOTHING if one.select is None else measured(one.select).partition(" ")[0],
+        over(bare(share(one.balanced_accuracy))),
+        NOTHING if one.auroc is None else over(decimal(one.auroc)),
+        over(bare(bits(one.bits))),
     )
 
 
-def _regressor_cells(found: Regression, name: str, view: str, tag: str) -> tuple[Cell, ...]:
-    one = next((one for one in found.attackers if (one.name, one.view) == (name, view)), None)
+def _not_run(one: AttackerResult | RegressorResult | None) -> str:
+    """Return why an attacker has no figures, or nothing."""
     if one is None:
-        return (cell("not tried", kind="missing", span=len(_NUMBER_PARTS)),)
-    if one.r2 is None or one.mae is None:
-        return (_not_run(one.failure, len(_NUMBER_PARTS)),)
-    return (
-        figure_cell(decimal(one.r2), *_select(one.select, lambda figure: trimmed(figure, 3)), tag=tag),
-        figure_cell(quantity(one.mae)),
-    )
-
-
-def _select(figure: float | None, told: Callable[[float], str]) -> list[str]:
-    return [] if figure is None else [f"selection: {told(figure)}"]
-
-
-def _not_run(failure: str | None, span: int) -> Cell:
-    return cell("did not run", shorten(failure or "it gave no reason", 300), kind="missing", span=span)
-
-
-def heads(comparison: Comparison) -> Table | None:
-    """Return the sanitizer's own head beside fresh attackers, or None where nothing was sanitized."""
-    rows = [row for pair in comparison.pairs for reading in pair.readings if (row := _head_row(reading))]
-    columns = ("Attribute and layer", "Its own head", "A fresh attacker", "What follows")
-    return Table("The head of the training loop beside a fresh attacker", columns, tuple(rows)) if rows else None
-
-
-def _head_row(reading: Reading[Judged]) -> tuple[Cell, ...] | None:
-    made, found, head = _sanitizing(reading.audit), reading.found, reading.head
-    if made is None or not isinstance(found, Leakage):
-        return None
-    place = cell(shorten(found.attribute), f"at {shorten(found.layer)}, {reading.when.lower()}")
-    fresh = figure_cell(share(found.balanced_accuracy))
-    if head is None:
-        return (
-            place,
-            cell("none", f"{shorten(made)} reports none for it"),
-            fresh,
-            cell("Nothing to compare."),
-        )
-    verdict = (
-        cell("Contradicted.", "The head says less than the fresh attacker's whole interval.", kind="alarm")
-        if head.contradicted
-        else cell("Not contradicted.", "Still no evidence: only the fresh attacker counts.")
-    )
-    return place, cell(measured(head.accuracy), f"{count(head.rows)} rows", kind="number"), fresh, verdict
-
-
-def _sanitizing(audit: AuditResult) -> str | None:
-    return audit.checkpoint.sanitizing.method if audit.checkpoint.sanitizing else None
+        return "not tried"
+    figure = one.r2 if isinstance(one, RegressorResult) else one.balanced_accuracy
+    return "" if figure is not None else f"did not run: {shorten(one.failure or 'it gave no reason', 300)}"

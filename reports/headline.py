@@ -1,7 +1,7 @@
 """The one figure of an attribute, whatever its kind: balanced accuracy of classes, or R² of a number."""
 
 from audit.evidence import ContinuousLeakage, Estimate, Leakage, NullBand, Readability, Regression
-from reports.figures import Figure, decimal, excess, limit_points, percent, share, trimmed
+from reports.figures import Figure, count, decimal, excess, limit_points, percent, quantity, share, trimmed
 
 Measured = Readability | Regression
 Judged = Leakage | ContinuousLeakage
@@ -30,6 +30,15 @@ def guess(found: Measured) -> float:
 def written_guess(found: Measured) -> str:
     """Return the headline of who knows nothing, as it is printed."""
     return written_level(found, guess(found))
+
+
+def written_baseline(found: Measured) -> str:
+    """Return in a sentence what every figure of an attribute is read against, and on how many rows it was taken."""
+    rows = f"{count(tested_rows(found))} test rows"
+    if isinstance(found, Regression):
+        median = quantity(found.mae.model_copy(update={"value": found.median_mae})).value
+        return f"Answering the mean gives R² 0, and the median a mean error of {median}; {rows}."
+    return f"A guess gives {written_guess(found)}, AUROC 0.5 and 0 of {found.entropy:.2f} bits; {rows}."
 
 
 def written_level(found: Measured, level: float) -> str:

@@ -14,36 +14,32 @@ MOST_INK = 0.38
 STEPS = 5
 
 
-def heatmap(grid: Sequence[Sequence[float]], most: float, *, label: str) -> str:
+def heatmap(grid: Sequence[Sequence[float]], most: float, *, title: str, label: str) -> str:
     """Return an `<svg>` element with one cell per number; numbers below 0 are set like 0, and written as they are.
 
     Args:
         grid: Rows of numbers from top to bottom, each with at least one.
         most: The number that takes the most ink; two maps are drawn to the same one.
+        title: What it shows.
         label: The map in words, for who cannot see it.
     """
     columns = max(map(len, grid))
     side = SIDE / columns
-    cells = []
-    for i, row in enumerate(grid):
-        for j, number in enumerate(row):
-            x, y = j * side, i * side
-            cells.append(_square(x, y, side, side, _ink(number, most)))
-            cells.append(_number(x + side / 2, y + side / 2, number, side * 0.28))
-    height = side * len(grid)
-    return f'<svg viewBox="0 0 {SIDE:g} {height:g}" role="img" aria-label="{html.escape(label)}">{"".join(cells)}</svg>'
+    placed = [(j * side, i * side, number) for i, row in enumerate(grid) for j, number in enumerate(row)]
+    squares = [_square(x, y, side, side, _ink(number, most)) for x, y, number in placed]
+    numbers = [_text(x + side / 2, y + side / 2, written(number)) for x, y, number in placed]
+    drawn = _squares(squares) + _texts(numbers, side * 0.28, "middle")
+    return _svg(f"0 0 {SIDE:g} {side * len(grid):g}", drawn, title=title, label=label)
 
 
 def legend(most: float) -> str:
     """Return the scale of a map as an `<svg>` element: 0 or less at the left, `most` at the right."""
     width, height = 24.0, 14.0
-    right = 58 + STEPS * width
-    steps = [_square(52 + i * width, 1, width, height, _ink(i * most / (STEPS - 1), most)) for i in range(STEPS)]
     most_told = f"{written(max(most, 0))} bits"
-    return (
-        f'<svg viewBox="0 0 250 16" role="img" aria-label="Scale: from 0 or less to {most_told}">'
-        f"{_text(0, 8, '0 or less', 11, 'start')}{''.join(steps)}{_text(right, 8, most_told, 11, 'start')}</svg>"
-    )
+    steps = [_square(52 + i * width, 1, width, height, _ink(i * most / (STEPS - 1), most)) for i in range(STEPS)]
+    ends = [_text(0, 8, "0 or less"), _text(58 + STEPS * width, 8, most_told)]
+    drawn = _squares(steps) + _texts(ends, 11, "start")
+    return _svg("0 0 250 16", drawn, title="Scale", label=f"From 0 or less to {most_told}.")
 
 
 def written(number: float) -> str:
@@ -57,18 +53,26 @@ def _ink(number: float, most: float) -> float:
 
 
 def _square(x: float, y: float, width: float, height: float, ink: float) -> str:
+    return f'<rect x="{x:.4g}" y="{y:.4g}" width="{width:.4g}" height="{height:.4g}" fill-opacity="{ink:.3f}"/>'
+
+
+def _squares(drawn: Sequence[str]) -> str:
+    return f'<g fill="var(--ink, #1a1c1f)" stroke="var(--hairline, #c9ccd1)">{"".join(drawn)}</g>'
+
+
+def _text(x: float, y: float, words: str) -> str:
+    return f'<text x="{x:.4g}" y="{y:.4g}">{words}</text>'
+
+
+def _texts(drawn: Sequence[str], size: float, anchor: str) -> str:
     return (
-        f'<rect x="{x:.4g}" y="{y:.4g}" width="{width:.4g}" height="{height:.4g}" fill="var(--ink, #1a1c1f)" '
-        f'fill-opacity="{ink:.3f}" stroke="var(--hairline, #c9ccd1)" stroke-width="1"/>'
+        f'<g font-size="{size:.3g}" text-anchor="{anchor}" dominant-baseline="central" fill="var(--ink, #1a1c1f)">'
+        f"{''.join(drawn)}</g>"
     )
 
 
-def _number(x: float, y: float, number: float, size: float) -> str:
-    return _text(x, y, written(number), size, "middle")
-
-
-def _text(x: float, y: float, words: str, size: float, anchor: str) -> str:
+def _svg(box: str, drawn: str, *, title: str, label: str) -> str:
     return (
-        f'<text x="{x:.4g}" y="{y:.4g}" font-size="{size:.3g}" text-anchor="{anchor}" '
-        f'dominant-baseline="central" fill="var(--ink, #1a1c1f)">{words}</text>'
+        f'<svg viewBox="{box}" role="img"><title>{html.escape(title)}</title>'
+        f"<desc>{html.escape(label)}</desc>{drawn}</svg>"
     )

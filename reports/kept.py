@@ -1,67 +1,60 @@
-"""What should stay readable: how much of it does, and what changed.
+"""What should stay readable: how much of it does, and what changed."""
 
-The interval of a change joins the intervals of its two ends as if they were independent (the square-and-add
-rule of Zou & Donner 2008). Both are taken on the same rows, so it is rather too wide than too narrow.
-"""
+from collections.abc import Sequence
 
-import math
-from collections.abc import Callable
-from functools import partial
-
-from audit.evidence import Estimate, Readability, Regression
-from reports.comparison import Comparison, Pair
-from reports.figures import Figure, bits, change, decimal, quantity, share, shorten
-from reports.headline import Measured, written
-from reports.tables import Cell, Table, cell, figure_cell
+from audit.evidence import Readability, Regression
+from reports.attributes import by_attribute
+from reports.comparison import Comparison, Pair, Reading
+from reports.dense import NOTHING, Body, Dense, DenseRow, over
+from reports.figures import bare, bits, change, decimal, quantity, share, shorten, signed_quantity
+from reports.headline import Measured, written, written_baseline
+from reports.paired import auroc_change, error_change
+from reports.readings import unpaired
+from reports.wording import attribute_at
 
 
-def kept_table(comparison: Comparison) -> Table | None:
+def kept_table(comparison: Comparison) -> Dense | None:
     """Return the figures of the attributes that should stay readable, or None where none was named."""
     if not comparison.kept:
         return None
-    columns = ("Attribute and layer", "Balanced accuracy or R²", "AUROC", "Information or mean error")
-    rows = tuple(_row(pair) for pair in comparison.kept)
-    return Table("What can be read of attributes that should stay readable", columns, rows)
+    first = "Audit" if comparison.kept[0].first else "Layer"
+    columns = (first, "Balanced accuracy in %, or R²", "Floor", "AUROC", "Information in bits, or mean error")
+    bodies = tuple(body for pairs in by_attribute(comparison.kept) for body in _bodies(pairs))
+    caption = f"What can be read of attributes that should stay readable{unpaired(comparison.kept)}"
+    return Dense("kept", caption, columns, bodies)
 
 
-def difference(before: Estimate, after: Estimate) -> Estimate:
-    """Return `after` − `before` with its 95 % interval."""
-    value = after.value - before.value
-    low = math.hypot(after.value - after.low, before.high - before.value)
-    high = math.hypot(after.high - after.value, before.value - before.low)
-    return Estimate(value=value, low=value - low, high=value + high)
+def _bodies(pairs: Sequence[Pair[Measured]]) -> list[Body]:
+    """Return a body per layer with a row per audit, or for one audit alone a body with a row per layer."""
+    if pairs[0].first:
+        return [Body(attribute_at(pair.last.found), _rows(pair), written_baseline(pair.last.found)) for pair in pairs]
+    rows = tuple(_row(pair.last, shorten(pair.last.found.layer)) for pair in pairs)
+    found = pairs[0].last.found
+    return [Body(shorten(found.attribute), rows, written_baseline(found))]
 
 
-def _row(pair: Pair[Measured]) -> tuple[Cell, ...]:
-    found = pair.last.found
-    earlier = pair.first.found if pair.first else None
-    kind = "a number" if isinstance(found, Regression) else f"{len(found.classes)} classes"
-    place = cell(shorten(found.attribute), f"{kind}, at {shorten(found.layer)}", f"floor {written(found, found.floor)}")
-    in_points, in_decimals = partial(change, in_points=True), partial(change, in_points=False)
+def _rows(pair: Pair[Measured]) -> tuple[DenseRow, ...]:
+    return (*(_row(one, one.when) for one in pair.readings), *_changes(pair))
+
+
+def _row(reading: Reading[Measured], head: str) -> DenseRow:
+    found = reading.found
+    floor = over(bare(written(found, found.floor)))
     if isinstance(found, Regression):
-        before = earlier if isinstance(earlier, Regression) else None
-        return (
-            place,
-            _changed(found.r2, before.r2 if before else None, decimal, in_decimals),
-            cell("–", kind="number"),
-            _changed(found.mae, before.mae if before else None, quantity, None),
-        )
-    other = earlier if isinstance(earlier, Readability) else None
-    return (
-        place,
-        _changed(found.balanced_accuracy, other.balanced_accuracy if other else None, share, in_points),
-        _changed(found.auroc, other.auroc if other else None, decimal, in_decimals),
-        _changed(found.bits, other.bits if other else None, bits, None),
-    )
+        return DenseRow(head, (over(decimal(found.r2)), floor, NOTHING, over(quantity(found.mae))))
+    cells = (bare(share(found.balanced_accuracy)), decimal(found.auroc), bare(bits(found.bits)))
+    read, auroc, information = map(over, cells)
+    return DenseRow(head, (read, floor, auroc, information))
 
 
-def _changed(
-    now: Estimate,
-    before: Estimate | None,
-    told: Callable[[Estimate], Figure],
-    signed: Callable[[Estimate], Figure] | None,
-) -> Cell:
-    if before is None:
-        return figure_cell(told(now))
-    changed = (f"change {signed(difference(before, now))}",) if signed else ()
-    return figure_cell(told(now), f"before {told(before)}", *changed)
+def _changes(pair: Pair[Measured]) -> list[DenseRow]:
+    before, after = pair.first.found if pair.first else None, pair.last.found
+    if before is None or pair.change is None:
+        return []
+    read = over(bare(change(pair.change.estimate, in_points=isinstance(after, Readability))))
+    rest: tuple[str, str] = (NOTHING, NOTHING)
+    if isinstance(before, Readability) and isinstance(after, Readability):
+        rest = over(change(auroc_change(before, after).estimate, in_points=False)), NOTHING
+    if isinstance(before, Regression) and isinstance(after, Regression):
+        rest = NOTHING, over(signed_quantity(error_change(before, after).estimate))
+    return [DenseRow("Change", (read, NOTHING, *rest))]

@@ -1,50 +1,76 @@
-"""What each figure is read against at each layer, and how many rows of each class it rests on."""
+"""The controls: what each figure is read against, at each layer."""
 
-from audit.evidence import Readability, Regression
-from reports.comparison import Pair, Reading
-from reports.figures import bits, count, quantity, rows_told, shorten
+from collections.abc import Iterable, Sequence
+
+from audit.evidence import Regression
+from reports.attributes import by_attribute
+from reports.comparison import Pair
+from reports.dense import NOTHING, Body, Dense, DenseRow, over
+from reports.figures import bare, bits, count, shorten
 from reports.headline import Measured, null_estimate, written
 from reports.tables import Cell, Table, cell, figure_cell
 from reports.wording import ceiling_of
 
-
-def references(pairs: tuple[Pair[Measured], ...]) -> tuple[Table, ...]:
-    """Return the references at each layer, the ceilings, and the rows of each attribute."""
-    once = {pair.last.found.attribute: pair.last.found for pair in pairs}  # rows are the same at every layer
-    return (_layers(pairs), _ceilings(pairs), *(_rows(found) for found in once.values()))
+FLOORS = ("Read, % or R²", "Information, bits")
 
 
-def _layers(pairs: tuple[Pair[Measured], ...]) -> Table:
-    columns = (
-        "Attribute and layer",
-        "Width",
-        "Most there is to read",
-        "Floor",
-        "Shuffled labels",
-        "Raw input (ceiling)",
-    )
-    rows = tuple(_layer(reading) for pair in pairs for reading in pair.readings)
-    return Table("Layers and their references", columns, rows)
-
-
-def _layer(reading: Reading[Measured]) -> tuple[Cell, ...]:
-    one = reading.found
-    projected = (f"projected from {count(one.projected_from)}",) if one.projected_from else ()
-    return (
-        cell(shorten(one.attribute), f"at {shorten(one.layer)}, {reading.when.lower()}"),
-        cell(count(one.width), *projected, kind="number"),
-        _most(one),
-        figure_cell(written(one, one.floor), *([] if isinstance(one, Regression) else [str(bits(one.floor_bits))])),
-        figure_cell(written(one, null_estimate(one.null)), f"{count(one.null.refits)} refits"),
+def floors(pairs: Sequence[Pair[Measured]]) -> Dense:
+    """Return what is read of each attribute from the predicted task label alone, once where all layers agree."""
+    whens = _whens(pairs)
+    bodies = []
+    for found in by_attribute(pairs):
+        rows = {shorten(pair.last.found.layer): _floor(pair) for pair in found}
+        if len(found) > 1 and len(set(rows.values())) == 1:
+            rows = {f"all {count(len(found))} layers": _floor(found[0])}
+        told = tuple(DenseRow(layer, cells) for layer, cells in rows.items())
+        bodies.append(Body(shorten(found[0].last.found.attribute), told))
+    return Dense(
+        kind=f"floors-{len(whens)}",
+        caption="Floors: what the predicted task label alone gives",
+        columns=("Layer", *(FLOORS * len(whens))),
+        bodies=tuple(bodies),
+        groups=tuple((when, len(FLOORS)) for when in whens) if len(whens) > 1 else (),
     )
 
 
-def _ceilings(pairs: tuple[Pair[Measured], ...]) -> Table:
+def nulls(pairs: Sequence[Pair[Measured]]) -> Dense:
+    """Return what the strongest single attacker scores on shuffled labels, at each layer."""
+    refits = " or ".join(dict.fromkeys(count(one.found.null.refits) for pair in pairs for one in pair.readings))
+    bodies = tuple(
+        Body(shorten(found[0].last.found.attribute), tuple(_null(pair) for pair in found))
+        for found in by_attribute(pairs)
+    )
+    caption = f"Null bands: shuffled labels, {refits} refits; mean and 95 % of refits, in % or R²"
+    return Dense("nulls", caption, ("Layer", *_whens(pairs)), bodies)
+
+
+def ceilings(pairs: Iterable[Pair[Measured]]) -> Table:
+    """Return what the same kind of attackers reads of each attribute from the raw input."""
     once = {pair.last.found.attribute: pair for pair in pairs}  # the raw input is the same at every layer
     columns = ("Attribute", "Read from the raw input", "By", "What it saw")
     return Table(
         "Ceilings: what the same attackers read from the raw input", columns, tuple(map(_ceiling, once.values()))
     )
+
+
+def _whens(pairs: Sequence[Pair[Measured]]) -> list[str]:
+    return [one.when for one in pairs[0].readings]
+
+
+def _floor(pair: Pair[Measured]) -> tuple[str, ...]:
+    return tuple(
+        told
+        for one in (reading.found for reading in pair.readings)
+        for told in (
+            over(bare(written(one, one.floor))),
+            NOTHING if isinstance(one, Regression) else over(bare(bits(one.floor_bits))),
+        )
+    )
+
+
+def _null(pair: Pair[Measured]) -> DenseRow:
+    told = (over(bare(written(one.found, null_estimate(one.found.null)))) for one in pair.readings)
+    return DenseRow(shorten(pair.last.found.layer), tuple(told))
 
 
 def _ceiling(pair: Pair[Measured]) -> tuple[Cell, ...]:
@@ -53,34 +79,3 @@ def _ceiling(pair: Pair[Measured]) -> tuple[Cell, ...]:
         return cell(shorten(found.attribute)), cell("not measured", kind="missing", span=3)
     read = figure_cell(written(found, ceiling.figure))
     return cell(shorten(found.attribute)), read, cell(shorten(ceiling.strongest)), cell(shorten(ceiling.source))
-
-
-def _most(one: Measured) -> Cell:
-    if isinstance(one, Regression):
-        median = quantity(one.mae.model_copy(update={"value": one.median_mae}))
-        return cell("R² 1", f"error of the median: {median.value}", kind="number")
-    return cell(f"{one.entropy:.3f} bits", "H(v)", kind="number")
-
-
-def _rows(found: Measured) -> Table:
-    name = shorten(found.attribute)
-    columns = ("Class", "Train", "Select", "Test")
-    split = [found.rows] if isinstance(found, Regression) else found.classes
-    rows = [
-        (
-            cell("with a value" if isinstance(found, Regression) else shorten(one.name)),
-            *(cell(count(rows), kind="number") for rows in (one.train, one.select, one.test)),
-        )
-        for one in split
-    ]
-    if found.missing:
-        rows.append(
-            (cell("no value"), cell(f"{rows_told(found.missing)}; no attacker saw them", kind="missing", span=3))
-        )
-    if isinstance(found, Readability):
-        rows += [
-            (cell(shorten(one)), cell(f"left out: {rows_told(number)}, too few to audit", kind="missing", span=3))
-            for one, number in found.left_out.items()
-        ]
-    caption = f"Rows: {name}" if isinstance(found, Regression) else f"Rows per class: {name}"
-    return Table(caption, columns, tuple(rows))

@@ -6,6 +6,8 @@ from typing import Literal
 
 from reports.figures import Figure
 
+LONG = 20
+"""A table of more rows is cut between them where a sheet of paper ends."""
 Kind = Literal["text", "number", "code", "missing", "alarm"]
 
 
@@ -20,6 +22,8 @@ class Cell:
     kind: Kind
     span: int
     """How many columns it fills."""
+    verdict: str = ""
+    """Sets the mark of a verdict before the text: `FAIL`, `PASS` or `INCONCLUSIVE`."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,11 @@ class Table:
     """Names and widths of column groups after the first column; empty for none."""
     kind: Literal["figures", "facts", "list"] = "figures"
     """`facts` sets a fact of each audit side by side; `list` has one value for each, and needs no header."""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it may not fit on one sheet of paper."""
+        return len(self.rows) > LONG
 
     @property
     def labelled(self) -> tuple[tuple[tuple[str, Cell], ...], ...]:
@@ -49,9 +58,9 @@ class Table:
             column += one.span
 
 
-def cell(text: str, *notes: str, tag: str = "", kind: Kind = "text", span: int = 1) -> Cell:
+def cell(text: str, *notes: str, tag: str = "", kind: Kind = "text", span: int = 1, verdict: str = "") -> Cell:
     """Return a cell of plain text with smaller lines below it."""
-    return Cell(text, notes, tag, kind, span)
+    return Cell(text, notes, tag, kind, span, verdict)
 
 
 def figure_cell(figure: Figure, *notes: str, tag: str = "") -> Cell:

@@ -1,11 +1,13 @@
-"""The answer for each private attribute at each layer: the verdict and the figures it is read against."""
+"""The answer for each private attribute: one sentence with its limit and rows, and the figures it is read against."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit.evidence import Leakage, Regression
+from reports.attributes import by_attribute, tally, worst
 from reports.bounds import bound
 from reports.comparison import Comparison, Pair, Reading
-from reports.figures import LONGEST_TEXT, Figure, bits, bits_share, count, decimal, quantity, shorten
+from reports.figures import LONGEST_TEXT, Figure, change, count, named, shorten
 from reports.headline import (
     Judged,
     headline,
@@ -18,6 +20,10 @@ from reports.headline import (
     written_resolution,
 )
 from reports.wording import NO_TASK, claim, contradiction, limit, told_ceiling
+
+KINDS = {"FAIL": "fail", "PASS": "pass", "INCONCLUSIVE": "open"}
+MARKS = {"FAIL": "●", "INCONCLUSIVE": "◐", "PASS": "○"}
+"""How full the mark is tells the verdict in grey and on paper too."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +38,19 @@ class Stat:
 
 @dataclass(frozen=True)
 class VerdictView:
-    """The answer for one attribute at one layer."""
+    """The answer for one attribute, at the layer that decides."""
 
     verdict: str
     kind: str
     """`fail`, `pass` or `open`: how it is set."""
+    mark: str
     attribute: str
     layer: str
-    claim: str
+    sentence: str
+    """What was found, against which limit and whose, and on how many rows."""
+    layers: str
+    """What the other layers say, or empty where there are none."""
+    stats: tuple[Stat, ...]
     reason: str
     ceiling: str
     """Whether the attackers are able to read the attribute at all."""
@@ -47,46 +58,65 @@ class VerdictView:
     """What no attacker whatever can exceed, or empty."""
     alarm: str
     """How a fresh attacker refutes the sanitizer's own head, or empty."""
-    stats: tuple[Stat, ...]
     basis: str
-    """Limit, who set it, test rows and what they can resolve."""
-
-
-KINDS = {"FAIL": "fail", "PASS": "pass", "INCONCLUSIVE": "open"}
+    """What these rows can resolve."""
 
 
 def summary(comparison: Comparison) -> str:
     """Return how many verdicts there are of each kind."""
-    verdicts = [pair.last.found.verdict for pair in comparison.pairs]
-    told = [f"{verdicts.count(one)} {one}" for one in ("FAIL", "INCONCLUSIVE", "PASS") if one in verdicts]
-    return f"{', '.join(told)} — one verdict per private attribute and layer."
+    found = by_attribute(comparison.pairs)
+    layers = max(map(len, found))
+    last = [worst(pairs).last.found.verdict for pairs in found]
+    each = "one verdict per private attribute" + (", the worst of its layers" if layers > 1 else "")
+    return f"{tally(last)} — {each}."
 
 
-def verdict(pair: Pair[Judged]) -> VerdictView:
-    """Prepare the verdict on one attribute at one layer."""
+def verdict(pairs: Sequence[Pair[Judged]]) -> VerdictView:
+    """Prepare the verdict on one attribute, at whichever of its layers decides."""
+    pair = worst(pairs)
     last, found = pair.last, pair.last.found
     words = claim(pair)
+    contradicted = [one.last for one in pairs if one.last.head and one.last.head.contradicted]
     return VerdictView(
         verdict=found.verdict,
         kind=KINDS[found.verdict],
+        mark=MARKS[found.verdict],
         attribute=shorten(found.attribute),
         layer=shorten(found.layer),
-        claim=f"{words[0].upper()}{words[1:]}.",
+        sentence=f"{words[0].upper()}{words[1:]}: {written_excess(found)} over the floor, against a limit of "
+        f"{limit(last)}, on {count(tested_rows(found))} test rows.",
+        layers=_layers(pairs),
+        stats=(*map(_read, pair.readings), *_change(pair), _floor(last), _excess(pair)),
         reason=shorten(found.reason, LONGEST_TEXT),
         ceiling=told_ceiling(pair),
         bound=bound(found),
-        alarm=contradiction(last) if last.head and last.head.contradicted else "",
-        stats=(*map(_read, pair.readings), _floor(last), _excess(pair), *_information(pair)),
-        basis=f"Limit on the excess: {limit(last)}. {count(tested_rows(found))} test rows; they can tell "
-        f"an excess down to about {written_resolution(found)}.",
+        alarm=_alarm(contradicted[0], found.layer) if contradicted else "",
+        basis=f"These rows can tell an excess down to about {written_resolution(found)}.",
     )
+
+
+def _alarm(reading: Reading[Judged], decides: str) -> str:
+    layer = reading.found.layer
+    return contradiction(reading) + ("" if layer == decides else f" This is at {named(layer)}.")
+
+
+def _layers(pairs: Sequence[Pair[Judged]]) -> str:
+    if len(pairs) == 1:
+        return ""
+    return f"The worst of {count(len(pairs))} layers: {tally([pair.last.found.verdict for pair in pairs])}."
 
 
 def _read(reading: Reading[Judged]) -> Stat:
     found = reading.found
-    figure = written(found, headline(found))
     name = reading.when if isinstance(found, Leakage) else f"{reading.when}, {unit(found)}"
-    return _stat(name, figure, f"by {shorten(found.strongest)}")
+    return _stat(name, written(found, headline(found)), f"by {named(found.strongest)}")
+
+
+def _change(pair: Pair[Judged]) -> list[Stat]:
+    if pair.change is None:
+        return []
+    paired = "paired on the same rows" if pair.change.paired else "not paired"
+    return [_stat("Change", change(pair.change.estimate, in_points=isinstance(pair.last.found, Leakage)), paired)]
 
 
 def _floor(reading: Reading[Judged]) -> Stat:
@@ -101,29 +131,6 @@ def _excess(pair: Pair[Judged]) -> Stat:
     earlier = (f"before: {written_excess(pair.first.found).value}",) if pair.first else ()
     found = pair.last.found
     return _stat("Excess over the floor", written_excess(found), f"limit: {written_limit(found)}", *earlier)
-
-
-def _information(pair: Pair[Judged]) -> list[Stat]:
-    found, earlier = pair.last.found, pair.first.found if pair.first else None
-    if isinstance(found, Regression):
-        before = (f"before: {quantity(earlier.mae).value}",) if isinstance(earlier, Regression) else ()
-        median = f"answering the median: {quantity(found.mae.model_copy(update={'value': found.median_mae})).value}"
-        return [_stat("Mean error", quantity(found.mae), median, *before)]
-    of_all = f"{bits_share(found.bits, found.entropy).value} of {found.entropy:.2f} bits"
-    other = earlier if isinstance(earlier, Leakage) else None
-    stats = [
-        _stat(
-            "AUROC", decimal(found.auroc), "a guess: 0.5", *([f"before: {decimal(other.auroc).value}"] if other else [])
-        ),
-        _stat(
-            "Usable information", bits(found.bits), of_all, *([f"before: {bits(other.bits).value}"] if other else [])
-        ),
-    ]
-    if found.given_task:
-        given = [f"before: {bits(other.given_task).value}"] if other and other.given_task else []
-        adds = "what the features add to the true task label"
-        stats.append(_stat("Given the task", bits(found.given_task), adds, *given))
-    return stats
 
 
 def _stat(name: str, figure: Figure, *notes: str) -> Stat:

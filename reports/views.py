@@ -5,79 +5,147 @@ The template lays these out and does no more.
 
 from dataclasses import dataclass
 
-from reports.bounds import basis, bounds_table, is_exceeded
+from markupsafe import Markup
+
+from reports.attributes import by_attribute
+from reports.bounds import basis, bounds_table
+from reports.cautions import cautions
+from reports.classes import classes, classes_told
 from reports.comparison import Comparison
-from reports.drawings import Drawing, attribute_drawing, task_drawing
-from reports.figures import LONGEST_TEXT, count, points, shorten
-from reports.findings import attackers, heads, task_table
+from reports.compliance.view import ComplianceView, compliance_view
+from reports.dense import Dense, rules
+from reports.drawings import Drawing, attribute_drawings, task_drawing
+from reports.figures import change, count, named, shorten
+from reports.findings import attackers, task_table
+from reports.heads import heads
 from reports.kept import kept_table
-from reports.provenance import provenance
+from reports.layers import Matrix, layer_matrix, layers_told, widths_table
+from reports.paired import accuracy_change
+from reports.paper import running_head
+from reports.provenance import measurement, provenance
+from reports.readings import readings
+from reports.references import ceilings, floors, nulls
+from reports.reproduce import fingerprints, runs, steps
+from reports.signoff import SignOff, sign_off
 from reports.tables import Table
+from reports.threat import Term, tested, threat
 from reports.verdicts import VerdictView, summary, verdict
-from reports.where import WhereView, where
-from reports.wording import attribute_at, is_untold, told_ceiling
+from reports.where import WhereView, not_shown, wheres
+from reports.wording import NO_TASK
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One private attribute: what is read of it, drawn and in figures."""
+
+    drawing: Drawing
+    readings: Dense
 
 
 @dataclass(frozen=True)
 class Page:
-    """The whole report."""
+    """The whole report, in its order."""
 
     file: str
+    date: str
     subject: str
     summary: str
     verdicts: tuple[VerdictView, ...]
-    warnings: tuple[str, ...]
-    drawings: tuple[Drawing, ...]
-    basis: tuple[str, ...]
-    """What the bounds on every attacker rest on; empty where there are none."""
-    bounds: Table | None
-    where: tuple[WhereView, ...]
+    cautions: tuple[str, ...]
+    tested: str
+    threat: tuple[Term, ...]
+    provenance: tuple[Table, ...]
+    findings: tuple[Finding, ...]
     task: Drawing | None
     """None where no task was named."""
     task_table: Table | None
-    task_change: str
+    task_told: str
     kept: tuple[Drawing, ...]
-    kept_table: Table | None
-    attackers: tuple[Table, ...]
+    kept_table: Dense | None
+    layers: str
+    matrix: Matrix | None
+    """None where one layer was audited."""
+    widths: Table | None
+    classes: Dense
+    classes_told: tuple[str, ...]
+    attackers: tuple[Dense, ...]
+    floors: Dense
+    nulls: Dense
+    ceilings: Table
     heads: Table | None
     """None where no checkpoint was sanitized."""
-    provenance: tuple[Table, ...]
+    measurement: Table
+    where: tuple[WhereView, ...]
+    not_shown: str
+    """How many attributes have no view of where they are read, or empty."""
+    basis: tuple[str, ...]
+    """What the bounds on every attacker rest on; empty where there are none."""
+    bounds: Dense | None
+    steps: tuple[str, ...]
+    runs: Table
+    fingerprints: Table
+    sign_off: SignOff
+    compliance: ComplianceView
+
+    @property
+    def style(self) -> Markup:
+        """Rules of CSS that only this page has: names for the cells of its large tables, and its head on paper."""
+        large = (*(one.readings for one in self.findings), *self.attackers, self.classes, self.floors, self.nulls)
+        some = tuple(one for one in (self.kept_table, self.bounds) if one)
+        return rules((*large, *some, *(one.units for one in self.where))) + running_head(self.file, self.date)
 
 
 def page(comparison: Comparison) -> Page:
     """Prepare everything that the template shows."""
     last = comparison.audits[-1][1]
+    private, kept = by_attribute(comparison.pairs), by_attribute(comparison.kept)
+    measured = (*comparison.pairs, *comparison.kept)
     return Page(
         file=shorten(last.checkpoint.file),
+        date=last.created[:10],
         subject=_subject(comparison),
         summary=summary(comparison),
-        verdicts=tuple(map(verdict, comparison.pairs)),
-        warnings=(
-            *comparison.warnings,
-            *_loaded_warnings(comparison),
-            *_weak(comparison),
-            *_exceeded(comparison),
-            *_own_warnings(comparison),
+        verdicts=tuple(map(verdict, private)),
+        cautions=cautions(comparison),
+        tested=tested(comparison),
+        threat=threat(comparison),
+        provenance=provenance(comparison),
+        findings=tuple(
+            Finding(drawing, readings(pairs))
+            for drawing, pairs in zip(attribute_drawings(private, "leakage"), private, strict=True)
         ),
-        drawings=tuple(attribute_drawing(pair, f"leakage-{index}") for index, pair in enumerate(comparison.pairs)),
-        basis=basis(comparison),
-        bounds=bounds_table(comparison),
-        where=tuple(view for pair in comparison.pairs if (view := where(pair))),
         task=task_drawing(comparison),
         task_table=task_table(comparison),
-        task_change=_task_change(comparison),
-        kept=tuple(attribute_drawing(pair, f"kept-{index}") for index, pair in enumerate(comparison.kept)),
+        task_told=_task_told(comparison),
+        kept=attribute_drawings(kept, "kept"),
         kept_table=kept_table(comparison),
-        attackers=tuple(map(attackers, (*comparison.pairs, *comparison.kept))),
+        layers=layers_told(comparison.pairs),
+        matrix=layer_matrix(comparison.pairs),
+        widths=widths_table(measured),
+        classes=classes(measured),
+        classes_told=classes_told(measured, last),
+        attackers=tuple(map(attackers, (*private, *kept))),
+        floors=floors(measured),
+        nulls=nulls(measured),
+        ceilings=ceilings(measured),
         heads=heads(comparison),
-        provenance=provenance(comparison),
+        measurement=measurement(last),
+        where=wheres(comparison.pairs),
+        not_shown=not_shown(comparison.pairs),
+        basis=basis(comparison),
+        bounds=bounds_table(comparison),
+        steps=steps(comparison),
+        runs=runs(comparison),
+        fingerprints=fingerprints(comparison),
+        sign_off=sign_off(last),
+        compliance=compliance_view(comparison),
     )
 
 
 def _subject(comparison: Comparison) -> str:
     last = comparison.audits[-1][1]
     made = last.checkpoint.sanitizing
-    how = f"sanitized with {shorten(made.method)}" if made else "with no record of a sanitizer"
+    how = f"sanitized with {named(made.method)}" if made else "with no record of a sanitizer"
     against = ", set beside the checkpoint before it" if len(comparison.audits) == 2 else ""
     return (
         f"What fresh attackers read from its bottleneck, {how}{against}. "
@@ -85,35 +153,17 @@ def _subject(comparison: Comparison) -> str:
     )
 
 
-def _loaded_warnings(comparison: Comparison) -> list[str]:
-    return [
-        f"{when}: code inside the checkpoint file ran when it was loaded (--allow-pickle). Such code could change "
-        "anything, these figures too; they are worth as much as the trust in whoever made the file."
-        for when, audit in comparison.audits
-        if audit.checkpoint.pickle_ran
-    ]
-
-
-def _weak(comparison: Comparison) -> list[str]:
-    return [f"{attribute_at(pair.last.found)}: {told_ceiling(pair)}" for pair in comparison.pairs if is_untold(pair)]
-
-
-def _exceeded(comparison: Comparison) -> list[str]:
-    return [
-        f"{attribute_at(pair.last.found)}: the strongest attacker's whole interval lies above the bound on every "
-        "attacker, so one of them is wrong. Take the attacker's figure, and look for rows that belong together."
-        for pair in comparison.pairs
-        if is_exceeded(pair.last.found)
-    ]
-
-
-def _own_warnings(comparison: Comparison) -> list[str]:
-    shared = set.intersection(*(set(audit.warnings) for _, audit in comparison.audits))
-    once = list(dict.fromkeys(text for _, audit in comparison.audits for text in audit.warnings if text in shared))
-    apart = [f"{when}: {text}" for when, audit in comparison.audits for text in audit.warnings if text not in shared]
-    return [shorten(text, LONGEST_TEXT) for text in once + apart]
-
-
-def _task_change(comparison: Comparison) -> str:
-    accuracies = [audit.task.accuracy.value for _, audit in comparison.audits if audit.task]
-    return f"The task's accuracy changed by {points(accuracies[1] - accuracies[0])}." if len(accuracies) == 2 else ""
+def _task_told(comparison: Comparison) -> str:
+    tasks = [audit.task for _, audit in comparison.audits if audit.task]
+    if not tasks:
+        return (
+            f"{NO_TASK[0].upper()}{NO_TASK[1:]}. So this page cannot show whether the model still does what it is for, "
+            "nor how much of the leakage its answers give away by themselves."
+        )
+    if len(tasks) == 1:
+        return "How well the model does what it is for: whatever is removed from it should leave this as it is."
+    told = change(accuracy_change(tasks[0], tasks[1]).estimate, in_points=True)
+    return (
+        f"The task's accuracy changed by {told}. Removal is worth little if the task goes with it: read this beside "
+        "the leakage above."
+    )

@@ -3,7 +3,7 @@
 from audit.evidence import AuditResult, Ceiling, Verdict
 from reports.bounds import bound
 from reports.comparison import Pair, Reading, compare
-from reports.figures import count, measured, one_line, share, shorten
+from reports.figures import count, measured, named, one_line, plain, share
 from reports.headline import (
     Judged,
     Measured,
@@ -45,7 +45,7 @@ def sentence(pair: Pair[Judged]) -> str:
     if most := bound(found):
         text += f" {most}"
     if found.verdict == "INCONCLUSIVE":
-        text += f" {' '.join(found.reason.split())}"
+        text += f" {plain(found.reason)}"
     if is_untold(pair):
         text += f" {told_ceiling(pair)}"
     if pair.last.head and pair.last.head.contradicted:
@@ -124,7 +124,7 @@ def told_ceiling(pair: Pair[Judged]) -> str:
 
 def attribute_at(found: Measured) -> str:
     """Return which attribute and which layer, for a caption."""
-    return f"{shorten(found.attribute)} at {shorten(found.layer)}"
+    return f"{named(found.attribute)} at {named(found.layer)}"
 
 
 def _read(pair: Pair[Measured]) -> str:

@@ -78,8 +78,9 @@ def sweep(
     trained on; the untouched checkpoint comes first. All points have the same rows, splits and seed. One that
     diverges is recorded with its reason. No weights are written.
 
-    The evidence is written whole after each point. The same command goes on from there after it was stopped, and
-    with more methods or weights it adds those that are missing.
+    The evidence is written whole after each point, and the chart at the end. The same command goes on from there
+    after it was stopped, and with more methods or weights it adds those that are missing. `irene report` makes a page
+    of the evidence.
 
     \b
     Example:
@@ -90,6 +91,7 @@ def sweep(
 
     from audit import probes  # noqa: PLC0415
     from audit.checkpoint import load, sidecar  # noqa: PLC0415
+    from audit.files import require_writable  # noqa: PLC0415
     from audit.machine import choose_device  # noqa: PLC0415
     from audit.settings import LIMIT, Settings  # noqa: PLC0415
     from sanitizer import tradeoff  # noqa: PLC0415
@@ -100,6 +102,8 @@ def sweep(
             f"{output} is the checkpoint itself, or its record, and would be lost. Name another file with -o."
         )
     tradeoff.require_output(output)
+    chart = output.with_suffix(".svg")
+    require_writable(chart)
     given["freeze"] = tuple(names(given["freeze"]))
     train, audited = (
         rows.limited(given["limit_rows"] or len(rows), seed=given["seed"])
@@ -125,15 +129,19 @@ def sweep(
         command=command_line(),
         track=progress,
     )
+    shown = 0
     try:
-        for point, is_new in points:
+        for shown, (point, is_new) in enumerate(points, 1):  # noqa: B007  how many there are to draw
             click.echo(f"{sentence(point, given['task'])}{'' if is_new else ' (made before)'}")
     except KeyboardInterrupt:
-        if output.is_file():
+        if shown:
             raise IreneError(f"Stopped; the points so far are in {output}. The same command goes on.") from None
         raise
-    for path in (output, tradeoff.chart(output)):
-        click.echo(f"Wrote {path}")
+    finally:
+        if shown:
+            click.echo(f"Wrote {output}")
+            root = click.get_current_context().find_root().command
+            root.main(["report", str(output), "-o", str(chart)], prog_name="irene", standalone_mode=False)
 
 
 def sentence(point: "SweepPoint", task: str) -> str:

@@ -21,7 +21,6 @@ from audit.machine import describe_device, versions
 from audit.record import write_model
 from audit.settings import Settings
 from audit.tradeoff_evidence import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep, title
-from sanitizer.curve import write_curve
 from sanitizer.remembered import BUDGET, remember
 from sanitizer.steps import Recipe
 from sanitizer.trial import Bench, Trial, now, rehearse, run, trials
@@ -60,7 +59,7 @@ def sweep(
     budget: int = BUDGET,
     track: Track = untracked,
 ) -> Iterator[tuple[SweepPoint, bool]]:
-    """Yield the points that `output` holds, then make those that it lacks; after each, write it and its chart.
+    """Yield the points that `output` holds, then make those that it lacks, and write it whole after each.
 
     The first point is the checkpoint as it is. Every other one is a fresh copy of it, fine-tuned, and then audited by
     attackers trained from scratch, with the same rows, splits and seed for all. One whose training diverges is
@@ -70,7 +69,7 @@ def sweep(
         fresh: Loads the checkpoint anew.
         train: Rows that no attacker is judged on.
         audited: Rows that no point is trained on.
-        output: A new `.json`, or that of an earlier call with the same settings; its chart stands beside it.
+        output: A new `.json`, or that of an earlier call with the same settings.
         methods: Names, as `irene sanitize` takes them.
         weights: For every method that takes one; each method's own if there are none.
         task: Column that the model predicts.
@@ -117,7 +116,6 @@ def sweep(
     done = _earlier(output, setup, wanted)
     missing = [one for one in wanted if done is None or done.find(one.method, one.weight) is None]
     if done is not None:
-        write_curve(done, chart(output))
         yield from ((point, False) for point in done.points)
     if not missing:
         return
@@ -129,13 +127,7 @@ def sweep(
         point, result = run(one, bench, parent=setup.checkpoint, call=place, track=track)
         done = _with(done, point, result, setup, call)
         write_model(done, output)
-        write_curve(done, chart(output))
         yield point, True
-
-
-def chart(output: Path) -> Path:
-    """Return where the chart of a sweep stands: beside it."""
-    return output.with_suffix(".svg")
 
 
 def require_output(output: Path) -> None:
@@ -150,7 +142,6 @@ def require_output(output: Path) -> None:
             f"{output} is not a .json file. Name one with -o, for instance out/sweep.json; the chart goes beside it."
         )
     require_writable(output)
-    require_writable(chart(output))
 
 
 def _require_one_process() -> None:

@@ -60,6 +60,17 @@ class Outline(HTMLParser):
         return " ".join(" ".join(self.words).replace("\N{NO-BREAK SPACE}", " ").split())
 
 
+def without_provisions(page: str) -> str:
+    """Return a page without the section that others tell of: what evidence supports, and what it lacks."""
+    return re.sub(r'<section id="articles".*?</section>', "", page, flags=re.S)
+
+
+def verdicts(page: Outline) -> list[str]:
+    """Return how each verdict on the page is set."""
+    kinds = [attributes.get("class") or "" for tag, attributes in page.tags if tag == "article"]
+    return [kind for kind in kinds if kind.startswith("verdict")]
+
+
 def both() -> tuple[AuditResult, AuditResult]:
     reason = "About 9,000 test rows would settle it."
     open_ = leakage("left-handed", 0.55, "INCONCLUSIVE", classes=("no", "yes"), half=0.06, reason=reason)
@@ -70,14 +81,16 @@ def both() -> tuple[AuditResult, AuditResult]:
 def test_every_verdict_stands_with_its_figures_limit_and_rows() -> None:
     text = Outline(render(*both())).text
     for part in (
-        "FAIL colour at features.7", "A fresh attacker still reads it beyond the limit.",
+        "FAIL colour at features.7",
+        "A fresh attacker still reads it beyond the limit: 28.0 points (25.7 to 30.3) over the "
+        "floor, against a limit of 5 points (set by default), on 2,000 test rows.",
         "Before 58.0 % 95 % interval 56.0–60.0", "After 40.0 % 95 % interval 38.0–42.0",
+        "Change −18.0 points 95 % interval −20.8 to −15.2 not paired",
         "Task label alone (floor) 12.0 % 95 % interval 11.0–13.0 a guess: 10 %",
-        "Limit on the excess: 5 points (set by default). 2,000 test rows",
         "INCONCLUSIVE left-handed at features.7", "About 9,000 test rows would settle it.",
-        "did not run out of memory", "58.0 % strongest 56.0–60.0",
+        "rbf standardised did not run: out of memory", "mlp strongest standardised 58.0 58.0 56.0–60.0",
     ):  # fmt: skip
-        assert part in text
+        assert part in text, part
 
 
 def test_a_head_that_says_ten_percent_beside_an_attacker_at_forty_is_shown_as_a_failure() -> None:
@@ -89,35 +102,38 @@ def test_a_head_that_says_ten_percent_beside_an_attacker_at_forty_is_shown_as_a_
 
 def test_an_open_verdict_is_not_set_like_a_pass() -> None:
     page = Outline(render(audit(leakage(read=0.16, verdict="INCONCLUSIVE"))))
-    kinds = [attributes.get("class") for tag, attributes in page.tags if tag == "article"]
-    assert kinds == ["verdict open"]
+    assert verdicts(page) == ["verdict open"]
     assert "Not a pass" in page.text
 
 
 def test_everything_that_was_measured_or_left_out_stands_on_the_page() -> None:
     text = Outline(render(rich(), rich(after=True))).text
     for part in (
-        "AUROC 0.900 95 % interval 0.880–0.920", "Given the task 0.70 bits",
+        "AUROC Information, bits Given the task, bits Before 58.0 56.0–60.0 46.0 43.7 to 48.3 0.900 0.880–0.920 1.20 "
+        "1.12–1.28 0.70 0.64–0.76 After 40.0",
         "The same attackers read 94.0 % (92.0–96.0) from the raw input, so they are able to.",
         "mlp on whitened input averaged to 3 × 16 × 16",
-        "FAIL age at features.7", "Before, R² 0.430 95 % interval 0.410–0.450", "Mean error 7.10", "the median: 11.80",
-        "ridge standardised 0.430 strongest 0.410–0.450",
-        "before 88.0 % (86.0–90.0) change −2.0 points (−4.8 to +0.8)", "change −0.020 (−0.037 to −0.003)",
-        "before 0.610 (0.590–0.630) change −0.060", "Could not be read 12 rows", "Copies across groups 34 rows",
-        "Without a task label 56 rows", "no value 40 rows", "no value 31 rows", "8 & red left out: 3 rows",
-        "projected from 25,088", "20, each on at most 2,000 rows", "Format state_dict state_dict",
+        "FAIL age at features.7", "Before, R² 0.430 95 % interval 0.410–0.450",
+        "Answering the mean gives R² 0, and the median a mean error of 11.80; 1,999 test rows.",
+        "ridge strongest standardised 0.43 0.430 0.410–0.450",
+        "smiling at features.7 A guess gives 50 %, AUROC 0.5 and 0 of 3.32 bits; 400 test rows. "
+        "Before 88.0 86.0–90.0 52.0 51.0–53.0 0.930 0.918–0.942",
+        "Change −2.0 −4.8 to +0.8 – −0.020 −0.037 to −0.003", "Before 0.610 0.590–0.630", "Change −0.060",
+        "Could not be read 12 rows", "Copies across groups 34 rows", "Without a task label 56 rows", "no value 40 rows",
+        "no value 31 rows", "8 & red left out: 3 rows", "128 features a row, projected at random from 25,088",
+        "20, each on at most 2,000 rows", "Format state_dict state_dict",
     ):  # fmt: skip
         assert part in text, part
 
 
 def test_what_is_kept_has_no_verdict_on_the_page() -> None:
     page = Outline(render(audit(kept=[readable()], kept_continuous=[regression()])))
-    assert len([tag for tag, _ in page.tags if tag == "article"]) == 1
+    assert len(verdicts(page)) == 1
     assert "1 FAIL — one verdict" in page.text
 
 
 def test_the_map_draws_what_is_below_zero_like_zero_and_writes_the_number() -> None:
-    drawn = heatmap([[0.2, 0.1], [0.0, -0.3]], 0.2, label="a map")
+    drawn = heatmap([[0.2, 0.1], [0.0, -0.3]], 0.2, title="a map", label="of four")
     inks = [float(ink) for ink in re.findall(r'fill-opacity="([\d.]+)"', drawn)]
     assert inks[0] > inks[1] > inks[2] == inks[3] == 0
     assert re.findall(r">([−\d.]+)</text>", drawn) == ["0.20", "0.10", "0.00", "−0.30"]
@@ -155,36 +171,34 @@ def test_a_continuous_attribute_alone_makes_a_page() -> None:
 
 def alternatives(page: str) -> str:
     """Return what the drawings say to who cannot see them."""
-    return " ".join(value["aria-label"] or "" for tag, value in Outline(page).tags if tag == "svg")
+    return " ".join(re.findall(r"<desc[^>]*>(.*?)</desc>", page, flags=re.S))
 
 
 def test_a_bound_on_every_attacker_stands_beside_the_finding_in_the_drawing_and_in_a_table() -> None:
     page = render(audit(leakage(read=0.58)), sanitized(certified(leakage())))
     text = Outline(page).text
     for part in (
-        "reads it beyond the limit. No attacker whatever can read more than 61.0 % balanced accuracy, or 0.12 bits, "
+        "on 2,000 test rows. No attacker whatever can read more than 61.0 % balanced accuracy, or 0.12 bits, "
         "from this layer, each with 95 % confidence: it gives 4 distinct vectors, counted on 2,059 rows.",
-        "colour at features.7, after 61.0 % strongest tried: 40.0 % a guess: 10 % 0.12 bits strongest tried: 1.20 bits "
-        "H(v): 3.32 bits 4 2,059 rows worth 103 independent rows in the smallest class",
+        "colour a guess: 10 %, H(v): 3.32 bits features.7 – – – – – – 61.0 40.0 38.0–42.0 0.12 4 2,059 103",
         "on rows that the model was not made from, with groups taken for independent of each other.",
         "Each bound holds with 95 % confidence by itself", "whoever holds the encoder before the code sees more",
         "Arrowhead to the left: the bound on every attacker", "but where a bound on every attacker stands beside",
-        "Any attacker (bound) at most 61.0 %",
     ):  # fmt: skip
         assert part in text, part
     assert alternatives(page).count("After: 40.0 % (38.0–42.0); Any attacker (bound): at most 61.0 %;") == 2
-    assert "features.7, before 61.0 %" not in text and "Any attacker before" not in text
+    assert "Any attacker before" not in text
 
 
 def test_a_bound_before_stands_beside_the_one_after() -> None:
     page = render(audit(certified(leakage(read=0.58), 0.87, 0.9, 77)), sanitized(certified(leakage())))
     assert "Any attacker before (bound): at most 87.0 %; Any attacker (bound): at most 61.0 %;" in alternatives(page)
-    assert "colour at features.7, before 87.0 %" in Outline(page).text
-    assert Outline(page).text.count("No attacker whatever") == 1
+    assert "features.7 87.0 58.0 56.0–60.0 0.90 77 2,059 103 61.0 40.0" in Outline(page).text
+    assert Outline(without_provisions(page)).text.count("No attacker whatever") == 1
 
 
 def test_without_a_certificate_the_page_has_no_bound_and_says_that_attackers_are_only_some() -> None:
-    page = render(rich(), rich(after=True))
+    page = without_provisions(render(rich(), rich(after=True)))
     body = page.partition("<body>")[2].replace("It is a lower bound.", "")
     assert [word for word in ("whatever", "ny attacker", "bound", "distinct", "confidence") if word in body] == []
     assert "one that nobody tried may read more." in Outline(page).text
@@ -194,8 +208,8 @@ def test_the_mark_of_a_bound_points_to_its_figure() -> None:
     found = certified(leakage(), 0.83).model_copy(update={"ceiling": ceiling(0.83)})
     drawn = re.findall(r"<svg.*?</svg>", render(audit(found)), flags=re.S)[0]
     shapes = dict(re.findall(r'<path id="(\w+)" d="([^"]*)"', drawn))
-    across = {name: [float(x) for x in re.findall(r"[ML] (-?[\d.]+) ", shape)] for name, shape in shapes.items()}
-    marks = [(name, float(x)) for name, x in re.findall(r'<use href="#(\w+)" x="([\d.]+)"', drawn)]
+    across = {name: [float(x) for x in re.findall(r"[ML](-?[\d.]+) ", shape)] for name, shape in shapes.items()}
+    marks = [(name, float(x)) for name, x in re.findall(r'<use[^>]* href="#(\w+)" x="([\d.]+)"', drawn)]
     (arrow,) = [(name, x) for name, x in marks if across[name] and min(across[name]) == 0 < max(across[name])]
     assert marks.count(arrow) == 1
     assert [x for _, x in marks].count(arrow[1]) == 2, "the tip is at the figure, as the ceiling's mark is"
@@ -242,13 +256,13 @@ def test_code_that_ran_from_the_file_is_read_with_care() -> None:
 def test_a_pass_of_weak_attackers_is_read_with_care() -> None:
     weak = leakage(read=0.13, verdict="PASS").model_copy(update={"ceiling": ceiling(0.11)})
     text = Outline(render(audit(weak))).text
-    assert text.count("a weak attacker cannot be told from no leak") == 2
+    assert text.count("a weak attacker cannot be told from no leak") == 3  # the verdict, its warning, the provisions
     able = leakage(read=0.13, verdict="PASS")
     assert "a weak attacker cannot" not in Outline(render(audit(able))).text
 
 
 def test_one_audit_alone_makes_a_page_without_a_before() -> None:
-    text = Outline(render(audit())).text
+    text = Outline(without_provisions(render(audit()))).text
     assert "Audited 40.0 %" in text
     assert "Before" not in text
     assert "Its own head is no evidence" not in text
@@ -282,9 +296,11 @@ def test_the_page_has_one_title_ordered_headings_and_no_id_twice() -> None:
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
     ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    drawings = [attributes for tag, attributes in tags if tag == "svg"]
-    assert drawings
-    assert all(one["role"] == "img" and one["aria-label"] for one in drawings)
+    page = render(*both())
+    drawings = re.findall(
+        r'<svg viewBox="[^"]+" role="img"[^>]*><title[^>]*>[^<]+</title><desc[^>]*>[^<]+</desc>', page
+    )
+    assert len(drawings) == page.count("<svg") > 0
 
 
 def test_the_same_evidence_gives_the_same_page() -> None:
@@ -415,7 +431,7 @@ def test_a_browser_shows_the_page_without_scrolling_sideways(
     assert asked == [path.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cells = page.evaluate("[...document.querySelectorAll('tbody td')].map(one => one.clientWidth)")
-    assert min(cells) >= (120 if width == 360 else 40), "a column too narrow to read"
+    assert min(cells) >= (90 if width == 360 else 40), "a column too narrow to read"
     assert page.locator("svg:visible").count() == 7  # two private and two kept attributes, map, legend, task
     page.context.close()
 
@@ -425,5 +441,5 @@ def test_the_page_prints(browser: "Browser", tmp_path: Path) -> None:
     write_report(path, *both())
     page, _ = opened(browser, path, 1280)
     printed = page.pdf(prefer_css_page_size=True)
-    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 12
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 20
     page.context.close()

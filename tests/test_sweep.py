@@ -1,7 +1,6 @@
 """The sweep: every point as the other commands would make it, a file that grows by whole points, and its picture."""
 
 import json
-import random
 import re
 import shlex
 import shutil
@@ -11,12 +10,10 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import pytest
 import torch
 from click.testing import Result
@@ -32,8 +29,8 @@ from audit.evidence import read_audit
 from audit.files import sha256
 from audit.settings import Settings
 from audit.tradeoff_evidence import UNTOUCHED, Sweep, read_sweep, title
-from sanitizer.curve import LOOKS, OTHERS, draw_curve, efficient
-from sanitizer.labels import Box, Name, place
+from reports.sweep_picture import draw
+from reports.sweep_verdicts import sentences
 from sanitizer.methods.rich import Rich
 from sanitizer.remembered import remember
 from sanitizer.steps import Recipe
@@ -131,15 +128,18 @@ def test_the_points_are_the_methods_at_each_weight_that_they_take(swept: tuple[S
     assert found.calls[0].command.startswith("irene sweep ") and len(found.calls) == 1
 
 
-def test_a_line_is_said_for_every_point_and_then_where_the_files_are(swept: tuple[Sweep, Path, Result]) -> None:
+def test_a_line_is_said_for_every_point_then_where_the_files_are_and_what_it_comes_to(
+    swept: tuple[Sweep, Path, Result],
+) -> None:
     found, _, result = swept
-    *lines, first, second = result.stdout.splitlines()
+    *lines, first, second, answer, caveat = result.stdout.splitlines()
     assert [line.partition(":")[0] for line in lines] == [title(point.method, point.weight) for point in found.points]
     assert re.fullmatch(
         r"untouched: accuracy on digit [\d.]+% \[.*\]; colour [\d.]+% \[.*\], floor [\d.]+%: FAIL", lines[0]
     )
     assert re.search(r"no attacker above [\d.]+% \(at 95% confidence\)", lines[-1])
     assert (first, second) == (f"Wrote {Path('out/sweep.json')}", f"Wrote {Path('out/sweep.svg')}")
+    assert [answer, caveat] == sentences(found)
 
 
 def test_the_chart_names_every_point_in_text(swept: tuple[Sweep, Path, Result]) -> None:
@@ -150,7 +150,7 @@ def test_the_chart_names_every_point_in_text(swept: tuple[Sweep, Path, Result]) 
     said = " ".join(filter(None, texts))
     for words in ("accuracy on digit", "strongest fresh attacker on colour, n = ", "chance", "floor", "95 %"):
         assert words in said
-    assert draw_curve(found) == (out / "sweep.svg").read_text(encoding="utf-8"), "the same sweep, the same picture"
+    assert draw(found) == (out / "sweep.svg").read_text(encoding="utf-8"), "the same sweep, the same picture"
 
 
 def test_nothing_but_the_evidence_and_the_chart_is_written(swept: tuple[Sweep, Path, Result]) -> None:
@@ -175,7 +175,7 @@ def test_a_stopped_sweep_goes_on_and_a_second_one_adds_what_is_missing(begun: Pa
     assert {path.name for path in here.iterdir()} == {MODEL, "sweep.json", "sweep.svg"}
     (first,) = read_sweep(Path("sweep.json")).points
     went_on = succeeded(run(f"sweep {SMALL} --methods plain -o sweep.json"))
-    assert [line.endswith("(made before)") for line in went_on.stdout.splitlines()] == [True, False, False, False]
+    assert [line.endswith("(made before)") for line in went_on.stdout.splitlines()] == [True, *[False] * 5]
     second = read_sweep(Path("sweep.json")).points
     assert second[0] == first, "with its time and its seconds"
     succeeded(run(f"sweep {SMALL} --methods plain,leace,end --weights 1 --workers 1 -o sweep.json"))
@@ -396,38 +396,3 @@ def test_what_does_not_fit_or_is_never_the_same_is_not_held() -> None:
     assert remember(data, budget=100 * data.inputs[0].nbytes - 1) == (data, 0)
     unsteady, _ = counted("train", 100, unsteady=True)
     assert remember(unsteady) == (unsteady, 0)
-
-
-def test_a_point_is_efficient_if_no_other_is_better_in_one_and_as_good_in_the_other() -> None:
-    points = [(0.9, 0.95), (0.5, 0.90), (0.5, 0.89), (0.6, 0.90), (0.5, 0.90), (0.95, 0.95)]
-    assert efficient(points) == [True, True, False, False, True, False]
-
-
-def test_names_stand_beside_their_points_and_over_no_other_name() -> None:
-    generator = random.Random(0)
-    inside = Box(0, 0, 700, 400)
-    names = [
-        Name((generator.gauss(150, 30), generator.gauss(250, 40)), generator.uniform(40, 110), 12) for _ in range(14)
-    ]
-    marks = [Box.around(*name.at, 11, 11) for name in names]
-    placed = place(names, marks, np.empty((0, 2)), inside)
-    boxes = [one.box for one in placed]
-    assert not any(one.meets(other) for one, other in combinations(boxes, 2))
-    assert not any(box.meets(mark) for box in boxes for mark in marks)
-    assert all(box.within(inside) for box in boxes)
-    (alone,) = place(names[:1], marks[:1], np.empty((0, 2)), inside)
-    assert alone.reach == 10
-
-
-def test_every_method_has_a_mark_of_its_own() -> None:
-    marks = [mark for mark, _ in (*LOOKS.values(), *OTHERS)]
-    assert len(marks) == len(set(marks))
-
-
-def test_a_chart_survives_names_that_no_drawing_can_hold(begun: Path) -> None:
-    found = read_sweep(begun / "sweep.json")
-    setup = found.setup.model_copy(update={"task": "<b>\x00$x^2$", "layer": "a" * 500})
-    odd = found.model_copy(update={"setup": setup})
-    drawn = draw_curve(odd)
-    ET.fromstring(drawn)
-    assert "a" * 41 not in drawn
