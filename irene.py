@@ -14,7 +14,10 @@ COMMANDS = {
     "audit": ("audit.commands:audit", "Measure what can be read of a private attribute at a bottleneck."),
     "sanitize": ("sanitizer.commands:sanitize", "Fine-tune the encoder so that less of the attribute can be read."),
     "sweep": ("sanitizer.sweep:sweep", "Draw task accuracy against fresh leakage, over methods and weights."),
-    "report": ("reports.commands:report", "Write one offline HTML file from the evidence of audits or of a sweep."),
+    "report": (
+        "reports.commands:report",
+        "Write one offline HTML file: an audit, before and after, several models, or a sweep.",
+    ),
     "check": ("reports.check:check", "Pass or fail a build by what an audit found."),
     "verify": ("audit.evidence_commands:verify", "Compute anew the hashes that link evidence to checkpoints."),
     "schema": ("audit.evidence_commands:schema", "Print the JSON Schema of the evidence."),

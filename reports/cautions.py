@@ -65,4 +65,4 @@ def _own(comparison: Comparison) -> list[str]:
     shared = set.intersection(*(set(audit.warnings) for _, audit in comparison.audits))
     once = list(dict.fromkeys(text for _, audit in comparison.audits for text in audit.warnings if text in shared))
     apart = [f"{when}: {text}" for when, audit in comparison.audits for text in audit.warnings if text not in shared]
-    return [shorten(text, LONGEST_TEXT) for text in once + apart]
+    return once + apart

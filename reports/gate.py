@@ -10,6 +10,7 @@ from typing import Final
 
 from audit.errors import UnknownNameError
 from audit.evidence import AuditResult, Verdict
+from reports.attributes import WORST_FIRST, tally
 from reports.comparison import Comparison, compare
 from reports.figures import one_line
 from reports.founded import at_limit, refuse_unfounded
@@ -18,7 +19,6 @@ from reports.headline import Judged
 LEAK: Final = 3
 OPEN: Final = 4
 """Exit codes beside 0 and those of every command: 1 is an error, and 2 a wrong call."""
-WORST_FIRST: Final[tuple[Verdict, ...]] = ("FAIL", "INCONCLUSIVE", "PASS")
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,7 @@ def gate(
 
 def counted(outcome: Outcome) -> str:
     """Return how many findings there are of each kind: `1 FAIL, 2 PASS`."""
-    verdicts = [one.verdict for one in outcome.findings]
-    return ", ".join(f"{verdicts.count(one)} {one}" for one in WORST_FIRST if one in verdicts)
+    return tally([one.verdict for one in outcome.findings])
 
 
 def conclusion(outcome: Outcome) -> str:

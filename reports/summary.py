@@ -8,10 +8,11 @@ from pathlib import Path
 
 from audit.evidence import AuditResult, Task
 from audit.files import write_whole
+from reports.attributes import WORST_FIRST
 from reports.cautions import plain_cautions
 from reports.comparison import Comparison, Pair
 from reports.figures import change, count, hexdigits, one_line, percent, share
-from reports.gate import WORST_FIRST, Outcome, conclusion
+from reports.gate import Outcome, conclusion
 from reports.headline import (
     Judged,
     Measured,

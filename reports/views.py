@@ -15,7 +15,7 @@ from reports.comparison import Comparison
 from reports.compliance.view import ComplianceView, compliance_view
 from reports.dense import Dense, rules
 from reports.drawings import Drawing, attribute_drawings, task_drawing
-from reports.figures import change, count, named, shorten
+from reports.figures import LONGEST_TEXT, change, count, named, shorten
 from reports.findings import attackers, task_table
 from reports.heads import heads
 from reports.kept import kept_table
@@ -106,7 +106,7 @@ def page(comparison: Comparison) -> Page:
         subject=_subject(comparison),
         summary=summary(comparison),
         verdicts=tuple(map(verdict, private)),
-        cautions=cautions(comparison),
+        cautions=tuple(shorten(text, LONGEST_TEXT) for text in cautions(comparison)),
         tested=tested(comparison),
         threat=threat(comparison),
         provenance=provenance(comparison),

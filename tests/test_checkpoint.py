@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from audit import checkpoint, evidence, files, weights
+from audit import checkpoint, evidence, files, record, weights
 from audit.errors import CheckpointError, IreneError, UnknownNameError
 
 FACTORY = """
@@ -348,7 +348,7 @@ def test_a_record_counts_only_for_the_file_that_it_names(arch: str, tmp_path: Pa
         data_fingerprint="0", versions={},
     )  # fmt: skip
     for sha, kept in (("0" * 64, None), (files.sha256(path), sanitizing)):
-        evidence.write_model(evidence.Sidecar(sha256=sha, sanitizing=sanitizing), checkpoint.sidecar(path))
+        record.write_model(evidence.Sidecar(sha256=sha, sanitizing=sanitizing), checkpoint.sidecar(path))
         described, notes = checkpoint.describe(loaded)
         assert described.sanitizing == kept
         assert [note for note in notes if "another checkpoint" in note] == ([] if kept else notes)
