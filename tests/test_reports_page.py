@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -36,7 +35,6 @@ from reports.html import render, write_report
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 HOSTILE = "</script><script>alert(1)</script>\"'{{ 7 * 7 }}{% raw %} $x_1$ \u202eevil\u2066 🙂 &amp; <b onclick=x>"
 
 
@@ -398,17 +396,6 @@ def test_the_command_imports_nothing_slow() -> None:
     slow = "{'pydantic', 'matplotlib', 'jinja2', 'torch'}"
     code = f"import sys, reports.commands; assert not {slow} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(pages.__file__).parents[1])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    with playwright.sync_playwright() as running:
-        started = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
 
 
 def opened(browser: "Browser", path: Path, width: int) -> tuple["Page", list[str]]:
