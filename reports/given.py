@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audit.errors import EvidenceError
-from audit.evidence import AuditResult, read_audit
+from audit.evidence import AuditResult
 from audit.record import read_json
 from audit.tradeoff_evidence import Sweep, read_sweep
+from reports.founded import read_whole
 
 Given = Sweep | list[tuple[Path, AuditResult]]
 """One sweep, or audits with their files, in the order given."""
@@ -16,11 +17,12 @@ def read_given(paths: Sequence[Path]) -> Given:
     """Read all files, and tell audits from a sweep by what is in them.
 
     Raises:
-        EvidenceError: One cannot be read or is of another kind, or a sweep stands beside something else.
+        EvidenceError: One cannot be read, was changed after it was written or is of another kind, or a sweep stands
+            beside something else.
     """
     sweeps = [path for path in paths if _is_sweep(path)]
     if not sweeps:
-        return [(path, read_audit(path)) for path in paths]
+        return [(path, read_whole(path)) for path in paths]
     if len(paths) == 1:
         return read_sweep(paths[0])
     raise EvidenceError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from audit.evidence import AuditResult, Task
 from audit.files import write_whole
+from audit.record import without_places
 from reports.attributes import WORST_FIRST
 from reports.cautions import plain_cautions
 from reports.comparison import Comparison, Pair
@@ -58,7 +59,7 @@ def markdown(outcome: Outcome, report: Path | None = None) -> str:
         [_task(comparison)],
         _kept(comparison),
         _warnings(comparison),
-        [CAVEAT, *([f"The full report: {_name(str(report))}"] if report else [])],
+        [CAVEAT, *([f"The full report: {_name(without_places(str(report)))}"] if report else [])],
     )
     return "\n\n".join(block for some in blocks for block in some) + "\n"
 

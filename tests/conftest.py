@@ -19,6 +19,7 @@ import irene
 from audit.columns import Column, Ints
 from audit.data import open_data
 from audit.datasets.networks import small_convnet
+from audit.record import digest
 from audit.settings import Settings
 from sanitizer.steps import Recipe
 from sanitizer.training import fine_tune
@@ -40,6 +41,7 @@ from torch import nn
 from audit.columns import Column
 from audit.datasets.digits import load
 from audit.datasets.networks import small_convnet
+from audit.record import digest
 
 def network(classes=10):
     return small_convnet(classes)
@@ -155,11 +157,13 @@ def bench(leaky: Path, own: Path, before: Path, tmp_path: Path) -> Path:
     (tmp_path / "cut.safetensors").write_bytes(leaky.read_bytes()[:-7])
     evidence = json.loads(before.read_text(encoding="utf-8"))
     other = evidence | {"checkpoint": evidence["checkpoint"] | {"sha256": "0" * 64}}
+    unlike = other | {"protocol": evidence["protocol"] | {"seed": 7}}
     for name, content in {
         "before": json.dumps(evidence),
         "text": "not JSON",
         "newer": json.dumps(evidence | {"schema_version": "3"}),
-        "unlike": json.dumps(other | {"protocol": evidence["protocol"] | {"seed": 7}}),
+        "edited": json.dumps(other),
+        "unlike": json.dumps(unlike | {"digest": digest(unlike)}),
     }.items():
         (tmp_path / f"{name}.json").write_text(content, encoding="utf-8")
     (tmp_path / "folder").mkdir()

@@ -255,6 +255,7 @@ WRONG = {
     SANITIZE.replace("model.safetensors", "half.pt") + f"{ONE_STEP} -o out/c.pt": "became NaN or infinite",
     # the report
     "report gone.json -o out/r.html": "Cannot read gone.json",
+    "report edited.json -o out/r.html": "edited.json was changed after it was written",
     "report text.json -o out/r.html": "text.json is not an audit's evidence",
     "report newer.json -o out/r.html": "schema_version",
     "report before.json before.json -o out/r.html": "Both files audit the same checkpoint",

@@ -144,7 +144,7 @@ def test_every_text_that_may_hold_a_place_is_cut_as_it_is_made_and_as_it_is_read
         ({"a": 40, "b": None, "c": None}, {"a": 40, "b": None, "c": None}),
     ],
 )
-def test_a_count_that_could_single_people_out_is_withheld_and_cannot_be_worked_out(
+def test_a_count_that_could_single_people_out_is_withheld_with_another_that_would_tell_it(
     counts: dict[str, int | None], told: dict[str, int | None]
 ) -> None:
     assert without_small_cells(counts) == told == without_small_cells(told)

@@ -185,6 +185,11 @@ def test_the_summary_of_one_audit_has_no_before_and_without_a_task_says_so() -> 
     assert "The full report" not in page
 
 
+def test_a_summary_does_not_tell_where_the_report_lies_on_the_machine() -> None:
+    page = text_of(markdown(gate(audit()), Path("/home/ada/secret/report.html")))
+    assert "The full report: report.html" in page and "secret" not in page
+
+
 def test_a_summary_of_many_findings_fits_into_a_comment() -> None:
     found = [passing(f"attribute {place}") for place in range(MOST_ROWS + 139)]
     page = markdown(gate(audit(*found, leaking("gender"))))
