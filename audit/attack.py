@@ -14,9 +14,9 @@ from audit.calibration import Calibration, Reading, calibrate, raw_scores, read
 from audit.columns import Ints
 from audit.committee import choose_members, joined
 from audit.errors import DataError
-from audit.evidence import COMMITTEE
 from audit.parallel import side_by_side
 from audit.probes import VIEWS, Make, Matrix, family, view
+from audit.readings import COMMITTEE
 from audit.resampling import Doubles
 from audit.settings import Settings
 

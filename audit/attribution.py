@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audit import evidence
+from audit import readings
 from audit.columns import Ints
 from audit.data import Inputs
 from audit.errors import DataError, UnreadableError
@@ -57,7 +57,7 @@ def where(
     units: int = 20,
     patches: int = 8,
     track: Track = untracked,
-) -> evidence.Where:
+) -> readings.Where:
     """Tell which units of the bottleneck an attacker reads, and from which part of the input they come.
 
     Units that say the same hide each other: with one shuffled, the attacker still reads the other. So the
@@ -91,7 +91,7 @@ def where(
             rows = view.rows
             patch = [max(SMALLEST_PATCH, -(-side // patches)) for side in view.mean.shape[1:]]
             bits = _map(attack, encode, inputs, v, view, patch, track).tolist()
-    return evidence.Where(
+    return readings.Where(
         samples=len(rows),
         attacker=attacker,
         units=_worst_units(attack, z[rows], v[rows], units, generator, track),
@@ -155,7 +155,7 @@ def _view(inputs: Inputs, rows: Ints) -> _View | str:
 
 def _worst_units(
     attack: Attack, z: Floats, v: Ints, count: int, generator: np.random.Generator, track: Track
-) -> list[evidence.Unit]:
+) -> list[readings.Unit]:
     """Return the units worth most.
 
     A rough look at all of them chooses, by how much the answers change at all, which is seen in few rows;
@@ -169,7 +169,7 @@ def _worst_units(
     looks = [_shuffled(attack, z, v, finalists, generator, track) for _ in range(SHUFFLES)]
     bits = np.mean(looks, axis=(0, 1))
     return [
-        evidence.Unit(index=int(finalists[place]), bits=float(bits[place]))
+        readings.Unit(index=int(finalists[place]), bits=float(bits[place]))
         for place in np.argsort(-bits, kind="stable")[:count]
     ]
 

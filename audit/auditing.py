@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from audit import evidence, probes
+from audit import evidence, probes, readings
 from audit.asked import Asked, several
 from audit.attribution import Encode
 from audit.attribution import where as locate
@@ -272,7 +272,7 @@ def _result(
 
 def _ceiling(
     name: str, column: AnyColumn, splits: Splits, settings: Settings, beside: Beside
-) -> evidence.Ceiling | None:
+) -> readings.Ceiling | None:
     if isinstance(column, Quantity):
         return read_continuous_ceiling(name, column, splits, settings=settings, beside=beside)
     return read_ceiling(name, column, splits, settings=settings, beside=beside)
@@ -285,7 +285,7 @@ def _where(
     encoder: Encoder | None,
     settings: Settings,
     track: Track,
-) -> evidence.Where:
+) -> readings.Where:
     """Ask the strongest single attacker: a committee reads by all of its members."""
     rows, best = measured.rows, measured.attack.best
     with encoder(measured.figures.layer) if encoder else nullcontext() as encode:
@@ -302,8 +302,8 @@ def _where(
 
 
 def _certificate(
-    code: Ints | None, column: Column, figures: evidence.Readability, groups: Ints
-) -> evidence.Certificate | None:
+    code: Ints | None, column: Column, figures: readings.Readability, groups: Ints
+) -> readings.Certificate | None:
     """Bound every attacker of a finite code on all rows of the classes that were audited."""
     if code is None:
         return None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from audit.columns import Ints
-from audit.evidence import Certificate
+from audit.readings import Certificate
 from audit.resampling import CONFIDENCE
 from audit.storage import AT_ONCE, blocks
 

@@ -12,10 +12,10 @@ from audit.columns import Ints, Quantity
 from audit.committee import choose_members, joined
 from audit.data import MIN_ROWS
 from audit.errors import DataError
-from audit.evidence import COMMITTEE, Ceiling, ClassRows, Regression, RegressorResult
 from audit.leakage import CEILING, CEILING_ROWS, Beside, null_band
 from audit.parallel import side_by_side
 from audit.probes import VIEWS, Make, Matrix, family, view
+from audit.readings import COMMITTEE, Ceiling, ClassRows, Regression, RegressorResult
 from audit.resampling import CONFIDENCE, Doubles, Resamples, draws, estimate, resample
 from audit.settings import Settings
 from audit.splits import Splits, at_most, chosen

@@ -12,8 +12,9 @@ from torch import nn
 from audit.columns import AnyColumn
 from audit.copies import told_of_copies
 from audit.data import LabelledData
-from audit.evidence import Checkpoint, Readability
+from audit.evidence import Checkpoint
 from audit.features import Features
+from audit.readings import Readability
 from audit.storage import AT_ONCE, blocks
 
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"

@@ -22,9 +22,9 @@ from audit.attack import Attack, Failure, Member, Parts, attack, from_scratch
 from audit.calibration import Reading
 from audit.columns import MISSING, Column, Ints
 from audit.errors import DataError
-from audit.evidence import COMMITTEE, AttackerResult, Ceiling, ClassRows, Estimate, NullBand, Readability
 from audit.parallel import side_by_side
 from audit.probes import Matrix
+from audit.readings import COMMITTEE, AttackerResult, Ceiling, ClassRows, Estimate, NullBand, Readability
 from audit.resampling import CONFIDENCE, Resamples, draws, estimate, estimate_share, resample
 from audit.settings import Settings
 from audit.splits import Rows, Splits, at_most, chosen, class_rows, without_rare

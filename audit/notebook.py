@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from audit.evidence import AuditResult, Estimate, Leakage, Readability, Regression
+from audit.evidence import AuditResult
+from audit.readings import Estimate, Leakage, Readability, Regression
 
 COLUMNS = (
     "attribute",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from audit.columns import Ints
-from audit.evidence import Estimate
+from audit.readings import Estimate
 
 CONFIDENCE = 0.95
 BLOCK = 2_000_000

@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from audit.columns import MISSING, AnyColumn, Column, Ints, Quantity
 from audit.data import MIN_ROWS
 from audit.errors import DataError
-from audit.evidence import ClassRows
+from audit.readings import ClassRows
 
 FOLDS = 10
 TRAIN, SELECT = 5, 2

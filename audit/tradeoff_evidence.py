@@ -9,7 +9,8 @@ from typing import Final, Literal, Self
 
 from pydantic import model_validator
 
-from audit.evidence import Certificate, Checkpoint, DataRows, Estimate, Protocol, Verdict
+from audit.evidence import Checkpoint, DataRows, Protocol
+from audit.readings import Certificate, Estimate, Verdict
 from audit.record import Frozen, Number, Options, Share, Text, parse
 
 SWEEP_VERSION: Final = "1"

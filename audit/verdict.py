@@ -2,7 +2,7 @@
 
 import math
 
-from audit.evidence import (
+from audit.readings import (
     COMMITTEE,
     Certificate,
     ContinuousLeakage,

@@ -26,9 +26,9 @@ from subjects import SUBJECTS, Places, Subject, subject
 
 from audit.attack import Parts, attack
 from audit.columns import Column, Ints
-from audit.evidence import Estimate
 from audit.leakage import Beside, measure
 from audit.machine import versions
+from audit.readings import Estimate
 from audit.resampling import estimate, resample
 from audit.settings import Settings
 from audit.splits import chosen, split_rows

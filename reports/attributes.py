@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from audit.evidence import Regression, Verdict
+from audit.readings import Regression, Verdict
 from reports.comparison import Pair
 from reports.headline import Judged, Measured
 

@@ -5,7 +5,7 @@ A bound is rounded up, so that no page tells it lower than it is.
 
 from collections.abc import Iterator
 
-from audit.evidence import Certificate, Leakage
+from audit.readings import Certificate, Leakage
 from reports.attributes import by_attribute
 from reports.comparison import Comparison, Pair
 from reports.dense import NOTHING, Body, Dense, DenseRow, over

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from audit.evidence import AuditResult, Readability, Regression
+from audit.evidence import AuditResult
+from audit.readings import Readability, Regression
 from reports.comparison import Pair
 from reports.dense import Body, Dense, DenseRow
 from reports.figures import count, named, rows_told, shorten

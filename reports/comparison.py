@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from audit.errors import EvidenceError
-from audit.evidence import AuditResult, Leakage
+from audit.evidence import AuditResult
+from audit.readings import Leakage
 from reports.figures import hexdigits, one_line
 from reports.headline import Judged, Measured
 from reports.likeness import refuse_unfounded_pass, refuse_unlike

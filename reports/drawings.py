@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from audit.evidence import ContinuousLeakage, Estimate, Leakage, Regression
+from audit.readings import ContinuousLeakage, Estimate, Leakage, Regression
 from reports.attributes import LARGE
 from reports.bounds import certificate, read_at_most
 from reports.charts import NARROW, WIDE, Lane, Layout, Line, Mark, Point, Row, Scale, draw

@@ -8,7 +8,7 @@ import math
 import unicodedata
 from dataclasses import dataclass
 
-from audit.evidence import Estimate
+from audit.readings import Estimate
 
 LONGEST_NAME = 80
 LONGEST_TEXT = 800

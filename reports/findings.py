@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from audit.evidence import AttackerResult, Regression, RegressorResult
+from audit.readings import AttackerResult, Regression, RegressorResult
 from reports.comparison import Comparison, Pair
 from reports.dense import NOTHING, Body, Dense, DenseRow, over
 from reports.figures import (

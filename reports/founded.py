@@ -9,16 +9,8 @@ from pathlib import Path
 from statistics import NormalDist
 
 from audit.errors import EvidenceError
-from audit.evidence import (
-    COMMITTEE,
-    AuditResult,
-    ContinuousLeakage,
-    Leakage,
-    Protocol,
-    Readability,
-    Regression,
-    read_audit,
-)
+from audit.evidence import AuditResult, Protocol, read_audit
+from audit.readings import COMMITTEE, ContinuousLeakage, Leakage, Readability, Regression
 from audit.record import DIGEST, digest, read_json
 from audit.verdict import judged, judged_continuous
 from reports.figures import one_line, trimmed

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from audit.errors import UnknownNameError
-from audit.evidence import AuditResult, Verdict
+from audit.evidence import AuditResult
+from audit.readings import Verdict
 from reports.attributes import WORST_FIRST, tally
 from reports.comparison import Comparison, compare
 from reports.figures import one_line

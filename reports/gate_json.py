@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from audit.evidence import AuditResult, Estimate
+from audit.evidence import AuditResult
+from audit.readings import Estimate
 from reports.cautions import cautions
 from reports.comparison import Pair
 from reports.gate import Outcome

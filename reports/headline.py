@@ -1,6 +1,6 @@
 """The one figure of an attribute, whatever its kind: balanced accuracy of classes, or R² of a number."""
 
-from audit.evidence import ContinuousLeakage, Estimate, Leakage, NullBand, Readability, Regression
+from audit.readings import ContinuousLeakage, Estimate, Leakage, NullBand, Readability, Regression
 from reports.figures import Figure, count, decimal, excess, limit_points, percent, quantity, share, trimmed
 
 Measured = Readability | Regression

@@ -1,6 +1,6 @@
 """The head of the sanitizer's own training loop beside a fresh attacker: what it said, and what that was worth."""
 
-from audit.evidence import Leakage
+from audit.readings import Leakage
 from reports.comparison import Comparison, Reading
 from reports.figures import count, measured, named, share, shorten
 from reports.headline import Judged

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from audit.evidence import Readability, Regression
+from audit.readings import Readability, Regression
 from reports.attributes import by_attribute
 from reports.comparison import Comparison, Pair, Reading
 from reports.dense import NOTHING, Body, Dense, DenseRow, over

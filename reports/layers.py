@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from audit.evidence import Verdict
+from audit.readings import Verdict
 from reports.attributes import by_attribute
 from reports.comparison import Pair
 from reports.dense import over

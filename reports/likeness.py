@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from audit.errors import EvidenceError
-from audit.evidence import AuditResult, ContinuousLeakage, Leakage, Regression, Split
+from audit.evidence import AuditResult, Split
+from audit.readings import ContinuousLeakage, Leakage, Regression
 from reports.figures import count, hexdigits, one_line
 from reports.headline import Measured
 

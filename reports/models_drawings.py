@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from audit.evidence import ContinuousLeakage, Estimate, Leakage, Regression
+from audit.readings import ContinuousLeakage, Estimate, Leakage, Regression
 from reports.bounds import certificate
 from reports.charts import NARROW, WIDE, Lane, Line, Mark, Point, Row, Scale, draw
 from reports.drawings import Drawing

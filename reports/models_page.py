@@ -6,7 +6,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from audit.evidence import AuditResult, Regression
+from audit.evidence import AuditResult
+from audit.readings import Regression
 from reports.attributes import tally
 from reports.cautions import cautions
 from reports.drawings import Drawing

@@ -1,6 +1,7 @@
 """The tables of several models: verdicts, every figure beside the task's, which is which, and what was the same."""
 
-from audit.evidence import AuditResult, ContinuousLeakage, Readability, Regression
+from audit.evidence import AuditResult
+from audit.readings import ContinuousLeakage, Readability, Regression
 from reports.attributes import tally
 from reports.bounds import certificate, read_at_most, told_at_most
 from reports.comparison import Reading

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audit.evidence import Draws, Estimate, Readability, Regression, Task
+from audit.evidence import Task
+from audit.readings import Draws, Estimate, Readability, Regression
 
 TAIL = 0.025
 """Share of the differences beyond each end of an interval."""

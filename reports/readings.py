@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from audit.evidence import Leakage, Regression
+from audit.readings import Leakage, Regression
 from reports.comparison import Pair, Reading
 from reports.dense import NOTHING, Body, Dense, DenseRow, over
 from reports.figures import Figure, bare, bits, change, decimal, named, quantity, share, shorten, signed_quantity

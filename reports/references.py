@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from audit.evidence import Regression
+from audit.readings import Regression
 from reports.attributes import by_attribute
 from reports.comparison import Pair
 from reports.dense import NOTHING, Body, Dense, DenseRow, over

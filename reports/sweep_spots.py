@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.evidence import Estimate
+from audit.readings import Estimate
 from audit.tradeoff_evidence import UNTOUCHED, Sweep, SweepPoint, title
 from reports.svg import INK, MUTED, printable
 from reports.sweep_choice import audited, least_read

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audit.evidence import Certificate
+from audit.readings import Certificate
 from audit.tradeoff_evidence import Sweep, SweepPoint, title
 from reports.bounds import read_at_most, told_at_most
 from reports.figures import (

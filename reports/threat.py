@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from audit.evidence import COMMITTEE, AuditResult
+from audit.evidence import AuditResult
+from audit.readings import COMMITTEE
 from reports.comparison import Comparison
 from reports.figures import count, named, rows_told
 from reports.headline import Judged

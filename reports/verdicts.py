@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.evidence import Leakage, Regression
+from audit.readings import Leakage, Regression
 from reports.attributes import by_attribute, tally, worst
 from reports.bounds import bound
 from reports.comparison import Comparison, Pair, Reading

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from audit.evidence import Leakage, Where
+from audit.readings import Leakage, Where
 from reports.attributes import LARGE, by_attribute, severity, worst
 from reports.comparison import Pair
 from reports.dense import NOTHING, Body, Dense, DenseRow

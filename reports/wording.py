@@ -1,6 +1,7 @@
 """The verdicts in words: what the page and the command line both say."""
 
-from audit.evidence import AuditResult, Ceiling, Verdict
+from audit.evidence import AuditResult
+from audit.readings import Ceiling, Verdict
 from reports.bounds import bound
 from reports.comparison import Pair, Reading, compare
 from reports.figures import count, measured, named, one_line, plain, share

@@ -25,7 +25,7 @@ from audit.options import (
 from sanitizer.commands import KEEP, LAYER, RECIPE
 
 if TYPE_CHECKING:
-    from audit.evidence import Certificate, Estimate
+    from audit.readings import Certificate, Estimate
     from audit.tradeoff_evidence import SweepPoint
 
 

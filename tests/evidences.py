@@ -21,7 +21,8 @@ from test_reports import (
     with_where,
 )
 
-from audit.evidence import AttackerResult, AuditResult, Epoch, Estimate, Leakage, Readability
+from audit.evidence import AuditResult, Epoch
+from audit.readings import AttackerResult, Estimate, Leakage, Readability
 from audit.verdict import judged
 
 Pair = tuple[AuditResult, AuditResult | None]

@@ -17,9 +17,9 @@ from audit.columns import Column, Ints, Quantity
 from audit.committee import choose_members, joined
 from audit.continuous import measure_continuous
 from audit.errors import DataError, IreneError
-from audit.evidence import COMMITTEE
 from audit.leakage import measure
 from audit.probes import VIEWS, family
+from audit.readings import COMMITTEE
 from audit.splits import split_rows
 
 OWN = """

@@ -17,8 +17,8 @@ from audit.columns import Ints
 from audit.data import open_data
 from audit.datasets.networks import small_convnet
 from audit.errors import DataError, UnreadableError
-from audit.evidence import Where
 from audit.features import Floats
+from audit.readings import Where
 
 N, WIDTH = 400, 32
 

@@ -15,7 +15,8 @@ from audit.auditing import audit, audit_embeddings
 from audit.data import LabelledData, labelled
 from audit.describing import NO_GROUP
 from audit.errors import DataError, IreneError, UnreadableError
-from audit.evidence import AuditResult, Readability, Regression
+from audit.evidence import AuditResult
+from audit.readings import Readability, Regression
 
 N = 800
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from audit.columns import Quantity
 from audit.continuous import measure_continuous, read_continuous_ceiling
 from audit.errors import DataError
-from audit.evidence import ContinuousLeakage
 from audit.leakage import Beside
+from audit.readings import ContinuousLeakage
 from audit.settings import Settings
 from audit.splits import split_rows
 from audit.verdict import judged_continuous

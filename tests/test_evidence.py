@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from test_reports import around, audit, leakage
 
 from audit.errors import EvidenceError
-from audit.evidence import AttackerResult, AuditResult, Estimate, RegressorResult, read_audit, write_audit
+from audit.evidence import AuditResult, read_audit, write_audit
 from audit.evidence_commands import schema
+from audit.readings import AttackerResult, Estimate, RegressorResult
 from audit.record import SMALL, as_json, digest, without_places, without_small_cells
 
 OLD = Path(__file__).parent / "evidence" / "audit-1.json"

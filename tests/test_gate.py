@@ -17,18 +17,8 @@ from test_reports import audit, continuous, leakage, readable, regression, sanit
 import irene
 from audit.continuous import _resolution
 from audit.errors import EvidenceError, UnknownNameError
-from audit.evidence import (
-    COMMITTEE,
-    AuditResult,
-    ContinuousLeakage,
-    Estimate,
-    Leakage,
-    Readability,
-    Regression,
-    Sidecar,
-    Verdict,
-    write_audit,
-)
+from audit.evidence import AuditResult, Sidecar, write_audit
+from audit.readings import COMMITTEE, ContinuousLeakage, Estimate, Leakage, Readability, Regression, Verdict
 from audit.record import digest, write_model
 from audit.tradeoff_evidence import Sweep, SweepSetup
 from audit.verdict import judge, judged, judged_continuous

@@ -10,9 +10,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from audit.columns import Column, Ints, intersect
 from audit.errors import DataError, UnknownNameError
-from audit.evidence import Leakage
 from audit.leakage import Beside, measure, read_ceiling
 from audit.probes import ATTACKERS, Family
+from audit.readings import Leakage
 from audit.settings import Settings
 from audit.splits import split_rows
 from audit.verdict import judged

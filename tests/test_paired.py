@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_reports import around, leakage
 
-from audit.evidence import Draws, Estimate
+from audit.readings import Draws, Estimate
 from audit.resampling import draws, estimate, resample
 from reports.paired import changed, excess_change, headline_change
 

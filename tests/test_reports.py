@@ -11,30 +11,22 @@ from hypothesis import strategies as st
 
 from audit import notebook
 from audit.errors import EvidenceError
-from audit.evidence import (
+from audit.evidence import AuditResult, Checkpoint, DataRows, Epoch, Protocol, Sanitizing, Split, Task, write_audit
+from audit.readings import (
     AttackerResult,
-    AuditResult,
     Ceiling,
     Certificate,
-    Checkpoint,
     ClassRows,
     ContinuousLeakage,
-    DataRows,
-    Epoch,
     Estimate,
     Leakage,
     NullBand,
-    Protocol,
     Readability,
     Regression,
     RegressorResult,
-    Sanitizing,
-    Split,
-    Task,
     Unit,
     Verdict,
     Where,
-    write_audit,
 )
 from reports.commands import report
 from reports.comparison import compare

@@ -26,7 +26,8 @@ from test_reports import ATTACKERS, VERSIONS, around, audit, certified, leakage,
 from test_reports_page import Outline, shape
 
 from audit.errors import EvidenceError
-from audit.evidence import Sidecar, Verdict, write_audit
+from audit.evidence import Sidecar, write_audit
+from audit.readings import Verdict
 from audit.record import write_model
 from audit.tradeoff_evidence import (
     UNTOUCHED,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit.evidence import Estimate
+from audit.readings import Estimate
 from audit.verdict import judge
 
 

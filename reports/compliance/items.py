@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
-from audit.evidence import ContinuousLeakage, Leakage
+from audit.readings import ContinuousLeakage, Leakage
 from reports.bounds import bound, certificate, is_exceeded
 from reports.comparison import Comparison, Pair
 from reports.compliance.use import nothing

@@ -1,6 +1,7 @@
 """What was audited, as far as the evidence knows: the model, the rows, and what a sanitizer did to the model."""
 
-from audit.evidence import AuditResult, Regression
+from audit.evidence import AuditResult
+from audit.readings import Regression
 from reports.comparison import Comparison
 from reports.figures import count, named, rows_told, shorten
 from reports.headline import Measured
