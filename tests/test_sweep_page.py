@@ -23,7 +23,7 @@ from test_page_in_browser import (
     violations,
 )
 from test_reports import ATTACKERS, VERSIONS, around, audit, certified, leakage, sanitizing
-from test_reports_page import Outline, shape
+from test_reports_page import Outline, assert_it_stands_alone, shape
 
 from audit.errors import EvidenceError
 from audit.evidence import Sidecar, write_audit
@@ -310,16 +310,7 @@ def test_no_name_changes_the_shape_of_the_page(name: str) -> None:
 
 
 def test_the_page_asks_for_nothing_runs_nothing_and_holds_its_shape() -> None:
-    page = render_sweep(typical())
-    tags = Outline(page).tags
-    assert not {"script", "link", "img", "iframe", "object", "base"} & {tag for tag, _ in tags}
-    targets = [value for _, attributes in tags for name, value in attributes.items() if name in ("href", "src")]
-    ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
-    assert targets and {value for value in targets if value} <= {f"#{one}" for one in ids}
-    assert len(ids) == len(set(ids))
-    assert not re.search(r"https?:|//|url\(|@import", page)
-    levels = [int(tag[1]) for tag, _ in tags if re.fullmatch(r"h[1-6]", tag)]
-    assert levels.count(1) == 1
+    assert_it_stands_alone(render_sweep(typical()))
 
 
 def crowded(attributes: int, rounds: int) -> Sweep:
