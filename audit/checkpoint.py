@@ -149,7 +149,7 @@ def describe(loaded: LoadedModel) -> tuple[evidence.Checkpoint, list[str]]:
     A sanitizer leaves a record beside its checkpoint; it counts only if it names this very file.
     """
     notes = list(loaded.notes)
-    record, sanitizing = sidecar(loaded.path), None
+    record, sanitizing = evidence.sidecar(loaded.path), None
     if record.is_file():
         found = evidence.read_sidecar(record)
         if found.sha256 == loaded.sha256:
@@ -169,11 +169,6 @@ def describe(loaded: LoadedModel) -> tuple[evidence.Checkpoint, list[str]]:
         ),
         notes,
     )
-
-
-def sidecar(path: Path) -> Path:
-    """Return where the record of a sanitized checkpoint stands: beside it."""
-    return path.with_name(path.name + ".json")
 
 
 def _format(path: Path) -> str:

@@ -116,8 +116,8 @@ def audit(subject: Path, output: Path, as_json: bool, **given: Any) -> None:
           --task digit --private colour -o out/before.json
     """
     from audit import evidence, files, probes  # noqa: PLC0415 - keeps `irene --help` fast
-    from audit.checkpoint import sidecar  # noqa: PLC0415
     from audit.errors import CheckpointError  # noqa: PLC0415
+    from audit.evidence import sidecar  # noqa: PLC0415
     from audit.settings import LIMIT, Settings  # noqa: PLC0415
 
     files.require_writable(output)

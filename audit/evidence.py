@@ -201,6 +201,11 @@ def read_audit(path: Path) -> AuditResult:
     return parse(AuditResult, path, "an audit's evidence", SCHEMA_VERSION, {"1": _from_1})
 
 
+def sidecar(path: Path) -> Path:
+    """Return where the record of a sanitized checkpoint stands: beside it."""
+    return path.with_name(path.name + ".json")
+
+
 def read_sidecar(path: Path) -> Sidecar:
     """Read the record that `irene sanitize` left beside a checkpoint.
 

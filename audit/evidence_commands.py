@@ -14,8 +14,8 @@ WORDS = {True: "holds", False: "BROKEN", None: "unknown"}
 def verify(files: tuple[Path, ...]) -> None:
     """Compute anew the hashes that link evidence to checkpoints, and say which do not match.
 
-    FILES are evidence of `irene audit`, records of `irene sanitize`, and checkpoints. What the files given cannot tell
-    is said to be unknown. Exit code 1 where a link is broken.
+    FILES are evidence of `irene audit`, and checkpoints; the record that `irene sanitize` left beside one is read
+    too. What the files given cannot tell is said to be unknown. Exit code 1 where a link is broken.
 
     \b
     Example:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audit.errors import EvidenceError
-from audit.evidence import AuditResult, Sidecar, read_audit, read_sidecar
+from audit.evidence import AuditResult, Sidecar, read_audit, read_sidecar, sidecar
 from audit.files import sha256
 from audit.record import DIGEST, digest, read_json
 
@@ -47,7 +47,8 @@ def verify(paths: Sequence[Path]) -> list[Link]:
     """Return every link between evidence, sanitizer's records and checkpoints, and whether it holds.
 
     Args:
-        paths: `.json` files that `irene audit` or `irene sanitize` wrote, and checkpoints of any other suffix.
+        paths: `.json` files that `irene audit` or `irene sanitize` wrote, and checkpoints of any other suffix; the
+            record that stands beside a checkpoint is read with it.
 
     Raises:
         EvidenceError: A file cannot be read, or is none of these.
@@ -66,7 +67,7 @@ def verify(paths: Sequence[Path]) -> list[Link]:
 
 def _read(paths: Sequence[Path]) -> _Files:
     audits, records, checkpoints = [], [], {}
-    for path in dict.fromkeys(paths):
+    for path in dict.fromkeys([*paths, *filter(Path.is_file, map(sidecar, paths))]):
         if path.suffix.lower() != ".json":
             try:
                 checkpoints[str(path)] = sha256(path)

@@ -11,10 +11,10 @@ import torch
 
 from audit import released
 from audit.bottleneck import Pool, suggest
-from audit.checkpoint import LoadedModel, require_weights, sidecar
+from audit.checkpoint import LoadedModel, require_weights
 from audit.data import LabelledData
 from audit.errors import CheckpointError, DataError, IreneError, TrainingError
-from audit.evidence import Sanitizing, Sidecar
+from audit.evidence import Sanitizing, Sidecar, sidecar
 from audit.features import Track, first_input, untracked
 from audit.files import require_writable, sha256
 from audit.machine import versions

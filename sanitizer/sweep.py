@@ -90,7 +90,8 @@ def sweep(
     from dataclasses import fields  # noqa: PLC0415 - keeps `irene --help` fast
 
     from audit import probes  # noqa: PLC0415
-    from audit.checkpoint import load, sidecar  # noqa: PLC0415
+    from audit.checkpoint import load  # noqa: PLC0415
+    from audit.evidence import sidecar  # noqa: PLC0415
     from audit.files import require_writable  # noqa: PLC0415
     from audit.machine import choose_device  # noqa: PLC0415
     from audit.settings import LIMIT, Settings  # noqa: PLC0415

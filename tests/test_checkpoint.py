@@ -348,7 +348,7 @@ def test_a_record_counts_only_for_the_file_that_it_names(arch: str, tmp_path: Pa
         data_fingerprint="0", versions={},
     )  # fmt: skip
     for sha, kept in (("0" * 64, None), (files.sha256(path), sanitizing)):
-        record.write_model(evidence.Sidecar(sha256=sha, sanitizing=sanitizing), checkpoint.sidecar(path))
+        record.write_model(evidence.Sidecar(sha256=sha, sanitizing=sanitizing), evidence.sidecar(path))
         described, notes = checkpoint.describe(loaded)
         assert described.sanitizing == kept
         assert [note for note in notes if "another checkpoint" in note] == ([] if kept else notes)

@@ -12,9 +12,8 @@ from click.testing import Result
 from conftest import QUICK, ROWS
 
 from audit.bottleneck import suggest
-from audit.checkpoint import sidecar
 from audit.datasets.networks import small_convnet
-from audit.evidence import AuditResult, read_audit
+from audit.evidence import AuditResult, read_audit, sidecar
 from audit.files import sha256
 from audit.weights import read_weights
 

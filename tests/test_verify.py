@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from test_reports import audit, sanitizing
 
-from audit.evidence import Sidecar, read_audit, write_audit
+from audit.evidence import Sidecar, read_audit, sidecar, write_audit
 from audit.evidence_commands import verify as command
 from audit.files import sha256
 from audit.record import write_model
@@ -115,6 +115,19 @@ def test_what_does_not_belong_together_is_named_and_fails(house: House, spoil: C
     assert links[0].holds is False, "what is broken stands first"
     result = invoked(*house.all)
     assert "links are broken" in str(result.exception) and "BROKEN" in result.output
+
+
+def test_the_record_beside_a_checkpoint_is_read_with_it(house: House) -> None:
+    without = [path for path in house.all if path != house.record]
+    assert verify(without) == verify(house.all)
+    house.clean.with_name("program.pt2").write_bytes(b"a program")
+    program = house.clean.with_name("program.pt2")
+    assert broken(verify([*without, program])) == [
+        f"{program} is named by none of the evidence: its SHA-256 is {sha256(program)}"
+    ]
+    made = sanitizing(parent=sha256(house.model))
+    write_model(Sidecar(sha256=sha256(program), sanitizing=made), sidecar(program))
+    assert broken(verify([*without, program])) == []
 
 
 def test_what_the_files_cannot_tell_is_said_to_be_unknown(house: House) -> None:
