@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from audit.errors import EvidenceError
 from audit.evidence import AuditResult
+from audit.record import without_places
 from reports.comparison import Comparison, Pair, Reading, compare
 from reports.figures import hexdigits, one_line, shorten
 from reports.headline import Judged, Measured
@@ -76,7 +77,8 @@ def gather(audits: Mapping[str, AuditResult]) -> Models:
     for other in others:
         _refuse_unlike(first, audits[first], other, audits[other])
     models = tuple(
-        Model(number, name, audit, _alone(name, audit)) for number, (name, audit) in enumerate(audits.items(), 1)
+        Model(number, without_places(name), audit, _alone(name, audit))
+        for number, (name, audit) in enumerate(audits.items(), 1)
     )
     return Models(
         models,

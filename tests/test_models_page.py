@@ -62,6 +62,11 @@ def three() -> Audits:
     }  # fmt: skip
 
 
+def test_the_page_does_not_tell_where_evidence_lies_on_the_machine() -> None:
+    page = text_of({f"/home/ada/secret/{number}/audit.json": one for number, one in enumerate(three().values())})
+    assert "evidence: audit.json" in page and "secret" not in page
+
+
 def text_of(audits: Audits) -> str:
     return Outline(render_models(audits)).text
 
