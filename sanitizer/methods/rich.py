@@ -4,24 +4,26 @@ The bottleneck becomes an affine map of a low rank: what does not pass through i
 attackers find what a wide layer hides in its small directions, finds little in a narrow one. It begins with the
 directions that tell the task and the attributes to keep, without those that tell v in a line. Encoder and map are
 trained on the task, on the attributes to keep, and against kernel ridge regression of v on the narrow features,
-solved in closed form on each batch and the rows just before it, within each class of the task.
+solved in closed form on each batch and the rows just before it, within each class of the task. At the end the map is
+settled against the same head, solved on all rows at once.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from audit.released import Affine, vectors
+from audit.released import Affine
 from sanitizer.information import by_class, explained_share
+from sanitizer.methods.narrow import Narrow, settled, whitened
 from sanitizer.methods.objective import Batch, Objective, Rows, Setting, Terms
 
-ROWS_PER_DIRECTION = 16
-"""The map begins with directions among the largest, at most one for so many rows: what the small ones tell is noise."""
+SETTLED_ON = 2000
+"""Training rows, at most, that the head is solved on when the map is settled: it costs their cube."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Rich:
     """Of the mean loss of the attributes to keep, beside the task's."""
     memory: int = 1024
     """Earlier rows that the head is solved on beside the batch; no gradient goes through them."""
+    stay: float = 10.0
+    """Of the share of its directions that the map may change at the end, beside `weight` times what is told there."""
     conditional: bool = True
     """Within each class of the task: what the task itself tells may stay; else all of v."""
 
@@ -46,54 +50,19 @@ class Rich:
         Source: v's directions go as in LEACE (Belrose et al., NeurIPS 2023), here within each class of the task.
         """
         rows = setting.look()
-        z = rows.before.double()
-        mean, spread = z.mean(dim=0), z.std(dim=0).clamp_min(1e-6)
-        _, lengths, axes = torch.linalg.svd((z - mean) / spread, full_matrices=False)
-        most = min(max(1, len(z) // ROWS_PER_DIRECTION), int((lengths > 1e-4 * lengths[0]).sum()))
-        scale, axes = lengths[:most] / len(z) ** 0.5, axes[:most]
-        white = (z - mean) / spread @ axes.T / scale  # (n, most)
-        stays = [_telling(white, rows.v[name]) for name in setting.keep]
-        wanted = torch.cat([*stays, _telling(white, rows.y)], dim=1) if stays else scale.diag()
+        white = whitened(rows.before)
+        stays = [_telling(white.rows, rows.v[name]) for name in setting.keep]
+        wanted = torch.cat([*stays, _telling(white.rows, rows.y)], dim=1) if stays else white.scale.diag()
         classes = [rows.y == c for c in torch.unique(rows.y)] if self.conditional else [torch.ones_like(rows.y).bool()]
-        goes = [_telling(white[own], rows.v[name][own]) for name in setting.classes for own in classes]
+        goes = [_telling(white.rows[own], rows.v[name][own]) for name in setting.classes for own in classes]
         if goes:
-            private = _basis(torch.cat(goes, dim=1), most)
+            private = _basis(torch.cat(goes, dim=1), white.rows.shape[1])
             wanted = wanted - private @ (private.T @ wanted)
-        passing = _basis(wanted, self.rank)  # (most, rank)
-        down, up = (passing.T / scale) @ axes / spread, (axes.T * scale) @ passing * spread[:, None]
-        narrow = Narrow(down.float(), up.float(), mean.float(), list(setting.keep.values()))
+        passing = _basis(wanted, self.rank)  # (m, rank)
+        down, up = (white.to @ passing).T, (passing.T @ white.back).T
+        narrow = Narrow(down.float(), up.float(), white.mean.float(), list(setting.keep.values()))
         narrow.read(rows.before, [rows.v[name] for name in setting.keep])
         return RichObjective(narrow, setting, self)
-
-
-class Narrow(nn.Module):
-    """An affine map through fewer dimensions, and what reads the attributes to keep from there."""
-
-    def __init__(self, down: Tensor, up: Tensor, mean: Tensor, kept: list[int]) -> None:
-        super().__init__()
-        self.down, self.up = nn.Parameter(down), nn.Parameter(up)
-        self.inside, self.outside = nn.Parameter(-down @ mean), nn.Parameter(mean.clone())
-        self.heads = nn.ModuleList(nn.Linear(len(down), k) for k in kept)
-
-    def read(self, z: Tensor, kept: Sequence[Tensor]) -> None:
-        """Let each head begin as the nearest class mean, which is its solution where z is white: it lags less."""
-        with torch.no_grad():
-            c = self.narrow(z)
-            for head, v in zip(self.heads, kept, strict=True):
-                weight, bias = head.parameters()
-                for code in torch.unique(v).tolist():
-                    middle = c[v == code].mean(dim=0)
-                    weight[code], bias[code] = middle, -middle.square().sum() / 2
-
-    def narrow(self, z: Tensor) -> Tensor:
-        """Return the features that pass, (n, rank)."""
-        return functional.linear(z.float(), self.down, self.inside)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Map each row, (n, d) or (n, d, 1, …)."""
-        with torch.autocast(z.device.type, enabled=False):
-            mapped = functional.linear(self.narrow(vectors(z)), self.up, self.outside)
-        return mapped.to(z.dtype).reshape(z.shape)
 
 
 class RichObjective(Objective):
@@ -110,11 +79,8 @@ class RichObjective(Objective):
         c = self.release.narrow(batch.before)  # (n, rank)
         rows = torch.cat([c, *(one[0] for one in self._past)])
         y = torch.cat([batch.y, *(one[1] for one in self._past)])
-        told = {}
-        for name, k in self._classes.items():
-            v = torch.cat([batch.v[name], *(one[2][name] for one in self._past)])
-            share = partial(explained_share, k=k, ridge=self._settings.ridge)
-            told[name] = by_class(share, rows, v, y) if self._settings.conditional else share(rows, v)
+        v = {name: torch.cat([batch.v[name], *(one[2][name] for one in self._past)]) for name in self._classes}
+        told = self._told(rows, v, y)
         self._past.appendleft((c.detach(), batch.y, {name: batch.v[name] for name in self._classes}))
         while len(self._past) * len(c) > self._settings.memory:
             self._past.pop()
@@ -125,13 +91,24 @@ class RichObjective(Objective):
         kept = self._settings.keep_weight * torch.stack(losses).mean() if losses else None
         return Terms(functional.cross_entropy(batch.scores, batch.y), told, kept)
 
-    def finished(self, rows: Callable[[], Rows]) -> Affine:  # noqa: ARG002
-        """Return the map alone."""
-        narrow = self.release
-        with torch.no_grad():
-            up, down = narrow.up.double(), narrow.down.double()
-            offset = up @ narrow.inside.double() + narrow.outside.double()
-            return Affine((up @ down).float(), offset.float())
+    def finished(self, rows: Callable[[], Rows]) -> Affine:
+        """Return the map alone, settled."""
+        seen = rows()
+        some = torch.linspace(0, len(seen.y) - 1, min(SETTLED_ON, len(seen.y)), dtype=torch.float64).long()
+        v, y = {name: seen.v[name][some] for name in self._classes}, seen.y[some]
+
+        def leak(c: Tensor) -> Tensor:
+            return self._settings.weight * torch.stack([*self._told(c[some], v, y).values(), c.sum() * 0]).sum()
+
+        return settled(self.release, seen.before, leak, stay=self._settings.stay)
+
+    def _told(self, c: Tensor, v: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
+        """Return what the solved head explains of each attribute from narrow features (n, rank)."""
+        told = {}
+        for name, k in self._classes.items():
+            share = partial(explained_share, k=k, ridge=self._settings.ridge)
+            told[name] = by_class(share, c, v[name], y) if self._settings.conditional else share(c, v[name])
+        return told
 
     def get_extra_state(self) -> list[tuple[Tensor, Tensor, dict[str, Tensor]]]:
         """Return the rows that are remembered."""
