@@ -8,6 +8,7 @@ import torch
 from sklearn.model_selection import cross_val_score
 from sklearn.svm import SVC
 from torch import Tensor
+from torch.nn import functional
 
 from sanitizer.information import explained_share
 from sanitizer.methods.narrow import Narrow, settled, whitened
@@ -50,7 +51,9 @@ def test_settling_takes_away_what_passes_of_v_and_what_no_line_tells() -> None:
         assert readable(narrow(z), v) > 0.9
     share = partial(explained_share, k=2, ridge=1e-2)
     # 2 of 6 directions pass, so `changed` has far to go before it matters here
-    maps = {stay: settled(narrow, z, lambda c: 10 * share(c, v), stay=stay) for stay in (0.0, 1000.0)}
+    maps = {
+        stay: settled(narrow, z, torch.zeros(N, 2), lambda c: 10 * share(c, v), stay=stay) for stay in (0.0, 1000.0)
+    }
     assert readable(maps[0.0](z), v) < 0.75
     assert readable(maps[1000.0](z), v) > 0.9  # as far as it may
     for one in maps.values():
@@ -60,7 +63,7 @@ def test_settling_takes_away_what_passes_of_v_and_what_no_line_tells() -> None:
 def test_a_map_that_leaks_nothing_stays_as_it_was() -> None:
     z, _ = hidden()
     narrow = passing_two()
-    settled_ = settled(narrow, z, lambda c: c.sum() * 0, stay=10.0)
+    settled_ = settled(narrow, z, torch.zeros(N, 2), lambda c: c.sum() * 0, stay=10.0)
     with torch.no_grad():
         assert torch.allclose(settled_(z), narrow(z), atol=1e-4)
 
@@ -69,9 +72,23 @@ def test_what_is_put_in_place_is_what_the_model_was_used_to() -> None:
     """By least squares: no other map of what passes now comes nearer to what stood there."""
     z, v = hidden()
     narrow = passing_two()
-    map_ = settled(narrow, z, lambda c: 10 * explained_share(c, v, k=2, ridge=1e-2), stay=1.0)
+    map_ = settled(narrow, z, torch.zeros(N, 2), lambda c: 10 * explained_share(c, v, k=2, ridge=1e-2), stay=1.0)
     with torch.no_grad():
         now, before = map_(z).double(), narrow(z).double()
     beside = torch.cat([now, torch.ones(N, 1, dtype=torch.float64)], dim=1)
     best = beside @ torch.linalg.pinv(beside, rtol=1e-5) @ before
     assert (now - before).square().sum() == pytest.approx(float((best - before).square().sum()), rel=1e-3)
+
+
+def test_what_the_scores_say_goes_on_passing() -> None:
+    """Two directions tell v together: what goes is of the one that does not tell the task."""
+    z, v = hidden()
+    for task, other in ((0, 1), (1, 0)):
+        scores = torch.stack([-z[:, task], z[:, task]], dim=1)
+        map_ = settled(passing_two(), z, scores, lambda c: 10 * explained_share(c, v, k=2, ridge=1e-2), stay=8.0)
+        with torch.no_grad():
+            assert readable(map_(z), v) < 0.9
+            passes = torch.linalg.svd((map_(z) - map_(z).mean(dim=0)).double(), full_matrices=False).U[:, :2]
+            centred = functional.normalize((z - z.mean(dim=0)).double(), dim=0)
+            share = (passes.T @ centred).square().sum(dim=0)
+        assert share[task] > 0.95 and share[other] < 0.7

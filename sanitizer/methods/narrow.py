@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.released import Affine, vectors
+from sanitizer.information import TINY
 
 ROWS_PER_DIRECTION = 16
 """White coordinates are of the largest directions, at most one for so many rows: what the small ones tell is noise."""
@@ -72,7 +73,7 @@ class Narrow(nn.Module):
         return mapped.to(z.dtype).reshape(z.shape)
 
 
-def settled(narrow: Narrow, z: Tensor, leak: Callable[[Tensor], Tensor], *, stay: float) -> Affine:
+def settled(narrow: Narrow, z: Tensor, scores: Tensor, leak: Callable[[Tensor], Tensor], *, stay: float) -> Affine:
     """Return the map after it has moved away from what it leaks, with all training rows before it and none of them old.
 
     In training the leak is solved on a batch and on rows that the encoder saw some steps before; now the encoder
@@ -82,20 +83,24 @@ def settled(narrow: Narrow, z: Tensor, leak: Callable[[Tensor], Tensor], *, stay
     Args:
         narrow: The map as it was trained.
         z: The features before it, (n, d).
+        scores: What the model makes of them behind it, (n, k).
         leak: What white features (n, rank) tell, a scalar to be made small.
-        stay: Weight of the share of the directions that has changed.
+        stay: Weight of the share of the directions that changed, and of the share of the scores that passes no longer.
     """
     white = whitened(z)
     with torch.no_grad():
         begun = white.rows.T @ narrow.narrow(z).double() / len(z)  # (m, rank): the regression on white coordinates
         begun /= (white.rows @ begun).std(dim=0)
         used_to = narrow(z).double()
+        said = white.rows.T @ (scores - scores.mean(dim=0)).double()  # (m, k)
     passing = begun.clone().requires_grad_()
     optimizer = torch.optim.Adam([passing], lr=RATE)
     for _ in range(STEPS):
         changed = (passing - begun).square().sum() / begun.square().sum()
+        kept = torch.linalg.qr(passing).Q.T @ said
+        lost = 1 - kept.square().sum() / said.square().sum().clamp_min(TINY)
         optimizer.zero_grad()
-        (leak(white.rows @ passing) + stay * changed).backward()  # type: ignore[no-untyped-call]
+        (leak(white.rows @ passing) + stay * (changed + lost)).backward()
         optimizer.step()
     with torch.no_grad():
         through = passing @ torch.linalg.pinv(passing)  # (m, m): the projection onto what passes

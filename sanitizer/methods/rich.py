@@ -40,7 +40,7 @@ class Rich:
     memory: int = 1024
     """Earlier rows that the head is solved on beside the batch; no gradient goes through them."""
     stay: float = 10.0
-    """Of the share of its directions that the map may change at the end, beside `weight` times what is told there."""
+    """Of what the map loses at the end of its directions, and of the task's scores, beside `weight` times the leak."""
     conditional: bool = True
     """Within each class of the task: what the task itself tells may stay; else all of v."""
 
@@ -100,7 +100,7 @@ class RichObjective(Objective):
         def leak(c: Tensor) -> Tensor:
             return self._settings.weight * torch.stack([*self._told(c[some], v, y).values(), c.sum() * 0]).sum()
 
-        return settled(self.release, seen.before, leak, stay=self._settings.stay)
+        return settled(self.release, seen.before, seen.scores, leak, stay=self._settings.stay)
 
     def _told(self, c: Tensor, v: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
         """Return what the solved head explains of each attribute from narrow features (n, rank)."""
