@@ -20,8 +20,11 @@ class Best:
     """The epoch that is to be kept so far."""
 
     checked: Checked
+    """What later ones are compared with: of the last epoch that was better than all before, not only as good."""
+    since: int
+    """That epoch, from 0."""
     epoch: int
-    """From 0."""
+    """The one that is kept."""
     model: dict[str, Tensor]
     """Its state."""
     objective: dict[str, Any]

@@ -59,8 +59,8 @@ def fine_tune(
 
     One forward pass a step; all gradients are taken at the parameters before the step. Each epoch ends with a
     fresh audit on held-out rows, and the weights of the best epoch are what remains: the task first, then the leak,
-    both within the noise of so few rows. What a method leaves at the bottleneck stands there afterwards
-    (audit.released).
+    both beyond the noise of so few rows, and of those that are as good the last. What a method leaves at the
+    bottleneck stands there afterwards (audit.released).
 
     Args:
         model: Scores the task's classes, (n, k).
@@ -139,10 +139,13 @@ def fine_tune(
                     )
                 )
                 if best is None or not private or checked.better_than(best.checked):
-                    best = Best(checked, epoch, deepcopy(model.state_dict()), deepcopy(objective.state_dict()))
+                    best = Best(checked, epoch, epoch, deepcopy(model.state_dict()), deepcopy(objective.state_dict()))
+                elif not best.checked.better_than(checked):  # as good: the later one, and no drift from what is best
+                    states = deepcopy(model.state_dict()), deepcopy(objective.state_dict())
+                    best = Best(best.checked, best.since, epoch, *states)
                 if kept is not None and fabric.is_global_zero:
                     kept.save(parts, trace, best)
-                if recipe.patience and epoch - best.epoch >= recipe.patience:
+                if recipe.patience and epoch - best.since >= recipe.patience:
                     break
             if best is not None:
                 model.load_state_dict(best.model)

@@ -30,23 +30,20 @@ class Checked:
     """Balanced accuracy of the task."""
     fresh: Mapping[str, float]
     """Per attribute: balanced accuracy of the strongest quick attacker."""
-    rows: int
+    rows: Mapping[str, float]
+    """How many rows of equal classes would tell each as surely; the task's under the name ""."""
 
     def better_than(self, other: "Checked") -> bool:
-        """Return whether the task is better, or as good with less leak, or all is as good and the task no worse.
-
-        As good is within the standard deviation of a share of so few rows.
-        """
+        """Return whether the task is better, or as good with less leak, beyond the noise of so few rows."""
         task = self.task - other.task
-        if abs(task) > self._noise(other.task):
+        if abs(task) > self._noise("", other.task):
             return task > 0
         names = [name for name in self.fresh if name in other.fresh]
-        less = [other.fresh[name] - self.fresh[name] for name in names]
-        telling = [one for name, one in zip(names, less, strict=True) if abs(one) > self._noise(other.fresh[name])]
-        return sum(telling) > 0 if telling else task >= 0
+        less = {name: other.fresh[name] - self.fresh[name] for name in names}
+        return sum(one for name, one in less.items() if abs(one) > self._noise(name, other.fresh[name])) > 0
 
-    def _noise(self, share: float) -> float:
-        return float(np.sqrt(max(share * (1 - share), 1e-4) / self.rows))
+    def _noise(self, name: str, recall: float) -> float:
+        return float(np.sqrt(max(recall * (1 - recall), 1e-4) / self.rows[name]))
 
 
 def hold_out(data: LabelledData, seed: int) -> tuple[LabelledData, LabelledData]:
@@ -61,8 +58,10 @@ def check(seen: Rows, data: LabelledData, private: Sequence[str], *, seed: int) 
     y = seen.y.cpu().numpy()
     z, groups = seen.z.cpu().numpy(), data.groups()
     rows = np.random.default_rng(seed).permutation(len(z))[:MOST]
-    fresh = {name: _read(z[rows], seen.v[name].cpu().numpy()[rows], groups[rows], seed) for name in private}
-    return Checked(_recall(y, seen.scores.argmax(dim=1).cpu().numpy()), fresh, len(y))
+    v = {name: seen.v[name].cpu().numpy()[rows] for name in private}
+    fresh = {name: _read(z[rows], labels, groups[rows], seed) for name, labels in v.items()}
+    worth = {"": _worth(y), **{name: _worth(labels) for name, labels in v.items()}}
+    return Checked(_recall(y, seen.scores.argmax(dim=1).cpu().numpy()), fresh, worth)
 
 
 def head_accuracy(scores: Tensor | None, v: Tensor) -> float | None:
@@ -87,3 +86,9 @@ def _read(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float:
 def _recall(labels: Ints, said: Ints) -> float:
     """Return the mean over the classes that are there of the share that is named right."""
     return float(np.mean([(said[labels == c] == c).mean() for c in np.unique(labels)]))
+
+
+def _worth(labels: Ints) -> float:
+    """Return how many rows of equal classes tell a mean recall as surely: a rare class tells less than its rows."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return float(len(counts) ** 2 / (1 / counts).sum())

@@ -166,7 +166,7 @@ def test_the_epoch_that_is_kept_keeps_its_own_head(monkeypatch: pytest.MonkeyPat
             heads.append([parameter.detach().clone() for parameter in started[0].heads.parameters()])
 
     scores = iter((0.5, 0.9, 0.5))
-    monkeypatch.setattr(training, "check", lambda *_, **__: Checked(next(scores), {}, 1000))
+    monkeypatch.setattr(training, "check", lambda *_, **__: Checked(next(scores), {}, {"": 1000}))
     recipe = Recipe(3, 40, "sgd", lr=0.05)
     outcome = fine_tune(
         net(), rows(), task="y", private=["v"], layer="fc:input", method=Seen(), recipe=recipe, track=watching
@@ -175,6 +175,25 @@ def test_the_epoch_that_is_kept_keeps_its_own_head(monkeypatch: pytest.MonkeyPat
     last = list(started[0].heads.parameters())
     assert all(torch.equal(one, other) for one, other in zip(heads[1], last, strict=True))
     assert not all(torch.equal(one, other) for one, other in zip(heads[2], last, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "patience", "chosen", "epochs"),
+    [
+        ((0.9, 0.895, 0.892, 0.905), 0, 3, 4),  # all alike, by 1,000 rows: the last
+        ((0.9, 0.893, 0.886, 0.879), 0, 1, 4),  # each is as good as the one before, and the third is not as the first
+        ((0.9, 0.895, 0.892, 0.905), 2, 2, 3),  # as good is no reason to go on
+        ((0.8, 0.9, 0.85, 0.86), 0, 1, 4),
+    ],
+)
+def test_of_epochs_that_are_as_good_the_last_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tasks: tuple[float, ...], patience: int, chosen: int, epochs: int
+) -> None:
+    scores = iter(tasks)
+    monkeypatch.setattr(training, "check", lambda *_, **__: Checked(next(scores), {}, {"": 1000}))
+    recipe = Recipe(4, 40, "sgd", lr=0.05, patience=patience)
+    outcome = fine_tune(net(), rows(), task="y", private=["v"], layer="fc:input", method=Irene(), recipe=recipe)
+    assert (outcome.chosen, len(outcome.trace)) == (chosen, epochs)
 
 
 def test_too_few_rows_for_one_batch_are_refused() -> None:
