@@ -51,6 +51,8 @@ class Epoch(Frozen):
     """Balanced accuracy of the task on rows held out from training."""
     fresh: dict[str, Number] = {}
     """Per attribute: balanced accuracy of quick attackers, trained from scratch on held-out rows."""
+    kept: dict[str, Number] = {}
+    """Per attribute to keep: AUROC of a quick linear probe on held-out rows."""
 
 
 class Sanitizing(Frozen):

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
+from audit.config import in_full
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 LARGEST = 1e30
 """What a step of an optimizer can multiply without leaving float32."""
@@ -169,7 +171,7 @@ def command_line() -> str:
     """Return what was typed, for the record."""
     context = click.get_current_context()
     typed: list[str] = context.find_root().meta.get("arguments", sys.argv[1:])
-    return shlex.join(["irene", *typed])
+    return shlex.join(["irene", *in_full(context, typed)])
 
 
 def progress(items: Iterable[Any], length: int, label: str) -> Iterator[Any]:

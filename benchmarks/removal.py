@@ -69,6 +69,7 @@ METHODS: dict[str, Method] = {
     "kernel head": Kernel(),
     "codebook (ours, for the task)": Codebook(),
     "codebook, 2 levels": Codebook(levels=2),
+    "codebook, weight 5": Codebook(weight=5.0),
     "rich (ours, with --keep)": Rich(),
     "rich, weight 5": Rich(weight=5.0),
     AS_THEY_ARE: Rich(),

@@ -58,9 +58,9 @@ def fine_tune(
     """Train a model in place on its task while a method removes attributes from a layer.
 
     One forward pass a step; all gradients are taken at the parameters before the step. Each epoch ends with a
-    fresh audit on held-out rows, and the weights of the best epoch are what remains: the task first, then the leak,
-    both beyond the noise of so few rows, and of those that are as good the last. What a method leaves at the
-    bottleneck stands there afterwards (audit.released).
+    fresh audit on held-out rows, and the weights of the best epoch are what remains: the task first, then the leak
+    and what is kept, all beyond the noise of so few rows, and of those that are as good the last. What a method
+    leaves at the bottleneck stands there afterwards (audit.released).
 
     Args:
         model: Scores the task's classes, (n, k).
@@ -129,13 +129,14 @@ def fine_tune(
             for epoch in track(range(len(trace), recipe.epochs), recipe.epochs - len(trace), "epochs"):
                 losses = run.epoch(changing, columns, epoch)
                 with eye.as_released(objective, lambda: eye.see(sample)):
-                    checked = check(eye.see(held_out), held_out, private, seed=recipe.seed)
+                    checked = check(eye.see(held_out), held_out, private, keep, seed=recipe.seed)
                 trace.append(
                     Epoch(
                         task_loss=losses[task],
                         penalty={name: losses[name] for name in private if name in losses},
                         task_accuracy=checked.task,
                         fresh=dict(checked.fresh),
+                        kept=dict(checked.kept),
                     )
                 )
                 if best is None or not private or checked.better_than(best.checked):

@@ -1,10 +1,11 @@
 """What chooses an epoch: a quick audit by fresh attackers on rows held out from training, whole groups each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, cross_val_predict
 from torch import Tensor
 
@@ -32,15 +33,27 @@ class Checked:
     """Per attribute: balanced accuracy of the strongest quick attacker."""
     rows: Mapping[str, float]
     """How many rows of equal classes would tell each as surely; the task's under the name ""."""
+    kept: Mapping[str, float] = field(default_factory=dict)
+    """Per attribute to keep: AUROC of a linear probe."""
 
     def better_than(self, other: "Checked") -> bool:
-        """Return whether the task is better, or as good with less leak, beyond the noise of so few rows."""
+        """Return whether the task is better, or as good with less leak or more kept, beyond their noise."""
         task = self.task - other.task
         if abs(task) > self._noise("", other.task):
             return task > 0
         names = [name for name in self.fresh if name in other.fresh]
         less = {name: other.fresh[name] - self.fresh[name] for name in names}
-        return sum(one for name, one in less.items() if abs(one) > self._noise(name, other.fresh[name])) > 0
+        gain = sum(one for name, one in less.items() if abs(one) > self._noise(name, other.fresh[name]))
+        return gain + self._more_kept(other) > 0
+
+    def _more_kept(self, other: "Checked") -> float:
+        """Return by how much the mean AUROC of what is kept is larger, 0 within its noise."""
+        names = [name for name in self.kept if name in other.kept]
+        if not names:
+            return 0.0
+        more = float(np.mean([self.kept[name] - other.kept[name] for name in names]))
+        noise = np.sqrt(sum(1 / (3 * self.rows[name]) for name in names)) / len(names)  # of areas near one half
+        return more if abs(more) > noise else 0.0
 
     def _noise(self, name: str, recall: float) -> float:
         return float(np.sqrt(max(recall * (1 - recall), 1e-4) / self.rows[name]))
@@ -53,15 +66,18 @@ def hold_out(data: LabelledData, seed: int) -> tuple[LabelledData, LabelledData]
     return data.take(fit), data.take(held_out)
 
 
-def check(seen: Rows, data: LabelledData, private: Sequence[str], *, seed: int) -> Checked:
+def check(seen: Rows, data: LabelledData, private: Sequence[str], keep: Sequence[str] = (), *, seed: int) -> Checked:
     """Read the task and each attribute from what a model makes of the held-out rows."""
     y = seen.y.cpu().numpy()
-    z, groups = seen.z.cpu().numpy(), data.groups()
-    rows = np.random.default_rng(seed).permutation(len(z))[:MOST]
-    v = {name: seen.v[name].cpu().numpy()[rows] for name in private}
-    fresh = {name: _read(z[rows], labels, groups[rows], seed) for name, labels in v.items()}
-    worth = {"": _worth(y), **{name: _worth(labels) for name, labels in v.items()}}
-    return Checked(_recall(y, seen.scores.argmax(dim=1).cpu().numpy()), fresh, worth)
+    rows = np.random.default_rng(seed).permutation(len(y))[:MOST]
+    z, groups = seen.z.cpu().numpy()[rows], data.groups()[rows]
+    labels = {name: seen.v[name].cpu().numpy()[rows] for name in (*private, *keep)}
+    return Checked(
+        task=_recall(y, seen.scores.argmax(dim=1).cpu().numpy()),
+        fresh={name: _read(z, labels[name], groups, seed) for name in private},
+        rows={"": _worth(y), **{name: _worth(v) for name, v in labels.items()}},
+        kept={name: area for name in keep if (area := _area(z, labels[name], groups, seed)) is not None},
+    )
 
 
 def head_accuracy(scores: Tensor | None, v: Tensor) -> float | None:
@@ -71,16 +87,34 @@ def head_accuracy(scores: Tensor | None, v: Tensor) -> float | None:
 
 def _read(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float:
     """Return what the strongest of the quick attackers reads, each row by attackers that did not see its group."""
-    if len(np.unique(v)) < 2 or len(np.unique(groups)) < FOLDS:
+    folds = _folds(v, groups)
+    if not folds:
         return 1 / max(1, len(np.unique(v)))
     white = view("whitened", z).transform(z)
-    folds = list(GroupKFold(FOLDS).split(z, v, groups))
-    if any(len(np.unique(v[fit])) < len(np.unique(v)) for fit, _ in folds):
-        return 1 / len(np.unique(v))
     said = (
         cross_val_predict(family(name).classifiers(seed)[0](white.shape[1]), white, v, cv=folds) for name in ATTACKERS
     )
     return max(_recall(v, one) for one in said)
+
+
+def _area(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float | None:
+    """Return a linear probe's AUROC, the mean over classes against the rest; None if there are too few rows for it."""
+    folds = _folds(v, groups)
+    if not folds:
+        return None
+    white = view("whitened", z).transform(z)
+    probe = family("logistic").classifiers(seed)[0](white.shape[1])
+    shares = cross_val_predict(probe, white, v, cv=folds, method="predict_proba")
+    return float(roc_auc_score(v[:, None] == np.unique(v), shares, average="macro"))
+
+
+def _folds(v: Ints, groups: Ints) -> list[tuple[Ints, Ints]]:
+    """Return folds of whole groups, each fitted on all classes; none where that cannot be."""
+    classes = len(np.unique(v))
+    if classes < 2 or len(np.unique(groups)) < FOLDS:
+        return []
+    folds = list(GroupKFold(FOLDS).split(v, v, groups))
+    return folds if all(len(np.unique(v[fit])) == classes for fit, _ in folds) else []
 
 
 def _recall(labels: Ints, said: Ints) -> float:

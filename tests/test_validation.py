@@ -31,6 +31,34 @@ def test_the_task_comes_first_and_then_the_leak_beyond_their_noise(
     assert checked(*one).better_than(checked(*other)) == better
 
 
+@pytest.mark.parametrize(
+    ("kept", "leak", "better"),
+    [
+        (0.75, 0.60, True),  # plainly more of what is kept, by 16 attributes
+        (0.65, 0.60, False),
+        (0.705, 0.60, False),  # within the noise
+        (0.59, 0.50, False),  # ten points less of the leak, and eleven of what is kept
+        (0.66, 0.50, True),
+    ],
+)
+def test_what_is_kept_counts_as_much_as_the_leak(kept: float, leak: float, better: bool) -> None:
+    def told(area: float, leak: float) -> Checked:
+        names = [f"kept{place}" for place in range(16)]
+        return Checked(0.9, {"v": leak}, {"": 400, "v": 400, **dict.fromkeys(names, 400)}, dict.fromkeys(names, area))
+
+    assert told(kept, leak).better_than(told(0.70, 0.60)) == better
+
+
+def test_a_probe_reads_what_is_kept() -> None:
+    seen, data = rows(0.0)
+    told = (seen.z[:, 1] + 0.5 * seen.z[:, 2] > 1.5).long()
+    seen.v.update({"kept": told, "lost": torch.arange(600) % 3})  # type: ignore[attr-defined]
+    found = check(seen, data, ["v"], ["kept", "lost"], seed=0)
+    assert found.kept["kept"] > 0.95
+    assert abs(found.kept["lost"] - 0.5) < 0.06
+    assert check(seen, data, ["v"], seed=0).kept == {}
+
+
 def test_a_rare_class_tells_less_than_so_many_rows() -> None:
     def told(share: float) -> float:
         seen, data = rows(0.0)

@@ -1,0 +1,139 @@
+"""Options from a TOML file, by their names on the command line; what is typed wins.
+
+Keys at the top of the file are for every command that knows them. A table named after a command, `[audit]`, holds what
+that command alone takes, and wins over the top.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from audit.errors import IreneError, UnknownNameError
+
+FOUND = f"{__name__}.found"
+"""Where a context remembers what the file said: arguments for a shell by the parameter's name."""
+
+
+def _read(context: click.Context, _option: click.Parameter, path: Path | None) -> None:
+    if path is None:
+        return
+    known = {_key(one): one for one in context.command.params if one.expose_value}
+    values, typed = {}, {}
+    for key, value in _given(context, path, known).items():
+        told = f"{key} in {path}"
+        if key == "allow-pickle":
+            raise IreneError(f"{told} must be typed: no file that came along may let code run. Remove it there.")
+        name = str(known[key].name)
+        values[name] = _value(known[key], value, told)
+        typed[name] = list(_typed(known[key], values[name]))
+    context.default_map = values
+    context.meta[FOUND] = typed
+
+
+def _given(context: click.Context, path: Path, known: Mapping[str, click.Parameter]) -> dict[str, Any]:
+    """Return what the file says to this command.
+
+    Raises:
+        IreneError: It is not there, or no TOML.
+        UnknownNameError: It names an option that this command, or at its top any command, does not have.
+    """
+    own, commands = str(context.info_name), _commands(context)
+    content = _toml(path)
+    tables = {name: content.pop(name) for name in commands if isinstance(content.get(name), dict)}
+    elsewhere = {_key(one) for command in commands.values() for one in command.params}
+    shared, table = _plain(content), _plain(tables.get(own, {}))
+    for key in (*shared, *table):
+        if key not in known and (key in table or key not in elsewhere):
+            raise UnknownNameError(
+                f"option of irene {own} in {path}", key, [*known, *(f"[{name}]" for name in commands)]
+            )
+    return {key: value for key, value in (shared | table).items() if key in known}
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise IreneError(f"Cannot read {path}: {error.strerror}. Name a TOML file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise IreneError(f"{path} is not TOML: {error}. Correct it, or leave --config out.") from None
+
+
+CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_read,
+    help="A TOML file that holds options, by their names here without the dashes; those typed here win.",
+)
+
+
+def in_full(context: click.Context, typed: list[str]) -> list[str]:
+    """Return what was typed, with the options in place of the file that held them."""
+    found = context.meta.get(FOUND)
+    if found is None:
+        return typed
+    place = next(place for place, word in enumerate(typed) if word == "--config" or word.startswith("--config="))
+    after = place + (2 if typed[place] == "--config" else 1)
+    from_file = [
+        word
+        for name, words in found.items()
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+        for word in words
+    ]
+    return [*typed[:place], *from_file, *typed[after:]]
+
+
+def _commands(context: click.Context) -> dict[str, click.Command]:
+    """Return every command by its name."""
+    group = context.parent.command if context.parent else None
+    if not isinstance(group, click.Group):
+        return {}
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command}
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace("_", "-"): value for name, value in options.items()}
+
+
+def _key(parameter: click.Parameter) -> str:
+    """Return the longest name of an option without its dashes, or an argument's name."""
+    if isinstance(parameter, click.Argument):
+        return str(parameter.name)
+    return max(parameter.opts, key=len).lstrip("-")
+
+
+def _value(parameter: click.Parameter, value: Any, told: str) -> Any:
+    """Return a value as click takes it: text as if it had been typed, or whether a flag is set."""
+    flag = isinstance(parameter, click.Option) and parameter.is_flag
+    if flag != isinstance(value, bool):
+        raise IreneError(f"{told} is {json.dumps(value, default=str)}, and takes {_takes(flag)}.")
+    several = parameter.nargs == -1 or bool(getattr(parameter, "multiple", False))
+    if flag:
+        return value
+    if isinstance(value, Mapping) and several:
+        return [f"{name}={json.dumps(one)}" for name, one in value.items()]
+    parts = value if isinstance(value, list) else [value]
+    if isinstance(value, Mapping) or any(isinstance(part, (list, dict, bool)) for part in parts):
+        raise IreneError(f"{told} is {json.dumps(value, default=str)}, and takes {_takes(flag)}.")
+    return [str(part) for part in parts] if several else ",".join(str(part) for part in parts)
+
+
+def _takes(flag: bool) -> str:
+    return "true or false" if flag else "text, a number or a list of them"
+
+
+def _typed(parameter: click.Parameter, value: Any) -> Iterator[str]:
+    """Yield what one would have typed."""
+    if isinstance(value, bool):
+        yield from (parameter.opts if value else parameter.secondary_opts)[:1]
+        return
+    for one in value if isinstance(value, list) else [value]:
+        yield from (one,) if isinstance(parameter, click.Argument) else (max(parameter.opts, key=len), one)
