@@ -77,32 +77,36 @@ def settled(narrow: Narrow, z: Tensor, scores: Tensor, leak: Callable[[Tensor], 
     """Return the map after it has moved away from what it leaks, with all training rows before it and none of them old.
 
     In training the leak is solved on a batch and on rows that the encoder saw some steps before; now the encoder
-    stands still. Only what passes moves, a few directions among hundreds, and what is put in its place is what the
-    model was used to, as a linear map of what passes now.
+    stands still. What the scores are made of goes on passing; only the other few directions among hundreds move, and
+    what is put in their place is what the model was used to, as a linear map of what passes now.
 
     Args:
         narrow: The map as it was trained.
         z: The features before it, (n, d).
         scores: What the model makes of them behind it, (n, k).
         leak: What white features (n, rank) tell, a scalar to be made small.
-        stay: Weight of the share of the directions that changed, and of the share of the scores that passes no longer.
+        stay: Weight of the share of the other directions that changed.
     """
     white = whitened(z)
     with torch.no_grad():
-        begun = white.rows.T @ narrow.narrow(z).double() / len(z)  # (m, rank): the regression on white coordinates
-        begun /= (white.rows @ begun).std(dim=0)
+        begun = torch.linalg.qr(white.rows.T @ narrow.narrow(z).double()).Q  # (m, rank): whatever its own scales are
         used_to = narrow(z).double()
-        said = white.rows.T @ (scores - scores.mean(dim=0)).double()  # (m, k)
-    passing = begun.clone().requires_grad_()
-    optimizer = torch.optim.Adam([passing], lr=RATE)
-    for _ in range(STEPS):
-        changed = (passing - begun).square().sum() / begun.square().sum()
-        kept = torch.linalg.qr(passing).Q.T @ said
-        lost = 1 - kept.square().sum() / said.square().sum().clamp_min(TINY)
+        said = begun.T @ white.rows.T @ (scores - scores.mean(dim=1, keepdim=True)).double()
+        turned, lengths, _ = torch.linalg.svd(said, full_matrices=True)
+        needed = int((lengths > 1e-6 * lengths[0].clamp_min(TINY)).sum())
+        fixed, others = begun @ turned[:, :needed], begun @ turned[:, needed:]
+    free = others.clone().requires_grad_()
+
+    def passing() -> Tensor:
+        return torch.cat([fixed, free - fixed @ (fixed.T @ free)], dim=1)
+
+    optimizer = torch.optim.Adam([free], lr=RATE)
+    for _ in range(STEPS if free.numel() else 0):
+        changed = (free - others).square().sum() / free.shape[1]
         optimizer.zero_grad()
-        (leak(white.rows @ passing) + stay * (changed + lost)).backward()
+        (leak(white.rows @ passing()) + stay * changed).backward()
         optimizer.step()
     with torch.no_grad():
-        through = passing @ torch.linalg.pinv(passing)  # (m, m): the projection onto what passes
+        through = passing() @ torch.linalg.pinv(passing())  # (m, m): the projection onto what passes
         weight = (white.to @ through @ (white.rows.T @ used_to / len(z))).T
         return Affine(weight.float(), (used_to.mean(dim=0) - weight @ white.mean).float())

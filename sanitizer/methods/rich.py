@@ -40,7 +40,7 @@ class Rich:
     memory: int = 1024
     """Earlier rows that the head is solved on beside the batch; no gradient goes through them."""
     stay: float = 10.0
-    """Of what the map loses at the end of its directions, and of the task's scores, beside `weight` times the leak."""
+    """Of the share of its directions that the map may change at the end, beside `weight` times the leak."""
     conditional: bool = True
     """Within each class of the task: what the task itself tells may stay; else all of v."""
 
