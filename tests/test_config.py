@@ -1,5 +1,6 @@
 """Options from a TOML file."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,3 +141,13 @@ def test_a_file_that_is_not_there_is_named(folder: Path, run: Run) -> None:
     assert result.output.splitlines()[-1] == (
         "Error: Cannot read nowhere.toml: No such file or directory. Name a TOML file."
     )
+
+
+def test_the_example_of_the_readme_is_read_by_every_command_it_names(folder: Path, run: Run) -> None:
+    readme = Path(__file__).parents[1] / "README.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+    config = write(folder, example)
+    for command in ("audit model.pt", "sanitize model.pt -o clean.pt", "sweep model.pt", "layers model.pt"):
+        result = run(f"{command} --config", config)
+        assert result.exit_code == 1
+        assert "model.pt" in result.output.splitlines()[-1], "only the model is missing"

@@ -23,7 +23,7 @@ from sanitizer.methods.narrow import Narrow, settled, whitened
 from sanitizer.methods.objective import Batch, Objective, Rows, Setting, Terms
 
 SETTLED_ON = 2000
-"""Training rows, at most, that the head is solved on when the map is settled: it costs their cube."""
+"""Training rows, drawn anew for each step, that the head is solved on when the map is settled: it costs their cube."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,13 @@ class RichObjective(Objective):
     def finished(self, rows: Callable[[], Rows]) -> Affine:
         """Return the map alone, settled."""
         seen = rows()
-        some = torch.linspace(0, len(seen.y) - 1, min(SETTLED_ON, len(seen.y)), dtype=torch.float64).long()
-        v, y = {name: seen.v[name][some] for name in self._classes}, seen.y[some]
+        generator = torch.Generator().manual_seed(0)
 
         def leak(c: Tensor) -> Tensor:
-            return self._settings.weight * torch.stack([*self._told(c[some], v, y).values(), c.sum() * 0]).sum()
+            some = torch.randperm(len(c), generator=generator, device="cpu")[:SETTLED_ON].to(c.device)
+            v = {name: seen.v[name][some] for name in self._classes}
+            told = self._told(c[some], v, seen.y[some])
+            return self._settings.weight * torch.stack([*told.values(), c.sum() * 0]).sum()
 
         return settled(self.release, seen.before, seen.scores, leak, stay=self._settings.stay)
 
