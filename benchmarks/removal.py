@@ -71,7 +71,7 @@ METHODS: dict[str, Method] = {
     "codebook, 2 levels": Codebook(levels=2),
     "codebook, weight 5": Codebook(weight=5.0),
     "rich (ours, with --keep)": Rich(),
-    "rich, weight 5": Rich(weight=5.0),
+    "rich, weight 10": Rich(weight=10.0),
     AS_THEY_ARE: Rich(),
 }
 ERASERS: dict[str, Callable[[erasers.Seen], erasers.Eraser]] = {

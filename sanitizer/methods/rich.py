@@ -30,7 +30,7 @@ SETTLED_ON = 2000
 class Rich:
     """Settings of the rich release."""
 
-    weight: float = 10.0
+    weight: float = 5.0
     rank: int = 8
     """Dimensions that pass: in more of them the solved head sees less of what is not linear."""
     ridge: float = 1e-2
