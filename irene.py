@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from audit.config import CONFIG
 from audit.errors import IreneError
 
 COMMANDS = {
@@ -38,11 +39,13 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import one command."""
+        """Import one command, and let it take its options from a file."""
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        if CONFIG not in command.params:
+            command.params.append(CONFIG)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

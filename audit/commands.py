@@ -6,7 +6,6 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from audit.config import CONFIG
 from audit.options import (
     CHECKPOINT,
     MODEL,
@@ -34,7 +33,6 @@ FOR_MODELS = (
 @click.command()
 @CHECKPOINT
 @with_options(MODEL, SOURCE)
-@CONFIG
 def layers(
     checkpoint: Path,
     arch: str | None,
@@ -103,7 +101,6 @@ def layers(
 @click.option("--predicted", help="Column with what the model answered, for embeddings.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
 @click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read inputs.")
-@CONFIG
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out/audit.json"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the evidence on stdout instead of the sentences.")
 def audit(subject: Path, output: Path, as_json: bool, **given: Any) -> None:

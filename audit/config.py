@@ -64,8 +64,8 @@ def _toml(path: Path) -> dict[str, Any]:
         raise IreneError(f"{path} is not TOML: {error}. Correct it, or leave --config out.") from None
 
 
-CONFIG = click.option(
-    "--config",
+CONFIG = click.Option(
+    ["--config"],
     type=click.Path(path_type=Path),
     is_eager=True,
     expose_value=False,
@@ -79,15 +79,19 @@ def in_full(context: click.Context, typed: list[str]) -> list[str]:
     found = context.meta.get(FOUND)
     if found is None:
         return typed
-    place = next(place for place, word in enumerate(typed) if word == "--config" or word.startswith("--config="))
-    after = place + (2 if typed[place] == "--config" else 1)
+    own, *rest = typed
     from_file = [
         word
         for name, words in found.items()
         if context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
         for word in words
     ]
-    return [*typed[:place], *from_file, *typed[after:]]
+    others = [
+        word
+        for before, word in zip(("", *rest), rest, strict=False)
+        if "--config" not in (before, word) and not word.startswith("--config=")
+    ]
+    return [own, *from_file, *others]
 
 
 def _commands(context: click.Context) -> dict[str, click.Command]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit.config import CONFIG
 from reports.commands import EVIDENCE
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ OUTPUTS = ("report", "junit", "markdown")
 
 @click.command()
 @click.argument("evidence", type=EVIDENCE)
-@CONFIG
 @click.option("--before", type=EVIDENCE, help="The audit of the checkpoint before it, told beside it.")
 @click.option(
     "--limit",

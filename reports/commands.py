@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from audit.config import CONFIG
-
 if TYPE_CHECKING:
     from audit.evidence import AuditResult
     from audit.tradeoff_evidence import Sweep
@@ -16,7 +14,6 @@ EVIDENCE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @click.argument("evidence", type=EVIDENCE, nargs=-1, required=True)
-@CONFIG
 @click.option("--side-by-side", is_flag=True, help="Set two audits beside each other as two models.")
 @click.option(
     "--dpia",

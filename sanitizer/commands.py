@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit.config import CONFIG
 from audit.errors import IreneError
 from audit.options import (
     CHECKPOINT,
@@ -100,7 +99,6 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", 
 @click.command()
 @CHECKPOINT
 @with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS, LAYER, METHOD, RECIPE)
-@CONFIG
 @click.option("--resume", is_flag=True, help="Go on from the state that a run with the same options left.")
 @click.option(
     "-o",

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit.config import CONFIG
 from audit.errors import CheckpointError, IreneError
 from audit.options import (
     CHECKPOINT,
@@ -55,7 +54,6 @@ def weights_of(context: click.Context, option: click.Parameter, text: str) -> li
 @click.option("--attackers", help="Which attackers, as `irene audit` knows them; all if left out.")
 @click.option("--limit", type=Real(0, 1), help="Largest excess over the floor that passes; 0.05 if left out.")
 @with_options(RECIPE)
-@CONFIG
 @click.option(
     "-o",
     "--output",

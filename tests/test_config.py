@@ -71,6 +71,15 @@ def test_what_is_typed_wins(folder: Path, run: Run) -> None:
     assert "job" not in found.command and found.command.count("--limit") == 1 and found.command.count("z.npz") == 1
 
 
+def test_of_two_files_the_last_counts_and_the_command_names_neither(folder: Path, run: Run) -> None:
+    (folder / "other.toml").write_text("limit = 0.2", encoding="utf-8")
+    result = run("audit --config=other.toml --config", write(folder, AUDIT), "--limit 0.4")
+    assert result.exit_code == 0, result.output
+    assert read_audit(folder / "a.json").command == (
+        "irene audit --private sex,job --attackers logistic z.npz --layer pool --seed 3 --output a.json --limit 0.4"
+    )
+
+
 def test_one_file_serves_several_commands(folder: Path, run: Run) -> None:
     config = write(folder, '[audit]\nsubject = "z.npz"\nprivate = "sex"\nattackers = "logistic"\nlayer = "pool"\n'
                    'output = "a.json"\n[check]\nevidence = "a.json"\nlimit = 0.49\nallow-inconclusive = true\n'
