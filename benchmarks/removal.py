@@ -153,8 +153,8 @@ def edited(case: Case, model: nn.Module, arm: str, seed: int, begin: float) -> d
 
 def read_features(case: Case, z: NDArray[np.float32], said: Ints, seed: int, seconds: float) -> dict[str, Any]:
     """Read what is left in features (n, d) of the audited rows, beside the task as it is answered from them, (n,)."""
-    told = Column(said.astype(np.int64), case.rows.column(case.task, "task").classes)
-    rows = replace(case.rows, columns={**case.rows.columns, "predicted": told})
+    answered = Column(said.astype(np.int64), case.rows.column(case.task, "task").classes)
+    rows = replace(case.rows, columns={**case.rows.columns, "predicted": answered})
     settings = Settings(seed=seed, null_refits=2, ceiling=False)
     result = audit_embeddings(
         {case.layer: z}, rows, private=case.private, task=case.task, predicted="predicted", settings=settings
@@ -222,6 +222,23 @@ def table(found: list[dict[str, Any]], name: str) -> str:
     return f"**{name}** ({counts})\n\n" + "\n".join(lines) if len(lines) > 2 else ""
 
 
+def told(found: list[dict[str, Any]], name: str) -> str:
+    """Return what the rich release comes to beside plain fine-tuning and the untouched model, as a sentence."""
+    own = [one for one in found if one["set"] == name]
+    rich, plain, untouched = (
+        [one for one in own if one["arm"] == arm] for arm in ("rich (ours, with --keep)", "plain fine-tuning", ARMS[0])
+    )
+    if not (rich and plain and untouched and name.startswith("CelebA")):
+        return ""
+    above, beside = ([one["strongest"] - one["floor"] for one in rows] for rows in (rich, plain))
+    lost = mean(one["task"] for one in plain) - mean(one["task"] for one in rich)
+    kept, readable = (mean(one["kept"] for one in rows) - 0.5 for rows in (rich, untouched))
+    return (
+        f"rich: {percent(above)} above the floor (plain fine-tuning {percent(beside)}), "
+        f"task {100 * lost:.1f} below it, kept AUROC {100 * kept / readable:.0f} % as far from one half as untouched\n"
+    )
+
+
 def percent(values: list[float | None]) -> str:
     """Return a mean in percent with its deviation over seeds."""
     known = [100 * value for value in values if value is not None]
@@ -274,7 +291,7 @@ def main(data_root: Path, sets: str, arms: str, seeds: int, kept: Path, out: Pat
     click.echo(f"{today}; {', '.join(f'{package} {version}' for package, version in versions().items())}\n")
     for name in SETS:
         if any(one["set"] == name for one in done):
-            click.echo(table(done, name) + "\n")
+            click.echo(table(done, name) + "\n\n" + told(done, name))
 
 
 def read(path: Path) -> list[dict[str, Any]]:
