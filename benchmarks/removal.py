@@ -55,6 +55,11 @@ from sanitizer.training import fine_tune
 
 AS_THEY_ARE = "rich, images as they are"
 """Not shifted, not mirrored."""
+REWEIGHED: dict[str, Method] = {
+    "plain fine-tuning, reweighed": Plain(),
+    "codebook, reweighed": Codebook(),
+}
+"""Trained on rows drawn as if the task and the attribute had nothing to do with each other."""
 METHODS: dict[str, Method] = {
     "plain fine-tuning": Plain(),
     "irene as published": Irene(),
@@ -73,6 +78,7 @@ METHODS: dict[str, Method] = {
     "rich (ours, with --keep)": Rich(),
     "rich, weight 10": Rich(weight=10.0),
     AS_THEY_ARE: Rich(),
+    **REWEIGHED,
 }
 ERASERS: dict[str, Callable[[erasers.Seen], erasers.Eraser]] = {
     "LEACE": erasers.leace,
@@ -107,6 +113,7 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
     if arm in METHODS:
         recipe = case.paper if arm == "irene as published" else case.recipe
         recipe = replace(recipe, augment="none") if arm == AS_THEY_ARE else recipe
+        recipe = replace(recipe, reweigh=arm in REWEIGHED)
         method = METHODS[arm]
         fine_tune(
             model,

@@ -60,6 +60,12 @@ RECIPE = (
         help="How training images change each time they are read: shifted; or shifted and, every second one, mirrored.",
     ),
     click.option(
+        "--reweigh",
+        is_flag=True,
+        help="Draw training rows as if the task and the private attributes had nothing to do with each other: for "
+        "rows in which they go together by accident, and not where the model will be used.",
+    ),
+    click.option(
         "--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read inputs."
     ),
 )

@@ -21,6 +21,7 @@ from audit.errors import TrainingError
 from sanitizer.augmenting import Augment
 from sanitizer.batches import batches
 from sanitizer.methods.objective import Batch, Objective, Terms
+from sanitizer.reweighing import Doubles, drawn
 from sanitizer.seeing import Eye
 
 
@@ -45,6 +46,8 @@ class Recipe:
     """Modules that stay as they are, their running statistics too."""
     augment: Augment = "none"
     """How training images change each time they are read."""
+    reweigh: bool = False
+    """Whether rows are drawn as if the task and the private attributes had nothing to do with each other."""
     workers: int = 0
     """Processes that read inputs, beside this one."""
     seed: int = 0
@@ -65,15 +68,26 @@ class Steps:
     weight: float
     """Of the removal terms."""
 
-    def epoch(self, data: LabelledData, columns: Sequence[str], epoch: int) -> dict[str, float]:
+    def epoch(
+        self, data: LabelledData, columns: Sequence[str], epoch: int, chances: Doubles | None = None
+    ) -> dict[str, float]:
         """Take every step of one epoch and return the mean of each term.
+
+        Args:
+            data: Training rows, n.
+            columns: Labels that the steps need.
+            epoch: From 0.
+            chances: Of each row to be drawn, (n,); if not given, each is taken once.
 
         Raises:
             TrainingError: A term became NaN or infinite.
         """
         torch.manual_seed(self.recipe.seed + 1_000_003 * (epoch + 1))  # an epoch that is resumed begins as it did
         size = self.recipe.batch_size
-        order = torch.randperm(len(data), device="cpu").numpy()
+        if chances is None:
+            order = torch.randperm(len(data), device="cpu").numpy()
+        else:
+            order = drawn(chances, seed=self.recipe.seed, turn=epoch + 1)
         steps = len(data) // size  # a last small batch would weigh its rows more, and starve a kernel
         own = [self._share(order[step * size : (step + 1) * size]) for step in range(steps)]
         losses = []

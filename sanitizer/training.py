@@ -20,6 +20,7 @@ from sanitizer.augmenting import augmented
 from sanitizer.methods.objective import Method, Setting
 from sanitizer.methods.plain import Plain
 from sanitizer.resuming import Best, Kept
+from sanitizer.reweighing import Doubles, drawn, require_every_cell, reweighed, taken, worth
 from sanitizer.seeing import Eye
 from sanitizer.steps import Recipe, Steps, make_fabric
 from sanitizer.validation import check, head_accuracy, hold_out
@@ -83,7 +84,8 @@ def fine_tune(
     method = method or Plain()
     columns = list(dict.fromkeys([task, *private, *keep]))
     classes = {name: len(data.column(name, "labelled").classes) for name in columns}
-    fit, held_out = hold_out(data, recipe.seed)
+    parts = _part(data, task, private, recipe)
+    fit, held_out = parts.fit, parts.held_out
     steps = len(fit) // recipe.batch_size
     if not steps:
         raise DataError(
@@ -105,8 +107,8 @@ def fine_tune(
             keep={name: classes[name] for name in keep},
             task_classes=classes[task],
             x=fit.inputs[0].unsqueeze(0).to(on),
-            look=lambda: eye.see(fit),
-            batches=lambda: eye.inputs(fit, recipe.batch_size),
+            look=lambda: eye.see(parts.looked_at),
+            batches=lambda: eye.inputs(parts.looked_at, recipe.batch_size),
             train_rows=len(fit),
             width=eye.see(fit.limited(2, seed=0)).z.shape[1],
         )
@@ -116,20 +118,20 @@ def fine_tune(
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, recipe.epochs * steps))
             wrapped, stepped = fabric.setup(model, optimizer)
             run = Steps(fabric, eye, wrapped, objective, stepped, schedule, recipe, method.weight)
-            parts: dict[str, Any] = {
+            state: dict[str, Any] = {
                 "model": model,
                 "objective": objective,
                 "optimizer": optimizer,
                 "schedule": schedule,
                 "precision": fabric.strategy.precision,
             }
-            trace, best = kept.restore(parts) if kept else ([], None)
-            sample = fit.limited(PREVIEW, seed=recipe.seed)
+            trace, best = kept.restore(state) if kept else ([], None)
+            sample = parts.looked_at.limited(PREVIEW, seed=recipe.seed)
             changing = augmented(fit, recipe.augment)
             for epoch in track(range(len(trace), recipe.epochs), recipe.epochs - len(trace), "epochs"):
-                losses = run.epoch(changing, columns, epoch)
+                losses = run.epoch(changing, columns, epoch, parts.chances)
                 with eye.as_released(objective, lambda: eye.see(sample)):
-                    checked = check(eye.see(held_out), held_out, private, keep, seed=recipe.seed)
+                    checked = check(eye.see(held_out), held_out, private, keep, seed=recipe.seed, worth=parts.worth)
                 trace.append(
                     Epoch(
                         task_loss=losses[task],
@@ -145,7 +147,7 @@ def fine_tune(
                     states = deepcopy(model.state_dict()), deepcopy(objective.state_dict())
                     best = Best(best.checked, best.since, epoch, *states)
                 if kept is not None and fabric.is_global_zero:
-                    kept.save(parts, trace, best)
+                    kept.save(state, trace, best)
                 if recipe.patience and epoch - best.since >= recipe.patience:
                     break
             if best is not None:
@@ -159,6 +161,32 @@ def fine_tune(
     if last is not None:
         model.get_submodule(released.NAME).train(model.training)
     return Outcome(trace, best.epoch if best else None, heads, len(held_out))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The rows of a run."""
+
+    fit: LabelledData
+    """Those that train."""
+    chances: Doubles | None
+    """Of each of them to be drawn, (n,); None if each is taken once an epoch."""
+    looked_at: LabelledData
+    """What a method that looks at all training rows is shown: they, or as many drawn from them."""
+    held_out: LabelledData
+    """Those that choose the epoch."""
+    worth: float
+    """How many independent rows tell as surely as those, as a share of them."""
+
+
+def _part(data: LabelledData, task: str, private: Sequence[str], recipe: Recipe) -> _Parts:
+    fit, held_out = hold_out(data, recipe.seed)
+    if not (recipe.reweigh and private):
+        return _Parts(fit, None, fit, held_out, 1.0)
+    require_every_cell(fit, task, private)
+    chances, held_by = (reweighed(part, task, private) for part in (fit, held_out))
+    shown, choosing = (taken(part, drawn(by, seed=recipe.seed)) for part, by in ((fit, chances), (held_out, held_by)))
+    return _Parts(fit, chances, shown, choosing, worth(held_by))
 
 
 @contextmanager

@@ -66,8 +66,19 @@ def hold_out(data: LabelledData, seed: int) -> tuple[LabelledData, LabelledData]
     return data.take(fit), data.take(held_out)
 
 
-def check(seen: Rows, data: LabelledData, private: Sequence[str], keep: Sequence[str] = (), *, seed: int) -> Checked:
-    """Read the task and each attribute from what a model makes of the held-out rows."""
+def check(
+    seen: Rows, data: LabelledData, private: Sequence[str], keep: Sequence[str] = (), *, seed: int, worth: float = 1.0
+) -> Checked:
+    """Read the task and each attribute from what a model makes of the held-out rows.
+
+    Args:
+        seen: What it makes of them.
+        data: The rows.
+        private: Columns to remove.
+        keep: Columns to keep.
+        seed: Of the rows that are read, and of the attackers.
+        worth: How many independent rows tell as surely, as a share of these.
+    """
     y = seen.y.cpu().numpy()
     rows = np.random.default_rng(seed).permutation(len(y))[:MOST]
     z, groups = seen.z.cpu().numpy()[rows], data.groups()[rows]
@@ -75,7 +86,7 @@ def check(seen: Rows, data: LabelledData, private: Sequence[str], keep: Sequence
     return Checked(
         task=_recall(y, seen.scores.argmax(dim=1).cpu().numpy()),
         fresh={name: _read(z, labels[name], groups, seed) for name in private},
-        rows={"": _worth(y), **{name: _worth(v) for name, v in labels.items()}},
+        rows={name: worth * _worth(v) for name, v in {"": y, **labels}.items()},
         kept={name: area for name in keep if (area := _area(z, labels[name], groups, seed)) is not None},
     )
 

@@ -43,12 +43,17 @@ def stopping(after: int) -> Callable[[Iterable[Any], int, str], Iterator[Any]]:
 
 
 @pytest.mark.parametrize(
-    ("method", "optimizer"), [(Irene(head="mlp"), "sgd"), (Codebook(), "adam"), (Rich(rank=4, memory=120), "adam")]
+    ("method", "recipe"),
+    [
+        (Irene(head="mlp"), Recipe(4, 40, "sgd", lr=0.01)),
+        (Codebook(), Recipe(4, 40, lr=0.01)),
+        (Codebook(), Recipe(4, 40, lr=0.01, reweigh=True)),
+        (Rich(rank=4, memory=120), Recipe(4, 40, lr=0.01)),
+    ],
 )
 def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(
-    method: Method, optimizer: Any, tmp_path: Path
+    method: Method, recipe: Recipe, tmp_path: Path
 ) -> None:
-    recipe = Recipe(4, 40, optimizer, lr=0.01)
     given: dict[str, Any] = {"task": "y", "private": ["v"], "layer": "fc:input", "method": method, "recipe": recipe}
     unbroken, stopped, resumed = net(), net(), net()
     whole = fine_tune(unbroken, rows(), **given)
