@@ -1,7 +1,9 @@
 """What a user may change about the measurement."""
 
+import math
 from dataclasses import dataclass
 
+from audit.errors import IreneError
 from audit.probes import DEFAULT
 
 LIMIT = 0.05
@@ -18,6 +20,7 @@ class Settings:
     bootstrap: int = 1000
     """Resamples of the test groups."""
     null_refits: int = 20
+    """Attackers fitted on shuffled labels: their spread is the null's band."""
     fit_rows: int = 5000
     """At most this many rows fit an attacker, and at most this many choose among them."""
     test_rows: int = 10_000
@@ -26,3 +29,11 @@ class Settings:
     """At most this many rows fit an attacker on shuffled labels."""
     ceiling: bool = True
     """Whether the raw input is attacked too."""
+
+    def __post_init__(self) -> None:
+        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}
+        for name, few in least.items():
+            if getattr(self, name) < few:
+                raise IreneError(f"Settings of the audit: {name} is {getattr(self, name)}. Give {few} or more.")
+        if not (math.isfinite(self.limit) and self.limit >= 0):
+            raise IreneError(f"Settings of the audit: limit is {self.limit}. Give 0 or more, 0.05 for five points.")

@@ -147,6 +147,7 @@ def sanitize(
     from audit.checkpoint import load  # noqa: PLC0415
     from audit.features import untracked  # noqa: PLC0415
     from audit.machine import choose_device  # noqa: PLC0415
+    from sanitizer.reweighing import together  # noqa: PLC0415
     from sanitizer.sanitizing import make_method, program, release_for, require_output, state_file  # noqa: PLC0415
     from sanitizer.sanitizing import sanitize as run  # noqa: PLC0415
     from sanitizer.steps import Recipe  # noqa: PLC0415
@@ -191,6 +192,12 @@ def sanitize(
         raise
     if first:
         told(done, program(output))
+        found = {} if recipe.reweigh else together(data, given["task"], names(given["private"]))
+        for name, share in found.items():
+            click.echo(
+                f"{name} and {given['task']} have {100 * share:.0f} % of what they say in common in these rows. If "
+                "that is an accident of how the rows were collected, --reweigh draws them as if they had not."
+            )
         click.echo(f"Wrote {output}")
 
 

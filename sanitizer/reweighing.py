@@ -10,12 +10,15 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import normalized_mutual_info_score
 
 from audit.columns import Ints
 from audit.data import LabelledData
 from audit.errors import DataError
 
 Doubles = NDArray[np.float64]
+SPEAKS = 0.1
+"""Share of what two columns say from which on a user should ask why they have it in common."""
 
 
 def reweighed(data: LabelledData, task: str, private: Sequence[str]) -> Doubles:
@@ -41,6 +44,19 @@ def require_every_cell(data: LabelledData, task: str, private: Sequence[str]) ->
             f"No training row has {' and '.join(f'{name} {told!r}' for name, told in seen.items())}, so no drawing "
             f"makes {task!r} independent of {', '.join(private)}. Give such rows, or leave --reweigh out."
         )
+
+
+def together(data: LabelledData, task: str, private: Sequence[str]) -> dict[str, float]:
+    """Return which attributes go together with the task to speak of, and by how much.
+
+    That is the information that two columns have in common, as a share of the smaller one's entropy.
+    """
+    known = data.complete([task, *private])
+    shares = {
+        name: float(normalized_mutual_info_score(known.codes(task), known.codes(name), average_method="min"))
+        for name in private
+    }
+    return {name: share for name, share in shares.items() if share > SPEAKS}
 
 
 def drawn(chances: Doubles, *, seed: int, turn: int = 0) -> Ints:

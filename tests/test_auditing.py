@@ -17,6 +17,7 @@ from audit.describing import NO_GROUP
 from audit.errors import DataError, IreneError, UnreadableError
 from audit.evidence import AuditResult
 from audit.readings import Readability, Regression
+from audit.settings import Settings
 
 N = 800
 
@@ -346,3 +347,18 @@ def test_where_of_too_few_rows_is_refused_before_the_model_runs() -> None:
     with pytest.raises(DataError, match=r"Where v is read would be a mean over \d\d test rows"):
         run(labelled(torch.randn(120, 6), {"v": labels(120).tolist()}), model, where=True)
     assert ran == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "fact"),
+    [
+        ({"null_refits": 1}, "null_refits is 1. Give 2 or more."),
+        ({"bootstrap": 0}, "bootstrap is 0. Give 2 or more."),
+        ({"test_rows": 0}, "test_rows is 0. Give 1 or more."),
+        ({"limit": float("nan")}, "limit is nan"),
+        ({"limit": -0.05}, "limit is -0.05"),
+    ],
+)
+def test_settings_that_measure_nothing_are_refused(asked: dict[str, Any], fact: str) -> None:
+    with pytest.raises(IreneError, match=re.escape(fact)):
+        Settings(**asked)

@@ -1,10 +1,14 @@
 """Rows drawn as if the task and the private attributes were independent, and what a model learns from them."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from click.testing import Result
 from sklearn.metrics import mutual_info_score
 from torch import nn
 
@@ -114,3 +118,18 @@ def test_rows_that_are_independent_already_are_drawn_alike() -> None:
     data = made(0.5, 0)
     chances = reweighed(data, "y", ["v"])
     assert np.ptp(chances) * N < 0.2
+
+
+def test_the_command_tells_of_what_goes_together_and_reweighs_when_told_to(
+    leaky: Path, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    asked = "--arch small-convnet --data digits --task digit --private colour --limit-rows 2600 --epochs 1 --lr 0.01"
+    by_chance = run("sanitize", leaky, asked, "--data-arg rho=0.1 -o", tmp_path / "a.safetensors")
+    told = run("sanitize", leaky, asked, "--data-arg rho=0.7 -o", tmp_path / "b.safetensors")
+    reweighing = run("sanitize", leaky, asked, "--data-arg rho=0.7 --reweigh -o", tmp_path / "c.safetensors")
+    for done in (by_chance, told, reweighing):
+        assert done.exit_code == 0, done.output
+    assert "in common in these rows" not in by_chance.output + reweighing.output
+    assert "If that is an accident of how the rows were collected, --reweigh" in told.output
+    record = json.loads((tmp_path / "c.safetensors.json").read_text())
+    assert record["sanitizing"]["settings"]["reweigh"] is True
