@@ -111,6 +111,7 @@ def attack(parts: Parts, settings: Settings, *, tries: int | None = None) -> Att
 
     tried = side_by_side(one, jobs)
     members = [_best(tried, name, look) for look in VIEWS for name in settings.attackers if _any(tried, name)]
+    del tried  # the other settings' support vectors
     able = [member for member in members if isinstance(member, Member)]
     if not able:
         reason = next((one.reason for one in members if isinstance(one, Failure)), "none of them reads classes")

@@ -22,7 +22,7 @@ class Resamples:
 
     member: Ints
     """Group of each test row, (n,), in 0 … groups − 1."""
-    weights: Doubles
+    weights: NDArray[np.unsignedinteger]
     """Draws of each group, (1 + resamples, groups)."""
 
     def sums(self, values: NDArray[np.generic]) -> Doubles:
@@ -30,7 +30,8 @@ class Resamples:
         wide = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
         groups = self.weights.shape[1]
         by_group = np.stack([np.bincount(self.member, column, groups) for column in wide.T], axis=1)
-        total = self.weights @ by_group
+        blocks = np.array_split(self.weights, _steps(len(self.weights), groups))
+        total = np.concatenate([block.astype(np.float64) @ by_group for block in blocks])
         return total[:, 0] if values.ndim == 1 else total
 
     def means(self, values: NDArray[np.generic]) -> Doubles:
@@ -84,7 +85,7 @@ class Resamples:
         level = np.searchsorted(order, ups, side="right")
         sorted_rows = np.flatnonzero(~positive)[np.argsort(downs, kind="stable")]
         areas = []
-        for block in np.array_split(self.weights, max(1, len(self.weights) * len(score) // BLOCK)):
+        for block in np.array_split(self.weights, _steps(len(self.weights), len(score))):
             lower = np.zeros((len(block), len(downs) + 1))
             np.cumsum(block[:, self.member[sorted_rows]], axis=1, out=lower[:, 1:])
             drawn = block[:, self.member[positive]]
@@ -92,6 +93,11 @@ class Resamples:
             won = (drawn * (lower[:, above] + lower[:, level])).sum(axis=1) / 2
             areas.append(np.divide(won, pairs, out=np.full_like(won, np.nan), where=pairs > 0))
         return np.concatenate(areas)
+
+
+def _steps(resamples: int, rows: int) -> int:
+    """Return in how many steps to go over so many resamples."""
+    return max(1, min(resamples, resamples * rows // BLOCK))
 
 
 def _mean_of_known(figures: Doubles) -> Doubles:
@@ -133,5 +139,9 @@ def resample(groups: Ints, *, times: int, seed: int) -> Resamples:
     """Draw the groups of the test rows, (n,), with replacement."""
     _, member = np.unique(groups, return_inverse=True)
     count = int(member.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=times)
-    return Resamples(member.astype(np.int64), np.concatenate([np.ones((1, count)), drawn]))
+    generator, chances = np.random.default_rng(seed), np.full(count, 1 / count)
+    drawn = [np.ones((1, count), dtype=np.uint8)]
+    for block in np.array_split(np.arange(times), _steps(times, count)):
+        draw = generator.multinomial(count, chances, size=len(block))
+        drawn.append(draw.astype(np.min_scalar_type(draw.max())))  # mostly 0 to 8: an eighth of the memory
+    return Resamples(member.astype(np.int64), np.concatenate(drawn))

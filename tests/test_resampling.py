@@ -1,5 +1,7 @@
 """Every figure of a resample is what the drawn rows, one by one, would give."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from conftest import labels, noise
@@ -37,6 +39,21 @@ def test_rows_of_one_group_are_drawn_together_and_the_seed_decides_which() -> No
         assert (own == own[:, :1]).all()
     assert np.array_equal(weights, row_weights(drawn()))
     assert not np.array_equal(weights, row_weights(drawn(seed=1)))
+
+
+def test_many_groups_are_drawn_as_few_at_a_time_and_kept_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = np.arange(30_000)
+    tracemalloc.start()
+    at_once = resample(groups, times=400, seed=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    means = at_once.means(groups % 7 == 0)
+    assert tracemalloc.get_traced_memory()[1] < 5 * at_once.weights.size
+    tracemalloc.stop()
+    assert peak < 5 * at_once.weights.size  # bytes: eight for each would be those of one int64 array
+    monkeypatch.setattr(resampling, "BLOCK", 1_000_000)
+    by_parts = resample(groups, times=400, seed=0)
+    assert np.array_equal(at_once.weights, by_parts.weights)
+    np.testing.assert_allclose(by_parts.means(groups % 7 == 0), means, rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(N,), (N, 3)])
