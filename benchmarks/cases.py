@@ -1,8 +1,10 @@
 """The models and rows that removal.py works on: coloured digits, faces and a table, each with what is to go."""
 
+import copy
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,13 @@ class Case:
     paper: Recipe
     """For the method as published."""
     kept: tuple[str, ...] = ()
+
+    @cached_property
+    def plain(self) -> tuple[nn.Module, float]:
+        """The model after plain fine-tuning, and the seconds that took."""
+        model, begin = copy.deepcopy(self.model), time.perf_counter()
+        fine_tune(model, self.train, task=self.task, layer=self.layer, recipe=self.recipe)
+        return model, time.perf_counter() - begin
 
 
 def biased_mnist(places: Path, kept: Path, seed: int, rho: float) -> Case:

@@ -11,7 +11,7 @@ import copy
 import datetime
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -30,7 +30,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor, nn
+from torch import Tensor
 
 from audit.auditing import audit, audit_embeddings
 from audit.bottleneck import parse
@@ -125,9 +125,8 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
             method=method,
             recipe=recipe,
         )
-    if arm not in METHODS and arm != "untouched":
-        fine_tune(model, case.train, task=case.task, layer=case.layer, recipe=case.recipe)
-        return edited(case, model, arm, seed, begin)
+    if arm in ERASERS:
+        return edited(case, arm, seed)
     seconds = time.perf_counter() - begin
     settings = Settings(seed=seed, null_refits=2, ceiling=False)
     result = audit(model, case.rows, task=case.task, private=case.private, layer=case.layer, settings=settings)
@@ -137,17 +136,18 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
     return figures(case, result, z, said, seconds)
 
 
-def edited(case: Case, model: nn.Module, arm: str, seed: int, begin: float) -> dict[str, Any]:
-    """Let a peer edit the features of a model, and read what is left.
+def edited(case: Case, arm: str, seed: int) -> dict[str, Any]:
+    """Let a peer edit the features of the plainly fine-tuned model, and read what is left.
 
     The task is read by the model's own head or by a new one, whichever does better on the audited rows: that favours
     the peer. Where the width changes, only a new one can.
     """
+    (model, before), begin = case.plain, time.perf_counter()
     seen = [np.asarray(extract(model, data, [case.layer]).z[case.layer]) for data in (case.train, case.rows)]
     y, v = case.train.codes(case.task), case.train.codes(case.private)
     erase = ERASERS[arm](erasers.Seen(seen[0], v, y))
     fit, z = erase(seen[0]), erase(seen[1])
-    seconds = time.perf_counter() - begin
+    seconds = before + time.perf_counter() - begin
     answers = [make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(fit, y).predict(z)]
     if arm not in NARROWER:
         with torch.no_grad():
@@ -264,6 +264,19 @@ def jobs(sets: list[str], arms: list[str], seeds: int) -> Iterator[tuple[str, st
                         yield name, arm, seed
 
 
+def named(text: str, known: Collection[str], option: str) -> list[str]:
+    """Return the names in an option, which has `;` for a comma in a name.
+
+    Raises:
+        click.BadParameter: One of them is not known.
+    """
+    names = [one.replace(";", ",") for one in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"{name!r} is none of: {'; '.join(known)}.", param_hint=option)
+    return names
+
+
 def fits(arm: str, name: str) -> bool:
     """Return whether an arm means anything on a set: attributes are named to be kept on the faces alone."""
     if arm == LABELS:
@@ -282,7 +295,7 @@ def main(data_root: Path, sets: str, arms: str, seeds: int, kept: Path, out: Pat
     """Run what is not in the file yet, and print the tables."""
     out.parent.mkdir(parents=True, exist_ok=True)
     done = read(out)
-    chosen, wanted = ([one.replace(";", ",") for one in text.split(",")] for text in (sets, arms))
+    chosen, wanted = named(sets, SETS, "--sets"), named(arms, ARMS, "--arms")
     case: tuple[tuple[str, int], Case] | None = None
     for name, arm, seed in jobs(chosen, wanted, seeds):
         if any((one["set"], one["arm"], one["seed"]) == (name, arm, seed) for one in read(out)):

@@ -341,6 +341,17 @@ def test_the_biased_branch_sees_the_colours_of_an_image_and_not_where_they_are()
     assert not torch.allclose(branch.features(batch(4, images=True, x=lambda: x.flip(1))), features, atol=1e-3)
 
 
+def test_of_a_large_image_the_biased_branch_looks_at_a_coarse_grid_of_single_pixels() -> None:
+    torch.manual_seed(0)
+    branch = Biased(setting(images=True)).eval()
+    x = torch.randn(4, 3, 40, 33, generator=rng()).requires_grad_()
+    branch.features(batch(4, images=True, x=lambda: x)).sum().backward()  # type: ignore[no-untyped-call]
+    assert x.grad is not None
+    looked_at = x.grad.abs().sum(dim=(0, 1)) > 0  # (40, 33)
+    assert looked_at[::3, ::3].all()
+    assert looked_at.sum() == 14 * 11
+
+
 def test_for_a_table_the_biased_branch_reads_the_private_labels_alone() -> None:
     torch.manual_seed(0)
     branch, now = Biased(setting()), batch()

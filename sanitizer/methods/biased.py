@@ -16,6 +16,8 @@ from sanitizer.methods.objective import Batch, Setting
 
 WIDTHS = (16, 32, 64, 128)
 FEATURES = WIDTHS[-1]
+PIXELS = 16
+"""Of each side, at most, that the branch looks at: its features are means over pixels, which a coarse grid tells."""
 
 
 class Biased(nn.Module):
@@ -30,7 +32,7 @@ class Biased(nn.Module):
 
     def features(self, batch: Batch) -> Tensor:
         """Return what it makes of the images, or of the private labels, (n, 128)."""
-        features: Tensor = self.body(batch.x().float() if self._sees_images else one_hot(batch.v, self._classes))
+        features: Tensor = self.body(_pixels(batch.x()) if self._sees_images else one_hot(batch.v, self._classes))
         return features
 
     def forward(self, batch: Batch) -> Tensor:
@@ -47,6 +49,12 @@ def one_hot(v: Mapping[str, Tensor], classes: Mapping[str, int]) -> Tensor:
         classes: Which attributes, and the number of classes of each.
     """
     return torch.cat([functional.one_hot(v[name], k).float() for name, k in classes.items()], dim=1)
+
+
+def _pixels(x: Tensor) -> Tensor:
+    """Return every so manieth pixel of images (n, c, h, w): a coarse grid, each still of one pixel alone."""
+    apart = -(-max(x.shape[2:]) // PIXELS)
+    return x[:, :, ::apart, ::apart].float()
 
 
 def _convolutions(channels: int) -> nn.Module:
