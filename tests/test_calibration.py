@@ -16,7 +16,7 @@ PRIOR = np.array([0.85, 0.15])
 
 
 def as_they_are(n: int) -> Resamples:
-    return Resamples(np.arange(n), np.ones((1, n)))
+    return Resamples(np.arange(n), np.ones((1, n), dtype=np.uint8))
 
 
 def scored(n: int = 4000, bias: float = 0.0, scale: float = 1.0) -> tuple[Doubles, Ints]:

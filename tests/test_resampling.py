@@ -20,7 +20,7 @@ def drawn(times: int = 25, seed: int = 0) -> Resamples:
 
 
 def row_weights(resamples: Resamples) -> NDArray[np.float64]:
-    return resamples.weights[:, resamples.member]
+    return resamples.weights[:, resamples.member].astype(np.float64)
 
 
 def test_the_first_resample_is_the_rows_as_they_are_and_all_draw_as_many_groups() -> None:
