@@ -73,8 +73,8 @@ class Narrow(nn.Module):
         return mapped.to(z.dtype).reshape(z.shape)
 
 
-def settled(narrow: Narrow, z: Tensor, scores: Tensor, cost: Callable[[Tensor], Tensor], *, stay: float) -> Affine:
-    """Return the map after it has moved to where it costs less, with all training rows before it and none of them old.
+def settled(narrow: Narrow, z: Tensor, scores: Tensor, leak: Callable[[Tensor], Tensor], *, stay: float) -> Affine:
+    """Return the map after it has moved away from what it leaks, with all training rows before it and none of them old.
 
     In training the leak is solved on a batch and on rows that the encoder saw some steps before; now the encoder
     stands still. What the scores are made of goes on passing; only the other few directions among hundreds move, and
@@ -84,7 +84,7 @@ def settled(narrow: Narrow, z: Tensor, scores: Tensor, cost: Callable[[Tensor], 
         narrow: The map as it was trained.
         z: The features before it, (n, d).
         scores: What the model makes of them behind it, (n, k).
-        cost: What is to be made small of the features that pass, (n, rank) float64 of mean 0: a scalar.
+        leak: What white features (n, rank) tell, a scalar to be made small.
         stay: Weight of the share of the other directions that changed.
     """
     white = whitened(z)
@@ -104,7 +104,7 @@ def settled(narrow: Narrow, z: Tensor, scores: Tensor, cost: Callable[[Tensor], 
     for _ in range(STEPS if free.numel() else 0):
         changed = (free - others).square().sum() / free.shape[1]
         optimizer.zero_grad()
-        (cost(white.rows @ passing()) + stay * changed).backward()
+        (leak(white.rows @ passing()) + stay * changed).backward()
         optimizer.step()
     with torch.no_grad():
         through = passing() @ torch.linalg.pinv(passing())  # (m, m): the projection onto what passes

@@ -5,7 +5,7 @@ attackers find what a wide layer hides in its small directions, finds little in 
 directions that tell the task and the attributes to keep, without those that tell v in a line. Encoder and map are
 trained on the task, on the attributes to keep, and against kernel ridge regression of v on the narrow features,
 solved in closed form on each batch and the rows just before it, within each class of the task. At the end the map is
-settled against the same head, solved on all rows at once, and towards what a line reads of the attributes to keep.
+settled against the same head, solved on all rows at once.
 """
 
 from collections import deque
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from audit.released import Affine
-from sanitizer.information import TINY, by_class, explained_share, whiten
+from sanitizer.information import by_class, explained_share
 from sanitizer.methods.narrow import Narrow, settled, whitened
 from sanitizer.methods.objective import Batch, Objective, Rows, Setting, Terms
 
@@ -36,12 +36,11 @@ class Rich:
     ridge: float = 1e-2
     """Regularisation of the solved head, as a share of its rows: with less it learns a small training set by heart."""
     keep_weight: float = 1.0
-    """Of the mean loss of the attributes to keep, beside the task's; at the end, of what a line reads of them, as a
-    share of what it read before."""
+    """Of the mean loss of the attributes to keep, beside the task's."""
     memory: int = 1024
     """Earlier rows that the head is solved on beside the batch; no gradient goes through them."""
     stay: float = 10.0
-    """Of the share of its directions that the map changes at the end, beside the leak and what is kept."""
+    """Of the share of its directions that the map may change at the end, beside `weight` times the leak."""
     conditional: bool = True
     """Within each class of the task: what the task itself tells may stay; else all of v."""
 
@@ -93,22 +92,17 @@ class RichObjective(Objective):
         return Terms(functional.cross_entropy(batch.scores, batch.y), told, kept)
 
     def finished(self, rows: Callable[[], Rows]) -> Affine:
-        """Return the map alone, settled: with less of each private attribute, and with more of what is to stay."""
+        """Return the map alone, settled."""
         seen = rows()
         generator = torch.Generator().manual_seed(0)
-        with torch.no_grad():
-            passed = self.release.narrow(seen.before).double()
-            begun = {name: _readable(passed, seen.v[name]) for name in self._keep}
 
-        def cost(c: Tensor) -> Tensor:
+        def leak(c: Tensor) -> Tensor:
             some = torch.randperm(len(c), generator=generator, device="cpu")[:SETTLED_ON].to(c.device)
             v = {name: seen.v[name][some] for name in self._classes}
-            leak = torch.stack([*self._told(c[some], v, seen.y[some]).values(), c.sum() * 0]).sum()
-            shares = [_readable(c, seen.v[name]) / begun[name].clamp_min(TINY) for name in self._keep]
-            kept = torch.stack(shares).mean() if shares else c.sum() * 0
-            return self._settings.weight * leak - self._settings.keep_weight * kept
+            told = self._told(c[some], v, seen.y[some])
+            return self._settings.weight * torch.stack([*told.values(), c.sum() * 0]).sum()
 
-        return settled(self.release, seen.before, seen.scores, cost, stay=self._settings.stay)
+        return settled(self.release, seen.before, seen.scores, leak, stay=self._settings.stay)
 
     def _told(self, c: Tensor, v: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
         """Return what the solved head explains of each attribute from narrow features (n, rank)."""
@@ -139,11 +133,6 @@ def _telling(white: Tensor, v: Tensor) -> Tensor:
     share = member.mean(dim=0)
     correlation: Tensor = white.T @ ((member - share) / share.sqrt()) / len(white)
     return correlation
-
-
-def _readable(c: Tensor, v: Tensor) -> Tensor:
-    """Return how much of each class a line reads from features (n, rank), summed over the classes: 0 is nothing."""
-    return _telling(whiten(c), v).square().sum()
 
 
 def _basis(columns: Tensor, most: int) -> Tensor:
