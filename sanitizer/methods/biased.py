@@ -17,7 +17,7 @@ from sanitizer.methods.objective import Batch, Setting
 WIDTHS = (16, 32, 64, 128)
 FEATURES = WIDTHS[-1]
 PIXELS = 16
-"""Of each side, at most, that the branch looks at: its features are means over pixels, which a coarse grid tells."""
+"""Of each side, at most, that the branch looks at: its features are means over pixels, which a grid tells nearly."""
 
 
 class Biased(nn.Module):
@@ -52,7 +52,7 @@ def one_hot(v: Mapping[str, Tensor], classes: Mapping[str, int]) -> Tensor:
 
 
 def _pixels(x: Tensor) -> Tensor:
-    """Return every so manieth pixel of images (n, c, h, w): a coarse grid, each still of one pixel alone."""
+    """Return a coarse grid of single pixels of images (n, c, h, w); a bias in a few pixels can fall between."""
     apart = -(-max(x.shape[2:]) // PIXELS)
     return x[:, :, ::apart, ::apart].float()
 
