@@ -24,7 +24,7 @@ from cases import SETS, Case
 from mance import mance
 from numpy.typing import NDArray
 from obliviator import obliviator
-from removal_tables import table, told
+from removal_tables import rich, table, when
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -254,16 +254,17 @@ def main(data_root: Path, sets: str, arms: str, seeds: int, kept: Path, out: Pat
             continue
         if case is None or case[0] != (name, seed):
             case = (name, seed), SETS[name](data_root, kept, seed)
-        one = {"set": name, "arm": arm, "seed": seed, **run(case[1], arm, seed)}
+        today = datetime.datetime.now(datetime.UTC).date().isoformat()
+        one = {"set": name, "arm": arm, "seed": seed, "date": today, "versions": versions()} | run(case[1], arm, seed)
         with out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(one) + "\n")
         click.echo(json.dumps(one), err=True)
     done = read(out)
-    today = datetime.datetime.now(datetime.UTC).date()
-    click.echo(f"{today}; {', '.join(f'{package} {version}' for package, version in versions().items())}\n")
+    click.echo(when(done) + "\n")
     for name in SETS:
         if any(one["set"] == name for one in done):
-            click.echo(table(done, name, ARMS) + "\n\n" + told(done, name))
+            click.echo(table(done, name, ARMS) + "\n")
+    click.echo(rich(done, list(SETS)))
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -28,22 +28,30 @@ def table(found: list[dict[str, Any]], name: str, arms: Sequence[str]) -> str:
     return f"**{name}** ({counts})\n\n" + "\n".join(lines) if len(lines) > 2 else ""
 
 
-def told(found: list[dict[str, Any]], name: str) -> str:
-    """Return what the rich release comes to beside plain fine-tuning and the untouched model, as a sentence."""
-    own = [one for one in found if one["set"] == name]
-    rich, plain, untouched = (
-        [one for one in own if one["arm"] == arm]
-        for arm in ("rich (ours, with --keep)", "plain fine-tuning", "untouched")
-    )
-    if not (rich and plain and untouched and name.startswith("CelebA")):
-        return ""
-    above, beside = ([one["strongest"] - one["floor"] for one in rows] for rows in (rich, plain))
-    lost = mean(one["task"] for one in plain) - mean(one["task"] for one in rich)
-    kept, readable = (mean(one["kept"] for one in rows) - 0.5 for rows in (rich, untouched))
-    return (
-        f"rich: {percent(above)} above the floor (plain fine-tuning {percent(beside)}), "
-        f"task {100 * lost:.1f} below it, kept AUROC {100 * kept / readable:.0f} % as far from one half as untouched\n"
-    )
+def when(found: list[dict[str, Any]]) -> str:
+    """Return when the runs were made, and with what."""
+    dates = sorted({one["date"] for one in found})
+    made = {", ".join(f"{package} {version}" for package, version in one["versions"].items()) for one in found}
+    return "; ".join([" to ".join(dict.fromkeys([*dates[:1], *dates[-1:]])), *sorted(made)])
+
+
+def rich(found: list[dict[str, Any]], names: Sequence[str]) -> str:
+    """Return what the rich release comes to beside plain fine-tuning and the untouched model, as Markdown."""
+    lines = ["| task | above the floor | plain fine-tuning | task below plain | kept |", "|---|---|---|---|---|"]
+    for name in names:
+        own = [one for one in found if one["set"] == name]
+        released, plain, untouched = (
+            [one for one in own if one["arm"] == arm]
+            for arm in ("rich (ours, with --keep)", "plain fine-tuning", "untouched")
+        )
+        if not (released and plain and untouched and name.startswith("CelebA")):
+            continue
+        above, beside = ([one["strongest"] - one["floor"] for one in rows] for rows in (released, plain))
+        lost = mean(one["task"] for one in plain) - mean(one["task"] for one in released)
+        kept, readable = (mean(one["kept"] for one in rows) - 0.5 for rows in (released, untouched))
+        cells = [name.removeprefix("CelebA, "), percent(above), percent(beside), f"{100 * lost:.1f}"]
+        lines.append(f"| {' | '.join([*cells, f'{100 * kept / readable:.0f} %'])} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
 def percent(values: list[float | None]) -> str:

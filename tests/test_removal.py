@@ -1,4 +1,4 @@
-"""What removal.py is asked for is what it runs: a mistyped arm would be written down under a name that it is not."""
+"""The tables of removal are what removal.py prints of its runs, and it runs what it is asked for."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,67 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
-from removal import ARMS, named
+from removal import ARMS, named, read
+from removal_tables import rich, table, when
+
+HERE = Path(__file__).parents[1]
+RUNS = read(HERE / "benchmarks" / "removal.jsonl")
+SETS = list(dict.fromkeys(one["set"] for one in RUNS))
+RESULTS = (HERE / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+README = (HERE / "README.md").read_text(encoding="utf-8")
+IN_README = {
+    "**codebook** (the default)": "codebook (ours, for the task)",
+    "**codebook**, `--reweigh`": "codebook, reweighed",
+    "plain fine-tuning, `--reweigh`": "plain fine-tuning, reweighed",
+    "**rich** (with `--keep`)": "rich (ours, with --keep)",
+    "**rich**, nothing named to keep": "rich (ours, with --keep)",
+}
+"""How the README calls an arm, where it does not call it as the script does."""
+
+
+def test_runs_of_the_tables_are_kept() -> None:
+    assert len(SETS) >= 4
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_results_have_the_table_that_the_script_prints(name: str) -> None:
+    assert table(RUNS, name, ARMS) + "\n\n" in RESULTS
+
+
+def test_results_have_what_the_rich_release_comes_to_and_when() -> None:
+    results = [line.strip() for line in RESULTS.splitlines()]
+    assert rich(RUNS, SETS)
+    assert all(line in results for line in rich(RUNS, SETS).splitlines())
+    assert when(RUNS) in results
+
+
+def test_every_arm_has_three_seeds() -> None:
+    assert all(row[1] == "3" for row in in_results().values())
+
+
+def test_the_readme_has_the_same_figures() -> None:
+    printed, start = in_results(), README.index("| model and rows | arm | seeds |")
+    rows = [cells(line) for line in README[start : README.index("\n\n", start)].splitlines()[2:]]
+    assert len(rows) > 30
+    for name, arm, *told in rows:
+        row = printed[name, IN_README.get(arm, arm)]
+        assert told == [*row[1:5], row[6]], (name, arm)
+
+
+def in_results() -> dict[tuple[str, str], list[str]]:
+    """Return the rows of removal's tables by set and arm."""
+    rows, name = {}, ""
+    for line in RESULTS[: RESULTS.index("What was asked, and what came")].splitlines():
+        if line.startswith("**"):
+            name = line[2 : line.index("** (")]
+        if line.startswith("| ") and not line.startswith("| arm"):
+            rows[name, cells(line)[0]] = cells(line)
+    return rows
+
+
+def cells(line: str) -> list[str]:
+    """Return the cells of a Markdown row."""
+    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def test_a_semicolon_stands_for_a_comma_in_a_name() -> None:
