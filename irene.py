@@ -6,22 +6,22 @@ import sys
 
 import click
 
-from audit.config import CONFIG
+from audit.cli.config_file import CONFIG
 from audit.errors import IreneError
 
 COMMANDS = {
-    "demo": ("sanitizer.demo:demo", "Train, audit, sanitize, audit again and report, on embedded real data."),
-    "layers": ("audit.commands:layers", "List a checkpoint's layers and the suggested bottleneck."),
-    "audit": ("audit.commands:audit", "Measure what can be read of a private attribute at a bottleneck."),
-    "sanitize": ("sanitizer.commands:sanitize", "Fine-tune the encoder so that less of the attribute can be read."),
-    "sweep": ("sanitizer.sweep:sweep", "Draw task accuracy against fresh leakage, over methods and weights."),
+    "demo": ("sanitizer.cli.demo:demo", "Train, audit, sanitize, audit again and report, on embedded real data."),
+    "layers": ("audit.cli.audit:layers", "List a checkpoint's layers and the suggested bottleneck."),
+    "audit": ("audit.cli.audit:audit", "Measure what can be read of a private attribute at a bottleneck."),
+    "sanitize": ("sanitizer.cli.sanitize:sanitize", "Fine-tune the encoder so that less of the attribute can be read."),
+    "sweep": ("sanitizer.cli.sweep:sweep", "Draw task accuracy against fresh leakage, over methods and weights."),
     "report": (
-        "reports.commands:report",
+        "reports.cli.report:report",
         "Write one offline HTML file: an audit, before and after, several models, or a sweep.",
     ),
-    "check": ("reports.check:check", "Pass or fail a build by what an audit found."),
-    "verify": ("audit.evidence_commands:verify", "Compute anew the hashes that link evidence to checkpoints."),
-    "schema": ("audit.evidence_commands:schema", "Print the JSON Schema of the evidence."),
+    "check": ("reports.cli.check:check", "Pass or fail a build by what an audit found."),
+    "verify": ("audit.cli.evidence:verify", "Compute anew the hashes that link evidence to checkpoints."),
+    "schema": ("audit.cli.evidence:schema", "Print the JSON Schema of the evidence."),
 }
 """Every command: where it is, and its line in --help."""
 

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from audit.attackers.families import DEFAULT
 from audit.errors import IreneError
-from audit.probes import DEFAULT
 
 LIMIT = 0.05
 

@@ -13,13 +13,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from audit.columns import Column
-from audit.data import LabelledData, open_data
-from audit.datasets.networks import small_convnet
-from audit.datasets.table import load as open_table
-from sanitizer.remembered import remember
-from sanitizer.steps import Recipe
-from sanitizer.training import fine_tune
+from audit.data.columns import Column
+from audit.data.labelled import LabelledData, open_data
+from audit.data.sources.table import load as open_table
+from audit.model.example_networks import small_convnet
+from sanitizer.sweep.input_cache import remember
+from sanitizer.training.loop import fine_tune
+from sanitizer.training.step import Recipe
 
 KEPT = 20
 """Attributes of CelebA that should stay: those least correlated with gender."""

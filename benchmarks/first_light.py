@@ -16,16 +16,16 @@ import click
 import torch
 from torch import nn
 
-from audit.auditing import audit
-from audit.data import LabelledData, open_data
-from audit.datasets.networks import small_convnet
-from audit.evidence import AuditResult
-from audit.machine import choose_device, versions
+from audit.data.labelled import LabelledData, open_data
+from audit.environment import choose_device, versions
+from audit.evidence.audit_result import AuditResult
+from audit.model.example_networks import small_convnet
+from audit.run import audit
+from sanitizer.methods.base import Method
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
-from sanitizer.methods.objective import Method
-from sanitizer.steps import Recipe
-from sanitizer.training import fine_tune
+from sanitizer.training.loop import fine_tune
+from sanitizer.training.step import Recipe
 
 LAYER = "classifier:input"
 EPOCHS = 30

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from subjects import Subject
 
-from audit.columns import Ints
+from audit.data.columns import Ints
 
 FOLDS = 3
 

@@ -112,8 +112,8 @@ def audit_images(rows: int) -> None:
     import torch  # noqa: PLC0415
     from torchvision.models import resnet18  # noqa: PLC0415
 
-    from audit.auditing import audit  # noqa: PLC0415
-    from audit.data import labelled  # noqa: PLC0415
+    from audit.data.labelled import labelled  # noqa: PLC0415
+    from audit.run import audit  # noqa: PLC0415
 
     torch.manual_seed(0)
     labels = np.random.default_rng(0).integers(2, size=(rows, 2))
@@ -161,7 +161,7 @@ def compare(scale: float, embeddings: int, pictures: int) -> None:
             found[told] = (at_once, at_end, spend(*command))
     import joblib  # noqa: PLC0415 - the children have ended
 
-    from audit.machine import versions  # noqa: PLC0415
+    from audit.environment import versions  # noqa: PLC0415
 
     today = datetime.datetime.now(datetime.UTC).date()
     packages = ", ".join(f"{package} {version}" for package, version in versions().items())

@@ -17,8 +17,8 @@ import click
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from audit.atomic_write import write_whole
 from audit.errors import IreneError
-from audit.files import write_whole
 
 CHROMIUM = Path("/usr/bin/chromium")
 WIDTH, SCALE = 1000, 2

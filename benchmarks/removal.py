@@ -32,13 +32,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from audit.auditing import audit, audit_embeddings
-from audit.bottleneck import parse
-from audit.columns import Column, Ints
-from audit.data import LabelledData
-from audit.features import extract
-from audit.machine import versions
+from audit.data.columns import Column, Ints
+from audit.data.labelled import LabelledData
+from audit.environment import versions
+from audit.model.layers import parse
+from audit.model.representations import extract
+from audit.run import audit, audit_embeddings
 from audit.settings import Settings
+from sanitizer.methods.base import Method
 from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.end import EnD
 from sanitizer.methods.gradient_reversal import GradientReversal
@@ -46,12 +47,11 @@ from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
 from sanitizer.methods.learned_mixin import LearnedMixin
 from sanitizer.methods.lff import LfF
-from sanitizer.methods.objective import Method
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rebias import ReBias
 from sanitizer.methods.rich import Rich
 from sanitizer.methods.rubi import Rubi
-from sanitizer.training import fine_tune
+from sanitizer.training.loop import fine_tune
 
 AS_THEY_ARE = "rich, images as they are"
 """Not shifted, not mirrored."""

@@ -30,12 +30,12 @@ from third_party import Joined
 from torch import nn
 from torchvision.models import resnet18
 
-from audit import checkpoint
-from audit.auditing import audit
-from audit.columns import Column, Ints
-from audit.data import LabelledData, Part, labelled, open_data
-from audit.datasets import celeba
-from audit.machine import versions
+from audit.data.columns import Column, Ints
+from audit.data.labelled import LabelledData, Part, labelled, open_data
+from audit.data.sources import celeba
+from audit.environment import versions
+from audit.model import checkpoint
+from audit.run import audit
 
 TASK = "Smiling"
 PRIVATE = (

@@ -16,18 +16,18 @@ import numpy as np
 import torch
 from torchvision.models import resnet18
 
-from audit import released
-from audit.columns import Column
-from audit.data import LabelledData
-from audit.machine import choose_device, describe_device, versions
+from audit.data.columns import Column
+from audit.data.labelled import LabelledData
+from audit.environment import choose_device, describe_device, versions
+from audit.model import release
+from sanitizer.methods.base import Method, Setting
 from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
-from sanitizer.methods.objective import Method, Setting
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich
-from sanitizer.seeing import Eye
-from sanitizer.steps import Recipe, Steps, make_fabric
+from sanitizer.training.forward import Eye
+from sanitizer.training.step import Recipe, Steps, make_fabric
 
 BATCH = 100
 KEPT = ("a", "b", "c")
@@ -69,7 +69,7 @@ def prepared(method: Method, data: LabelledData, device: torch.device) -> Steps:
     with torch.device(device):
         objective = method.start(setting)
     if objective.release is not None:
-        released.install(model, "fc:input", objective.release)
+        release.install(model, "fc:input", objective.release)
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=0.9)
     wrapped, stepped = fabric.setup(model.train(), optimizer)
     schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)

@@ -24,14 +24,14 @@ import numpy as np
 from grid import Side, balanced, search
 from subjects import SUBJECTS, Places, Subject, subject
 
-from audit.attack import Parts, attack
-from audit.columns import Column, Ints
-from audit.leakage import Beside, measure
-from audit.machine import versions
-from audit.readings import Estimate
-from audit.resampling import estimate, resample
+from audit.attackers.classification import Parts, attack
+from audit.bootstrap import estimate, resample
+from audit.data.columns import Column, Ints
+from audit.environment import versions
+from audit.evidence.findings import Estimate
+from audit.protocol.leakage import Beside, measure
+from audit.protocol.splits import chosen, split_rows
 from audit.settings import Settings
-from audit.splits import chosen, split_rows
 
 RESAMPLES = 1000
 

@@ -12,13 +12,13 @@ import voices
 from numpy.typing import NDArray
 from torch import nn
 
-from audit.columns import Ints
-from audit.data import LabelledData, open_data
-from audit.datasets.networks import small_convnet
-from audit.features import extract
-from audit.machine import choose_device
-from sanitizer.steps import Recipe
-from sanitizer.training import fine_tune
+from audit.data.columns import Ints
+from audit.data.labelled import LabelledData, open_data
+from audit.environment import choose_device
+from audit.model.example_networks import small_convnet
+from audit.model.representations import extract
+from sanitizer.training.loop import fine_tune
+from sanitizer.training.step import Recipe
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from third_party_networks import AgeNet
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from audit import checkpoint, transforms
-from audit.columns import Column
-from audit.data import Inputs, LabelledData, Part, labelled
-from audit.datasets import celeba
+from audit.data import transforms
+from audit.data.columns import Column
+from audit.data.labelled import Inputs, LabelledData, Part, labelled
+from audit.data.sources import celeba
 from audit.errors import CheckpointError
+from audit.model import checkpoint
 
 NETWORKS = Path(__file__).with_name("third_party_networks.py")
 SIDE = 178

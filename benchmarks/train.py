@@ -11,13 +11,13 @@ import click
 import safetensors.torch
 import torch
 
-from audit.bottleneck import suggest
-from audit.checkpoint import build
-from audit.files import write_whole
-from audit.machine import choose_device
-from audit.options import MODEL, ROWS, SOURCE, arguments, open_rows, progress, with_options
-from sanitizer.steps import Recipe
-from sanitizer.training import fine_tune
+from audit.atomic_write import write_whole
+from audit.cli.options import MODEL, ROWS, SOURCE, arguments, open_rows, progress, with_options
+from audit.environment import choose_device
+from audit.model.checkpoint import build
+from audit.model.layers import suggest
+from sanitizer.training.loop import fine_tune
+from sanitizer.training.step import Recipe
 
 
 @click.command()

@@ -25,12 +25,12 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from audit.columns import Column, Ints
+from audit.data.columns import Column, Ints
+from audit.environment import versions
 from audit.errors import DataError
-from audit.leakage import Beside, measure
-from audit.machine import versions
+from audit.protocol.leakage import Beside, measure
+from audit.protocol.splits import split_rows
 from audit.settings import Settings
-from audit.splits import split_rows
 
 SIZES = (500, 2_000, 10_000)
 CLASSES = (2, 5, 10)

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audit.data import LabelledData, labelled
+from audit.data.labelled import LabelledData, labelled
 from audit.errors import DataError
 
 LANGUAGES = ("en-us", "de", "fr-fr", "es", "it", "pl", "hu", "sv")

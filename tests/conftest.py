@@ -7,41 +7,34 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from click.testing import CliRunner, Result
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import irene
-from audit.columns import Column, Ints
-from audit.data import open_data
-from audit.datasets.networks import small_convnet
-from audit.record import digest
-from audit.settings import Settings
-from sanitizer.steps import Recipe
-from sanitizer.training import fine_tune
+from audit.data.labelled import open_data
+from audit.evidence.json_file import digest
+from audit.model.example_networks import small_convnet
+from sanitizer.training.loop import fine_tune
+from sanitizer.training.step import Recipe
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-ROWS = "--arch small-convnet --data digits --task digit --private colour"
-QUICK = "--attackers logistic --limit-rows 1500"
+from support.planted import QUICK, ROWS
 
-FEW = Settings(attackers=("logistic", "knn"), bootstrap=100, null_refits=2, ceiling=False)
-"""As quick as a measurement can be."""
+CHROMIUM = Path("/usr/bin/chromium")
 
 OWN = """
 from dataclasses import replace
 import numpy as np
 from torch import nn
-from audit.columns import Column
-from audit.datasets.digits import load
-from audit.datasets.networks import small_convnet
-from audit.record import digest
+from audit.data.columns import Column
+from audit.data.sources.digits import load
+from audit.model.example_networks import small_convnet
+from audit.evidence.json_file import digest
 
 def network(classes=10):
     return small_convnet(classes)
@@ -55,22 +48,6 @@ def rows(part, shift=0):
     one = Column(np.zeros(len(data), dtype=np.int64), ("same", "other"))
     return replace(data, name="mine", columns={**data.columns, "odd": odd, "constant": one})
 """
-
-
-def noise(n: int, d: int = 6, seed: int = 0) -> NDArray[np.float64]:
-    """Return features, (n, d), that know nothing."""
-    return np.random.default_rng(seed).normal(size=(n, d))
-
-
-def labels(n: int, k: int = 2, seed: int = 1, share: float | None = None) -> Ints:
-    """Draw classes, (n,); `share` is that of class 1."""
-    p = None if share is None else [1 - share, share]
-    return np.random.default_rng(seed).choice(k, size=n, p=p).astype(np.int64)
-
-
-def classes(codes: Ints) -> Column:
-    """Name the classes after their codes."""
-    return Column(codes, tuple(f"class {c}" for c in range(int(codes.max()) + 1)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,24 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evidences import FRAGMENTS, HOSTILE, Pair, around_word, everything, reworded
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from pydantic import BaseModel
+from support.evidences import FRAGMENTS, HOSTILE, Pair, around_word, everything, reworded
 
-from audit.evidence import AuditResult, read_audit, write_audit
-from audit.notebook import card
-from audit.record import digest, read_json
-from reports.dpia import render_html, render_markdown
-from reports.gate import gate
-from reports.gate_json import outcome_json
-from reports.html import render
-from reports.junit import junit
-from reports.models_page import render_models
-from reports.summary import markdown
-from reports.wording import sentences
+from audit.evidence.audit_result import AuditResult, read_audit, write_audit
+from audit.evidence.json_file import digest, read_json
+from audit.evidence.notebook import card
+from reports.audit_page.render import render
+from reports.compliance.dpia import render_html, render_markdown
+from reports.gate.gate import gate
+from reports.gate.json import outcome_json
+from reports.gate.junit import junit
+from reports.gate.markdown_summary import markdown
+from reports.models_page.page import render_models
+from reports.text.sentences import sentences
 
 PLAIN = "plain"
 Word = Callable[[str], str]

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import Result
-from conftest import QUICK, ROWS
+from support.planted import QUICK, ROWS
 
 import irene
 

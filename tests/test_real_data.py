@@ -8,8 +8,8 @@ import torch
 from click.testing import Result
 from torchvision.models import resnet18
 
-from audit.datasets.networks import biased_mnist
-from audit.evidence import read_audit
+from audit.evidence.audit_result import read_audit
+from audit.model.example_networks import biased_mnist
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 MNIST = "--arch biased-mnist --data biased-mnist --rho 0.1 --task digit --private colour"

@@ -6,18 +6,18 @@ comes from the evidence; everything else is the label of an empty field.
 
 from dataclasses import dataclass
 
-from reports.bounds import basis
-from reports.cautions import cautions
-from reports.comparison import Comparison
-from reports.compliance.items import ITEMS, Absent, Item, items
+from audit.evidence.numbers import count, shorten
+from reports.compliance.evidence_items import ITEMS, Absent, Item, items
 from reports.compliance.mapping import mapping
+from reports.compliance.provisions_view import instruments_table, mapping_table
+from reports.compliance.purpose import use_table
 from reports.compliance.risks import effect_table, risk_table
 from reports.compliance.subject import checkpoints_table, measure_table, rows_table
-from reports.compliance.use import use_table
-from reports.compliance.view import instruments_table, mapping_table
-from reports.figures import count, shorten
-from reports.tables import Table
-from reports.verdicts import summary
+from reports.inputs.comparison import Comparison
+from reports.render.table import Table
+from reports.text.bounds import basis
+from reports.text.caveats import cautions
+from reports.text.verdicts import summary
 
 ABSENT = "Not in this evidence"
 

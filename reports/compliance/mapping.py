@@ -1,4 +1,4 @@
-"""The mapping of evidence to provisions: read from `articles.toml`, checked, and held against the evidence at hand."""
+"""The mapping of evidence to provisions: `provisions.toml`, read, checked and held against the evidence at hand."""
 
 import datetime
 import tomllib
@@ -10,10 +10,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from audit.errors import IreneError
-from reports.comparison import Comparison
-from reports.compliance.items import Evidence, Held, Item, items
+from reports.compliance.evidence_items import Evidence, Held, Item, items
+from reports.inputs.comparison import Comparison
 
-ARTICLES = Path(__file__).parent / "articles.toml"
+ARTICLES = Path(__file__).parent / "provisions.toml"
 
 
 class MappingError(IreneError):

@@ -1,10 +1,6 @@
 """The risk that was measured, attribute by attribute, and what the measures changed of it."""
 
-from reports.bounds import certificate, read_at_most
-from reports.comparison import Comparison, Pair, Reading
-from reports.compliance.use import nothing
-from reports.figures import change, count, shorten
-from reports.headline import (
+from audit.evidence.headline import (
     Judged,
     headline,
     tested_rows,
@@ -14,7 +10,11 @@ from reports.headline import (
     written_guess,
     written_limit,
 )
-from reports.tables import Cell, Table, cell, figure_cell
+from audit.evidence.numbers import change, count, shorten
+from reports.compliance.purpose import nothing
+from reports.inputs.comparison import Comparison, Pair, Reading
+from reports.render.table import Cell, Table, cell, figure_cell
+from reports.text.bounds import certificate, read_at_most
 
 
 def risk_table(comparison: Comparison) -> Table:

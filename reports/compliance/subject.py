@@ -1,13 +1,13 @@
 """What was audited, as far as the evidence knows: the model, the rows, and what a sanitizer did to the model."""
 
-from audit.evidence import AuditResult
-from audit.readings import Regression
-from reports.comparison import Comparison
-from reports.figures import count, named, rows_told, shorten
-from reports.headline import Measured
-from reports.methods import described
-from reports.tables import Cell, Table, cell
-from reports.wording import NO_TASK
+from audit.evidence.audit_result import AuditResult
+from audit.evidence.findings import Regression
+from audit.evidence.headline import Measured
+from audit.evidence.numbers import count, named, rows_told, shorten
+from reports.inputs.comparison import Comparison
+from reports.render.table import Cell, Table, cell
+from reports.text.method_descriptions import described
+from reports.text.sentences import NO_TASK
 
 
 def checkpoints_table(comparison: Comparison) -> Table:

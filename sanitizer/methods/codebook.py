@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional
 
-from audit.released import Code
-from sanitizer.methods.objective import Batch, Objective, Rows, Setting, Terms
+from audit.model.release import Code
+from sanitizer.methods.base import Batch, Objective, Rows, Setting, Terms
 
 KEPT = 0.95
 """Share of the running table that a step keeps: one batch is too few rows for all of its cells."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sanitizer.methods.objective import Batch, Objective, Setting, Terms
+from sanitizer.methods.base import Batch, Objective, Setting, Terms
 
 
 @dataclass(frozen=True)

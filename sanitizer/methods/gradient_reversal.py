@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from sanitizer.methods.base import Batch, Setting, Terms
 from sanitizer.methods.irene import Irene, IreneObjective, mlp
-from sanitizer.methods.objective import Batch, Setting, Terms
 
 STEEPNESS = 10.0
 """Of DANN's schedule."""

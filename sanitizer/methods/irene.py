@@ -15,7 +15,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from sanitizer.information import by_class, mutual_information
-from sanitizer.methods.objective import Batch, Optimized, Setting, Terms
+from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 
 HIDDEN = 256
 

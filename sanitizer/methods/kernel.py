@@ -10,7 +10,7 @@ from functools import partial
 from torch.nn import functional
 
 from sanitizer.information import by_class, explained_share
-from sanitizer.methods.objective import Batch, Objective, Setting, Terms
+from sanitizer.methods.base import Batch, Objective, Setting, Terms
 
 
 @dataclass(frozen=True)

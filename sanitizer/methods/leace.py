@@ -9,9 +9,9 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audit.released import Affine
-from sanitizer.methods.biased import one_hot
-from sanitizer.methods.objective import Objective, Rows, Setting
+from audit.model.release import Affine
+from sanitizer.methods.base import Objective, Rows, Setting
+from sanitizer.methods.bias_branch import one_hot
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # of torch, about what the package does as it is imported

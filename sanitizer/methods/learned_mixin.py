@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from sanitizer.methods.biased import Biased
+from sanitizer.methods.base import Batch, Optimized, Setting, Terms
+from sanitizer.methods.bias_branch import Biased
 from sanitizer.methods.gradient_reversal import entropy
-from sanitizer.methods.objective import Batch, Optimized, Setting, Terms
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sanitizer.methods.biased import Biased
-from sanitizer.methods.objective import Batch, Optimized, Setting, Terms
+from sanitizer.methods.base import Batch, Optimized, Setting, Terms
+from sanitizer.methods.bias_branch import Biased
 
 TINY = 1e-8
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sanitizer.methods.objective import Objective, Setting
+from sanitizer.methods.base import Objective, Setting
 
 
 @dataclass(frozen=True)

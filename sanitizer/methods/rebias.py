@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from audit.errors import TrainingError
-from sanitizer.methods.biased import Biased
-from sanitizer.methods.objective import Batch, Optimized, Setting, Terms
+from sanitizer.methods.base import Batch, Optimized, Setting, Terms
+from sanitizer.methods.bias_branch import Biased
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from audit.released import Affine
+from audit.model.release import Affine
 from sanitizer.information import by_class, explained_share
-from sanitizer.methods.narrow import Narrow, settled, whitened
-from sanitizer.methods.objective import Batch, Objective, Rows, Setting, Terms
+from sanitizer.methods.base import Batch, Objective, Rows, Setting, Terms
+from sanitizer.methods.low_rank import Narrow, settled, whitened
 
 SETTLED_ON = 2000
 """Training rows, drawn anew for each step, that the head is solved on when the map is settled: it costs their cube."""

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from sanitizer.methods.biased import FEATURES, Biased
+from sanitizer.methods.base import Batch, Optimized, Setting, Terms
+from sanitizer.methods.bias_branch import FEATURES, Biased
 from sanitizer.methods.irene import mlp
-from sanitizer.methods.objective import Batch, Optimized, Setting, Terms
 
 
 @dataclass(frozen=True)

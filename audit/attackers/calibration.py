@@ -1,0 +1,173 @@
+"""Turn an attacker's raw scores into calibrated probabilities and class decisions, on the selection rows.
+
+Over-confident attackers would report negative information, and under class imbalance the most likely
+class is a poor guess; both are mended on rows that are never reported.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from sklearn.linear_model import LogisticRegression
+
+from audit.attackers.families import Matrix
+from audit.bootstrap import Doubles, Resamples
+from audit.data.columns import Ints
+
+SMALLEST = 1e-12
+LEAST_SLOPE = 1e-3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How raw scores are to be read, as fitted on the selection rows."""
+
+    temperature: float
+    offset: Doubles
+    """Added to each class's score before the highest is taken, (k,)."""
+    prior: Doubles
+    """Frequencies of the classes among the attackers' training rows, (k,)."""
+
+    def log_odds(self, scores: Doubles) -> Doubles:
+        """Return the log-likelihood of each class up to a constant, (n, k), in nats."""
+        return np.asarray(log_softmax(scores / self.temperature, axis=1))
+
+    def log2_posterior(self, scores: Doubles) -> Doubles:
+        """Return the log-probability of each class, (n, k), in bits."""
+        return _log2_posterior(scores, self.temperature, self.prior)
+
+    def decide(self, scores: Doubles) -> Ints:
+        """Return the class that is named for each row, (n,)."""
+        return np.asarray((scores + self.offset).argmax(axis=1), dtype=np.int64)
+
+    def moved(self, fitted: Doubles, again: Doubles) -> "Calibration":
+        """Return the calibration with its threshold moved to the scores of an attacker that was fitted again.
+
+        Such scores may lie a little higher or lower as a whole, which matters where they are close together.
+        The threshold goes where it cuts off the same share of rows; no label is looked at.
+
+        Args:
+            fitted: Scores of the selection rows that the threshold was chosen on, (n, k).
+            again: Scores of other rows by the attacker that was fitted again, (m, k).
+        """
+        if len(self.prior) != 2:
+            return self
+        share = float((self.decide(fitted) == 1).mean())
+        margin = np.sort(again[:, 1] - again[:, 0])[::-1]
+        cuts = np.flatnonzero(margin[:-1] != margin[1:]) + 1  # between equal scores there is no threshold
+        if not len(cuts):
+            return self
+        above = cuts[np.argmin(np.abs(cuts - share * len(margin)))]
+        return replace(self, offset=np.array([0.0, -(margin[above - 1] + margin[above]) / 2]))
+
+
+def calibrate(scores: Doubles, labels: Ints, prior: Doubles) -> Calibration:
+    """Fit temperature and threshold on the selection rows: scores (n, k), labels (n,)."""
+    return Calibration(fit_temperature(scores, labels, prior), fit_offset(scores, labels, len(prior)), prior)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one attacker made of some rows."""
+
+    right: NDArray[np.bool_]
+    """Whether it named the class, (n,)."""
+    log2_posterior: Doubles
+    """Of each class, (n, k), in bits."""
+    labels: Ints
+    """v, (n,)."""
+
+    @property
+    def k(self) -> int:
+        """Number of classes."""
+        return int(self.log2_posterior.shape[1])
+
+    @property
+    def cross_entropy(self) -> float:
+        """In bits, on the rows as they are."""
+        return -float(self.true_log2.mean())
+
+    @property
+    def true_log2(self) -> Doubles:
+        """Log-probability of the true class, (n,), in bits."""
+        return self.log2_posterior[np.arange(len(self.labels)), self.labels]
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """On the rows as they are."""
+        return float(np.mean([self.right[self.labels == c].mean() for c in range(self.k)]))
+
+    def recalls(self, resamples: Resamples) -> Doubles:
+        """Return the balanced accuracy in each resample."""
+        return resamples.mean_recall(self.right, self.labels, self.k)
+
+    def bits(self, resamples: Resamples) -> Doubles:
+        """Return H(v) − CE in each resample."""
+        shares = resamples.means(np.eye(self.k)[self.labels])  # (resamples, k)
+        entropy = -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=1)
+        return np.asarray(entropy + resamples.means(self.true_log2))
+
+    def auroc(self, resamples: Resamples) -> Doubles:
+        """Return the mean over classes of the area under the ROC curve in each resample."""
+        return resamples.auroc(self.log2_posterior, self.labels, self.k)
+
+
+def read(scores: Doubles, labels: Ints, calibration: Calibration) -> Reading:
+    """Let calibrated scores, (n, k), name the classes of rows that they were not fitted on."""
+    return Reading(calibration.decide(scores) == labels, calibration.log2_posterior(scores), labels)
+
+
+def raw_scores(estimator: Any, inputs: Matrix, prior: Doubles) -> Doubles:
+    """Return a score for each class, (n, k), in which the classes' frequencies play no part.
+
+    Probabilities are divided by the class frequencies; decision values are taken as they are. A class that
+    a classifier of the user's never saw gets the lowest score; one without scores gets its answers counted.
+    """
+    known = dir(estimator)
+    if "predict_proba" in known:
+        probabilities = np.asarray(estimator.predict_proba(inputs), dtype=np.float64)
+        return np.log(np.maximum(probabilities, SMALLEST)) - np.log(prior)
+    if "decision_function" in known:
+        values = np.asarray(estimator.decision_function(inputs), dtype=np.float64)
+        return np.stack([-values / 2, values / 2], axis=1) if values.ndim == 1 else values
+    return np.eye(len(prior))[np.asarray(estimator.predict(inputs), dtype=np.int64)]
+
+
+def fit_temperature(scores: Doubles, labels: Ints, prior: Doubles) -> float:
+    """Return the temperature at which `prior · exp(score / T)` predicts the labels best.
+
+    A score that says nothing gets a temperature without bound, and the prediction becomes the prior.
+    """
+    rows = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        return float(-_log2_posterior(scores, np.exp(log_temperature), prior)[rows, labels].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-4.0, 8.0), method="bounded").x))
+
+
+def fit_offset(scores: Doubles, labels: Ints, k: int) -> Doubles:
+    """Return what to add to each class's score, (k,), before the highest is taken.
+
+    With two classes: the threshold at which a logistic curve through these rows (Platt, 1999), with the classes
+    weighted alike, says that both are as likely; it wavers less than the best threshold on the rows themselves.
+    With more, none: the scores are free of the classes' frequencies already.
+    """
+    if k != 2:
+        return np.zeros(k)
+    margin = scores[:, 1] - scores[:, 0]
+    unit = float(margin.std())
+    if unit == 0:
+        return np.zeros(2)
+    curve = LogisticRegression(C=1e6, class_weight="balanced").fit((margin / unit).reshape(-1, 1), labels)
+    slope, height = float(curve.coef_[0, 0]), float(curve.intercept_[0])
+    if slope < LEAST_SLOPE:
+        return np.zeros(2)  # higher scores do not mean the second class here: no threshold beats a guess
+    return np.array([0.0, unit * height / slope])
+
+
+def _log2_posterior(scores: Doubles, temperature: float, prior: Doubles) -> Doubles:
+    return np.asarray(log_softmax(scores / temperature + np.log(prior), axis=1) / np.log(2))

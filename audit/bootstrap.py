@@ -1,0 +1,147 @@
+"""Bootstrap by group: the figures of the test rows, as they are and as they might have been."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from audit.data.columns import Ints
+from audit.evidence.findings import Estimate
+
+CONFIDENCE = 0.95
+BLOCK = 2_000_000
+"""Numbers that a step over resamples × rows may hold at once."""
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """How often each group of the test rows is drawn; the first resample is the rows as they are."""
+
+    member: Ints
+    """Group of each test row, (n,), in 0 … groups − 1."""
+    weights: NDArray[np.unsignedinteger]
+    """Draws of each group, (1 + resamples, groups)."""
+
+    def sums(self, values: NDArray[np.generic]) -> Doubles:
+        """Return the sum over rows of the values, (n,) or (n, m), in each resample: (1 + resamples,) or with m."""
+        wide = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
+        groups = self.weights.shape[1]
+        by_group = np.stack([np.bincount(self.member, column, groups) for column in wide.T], axis=1)
+        blocks = np.array_split(self.weights, _steps(len(self.weights), groups))
+        total = np.concatenate([block.astype(np.float64) @ by_group for block in blocks])
+        return total[:, 0] if values.ndim == 1 else total
+
+    def means(self, values: NDArray[np.generic]) -> Doubles:
+        """Return the mean over rows in each resample."""
+        total = self.sums(values)
+        rows = self.sums(np.ones(len(values)))
+        return np.asarray(total / (rows if total.ndim == 1 else rows[:, None]))
+
+    def mean_recall(self, right: NDArray[np.bool_], labels: Ints, k: int) -> Doubles:
+        """Return the balanced accuracy in each resample; a class that it did not draw does not count.
+
+        Args:
+            right: Whether each row was named right, (n,).
+            labels: Class of each row, (n,).
+            k: Number of classes.
+        """
+        of_class = np.eye(k)[labels]  # (n, k)
+        total, hits = self.sums(of_class), self.sums(of_class * right[:, None])
+        recalls = np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
+        return _mean_of_known(recalls)
+
+    def independent(self, labels: Ints, k: int) -> int:
+        """Return how many independent rows a balanced accuracy rests on: the harmonic mean of the classes' groups.
+
+        Its variance is p (1 − p) over this number, as that of a share of so many rows.
+
+        Args:
+            labels: Class of each row, (n,).
+            k: Number of classes.
+        """
+        groups = [len(np.unique(self.member[labels == c])) for c in range(k)]
+        return max(1, round(k**2 / sum(1 / max(count, 1) for count in groups)))
+
+    def auroc(self, scores: Doubles, labels: Ints, k: int) -> Doubles:
+        """Return the area under the ROC curve in each resample, one class against the others, mean over classes.
+
+        Args:
+            scores: One for each class, (n, k): higher means more likely.
+            labels: Class of each row, (n,).
+            k: Number of classes.
+        """
+        classes = [1] if k == 2 else range(k)  # of two classes, the second tells what the first does
+        areas = [self._area(scores[:, c] - (scores[:, 0] if k == 2 else 0), labels == c) for c in classes]
+        return _mean_of_known(np.stack(areas, axis=1))
+
+    def _area(self, score: Doubles, positive: NDArray[np.bool_]) -> Doubles:
+        """Return the share of pairs that are in the right order, in each resample; a tie counts half."""
+        ups, downs = score[positive], score[~positive]
+        order = np.sort(downs)
+        above = np.searchsorted(order, ups, side="left")  # how many rows below each positive one, in `order`
+        level = np.searchsorted(order, ups, side="right")
+        sorted_rows = np.flatnonzero(~positive)[np.argsort(downs, kind="stable")]
+        areas = []
+        for block in np.array_split(self.weights, _steps(len(self.weights), len(score))):
+            lower = np.zeros((len(block), len(downs) + 1))
+            np.cumsum(block[:, self.member[sorted_rows]], axis=1, out=lower[:, 1:])
+            drawn = block[:, self.member[positive]]
+            pairs = drawn.sum(axis=1) * lower[:, -1]
+            won = (drawn * (lower[:, above] + lower[:, level])).sum(axis=1) / 2
+            areas.append(np.divide(won, pairs, out=np.full_like(won, np.nan), where=pairs > 0))
+        return np.concatenate(areas)
+
+
+def _steps(resamples: int, rows: int) -> int:
+    """Return in how many steps to go over so many resamples."""
+    return max(1, min(resamples, resamples * rows // BLOCK))
+
+
+def _mean_of_known(figures: Doubles) -> Doubles:
+    """Return the mean over classes, (resamples,), of those that are there; NaN where none is."""
+    known = np.isfinite(figures)
+    count = known.sum(axis=1)
+    total = np.where(known, figures, 0).sum(axis=1)
+    return np.asarray(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
+
+
+def estimate(figures: Doubles) -> Estimate:
+    """Return the figure of the real rows, the first, with the percentile interval of the resamples behind it."""
+    tail = (1 - CONFIDENCE) / 2
+    drawn = figures[1:][np.isfinite(figures[1:])]
+    low, high = np.quantile(drawn, [tail, 1 - tail]) if len(drawn) else (figures[0], figures[0])
+    return Estimate(value=float(figures[0]), low=float(low), high=float(high))
+
+
+def estimate_share(figures: Doubles, n: int) -> Estimate:
+    """Return a share with an interval no narrower than Wilson's for a share of n independent rows.
+
+    Where every row is right, or all are wrong, all resamples are alike and their interval would have no width.
+    """
+    found = estimate(figures)
+    wilson = binomtest(round(min(max(found.value, 0), 1) * n), n).proportion_ci(CONFIDENCE, method="wilson")
+    return Estimate(value=found.value, low=min(found.low, wilson.low), high=max(found.high, wilson.high))
+
+
+def draws(figures: Doubles) -> list[float | None]:
+    """Return a figure on each resample, to four digits, for the evidence: two audits of the same rows are paired by it.
+
+    Args:
+        figures: Of the real rows, the first, and of each resample, (1 + resamples,).
+    """
+    return [round(float(one), 4) if np.isfinite(one) else None for one in figures[1:]]
+
+
+def resample(groups: Ints, *, times: int, seed: int) -> Resamples:
+    """Draw the groups of the test rows, (n,), with replacement."""
+    _, member = np.unique(groups, return_inverse=True)
+    count = int(member.max()) + 1
+    generator, chances = np.random.default_rng(seed), np.full(count, 1 / count)
+    drawn = [np.ones((1, count), dtype=np.uint8)]
+    for block in np.array_split(np.arange(times), _steps(times, count)):
+        draw = generator.multinomial(count, chances, size=len(block))
+        drawn.append(draw.astype(np.min_scalar_type(draw.max())))  # mostly 0 to 8: an eighth of the memory
+    return Resamples(member.astype(np.int64), np.concatenate(drawn))

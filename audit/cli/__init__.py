@@ -1,0 +1,1 @@
+"""The commands `irene layers`, `audit`, `verify` and `schema`."""

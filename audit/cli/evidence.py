@@ -1,0 +1,53 @@
+"""The commands `irene verify` and `irene schema`: what evidence is made of, and whether it is whole."""
+
+import json
+from pathlib import Path
+
+import click
+
+KINDS = ("audit", "sweep", "record")
+WORDS = {True: "holds", False: "BROKEN", None: "unknown"}
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+def verify(files: tuple[Path, ...]) -> None:
+    """Compute anew the hashes that link evidence to checkpoints, and say which do not match.
+
+    FILES are evidence of `irene audit`, and checkpoints; the record that `irene sanitize` left beside one is read
+    too. What the files given cannot tell is said to be unknown. Exit code 1 where a link is broken.
+
+    \b
+    Example:
+      irene verify out/demo/after.json out/demo/before.json out/demo/clean.safetensors out/demo/model.safetensors
+    """
+    from audit.errors import EvidenceError  # noqa: PLC0415 - keeps `irene --help` fast
+    from audit.evidence.verify import verify as links  # noqa: PLC0415
+
+    found = links(files)
+    for link in found:
+        click.echo(f"{WORDS[link.holds]:8}{link.says}")
+    broken = sum(link.holds is False for link in found)
+    if broken:
+        raise EvidenceError(f"{broken} of {len(found)} links are broken. Find the files that belong together.")
+    if not any(link.holds for link in found):
+        raise EvidenceError("Nothing could be verified. Give the checkpoints that the evidence names, too.")
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(KINDS), default="audit")
+def schema(kind: str) -> None:
+    """Print the JSON Schema of an evidence file: of an audit, a sweep, or a sanitizer's record.
+
+    \b
+    Example:
+      irene schema audit
+    """
+    from audit.evidence.audit_result import AuditResult, Sidecar  # noqa: PLC0415 - keeps `irene --help` fast
+    from audit.evidence.json_file import Frozen  # noqa: PLC0415
+    from audit.evidence.sweep_result import Sweep  # noqa: PLC0415
+
+    kinds: dict[str, type[Frozen]] = {"audit": AuditResult, "sweep": Sweep, "record": Sidecar}
+    described = kinds[kind].model_json_schema(mode="serialization")
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    click.echo(json.dumps(dialect | described, indent=2, ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""Rows and labels: what a caller brings, whatever file it lies in."""

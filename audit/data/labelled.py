@@ -1,0 +1,269 @@
+"""The labelled rows that an audit reads and a sanitizer trains on."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, as_column, intersect
+from audit.errors import DataError, UnknownNameError
+from audit.plugins import call, resolve
+
+Part = Literal["train", "audit"]
+"""`train` rows may shape a model; `audit` rows are for attackers alone."""
+
+DATASETS = {
+    "digits": "audit.data.sources.digits:load",
+    "biased-mnist": "audit.data.sources.biased_mnist:load",
+    "celeba": "audit.data.sources.celeba:load",
+}
+FOLDER, TABLE = "audit.data.sources.image_folder:load", "audit.data.sources.table:load"
+"""What opens a folder of images, and a file."""
+PATHS = "a folder that holds metadata.csv, .jsonl or .parquet", "a .csv, .tsv, .jsonl or .parquet file"
+MIN_ROWS = 10
+"""Fewer rows of a class than this in the attackers' training, selection or test rows say nothing."""
+
+
+class Inputs(Protocol):
+    """Model inputs by position."""
+
+    def __len__(self) -> int:
+        """Return n."""
+
+    def __getitem__(self, row: int, /) -> Tensor:
+        """Return one input without a batch dimension.
+
+        Raises:
+            UnreadableError: It cannot be read.
+        """
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """n inputs with their labels; a factory of the user's returns this."""
+
+    name: str
+    inputs: Inputs
+    columns: Mapping[str, AnyColumn]
+    group: NDArray[Any] | None = None
+    """What must not be split, (n,): a person, a source image."""
+    group_name: str | None = None
+    options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    """What made these rows; goes into the evidence."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the evidence should know of these rows, a sentence each without its full stop."""
+
+    def __post_init__(self) -> None:
+        n = len(self.inputs)
+        lengths = {name: len(column) for name, column in self.columns.items()}
+        if self.group is not None:
+            lengths["group"] = len(self.group)
+        for name, length in lengths.items():
+            if length != n:
+                raise DataError(f"{self.name} has {n} inputs and {length} values of {name!r}. Give one value a row.")
+        for name, option in self.options.items():
+            if not isinstance(option, str | int | float | bool | None):
+                raise DataError(
+                    f"Option {name!r} of {self.name} is a {type(option).__name__}, which the evidence cannot hold. "
+                    "Give text, a number or None."
+                )
+        for name, column in self.columns.items():
+            if isinstance(column, Column):
+                self._require_codes(name, column)
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self.inputs)
+
+    def column(self, name: str, kind: str) -> Column:
+        """Return a column of classes by name; `a+b` is the intersection of two.
+
+        Raises:
+            UnknownNameError: There is no such column.
+            DataError: All rows have the same class, or it is continuous.
+        """
+        column = self.attribute(name, kind)
+        if not isinstance(column, Column):
+            raise DataError(f"{kind.capitalize()} column {name!r} is continuous; classes are needed here. Cut it.")
+        return column
+
+    def attribute(self, name: str, kind: str) -> AnyColumn:
+        """Return a column of either kind by name; `a+b` is the intersection of two.
+
+        Raises:
+            UnknownNameError: There is no such column.
+            DataError: All rows have the same value, or a continuous column is to be intersected.
+        """
+        if name not in self.columns and "+" in name:
+            return intersect({part: self.column(part, kind) for part in name.split("+")})
+        if name not in self.columns:
+            raise UnknownNameError(f"{kind} column of {self.name}", name, self.columns)
+        column = self.columns[name]
+        known = column.codes[column.known] if isinstance(column, Column) else column.values[column.known]
+        present = np.unique(known)
+        if len(present) < 2:
+            only = column.classes[present[0]] if len(present) and isinstance(column, Column) else "no value"
+            only = f"{present[0]:g}" if len(present) and isinstance(column, Quantity) else only
+            raise DataError(
+                f"{kind.capitalize()} column {name!r} has one class only ({only}) in these {len(self)} rows, "
+                "so nothing can be told apart. Choose another column or more rows."
+            )
+        return column
+
+    def codes(self, name: str) -> Ints:
+        """Return the classes of a column by name, (n,), be they all the same; `a+b` is the intersection of two."""
+        column = self.columns.get(name)
+        return column.codes if isinstance(column, Column) else self.column(name, "labelled").codes
+
+    def complete(self, names: Sequence[str]) -> "LabelledData":
+        """Return the rows that have a value in all of the given columns."""
+        known = np.ones(len(self), dtype=bool)
+        for name in names:
+            column = self.columns[name] if name in self.columns else self.attribute(name, "labelled")
+            known &= column.known
+        return self if known.all() else self.take(np.flatnonzero(known))
+
+    def groups(self) -> Ints:
+        """Return the group of each row as a number, (n,); every row its own where none is given."""
+        if self.group is None:
+            return np.arange(len(self), dtype=np.int64)
+        return np.unique(self.group, return_inverse=True)[1].astype(np.int64)
+
+    def grouped_by(self, name: str) -> "LabelledData":
+        """Return the same rows with another column as their group, for instance people's ids.
+
+        A row without a value becomes a group of its own, and a note counts them.
+
+        Raises:
+            UnknownNameError: There is no such column.
+        """
+        if name not in self.columns:
+            raise UnknownNameError(f"group column of {self.name}", name, self.columns)
+        column = self.columns[name]
+        values = column.codes if isinstance(column, Column) else column.values
+        group = np.unique(values, return_inverse=True)[1].astype(np.int64)
+        alone = np.flatnonzero(~column.known)
+        group[alone] = len(self) + np.arange(len(alone))
+        note = f"rows without a value of {name!r}, each taken for a group of its own: {len(alone)} of {len(self)}"
+        return replace(self, group=group, group_name=name, notes=(*self.notes, note) if len(alone) else self.notes)
+
+    def take(self, rows: Ints) -> "LabelledData":
+        """Return the given rows, (m,), in that order."""
+        return replace(
+            self,
+            inputs=_Chosen(self.inputs, rows),
+            columns={name: column.take(rows) for name, column in self.columns.items()},
+            group=None if self.group is None else self.group[rows],
+        )
+
+    def limited(self, rows: int, *, seed: int) -> "LabelledData":
+        """Return at most `rows` rows, whole groups in a seeded random order."""
+        return self if len(self) <= rows else self.take(self.some_rows(rows, seed=seed))
+
+    def some_rows(self, rows: int, *, seed: int) -> Ints:
+        """Return which rows `limited` takes."""
+        groups = self.groups()
+        order = np.random.default_rng(seed).permutation(groups.max() + 1)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        by_rank = np.argsort(rank[groups], kind="stable")
+        return np.sort(by_rank[:rows])
+
+    def labels_sha256(self, columns: Sequence[str]) -> str:
+        """Return a SHA-256 over the given labels and the groups, in order."""
+        digest = hashlib.sha256()
+        for name in sorted(columns):
+            digest.update(f"{name}\0{self.attribute(name, 'labelled').sha256()}\0".encode())
+        digest.update(self.groups().astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    def _require_codes(self, name: str, column: Column) -> None:
+        codes = column.codes
+        if not isinstance(codes, np.ndarray) or codes.dtype.kind not in "iu":
+            raise DataError(f"Column {name!r} of {self.name} holds no integers. Give a NumPy array of int64.")
+        if len(codes) and not MISSING <= codes.min() <= codes.max() < len(column.classes):
+            raise DataError(
+                f"Column {name!r} of {self.name} has codes from {codes.min()} to {codes.max()} and "
+                f"{len(column.classes)} classes. Give positions in its classes, or {MISSING} where it is missing."
+            )
+
+
+def labelled(
+    inputs: Inputs, columns: Mapping[str, Any], *, group: Any = None, group_name: str = "group", name: str = "arrays"
+) -> LabelledData:
+    """Put labels beside model inputs: lists, arrays or Series of one value a row.
+
+    Args:
+        inputs: n inputs by position: a tensor (n, …), a list of tensors, or anything with `len` and `[]`.
+        columns: Values of each row by column name; audit.columns.as_column says what becomes classes.
+        group: What must not be split, (n,), for instance a person's id.
+        group_name: What a group is.
+        name: What these rows are called in the evidence.
+
+    Raises:
+        DataError: A column has another length than the inputs.
+    """
+    return LabelledData(
+        name=name,
+        inputs=inputs,
+        columns={key: as_column(key, values) for key, values in columns.items()},
+        group=None if group is None else np.asarray(group),
+        group_name=None if group is None else group_name,
+    )
+
+
+def open_data(name: str, part: Part, options: Mapping[str, Any]) -> LabelledData:
+    """Open a data source by its name, by its path, or by `package.module:factory`.
+
+    Args:
+        name: `digits`, `biased-mnist`, `celeba`; a folder of images with metadata.csv, .jsonl or .parquet; a table
+            (.csv, .tsv, .jsonl, .parquet); or a factory that takes `part` and returns LabelledData.
+        part: Which rows.
+        options: Keyword arguments of the source, for instance `rho`, or `transform` of a folder.
+
+    Raises:
+        UnknownNameError: No such source, or it takes no such option.
+        DataError: Files are missing, or the factory returns something else.
+    """
+    if "part" in options:
+        raise DataError(f"The part of {name} is not for choice: here it is {part!r}. Leave 'part' out.")
+    factory = _factory(name)
+    try:
+        data = call(factory, {"part": part, **options}, name)
+    except (TypeError, ValueError) as error:
+        fact = " ".join(str(error).split())  # one line, whatever a factory says
+        raise DataError(f"{name} cannot be opened with {dict(options)}: {fact}. Change its options.") from None
+    if not isinstance(data, LabelledData):
+        raise DataError(f"{name} returned a {type(data).__name__}. A data factory returns audit.data.LabelledData.")
+    return data
+
+
+def _factory(name: str) -> Callable[..., Any]:
+    path = Path(name)
+    if name in DATASETS or (":" in name and not path.exists()):
+        return cast(Callable[..., Any], resolve(name, "data source", DATASETS))
+    if path.is_dir():
+        return partial(resolve(FOLDER, "data source"), path)
+    if path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".parquet") and path.is_file():
+        return partial(resolve(TABLE, "data source"), path)
+    if path.exists() or path.suffix or len(path.parts) > 1 or name.endswith(("/", "\\")):
+        fact = "is no table or folder" if path.exists() else "does not exist"
+        raise DataError(f"{name} {fact}. Give {PATHS[0]}, or {PATHS[1]}.")
+    raise UnknownNameError("data source", name, [*DATASETS, *PATHS, "package.module:factory", "file.py:factory"])
+
+
+class _Chosen:
+    def __init__(self, inputs: Inputs, rows: Ints) -> None:
+        self._inputs, self._rows = inputs, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, row: int, /) -> Tensor:
+        return self._inputs[int(self._rows[row])]

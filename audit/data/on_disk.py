@@ -1,0 +1,69 @@
+"""Rows that stay on the disk: written to a temporary file, read back piece by piece."""
+
+import mmap
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.data.columns import Ints
+
+Floats = NDArray[np.float32]
+AT_ONCE = 1024
+"""Rows that are read from a mapped file before its pages are let go."""
+
+
+@dataclass
+class Store:
+    """Rows of unknown width on the disk, filled from the top."""
+
+    most: int
+    """Rows that there is room for."""
+    filled: int = 0
+    """Rows that are there."""
+    values: Floats | None = None
+
+    def add(self, rows: Floats) -> None:
+        """Put rows, (b, d), behind those that are there; the first say how wide all are."""
+        if self.values is None:
+            with tempfile.TemporaryFile() as file:  # without a name; the map keeps it until nobody needs it
+                self.values = np.memmap(file, dtype=np.float32, mode="w+", shape=(self.most, rows.shape[1]))
+        self.values[self.filled : self.filled + len(rows)] = rows
+        self.filled += len(rows)
+        _let_go(self.values)
+
+    def take(self) -> Floats:
+        """Return the rows that were put there, (n, d)."""
+        assert self.values is not None  # a pass over no rows has failed before
+        return self.values[: self.filled]
+
+
+def blocks(layer: NDArray[Any], rows: int) -> Iterator[NDArray[Any]]:
+    """Yield a layer, (n, d), in blocks of so many rows; of a mapped file one block at a time is in memory."""
+    for start in range(0, len(layer), rows):
+        yield layer[start : start + rows]
+        _let_go(layer)
+
+
+def in_memory(layer: NDArray[Any], rows: Ints) -> NDArray[Any]:
+    """Return some rows of a layer in memory; what else came with them from a mapped file is let go."""
+    found = np.empty((len(rows), *layer.shape[1:]), dtype=layer.dtype)
+    for start in range(0, len(rows), AT_ONCE):
+        found[start : start + AT_ONCE] = layer[rows[start : start + AT_ONCE]]
+        _let_go(layer)
+    return found
+
+
+def _let_go(values: NDArray[Any]) -> None:
+    """Take the pages of a mapped file out of this process's memory; they are read again when they are needed."""
+    if sys.platform == "win32" or not isinstance(values, np.memmap):
+        return
+    mapped: Any = values
+    while isinstance(mapped, np.ndarray):  # some rows of a file are a view of all of it
+        mapped = mapped.base
+    if isinstance(mapped, mmap.mmap) and values.mode != "c":  # a private copy's changes would be lost
+        mapped.madvise(mmap.MADV_DONTNEED)

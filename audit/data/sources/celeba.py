@@ -1,0 +1,64 @@
+"""CelebA from its official files: faces, 40 attributes, identities and the people-disjoint partition."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from audit.data import transforms
+from audit.data.columns import Column
+from audit.data.labelled import LabelledData, Part
+from audit.data.sources.image_folder import Images
+from audit.errors import DataError
+
+PARTITIONS = {"train": (0,), "audit": (1, 2)}
+"""The official train partition shapes models; validation and test people are for the attackers."""
+MEAN, DEVIATION = transforms.MEAN, transforms.DEVIATION
+
+
+def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -> LabelledData:
+    """Open CelebA's rows with all 40 attributes as columns, grouped by person.
+
+    Args:
+        part: `train` is the official training partition, `audit` validation and test together.
+        data_root: Folder with `img_align_celeba/`, `list_attr_celeba.txt`, `list_eval_partition.txt`
+            and `identity_CelebA.txt`.
+        image_size: Side of the square that the model sees, in pixels, normalised by ImageNet's mean and deviation.
+
+    Raises:
+        DataError: A file is missing or not in the official format.
+    """
+    transform = transforms.image_transform("imagenet", image_size=image_size)
+    root = Path(data_root)
+    attributes = _table(root / "list_attr_celeba.txt", {-1, 1}, header=1)
+    partition = _table(root / "list_eval_partition.txt", {0, 1, 2})[1].reindex(attributes.index)
+    identity = _table(root / "identity_CelebA.txt")[1].reindex(attributes.index)
+    if partition.isna().any() or identity.isna().any():
+        raise DataError(f"The lists in {root} name different images. Take all of them from one release.")
+    chosen = partition.isin(PARTITIONS[part]).to_numpy()
+    return LabelledData(
+        name="celeba",
+        inputs=Images(root / "img_align_celeba", list(attributes.index[chosen]), transform.apply),
+        columns={
+            str(name): Column((attributes[name].to_numpy()[chosen] == 1).astype(np.int64), ("no", "yes"))
+            for name in attributes.columns
+        },
+        group=identity.to_numpy()[chosen].astype(np.int64),
+        group_name="person",
+        options={"part": part, "image_size": image_size},
+    )
+
+
+def _table(path: Path, values: set[int] | None = None, *, header: int | None = None) -> pd.DataFrame:
+    if not path.is_file():
+        raise DataError(f"No {path.name} in {path.parent}. Give the folder of CelebA's files with --data-root.")
+    try:
+        table = pd.read_csv(path, sep=r"\s+", header=header, index_col=0)
+    except (ValueError, pd.errors.ParserError) as error:
+        fact = " ".join(str(error).split())  # pandas ends its lines
+        raise DataError(f"{path} is not in CelebA's format: {fact}. Take the official file.") from None
+    numbers = all(kind.kind == "i" for kind in table.dtypes)
+    if not numbers or table.empty or not table.index.is_unique or (values and not table.isin(values).all(axis=None)):
+        told = f"one of {sorted(values)}" if values else "a number"
+        raise DataError(f"{path} is not in CelebA's format: not every image has {told}. Take the official file.")
+    return table

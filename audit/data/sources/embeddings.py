@@ -1,0 +1,206 @@
+"""Ready-made embeddings with their labels: an audit without any model. Nothing in the files is run."""
+
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from torch import Tensor
+
+from audit.data.columns import label_columns, listed
+from audit.data.labelled import LabelledData
+from audit.data.on_disk import blocks
+from audit.data.sources.table import columns_of, read_table, recorded
+from audit.errors import DataError
+
+Layer = NDArray[np.floating[Any]]
+BLOCK = 2**22
+"""Numbers that are looked at in one go, so that a file larger than memory can be checked."""
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Features of n rows that some model made, and what is known of the rows."""
+
+    layers: dict[str, Layer]
+    """Features by name, (n, d); of a .npy file they stay on the disk."""
+    data: LabelledData
+    """The labels; its inputs are the rows of the first layer, (d,) float32."""
+
+
+class LayerRows:
+    """Rows of a layer as model inputs, read when they are asked for."""
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self._layer)
+
+    def __getitem__(self, row: int, /) -> Tensor:
+        """Return one row, (d,) float32."""
+        return torch.from_numpy(np.array(self._layer[row], dtype=np.float32))
+
+
+def read_embeddings(
+    path: Path,
+    *,
+    table: Path | None = None,
+    continuous: str | Sequence[str] = (),
+    classes: str | Sequence[str] = (),
+) -> Embeddings:
+    """Read embeddings and labels from a .npz, .npy or .parquet file.
+
+    A .npz file holds a float array (n, d) for each layer and an array (n,) for each label. A .npy file holds one
+    layer, and stays on the disk. A .parquet file holds a column of lists of floats for each layer, and labels.
+
+    Args:
+        path: The file.
+        table: More labels: a .csv, .tsv, .jsonl or .parquet file with the same rows in the same order; a .npy
+            file needs it.
+        continuous: Columns to treat as numbers, as a list or with commas between them.
+        classes: Columns of many whole numbers to treat as classes.
+
+    Raises:
+        DataError: No file, no layer, no label, another number of rows, or features that are not finite.
+        UnknownNameError: There is no such column.
+    """
+    reader = {".npz": _read_npz, ".npy": _read_npy, ".parquet": _read_parquet}.get(path.suffix.lower())
+    if reader is None or not path.is_file():
+        fact = "is no file of embeddings" if path.exists() else "does not exist"
+        raise DataError(f"{path} {fact}. Give a .npz, .npy or .parquet file.")
+    try:
+        layers, labels = reader(path)
+    except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        fact = " ".join(str(error).split())
+        raise DataError(f"Cannot read {path}: {fact}. Save it again, as arrays of floats and of text.") from None
+    if not layers:
+        raise DataError(f"{path} holds no embeddings. Save them as an array of floats, (rows, features).")
+    if table is not None:
+        labels = _joined(labels, columns_of(read_table(table)), table)
+    if not labels:
+        raise DataError(f"{path} holds no labels. Give a table with the same rows, or save the labels beside them.")
+    _require_rows(layers, labels, path, table)
+    for name, layer in layers.items():
+        _require_finite(name, layer, path)
+    kinds = {"continuous": listed(continuous), "classes": listed(classes)}
+    columns, notes = label_columns(labels, source=path.name, **kinds)
+    trained = "the column `split` was not used" if "split" in columns else "nothing says which rows trained the model"
+    data = LabelledData(
+        name=path.name,
+        inputs=LayerRows(next(iter(layers.values()))),
+        columns=columns,
+        options={**recorded({"layers": tuple(layers), **kinds}), **({"table": table.name} if table else {})},
+        notes=(*notes, f"{trained}: all rows were audited, and rows that trained the model leak more than others"),
+    )
+    return Embeddings(layers, data)
+
+
+def _read_npz(path: Path) -> tuple[dict[str, Layer], dict[str, Any]]:
+    layers: dict[str, Layer] = {}
+    labels: dict[str, Any] = {}
+    with path.open("rb") as file:
+        found = np.load(file, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            raise ValueError("it holds one array without a name; its suffix would be .npy")
+        for name in found.files:
+            array = _member(found, name, path)
+            if array.ndim == 1:
+                labels[name] = array
+            else:
+                layers[name] = _layer(name, array, path)
+    return layers, labels
+
+
+def _member(found: Mapping[str, Any], name: str, path: Path) -> NDArray[Any]:
+    try:
+        array = found[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise DataError(
+            f"Array {name!r} of {path} holds Python objects, which only running the file could read. "
+            "Save text labels as an array of text: array.astype(str)."
+        ) from None
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{name!r} in {path} is no array. Save the file with numpy.savez.")
+    return array
+
+
+def _read_npy(path: Path) -> tuple[dict[str, Layer], dict[str, Any]]:
+    return {path.stem: _layer(path.stem, open_memmap(path, mode="r"), path)}, {}
+
+
+def _read_parquet(path: Path) -> tuple[dict[str, Layer], dict[str, Any]]:
+    layers: dict[str, Layer] = {}
+    labels: dict[str, Any] = {}
+    with pq.ParquetFile(path) as file:
+        found = file.read()
+    for name in found.column_names:
+        column = found.column(name)
+        kind = column.type
+        lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+        if lists and pa.types.is_floating(kind.value_type):
+            layers[name] = _stacked(name, column.combine_chunks(), path)
+        else:
+            labels[name] = column.to_pandas()
+    return layers, labels
+
+
+def _stacked(name: str, lists: Any, path: Path) -> Layer:
+    if lists.null_count:
+        raise DataError(f"Column {name!r} of {path} has {lists.null_count} rows without a vector. Take them out.")
+    flat: Layer = lists.flatten().to_numpy(zero_copy_only=False)
+    widths = np.unique(lists.value_lengths().to_numpy(zero_copy_only=False))
+    if len(widths) != 1:
+        raise DataError(f"Column {name!r} of {path} has vectors of {widths.min()} to {widths.max()} numbers. Pad them.")
+    return _layer(name, flat.reshape(len(lists), -1), path)
+
+
+def _layer(name: str, array: NDArray[Any], path: Path) -> Layer:
+    if array.ndim != 2:
+        raise DataError(
+            f"Array {name!r} of {path} has {array.ndim} dimensions. Give one vector a row, (rows, features); "
+            "maps and tokens can be averaged."
+        )
+    if array.dtype.kind != "f" or not array.size:
+        raise DataError(f"Array {name!r} of {path} is {list(array.shape)} of {array.dtype}. Save features as floats.")
+    return array
+
+
+def _joined(labels: dict[str, Any], more: dict[str, Any], table: Path) -> dict[str, Any]:
+    for name in more:
+        if name in labels:
+            raise DataError(f"Both the embeddings and {table} have a column {name!r}. Rename one.")
+    return labels | more
+
+
+def _require_rows(layers: Mapping[str, Layer], labels: Mapping[str, Any], path: Path, table: Path | None) -> None:
+    first, layer = next(iter(layers.items()))
+    beside = f" or {table.name}" if table else ""
+    for name, values in [*layers.items(), *labels.items()]:
+        if len(values) != len(layer):
+            raise DataError(
+                f"{name!r} in {path.name}{beside} has {len(values)} rows and {first!r} has {len(layer)}. "
+                "Give one value a row, in the same order."
+            )
+
+
+def _require_finite(name: str, layer: Layer, path: Path) -> None:
+    largest = np.finfo(np.float32).max  # attackers compute in float32
+    before = 0
+    for rows in blocks(layer, max(1, BLOCK // layer.shape[1])):
+        broken = ~(np.abs(rows) <= largest)  # NaN compares as false
+        if broken.any():
+            row = before + int(np.flatnonzero(broken.any(axis=1))[0])
+            raise DataError(f"{name!r} in {path} has NaN or infinity in row {row + 1}. Take such rows out.")
+        before += len(rows)

@@ -1,0 +1,112 @@
+"""A folder of images with a metadata file beside them: the Hugging Face image-folder convention."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from audit.data.columns import label_columns, listed
+from audit.data.labelled import LabelledData, Part
+from audit.data.sources.table import read_table, recorded, rows_of
+from audit.data.transforms import image_transform
+from audit.errors import DataError, UnreadableError
+
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+"""What is decoded; PostScript, which Pillow would hand to an interpreter, is not."""
+
+
+class Images:
+    """RGB images of a folder, decoded when they are asked for."""
+
+    def __init__(self, folder: Path, names: Sequence[str], transform: Callable[[Image.Image], Any]) -> None:
+        self._folder, self._names, self._transform = folder, names, transform
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self._names)
+
+    def __getitem__(self, row: int, /) -> Tensor:
+        """Return one image as the transform makes it, (3, h, w).
+
+        Raises:
+            UnreadableError: The image is missing or broken.
+            DataError: The transform returns no tensor of floats.
+        """
+        path = self._folder / self._names[row]
+        try:
+            with Image.open(path, formats=FORMATS) as image:
+                rgb = image.convert("RGB")
+        except Exception as error:  # a broken image fails in as many ways as there are bytes
+            fact = " ".join(str(error).split()) or type(error).__name__
+            raise UnreadableError(f"Cannot read the image {path}: {fact}. Restore it, or take its row out.") from None
+        x = self._transform(rgb)
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            told = f"{x.dtype} tensor" if isinstance(x, Tensor) else type(x).__name__
+            raise DataError(f"The transform made a {told} of {path}. It returns a tensor of floats, (3, h, w).")
+        return x
+
+
+def load(
+    path: Path,
+    part: Part,
+    *,
+    transform: str | None = None,
+    image_size: int | None = None,
+    continuous: str | Sequence[str] = (),
+    classes: str | Sequence[str] = (),
+) -> LabelledData:
+    """Open a folder with `metadata.csv`, `.jsonl` or `.parquet`: a row an image, by its path in `file_name`.
+
+    Args:
+        path: The folder.
+        part: `train` is the rows whose `split` is `train`, `audit` all others; all rows without such a column.
+        transform: What the model was trained on: `imagenet`, `half`, `unit`, or a factory; see audit.transforms.
+        image_size: Side of the square that the model sees, in pixels; by default 224.
+        continuous: Columns to treat as numbers, as a list or with commas between them.
+        classes: Columns of many whole numbers to treat as classes.
+
+    Raises:
+        DataError: No metadata, no `file_name`, a path that leaves the folder, or no transform.
+    """
+    metadata = _metadata(path)
+    source = f"{path.resolve().name}/{metadata.name}"
+    frame = read_table(metadata)
+    if "file_name" not in frame:
+        raise DataError(f"No `file_name` column in {metadata}. Add one with each image's path inside {path}.")
+    chosen = image_transform(transform, image_size=image_size)
+    names = [_inside(name, row, metadata) for row, name in enumerate(frame["file_name"].tolist(), 1)]
+    kinds = {"continuous": listed(continuous), "classes": listed(classes)}
+    columns, notes = label_columns(
+        {str(name): values for name, values in frame.items() if name != "file_name"},
+        source=source,
+        **kinds,
+    )
+    rows, part_notes = rows_of(frame, part, source=source)
+    return LabelledData(
+        name=path.resolve().name,
+        inputs=Images(path, [names[row] for row in rows], chosen.apply),
+        columns={name: column.take(rows) for name, column in columns.items()},
+        options={"part": part, "transform": chosen.name, "image_size": chosen.image_size, **recorded(kinds)},
+        notes=notes + part_notes,
+    )
+
+
+def _metadata(folder: Path) -> Path:
+    found = [folder / name for name in METADATA if (folder / name).is_file()]
+    if not found:
+        raise DataError(f"No {METADATA[0]}, .jsonl or .parquet in {folder}. Add one with `file_name` and the labels.")
+    if len(found) > 1:
+        raise DataError(f"{folder} holds both {found[0].name} and {found[1].name}. Keep one of them.")
+    return found[0]
+
+
+def _inside(name: Any, row: int, metadata: Path) -> str:
+    if not isinstance(name, str | int):
+        raise DataError(f"Row {row} of {metadata} has no `file_name`. Name its image, or take the row out.")
+    path = PurePath(str(name))
+    if path.anchor or ".." in path.parts:
+        raise DataError(f"Row {row} of {metadata} names {str(name)!r}, outside the folder. Give a path inside it.")
+    return str(name)

@@ -1,0 +1,137 @@
+"""How an image becomes what the model was trained on: three usual ways by name, or the published one."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+
+from audit.errors import DataError, IreneError, UnknownNameError
+from audit.plugins import resolve
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's red, green and blue, in [0, 1]."""
+NORMALISATION: dict[str, tuple[tuple[float, ...], tuple[float, ...]] | None] = {
+    "imagenet": (MEAN, DEVIATION),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "unit": None,
+}
+"""What is taken off red, green and blue in [0, 1], and what they are divided by; None leaves them there."""
+IMAGE_SIZE = 224
+"""Side of the square in pixels where none is asked for."""
+FORMS = "imagenet, half or unit, or package.module:factory or file.py:factory"
+
+
+@dataclass(frozen=True)
+class ImageTransform:
+    """What is done to every image."""
+
+    name: str
+    """One that opens the same transform again, whatever a library calls its default by then."""
+    image_size: int | None
+    """Side of the square in pixels; None where the transform has a size of its own."""
+    apply: Callable[[Image.Image], Any]
+    """Takes an RGB image and returns its tensor, (channels, h, w)."""
+
+
+def image_transform(name: str | None, *, image_size: int | None = None) -> ImageTransform:
+    """Open a transform by name.
+
+    `imagenet`, `half` and `unit` resize the shorter side to `image_size`, cut out the centre square and scale
+    to [0, 1]; then `imagenet` takes off ImageNet's mean and divides by its deviation, and `half` gives [-1, 1].
+
+    Args:
+        name: One of these; or a factory without arguments that returns a callable from an RGB image to a tensor,
+            for instance `torchvision.models:ResNet18_Weights.DEFAULT.transforms`; or `timm:NAME`.
+        image_size: Side in pixels, by default 224; only for the three.
+
+    Raises:
+        DataError: No name, a size that is none, or a size for a transform that has its own.
+        UnknownNameError: There is no such transform.
+    """
+    if not name:
+        raise DataError(f"No `transform` was named, and a model sees nothing in images of another scale. Give {FORMS}.")
+    if name in NORMALISATION:
+        size = square(IMAGE_SIZE if image_size is None else image_size)
+        return ImageTransform(name, size, _standard(size, NORMALISATION[name]))
+    if ":" not in name:
+        raise UnknownNameError("transform", name, [*NORMALISATION, "package.module:factory", "file.py:factory"])
+    if image_size is not None:
+        raise DataError(f"Transform {name!r} has an image size of its own. Leave image_size out.")
+    if name.startswith("timm:"):
+        return _of_timm(name.removeprefix("timm:"))
+    name = _explicit(name)
+    apply = resolve(name, "transform")()
+    if not callable(apply):
+        raise DataError(f"{name} returned a {type(apply).__name__}. A transform's factory returns a callable.")
+    return ImageTransform(name, None, apply)
+
+
+def known_transform(architecture: str) -> str | None:
+    """Return the name of the transform that was published with an architecture's default weights, if one was.
+
+    Args:
+        architecture: As `--arch` takes it, for instance `torchvision.models:resnet18` or `timm:resnet18`.
+    """
+    location, _, name = architecture.rpartition(":")
+    if location == "timm":
+        return architecture
+    if not location.startswith("torchvision.models"):
+        return None
+    from torchvision.models import get_model_weights  # noqa: PLC0415 - torchvision takes a second to import
+
+    try:
+        weights = get_model_weights(name)
+    except ValueError:  # no model of torchvision's, or one that it published no weights for
+        return None
+    return f"{weights.__module__}:{weights.__qualname__}.{weights.DEFAULT.name}.transforms"
+
+
+def square(image_size: int) -> int:
+    """Return the side of an image, once it is one.
+
+    Raises:
+        DataError: It is not a whole number above 0.
+    """
+    if not isinstance(image_size, int) or image_size < 1:
+        raise DataError(f"image_size is {image_size!r}; it is a side in pixels. Give a whole number, for instance 64.")
+    return image_size
+
+
+def _standard(
+    size: int, normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None
+) -> Callable[[Image.Image], Any]:
+    from torchvision.transforms import v2  # noqa: PLC0415 - torchvision takes a second to import
+
+    steps = [v2.PILToTensor(), v2.Resize(size), v2.CenterCrop(size), v2.ToDtype(torch.float32, scale=True)]
+    if normalisation is not None:
+        steps.append(v2.Normalize(*normalisation))
+    composed: Callable[[Image.Image], Any] = v2.Compose(steps)
+    return composed
+
+
+def _explicit(name: str) -> str:
+    """Return the name with the weights that `DEFAULT` stands for today."""
+    weights, alias, rest = name.partition(".DEFAULT.")
+    return f"{weights}.{resolve(weights, 'transform').DEFAULT.name}.{rest}" if alias else name
+
+
+def _of_timm(architecture: str) -> ImageTransform:
+    try:
+        timm = importlib.import_module("timm")
+        data = importlib.import_module("timm.data")
+    except ModuleNotFoundError as error:
+        raise IreneError(f"Cannot import timm for the transform: no module named {error.name!r}. Install it.") from None
+    try:
+        published = timm.get_pretrained_cfg(architecture, allow_unregistered=False)
+    except RuntimeError as error:
+        fact = " ".join(str(error).split())
+        raise DataError(f"timm publishes no transform for {architecture!r} ({fact}). Give {FORMS}.") from None
+    config = data.resolve_data_config(pretrained_cfg=published.to_dict())
+    return ImageTransform(
+        name=f"timm:{published.architecture}" + (f".{published.tag}" if published.tag else ""),
+        image_size=None,
+        apply=data.create_transform(**config, is_training=False),
+    )

@@ -1,1 +1,0 @@
-"""Data sources that the command line knows by name, one file each."""

@@ -1,0 +1,1 @@
+"""What is written down: the JSON contract between the packages, and what may be concluded from it."""

@@ -1,0 +1,222 @@
+"""The evidence of one audit: frozen, versioned, and the only thing that reports are made from.
+
+Every figure carries what it has to be read against. Shares lie in [0, 1]; information is in bits.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import model_validator
+
+from audit.evidence.findings import ContinuousLeakage, Draws, Estimate, Leakage, Readability, Regression
+from audit.evidence.json_file import (
+    Frozen,
+    Number,
+    Options,
+    Share,
+    Text,
+    as_json,
+    digest,
+    parse,
+    write_model,
+)
+
+SCHEMA_VERSION: Final = "2"
+SIDECAR_VERSION: Final = "1"
+
+
+class Task(Frozen):
+    """What the model is for, and how well it does it on the same test rows."""
+
+    name: str
+    classes: list[str]
+    accuracy: Estimate
+    balanced_accuracy: Estimate
+    chance: Share
+    """Accuracy of always answering the most frequent class."""
+    missing: int = 0
+    """Audited rows without a value of the task."""
+    accuracy_draws: Draws = []
+
+
+class Epoch(Frozen):
+    """Mean losses of one epoch of fine-tuning."""
+
+    task_loss: Number
+    """Cross-entropy, in nats."""
+    penalty: dict[str, Number]
+    """Per attribute: what the method minimises, before its weight."""
+    task_accuracy: Number | None = None
+    """Balanced accuracy of the task on rows held out from training."""
+    fresh: dict[str, Number] = {}
+    """Per attribute: balanced accuracy of quick attackers, trained from scratch on held-out rows."""
+    kept: dict[str, Number] = {}
+    """Per attribute to keep: AUROC of a quick linear probe on held-out rows."""
+
+
+class Sanitizing(Frozen):
+    """What the sanitizer says it did; its own head's figures are no evidence of removal."""
+
+    method: str
+    settings: Options
+    layer: str
+    """The bottleneck that was worked on."""
+    parent_sha256: str
+    """Of the checkpoint that was fine-tuned."""
+    trace: list[Epoch]
+    chosen: int | None = None
+    """Which epoch of the trace the weights are of, from 0, by the task and a quick fresh audit on held-out rows."""
+    release: Literal["code", "map"] | None = None
+    """What stands at the bottleneck since: a finite code, an affine map, or nothing."""
+    head_accuracy: dict[str, Share | None]
+    """Per attribute: balanced accuracy of the head in the training loop, on rows held out from it; null
+    for a method without one."""
+    head_rows: int
+    data_fingerprint: str
+    """SHA-256 over the training rows and labels that the sanitizer saw."""
+    versions: dict[str, str]
+
+
+class Sidecar(Frozen):
+    """The file beside a sanitized checkpoint."""
+
+    schema_version: Literal["1"] = SIDECAR_VERSION
+    sha256: str
+    """Of the sanitized checkpoint that this record belongs to."""
+    sanitizing: Sanitizing
+
+
+class Checkpoint(Frozen):
+    """Which model was audited."""
+
+    file: str
+    """The file's name without its folder."""
+    sha256: str
+    architecture: Text
+    parameters: int
+    format: str = "state_dict"
+    """`state_dict`, `torchscript`, `exported program`, `pickled module`, `embeddings` or `live object`."""
+    weights_key: str | None = None
+    """Under which key of the file the weights stood."""
+    pickle_ran: bool = False
+    """Whether the user let the file run code of its own (--allow-pickle)."""
+    sanitizing: Sanitizing | None = None
+
+
+class Split(Frozen):
+    """Rows and groups of one split."""
+
+    rows: int
+    groups: int
+
+
+class DataRows(Frozen):
+    """Which rows were audited."""
+
+    name: Text
+    options: Options
+    """What the source was asked for: rho, image size, part, …"""
+    rows: int
+    fingerprint: str
+    """SHA-256 over inputs, labels and groups in order: two audits saw the same rows iff it is equal."""
+    group: str | None
+    """What keeps rows together (a person, a source image), or null if every row stands alone."""
+    unreadable: int = 0
+    """Rows whose input could not be read; nothing saw them."""
+    copies: int = 0
+    """Rows with the very input of a row of another group; their groups were joined."""
+    train: Split
+    select: Split
+    test: Split
+
+
+class Protocol(Frozen):
+    """How it was measured."""
+
+    seed: int
+    attackers: list[str]
+    views: list[str]
+    bootstrap: int
+    null_refits: int
+    fit_rows: int
+    """At most this many rows fit an attacker."""
+    null_rows: int
+    """At most this many rows fit an attacker on shuffled labels."""
+    pool: str
+    """How maps and token sequences become one vector a row."""
+    limit: Share
+    limit_set_by: Literal["user", "default"]
+
+
+class AuditResult(Frozen):
+    """One audit: the contract between the three packages."""
+
+    schema_version: Literal["2"] = SCHEMA_VERSION
+    digest: str | None = None
+    """SHA-256 over all the rest of the file (audit.record.digest): an edit is seen. It is no signature."""
+    created: str
+    """UTC, ISO 8601."""
+    command: Text
+    checkpoint: Checkpoint
+    data: DataRows
+    task: Task | None
+    """Null where no task was named, or nothing predicts it."""
+    protocol: Protocol
+    leakage: list[Leakage]
+    continuous: list[ContinuousLeakage] = []
+    kept: list[Readability] = []
+    """Attributes that should stay readable."""
+    kept_continuous: list[Regression] = []
+    warnings: list[Text]
+    versions: dict[str, str]
+    device: str
+
+    @model_validator(mode="after")
+    def _measured_something(self) -> Self:
+        if not self.leakage and not self.continuous:
+            raise ValueError("no private attribute was measured")
+        return self
+
+    def find(self, attribute: str, layer: str) -> Leakage | None:
+        """Return the figures of one attribute at one layer, if they are here."""
+        return next((one for one in self.leakage if (one.attribute, one.layer) == (attribute, layer)), None)
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows for this audit."""
+        from audit.evidence.notebook import card  # noqa: PLC0415  the table is made from evidence, not the other way round
+
+        return card(self)
+
+
+def write_audit(result: AuditResult, path: Path) -> None:
+    """Write the evidence of an audit with its digest, whole or not at all."""
+    write_model(result.model_copy(update={"digest": digest(json.loads(as_json(result)))}), path)
+
+
+def read_audit(path: Path) -> AuditResult:
+    """Read the evidence that `irene audit` wrote, of this schema or an older one.
+
+    Raises:
+        EvidenceError: No such file, no JSON, another schema version, or a field that is missing or wrong.
+    """
+    return parse(AuditResult, path, "an audit's evidence", SCHEMA_VERSION, {"1": _from_1})
+
+
+def sidecar(path: Path) -> Path:
+    """Return where the record of a sanitized checkpoint stands: beside it."""
+    return path.with_name(path.name + ".json")
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """Read the record that `irene sanitize` left beside a checkpoint.
+
+    Raises:
+        EvidenceError: The file is missing, is not JSON, or does not fit.
+    """
+    return parse(Sidecar, path, "a sanitizer's record", SIDECAR_VERSION)
+
+
+def _from_1(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had no draws and no digest."""
+    return {**content, "schema_version": "2"}

@@ -1,0 +1,152 @@
+"""How evidence stands in a file: JSON with sorted keys, whole or not at all, under a digest of all of it.
+
+Values are immutable and closed to fields that they do not know. No figure is NaN or infinite: one that could not be
+taken is null. Where files lie on the auditor's machine is cut from every text, as it is made and as it is read.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from audit.atomic_write import write_whole
+from audit.errors import EvidenceError
+
+Model = TypeVar("Model", bound=BaseModel)
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes the JSON of one version that of the next."""
+
+DIGEST = "digest"
+SMALL = 10
+"""A count of rows below this could single people out."""
+_PLACE = re.compile(
+    r"""(?P<quote>['"])(?P<quoted>(?:~?/|[A-Za-z]:\\)[^'"]+)(?P=quote)"""
+    r"""|(?<![\w.~/\\-])(?:~?/(?:[^\s/'":;,]+/)+|[A-Za-z]:\\(?:[^\s\\'":;,]+\\)+)[^\s/\\'":;,]*"""
+)
+"""An absolute path in a text, in quotes or not."""
+_NUMBERS = re.compile(r"\[\n\s+(?:(?:-?\d[\d.e+-]*|null)(?:,\n\s+)?)+\n\s*\]")
+"""A list of numbers over several lines; no JSON string holds a line break."""
+
+
+def _known(value: object) -> object:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def without_places(text: str) -> str:
+    """Return a text with each absolute path in it, which can name a person or a client, cut to the file's own name."""
+    return _PLACE.sub(_name, text)
+
+
+def _name(found: re.Match[str]) -> str:
+    quote, path = found["quote"] or "", found["quoted"] or found.group()
+    return quote + (PureWindowsPath(path) if "\\" in path else PurePosixPath(path)).name + quote
+
+
+def without_small_cells(counts: dict[str, int | None]) -> dict[str, int | None]:
+    """Return counts of rows with those below SMALL withheld, and one more where the rest would tell a withheld one.
+
+    One that has no other beside it can still be told from the number of all rows.
+    """
+    withheld = {name for name, count in counts.items() if count is None or count < SMALL}
+    others = sorted((count, name) for name, count in counts.items() if count is not None and name not in withheld)
+    if len(withheld) == 1 and others:
+        withheld.add(others[0][1])
+    return {name: None if name in withheld else count for name, count in counts.items()}
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
+MaybeNumber = Annotated[Number | None, BeforeValidator(_known)]
+MaybeShare = Annotated[Share | None, BeforeValidator(_known)]
+Text = Annotated[str, AfterValidator(without_places)]
+"""Words that may hold a path."""
+Options = dict[str, Text | int | float | bool | None]
+Cells = Annotated[dict[str, int | None], AfterValidator(without_small_cells)]
+"""Rows of each of some classes; null where the count is withheld."""
+
+
+class Frozen(BaseModel):
+    """A value: immutable, and closed to fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True)
+
+
+def as_json(value: BaseModel) -> bytes:
+    """Return a value as indented JSON with sorted keys, each list of numbers on one line, in UTF-8."""
+    text = json.dumps(value.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    text = _NUMBERS.sub(lambda found: re.sub(r"\n\s*", " ", found.group()), text) + "\n"
+    return text.encode("utf-8", errors="replace")  # a lone surrogate in a name
+
+
+def write_model(value: BaseModel, path: Path) -> None:
+    """Write a value as JSON, whole or not at all."""
+    write_whole(path, as_json(value))
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 over JSON content but its own digest: one changed figure changes it, layout does not."""
+    rest = {key: value for key, value in content.items() if key != DIGEST}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        EvidenceError: The file is missing, or holds something else.
+    """
+    try:
+        found = json.loads(path.read_bytes(), parse_constant=_refuse)
+    except OSError as error:
+        raise EvidenceError(f"Cannot read {path}: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
+        raise EvidenceError(
+            f"{path} is not {what}: {error if isinstance(error, ValueError) else 'it is nested too deep'}. "
+            "Run the command that wrote it again."
+        ) from None
+    if not isinstance(found, dict):
+        raise EvidenceError(f"{path} is not {what}: it holds no JSON object. Run the command that wrote it again.")
+    return found
+
+
+def parse(
+    model: type[Model], path: Path, what: str, version: str, upgrades: Mapping[str, Upgrade] | None = None
+) -> Model:
+    """Read one JSON file into a model, and say in one line what is wrong with it.
+
+    Args:
+        model: What the file should hold.
+        path: The file.
+        what: The same in words.
+        version: The schema's present version.
+        upgrades: How the JSON of each older version becomes that of the next.
+
+    Raises:
+        EvidenceError: The file is missing, is not JSON, or does not fit the model.
+    """
+    content = read_json(path, what)
+    upgrades = upgrades or {}
+    while isinstance(older := content.get("schema_version"), str) and older in upgrades:
+        content = upgrades[older](content)
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = _place(first["loc"])
+        raise EvidenceError(
+            f"{path} is not {what} that this version reads (schema {version}): {place}{first['msg']}. "
+            "Run the command that wrote it again."
+        ) from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no figure")
+
+
+def _place(location: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in location) + ": " if location else ""

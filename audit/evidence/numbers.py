@@ -1,0 +1,220 @@
+"""Numbers as a reader should see them: no more digits than the interval deserves, baselines beside them.
+
+Shares come in as [0, 1] and leave as percent; differences of shares leave as percentage points. AUROC and R²
+leave as decimals.
+"""
+
+import math
+import unicodedata
+from dataclasses import dataclass
+
+from audit.evidence.findings import Estimate
+
+LONGEST_NAME = 80
+LONGEST_TEXT = 800
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure and its 95 % interval, ready to print."""
+
+    value: str
+    interval: str
+    """Empty for a figure that has none."""
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.interval})" if self.interval else self.value
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share as percent, whole percents without a decimal: `10 %`, `33.3 %`."""
+    return f"{trimmed(100 * share, digits)} %"
+
+
+def measured(share: float) -> str:
+    """Return a measured share that comes without an interval: `10.0 %`."""
+    return f"{_fixed(100 * share, 1)} %"
+
+
+def share(estimate: Estimate) -> Figure:
+    """Return a share with its interval: `43.1 %` and `40.2–46.0`."""
+    digits = _digits(100 * (estimate.high - estimate.low))
+    value, low, high = (_fixed(100 * x, digits) for x in (estimate.value, estimate.low, estimate.high))
+    return Figure(f"{value} %", f"{low}–{high}")
+
+
+def decimal(estimate: Estimate) -> Figure:
+    """Return a figure that is no share, AUROC or R², with its interval: `0.921` and `0.900–0.942`."""
+    digits = _decimals(estimate.high - estimate.low)
+    return Figure(_fixed(estimate.value, digits), _range(estimate, digits))
+
+
+def quantity(estimate: Estimate) -> Figure:
+    """Return a figure in an attribute's own unit with about two digits of its uncertainty: `4.2` and `3.9–4.5`."""
+    digits = _places(estimate)
+    if digits is None:
+        return Figure(f"{estimate.value:.3g}", f"{estimate.low:.3g} to {estimate.high:.3g}")
+    return Figure(_fixed(estimate.value, digits), _range(estimate, digits))
+
+
+def signed_quantity(estimate: Estimate) -> Figure:
+    """Return a signed change in an attribute's own unit: `−0.40` and `−0.90 to +0.10`."""
+    digits = _places(estimate)
+    if digits is None:
+        return Figure(f"{estimate.value:+.3g}", f"{estimate.low:+.3g} to {estimate.high:+.3g}")
+    value, low, high = (_signed(x, digits) for x in (estimate.value, estimate.low, estimate.high))
+    return Figure(value, f"{low} to {high}")
+
+
+def excess(estimate: Estimate, limit: float, *, in_points: bool = True) -> Figure:
+    """Return an excess with the digits it takes to see on which side of the limit its ends lie.
+
+    Args:
+        estimate: A difference of two shares, or of two R².
+        limit: The largest that passes.
+        in_points: Print percentage points; otherwise decimals.
+    """
+    scale = 100 if in_points else 1
+    ends = scale * estimate.low, scale * estimate.high
+    digits = _digits(ends[1] - ends[0]) if in_points else _decimals(ends[1] - ends[0])
+    most = 4 if in_points else 6
+    while digits < most and any(_side(round(end, digits), scale * limit) != _side(end, scale * limit) for end in ends):
+        digits += 1
+    value, low, high = (_fixed(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
+    return Figure(f"{value} points" if in_points else value, f"{low} to {high}")
+
+
+def bare(figure: Figure) -> Figure:
+    """Return a figure without its unit, for a column that says the unit above it."""
+    return Figure(figure.value.partition(" ")[0], figure.interval)
+
+
+def change(estimate: Estimate, *, in_points: bool) -> Figure:
+    """Return a signed change with its interval: `−1.2 points` and `−3.0 to +0.6`."""
+    scale = 100 if in_points else 1
+    width = scale * (estimate.high - estimate.low)
+    digits = _digits(width) if in_points else _decimals(width)
+    value, low, high = (_signed(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
+    return Figure(f"{value} points" if in_points else value, f"{low} to {high}")
+
+
+def points(difference: float) -> str:
+    """Return a signed difference of two shares: `+1.2 points`, `−0.4 points`."""
+    return f"{_signed(100 * difference, 1)} points"
+
+
+def limit_points(limit: float) -> str:
+    """Return a limit as the user gave it: `5 points`, `0.25 points`."""
+    return f"{trimmed(100 * limit, 3)} points"
+
+
+def bits(estimate: Estimate) -> Figure:
+    """Return usable information in bits; a negative estimate means nothing could be read and shows as 0."""
+    width = round(estimate.high - estimate.low, 9)
+    digits = 1 if width >= 1 else 2 if width >= 0.1 or width == 0 else 3
+    value, low, high = (max(0.0, x) for x in (estimate.value, estimate.low, estimate.high))
+    return Figure(f"{value:.{digits}f} bits", f"{low:.{digits}f}–{high:.{digits}f}")
+
+
+def bits_share(estimate: Estimate, entropy: float) -> Figure:
+    """Return usable information as percent of H(v), the most there is to read."""
+    if entropy <= 0:
+        return Figure("no entropy", "")
+    digits = _digits(100 * (estimate.high - estimate.low) / entropy)
+    value, low, high = (
+        _fixed(100 * max(0.0, x) / entropy, digits) for x in (estimate.value, estimate.low, estimate.high)
+    )
+    return Figure(f"{value} %", f"{low}–{high}")
+
+
+def at_most(value: float, digits: int) -> str:
+    """Return an upper bound, rounded up: never told lower than it is."""
+    scale = 10**digits
+    return f"{math.ceil(round(scale * value, 6)) / scale:.{digits}f}"
+
+
+def trimmed(value: float, digits: int) -> str:
+    """Return a number without the zeros that end it."""
+    text = _fixed(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def count(number: int) -> str:
+    """Return a whole number with its thousands apart: `12,000`."""
+    return f"{number:,}"
+
+
+def rows_told(number: int) -> str:
+    """Return a number of rows in words: `1 row`, `12 rows`."""
+    return f"{count(number)} row{'' if number == 1 else 's'}"
+
+
+def hexdigits(digest: str, length: int = 12) -> str:
+    """Return the start of a digest, enough to tell two apart by eye."""
+    return one_line(digest if len(digest) <= length else digest[:length] + "…")
+
+
+def shorten(text: str, length: int = LONGEST_NAME) -> str:
+    """Return a long name with its middle left out, so that both its start and its end still tell."""
+    if len(text) <= length:
+        return text
+    half = (length - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def one_line(text: str) -> str:
+    """Return a name that is safe in one line of a terminal: short, no control or direction characters."""
+    shown = "".join(" " if unicodedata.category(mark) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else mark for mark in text)
+    return shorten(" ".join(shown.split()))
+
+
+def plain(text: str) -> str:
+    """Return a sentence that is safe in a terminal: as `one_line` word by word, and not cut as short as a name."""
+    return shorten(" ".join(map(one_line, text.split())), LONGEST_TEXT)
+
+
+def named(text: str) -> str:
+    """Return a name for the middle of a sentence: as `one_line`, and one that runs to the left turns nothing else."""
+    shown = one_line(text)
+    runs_left = any(unicodedata.bidirectional(mark) in {"R", "AL", "AN"} for mark in shown)
+    return f"\N{FIRST STRONG ISOLATE}{shown}\N{POP DIRECTIONAL ISOLATE}" if runs_left else shown
+
+
+def _digits(width: float) -> int:
+    """Decimals of a figure whose interval is `width` points wide: about two digits of the uncertainty."""
+    if width >= 10:
+        return 0
+    return 2 if 0 < width < 0.5 else 1
+
+
+def _decimals(width: float) -> int:
+    """Decimals of AUROC or R² whose interval is `width` wide."""
+    if width >= 0.1:
+        return 2
+    return 4 if 0 < width < 0.005 else 3
+
+
+def _places(estimate: Estimate) -> int | None:
+    """Decimals of a figure in its own unit; None where they would be too many, or the figure too large."""
+    width = estimate.high - estimate.low
+    digits = 1 - math.floor(math.log10(width)) if width > 0 else 2
+    return None if digits > 6 or abs(estimate.value) >= 1e9 else max(digits, 0)
+
+
+def _range(estimate: Estimate, digits: int) -> str:
+    low, high = (_fixed(x, digits) for x in (estimate.low, estimate.high))
+    return f"{low} to {high}" if low.startswith("−") else f"{low}–{high}"
+
+
+def _signed(value: float, digits: int) -> str:
+    text = _fixed(value, digits)
+    return text if text.startswith("−") or float(text) == 0 else f"+{text}"
+
+
+def _fixed(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def _side(value: float, limit: float) -> int:
+    return 0 if abs(value - limit) < 1e-9 else 1 if value > limit else -1

@@ -1,0 +1,162 @@
+"""Whether evidence still belongs to the files that it names: every hash is computed anew.
+
+An audit names its checkpoint, a sanitized checkpoint its parent, and each evidence file a digest of itself. These are
+hashes and no signatures: they find a mix-up and an edit, not somebody who edits the digest too.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from audit.atomic_write import sha256
+from audit.errors import EvidenceError
+from audit.evidence.audit_result import AuditResult, Sidecar, read_audit, read_sidecar, sidecar
+from audit.evidence.json_file import DIGEST, digest, read_json
+
+WHAT = "an audit's evidence or a sanitizer's record"
+
+
+@dataclass(frozen=True)
+class Link:
+    """One thing that should hold between the files."""
+
+    holds: bool | None
+    """None where the files given cannot tell."""
+    says: str
+    """What holds, what does not, or what is missing to tell."""
+
+
+@dataclass(frozen=True)
+class _Audit:
+    name: str
+    content: dict[str, Any]
+    result: AuditResult
+
+
+@dataclass(frozen=True)
+class _Files:
+    audits: tuple[_Audit, ...]
+    records: tuple[tuple[str, Sidecar], ...]
+    checkpoints: dict[str, str]
+    """SHA-256 of each file that is no JSON, by its path."""
+
+
+def verify(paths: Sequence[Path]) -> list[Link]:
+    """Return every link between evidence, sanitizer's records and checkpoints, and whether it holds.
+
+    Args:
+        paths: `.json` files that `irene audit` or `irene sanitize` wrote, and checkpoints of any other suffix; the
+            record that stands beside a checkpoint is read with it.
+
+    Raises:
+        EvidenceError: A file cannot be read, or is none of these.
+    """
+    files = _read(paths)
+    links = [
+        *(_sealed(one) for one in files.audits),
+        *(link for one in files.audits for link in _checkpoint(one, files)),
+        *(link for one in files.audits for link in _parent(one, files)),
+        *(_record(name, record, files) for name, record in files.records),
+        *(_rows(one, other) for one, other in pairwise(files.audits)),
+        *_unnamed(files),
+    ]
+    return sorted(links, key=lambda link: (link.holds is not False, link.holds is None))
+
+
+def _read(paths: Sequence[Path]) -> _Files:
+    audits, records, checkpoints = [], [], {}
+    for path in dict.fromkeys([*paths, *filter(Path.is_file, map(sidecar, paths))]):
+        if path.suffix.lower() != ".json":
+            try:
+                checkpoints[str(path)] = sha256(path)
+            except OSError as error:
+                raise EvidenceError(f"Cannot read {path}: {error.strerror}.") from None
+            continue
+        content = read_json(path, WHAT)
+        if "leakage" in content:
+            audits.append(_Audit(str(path), content, read_audit(path)))
+        elif "sanitizing" in content:
+            records.append((str(path), read_sidecar(path)))
+        else:
+            raise EvidenceError(f"{path} is not {WHAT}. Leave it out.")
+    if not audits and not records:
+        raise EvidenceError(f"None of the files is {WHAT}. Name one, for instance out/after.json.")
+    return _Files(tuple(audits), tuple(records), checkpoints)
+
+
+def _sealed(one: _Audit) -> Link:
+    """Check the evidence against its own digest."""
+    noted = one.content.get(DIGEST)
+    if noted is None:
+        return Link(None, f"{one.name} carries no digest, so an edit of it cannot be seen")
+    if noted != digest(one.content):
+        return Link(False, f"{one.name} was changed after it was written: its digest is of other content")
+    return Link(True, f"{one.name} is as it was written")
+
+
+def _checkpoint(one: _Audit, files: _Files) -> Iterator[Link]:
+    """Check the audited file against the files given."""
+    told = one.result.checkpoint
+    found = [path for path, digits in files.checkpoints.items() if digits == told.sha256]
+    if found:
+        yield Link(True, f"{one.name} is an audit of {found[0]}")
+    elif alike := [path for path in files.checkpoints if Path(path).name == told.file]:
+        yield Link(False, f"{alike[0]} is not the file that {one.name} audited: its SHA-256 is another")
+    elif told.format == "live object":
+        yield Link(None, f"{one.name} audited a model in memory, which is no file that could be hashed")
+    else:
+        yield Link(None, f"{one.name} is an audit of {told.file}, SHA-256 {told.sha256}, which was not given")
+
+
+def _parent(one: _Audit, files: _Files) -> Iterator[Link]:
+    """Check what a sanitized checkpoint says that it was made from."""
+    made = one.result.checkpoint.sanitizing
+    if made is None:
+        return
+    others = [other for other in files.audits if other is not one]
+    for other in others:
+        if other.result.checkpoint.sha256 == made.parent_sha256:
+            yield Link(True, f"the checkpoint of {one.name} was made from the one of {other.name}")
+            return
+    found = [path for path, digits in files.checkpoints.items() if digits == made.parent_sha256]
+    if found:
+        yield Link(True, f"the checkpoint of {one.name} was made from {found[0]}")
+    elif before := [other.name for other in others if other.result.checkpoint.sanitizing is None]:
+        yield Link(False, f"the checkpoint of {one.name} was not made from the one of {', '.join(before)}")
+    else:
+        parent = f"SHA-256 {made.parent_sha256}, which was not given"
+        yield Link(None, f"the checkpoint of {one.name} was made from {parent}")
+
+
+def _record(name: str, record: Sidecar, files: _Files) -> Link:
+    """Check a sanitizer's record against the checkpoint, and against what an audit quotes of it."""
+    audits = [one for one in files.audits if one.result.checkpoint.sha256 == record.sha256]
+    for one in audits:
+        if one.result.checkpoint.sanitizing != record.sanitizing:
+            return Link(False, f"{one.name} quotes another record of its checkpoint than {name}")
+    found = [path for path, digits in files.checkpoints.items() if digits == record.sha256]
+    if found or audits:
+        return Link(True, f"{name} is the record of {(found or [one.name for one in audits])[0]}")
+    if str(Path(name).with_suffix("")) in files.checkpoints:
+        return Link(False, f"{name} is not the record of {Path(name).with_suffix('')}: it names another SHA-256")
+    return Link(None, f"{name} is the record of SHA-256 {record.sha256}, which was not given")
+
+
+def _rows(one: _Audit, other: _Audit) -> Link:
+    """Check that two audits saw the same rows."""
+    alike = one.result.data.fingerprint == other.result.data.fingerprint
+    return Link(alike, f"{one.name} and {other.name} are of {'the same' if alike else 'different'} rows and labels")
+
+
+def _unnamed(files: _Files) -> Iterator[Link]:
+    """Find checkpoints that nothing here speaks of."""
+    named = {record.sha256 for _, record in files.records}
+    for told in [one.result.checkpoint for one in files.audits]:
+        named |= {told.sha256} | ({told.sanitizing.parent_sha256} if told.sanitizing else set())
+    named |= {record.sanitizing.parent_sha256 for _, record in files.records}
+    names = {one.result.checkpoint.file for one in files.audits}
+    for path, digits in files.checkpoints.items():
+        if digits not in named and Path(path).name not in names:
+            yield Link(False, f"{path} is named by none of the evidence: its SHA-256 is {digits}")

@@ -1,0 +1,167 @@
+"""What a sanitizer put at the bottleneck of a model: a finite code, or an affine map.
+
+It stands beside the model's own modules under the name `irene`, works by a hook on the layer, and says in its own
+tensors which layer that is: a checkpoint in any format can carry it, and the user's own keys stay as they are.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from audit.errors import BottleneckError, CheckpointError, UnknownNameError
+from audit.model.layers import OUTPUT, parse
+
+NAME = "irene"
+
+
+class Code(nn.Module):
+    """A finite code: of each row only the word of the cell that it falls into goes on.
+
+    A cell is the class with the highest score, and which of that class's cuts the score lies above.
+    """
+
+    weight: Tensor
+    """Of the classes' scores z · weight + bias, (k, d)."""
+    bias: Tensor
+    """(k,)."""
+    cuts: Tensor
+    """Ascending cuts of each class's score, (k, levels − 1)."""
+    words: Tensor
+    """What goes on, (k · levels, d)."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, cuts: Tensor, words: Tensor) -> None:
+        super().__init__()
+        for name, value in (("weight", weight), ("bias", bias), ("cuts", cuts), ("words", words)):
+            self.register_buffer(name, value)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Replace each row, (n, d) or (n, d, 1, …), by its cell's word."""
+        score, label = nn.functional.linear(vectors(z).float(), self.weight, self.bias).max(dim=1)
+        level = (score[:, None] > self.cuts[label]).sum(dim=1)
+        words = self.words[label * (self.cuts.shape[1] + 1) + level]
+        return words.to(z.dtype).reshape(z.shape)
+
+
+class Affine(nn.Module):
+    """An affine map of the bottleneck, for instance an eraser."""
+
+    weight: Tensor
+    """(d, d)."""
+    bias: Tensor
+    """(d,)."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map each row, (n, d) or (n, d, 1, …)."""
+        return nn.functional.linear(vectors(z).float(), self.weight, self.bias).to(z.dtype).reshape(z.shape)
+
+
+KEYS = frozenset(f"{NAME}.{key}" for key in ("layer", "map.weight", "map.bias", "map.cuts", "map.words"))
+"""What a checkpoint with a release holds beside the model's own."""
+KINDS: Mapping[frozenset[str], type[nn.Module]] = {
+    frozenset({"weight", "bias", "cuts", "words"}): Code,
+    frozenset({"weight", "bias"}): Affine,
+}
+
+
+class Released(nn.Module):
+    """Stands beside a model's own modules and lets a map replace what goes through one of their layers."""
+
+    def __init__(self, layer: str, map_: nn.Module) -> None:
+        super().__init__()
+        self.map = map_
+        self.register_buffer("layer", torch.tensor(list(layer.encode()), dtype=torch.uint8))
+
+    def forward(self, x: Any) -> Any:
+        """Return x: a Sequential calls all of its modules, this one too."""
+        return x
+
+    def on_input(self, _module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Replace the first argument of the layer."""
+        return (self.map(given[0]), *given[1:])
+
+    def on_output(self, _module: nn.Module, _given: Any, output: Any) -> Any:
+        """Replace what the layer returns."""
+        return self.map(output)
+
+
+def vectors(value: Any) -> Tensor:
+    """Return what goes through a layer as one vector a row, (n, d).
+
+    Raises:
+        BottleneckError: It is no tensor, or has more than one vector a row.
+    """
+    if not isinstance(value, Tensor) or value.ndim < 2 or math.prod(value.shape[2:]) != 1:
+        shape = list(value.shape[1:]) if isinstance(value, Tensor) else type(value).__name__
+        raise BottleneckError(
+            f"A layer that is to be replaced gives {shape} a row, not one vector. Choose a layer behind the pooling, "
+            "for instance the input of the last linear layer."
+        )
+    return value.flatten(1)
+
+
+def install(model: nn.Module, layer: str, map_: nn.Module) -> Released:
+    """Let a map (n, d) -> (n, d) stand at a layer of a model.
+
+    Raises:
+        BottleneckError: The layer is a part of a tuple or the model's output.
+        CheckpointError: The model has a module of that name already.
+        UnknownNameError: It has no such layer.
+    """
+    place, modules = parse(layer), dict(model.named_modules())
+    if place.elements or (place.module == OUTPUT and OUTPUT not in modules):
+        raise BottleneckError(f"Layer {layer!r} cannot be replaced. Choose a module's input or output.")
+    if place.module not in modules or not place.module:
+        raise UnknownNameError("layer", place.module, [name for name in modules if name])
+    if NAME in dict(model.named_children()):
+        raise CheckpointError(
+            f"The model has a module {NAME!r} already: it was sanitized by a code or a map. Start from the checkpoint "
+            "that it was made from."
+        )
+    released = Released(layer, map_)
+    model.add_module(NAME, released)
+    if place.side == "input":
+        modules[place.module].register_forward_pre_hook(released.on_input)
+    else:
+        modules[place.module].register_forward_hook(released.on_output)
+    return released
+
+
+def remove(model: nn.Module) -> None:
+    """Take away what `install` put into a model."""
+    released = model.get_submodule(NAME)
+    for module in model.modules():
+        for hooks in (module._forward_pre_hooks, module._forward_hooks):
+            for key in [key for key, hook in hooks.items() if getattr(hook, "__self__", None) is released]:
+                del hooks[key]
+    delattr(model, NAME)
+
+
+def install_from(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put at the bottleneck what a checkpoint's tensors say stood there; nothing where they say nothing.
+
+    Raises:
+        CheckpointError: They are not what irene writes, or name another model's layer.
+    """
+    own = {key.removeprefix(f"{NAME}."): value for key, value in tensors.items() if key.startswith(f"{NAME}.")}
+    if not own or NAME in dict(model.named_children()):
+        return
+    parts = {key.removeprefix("map."): value for key, value in own.items() if key.startswith("map.")}
+    kind = KINDS.get(frozenset(parts))
+    layer = own.get("layer")
+    if kind is None or layer is None or layer.dtype != torch.uint8 or len(parts) + 1 != len(own):
+        raise CheckpointError(
+            f"The tensors under {NAME!r} are not what irene puts at a bottleneck ({', '.join(sorted(own))}). "
+            "Take the checkpoint that `irene sanitize` wrote."
+        )
+    try:
+        install(model, bytes(layer.tolist()).decode(), kind(**parts))
+    except (UnicodeDecodeError, TypeError, UnknownNameError, BottleneckError) as error:
+        raise CheckpointError(f"What irene put at the bottleneck does not fit the model: {error}") from None

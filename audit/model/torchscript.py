@@ -1,0 +1,243 @@
+"""TorchScript programs as models whose layers can be tapped.
+
+A loaded program refuses hooks. Here each of its submodules gets a station of the same name, and a program
+that is hooked is run once more, level by level, with the values at the hooked calls as further results:
+they pass through the stations, whose hooks fire as on an ordinary module. Hooks see values and cannot change
+them. Calls inside a branch or a loop of the program cannot be seen; their layers count as never run.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from audit.errors import CheckpointError
+from audit.model.safe_pickle import listed
+
+TOUCHING = re.compile(r"\b(?:torch|ops(?:\.\w+)+)\.(from_file|save|load|rpc_\w+|open\w*)\b")
+"""Operators that read or write files, or reach another process."""
+CLASSES = re.compile(r"\btorch\.classes\.(?!quantized\.)(\w+\.\w+)")
+"""Compiled classes other than the packed weights of a quantised layer."""
+TRAINING = {"aten::dropout": 2, "aten::feature_dropout": 2, "aten::alpha_dropout": 2, "aten::batch_norm": 5}
+"""Where these operators take whether they are in training."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a submodule as it stood in the program."""
+
+    method: str
+    output: Any
+
+
+class Station(nn.Module):
+    """One submodule of a program, called with the values that went through it."""
+
+    def __init__(self, program: Any) -> None:
+        super().__init__()
+        self._program = [program]  # in a list, or torch would count it as a layer
+        self._graphs: dict[tuple[str, frozenset[str]], tuple[Any, list[tuple[str, str, int]]]] = {}
+        for name, child in program.named_children():
+            self.add_module(name, _station(child))
+
+    def forward(self, *given: Any, call: Call | None = None) -> Any:
+        """Run the program, or return what it gave when its parent ran it."""
+        hooked = _hooked(self)
+        if hooked:
+            result = self._play(call.method if call else "forward", given, hooked)
+            return call.output if call else result
+        return call.output if call else self._program[0](*given)
+
+    def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
+        """Yield the program's parameters."""
+        yield from self._program[0].named_parameters(*args, **kwargs)
+
+    def named_buffers(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, Tensor]]:
+        """Yield the program's buffers."""
+        yield from self._program[0].named_buffers(*args, **kwargs)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the program's state_dict."""
+        return self._program[0].state_dict(*args, **kwargs)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Station":
+        self._program[0]._apply(fn, recurse)  # `.to(device)` moves the program
+        return self
+
+    def _play(self, method: str, given: tuple[Any, ...], hooked: frozenset[str]) -> Any:
+        """Run one method with its hooked calls as further results, and send these through their stations."""
+        method = _handed_on(self._program[0], method)
+        if (method, hooked) not in self._graphs:
+            self._graphs[method, hooked] = _instrumented(self._program[0], method, hooked)
+        function, calls = self._graphs[method, hooked]
+        if not calls:
+            return function(self._program[0], *given)
+        try:
+            result, *values = function(self._program[0], *given)
+        except RuntimeError:  # fused attention returns a tuple with a tensor that is none, which Python cannot hold
+            self._graphs[method, hooked] = _instrumented(self._program[0], method, hooked, tuples=False)
+            function, calls = self._graphs[method, hooked]
+            result, *values = function(self._program[0], *given)
+        for path, called, count in calls:
+            inputs, output, values = values[:count], values[count], values[count + 1 :]
+            if path:
+                self.get_submodule(path)(*inputs, call=Call(called, output))
+            else:
+                self._play(called, tuple(inputs), hooked)  # a method of its own
+        return result
+
+
+def load_torchscript(path: Path) -> Station:
+    """Load a TorchScript program in eval mode on the CPU.
+
+    Raises:
+        CheckpointError: It is damaged, touches files, or was traced in train mode.
+    """
+    require_harmless(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"`torch\.jit\.load` is")  # on its way out, its files are not
+            program = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+        program.eval()
+        graph = program.inlined_graph
+    except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
+        fact = listed([next(iter(str(error).strip().splitlines()), type(error).__name__)])
+        raise CheckpointError(
+            f"{path} is a TorchScript program that torch cannot load ({fact}). Copy it again, or save the weights "
+            "of the model it was made from: torch.save(model.state_dict(), 'model.pt')."
+        ) from None
+    for node in _nodes(graph):
+        place = TRAINING.get(node.kind())
+        if place is not None and node.inputsAt(place).toIValue() is True:
+            raise CheckpointError(
+                f"{path} was traced in train mode ({node.kind()} is switched on for good). "
+                "Trace it again after model.eval()."
+            )
+    return _station(program)
+
+
+def require_harmless(path: Path) -> None:
+    """Read a program's code, before any of it runs, and refuse what touches files or other processes.
+
+    Raises:
+        CheckpointError: It does, or its code cannot be read.
+    """
+    try:
+        reader = torch._C.PyTorchFileReader(str(path))  # as torch.jit.load reads it; another might see other parts
+        code = {name: reader.get_record(name) for name in reader.get_all_records() if not name.startswith("data/")}
+    except RuntimeError:
+        raise CheckpointError(f"{path} is cut off or damaged. Copy it again.") from None
+    for content in code.values():
+        text = content.decode("utf-8", errors="replace")
+        found = TOUCHING.search(text) or CLASSES.search(text)
+        if found:
+            raise CheckpointError(
+                f"{path} is a TorchScript program that calls {found.group(1)!r}, which may touch files; it was not "
+                "loaded. Save the weights alone: torch.save(model.state_dict(), 'model.pt')."
+            )
+
+
+def named_as(module: nn.Module, kind: str) -> nn.Module:
+    """Let a stand-in show the class of the layer that it stands for, in its `type(…).__name__`."""
+    module.__class__ = type(kind, (type(module),), {})
+    return module
+
+
+def _station(program: Any) -> Station:
+    station = Station(program)
+    named_as(station, str(program.original_name))
+    return station
+
+
+def _hooked(station: Station) -> frozenset[str]:
+    """Name the stations below this one that somebody listens to."""
+    return frozenset(
+        name for name, inner in station.named_modules() if name and (inner._forward_hooks or inner._forward_pre_hooks)
+    )
+
+
+def _handed_on(program: Any, method: str) -> str:
+    """Return the method that does the work where one only hands its inputs on to another, as scripting writes it."""
+    graph = program._c._get_method(method).graph
+    nodes = list(graph.nodes())
+    same = len(nodes) == 1 and nodes[0].kind() == "prim::CallMethod"
+    if same and [value.debugName() for value in nodes[0].inputs()] == [value.debugName() for value in graph.inputs()]:
+        return _handed_on(program, nodes[0].s("name"))
+    return method
+
+
+def _instrumented(
+    program: Any, method: str, hooked: frozenset[str], *, tuples: bool = True
+) -> tuple[Any, list[tuple[str, str, int]]]:
+    """Make one method return, beside its result, the inputs and the output of every call that leads to a hook.
+
+    Args:
+        program: The submodule.
+        method: Its method.
+        hooked: Paths of the submodules below it that somebody listens to.
+        tuples: Whether an output that is a tuple is returned too; it is None otherwise.
+
+    Returns:
+        The function, and of each call: the submodule's path ("" is itself), the method, its number of inputs.
+    """
+    graph = program._c._get_method(method).graph.copy()
+    itself = next(iter(graph.inputs())).debugName()
+    calls = []
+    for node in [node for node in graph.nodes() if node.kind() == "prim::CallMethod"]:
+        path = _path(node.inputsAt(0), itself)
+        if path is None or (path and not any(name == path or name.startswith(path + ".") for name in hooked)):
+            continue
+        inputs = list(node.inputs())[1:]
+        for value in inputs:
+            graph.registerOutput(_copied(graph, value, node, before=True))
+        if tuples or node.output().type().kind() != "TupleType":
+            graph.registerOutput(_copied(graph, node.output(), node, before=False))
+        else:
+            with graph.insert_point_guard(node):
+                graph.registerOutput(graph.insertConstant(None))
+        calls.append((path, node.s("name"), len(inputs)))
+    if calls:
+        graph.makeMultiOutputIntoTuple()
+    return torch._C._create_function_from_graph("instrumented", graph), calls
+
+
+def _copied(graph: Any, value: Any, node: Any, *, before: bool) -> Any:
+    """Return a value as it is at this very place: an operator in place may change it later."""
+    kind = value.type().kind()
+    if kind == "TensorType":
+        with graph.insert_point_guard(node):
+            none = graph.insertConstant(None)
+        copy = graph.create("aten::clone", [value, none], 1)
+    elif kind == "ListType":
+        copy = graph.create("aten::list", [value], 1)
+        copy.output().setType(value.type())
+    else:
+        return value
+    if before:
+        copy.insertBefore(node)
+    else:
+        copy.insertAfter(node)
+    return copy.output()
+
+
+def _path(value: Any, itself: str) -> str | None:
+    """Return the dotted name of the submodule that a value is; None where it is taken from a list or a branch."""
+    parts: list[str] = []
+    while value.debugName() != itself:
+        if value.node().kind() != "prim::GetAttr":
+            return None
+        parts.insert(0, value.node().s("name"))
+        value = value.node().inputsAt(0)
+    return ".".join(parts)
+
+
+def _nodes(block: Any) -> Iterator[Any]:
+    for node in block.nodes():
+        yield node
+        for inner in node.blocks():
+            yield from _nodes(inner)

@@ -1,0 +1,1 @@
+"""How it is measured: splits, baselines, attackers, bounds."""

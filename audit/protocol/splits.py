@@ -1,0 +1,138 @@
+"""Three splits of the audit's rows, whole groups each, and a count of every class in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity
+from audit.data.labelled import MIN_ROWS
+from audit.errors import DataError
+from audit.evidence.findings import ClassRows
+
+FOLDS = 10
+TRAIN, SELECT = 5, 2
+"""Tenths of the rows that fit and that choose the attackers; the rest tests them."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows of the three splits, and the group of every row."""
+
+    train: Ints
+    select: Ints
+    test: Ints
+    groups: Ints
+
+    @property
+    def rows(self) -> "Rows":
+        """The three splits."""
+        return self.train, self.select, self.test
+
+
+Rows = tuple[Ints, Ints, Ints]
+"""Rows that fit, choose and test."""
+
+
+def split_rows(groups: Ints, labels: Sequence[AnyColumn], *, seed: int) -> Splits:
+    """Split rows 5 : 2 : 3, whole groups each, with the classes of all labels spread evenly.
+
+    Args:
+        groups: Group of each row, (n,).
+        labels: Columns to spread, each of n rows; a quantity is spread by fifths.
+        seed: Of the shuffle.
+
+    Raises:
+        DataError: There are too few groups.
+    """
+    found = len(np.unique(groups))
+    if found < FOLDS:
+        raise DataError(f"{len(groups)} rows form {found} groups; three splits need at least {FOLDS}. Give more rows.")
+    alone = found == len(groups)
+    folder = (StratifiedKFold if alone else StratifiedGroupKFold)(FOLDS, shuffle=True, random_state=seed)
+    folds = [test for _, test in folder.split(groups, _strata(labels), None if alone else groups)]
+    train, select, test = folds[:TRAIN], folds[TRAIN : TRAIN + SELECT], folds[TRAIN + SELECT :]
+    joined = [np.sort(np.concatenate(part)).astype(np.int64) for part in (train, select, test)]
+    return Splits(joined[0], joined[1], joined[2], groups)
+
+
+def _strata(labels: Sequence[AnyColumn]) -> Ints:
+    """Return the cell of the joint table of all labels that each row is in, (n,), cells too rare to spread merged."""
+    coded = [column.codes if isinstance(column, Column) else _fifths(column) for column in labels]
+    _, cells, counts = np.unique(np.stack(coded), axis=1, return_inverse=True, return_counts=True)
+    cells = np.where(counts[cells] < FOLDS, -1, cells)
+    if 0 < (cells == -1).sum() < FOLDS:
+        cells = np.where(cells == -1, counts.argmax(), cells)
+    return cells
+
+
+def _fifths(quantity: Quantity) -> Ints:
+    cuts = np.nanquantile(quantity.values, [0.2, 0.4, 0.6, 0.8])
+    return np.where(quantity.known, np.searchsorted(cuts, quantity.values), -1).astype(np.int64)
+
+
+def chosen(column: AnyColumn, splits: Splits, *, fit: int, test: int, seed: int) -> Rows:
+    """Return the rows with a value that fit, choose and test: at most `fit`, `fit` and `test` of them."""
+    codes = column.codes if isinstance(column, Column) else None
+    own = [part[column.known[part]] for part in (splits.train, splits.select, splits.test)]
+    train, select, last = (
+        at_most(part, most, seed, None if codes is None else codes[part])
+        for part, most in zip(own, (fit, fit, test), strict=True)
+    )
+    return train, select, last
+
+
+def at_most(rows: Ints, most: int, seed: int, codes: Ints | None = None) -> Ints:
+    """Return at most so many of the rows, (n,), drawn by the seed, in order.
+
+    Of each class, their `codes`, (n,), a few rows stay however rare it is, even if that makes more rows.
+    """
+    if len(rows) <= most:
+        return rows
+    order = np.random.default_rng(seed).permutation(len(rows))
+    first = order[:most]
+    if codes is not None:
+        few = [order[codes[order] == code][:MIN_ROWS] for code in np.unique(codes)]
+        first = np.unique(np.concatenate([first, *few]))
+    return np.sort(rows[first])
+
+
+def class_rows(attribute: str, column: Column, rows: Rows) -> list[ClassRows]:
+    """Count each class among the rows that fit, choose and test.
+
+    Raises:
+        DataError: A class has too few rows to say anything about it, or there is one alone.
+    """
+    found = [
+        ClassRows(name=name, train=int(a), select=int(b), test=int(c))
+        for name, a, b, c in zip(column.classes, *_counts(column, rows), strict=True)
+        if a + b + c > 0
+    ]
+    for one in found:
+        if min(one.train, one.select, one.test) < MIN_ROWS:
+            raise DataError(
+                f"Class {one.name!r} of {attribute!r} has {one.train} / {one.select} / {one.test} rows "
+                f"to fit, choose and test attackers; each needs {MIN_ROWS}. "
+                "Give more rows, or merge or leave out the class."
+            )
+    if len(found) < 2:
+        raise DataError(f"{attribute!r} has {len(found)} classes with enough rows; two are needed. Give more rows.")
+    return found
+
+
+def without_rare(column: Column, rows: Rows) -> tuple[Column, dict[str, int]]:
+    """Take out the classes that have too few rows to be audited, and count what was taken out."""
+    counts = np.stack(_counts(column, rows))  # (3, classes)
+    total = np.bincount(column.codes[column.known], minlength=len(column.classes))
+    rare = (counts.min(axis=0) < MIN_ROWS) & (total > 0)
+    kept = column.known & ~rare[column.codes]
+    left_out = {name: int(count) for name, count, out in zip(column.classes, total, rare, strict=True) if out}
+    return Column(np.where(kept, column.codes, MISSING), column.classes), left_out
+
+
+def _counts(column: Column, rows: Rows) -> list[Ints]:
+    return [
+        np.bincount(column.codes[part][column.known[part]], minlength=len(column.classes)).astype(np.int64)
+        for part in rows
+    ]

@@ -1,0 +1,1 @@
+"""The page of one audit, or of an audit before and after."""

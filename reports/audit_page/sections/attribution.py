@@ -1,0 +1,131 @@
+"""Where the strongest attacker reads: which units of the bottleneck, and which part of the input."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from audit.evidence.findings import Leakage, Where
+from audit.evidence.headline import Judged
+from audit.evidence.numbers import LONGEST_TEXT, count, named, shorten
+from reports.charts.heatmap import heatmap, legend, written
+from reports.inputs.by_attribute import LARGE, by_attribute, severity, worst
+from reports.inputs.comparison import Pair
+from reports.render.dense import NOTHING, Body, Dense, DenseRow
+from reports.text.sentences import attribute_at
+
+MOST, FEW = 8, 2
+"""How many attributes are shown on a page, and on a large one."""
+
+
+@dataclass(frozen=True)
+class MapView:
+    """One checkpoint's map over the input."""
+
+    when: str
+    svg: Markup | None
+    """None where the inputs are no images."""
+    caption: str
+    note: str
+    """Why there is no map, or nothing, in the evidence's own words."""
+
+
+@dataclass(frozen=True)
+class WhereView:
+    """Where one attribute is read at one layer."""
+
+    attribute: str
+    layer: str
+    others: str
+    """That other layers were looked at too, or empty."""
+    maps: tuple[MapView, ...]
+    legend: Markup | None
+    units: Dense
+
+
+def wheres(pairs: Sequence[Pair[Judged]]) -> tuple[WhereView, ...]:
+    """Prepare a view per attribute where anybody looked, of its worst layer; of the worst alone if they are many."""
+    looked = _looked(pairs)
+    shown = [worst(found) for found in sorted(looked, key=lambda found: severity(worst(found)))[: _most(pairs)]]
+    views = ((worst(found), len(found) - 1) for found in looked)
+    return tuple(_view(pair, others=others) for pair, others in views if any(pair is one for one in shown))
+
+
+def not_shown(pairs: Sequence[Pair[Judged]]) -> str:
+    """Return how many attributes somebody looked at that have no view, or nothing."""
+    rest = len(_looked(pairs)) - _most(pairs)
+    attributes = f"{count(rest)} other attribute{'' if rest == 1 else 's'}"
+    return f"The worst attributes are shown; the evidence holds the same for {attributes}." if rest > 0 else ""
+
+
+def _most(pairs: Sequence[Pair[Judged]]) -> int:
+    return FEW if len(pairs) > LARGE else MOST
+
+
+def _looked(pairs: Sequence[Pair[Judged]]) -> list[tuple[Pair[Judged], ...]]:
+    """Return the findings of each attribute that somebody looked into."""
+    found = (tuple(pair for pair in some if _found(pair)) for some in by_attribute(pairs))
+    return [some for some in found if some]
+
+
+def _found(pair: Pair[Judged]) -> dict[str, Where]:
+    return {one.when: one.found.where for one in pair.readings if isinstance(one.found, Leakage) and one.found.where}
+
+
+def _view(pair: Pair[Judged], *, others: int) -> WhereView:
+    found = _found(pair)
+    numbers = [number for one in found.values() for row in one.input_map or [] for number in row]
+    most = max(numbers, default=0.0)
+    return WhereView(
+        attribute=shorten(pair.last.found.attribute),
+        layer=shorten(pair.last.found.layer),
+        others=_others(others),
+        maps=tuple(_map(when, one, most) for when, one in found.items()),
+        legend=Markup(legend(most)) if most > 0 else None,
+        units=_units(attribute_at(pair.last.found), found),
+    )
+
+
+def _others(number: int) -> str:
+    layers = f"{count(number)} other layer{'' if number == 1 else 's'}"
+    return f"The worst layer is shown; the evidence holds the same for {layers}." if number else ""
+
+
+def _map(when: str, one: Where, most: float) -> MapView:
+    rows = f"Mean over {count(one.samples)} test rows, read by {named(one.attacker)}; no person's image."
+    note = shorten(one.note, LONGEST_TEXT)
+    grid = [row for row in one.input_map or [] if row]
+    if not grid:
+        return MapView(when, None, rows, note)
+    value, place = max((number, (i, j)) for i, row in enumerate(grid, 1) for j, number in enumerate(row, 1))
+    patch = f" A patch is {one.patch[0]} × {one.patch[1]} pixels." if one.patch and len(one.patch) == 2 else ""
+    title = f"{when}: bits lost by hiding each patch of the input"
+    label = (
+        f"{len(grid)} rows of patches. The most, {written(value)} bits, is lost in row {place[0]}, column {place[1]}."
+    )
+    return MapView(when, Markup(heatmap(grid, most, title=title, label=label)), rows + patch, note)
+
+
+def _units(place: str, found: dict[str, Where]) -> Dense:
+    longest = max(len(one.units) for one in found.values())
+    rows = tuple(
+        DenseRow(str(rank + 1), tuple(part for one in found.values() for part in _unit(one, rank)))
+        for rank in range(longest)
+    )
+    widths = " and ".join(dict.fromkeys(count(one.width) for one in found.values()))
+    return Dense(
+        kind=f"units-{len(found)}",
+        caption=f"Units worth most to the attacker on {place}, of {widths}",
+        columns=("Rank", *(("Unit", "Bits lost when shuffled") * len(found))),
+        bodies=(Body("", rows),),
+        groups=tuple((when, 2) for when in found) if len(found) > 1 else (),
+    )
+
+
+def _unit(one: Where, rank: int) -> tuple[str, str]:
+    return (str(one.units[rank].index), _bits(one.units[rank].bits)) if rank < len(one.units) else (NOTHING, NOTHING)
+
+
+def _bits(number: float) -> str:
+    text = f"{number:.3f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")

@@ -1,0 +1,83 @@
+"""How many rows of each class the figures rest on, and which rows no attacker saw."""
+
+from collections.abc import Iterable
+
+from audit.evidence.audit_result import AuditResult
+from audit.evidence.findings import Readability, Regression
+from audit.evidence.headline import Measured
+from audit.evidence.numbers import count, named, rows_told, shorten
+from reports.inputs.comparison import Pair
+from reports.render.dense import Body, Dense, DenseRow
+
+WITHHELD = "withheld"
+
+
+def classes(pairs: tuple[Pair[Measured], ...]) -> Dense:
+    """Return the rows of every class of every attribute in each split; they are the same at every layer."""
+    once = {pair.last.found.attribute: pair.last.found for pair in pairs}
+    return Dense(
+        kind="classes",
+        caption="Rows of each class",
+        columns=("Class", "Train", "Select", "Test"),
+        bodies=tuple(Body(shorten(name), _rows(found)) for name, found in once.items()),
+    )
+
+
+def classes_told(pairs: tuple[Pair[Measured], ...], audit: AuditResult) -> tuple[str, ...]:
+    """Return what to know of groups, of intersections, and of counts that are not shown."""
+    data = audit.data
+    if data.group:
+        unit = named(data.group)
+        group = (
+            f"Rows are kept together by {unit}: none stands on two sides of a split, and intervals resample whole "
+            f"groups, {count(data.train.groups)} to train, {count(data.select.groups)} to select and "
+            f"{count(data.test.groups)} to test."
+        )
+    else:
+        group = (
+            "No group was named, so every row stands alone. If rows belong together, such as several images of one "
+            "person, the intervals here are too narrow: --group keeps them together."
+        )
+    found = {pair.last.found.attribute: pair.last.found for pair in pairs}
+    joined = [named(name) for name in found if "+" in name]
+    if joined:
+        of = f"{', '.join(joined)} {'is an intersection' if len(joined) == 1 else 'are intersections'}"
+        subgroups = f"{of} of attributes: its classes are the subgroups, and one that is too rare to audit is left out."
+    else:
+        subgroups = "No intersection of attributes was audited: --private a+b audits the subgroups of two."
+    withheld = ["Counts so small that they could single people out are withheld."] if _withholds(found.values()) else []
+    return group, subgroups, *withheld
+
+
+def _withholds(found: Iterable[Measured]) -> bool:
+    return any(None in _counts(one) for one in found)
+
+
+def _counts(one: Measured) -> list[int | None]:
+    split = [one.rows] if isinstance(one, Regression) else one.classes
+    left_out = list(one.left_out.values()) if isinstance(one, Readability) else []
+    return [*left_out, *(rows for each in split for rows in (each.train, each.select, each.test))]
+
+
+def _rows(found: Measured) -> tuple[DenseRow, ...]:
+    split = [found.rows] if isinstance(found, Regression) else found.classes
+    rows = [
+        DenseRow(
+            "with a value" if isinstance(found, Regression) else shorten(one.name),
+            tuple(_told(rows) for rows in (one.train, one.select, one.test)),
+        )
+        for one in split
+    ]
+    if found.missing:
+        rows.append(DenseRow("no value", (), note=f"{rows_told(found.missing)}; no attacker saw them"))
+    if isinstance(found, Readability):
+        rows += [DenseRow(shorten(name), (), note=_left_out(rows)) for name, rows in found.left_out.items()]
+    return tuple(rows)
+
+
+def _told(rows: int | None) -> str:
+    return WITHHELD if rows is None else count(rows)
+
+
+def _left_out(rows: int | None) -> str:
+    return f"left out: {rows_told(rows) if rows is not None else 'count withheld'}, too few to audit"

@@ -1,0 +1,124 @@
+"""Where in the model the attributes can be read: every layer beside every other."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from audit.evidence.findings import Verdict
+from audit.evidence.headline import Judged, Measured, written_excess
+from audit.evidence.numbers import Figure, bare, count, named, shorten
+from reports.inputs.by_attribute import by_attribute
+from reports.inputs.comparison import Pair
+from reports.render.dense import over
+from reports.render.table import Table, cell
+
+MANY = 6
+"""With more columns than this their names are set upright."""
+
+
+@dataclass(frozen=True)
+class MatrixCell:
+    """The finding on one attribute at one layer."""
+
+    verdict: Verdict
+    figure: str
+    """The excess and its interval, and the excess before."""
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """One attribute or layer."""
+
+    head: str
+    cells: tuple[MatrixCell | None, ...]
+    """None where this was not audited."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All findings at once: the fewer of attributes and layers across."""
+
+    caption: str
+    head: str
+    columns: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
+    upright: bool
+    """Whether the columns are so many that their names stand on end."""
+
+
+def layers_told(pairs: tuple[Pair[Judged], ...]) -> str:
+    """Return what the layers say in a sentence."""
+    names = _widths(pairs)
+    if len(names) == 1:
+        ((name, one),) = names.items()
+        return (
+            f"One layer was audited: {named(name)}, {_features(one)}. What other layers hold is not known from "
+            "this; --layer a,b audits several in one pass."
+        )
+    earlier = ", and what the excess was before" if pairs[0].first else ""
+    return (
+        f"{count(len(names))} layers were audited, each by itself. In each cell stand the excess over the floor, in "
+        f"points or in R², its 95 % interval, on which the verdict is{earlier}."
+    )
+
+
+def layer_matrix(pairs: tuple[Pair[Judged], ...]) -> Matrix | None:
+    """Return the excess of each attribute at each layer; None for one layer."""
+    layers = list(_widths(pairs))
+    if len(layers) == 1:
+        return None
+    found = [
+        (shorten(some[0].last.found.attribute), {pair.last.found.layer: pair for pair in some})
+        for some in by_attribute(pairs)
+    ]
+    if len(found) < len(layers):
+        head, columns = "Layer", tuple(name for name, _ in found)
+        rows = [(shorten(layer), [at.get(layer) for _, at in found]) for layer in layers]
+    else:
+        head, columns = "Attribute", tuple(map(shorten, layers))
+        rows = [(name, [at.get(layer) for layer in layers]) for name, at in found]
+    upright = len(columns) > MANY
+    return Matrix(
+        caption="Excess over the floor, by attribute and layer",
+        head=head,
+        columns=columns,
+        rows=tuple(MatrixRow(name, tuple(_cell(one, narrow=upright) for one in row)) for name, row in rows),
+        upright=upright,
+    )
+
+
+def widths_table(pairs: tuple[Pair[Measured], ...]) -> Table | None:
+    """Return how many features attackers saw at each layer; None for one layer."""
+    found = _widths(pairs)
+    if len(found) == 1:
+        return None
+    rows = tuple((cell(shorten(name)), cell(_features(one))) for name, one in found.items())
+    return Table("Features a row at each layer", ("Layer", "Features"), rows, kind="list")
+
+
+def _widths(pairs: Iterable[Pair[Measured]]) -> dict[str, Measured]:
+    found: dict[str, Measured] = {}
+    for pair in pairs:
+        found.setdefault(pair.last.found.layer, pair.last.found)
+    return found
+
+
+def _features(one: Measured) -> str:
+    projected = f", projected at random from {count(one.projected_from)}" if one.projected_from else ""
+    return f"{count(one.width)} feature{'' if one.width == 1 else 's'} a row{projected}"
+
+
+def _cell(pair: Pair[Judged] | None, *, narrow: bool) -> MatrixCell | None:
+    if pair is None:
+        return None
+    figure = _bare_excess(pair.last.found)
+    if narrow:
+        figure = replace(figure, interval=figure.interval.replace(" to ", "…"))
+    told = [
+        over(figure),
+        *([f"was\N{NARROW NO-BREAK SPACE}{_bare_excess(pair.first.found).value}"] if pair.first else []),
+    ]
+    return MatrixCell(pair.last.found.verdict, " ".join(told))
+
+
+def _bare_excess(found: Judged) -> Figure:
+    return bare(written_excess(found))

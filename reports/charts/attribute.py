@@ -1,0 +1,202 @@
+"""Which rows and references go into each drawing, and what is said beside it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from audit.evidence.findings import ContinuousLeakage, Estimate, Leakage, Regression
+from audit.evidence.headline import (
+    Measured,
+    guess,
+    headline,
+    null_estimate,
+    unit,
+    written,
+    written_guess,
+    written_level,
+)
+from audit.evidence.numbers import Figure, count, measured, percent, share, shorten
+from reports.charts.intervals import NARROW, WIDE, Lane, Layout, Line, Mark, Point, Row, Scale, draw
+from reports.inputs.by_attribute import LARGE
+from reports.inputs.comparison import Comparison, Pair
+from reports.text.bounds import certificate, read_at_most
+from reports.text.sentences import ceiling_of
+
+LANES = replace(WIDE, row=28), replace(NARROW, row=42)
+"""How a drawing of several layers is set: closer than one whose every row is something else."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One drawing for wide and for narrow screens, with the words around it."""
+
+    attribute: str
+    layer: str
+    """Empty where the drawing is of several, or of none."""
+    wide: Markup
+    narrow: Markup
+    """Empty where a page has so many drawings that the wide one has to do, on a small screen by rolling."""
+    caption: str
+
+
+def attribute_drawings(found: Sequence[Sequence[Pair[Measured]]], salt: str) -> tuple[Drawing, ...]:
+    """Draw every attribute.
+
+    Args:
+        found: The pairs of each attribute, one per layer.
+        salt: Sets these drawings apart from the others on the page.
+    """
+    both = sum(map(len, found)) <= LARGE
+    return tuple(attribute_drawing(pairs, f"{salt}-{place}", both=both) for place, pairs in enumerate(found))
+
+
+def attribute_drawing(pairs: Sequence[Pair[Measured]], salt: str, *, both: bool = True) -> Drawing:
+    """Draw what is read of one attribute beside ceiling, floor, chance, null band and limit.
+
+    Args:
+        pairs: One per layer; private, with a limit, or to be kept, without one.
+        salt: Sets this drawing apart from the others on the page.
+        both: Draw it for narrow screens, too.
+    """
+    found = pairs[0].last.found
+    has_task = pairs[0].last.audit.task is not None
+    has_floor = len({pair.last.found.floor for pair in pairs}) == 1
+    rows: list[Row | Lane] = _layer_rows(pairs[0]) if len(pairs) == 1 else [*map(_lane, pairs)]
+    ceiling = ceiling_of(pairs[-1])
+    if ceiling:
+        rows.append(_read(found, "From the raw input (ceiling)", "ceiling", ceiling.figure))
+    if has_task and has_floor:
+        rows.append(_read(found, "Task label alone (floor)", "floor", found.floor))
+    if len(pairs) == 1:
+        rows.append(_read(found, "Shuffled labels (null)", "null", null_estimate(found.null)))
+    lines = [Line(f"{_nothing(found, has_task=has_task)} {written_guess(found)}", guess(found), ":")]
+    most = found.floor.value + found.limit if isinstance(found, Leakage | ContinuousLeakage) else None
+    if most is not None and most <= 1 and has_floor:
+        lines.append(Line(f"limit {written_level(found, most)}", most, "--"))
+    band = (found.floor.low, found.floor.high) if has_task and has_floor else None
+    scale = Scale("R², share of the variance explained" if unit(found) == "R²" else unit(found), unit(found) != "R²")
+    layouts = LANES if len(pairs) > 1 else (WIDE, NARROW)
+    wide, narrow = _both(rows, lines, band, scale=scale, salt=salt, layouts=layouts[: 2 if both else 1])
+    floor = _FLOOR if has_task and has_floor else _FLOORS if has_task else _NO_FLOOR
+    caption = " ".join(_caption(pairs, rows, floor, has_limit=len(lines) > 1))
+    return Drawing(shorten(found.attribute), shorten(found.layer) if len(pairs) == 1 else "", wide, narrow, caption)
+
+
+def task_drawing(comparison: Comparison) -> Drawing | None:
+    """Draw how well the model does its task, beside always answering the most frequent class."""
+    last = comparison.audits[-1][1].task
+    tasks = [(when, audit.task) for when, audit in comparison.audits if audit.task]
+    if last is None:
+        return None
+    rows = [_row(when, _mark(is_last=task is last), task.accuracy, share(task.accuracy)) for when, task in tasks]
+    lines = [Line(f"most frequent class {percent(last.chance)}", last.chance, ":")]
+    wide, narrow = _both(rows, lines, None, scale=Scale("accuracy on the task", True), salt="task")
+    caption = "Accuracy on the task with its 95 % interval, on the same test rows."
+    return Drawing(shorten(last.name), "", wide, narrow, caption)
+
+
+def _layer_rows(pair: Pair[Measured]) -> list[Row | Lane]:
+    """Return a row each for what is read at one layer, before and after, for bounds, and for heads."""
+    rows: list[Row | Lane] = [
+        _read(one.found, one.when, _mark(is_last=one is pair.last), headline(one.found)) for one in pair.readings
+    ]
+    for reading in pair.readings:
+        most = certificate(reading.found)
+        if most:
+            name = "Any attacker (bound)" if reading is pair.last else "Any attacker before (bound)"
+            x = most.balanced_accuracy
+            rows.append(Row(name, f"at most {read_at_most(most)}", "bound", x, x, x))
+    for reading in pair.readings:
+        if reading.head:
+            name = "Its own head, no evidence" if reading is pair.last else "Own head before, no evidence"
+            says = reading.head.accuracy
+            rows.append(Row(name, measured(says), "head", says, says, says))
+    return rows
+
+
+def _lane(pair: Pair[Measured]) -> Lane:
+    """Return one line for one of several layers, with all of its figures."""
+    points = [_point("null", null_estimate(pair.last.found.null))]
+    points += [_point(_mark(is_last=one is pair.last), headline(one.found)) for one in pair.readings]
+    if most := certificate(pair.last.found):
+        points.append(_exact("bound", most.balanced_accuracy))
+    if pair.last.head:
+        points.append(_exact("head", pair.last.head.accuracy))
+    told = " → ".join(written(one.found, headline(one.found)).value for one in pair.readings)
+    return Lane(shorten(pair.last.found.layer), told, tuple(points))
+
+
+def _point(mark: Mark, estimate: Estimate) -> Point:
+    return Point(mark, estimate.value, estimate.low, estimate.high)
+
+
+def _exact(mark: Mark, value: float) -> Point:
+    return Point(mark, value, value, value)
+
+
+def _nothing(found: Measured, *, has_task: bool) -> str:
+    name = "the mean alone" if isinstance(found, Regression) else "chance"
+    return name if has_task else f"{name}, the floor:"
+
+
+_FLOOR = "Light band: the floor's interval."
+_FLOORS = "The floor is another at each layer, so that no line is drawn for it, nor for the limit."
+_NO_FLOOR = "No task was named; the floor is chance."
+
+
+def _caption(
+    pairs: Sequence[Pair[Measured]], rows: Sequence[Row | Lane], floor: str, *, has_limit: bool
+) -> Iterator[str]:
+    """Yield what the marks of a drawing mean."""
+    found = pairs[0].last.found
+    what = (
+        "R², the share of the variance that the strongest fresh attacker explains,"
+        if isinstance(found, Regression)
+        else "Balanced accuracy of the strongest fresh attacker"
+    )
+    marks = {row.mark for row in rows if isinstance(row, Row)}
+    marks |= {one.mark for row in rows if isinstance(row, Lane) for one in row.points}
+    yield f"{what} with its 95 % interval{'' if len(pairs) == 1 else f', at {count(len(pairs))} layers'}."
+    if len(pairs) > 1:
+        if "before" in marks:
+            yield "Circle: before; square: after."
+        yield "Grey bar: shuffled labels (null)."
+        if "head" in marks:
+            yield "Diamond: the sanitizer's own head, no evidence."
+    yield floor
+    if has_limit:
+        yield "Dashed: the limit on top of the floor, a guide only: the verdict is on the paired excess."
+    if "bound" in marks:
+        yield "Arrowhead to the left: the bound on every attacker, tried or not; no interval."
+
+
+def _read(found: Measured, name: str, mark: Mark, estimate: Estimate) -> Row:
+    return _row(name, mark, estimate, written(found, estimate))
+
+
+def _row(name: str, mark: Mark, estimate: Estimate, figure: Figure) -> Row:
+    return Row(name, str(figure), mark, estimate.value, estimate.low, estimate.high)
+
+
+def _mark(*, is_last: bool) -> Mark:
+    return "after" if is_last else "before"
+
+
+def _both(
+    rows: Sequence[Row | Lane],
+    lines: list[Line],
+    band: tuple[float, float] | None,
+    *,
+    scale: Scale,
+    salt: str,
+    layouts: Sequence[Layout] = (WIDE, NARROW),
+) -> tuple[Markup, Markup]:
+    layers = sum(isinstance(row, Lane) for row in rows)
+    many = [f"{count(layers)} layers, whose figures stand in the table below"] if layers else []
+    told = [f"{row.name}: {row.told}" for row in rows if isinstance(row, Row)] + [line.name for line in lines]
+    drawn = [
+        draw(rows, lines, band, scale=scale, label=f"{'; '.join(many + told)}.", layout=layout, salt=f"{salt}-{name}")
+        for layout, name in zip(layouts, ("wide", "narrow"), strict=False)
+    ]
+    return drawn[0], drawn[1] if len(drawn) > 1 else Markup()

@@ -1,0 +1,97 @@
+"""Drawings of several models: a line for each, with what is read of it, its own floor, and its own bound."""
+
+from collections.abc import Sequence
+
+from audit.evidence.findings import ContinuousLeakage, Estimate, Leakage, Regression
+from audit.evidence.headline import Measured, guess, headline, unit, written, written_guess
+from audit.evidence.numbers import percent, share, shorten
+from reports.charts.attribute import Drawing
+from reports.charts.intervals import NARROW, WIDE, Lane, Line, Mark, Point, Row, Scale, draw
+from reports.inputs.several_models import Model, Models, Several
+from reports.text.bounds import certificate
+from reports.text.verdicts import MARKS
+
+
+def attribute_drawing(one: Several[Measured], salt: str) -> Drawing:
+    """Draw what is read of one attribute at one layer in every model.
+
+    Args:
+        one: Private, with verdicts, or to be kept, without.
+        salt: Sets this drawing apart from the others on the page.
+    """
+    found = one.first
+    rows: list[Lane | Row] = [_lane(model, reading.found) for model, reading in one.readings]
+    ceiling = next((reading.found.ceiling for _, reading in one.readings if reading.found.ceiling), None)
+    if ceiling:
+        figure = ceiling.figure
+        told = str(written(found, figure))
+        rows.append(Row("From the raw input (ceiling)", told, "ceiling", figure.value, figure.low, figure.high))
+    nothing = "the mean alone" if isinstance(found, Regression) else "chance"
+    lines = [Line(f"{nothing} {written_guess(found)}", guess(found), ":")]
+    is_number = unit(found) == "R²"
+    scale = Scale("R², share of the variance explained" if is_number else unit(found), not is_number)
+    has_bound = any(certificate(reading.found) for _, reading in one.readings)
+    return _drawing(
+        shorten(found.attribute), shorten(found.layer), rows, lines, scale, salt,
+        _caption(found, has_task=one.readings[0][1].audit.task is not None, has_bound=has_bound),
+    )  # fmt: skip
+
+
+def task_drawing(models: Models) -> Drawing | None:
+    """Draw how well every model does its task, or None where no task was named."""
+    tasks = [(model, model.audit.task) for model in models.models if model.audit.task]
+    if not tasks:
+        return None
+    task = tasks[0][1]
+    rows = [Lane(model.name, str(share(one.accuracy)), (_point("before", one.accuracy),)) for model, one in tasks]
+    lines = [Line(f"most frequent class {percent(task.chance)}", task.chance, ":")]
+    caption = "Accuracy on the task with its 95 % interval, on the same test rows."
+    return _drawing(shorten(task.name), "", rows, lines, Scale("accuracy on the task", True), "task", caption)
+
+
+def _lane(model: Model, found: Measured) -> Lane:
+    mark = f"{MARKS[found.verdict]} " if isinstance(found, Leakage | ContinuousLeakage) else ""
+    points = [_point("before", headline(found))]
+    if model.audit.task:
+        points.append(_exactly("floor", found.floor.value))
+    most = certificate(found)
+    if most:
+        points.append(_exactly("bound", most.balanced_accuracy))
+    return Lane(model.name, f"{mark}{written(found, headline(found))}", tuple(points))
+
+
+def _caption(found: Measured, *, has_task: bool, has_bound: bool) -> str:
+    what = (
+        "R², the share of the variance that the strongest fresh attacker explains,"
+        if isinstance(found, Regression)
+        else "Balanced accuracy of the strongest fresh attacker"
+    )
+    said = [f"{what} with its 95 % interval, a line for each model in the order given."]
+    if has_task:
+        said.append("Upright tick: the model's own floor, what its predicted task label alone tells.")
+    if has_bound:
+        said.append("Arrowhead to the left: the bound on every attacker, tried or not; no interval.")
+    if isinstance(found, Leakage | ContinuousLeakage):
+        marks = [f"{mark}\N{NO-BREAK SPACE}{verdict}" for verdict, mark in MARKS.items()]
+        said.append(f"{', '.join(marks)}.")
+    return " ".join(said)
+
+
+def _point(mark: Mark, estimate: Estimate) -> Point:
+    return Point(mark, estimate.value, estimate.low, estimate.high)
+
+
+def _exactly(mark: Mark, x: float) -> Point:
+    return Point(mark, x, x, x)
+
+
+def _drawing(
+    attribute: str, layer: str, rows: Sequence[Lane | Row], lines: Sequence[Line], scale: Scale, salt: str, caption: str
+) -> Drawing:
+    told = "; ".join([f"{row.name}: {row.told}" for row in rows] + [line.name for line in lines])
+    label = f"{scale.words[0].upper()}{scale.words[1:]}. {told}."
+    wide, narrow = (
+        draw(rows, lines, None, scale=scale, label=label, layout=layout, salt=f"{salt}-{name}")
+        for layout, name in ((WIDE, "wide"), (NARROW, "narrow"))
+    )
+    return Drawing(attribute, layer, wide, narrow, caption)

@@ -1,0 +1,1 @@
+"""The commands `irene report` and `check`."""

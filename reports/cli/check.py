@@ -1,0 +1,136 @@
+"""The command `irene check`: the gate of a build."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reports.cli.report import EVIDENCE
+
+if TYPE_CHECKING:
+    from reports.gate.gate import Outcome
+
+
+class Limit(click.FloatRange):
+    """A share from 0 to 1; who writes points, a comma or no number at all is told how."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the share; `nan`, which click lets through, is none."""
+        try:
+            share = super().convert(value, param, ctx)
+        except click.BadParameter:
+            share = math.nan
+        if math.isnan(share):
+            self.fail(f"{value!r} is no share from 0 to 1. Write 0.05 for 5 points.", param, ctx)
+        return share
+
+
+class OutputFile(click.Path):
+    """A file to write; `-` is refused, for stdout carries the sentences or the JSON."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the path."""
+        if str(value) == "-":
+            self.fail("a file is needed, not stdout. Name one, for instance out/check.xml.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+OUTPUT = OutputFile(path_type=Path, dir_okay=False)
+OUTPUTS = ("report", "junit", "markdown")
+"""Options that write a file, in the order they write it."""
+
+
+@click.command()
+@click.argument("evidence", type=EVIDENCE)
+@click.option("--before", type=EVIDENCE, help="The audit of the checkpoint before it, told beside it.")
+@click.option(
+    "--limit",
+    type=Limit(0, 1),
+    help="Largest excess over the floor that passes, of balanced accuracy or of R²; as it was audited if left out.",
+)
+@click.option("--private", help="Attributes that must have been audited, with commas between them.")
+@click.option("--allow-inconclusive", is_flag=True, help="Let pass what these rows cannot tell; a leak never passes.")
+@click.option("--report", type=OUTPUT, help="Also write the HTML report, whatever the outcome.")
+@click.option("--junit", type=OUTPUT, help="Also write the outcome as JUnit XML.")
+@click.option("--markdown", type=OUTPUT, help="Also write it as Markdown, for a pull request.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON on stdout, and the sentences on stderr.")
+def check(evidence: Path, before: Path | None, private: str | None, as_json: bool, **given: Any) -> None:
+    """Pass or fail a build by what the audit in EVIDENCE found.
+
+    \b
+    Exit codes:
+      0  every private attribute passes at every layer
+      1  an error: there is no evidence, or it cannot be judged
+      2  the command is called wrongly
+      3  an attacker reads one of them beyond the limit
+      4  these rows cannot tell (0 with --allow-inconclusive)
+
+    Every verdict is decided again from its figures, at --limit if one is given; one that does not follow from
+    them is an error.
+
+    \b
+    Example:
+      irene check out/after.json --before out/before.json --limit 0.05 --private colour \\
+          --report out/report.html --junit out/check.xml --markdown out/summary.md
+    """
+    outputs: dict[str, Path] = {what: given[what] for what in OUTPUTS if given[what] is not None}
+    _refuse_overlap({"the evidence": evidence, "the evidence before": before}, outputs)
+    required = [name.strip() for name in (private or "").split(",") if name.strip()]
+    if private is not None and not required:
+        raise click.BadParameter("it names no attribute.", param_hint="--private")
+
+    from audit.atomic_write import require_writable  # noqa: PLC0415 - keeps `irene --help` fast
+    from reports.gate.gate import conclusion, gate  # noqa: PLC0415
+    from reports.gate.json import outcome_json  # noqa: PLC0415
+    from reports.inputs.integrity import read_whole  # noqa: PLC0415
+    from reports.text.caveats import plain_cautions  # noqa: PLC0415
+    from reports.text.sentences import kept_sentence, sentence  # noqa: PLC0415
+
+    outcome = gate(
+        read_whole(evidence),
+        read_whole(before) if before else None,
+        limit=given["limit"],
+        private=required,
+        allow_inconclusive=given["allow_inconclusive"],
+    )
+    for path in outputs.values():
+        require_writable(path)  # all of them or none
+    _write(outcome, outputs)
+    for line in (
+        *map(sentence, outcome.comparison.pairs),
+        *map(kept_sentence, outcome.comparison.kept),
+        *(f"Wrote {path}" for path in outputs.values()),
+        conclusion(outcome),
+    ):
+        click.echo(line, err=as_json)
+    for warning in plain_cautions(outcome.comparison):
+        click.echo(f"Note: {warning}", err=True)
+    if as_json:
+        click.echo(outcome_json(outcome, outputs))
+    click.get_current_context().exit(outcome.exit_code)
+
+
+def _write(outcome: "Outcome", outputs: dict[str, Path]) -> None:
+    from reports.gate.junit import write_junit  # noqa: PLC0415
+    from reports.gate.markdown_summary import write_summary  # noqa: PLC0415
+
+    if report := outputs.get("report"):
+        from reports.audit_page.render import write_report  # noqa: PLC0415 - drawing takes seconds to import
+
+        write_report(report, *(audit for _, audit in outcome.comparison.audits))
+    if junit := outputs.get("junit"):
+        write_junit(junit, outcome)
+    if markdown := outputs.get("markdown"):
+        write_summary(markdown, outcome, report)
+
+
+def _refuse_overlap(read: dict[str, Path | None], outputs: dict[str, Path]) -> None:
+    """Refuse to write over what is read, or one file twice."""
+    taken = {path.resolve(): what for what, path in read.items() if path is not None}
+    for option, path in outputs.items():
+        if what := taken.get(path.resolve()):
+            raise click.UsageError(f"--{option} {path} is {what} and would be lost. Name another file.")
+        taken[path.resolve()] = f"what --{option} writes"

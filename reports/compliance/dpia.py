@@ -1,0 +1,66 @@
+"""The annex to a data protection impact assessment: as HTML to read, print and sign, and as Markdown to fill in.
+
+Both are made from one view of the evidence, in the order of Art. 35(7) GDPR.
+"""
+
+from pathlib import Path
+
+from audit.atomic_write import require_writable
+from audit.evidence.audit_result import AuditResult
+from reports.compliance.assessment import Assessment, assessment
+from reports.inputs.comparison import compare
+from reports.render.markdown import fill as fill_markdown
+from reports.render.template import fill, write_page
+
+
+def write_dpia(path: Path, before: AuditResult, after: AuditResult | None = None) -> tuple[Path, Path]:
+    """Write the annex beside a report, each file whole or not at all, and return both: Markdown, then HTML.
+
+    Args:
+        path: Of the report; `out/report.html` has its annex in `out/report.dpia.md` and `out/report.dpia.html`.
+        before: The audit, or the one of the checkpoint before it was sanitized.
+        after: The audit of the sanitized checkpoint.
+
+    Raises:
+        EvidenceError: The two audits cannot be compared.
+        IreneError: A file cannot be written.
+    """
+    view = assessment(compare(before, after))
+    annex = {beside(path, ".md"): _markdown(view), beside(path, ".html"): _html(view)}
+    for one in annex:
+        require_writable(one)
+    for one, content in annex.items():
+        write_page(one, content)
+    markdown, html = annex
+    return markdown, html
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Return where a report's annex stands."""
+    return path.with_name(f"{path.stem}.dpia{suffix}")
+
+
+def render_html(before: AuditResult, after: AuditResult | None = None) -> str:
+    """Return the annex as one HTML page; the same evidence gives the same page, byte for byte.
+
+    Raises:
+        EvidenceError: The two audits cannot be compared.
+    """
+    return _html(assessment(compare(before, after)))
+
+
+def render_markdown(before: AuditResult, after: AuditResult | None = None) -> str:
+    """Return the annex as Markdown.
+
+    Raises:
+        EvidenceError: The two audits cannot be compared.
+    """
+    return _markdown(assessment(compare(before, after)))
+
+
+def _html(view: Assessment) -> str:
+    return fill("dpia.html.j2", "report.css", "compliance.css", page=view)
+
+
+def _markdown(view: Assessment) -> str:
+    return fill_markdown("dpia.md.j2", page=view)

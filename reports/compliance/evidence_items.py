@@ -1,0 +1,265 @@
+"""What evidence there can be, and what of it is here: the closed list that provisions are mapped to.
+
+An item says little however many attributes and layers there are; the report has them all.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar, get_args
+
+from audit.evidence.findings import ContinuousLeakage, Leakage
+from audit.evidence.headline import (
+    Judged,
+    Measured,
+    headline,
+    unit,
+    written,
+    written_excess,
+    written_guess,
+    written_limit,
+)
+from audit.evidence.numbers import LONGEST_TEXT, Figure, change, count, named, percent, rows_told, share, shorten
+from reports.compliance.purpose import nothing
+from reports.inputs.comparison import Comparison, Pair
+from reports.text.bounds import bound, certificate, is_exceeded
+from reports.text.method_descriptions import described
+from reports.text.sentences import NO_TASK, attribute_at, is_untold, limit
+from reports.text.verdicts import summary
+
+T = TypeVar("T")
+Item = Literal[
+    "leakage", "floor", "certificate", "task", "kept", "subgroups", "sanitizing", "comparison", "rows", "protocol"
+]
+ITEMS: tuple[Item, ...] = get_args(Item)
+NAMES: dict[Item, str] = {
+    "leakage": "Leakage",
+    "floor": "Floor",
+    "certificate": "Bound",
+    "task": "Task",
+    "kept": "Kept attributes",
+    "subgroups": "Groups",
+    "sanitizing": "Sanitizing",
+    "comparison": "Before and after",
+    "rows": "Rows",
+    "protocol": "Protocol",
+}
+SCHEMA: dict[Item, tuple[str, ...]] = {
+    "leakage": ("leakage.excess", "leakage.verdict", "continuous.excess", "continuous.verdict"),
+    "floor": ("leakage.floor", "continuous.floor"),
+    "certificate": ("leakage.certificate",),
+    "task": ("task",),
+    "kept": ("kept", "kept_continuous"),
+    "subgroups": ("leakage.classes", "leakage.left_out"),
+    "sanitizing": ("checkpoint.sanitizing",),
+    "comparison": ("checkpoint.sha256", "data.fingerprint"),
+    "rows": ("data.name", "data.rows", "data.fingerprint", "data.group"),
+    "protocol": ("protocol",),
+}
+"""Where each item stands in the evidence."""
+SHOWN = 3
+"""Findings that one line names; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an item says."""
+
+    figure: str
+    """A sentence."""
+    details: tuple[str, ...] = ()
+    """A line for each of the first findings, and how many more there are."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """An item that the evidence does not hold."""
+
+    reason: str
+    """A clause that goes on after `because`."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One item of the list in the evidence at hand."""
+
+    item: Item
+    told: Held | Absent
+
+    @property
+    def name(self) -> str:
+        """What the item is called."""
+        return NAMES[self.item]
+
+
+def items(comparison: Comparison) -> dict[Item, Evidence]:
+    """Return every item of the list: what it says here, or why it is absent."""
+    return {item: Evidence(item, _TOLD[item](comparison)) for item in ITEMS}
+
+
+def _leakage(comparison: Comparison) -> Held | Absent:
+    highest = [
+        f"Highest excess over the floor{_of_kind(found, comparison)}: {written_excess(found)}, {attribute_at(found)}; "
+        f"limit {written_limit(found)}"
+        for found in _highest(comparison)
+    ]
+    weak = sum(map(is_untold, comparison.pairs))
+    doubts = [f"In {count(weak)} of them, a weak attacker cannot be told from no leak"] if weak else []
+    return Held(summary(comparison), (*highest, *doubts))
+
+
+def _highest(comparison: Comparison) -> Iterable[Judged]:
+    """Yield the finding with the highest excess among classes and among numbers, which have other units."""
+    for kind in (Leakage, ContinuousLeakage):
+        found = [pair.last.found for pair in comparison.pairs if isinstance(pair.last.found, kind)]
+        if found:
+            yield max(found, key=lambda one: one.excess.value)
+
+
+def _of_kind(found: Judged, comparison: Comparison) -> str:
+    if len({unit(pair.last.found) for pair in comparison.pairs}) == 1:
+        return ""
+    return " among classes" if isinstance(found, Leakage) else " among numbers"
+
+
+def _floor(comparison: Comparison) -> Held | Absent:
+    if comparison.audits[-1][1].task is None:
+        return Absent(NO_TASK)
+    return Held("What the predicted task label alone gives away.", _some(_gives_away, _once(comparison)))
+
+
+def _gives_away(found: Judged) -> str:
+    floor = f"{_unit(found)}{written(found, found.floor)}"
+    return f"{named(found.attribute)}: {floor}; {nothing(found)} {written_guess(found)}"
+
+
+def _certificate(comparison: Comparison) -> Held | Absent:
+    findings = [pair.last.found for pair in comparison.pairs]
+    bounded = [found for found in findings if certificate(found)]
+    if not bounded:
+        return Absent("no audited layer gives so few distinct vectors that they could be counted")
+    believed = [found for found in bounded if not is_exceeded(found)]
+    if not believed:
+        return Absent("an attacker's whole interval lies above the bound, so one of the two is wrong")
+    telling = [found for found in believed if _is_telling(found)]
+    if not telling:
+        return Absent("the distinct vectors are so many for these rows that the bound is no less than all there is")
+    return Held(f"For {count(len(telling))} of {_findings(findings)}.", _some(_bounds, telling))
+
+
+def _bounds(found: Judged) -> str:
+    return f"{attribute_at(found)}: {bound(found).removesuffix('.')}"
+
+
+def _is_telling(found: Measured) -> bool:
+    """Whether the bound excludes anything: some attacker, or some of the information."""
+    one = certificate(found)
+    return one is not None and isinstance(found, Leakage) and (one.balanced_accuracy < 1 or one.bits < found.entropy)
+
+
+def _task(comparison: Comparison) -> Held | Absent:
+    tasks = [(when, audit.task) for when, audit in comparison.audits if audit.task]
+    if not tasks:
+        return Absent("no task was named")
+    name, chance = named(tasks[-1][1].name), percent(tasks[-1][1].chance)
+    read = _told_apart([(when, share(task.accuracy)) for when, task in tasks])
+    return Held(f"{name}: accuracy {read}; always answering the most frequent class, {chance}.")
+
+
+def _kept(comparison: Comparison) -> Held | Absent:
+    if not comparison.kept:
+        return Absent("no attribute was named that should stay readable")
+    return Held("What can still be read of them.", _some(_reads, comparison.kept))
+
+
+def _subgroups(comparison: Comparison) -> Held | Absent:
+    found = [one for one in _once(comparison) if isinstance(one, Leakage)]
+    if not found:
+        return Absent("only numbers were audited, and they have no classes")
+    return Held("Classes of each private attribute, and the test rows of the smallest.", _some(_groups, found))
+
+
+def _groups(found: Leakage) -> str:
+    fewest = rows_told(min((one.test for one in found.classes), default=0))
+    left_out = f"; {count(len(found.left_out))} more too rare to audit" if found.left_out else ""
+    return f"{named(found.attribute)}: {count(len(found.classes))} classes, {fewest}{left_out}"
+
+
+def _sanitizing(comparison: Comparison) -> Held | Absent:
+    made = comparison.audits[-1][1].checkpoint.sanitizing
+    if made is None:
+        return Absent("the checkpoint carries no record of a sanitizer")
+    return Held(f"{named(made.method)} at {named(made.layer)}.", (f"It {described(made.method)}",))
+
+
+def _comparison(comparison: Comparison) -> Held | Absent:
+    if len(comparison.audits) < 2:
+        return Absent("one checkpoint was audited, and there is nothing to compare it with")
+    doubts = (shorten(text, LONGEST_TEXT) for text in comparison.warnings)
+    told = f"{_findings(comparison.pairs)} on the same rows, with the same attackers and splits."
+    return Held(told, (*_some(_reads, comparison.pairs), *doubts))
+
+
+def _rows(comparison: Comparison) -> Held | Absent:
+    data = comparison.audits[-1][1].data
+    together = f"kept together by {named(data.group)}" if data.group else "every row standing alone"
+    rows = f"{rows_told(data.rows)}, {count(data.test.rows)} of them for the figures, {together}"
+    return Held(f"{named(data.name)}: {rows}.")
+
+
+def _protocol(comparison: Comparison) -> Held | Absent:
+    protocol = comparison.audits[-1][1].protocol
+    names = named(", ".join(protocol.attackers))
+    return Held(
+        f"Fresh attackers ({names}) on {count(len(protocol.views))} views of the features, "
+        f"{count(protocol.bootstrap)} resamples, {count(protocol.null_refits)} refits on shuffled labels, seed "
+        f"{protocol.seed}, limit {limit(comparison.pairs[0].last)}."
+    )
+
+
+def _once(comparison: Comparison) -> list[Judged]:
+    """Return one finding of each attribute: its rows and its floor are the same at every layer."""
+    once: dict[str, Judged] = {}
+    for pair in comparison.pairs:
+        once.setdefault(pair.last.found.attribute, pair.last.found)
+    return list(once.values())
+
+
+def _reads(pair: Pair[Measured]) -> str:
+    found = pair.last.found
+    read = _told_apart([(one.when, written(found, headline(one.found))) for one in pair.readings])
+    changed = pair.change
+    by = f", change {change(changed.estimate, in_points=not _unit(found))}" if changed else ""
+    return f"{attribute_at(found)}: {_unit(found)}{read}{by}"
+
+
+def _told_apart(figures: Sequence[tuple[str, Figure]]) -> str:
+    """Return one figure, or two with when they were taken."""
+    return ", ".join(f"{when.lower()} {figure}" if len(figures) > 1 else str(figure) for when, figure in figures)
+
+
+def _unit(found: Measured) -> str:
+    return "R² " if unit(found) == "R²" else ""
+
+
+def _findings(found: Sequence[object]) -> str:
+    return f"{count(len(found))} finding{'' if len(found) == 1 else 's'}"
+
+
+def _some(told: Callable[[T], str], found: Sequence[T]) -> tuple[str, ...]:
+    """Return a line for each of the first findings, and how many more there are."""
+    more = (f"and {count(len(found) - SHOWN)} more, all in the report",) if len(found) > SHOWN else ()
+    return *map(told, found[:SHOWN]), *more
+
+
+_TOLD: dict[Item, Callable[[Comparison], Held | Absent]] = {
+    "leakage": _leakage,
+    "floor": _floor,
+    "certificate": _certificate,
+    "task": _task,
+    "kept": _kept,
+    "subgroups": _subgroups,
+    "sanitizing": _sanitizing,
+    "comparison": _comparison,
+    "rows": _rows,
+    "protocol": _protocol,
+}

@@ -1,0 +1,121 @@
+"""The mapping as the page shows it: one table of the evidence at hand, then every provision with its empty fields."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.compliance.evidence_items import Absent, Evidence, Held, items
+from reports.compliance.mapping import Instrument, Support, mapping, supported
+from reports.inputs.comparison import Comparison
+from reports.render.table import Cell, Table, cell
+
+
+@dataclass(frozen=True)
+class ProvisionView:
+    """One provision."""
+
+    id: str
+    article: str
+    title: str
+    about: str
+    supports: tuple[tuple[str, str], ...]
+    """Names of the evidence that is here, each with what it supports; empty where none is."""
+    absent: str
+    """Names of the evidence that is not here, in a list; the table of the evidence tells the reasons."""
+    fields: tuple[str, ...]
+    """Labels of what a person has to fill in."""
+
+
+@dataclass(frozen=True)
+class InstrumentView:
+    """One law, framework or standard with its provisions."""
+
+    id: str
+    short: str
+    title: str
+    binds: str
+    status: str
+    provisions: tuple[ProvisionView, ...]
+
+
+@dataclass(frozen=True)
+class ComplianceView:
+    """The whole section."""
+
+    date: str
+    """When the texts were last read, as ISO 8601."""
+    evidence: Table
+    instruments: tuple[InstrumentView, ...]
+
+
+def compliance_view(comparison: Comparison) -> ComplianceView:
+    """Prepare the section that maps the evidence to provisions."""
+    provisions = supported(comparison)
+    return ComplianceView(
+        date=mapping().date.isoformat(),
+        evidence=evidence_table(comparison),
+        instruments=tuple(_instrument(key, one, provisions) for key, one in mapping().instruments.items()),
+    )
+
+
+def evidence_table(comparison: Comparison) -> Table:
+    """Return every item of the list with what it says here, or why it is absent."""
+    rows = tuple((cell(one.name), _told(one.told)) for one in items(comparison).values())
+    return Table("What this evidence holds", ("Evidence", "What it says here"), rows, kind="list")
+
+
+def mapping_table(comparison: Comparison) -> Table:
+    """Return every provision with the evidence that is here and that is not, in one table without fields."""
+    columns = ("Provision", "What it is about", "Supported by")
+    return Table("Provisions and the evidence for them", columns, tuple(map(_row, supported(comparison))))
+
+
+def instruments_table() -> Table:
+    """Return every law, framework and standard of the mapping, whom it binds and since when."""
+    rows = tuple(
+        (cell(one.short, f"{one.name}, {one.number}"), cell(one.binds), cell(one.status))
+        for one in mapping().instruments.values()
+    )
+    return Table("Where these provisions stand", ("Instrument", "Whom they bind", "Since when"), rows)
+
+
+def _told(one: Held | Absent) -> Cell:
+    if isinstance(one, Absent):
+        return cell(f"Not in this evidence, because {one.reason}.", kind="missing")
+    return cell(one.figure, *one.details)
+
+
+def _instrument(key: str, one: Instrument, provisions: tuple[Support, ...]) -> InstrumentView:
+    return InstrumentView(
+        id=key,
+        short=one.short,
+        title=f"{one.name}, {one.number}",
+        binds=one.binds,
+        status=one.status,
+        provisions=tuple(_provision(support) for support in provisions if support.entry.instrument == key),
+    )
+
+
+def _provision(support: Support) -> ProvisionView:
+    entry = support.entry
+    return ProvisionView(
+        id=entry.id,
+        article=entry.article,
+        title=entry.title,
+        about=entry.about,
+        supports=tuple((evidence.name, sentence) for evidence, sentence in support.present),
+        absent=_names(support.absent),
+        fields=entry.fields,
+    )
+
+
+def _row(support: Support) -> tuple[Cell, ...]:
+    entry = support.entry
+    short = mapping().instruments[entry.instrument].short
+    present = _names([one for one, _ in support.present]) or "Nothing in this evidence"
+    missing = [f"missing here: {_names(support.absent).lower()}"] if support.absent else []
+    return cell(f"{short} {entry.article}", entry.title), cell(entry.about), cell(present, *missing)
+
+
+def _names(found: Sequence[Evidence]) -> str:
+    text = ", ".join(one.name for one in found).lower()
+    return text[:1].upper() + text[1:]

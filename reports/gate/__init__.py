@@ -1,0 +1,1 @@
+"""Pass, leak or inconclusive: exit codes and the files that a build reads."""

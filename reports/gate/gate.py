@@ -1,0 +1,117 @@
+"""The gate: every private attribute at every layer judged at one limit, and the exit code that a build acts on.
+
+It is green only where everything passed: a leak stops a build, and so does what these rows cannot tell, unless that
+was allowed by hand. Evidence that cannot be judged is an error.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from audit.errors import UnknownNameError
+from audit.evidence.audit_result import AuditResult
+from audit.evidence.findings import Verdict
+from audit.evidence.headline import Judged
+from audit.evidence.numbers import one_line
+from reports.inputs.by_attribute import WORST_FIRST, tally
+from reports.inputs.comparison import Comparison, compare
+from reports.inputs.integrity import at_limit, refuse_unfounded
+
+LEAK: Final = 3
+OPEN: Final = 4
+"""Exit codes beside 0 and those of every command: 1 is an error, and 2 a wrong call."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the gate decided, and on what."""
+
+    comparison: Comparison
+    """The audits, with every verdict at the limit of the gate."""
+    allow_inconclusive: bool
+    """An INCONCLUSIVE does not stop a build; a FAIL always does."""
+    verdict: Verdict
+    """The worst of the findings."""
+    exit_code: int
+    """0, 3 for a leak, or 4 for what the rows cannot tell; a leak goes before what is open."""
+
+    @property
+    def findings(self) -> tuple[Judged, ...]:
+        """Each private attribute at each layer of the last audit: its verdict, and the reason in a sentence."""
+        return tuple(pair.last.found for pair in self.comparison.pairs)
+
+    @property
+    def audit(self) -> AuditResult:
+        """The audit that the verdict is on."""
+        return self.comparison.audits[-1][1]
+
+
+def gate(
+    audit: AuditResult,
+    before: AuditResult | None = None,
+    *,
+    limit: float | None = None,
+    private: Iterable[str] = (),
+    allow_inconclusive: bool = False,
+) -> Outcome:
+    """Judge an audit and say whether a build goes on.
+
+    Args:
+        audit: The evidence that the verdict is on.
+        before: The audit of the checkpoint before it, told beside it; it stops nothing.
+        limit: The largest excess that passes; the one that the audit was made with if left out.
+        private: Attributes that must have been audited.
+        allow_inconclusive: Let pass what these rows cannot tell.
+
+    Raises:
+        EvidenceError: The evidence does not give the verdicts that stand in it, the two audits cannot be compared,
+            or nothing could exceed the limit.
+        UnknownNameError: An attribute was not audited.
+    """
+    judged = [_judged(when, one, limit) for when, one in (("before", before), ("audited", audit)) if one]
+    comparison = compare(judged[0], judged[1] if before else None)
+    findings = [pair.last.found for pair in comparison.pairs]
+    audited = {one.attribute for one in findings}
+    for name in private:
+        if name not in audited:
+            raise UnknownNameError("private attribute", one_line(name), map(one_line, sorted(audited)))
+    verdict = min((one.verdict for one in findings), key=WORST_FIRST.index)
+    return Outcome(comparison, allow_inconclusive, verdict, _exit_code(verdict, allowed=allow_inconclusive))
+
+
+def counted(outcome: Outcome) -> str:
+    """Return how many findings there are of each kind: `1 FAIL, 2 PASS`."""
+    return tally([one.verdict for one in outcome.findings])
+
+
+def conclusion(outcome: Outcome) -> str:
+    """Return in a sentence what the gate does and why, with the exit code."""
+    unknown = "these rows cannot tell whether a fresh attacker reads more than the limit allows"
+    match outcome.verdict, outcome.allow_inconclusive:
+        case "PASS", _:
+            told = "the check passes, since no attacker tried reads more than the limit allows"
+        case "FAIL", _:
+            told = "the check fails, since a fresh attacker reads more than the limit allows"
+        case _, True:
+            told = f"the check lets it pass by --allow-inconclusive, though {unknown}"
+        case _:
+            told = f"the check does not pass, since {unknown}"
+    return f"{counted(outcome)}: {told} (exit code {outcome.exit_code})."
+
+
+def _judged(when: str, audit: AuditResult, limit: float | None) -> AuditResult:
+    refuse_unfounded(when, audit)
+    if limit is None:
+        return at_limit(audit, audit.protocol.limit)
+    changed = at_limit(audit, limit)
+    return changed.model_copy(update={"protocol": changed.protocol.model_copy(update={"limit_set_by": "user"})})
+
+
+def _exit_code(verdict: Verdict, *, allowed: bool) -> int:
+    match verdict:
+        case "PASS":
+            return 0
+        case "FAIL":
+            return LEAK
+        case "INCONCLUSIVE":
+            return 0 if allowed else OPEN

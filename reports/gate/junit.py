@@ -1,0 +1,107 @@
+"""The gate's outcome as JUnit XML, which build servers show beside the other tests.
+
+One suite for the audit, one case for each private attribute at each layer. It fits the XSD of Ant's JUnit task
+(Windy Road), the strictest in use; Jenkins, GitLab and GitHub's actions read the same.
+"""
+
+import re
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
+from pathlib import Path
+
+from audit.atomic_write import write_whole
+from audit.evidence.headline import Judged
+from audit.evidence.numbers import one_line
+from reports.gate.gate import Outcome, conclusion
+from reports.inputs.comparison import Pair
+from reports.text.caveats import plain_cautions
+from reports.text.sentences import kept_sentence, sentence
+
+FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 has no way to write."""
+UNTIMED = "0"
+"""The format asks for seconds, and the evidence has none."""
+
+
+def write_junit(path: Path, outcome: Outcome) -> None:
+    """Write the outcome as JUnit XML, whole or not at all.
+
+    Raises:
+        IreneError: The file cannot be written.
+    """
+    write_whole(path, junit(outcome))
+
+
+def junit(outcome: Outcome) -> bytes:
+    """Return the outcome as JUnit XML in UTF-8; the same outcome gives the same bytes."""
+    root = ET.Element("testsuites")
+    suite = ET.SubElement(root, "testsuite", _attributes(outcome))
+    properties = ET.SubElement(suite, "properties")
+    for name, value in _properties(outcome).items():
+        ET.SubElement(properties, "property", {"name": name, "value": _legal(value)})
+    comparison = outcome.comparison
+    for pair in comparison.pairs:
+        _case(suite, pair, allowed=outcome.allow_inconclusive)
+    told = [*map(sentence, comparison.pairs), *map(kept_sentence, comparison.kept), conclusion(outcome)]
+    ET.SubElement(suite, "system-out").text = _legal("\n".join(told))
+    ET.SubElement(suite, "system-err").text = _legal("\n".join(plain_cautions(comparison)))
+    ET.indent(root)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
+
+
+def _attributes(outcome: Outcome) -> dict[str, str]:
+    verdicts = [one.verdict for one in outcome.findings]
+    skipped = verdicts.count("INCONCLUSIVE") if outcome.allow_inconclusive else 0
+    return {
+        "name": _legal(f"irene check: {one_line(outcome.audit.checkpoint.file)}"),
+        "package": "irene",
+        "id": "0",
+        **_timestamp(outcome.audit.created),
+        "hostname": "localhost",  # which machine it was is not in the evidence; the format asks for this then
+        "tests": str(len(verdicts)),
+        "failures": str(len(verdicts) - verdicts.count("PASS") - skipped),
+        "errors": "0",
+        "skipped": str(skipped),
+        "time": UNTIMED,
+    }
+
+
+def _properties(outcome: Outcome) -> dict[str, str]:
+    audit = outcome.audit
+    return {
+        "limit": str(audit.protocol.limit),
+        "limit set by": audit.protocol.limit_set_by,
+        "n": str(audit.data.test.rows),
+        "data fingerprint": audit.data.fingerprint,
+        **{f"checkpoint sha256, {when.lower()}": one.checkpoint.sha256 for when, one in outcome.comparison.audits},
+        "exit code": str(outcome.exit_code),
+    }
+
+
+def _case(suite: ET.Element, pair: Pair[Judged], *, allowed: bool) -> None:
+    found = pair.last.found
+    # the checkpoint's name is not part of the case's, so that a build server knows it again in the next build
+    name = _legal(f"{one_line(found.attribute)} at {one_line(found.layer)}")
+    case = ET.SubElement(suite, "testcase", {"name": name, "classname": "irene.check", "time": UNTIMED})
+    told = {"message": _legal(f"{found.verdict}: {found.reason}"), "type": found.verdict}
+    match found.verdict, allowed:
+        case "PASS", _:
+            pass
+        case "INCONCLUSIVE", True:
+            ET.SubElement(case, "skipped", {"message": f"let pass by --allow-inconclusive: {told['message']}"})
+        case _:
+            ET.SubElement(case, "failure", told).text = _legal(sentence(pair))
+
+
+def _timestamp(created: str) -> dict[str, str]:
+    """Return when the audit was, in UTC and without a zone, as the format wants it; nothing where it is no time."""
+    try:
+        moment = datetime.fromisoformat(created).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return {}
+    return {"timestamp": moment.replace(tzinfo=None).isoformat(timespec="seconds")}
+
+
+def _legal(text: str) -> str:
+    return FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

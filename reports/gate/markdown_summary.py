@@ -1,0 +1,176 @@
+"""The gate's outcome as Markdown, for a pull request or the summary of a job.
+
+Whatever comes from the evidence goes through reports.markdown: it is shown as text, calls nobody and links nowhere.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from audit.atomic_write import write_whole
+from audit.evidence.audit_result import AuditResult, Task
+from audit.evidence.headline import (
+    Judged,
+    Measured,
+    headline,
+    tested_rows,
+    unit,
+    written,
+    written_excess,
+    written_guess,
+)
+from audit.evidence.json_file import without_places
+from audit.evidence.numbers import change, count, hexdigits, one_line, percent, share
+from reports.gate.gate import Outcome, conclusion
+from reports.inputs.by_attribute import WORST_FIRST
+from reports.inputs.comparison import Comparison, Pair
+from reports.inputs.paired_difference import accuracy_change
+from reports.render.markdown import text
+from reports.text.caveats import plain_cautions
+from reports.text.sentences import NO_TASK, limit
+
+MOST_ROWS = 100
+"""Of a table; a comment on a pull request holds 65,536 characters."""
+ROWS = "Test rows"
+CAVEAT = "A PASS speaks of these attackers, these layers and these rows; an attacker that nobody tried may read more."
+
+
+def write_summary(path: Path, outcome: Outcome, report: Path | None = None) -> None:
+    """Write the outcome as Markdown, whole or not at all.
+
+    Raises:
+        IreneError: The file cannot be written.
+    """
+    write_whole(path, markdown(outcome, report).encode())
+
+
+def markdown(outcome: Outcome, report: Path | None = None) -> str:
+    """Return the outcome as Markdown; the same outcome gives the same text.
+
+    Args:
+        outcome: What the gate decided.
+        report: Where the full report was written, if it was.
+    """
+    comparison = outcome.comparison
+    pairs = sorted(comparison.pairs, key=lambda pair: WORST_FIRST.index(pair.last.found.verdict))
+    blocks = (
+        [f"## Privacy check: {outcome.verdict}", conclusion(outcome), _subject(comparison)],
+        [_table(_columns(comparison), [_row(pair) for pair in pairs])],
+        _reasons(pairs),
+        [_task(comparison)],
+        _kept(comparison),
+        _warnings(comparison),
+        [CAVEAT, *([f"The full report: {_name(without_places(str(report)))}"] if report else [])],
+    )
+    return "\n\n".join(block for some in blocks for block in some) + "\n"
+
+
+def _subject(comparison: Comparison) -> str:
+    last = comparison.audits[-1][1]
+    before = f", and before it {_checkpoint(comparison.audits[0][1])}" if len(comparison.audits) == 2 else ""
+    return (
+        f"{_checkpoint(last)}{before}. Audited {_name(last.created[:10])} on {count(last.data.test.rows)} "
+        f"test rows of {_name(last.data.name)}, by {', '.join(map(_name, last.protocol.attackers))}."
+    )
+
+
+def _checkpoint(audit: AuditResult) -> str:
+    return f"{_name(audit.checkpoint.file)} (SHA-256 {_name(hexdigits(audit.checkpoint.sha256))})"
+
+
+def _columns(comparison: Comparison) -> tuple[str, ...]:
+    return (
+        "Verdict",
+        "Attribute at layer",
+        *_read_columns(comparison),
+        "Floor",
+        "Excess over the floor",
+        "Limit",
+        ROWS,
+    )
+
+
+def _read_columns(comparison: Comparison) -> tuple[str, ...]:
+    two = len(comparison.audits) == 2
+    return ("Read before → after (95 % interval)", "Change") if two else ("Read (95 % interval)",)
+
+
+def _row(pair: Pair[Judged]) -> tuple[str, ...]:
+    found = pair.last.found
+    return (
+        f"**{found.verdict}**",
+        _place(found),
+        *_read(pair),
+        str(written(found, found.floor)),
+        str(written_excess(found)),
+        limit(pair.last),
+        count(tested_rows(found)),
+    )
+
+
+def _name(words: str) -> str:
+    return text(one_line(words))
+
+
+def _place(found: Measured) -> str:
+    return f"{_name(found.attribute)} at {_name(found.layer)}"
+
+
+def _read(pair: Pair[Measured]) -> tuple[str, ...]:
+    """Return what was read, and where there is a before, that first and the change."""
+    found = pair.last.found
+    told = " → ".join(str(written(one.found, headline(one.found))) for one in pair.readings)
+    read = f"R² {told}" if unit(found) == "R²" else told
+    if pair.first is None:
+        return (read,)
+    return read, str(change(pair.change.estimate, in_points=unit(found) != "R²")) if pair.change else "–"
+
+
+def _reasons(pairs: Sequence[Pair[Judged]]) -> list[str]:
+    told = [
+        f"- **{pair.last.found.verdict}** {_place(pair.last.found)}: {text(pair.last.found.reason)}"
+        for pair in pairs
+        if pair.last.found.verdict != "PASS"
+    ]
+    return ["\n".join(_some(told))] if told else []
+
+
+def _task(comparison: Comparison) -> str:
+    tasks = [audit.task for _, audit in comparison.audits if audit.task]
+    if not tasks:
+        return f"{NO_TASK[0].upper()}{NO_TASK[1:]}."
+    told = " → ".join(str(share(task.accuracy)) for task in tasks)
+    return (
+        f"Task {_name(tasks[-1].name)}: accuracy {told}{_task_change(tasks)}; always answering the most frequent class "
+        f"gives {percent(tasks[-1].chance)}."
+    )
+
+
+def _task_change(tasks: Sequence[Task]) -> str:
+    return f", a change of {change(accuracy_change(*tasks).estimate, in_points=True)}" if len(tasks) == 2 else ""
+
+
+def _kept(comparison: Comparison) -> list[str]:
+    if not comparison.kept:
+        return []
+    columns = ("Attribute at layer", *_read_columns(comparison), "A guess", ROWS)
+    rows = [
+        (_place(pair.last.found), *_read(pair), written_guess(pair.last.found), count(tested_rows(pair.last.found)))
+        for pair in comparison.kept
+    ]
+    return ["### What should stay readable", _table(columns, rows)]
+
+
+def _warnings(comparison: Comparison) -> list[str]:
+    warnings = [f"- {text(told)}" for told in plain_cautions(comparison)]
+    return ["### To be read with care", "\n".join(_some(warnings))] if warnings else []
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows[:MOST_ROWS])]
+    more = len(rows) - MOST_ROWS
+    return "\n".join(lines) + (f"\n\n{count(more)} more are in the evidence." if more > 0 else "")
+
+
+def _some(lines: list[str]) -> list[str]:
+    more = len(lines) - MOST_ROWS
+    return [*lines[:MOST_ROWS], *([f"- {count(more)} more are in the evidence."] if more > 0 else [])]

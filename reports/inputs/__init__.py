@@ -1,0 +1,1 @@
+"""Evidence read, checked and compared, before anything is drawn."""

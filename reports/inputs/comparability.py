@@ -1,0 +1,119 @@
+"""What two audits must share before their figures may stand side by side, and what a PASS must rest on."""
+
+from collections.abc import Callable
+
+from audit.errors import EvidenceError
+from audit.evidence.audit_result import AuditResult, Split
+from audit.evidence.findings import ContinuousLeakage, Leakage, Regression
+from audit.evidence.headline import Measured
+from audit.evidence.numbers import count, hexdigits, one_line
+
+_SAME: dict[str, Callable[[AuditResult], str]] = {
+    "data fingerprint": lambda audit: audit.data.fingerprint,
+    "grouping": lambda audit: audit.data.group or "none",
+    "unreadable rows": lambda audit: count(audit.data.unreadable),
+    "train split": lambda audit: _split(audit.data.train),
+    "select split": lambda audit: _split(audit.data.select),
+    "test split": lambda audit: _split(audit.data.test),
+    "task": lambda audit: f"{audit.task.name} ({', '.join(audit.task.classes)})" if audit.task else "none",
+    "rows without a task label": lambda audit: count(audit.task.missing) if audit.task else "none",
+    "attributes and layers": lambda audit: _told([*audit.leakage, *audit.continuous]),
+    "kept attributes and layers": lambda audit: _told([*audit.kept, *audit.kept_continuous]),
+    "seed": lambda audit: str(audit.protocol.seed),
+    "attackers": lambda audit: ", ".join(audit.protocol.attackers),
+    "views": lambda audit: ", ".join(audit.protocol.views),
+    "bootstrap resamples": lambda audit: str(audit.protocol.bootstrap),
+    "null refits": lambda audit: str(audit.protocol.null_refits),
+    "rows that fit an attacker": lambda audit: str(audit.protocol.fit_rows),
+    "rows that fit an attacker on shuffled labels": lambda audit: str(audit.protocol.null_rows),
+    "pooling": lambda audit: audit.protocol.pool,
+    "limit": lambda audit: str(audit.protocol.limit),
+}
+"""Two audits are alike if each of these is told in the same words."""
+
+
+def refuse_unlike(before: AuditResult, after: AuditResult) -> None:
+    """Refuse two audits that did not measure the same thing on two checkpoints, in this order.
+
+    Raises:
+        EvidenceError: They did not; the message names every difference.
+    """
+    if before.checkpoint.sha256 == after.checkpoint.sha256:
+        raise EvidenceError(
+            f"Both files audit the same checkpoint (SHA-256 {hexdigits(after.checkpoint.sha256)}). "
+            "Give the audit of the checkpoint before sanitizing and the one after."
+        )
+    made = before.checkpoint.sanitizing
+    if made and made.parent_sha256 == after.checkpoint.sha256:
+        raise EvidenceError(
+            f"The first audit is of {one_line(before.checkpoint.file)}, which was made from the second's "
+            f"{one_line(after.checkpoint.file)}. Give them the other way round: BEFORE first, then AFTER."
+        )
+    differences = [
+        f"{name} ({_brief(told(before))} before, {_brief(told(after))} after)"
+        for name, told in _SAME.items()
+        if told(before) != told(after)
+    ]
+    others = _everything(after)
+    for place, one in _everything(before).items():
+        other = others.get(place)
+        if other:
+            terms, changed = _terms(one), _terms(other)
+            differences += [f"{name} of {one_line(place)}" for name in terms if terms[name] != changed[name]]
+    if differences:
+        raise EvidenceError(
+            f"Cannot compare these two audits, they differ in: {'; '.join(differences)}. "
+            "Audit both checkpoints with the same data and options."
+        )
+
+
+def refuse_unfounded_pass(when: str, audit: AuditResult) -> None:
+    """Refuse a verdict that does not follow from its figures: one typed into the file must not reach the page.
+
+    Raises:
+        EvidenceError: A PASS whose interval reaches above the limit.
+    """
+    judged: list[Leakage | ContinuousLeakage] = [*audit.leakage, *audit.continuous]
+    for one in judged:
+        if one.verdict == "PASS" and one.excess.high > one.limit:
+            raise EvidenceError(
+                f"The evidence ({when.lower()}) says PASS for {one_line(one.attribute)} at "
+                f"{one_line(one.layer)}, but its own interval reaches {one.excess.high:.4f}, "
+                f"above the limit of {one.limit:.4f}. "
+                "Run the audit again."
+            )
+
+
+def _everything(audit: AuditResult) -> dict[str, Measured]:
+    listed: list[Measured] = [*audit.leakage, *audit.continuous, *audit.kept, *audit.kept_continuous]
+    return {_place(one): one for one in listed}
+
+
+def _told(listed: list[Measured]) -> str:
+    return ", ".join(sorted(map(_place, listed))) or "none"
+
+
+def _place(one: Measured) -> str:
+    return f"{one.attribute} at {one.layer}{' (continuous)' if isinstance(one, Regression) else ''}"
+
+
+def _terms(one: Measured) -> dict[str, object]:
+    """What one attribute was measured on."""
+    limit = one.limit if isinstance(one, Leakage | ContinuousLeakage) else None
+    if isinstance(one, Regression):
+        return {"row counts": one.rows, "missing rows": one.missing, "limit": limit}
+    return {
+        "class counts": one.classes,
+        "missing rows": one.missing,
+        "classes left out": one.left_out,
+        "limit": limit,
+    }
+
+
+def _split(split: Split) -> str:
+    return f"{count(split.rows)} rows in {count(split.groups)} groups"
+
+
+def _brief(text: str) -> str:
+    is_digest = len(text) >= 40 and all(mark in "0123456789abcdef" for mark in text)
+    return hexdigits(text) if is_digest else one_line(text)

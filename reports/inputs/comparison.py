@@ -1,0 +1,143 @@
+"""Pair what was read before and after, and say what to know before comparing."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from audit.errors import EvidenceError
+from audit.evidence.audit_result import AuditResult
+from audit.evidence.findings import Leakage
+from audit.evidence.headline import Judged, Measured
+from audit.evidence.numbers import hexdigits, one_line
+from reports.inputs.comparability import refuse_unfounded_pass, refuse_unlike
+from reports.inputs.paired_difference import Change, headline_change
+
+Found_co = TypeVar("Found_co", bound=Measured, covariant=True)
+
+
+@dataclass(frozen=True)
+class HeadClaim:
+    """What the head of the sanitizer's own training loop said; it is no evidence of removal."""
+
+    accuracy: float
+    """Balanced accuracy on the rows held out from the head, in [0, 1]."""
+    rows: int
+    contradicted: bool
+    """The head says less than the lower end of what a fresh attacker reads."""
+
+
+@dataclass(frozen=True)
+class Reading(Generic[Found_co]):
+    """One attribute at one layer in one of the audits."""
+
+    when: str
+    """`Before`, `After`, or `Audited` where there is only one."""
+    audit: AuditResult
+    found: Found_co
+    head: HeadClaim | None
+
+
+@dataclass(frozen=True)
+class Pair(Generic[Found_co]):
+    """One attribute at one layer, in every audit given: the verdict is on the last."""
+
+    readings: tuple[Reading[Found_co], ...]
+
+    @property
+    def last(self) -> Reading[Found_co]:
+        """The reading that the verdict is on."""
+        return self.readings[-1]
+
+    @property
+    def first(self) -> Reading[Found_co] | None:
+        """The reading to compare with, or None for one audit alone."""
+        return self.readings[0] if len(self.readings) == 2 else None
+
+    @property
+    def change(self) -> Change | None:
+        """What changed in what the strongest attacker reads, paired; None for one audit alone."""
+        return headline_change(self.first.found, self.last.found) if self.first else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One audit, or two that measured the same thing on two checkpoints."""
+
+    audits: tuple[tuple[str, AuditResult], ...]
+    """`Before` and `After`, or `Audited` alone, each with its audit."""
+    pairs: tuple[Pair[Judged], ...]
+    """Private attributes: those of classes, then the continuous ones."""
+    kept: tuple[Pair[Measured], ...]
+    """Attributes that should stay readable."""
+    warnings: tuple[str, ...]
+    """What to know before comparing; the audits' own warnings are not repeated here."""
+
+
+def compare(before: AuditResult, after: AuditResult | None) -> Comparison:
+    """Pair the figures of two audits by attribute and layer; one audit alone is allowed.
+
+    Raises:
+        EvidenceError: The audits differ in rows, splits, protocol, task or attributes, are of the same
+            checkpoint or in the wrong order, or a PASS does not follow from its own figures.
+    """
+    if after is None:
+        audits: tuple[tuple[str, AuditResult], ...] = (("Audited", before),)
+    else:
+        refuse_unlike(before, after)
+        audits = (("Before", before), ("After", after))
+    for when, audit in audits:
+        refuse_unfounded_pass(when, audit)
+    return Comparison(
+        audits,
+        pairs=(*_pairs(audits, lambda audit: audit.leakage), *_pairs(audits, lambda audit: audit.continuous)),
+        kept=(*_pairs(audits, lambda audit: audit.kept), *_pairs(audits, lambda audit: audit.kept_continuous)),
+        warnings=() if after is None else _warnings(before, after),
+    )
+
+
+def _pairs(
+    audits: tuple[tuple[str, AuditResult], ...], listed: Callable[[AuditResult], Iterable[Found_co]]
+) -> Iterable[Pair[Found_co]]:
+    for one in listed(audits[0][1]):
+        yield Pair(tuple(_reading(when, audit, one, listed(audit)) for when, audit in audits))
+
+
+def _reading(when: str, audit: AuditResult, like: Measured, listed: Iterable[Found_co]) -> Reading[Found_co]:
+    found = next((one for one in listed if (one.attribute, one.layer) == (like.attribute, like.layer)), None)
+    if found is None:
+        raise EvidenceError(f"{one_line(like.attribute)} at {one_line(like.layer)} is missing from one audit.")
+    return Reading(when, audit, found, _head(audit, found))
+
+
+def _head(audit: AuditResult, found: Measured) -> HeadClaim | None:
+    made = audit.checkpoint.sanitizing
+    accuracy = made.head_accuracy.get(found.attribute) if made else None
+    if made is None or accuracy is None or made.layer != found.layer or not isinstance(found, Leakage):
+        return None
+    return HeadClaim(accuracy, made.head_rows, contradicted=accuracy < found.balanced_accuracy.low)
+
+
+def _warnings(before: AuditResult, after: AuditResult) -> tuple[str, ...]:
+    warnings = []
+    made = after.checkpoint.sanitizing
+    if made is None:
+        warnings.append(
+            "The checkpoint audited after carries no record of a sanitizer: how it was made is not part of "
+            "this evidence."
+        )
+    elif made.parent_sha256 != before.checkpoint.sha256:
+        warnings.append(
+            "The sanitized checkpoint was not made from the one audited before: it names a parent with "
+            f"SHA-256 {hexdigits(made.parent_sha256)}, the one audited before has "
+            f"{hexdigits(before.checkpoint.sha256)}. The change shown here is not the sanitizer's alone."
+        )
+    if before.checkpoint.architecture != after.checkpoint.architecture:
+        warnings.append("The two checkpoints are of different architectures; the layers share their names only.")
+    changed = [
+        f"{name} {before.versions.get(name, 'none')} before, {after.versions.get(name, 'none')} after"
+        for name in sorted(before.versions.keys() | after.versions.keys())
+        if before.versions.get(name) != after.versions.get(name)
+    ]
+    if changed:
+        warnings.append(f"The audits ran on different versions: {'; '.join(changed)}.")
+    return tuple(warnings)

@@ -1,0 +1,63 @@
+"""What the files that a report is asked for hold: audits, or one sweep."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from audit.errors import EvidenceError
+from audit.evidence.audit_result import AuditResult
+from audit.evidence.json_file import read_json
+from audit.evidence.sweep_result import Sweep, read_sweep
+from reports.inputs.integrity import read_whole
+
+Given = Sweep | list[tuple[Path, AuditResult]]
+"""One sweep, or audits with their files, in the order given."""
+
+
+def read_given(paths: Sequence[Path]) -> Given:
+    """Read all files, and tell audits from a sweep by what is in them.
+
+    Raises:
+        EvidenceError: One cannot be read, was changed after it was written or is of another kind, or a sweep stands
+            beside something else.
+    """
+    sweeps = [path for path in paths if _is_sweep(path)]
+    if not sweeps:
+        return [(path, read_whole(path)) for path in paths]
+    if len(paths) == 1:
+        return read_sweep(paths[0])
+    raise EvidenceError(
+        f"{sweeps[0]} is the evidence of a sweep, which has a page of its own. Give it alone, and audits without it."
+    )
+
+
+def refuse_overwriting(outputs: Sequence[Path], paths: Sequence[Path]) -> None:
+    """Refuse outputs that would take the place of evidence.
+
+    Raises:
+        EvidenceError: One would.
+    """
+    given = {path.resolve() for path in paths}
+    for output in outputs:
+        if output.resolve() in given:
+            raise EvidenceError(f"{output} is the evidence itself and would be lost. Name another file with -o.")
+
+
+def refuse_twice(paths: Sequence[Path]) -> None:
+    """Refuse a file that is given twice.
+
+    Raises:
+        EvidenceError: One is.
+    """
+    for place, path in enumerate(paths):
+        if path.resolve() in {other.resolve() for other in paths[:place]}:
+            raise EvidenceError(f"{path} is given twice. Give one audit of each model.")
+
+
+def _is_sweep(path: Path) -> bool:
+    content = read_json(path, "an audit's evidence")
+    if "sanitizing" in content and "leakage" not in content:
+        raise EvidenceError(
+            f"{path} is the record that irene sanitize left beside a checkpoint; it is no evidence. Audit the "
+            "checkpoint, and give the file that irene audit writes."
+        )
+    return "setup" in content and "points" in content

@@ -1,0 +1,92 @@
+"""Which point of a sweep leaves least to read while the task is kept, and what a sweep must hold to be asked that.
+
+The task is kept where its accuracy is no lower than the lower end of the untouched checkpoint's interval. The choice
+is made on the test rows themselves, so the figures of the chosen point are better than those of a fresh audit.
+"""
+
+from dataclasses import dataclass
+
+from audit.errors import EvidenceError
+from audit.evidence.numbers import one_line
+from audit.evidence.sweep_result import UNTOUCHED, Sweep, SweepFigures, SweepPoint, SweepReading, title
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A point that was audited, and what was read there of one private attribute."""
+
+    point: SweepPoint
+    figures: SweepFigures
+    read: SweepReading
+
+
+def refuse_unsound(sweep: Sweep) -> None:
+    """Refuse a sweep whose points cannot be told beside each other, or with a PASS that its figures deny.
+
+    Raises:
+        EvidenceError: The untouched checkpoint or an attribute is missing, or a PASS does not follow.
+    """
+    begins = sweep.find(UNTOUCHED, None)
+    if begins is None or begins.figures is None:
+        raise EvidenceError(
+            "The sweep has no figures of the untouched checkpoint, which all others are read against. Sweep again."
+        )
+    for point in sweep.points:
+        if point.figures is not None:
+            _refuse_unsound(one_line(title(point.method, point.weight)), point.figures, sweep)
+
+
+def _refuse_unsound(name: str, figures: SweepFigures, sweep: Sweep) -> None:
+    measured = [one.attribute for one in figures.read], [one.attribute for one in figures.kept]
+    if measured != (sweep.setup.private, sweep.setup.keep) or not sweep.setup.private:
+        raise EvidenceError(f"{name} was not audited for the attributes that the sweep is about. Sweep again.")
+    for one in figures.read:
+        if one.verdict == "PASS" and one.excess.high > sweep.protocol.limit:
+            raise EvidenceError(
+                f"The sweep says PASS for {one_line(one.attribute)} at {name}, but its own interval reaches "
+                f"{one.excess.high:.4f}, above the limit of {sweep.protocol.limit:.4f}. Sweep again."
+            )
+
+
+def audited(sweep: Sweep, attribute: str) -> list[Audited]:
+    """Return what was read of one attribute at every point that has figures, in the order they were made."""
+    return [
+        Audited(point, point.figures, one)
+        for point in sweep.points
+        if point.figures
+        for one in point.figures.read
+        if one.attribute == attribute
+    ]
+
+
+def untouched(sweep: Sweep, attribute: str) -> Audited:
+    """Return what was read of one attribute at the checkpoint as it is; `refuse_unsound` sees that there is one."""
+    return next(one for one in audited(sweep, attribute) if one.point.method == UNTOUCHED)
+
+
+def level(sweep: Sweep) -> float:
+    """Return the lowest accuracy at which the task counts as kept."""
+    return untouched(sweep, sweep.setup.private[0]).figures.accuracy.low
+
+
+def keeps_the_task(one: SweepFigures, sweep: Sweep) -> bool:
+    """Whether a point does the task as well as the untouched checkpoint, within the noise."""
+    return one.accuracy.value >= level(sweep)
+
+
+def keeping(sweep: Sweep, attribute: str) -> list[Audited]:
+    """Return the points that keep the task, the untouched checkpoint itself not among them."""
+    found = audited(sweep, attribute)
+    return [one for one in found if one.point.method != UNTOUCHED and keeps_the_task(one.figures, sweep)]
+
+
+def least_read(sweep: Sweep, attribute: str) -> Audited | None:
+    """Return the point that leaves least to read of one attribute while it keeps the task, if any keeps it.
+
+    Of two that leave as little it is the one that does the task better, and then the one that was made first.
+    """
+
+    def order(one: Audited) -> tuple[float, float]:
+        return one.read.balanced_accuracy.value, -one.figures.accuracy.value
+
+    return min(keeping(sweep, attribute), key=order, default=None)

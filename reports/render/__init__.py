@@ -1,0 +1,1 @@
+"""Templates, tables and styles that all pages share."""

@@ -1,0 +1,57 @@
+"""What was the same for every figure on a page: the rows that were audited, and how they were measured."""
+
+from collections.abc import Mapping
+
+from audit.evidence.audit_result import DataRows, Protocol, Split
+from audit.evidence.numbers import count, rows_told
+from reports.render.table import Cell, Table, cell
+
+Fact = tuple[str, Cell]
+
+
+def row_facts(data: DataRows) -> list[Fact]:
+    """Return which rows were audited, and how they were split."""
+    return [
+        ("Data", cell(data.name)),
+        ("Options", cell(pairs_told(data.options))),
+        ("Rows", cell(count(data.rows))),
+        ("Could not be read", cell(_rows_of(data.unreadable, "nothing saw them"))),
+        ("Copies across groups", cell(_rows_of(data.copies, "the groups that share an input were joined"))),
+        ("Kept together by", cell(data.group or "nothing: every row stands alone")),
+        ("Attackers trained on", cell(_split(data.train))),
+        ("Attackers selected on", cell(_split(data.select))),
+        ("Figures taken on (test)", cell(_split(data.test))),
+    ]
+
+
+def protocol_facts(protocol: Protocol, limit: str) -> list[Fact]:
+    """Return how it was measured; `limit` is told in the unit of what was measured."""
+    who = "the user" if protocol.limit_set_by == "user" else "default"
+    return [
+        ("Attackers", cell(", ".join(protocol.attackers))),
+        ("Views", cell(", ".join(protocol.views))),
+        ("Rows that fit an attacker", cell(f"at most {count(protocol.fit_rows)}")),
+        ("Pooling", cell(protocol.pool)),
+        ("Bootstrap resamples", cell(count(protocol.bootstrap))),
+        ("Null refits", cell(f"{count(protocol.null_refits)}, each on at most {count(protocol.null_rows)} rows")),
+        ("Seed", cell(str(protocol.seed))),
+        ("Limit on the excess", cell(f"{limit}, set by {who}")),
+    ]
+
+
+def listed(caption: str, facts: list[Fact]) -> Table:
+    """Return a table of facts, each with one value."""
+    return Table(caption, ("Fact", "Value"), tuple((cell(name), value) for name, value in facts), kind="list")
+
+
+def pairs_told(values: Mapping[str, str | int | float | bool | None]) -> str:
+    """Return settings in words, in the order in which evidence stands in a file: `alpha 1, seed 0`."""
+    return ", ".join(f"{name} {value}" for name, value in sorted(values.items())) or "none"
+
+
+def _rows_of(number: int, then: str) -> str:
+    return f"{rows_told(number)}; {then}" if number else "none"
+
+
+def _split(split: Split) -> str:
+    return f"{count(split.rows)} rows in {count(split.groups)} groups"

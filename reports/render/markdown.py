@@ -1,0 +1,75 @@
+"""Text inside Markdown: whatever it holds, it is read as the words that it is.
+
+Made for GitHub's dialect, where more than the syntax has to be kept out: what stands in a pull request also calls
+people (@name), points to issues (#1) and turns addresses into links, after the Markdown was read. A word joiner,
+which has no width, parts those.
+"""
+
+import re
+import unicodedata
+from functools import cache
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.render.template import TEMPLATES
+
+JOINER = "\u2060"
+_REFERENCES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MARKS = frozenset("\\`*_[]|~$#")
+"""What opens something anywhere in a line."""
+_OPENING = re.compile(r"^(?:[+=-]|\d{1,9}[.)](?=\s|$))")
+"""What opens something at the start of a line."""
+_CALLS = re.compile(
+    r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=\bGH)(?=-\d)|(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=:)(?<!\d:)(?=[\w+-]+:)",
+    re.IGNORECASE,
+)
+"""Where people, issues, addresses and emoji are parted."""
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode's controls, directions, halves of characters and ends of lines: spaces, here."""
+_ISOLATES = "\u2068\u2069"
+_ISOLATED = re.compile("\u2068[^\u2066-\u2069]*\u2069")
+"""A name that runs to the left and turns nothing around it (reports.figures.named)."""
+
+
+def text(value: str) -> str:
+    """Return a value as Markdown that shows it as one line of text, in a paragraph, a list or a cell of a table."""
+    kept = _ISOLATES if not set(_ISOLATES) & set(_ISOLATED.sub("", value)) else ""
+    line = " ".join("".join(mark if mark in kept or _is_seen(mark) else " " for mark in value).split())
+    escaped = "".join(map(_escape, _CALLS.sub(JOINER, line)))
+    return _OPENING.sub(_escape_last, escaped)
+
+
+def fill(template: str, *, page: object) -> str:
+    """Return a template of Markdown filled in; every value goes through `text`."""
+    return _environment().get_template(template).render(page=page)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,  # what is Markup stands as it is; `finalize` leaves nothing else
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_as_text,
+    )
+
+
+def _as_text(value: object) -> Markup:
+    return value if isinstance(value, Markup) else Markup(text(str(value)))
+
+
+def _is_seen(mark: str) -> bool:
+    return unicodedata.category(mark) not in _UNSEEN
+
+
+def _escape(mark: str) -> str:
+    return _REFERENCES.get(mark, f"\\{mark}" if mark in _MARKS else mark)
+
+
+def _escape_last(opening: re.Match[str]) -> str:
+    found = opening.group()
+    return f"{found[:-1]}\\{found[-1]}"

@@ -1,0 +1,111 @@
+"""Bounds on every attacker, tried or not: only where a layer gives so few distinct vectors that they can be counted.
+
+A bound is rounded up, so that no page tells it lower than it is.
+"""
+
+from collections.abc import Iterator
+
+from audit.evidence.findings import Certificate, Leakage
+from audit.evidence.headline import Judged, Measured
+from audit.evidence.numbers import at_most, bare, count, percent, rows_told, share, shorten
+from reports.inputs.by_attribute import by_attribute
+from reports.inputs.comparison import Comparison, Pair
+from reports.render.dense import NOTHING, Body, Dense, DenseRow, over
+
+
+def certificate(found: Measured) -> Certificate | None:
+    """Return the bound on every attacker of one attribute at one layer, where there is one."""
+    return found.certificate if isinstance(found, Leakage) else None
+
+
+def read_at_most(one: Certificate) -> str:
+    """Return the most that anyone can read, as balanced accuracy: `61.0 %`."""
+    return f"{at_most(100 * one.balanced_accuracy, 1)} %"
+
+
+def told_at_most(one: Certificate) -> str:
+    """Return the most that the layer tells of the attribute: `0.12 bits`."""
+    return f"{at_most(one.bits, 2 if one.bits >= 0.1 else 3)} bits"
+
+
+def bound(found: Measured) -> str:
+    """Return the bound in a sentence, or nothing where there is none."""
+    one = certificate(found)
+    if one is None:
+        return ""
+    counted = f"{count(one.codes)} distinct vector{'' if one.codes == 1 else 's'}, counted on {rows_told(one.rows)}"
+    confidence = f"with {percent(one.confidence)} confidence"
+    if one.balanced_accuracy >= 1:
+        return (
+            f"This layer gives {counted}, which bounds no attacker's balanced accuracy; what it tells is at most "
+            f"{told_at_most(one)}, {confidence}."
+        )
+    return (
+        f"No attacker whatever can read more than {read_at_most(one)} balanced accuracy, or {told_at_most(one)}, from "
+        f"this layer, each {confidence}: it gives {counted}."
+    )
+
+
+def is_exceeded(found: Measured) -> bool:
+    """Whether an attacker's whole interval lies above the bound: one of the two cannot be believed then."""
+    one = certificate(found)
+    return one is not None and isinstance(found, Leakage) and found.balanced_accuracy.low > one.balanced_accuracy
+
+
+def basis(comparison: Comparison) -> tuple[str, ...]:
+    """Return what the bounds rest on, in sentences; nothing where there are none."""
+    confidence = " or ".join(dict.fromkeys(percent(one.confidence) for one in _certified(comparison)))
+    if not confidence:
+        return ()
+    return (
+        "Where a layer gives few distinct vectors, no attacker does better than the best table of them, and that can "
+        "be counted: on rows that the model was not made from, with groups taken for independent of each other. Their "
+        "rows are worth at least so many independent ones in the smallest class. Each bound holds with "
+        f"{confidence} confidence by itself, not all of them together.",
+        "It is a bound on what this layer gives for one row as released, to someone who knows nothing else of that "
+        "row. It is none on the weights: whoever holds the encoder before the code sees more.",
+    )
+
+
+def bounds_table(comparison: Comparison) -> Dense | None:
+    """Return every bound with what it was counted on, or None where there are none."""
+    bodies = []
+    for pairs in by_attribute(comparison.pairs):
+        found = pairs[0].last.found
+        rows = tuple(_row(pair) for pair in pairs if any(certificate(one.found) for one in pair.readings))
+        if rows and isinstance(found, Leakage):
+            against = f"a guess: {percent(found.chance)}, H(v): {found.entropy:.2f} bits"
+            bodies.append(Body(shorten(found.attribute), rows, against))
+    whens = [when for when, _ in comparison.audits]
+    columns = ("Layer", *(PARTS * len(whens)))
+    groups = tuple((when, len(PARTS)) for when in whens) if len(whens) > 1 else ()
+    caption = "Bounds on every attacker, tried or not"
+    return Dense(f"bounds-{len(whens)}", caption, columns, tuple(bodies), groups=groups) if bodies else None
+
+
+PARTS = ("At most, %", "Strongest tried, %", "At most, bits", "Distinct vectors", "Rows counted", "Worth at least")
+
+
+def _certified(comparison: Comparison) -> Iterator[Certificate]:
+    for pair in comparison.pairs:
+        for reading in pair.readings:
+            if isinstance(reading.found, Leakage) and reading.found.certificate:
+                yield reading.found.certificate
+
+
+def _row(pair: Pair[Judged]) -> DenseRow:
+    return DenseRow(shorten(pair.last.found.layer), tuple(told for one in pair.readings for told in _told(one.found)))
+
+
+def _told(found: Measured) -> tuple[str, ...]:
+    one = certificate(found)
+    if one is None or not isinstance(found, Leakage):
+        return (NOTHING,) * len(PARTS)
+    return (
+        read_at_most(one).partition(" ")[0],
+        over(bare(share(found.balanced_accuracy))),
+        told_at_most(one).partition(" ")[0],
+        count(one.codes),
+        count(one.rows),
+        count(int(min(one.independent, default=0))),
+    )

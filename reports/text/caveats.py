@@ -1,0 +1,68 @@
+"""What to know before a verdict is believed: what the comparison, the attackers and the audits themselves warn of."""
+
+from audit.evidence.headline import written
+from audit.evidence.numbers import LONGEST_TEXT, one_line, shorten
+from reports.inputs.comparison import Comparison
+from reports.text.bounds import is_exceeded
+from reports.text.sentences import attribute_at, is_untold, told_ceiling
+
+
+def cautions(comparison: Comparison) -> tuple[str, ...]:
+    """Return every warning in a sentence or two, the gravest kinds first."""
+    return (
+        *comparison.warnings,
+        *_loaded(comparison),
+        *_weak(comparison),
+        *_told_by_the_task(comparison),
+        *_exceeded(comparison),
+        *_own(comparison),
+    )
+
+
+def plain_cautions(comparison: Comparison) -> tuple[str, ...]:
+    """Return the same for a terminal or a file of text: each on one line, no control or direction characters."""
+    return tuple(_plain(text) or "–" for text in cautions(comparison))
+
+
+def _plain(text: str) -> str:
+    words = [shown for word in text.split() if (shown := one_line(word))]  # one by one, since it shortens names
+    return shorten(" ".join(words), LONGEST_TEXT)
+
+
+def _loaded(comparison: Comparison) -> list[str]:
+    return [
+        f"{when}: code inside the checkpoint file ran when it was loaded (--allow-pickle). Such code could change "
+        "anything, these figures too; they are worth as much as the trust in whoever made the file."
+        for when, audit in comparison.audits
+        if audit.checkpoint.pickle_ran
+    ]
+
+
+def _weak(comparison: Comparison) -> list[str]:
+    return [f"{attribute_at(pair.last.found)}: {told_ceiling(pair)}" for pair in comparison.pairs if is_untold(pair)]
+
+
+def _told_by_the_task(comparison: Comparison) -> list[str]:
+    found = [pair.last.found for pair in comparison.pairs]
+    return [
+        f"{attribute_at(one)}: the predicted task label alone gives {written(one, one.floor).value}, so that even who "
+        "reads all of it stays within the limit. This PASS says that the features add little to the label, and no more."
+        for one in found
+        if one.verdict == "PASS" and 1 - one.floor.value <= one.limit
+    ]
+
+
+def _exceeded(comparison: Comparison) -> list[str]:
+    return [
+        f"{attribute_at(pair.last.found)}: the strongest attacker's whole interval lies above the bound on every "
+        "attacker, so one of them is wrong. Take the attacker's figure, and look for rows that belong together."
+        for pair in comparison.pairs
+        if is_exceeded(pair.last.found)
+    ]
+
+
+def _own(comparison: Comparison) -> list[str]:
+    shared = set.intersection(*(set(audit.warnings) for _, audit in comparison.audits))
+    once = list(dict.fromkeys(text for _, audit in comparison.audits for text in audit.warnings if text in shared))
+    apart = [f"{when}: {text}" for when, audit in comparison.audits for text in audit.warnings if text not in shared]
+    return once + apart

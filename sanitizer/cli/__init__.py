@@ -1,0 +1,1 @@
+"""The commands `irene sanitize`, `sweep` and `demo`."""

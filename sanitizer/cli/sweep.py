@@ -1,0 +1,172 @@
+"""The command `irene sweep`."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from audit.cli.options import (
+    CHECKPOINT,
+    MODEL,
+    PRIVATE,
+    ROWS,
+    SOURCE,
+    TASK,
+    Real,
+    arguments,
+    command_line,
+    names,
+    open_rows,
+    progress,
+    with_options,
+)
+from audit.errors import CheckpointError, IreneError
+from sanitizer.cli.sanitize import KEEP, LAYER, RECIPE
+
+if TYPE_CHECKING:
+    from audit.evidence.findings import Certificate, Estimate
+    from audit.evidence.sweep_result import SweepPoint
+
+
+def weights_of(context: click.Context, option: click.Parameter, text: str) -> list[float]:
+    """Read numbers with commas between them; twice the same one counts once."""
+    one = Real(min=0)
+    return list(dict.fromkeys(float(one.convert(word, option, context)) for word in names(text)))
+
+
+@click.command()
+@CHECKPOINT
+@with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS, KEEP, LAYER)
+@click.option(
+    "--methods",
+    default="plain,irene,codebook",
+    show_default=True,
+    help="Which methods, with commas between them, as `irene sanitize` knows them.",
+)
+@click.option(
+    "--weights",
+    default="",
+    callback=weights_of,
+    help="Weights of the removal, with commas between them, for every method that takes one; each method's own if "
+    "left out.",
+)
+@click.option("--attackers", help="Which attackers, as `irene audit` knows them; all if left out.")
+@click.option("--limit", type=Real(0, 1), help="Largest excess over the floor that passes; 0.05 if left out.")
+@with_options(RECIPE)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("out/sweep.json"),
+    show_default=True,
+    help="The evidence; the chart goes beside it, as .svg.",
+)
+def sweep(
+    checkpoint: Path,
+    arch: str | None,
+    arch_arg: tuple[str, ...],
+    weights_key: str | None,
+    allow_pickle: bool,
+    device: str,
+    output: Path,
+    **given: Any,
+) -> None:
+    """Draw how well CHECKPOINT does its task against what fresh attackers read, over methods and weights.
+
+    Each point is a copy of the checkpoint, fine-tuned by one method at one weight and audited on rows that it was not
+    trained on; the untouched checkpoint comes first. All points have the same rows, splits and seed. One that
+    diverges is recorded with its reason. No weights are written.
+
+    The evidence is written whole after each point, and the chart at the end. The same command goes on from there
+    after it was stopped, and with more methods or weights it adds those that are missing. `irene report` makes a page
+    of the evidence.
+
+    \b
+    Example:
+      irene sweep out/demo/model.safetensors --arch small-convnet --data digits \\
+          --task digit --private colour --methods plain,irene,codebook --weights 0.5,2,8 -o out/sweep.json
+    """
+    from dataclasses import fields  # noqa: PLC0415 - keeps `irene --help` fast
+
+    from audit.atomic_write import require_writable  # noqa: PLC0415
+    from audit.attackers import families  # noqa: PLC0415
+    from audit.environment import choose_device  # noqa: PLC0415
+    from audit.evidence.audit_result import sidecar  # noqa: PLC0415
+    from audit.model.checkpoint import load  # noqa: PLC0415
+    from audit.settings import LIMIT, Settings  # noqa: PLC0415
+    from sanitizer.sweep import run  # noqa: PLC0415
+    from sanitizer.training.step import Recipe  # noqa: PLC0415
+
+    if output.resolve() in (checkpoint.resolve(), sidecar(checkpoint).resolve()):
+        raise CheckpointError(
+            f"{output} is the checkpoint itself, or its record, and would be lost. Name another file with -o."
+        )
+    run.require_output(output)
+    chart = output.with_suffix(".svg")
+    require_writable(chart)
+    given["freeze"] = tuple(names(given["freeze"]))
+    train, audited = (
+        rows.limited(given["limit_rows"] or len(rows), seed=given["seed"])
+        for rows in (open_rows(given, "train", arch), open_rows(given, "audit", arch))
+    )
+    attackers = names(given["attackers"]) if given["attackers"] else families.DEFAULT
+    points = run.sweep(
+        lambda: load(checkpoint, arch, arguments(arch_arg), weights_key=weights_key, allow_pickle=allow_pickle),
+        train,
+        audited,
+        output,
+        methods=names(given["methods"]),
+        weights=given["weights"],
+        task=given["task"],
+        private=names(given["private"]),
+        keep=names(given["keep"]),
+        layer=given["layer"],
+        recipe=Recipe(**{field.name: given[field.name] for field in fields(Recipe)}),
+        settings=Settings(attackers=tuple(attackers), limit=LIMIT if given["limit"] is None else given["limit"]),
+        pool=given["pool"],
+        device=choose_device(device),
+        limit_set_by="default" if given["limit"] is None else "user",
+        command=command_line(),
+        track=progress,
+    )
+    shown = 0
+    try:
+        for shown, (point, is_new) in enumerate(points, 1):  # noqa: B007  how many there are to draw
+            click.echo(f"{sentence(point, given['task'])}{'' if is_new else ' (made before)'}")
+    except KeyboardInterrupt:
+        if shown:
+            raise IreneError(f"Stopped; the points so far are in {output}. The same command goes on.") from None
+        raise
+    finally:
+        if shown:
+            click.echo(f"Wrote {output}")
+            root = click.get_current_context().find_root().command
+            root.main(["report", str(output), "-o", str(chart)], prog_name="irene", standalone_mode=False)
+
+
+def sentence(point: "SweepPoint", task: str) -> str:
+    """Return what became of a point in one line."""
+    from audit.evidence.sweep_result import title  # noqa: PLC0415
+
+    name, found = title(point.method, point.weight), point.figures
+    if found is None:
+        return f"{name}: failed. {point.failure}"
+    parts = [f"accuracy on {task} {shares(found.accuracy)}"]
+    for one in found.read:
+        most = f", no attacker above {bound(one.certificate)}" if one.certificate else ""
+        parts.append(
+            f"{one.attribute} {shares(one.balanced_accuracy)}, floor {one.floor.value:.1%}{most}: {one.verdict}"
+        )
+    parts += [f"{one.attribute} kept at AUROC {one.auroc.value:.3f}" for one in found.kept]
+    return f"{name}: {'; '.join(parts)}"
+
+
+def shares(estimate: "Estimate") -> str:
+    """Return a share with its interval in percent."""
+    return f"{estimate.value:.1%} [{estimate.low:.1%}, {estimate.high:.1%}]"
+
+
+def bound(most: "Certificate") -> str:
+    """Return what no attacker exceeds, never rounded down, and how sure that is."""
+    return f"{math.ceil(1000 * most.balanced_accuracy) / 10:.1f}% (at {most.confidence:.0%} confidence)"

@@ -1,0 +1,74 @@
+"""A released model as a program of torch.export, which runs without irene and can be audited at the same layer."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from audit.atomic_write import write_whole
+from audit.errors import CheckpointError
+from audit.model.layers import evaluating, parse
+from audit.model.release import NAME
+from audit.model.safe_pickle import listed
+
+
+def export(model: nn.Module, x: Tensor, layer: str, path: Path) -> None:
+    """Write a program for any number of rows; x is a batch of two rows or more.
+
+    Raises:
+        CheckpointError: torch.export cannot follow the model.
+    """
+    content = io.BytesIO()
+    try:
+        with _quiet(), evaluating(model), torch.no_grad():
+            rows = ({0: torch.export.Dim("rows", min=1)},)
+            program = torch.export.export(model, (x,), dynamic_shapes=rows, strict=False)
+            _place(program, layer)
+            torch.export.save(program, content)
+    except Exception as error:  # whatever tracing a stranger's model raises
+        fact = listed([next(iter(str(error).strip().splitlines()), type(error).__name__)])
+        raise CheckpointError(
+            f"The weights were written, but torch.export cannot follow the model ({fact}), so there is no program "
+            f"{path}. Use the weights with irene, or make the forward pass exportable."
+        ) from None
+    write_whole(path, content.getvalue())
+
+
+def _place(program: torch.export.ExportedProgram, layer: str) -> None:
+    """Let the program remember what stands at the layer as a step before it, or as the last step of it.
+
+    It is called by a hook, so torch takes it for the first step of the layer, and whoever taps the layer's input
+    would see what comes before it.
+    """
+    place = parse(layer)
+    for node in program.graph.nodes:
+        stack = node.meta.get("nn_module_stack")
+        if not stack or not any(_own(name) for name, _ in stack.values()):
+            continue
+        node.meta["nn_module_stack"] = {
+            key: (f"{place.module}.{name}" if _own(name) and place.side == "output" else name, kind)
+            for key, (name, kind) in stack.items()
+            if place.side == "output" or not name or _own(name)
+        }
+
+
+def _own(name: str) -> bool:
+    return name == NAME or name.startswith(f"{NAME}.")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch's own words off the screen."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,1 @@
+"""Task accuracy against leakage, over methods and weights."""

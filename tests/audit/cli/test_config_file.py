@@ -1,0 +1,163 @@
+"""Options from a TOML file."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from click.testing import Result
+from support.planted import labels, noise
+from torch import nn
+
+from audit.evidence.audit_result import read_audit
+
+Run = Callable[..., Result]
+N = 600
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    sex, job = labels(N), labels(N, seed=2)
+    z = noise(N)
+    z[:, 0] += 3 * sex
+    np.savez(tmp_path / "z.npz", pool=z.astype(np.float32), other=z.astype(np.float32), sex=sex, job=job)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "irene.toml").write_text(text, encoding="utf-8")
+    return Path("irene.toml")
+
+
+AUDIT = """
+private = ["sex", "job"]
+attackers = "logistic"
+limit = 0.1
+
+[audit]
+subject = "z.npz"
+layer = "pool"
+seed = 3
+output = "a.json"
+"""
+
+
+def test_a_file_holds_the_options_and_the_evidence_tells_them_in_full(folder: Path, run: Run) -> None:
+    result = run("audit --config", write(folder, AUDIT))
+    assert result.exit_code == 0, result.output
+    found = read_audit(folder / "a.json")
+    assert [(one.attribute, one.layer, one.limit) for one in found.leakage] == [
+        ("sex", "pool", 0.1),
+        ("job", "pool", 0.1),
+    ]
+    assert found.protocol.seed == 3
+    assert found.command == (
+        "irene audit --private sex,job --attackers logistic --limit 0.1 z.npz --layer pool --seed 3 --output a.json"
+    )
+    again = run(found.command.removeprefix("irene ").replace("a.json", "b.json"))
+    assert again.exit_code == 0, again.output
+    assert read_audit(folder / "b.json").leakage == found.leakage
+
+
+def test_what_is_typed_wins(folder: Path, run: Run) -> None:
+    result = run("audit z.npz --private sex --config", write(folder, AUDIT), "--limit 0.3")
+    assert result.exit_code == 0, result.output
+    found = read_audit(folder / "a.json")
+    assert [(one.attribute, one.limit) for one in found.leakage] == [("sex", 0.3)]
+    assert "job" not in found.command and found.command.count("--limit") == 1 and found.command.count("z.npz") == 1
+
+
+def test_of_two_files_the_last_counts_and_the_command_names_neither(folder: Path, run: Run) -> None:
+    (folder / "other.toml").write_text("limit = 0.2", encoding="utf-8")
+    result = run("audit --config=other.toml --config", write(folder, AUDIT), "--limit 0.4")
+    assert result.exit_code == 0, result.output
+    assert read_audit(folder / "a.json").command == (
+        "irene audit --private sex,job --attackers logistic z.npz --layer pool --seed 3 --output a.json --limit 0.4"
+    )
+
+
+def test_one_file_serves_several_commands(folder: Path, run: Run) -> None:
+    config = write(folder, '[audit]\nsubject = "z.npz"\nprivate = "sex"\nattackers = "logistic"\nlayer = "pool"\n'
+                   'output = "a.json"\n[check]\nevidence = "a.json"\nlimit = 0.49\nallow-inconclusive = true\n'
+                   '[report]\nevidence = ["a.json"]\ndpia = true\noutput = "page.html"\n')  # fmt: skip
+    assert run("audit --config", config).exit_code == 0
+    result = run("check --config", config)
+    assert result.exit_code == 0, result.output
+    assert run("check --limit 0.01 --config", config).exit_code == 3
+    assert run("report --config", config).exit_code == 0
+    assert (folder / "page.html").exists() and (folder / "page.dpia.md").exists()
+
+
+def test_what_stands_at_the_top_is_for_every_command_that_knows_it(folder: Path, run: Run) -> None:
+    top = 'subject = "z.npz"\nprivate = "sex"\nattackers = "logistic"\nlayer = "pool"\nepochs = 3\nlimit = 0.02\n'
+    config = write(folder, f'{top}[audit]\noutput = "a.json"\nlimit = 0.49\n[check]\nevidence = "a.json"\n')
+    assert run("audit --config", config).exit_code == 0
+    assert read_audit(folder / "a.json").leakage[0].limit == 0.49
+    assert run("check --config", config).exit_code == 3
+    write(folder, config.read_text(encoding="utf-8").replace("[audit]", "[audit]\nepochs = 3"))
+    assert "Unknown option of irene audit in irene.toml 'epochs'" in run("audit --config", config).output
+
+
+def test_arguments_of_a_factory_are_a_table(folder: Path, run: Run) -> None:
+    (folder / "made.py").write_text(
+        "from torch import nn\n\ndef build(width, deep):\n    assert deep is True\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(192, width), nn.Linear(width, 10))\n",
+        encoding="utf-8",
+    )
+    config = write(folder, 'checkpoint = "w.safetensors"\narch = "made.py:build"\ndata = "digits"\n'
+                   "arch-arg = { width = 5, deep = true }\n")  # fmt: skip
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 5), nn.Linear(5, 10))
+    safetensors.torch.save_file(model.state_dict(), folder / "w.safetensors")
+    result = run("layers --config", config)
+    assert result.exit_code == 0, result.output
+    assert "Suggested bottleneck: 2:input" in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("privat = 'sex'", "Unknown option of irene audit in irene.toml 'privat'. Did you mean 'private'? Known: "),
+        (
+            "[audti]\nlimit = 0.1",
+            "Unknown option of irene audit in irene.toml 'audti'. Did you mean '[audit]'? Known: ",
+        ),
+        ("limit = 'ten'", "Invalid value for '--limit': 'ten' is not a valid float"),
+        ("seed = 1.5", "Invalid value for '--seed': '1.5' is not a valid integer"),
+        ("where = 'yes'", 'where in irene.toml is "yes", and takes true or false.'),
+        ("layer = true", "layer in irene.toml is true, and takes text, a number or a list of them."),
+        ("layer = { pool = 1 }", 'layer in irene.toml is {"pool": 1}, and takes text, a number or a list of them.'),
+        ("allow-pickle = true", "allow-pickle in irene.toml must be typed: no file that came along may let code run."),
+        ("limit = ", "irene.toml is not TOML: "),
+    ],
+)
+def test_what_the_file_says_wrong_is_told_in_one_line_and_nothing_is_written(
+    folder: Path, run: Run, text: str, told: str
+) -> None:
+    result = run("audit z.npz --private sex -o a.json --config", write(folder, text))
+    assert result.exit_code in (1, 2)
+    assert told in result.output.splitlines()[-1]
+    assert not (folder / "a.json").exists()
+
+
+def test_a_file_that_is_not_there_is_named(folder: Path, run: Run) -> None:
+    result = run("audit z.npz --private sex --config nowhere.toml")
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == (
+        "Error: Cannot read nowhere.toml: No such file or directory. Name a TOML file."
+    )
+
+
+def test_the_example_of_the_readme_is_read_by_every_command_it_names(folder: Path, run: Run) -> None:
+    readme = Path(__file__).parents[3] / "README.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+    config = write(folder, example)
+    for command in ("audit model.pt", "sanitize model.pt -o clean.pt", "sweep model.pt", "layers model.pt"):
+        result = run(f"{command} --config", config)
+        assert result.exit_code == 1
+        last = result.output.splitlines()[-1]
+        assert "model.pt" in last or "faces/ does not exist" in last, "only files are missing"

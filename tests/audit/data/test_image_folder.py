@@ -1,0 +1,189 @@
+"""A folder of images: rows by metadata, transforms to the pixel, parts by `split`, and nothing outside the folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from audit.data.columns import Column, Quantity
+from audit.data.labelled import LabelledData, Part, open_data
+from audit.data.transforms import image_transform, known_transform
+from audit.errors import DataError, IreneError, UnknownNameError, UnreadableError
+
+ROWS: list[dict[str, Any]] = [
+    {"file_name": "a.png", "sex": "f", "age": 31.5, "split": "train"},
+    {"file_name": "in/b.png", "sex": "m", "age": None, "split": "validation"},
+    {"file_name": "c.png", "sex": "?", "age": 20.0, "split": "Test"},
+]
+RED = [51, 102, 255]
+"""Red of each image in 0–255; green and blue are 0."""
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """Three one-coloured images with metadata.csv."""
+    folder = tmp_path / "faces"
+    (folder / "in").mkdir(parents=True)
+    for row, red in zip(ROWS, RED, strict=True):
+        Image.new("RGB", (30, 20), (red, 0, 0)).save(folder / str(row["file_name"]))
+    write(folder, ROWS)
+    return folder
+
+
+def write(folder: Path, rows: list[dict[str, Any]], kind: str = "csv") -> None:
+    for old in folder.glob("metadata.*"):
+        old.unlink()
+    path, table = folder / f"metadata.{kind}", pd.DataFrame(rows)
+    if kind == "csv":
+        table.to_csv(path, index=False)
+    elif kind == "parquet":
+        table.to_parquet(path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def opened(folder: Path, part: Part = "audit", **options: Any) -> LabelledData:
+    return open_data(str(folder), part, {"transform": "unit", "image_size": 8} | options)
+
+
+def told(error: type[IreneError], folder: Path, part: Part = "audit", **options: Any) -> str:
+    with pytest.raises(error) as caught:
+        opened(folder, part, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_rows_come_with_their_part_labels_and_pixels(faces: Path, kind: str) -> None:
+    write(faces, ROWS, kind)
+    train, audit = opened(faces, "train"), opened(faces)
+    assert (len(train), len(audit), audit.name, audit.notes) == (1, 2, "faces", ())
+    assert list(audit.columns) == ["sex", "age", "split"]
+    sex, age = audit.columns["sex"], audit.columns["age"]
+    assert isinstance(sex, Column) and isinstance(age, Quantity)
+    assert (sex.codes.tolist(), sex.classes) == ([1, -1], ("f", "m")), "classes are the same in both parts"
+    np.testing.assert_array_equal(age.values, [np.nan, 20])
+    assert audit.inputs[1].shape == (3, 8, 8)
+    assert [data.inputs[row][0].mean().item() for data, row in ((train, 0), (audit, 0), (audit, 1))] == pytest.approx(
+        [red / 255 for red in RED]
+    )
+    assert audit.options == {"part": "audit", "transform": "unit", "image_size": 8}
+
+
+def test_without_a_split_all_rows_are_audited_and_none_may_train(faces: Path) -> None:
+    write(faces, [{key: value for key, value in row.items() if key != "split"} for row in ROWS])
+    data = opened(faces, classes="age", continuous=[])
+    assert len(data) == 3
+    assert ["no `split` column in faces/metadata.csv" in note for note in data.notes] == [True]
+    assert data.options["classes"] == "age"
+    assert "judged on. Add one" in told(DataError, faces, "train")
+
+
+@pytest.mark.parametrize(("name", "of_red"), [("unit", 0.2), ("half", -0.6), ("imagenet", (0.2 - 0.485) / 0.229)])
+def test_a_transform_scales_as_its_name_says(name: str, of_red: float) -> None:
+    made = image_transform(name, image_size=6)
+    x = made.apply(Image.new("RGB", (30, 20), (51, 0, 0)))
+    assert (x.shape, x.dtype) == ((3, 6, 6), torch.float32)
+    assert x[0].mean().item() == pytest.approx(of_red, abs=1e-5)
+
+
+def test_the_centre_is_kept_and_the_edges_of_the_longer_side_are_cut() -> None:
+    image = Image.new("RGB", (40, 10), (255, 0, 0))
+    image.paste((0, 255, 0), (15, 0, 25, 10))
+    x = image_transform("unit", image_size=10).apply(image)
+    assert x[1].mean() == 1
+    assert x[0].mean() == 0
+
+
+def test_the_published_transform_of_an_architecture_is_known_and_opens(faces: Path) -> None:
+    known = known_transform("torchvision.models:resnet50")
+    assert known == "torchvision.models.resnet:ResNet50_Weights.IMAGENET1K_V2.transforms"
+    data = open_data(str(faces), "audit", {"transform": "torchvision.models:ResNet50_Weights.DEFAULT.transforms"})
+    assert data.inputs[0].shape == (3, 224, 224)
+    assert data.options["transform"] == known.replace("models.resnet:", "models:"), "DEFAULT may change, the record not"
+    assert data.options["image_size"] is None
+    for unknown in ("torchvision.models:resnet51", "small-convnet", "own.py:net", "own.resnet:resnet50"):
+        assert known_transform(unknown) is None
+
+
+def test_a_published_transform_of_timm_opens() -> None:
+    pytest.importorskip("timm")
+    known = known_transform("timm:resnet18")
+    assert known == "timm:resnet18"
+    made = image_transform(known)
+    assert made.name.startswith("timm:resnet18.")
+    assert made.apply(Image.new("RGB", (300, 260))).shape == (3, 224, 224)
+    with pytest.raises(DataError, match="timm publishes no transform for 'resnot'"):
+        image_transform("timm:resnot")
+
+
+def test_a_mistaken_transform_is_told(faces: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(
+        "import torch\ndef number():\n    return 3\ndef bytes_():\n    return lambda i: torch.zeros(3, 2, 2).byte()\n"
+        "def ones():\n    return lambda image: torch.ones(3, 2, 2)\n"
+    )
+    with pytest.raises(DataError, match=r"Give imagenet, half or unit, or package.module:factory"):
+        open_data(str(faces), "audit", {})
+    assert "Did you mean 'imagenet'" in told(UnknownNameError, faces, transform="imagnet")
+    assert "size of its own" in told(DataError, faces, transform=f"{own}:ones")
+    assert "image_size is 0" in told(DataError, faces, image_size=0)
+    assert "returned a int" in told(DataError, faces, transform=f"{own}:number", image_size=None)
+    assert opened(faces, transform=f"{own}:ones", image_size=None).inputs[0].mean() == 1
+    with pytest.raises(DataError, match=r"made a torch.uint8 tensor"):
+        opened(faces, transform=f"{own}:bytes_", image_size=None).inputs[0]
+
+
+def test_a_broken_missing_or_programmed_image_is_unreadable_when_it_is_read(faces: Path) -> None:
+    postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+    data = opened(faces)
+    for content in (b"", b"no image", (faces / "c.png").read_bytes()[:60], postscript):
+        (faces / "c.png").write_bytes(content)
+        with pytest.raises(UnreadableError, match=r"c\.png") as caught:
+            data.inputs[1]
+        assert "\n" not in str(caught.value)
+    (faces / "c.png").unlink()
+    with pytest.raises(UnreadableError, match=r"c\.png"):
+        data.inputs[1]
+    assert data.inputs[0].isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["../x.png", "in/../../x.png", "/etc/x.png"])
+def test_an_image_outside_the_folder_is_refused_by_name(faces: Path, name: str) -> None:
+    write(faces, [ROWS[0], ROWS[1] | {"file_name": name}])
+    assert f"Row 2 of {faces / 'metadata.csv'} names {name!r}, outside" in told(DataError, faces)
+
+
+def test_mistaken_metadata_is_told(faces: Path) -> None:
+    write(faces, [ROWS[0] | {"split": "tset"}])
+    assert "Did you mean 'test'? Known: train, validation, val, test, audit" in told(UnknownNameError, faces)
+    write(faces, [ROWS[0] | {"split": None}, ROWS[1]])
+    assert "Row 1 of faces/metadata.csv has no `split`" in told(DataError, faces)
+    write(faces, ROWS[:1])
+    assert "No row of faces/metadata.csv has anything but `train`" in told(DataError, faces)
+    write(faces, [ROWS[1]])
+    assert "has `train` as its `split`" in told(DataError, faces, "train")
+    write(faces, [ROWS[0], ROWS[1] | {"file_name": None}])
+    assert "Row 2 of" in told(DataError, faces)
+    write(faces, [{"image": "a.png"}])
+    assert "No `file_name` column in" in told(DataError, faces)
+    assert "option of" in told(UnknownNameError, faces, rho=0.1)
+    assert "column of faces/metadata.csv 'agee'" in told(UnknownNameError, named(faces), continuous="agee")
+
+
+def named(folder: Path) -> Path:
+    write(folder, ROWS)
+    return folder
+
+
+def test_a_folder_without_one_metadata_file_or_that_is_not_there_is_told(faces: Path, tmp_path: Path) -> None:
+    (faces / "metadata.jsonl").write_text("{}\n")
+    assert "both metadata.csv and metadata.jsonl" in told(DataError, faces)
+    assert "No metadata.csv, .jsonl or .parquet in" in told(DataError, faces / "in")
+    assert "does not exist. Give a folder that holds metadata.csv" in told(DataError, tmp_path / "fases")
+    assert "is no table or folder" in told(DataError, faces / "a.png")

@@ -1,0 +1,375 @@
+"""Taps give what the layers give, the model is left as it was found, and what cannot be tapped says so."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from audit.data.columns import Column
+from audit.data.labelled import LabelledData
+from audit.errors import BottleneckError, DataError, UnknownNameError
+from audit.model import layers, representations
+from audit.model.example_networks import small_convnet
+from audit.model.layers import Pool, evaluating, require_evaluating, suggest, tap
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+class Zoo(nn.Module):
+    """Layers that run never, once, twice, and one that gives a tuple."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.never, self.once, self.twice = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.relu = nn.ReLU(inplace=True)
+        self.rnn = nn.GRU(4, 4, batch_first=True)
+        self.whole = nn.Identity()
+        self.inner = nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.relu(self.once(x))
+        h, _ = self.rnn(self.twice(self.twice(h)).unsqueeze(1))  # (n, 1, 4)
+        self.whole(torch.zeros(len(x), 3, dtype=torch.int64))
+        scores: Tensor = self.inner(h[:, 0])
+        return scores
+
+
+def hooks(model: nn.Module) -> int:
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
+def rows(count: int = 6, classes: int = 2, scale: float = 1.0) -> LabelledData:
+    x = torch.randn(count, 4, generator=torch.Generator().manual_seed(1)) * scale
+    codes = np.arange(count, dtype=np.int64)
+    return LabelledData(
+        "rows",
+        x,
+        {"y": Column(codes % classes, tuple(map(str, range(classes)))), "v": Column(codes % 2, ("a", "b"))},
+    )
+
+
+def test_a_tap_gives_the_very_tensor_that_a_forward_by_hand_gives_on_both_sides() -> None:
+    model, x = small_convnet().eval(), torch.randn(3, 3, 8, 8)
+    with tap(model, ["encoder", "classifier:input", "classifier", "classifier:output"]) as taps:
+        scores = model(x)
+        seen = taps.take()
+    z = model.encoder(x)
+    assert torch.equal(seen["encoder"], z)
+    assert torch.equal(seen["classifier:input"], z)
+    assert torch.equal(seen["classifier"], model.classifier(z))
+    assert torch.equal(seen["classifier:output"], scores)
+    (gradient,) = torch.autograd.grad(seen["encoder"].sum(), list(model.encoder.parameters())[:1])
+    assert gradient.abs().sum() > 0, "the features stay on the graph"
+
+
+def test_a_layer_before_a_relu_in_place_gives_its_own_output() -> None:
+    model, x = Zoo().eval(), torch.randn(5, 4)
+    with torch.no_grad(), tap(model, ["once", "relu:input", "relu"]) as taps:
+        model(x)
+        seen = taps.take()
+    assert (seen["once"] < 0).any()
+    assert torch.equal(seen["once"], model.once(x))
+    assert torch.equal(seen["relu:input"], seen["once"])
+    assert torch.equal(seen["relu"], seen["once"].clamp(min=0))
+
+
+def test_a_layer_named_twice_is_tapped_once_and_every_pass_counts_anew() -> None:
+    model, x = Zoo().eval(), torch.randn(5, 4)
+    with tap(model, ["once", "once"]) as taps:
+        model(x)
+        first = taps.take()["once"]
+        model(-x)
+        assert not torch.equal(taps.take()["once"], first)
+
+
+def test_hooks_and_modes_are_as_before_even_after_an_error_in_the_block() -> None:
+    model = Zoo().train()
+    model.inner[0].eval()  # a frozen batch norm inside a model in train mode
+    modes = {name: module.training for name, module in model.named_modules()}
+    with pytest.raises(KeyboardInterrupt), evaluating(model), tap(model, ["once", "inner:input"]):
+        assert hooks(model) == 3, "one each, and one that counts the rows"
+        assert not any(module.training for module in model.modules())
+        raise KeyboardInterrupt
+    assert hooks(model) == 0
+    assert {name: module.training for name, module in model.named_modules()} == modes
+    with pytest.raises(UnknownNameError), tap(model, ["once", "absent"]):
+        pass
+    with pytest.raises(RuntimeError):
+        layers.layers(model, torch.zeros(2, 99))
+    assert hooks(model) == 0
+    assert {name: module.training for name, module in model.named_modules()} == modes
+
+
+@pytest.mark.parametrize(
+    ("layer", "fact"),
+    [
+        ("never", "'never' ran 0 times"),
+        ("twice:input", "'twice:input' ran 2 times"),
+        ("rnn", "'rnn' gives a tuple"),
+        ("whole", "'whole' gives a torch.int64 tensor of 2 dimensions"),
+    ],
+)
+def test_a_layer_that_gives_no_features_is_refused_when_they_are_taken(layer: str, fact: str) -> None:
+    model = Zoo().eval()
+    with tap(model, [layer]) as taps:
+        model(torch.randn(2, 4))
+        with pytest.raises(BottleneckError, match=fact) as caught:
+            taps.take()
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_layer_or_side_says_what_is_known() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'classifier'"), tap(small_convnet(), ["clasifier:input"]):
+        pass
+    with pytest.raises(BottleneckError, match="ends in 'inptu'"), tap(small_convnet(), ["classifier:inptu"]):
+        pass
+    with pytest.raises(UnknownNameError, match="layer ''"), tap(small_convnet(), [""]):
+        pass
+
+
+@pytest.mark.parametrize("pool", ["mean", "flatten"])
+@pytest.mark.parametrize("shape", [(2, 5), (2, 3, 5), (2, 3, 4, 5), (2, 3, 2, 2, 2)])
+def test_maps_and_tokens_become_one_row_each(pool: Pool, shape: tuple[int, ...]) -> None:
+    model, x = nn.Sequential(nn.Identity()), torch.randn(shape)
+    with tap(model, ["0"], pool=pool) as taps:
+        model(x)
+        found = taps.take()["0"]
+    if pool == "flatten" or len(shape) == 2:
+        wanted = x.reshape(len(x), -1)
+    else:  # tokens (n, t, d) lose t; maps (n, c, …) lose what is behind c
+        wanted = x.mean(dim=1) if len(shape) == 3 else x.mean(dim=tuple(range(2, len(shape))))
+    torch.testing.assert_close(found, wanted)
+
+
+def test_the_input_of_the_last_linear_layer_that_runs_once_is_suggested() -> None:
+    from torchvision.models import resnet18  # noqa: PLC0415 - torchvision takes a second to import
+
+    image = torch.zeros(1, 3, 32, 32)
+    assert suggest(small_convnet(), image) == "classifier:input"
+    assert suggest(resnet18(), image) == "fc:input"
+    assert suggest(Zoo(), torch.zeros(2, 4)) == "inner.1:input"
+    with pytest.raises(BottleneckError, match="no linear layer"):
+        suggest(nn.Conv2d(3, 1, 1), image)
+
+
+def test_layers_lists_shapes_and_how_often_each_fires() -> None:
+    found = {layer.name: layer for layer in layers.layers(Zoo(), torch.zeros(2, 4))}
+    assert (found["never"].fired, found["once"].fired, found["twice"].fired) == (0, 1, 2)
+    assert (found["once"].shape, found["rnn"].shape, found["never"].shape) == ((4,), None, None)
+    assert (found["rnn"].kind, found["inner.1"].shape) == ("GRU", (2,))
+
+
+@pytest.mark.parametrize(
+    ("shape", "width"), [((3, 8, 4), 3), ((7, 5), 5), ((6,), 6), ((), None), (None, None), ((3, 2, 2, 2), 3)]
+)
+def test_the_width_of_a_layer_is_what_mean_pooling_leaves(shape: tuple[int, ...] | None, width: int | None) -> None:
+    assert layers.Layer("a", "Linear", shape, 1, 0).width == width
+    if shape:
+        with tap(nn.Sequential(nn.Identity()), ["0"]) as taps:
+            taps.record("0", torch.zeros(2, *shape))
+            assert taps.take()["0"].shape == (2, width)
+
+
+def test_the_first_token_is_pooled_from_tokens_and_refused_for_maps() -> None:
+    model, tokens = nn.Sequential(nn.Identity()), torch.randn(2, 5, 3)
+    with tap(model, ["0"], pool="first") as taps:
+        model(tokens)
+        assert torch.equal(taps.take()["0"], tokens[:, 0])
+        model(tokens[:, 1])
+        assert torch.equal(taps.take()["0"], tokens[:, 1])
+        model(torch.zeros(2, 3, 4, 4))
+        with pytest.raises(BottleneckError, match=r"\[3, 4, 4\], which have no first token"):
+            taps.take()
+
+
+class Parts(nn.Module):
+    """An LSTM, a mapping, and an output of several parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(4, 3, num_layers=2, batch_first=True)
+        self.named = Named()
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        output, (hidden, _cell) = self.lstm(x)
+        return {**self.named(output), "hidden": hidden[-1]}
+
+
+class Named(nn.Module):
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        return {"last": x[:, -1], "all": (x, x + 1)}
+
+
+def test_brackets_name_a_part_of_a_tuple_or_a_mapping() -> None:
+    model, x = Parts().eval(), torch.randn(5, 6, 4)
+    names = ["lstm[0]", "named[last]", "named[all][1]", "named:input", "logits[hidden]"]
+    with torch.no_grad(), tap(model, names, pool="flatten") as taps:
+        model(x)
+        seen = taps.take()
+        output, (hidden, _cell) = model.lstm(x)
+    assert torch.equal(seen["lstm[0]"], output.flatten(1))
+    assert torch.equal(seen["named[last]"], output[:, -1])
+    assert torch.equal(seen["named[all][1]"], (output + 1).flatten(1))
+    assert torch.equal(seen["named:input"], output.flatten(1))
+    assert torch.equal(seen["logits[hidden]"], hidden[-1])
+
+
+@pytest.mark.parametrize(
+    ("layer", "fact"),
+    [
+        ("lstm", r"gives a tuple of 2; name an element, for instance 'lstm\[0\]'"),
+        ("named", r"gives a dict of 2; name an element, for instance 'named\[last\]'"),
+        ("logits", r"for instance 'logits\[last\]'"),
+        ("lstm[2]", r"no part \[2\]. Choose among 0, 1"),
+        ("named[lst]", r"no part \[lst\]. Choose among last, all"),
+        ("lstm[0][0]", r"tensor of 3 dimensions where it is to have parts. Leave \[0\] out"),
+        ("lstm[1][0]", "gives 2 rows for 5 inputs"),
+        ("logits:input", "is the model's own input"),
+        ("lstm[0", "cannot be read"),
+    ],
+)
+def test_a_part_that_gives_no_features_is_refused_with_the_way_out(layer: str, fact: str) -> None:
+    model = Parts().eval()
+
+    def read() -> None:
+        with tap(model, [layer]) as taps:
+            model(torch.randn(5, 6, 4))
+            taps.take()
+
+    with pytest.raises(BottleneckError, match=fact) as caught:
+        read()
+    assert "\n" not in str(caught.value)
+    assert hooks(model) == 0
+
+
+def test_logits_are_the_models_output_unless_a_module_has_that_name() -> None:
+    model, x = Zoo().eval(), torch.randn(5, 4)
+    with torch.no_grad(), tap(model, ["logits"]) as taps:
+        scores = model(x)
+        assert torch.equal(taps.take()["logits"], scores)
+    named = nn.ModuleDict({"logits": nn.Linear(4, 3)})
+    named.forward = lambda x: named["logits"](x).sum(dim=1)
+    with torch.no_grad(), tap(named, ["logits"]) as taps:
+        named(x)
+        assert taps.take()["logits"].shape == (5, 3)
+    single = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))
+    with torch.no_grad(), tap(single, ["logits"]) as taps:
+        score = single(x)  # (5,)
+        assert torch.equal(taps.take()["logits"], score.unsqueeze(1))
+
+
+@pytest.mark.parametrize("depth", ["", "inner."])
+def test_a_model_that_puts_itself_in_train_mode_is_caught_by_name_and_put_back(depth: str) -> None:
+    class Stubborn(nn.BatchNorm1d):
+        def forward(self, x: Tensor) -> Tensor:
+            self.train()
+            return super().forward(x)
+
+    norm: nn.Module = nn.Sequential(Stubborn(4))
+    model = (nn.ModuleDict({"inner": norm}) if depth else norm).eval()
+    with pytest.raises(BottleneckError, match=f"puts '{depth}0' in train mode"), evaluating(model):
+        require_evaluating(model)  # nothing ran yet
+        norm(torch.randn(3, 4))
+        require_evaluating(model)
+    assert not any(module.training for module in model.modules())
+
+
+def test_an_interrupt_inside_a_forward_pass_leaves_the_model_as_it_was() -> None:
+    class Interrupted(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise KeyboardInterrupt
+
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4).eval(), Interrupted()).train()
+    model[1].eval()
+    modes = [module.training for module in model.modules()]
+    with pytest.raises(KeyboardInterrupt), evaluating(model), tap(model, ["0", "logits"]):
+        model(torch.zeros(2, 4))
+    with pytest.raises(KeyboardInterrupt):
+        layers.layers(model, torch.zeros(2, 4))
+    assert hooks(model) == 0
+    assert [module.training for module in model.modules()] == modes
+
+
+def test_extracting_changes_no_bit_of_the_model_and_reads_it_in_eval_mode() -> None:
+    model, data = Zoo().train(), rows()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    found = representations.extract(model, data, ["inner:input"], task="y", columns=["y", "v"], batch_size=4)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert all(module.training for module in model.modules())
+    assert hooks(model) == 0
+    x = torch.stack([data.inputs[row] for row in range(len(data))])
+    with torch.no_grad():
+        scores = model.eval()(x)
+    np.testing.assert_array_equal(found.predicted, scores.argmax(1).numpy())
+    assert found.z["inner:input"].shape == (6, 4)
+
+
+def test_the_fingerprint_tells_other_inputs_and_other_labels() -> None:
+    def fingerprint(data: LabelledData, batch: int = 4) -> str:
+        return representations.extract(
+            Zoo(), data, ["once"], task="y", columns=["y", "v"], batch_size=batch
+        ).fingerprint  # fmt: skip
+
+    assert fingerprint(rows()) == fingerprint(rows(), batch=5)
+    assert fingerprint(rows()) != fingerprint(rows(scale=2.0))
+    assert fingerprint(rows()) != fingerprint(rows().take(np.array([1, 0, 2, 3, 4, 5])))
+
+
+def test_features_that_are_not_finite_are_refused_with_their_number() -> None:
+    data = rows()
+    data.inputs[2][0] = float("nan")
+    with pytest.raises(BottleneckError, match="'once' gives NaN or infinity for 1 of 6 rows"):
+        representations.extract(Zoo(), data, ["once"], task="y", columns=["y", "v"])
+
+
+def test_scores_that_are_not_finite_are_refused_although_the_features_are() -> None:
+    head = nn.Linear(3, 2)
+    nn.init.constant_(head.weight, torch.inf)
+    model = nn.Sequential(nn.Linear(4, 3), head)
+    with pytest.raises(DataError, match="scores 'y' with NaN or infinity for 6 of 6 rows"):
+        representations.extract(model, rows(), ["0"], task="y", columns=["y", "v"])
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_a_single_logit_scores_class_one(shape: tuple[int, ...]) -> None:
+    scores = representations.class_scores(torch.tensor([-1.0, 2.0, -3.0]).reshape(shape), 2, "y")
+    assert scores.argmax(dim=1).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("output", "fact"),
+    [
+        (torch.zeros(3, 4), r"shape \[3, 4\] and task 'y' has 3 classes"),
+        (torch.zeros(3, 1), r"shape \[3, 1\]"),
+        (torch.zeros(3, 3, 3), r"shape \[3, 3, 3\]"),
+        (torch.tensor(1.0), r"shape \[\]"),
+        ((torch.zeros(3, 3),), "returns a tuple"),
+    ],
+)
+def test_an_output_that_does_not_score_the_classes_is_refused(output: Any, fact: str) -> None:
+    with pytest.raises(DataError, match=fact):
+        representations.class_scores(output, 3, "y")
+
+
+@pytest.mark.parametrize("make", [nn.Identity, lambda: nn.Linear(1, 1)])
+def test_a_model_without_parameters_is_on_the_cpu(make: Callable[[], nn.Module]) -> None:
+    assert representations.device_of(make()) == torch.device("cpu")
+
+
+def test_the_layer_that_runs_last_is_suggested_whatever_the_order_of_definition() -> None:
+    class Backwards(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head, self.body = nn.Linear(4, 2), nn.Linear(3, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            scores: Tensor = self.head(self.body(x))
+            return scores
+
+    assert suggest(Backwards(), torch.randn(1, 3)) == "head:input"

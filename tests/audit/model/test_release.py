@@ -1,0 +1,179 @@
+"""What stands at a bottleneck: in the model, in its file, and in a program that runs without irene."""
+
+import copy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import Result
+from torch import Tensor, nn
+
+from audit.errors import BottleneckError, CheckpointError
+from audit.model.checkpoint import load
+from audit.model.layers import tap
+from audit.model.release import Affine, Code, install, remove
+from audit.model.state_dict import read_weights, save_like
+from sanitizer.export import export
+
+OWN = """
+from torch import nn
+def net():
+    pool = nn.AdaptiveAvgPool2d(1)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), pool, nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+"""
+
+
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)
+    ).eval()
+
+
+def code(d: int, k: int = 3) -> Code:
+    g = torch.Generator().manual_seed(1)
+    cuts = torch.tensor([[0.1], [0.2], [0.3]])
+    return Code(torch.randn(k, d, generator=g), torch.zeros(k), cuts[:k], torch.randn(2 * k, d, generator=g))
+
+
+def words(model: nn.Module) -> Tensor:
+    standing = model.get_submodule("irene.map")
+    assert isinstance(standing, Code)
+    return standing.words
+
+
+def inputs(n: int = 40) -> Tensor:
+    return torch.randn(n, 1, 8, 8, generator=torch.Generator().manual_seed(2))
+
+
+def tapped(model: nn.Module, layer: str, x: Tensor) -> Tensor:
+    with torch.no_grad(), tap(model, [layer]) as taps:
+        model(x)
+        return taps.take()[layer]
+
+
+def test_a_code_lets_one_of_its_words_pass_and_nothing_else() -> None:
+    made = code(4)
+    z = torch.randn(500, 4, generator=torch.Generator().manual_seed(3))
+    passed = made(z)
+    assert all(any(torch.equal(row, word) for word in made.words) for row in passed)
+    assert len(passed.unique(dim=0)) > 3  # the levels are told apart
+    scores = z @ made.weight.T + made.bias
+    own = scores.argmax(dim=1)
+    above = (scores.max(dim=1).values > made.cuts[own, 0]).long()
+    assert torch.equal(passed, made.words[2 * own + above])
+
+
+@pytest.mark.parametrize("layer", ["1", "3:input", "2"])
+def test_who_taps_the_layer_sees_what_was_put_there(layer: str) -> None:
+    model, x = net(), inputs()
+    before, answers = tapped(model, layer, x), model(x)
+    install(model, layer, code(4))
+    after = tapped(model, layer, x)
+    assert torch.equal(after, code(4)(before))
+    assert not torch.allclose(model(x), answers)
+    twin = copy.deepcopy(model)
+    words(model).zero_()
+    assert torch.equal(tapped(twin, layer, x), after)  # a copy has its own
+    remove(twin)
+    assert torch.equal(twin(x), answers)
+    assert torch.equal(tapped(twin, layer, x), before)
+
+
+@pytest.mark.parametrize(
+    ("layer", "fact"),
+    [("0", r"not one vector"), ("logits", "cannot be replaced"), ("3[0]", "cannot be replaced")],
+)
+def test_where_nothing_can_stand_is_said(layer: str, fact: str) -> None:
+    model = net()
+    with pytest.raises(BottleneckError, match=fact):
+        install(model, layer, code(4))
+        model(inputs())
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+@pytest.mark.parametrize("made", [code(4), Affine(torch.eye(4) * 2, torch.ones(4))])
+def test_a_checkpoint_carries_it_beside_the_models_own_keys(made: nn.Module, suffix: str, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    plain, model, x = tmp_path / "plain.pt", net(), inputs()
+    torch.save({"module." + key: value for key, value in model.state_dict().items()}, plain)
+    weights = read_weights(plain)
+    install(model, "3:input", made)
+    path = tmp_path / f"released.{suffix}"
+    save_like(weights, model, path)
+    loaded = load(path, f"{tmp_path}/own.py:net")
+    assert torch.equal(loaded.module(x), model(x))
+    assert {f"module.{key}" for key in net().state_dict()} < {f"module.{key}" for key in read_weights(path).tensors}
+
+
+def test_tensors_that_are_not_irenes_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    for place, change in enumerate(
+        [
+            {"irene.map.weight": torch.eye(4)},
+            {"irene.layer": torch.zeros(3), "irene.map.weight": torch.eye(4), "irene.map.bias": torch.ones(4)},
+            {
+                "irene.layer": torch.zeros(2, 2, dtype=torch.uint8),
+                "irene.map.weight": torch.eye(4),
+                "irene.map.bias": torch.ones(4),
+            },
+            {
+                "irene.layer": torch.tensor(list(b"nowhere"), dtype=torch.uint8),
+                "irene.map.weight": torch.eye(4),
+                "irene.map.bias": torch.ones(4),
+            },
+        ]
+    ):
+        path = tmp_path / f"{place}.pt"
+        torch.save(net().state_dict() | change, path)
+        with pytest.raises(CheckpointError, match=r"not what irene puts|does not fit the model"):
+            load(path, f"{tmp_path}/own.py:net")
+
+
+def test_a_model_that_torch_cannot_follow_keeps_its_weights_and_the_reason_is_told(
+    leaky: Path, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "odd.py").write_text(
+        "from audit.datasets.networks import ConvNet\n"
+        "class Odd(ConvNet):\n"
+        "    def forward(self, x):\n"
+        "        return super().forward(x if x.sum().item() > -1e9 else -x)\n"
+        "def net():\n"
+        "    import torch\n"
+        "    from audit.datasets.networks import small_convnet\n"
+        "    made = small_convnet()\n"
+        "    made.__class__ = Odd\n"
+        "    return made\n",
+        encoding="utf-8",
+    )
+    asked = f"--arch {tmp_path}/odd.py:net --data digits --task digit --private colour --epochs 1 --limit-rows 700"
+    ended = run("sanitize", leaky, asked, "-o", tmp_path / "clean.safetensors")
+    assert ended.exit_code == 1
+    assert "torch.export cannot follow the model" in ended.output
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        "odd.py",
+        "clean.safetensors",
+        "clean.safetensors.json",
+    }
+    assert load(tmp_path / "clean.safetensors", f"{tmp_path}/odd.py:net").module.get_submodule("irene.map")
+
+
+@pytest.mark.parametrize("layer", ["1", "3:input"])
+def test_a_program_runs_without_irene_and_is_audited_at_the_same_layer(layer: str, tmp_path: Path) -> None:
+    model, x, path = net(), inputs(), tmp_path / "released.pt2"
+    install(model, layer, code(4))
+    export(model, x[:2], layer, path)
+    torch.save(x, tmp_path / "x.pt")
+    script = (
+        "import sys, torch\n"
+        f"y = torch.export.load({str(path)!r}).module()(torch.load({str(tmp_path / 'x.pt')!r}))\n"
+        f"torch.save(y, {str(tmp_path / 'y.pt')!r})\n"
+        "assert not [name for name in sys.modules if name.partition('.')[0] in ('audit', 'sanitizer', 'irene')]\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, capture_output=True)
+    assert torch.allclose(torch.load(tmp_path / "y.pt"), model(x), atol=1e-6)
+    loaded = load(path)
+    assert torch.allclose(tapped(loaded.module, layer, x), tapped(model, layer, x), atol=1e-6)

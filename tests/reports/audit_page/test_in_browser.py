@@ -1,0 +1,208 @@
+"""What only a browser can judge: every kind of page, offline, without JavaScript, on screens wide, narrow and dark."""
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from support.evidences import KINDS
+
+from audit.errors import IreneError
+from audit.evidence.audit_result import AuditResult
+from reports.audit_page.render import render
+from reports.compliance.dpia import render_html
+from reports.models_page.page import render_models
+from reports.render.template import write_page
+from reports.sweep_page.page import render_sweep
+
+sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+from support.browser import (
+    LEAST_CONTRAST,
+    LOOKS,
+    NARROW,
+    STANDARDS,
+    WIDE,
+    Heard,
+    Scheme,
+    contrasts,
+    cut,
+    opened,
+    sticking_out,
+    violations,
+)
+
+PAPER, MARGIN = 794, 56
+"""CSS pixels: a telephone, a desktop, A4, and a little less than its margins in the print stylesheet."""
+CONTRAST = "color-contrast"
+"""The rule of axe-core that takes minutes on a page of a quarter of a million pixels."""
+
+
+def models(before: AuditResult, after: AuditResult | None) -> str:
+    return render_models({"before.json": before, "after.json": after or before})
+
+
+def sweep() -> str:
+    from test_sweep_page import typical  # noqa: PLC0415 - it takes its looks from here
+
+    return render_sweep(typical())
+
+
+def of(render: Callable[[AuditResult, AuditResult | None], str], kind: str) -> Callable[[], str]:
+    return lambda: render(*KINDS[kind]())
+
+
+PAGES = {
+    **{kind: of(render, kind) for kind in KINDS},
+    "annex": of(render_html, "before and after"),
+    "annex, hostile": of(render_html, "hostile"),
+    "models": of(models, "before and after"),
+    "models, hostile": of(models, "hostile"),
+    "sweep": sweep,
+}
+HOSTILE = [kind for kind in PAGES if "hostile" in kind]
+FRIENDLY = [kind for kind in PAGES if kind not in HOSTILE]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One page of every kind."""
+    folder = tmp_path_factory.mktemp("shelf")
+    pages = {kind: folder / f"{number}.html" for number, kind in enumerate(PAGES)}
+    for kind, path in pages.items():
+        write_page(path, PAGES[kind]())
+    return pages
+
+
+def broken(folder: Path, style: str, body: str) -> Path:
+    """Write a page that breaks a rule, to see that its check sees it."""
+    path = folder / "broken.html"
+    head = f'<meta charset="utf-8"><title>Broken</title><style>body {{ margin: 0 }} {style}</style>'
+    path.write_text(f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>', encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_page_asks_nobody_for_anything_and_complains_of_nothing(
+    browser: "Browser", shelf: dict[str, Path], kind: str
+) -> None:
+    with opened(browser, shelf[kind]) as (page, heard):
+        page.wait_for_load_state("networkidle")
+        assert heard == Heard(asked=[shelf[kind].as_uri()])
+
+
+def test_a_request_and_an_error_would_be_heard(browser: "Browser", tmp_path: Path) -> None:
+    with opened(browser, broken(tmp_path, "", '<img alt="" src="https://example.invalid/x.png">')) as (page, heard):
+        page.wait_for_load_state("networkidle")
+        assert heard.asked[1:] == ["https://example.invalid/x.png"]
+        assert heard.complaints
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+@pytest.mark.parametrize("kind", PAGES)
+def test_nothing_sticks_out_of_the_screen(browser: "Browser", shelf: dict[str, Path], kind: str, width: int) -> None:
+    with opened(browser, shelf[kind], width=width) as (page, _):
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        assert sticking_out(page) == []
+
+
+def test_what_sticks_out_would_be_seen(browser: "Browser", tmp_path: Path) -> None:
+    body = '<div class="table"><p class="in">W</p></div><p class="out">W</p><p class="long">WWWWWWWWW</p>'
+    style = ".table { overflow-x: auto } .in, .out { width: 500px } .long { width: 20px; font-size: 90px }"
+    with opened(browser, broken(tmp_path, style, body), width=NARROW) as (page, _):
+        assert sticking_out(page) == ["p.out", "p.long: WWWWWWWWW"]
+
+
+@pytest.mark.parametrize("kind", [*FRIENDLY, "hostile"])
+def test_axe_finds_no_violation_in_light_and_in_dark(browser: "Browser", shelf: dict[str, Path], kind: str) -> None:
+    with opened(browser, shelf[kind], javascript=True) as (page, _):
+        assert violations(page, STANDARDS, but=CONTRAST if kind == "largest" else "") == []
+        page.emulate_media(color_scheme="dark")
+        assert kind == "largest" or violations(page, [CONTRAST]) == []
+
+
+def test_axe_finds_no_violation_on_a_telephone(browser: "Browser", shelf: dict[str, Path]) -> None:
+    with opened(browser, shelf["before and after"], width=NARROW, javascript=True) as (page, _):
+        assert violations(page, STANDARDS, but=CONTRAST) == []
+
+
+def test_axe_would_find_one(browser: "Browser", tmp_path: Path) -> None:
+    path = broken(tmp_path, "", '<main><h1>x</h1><img src="data:,"></main>')
+    with opened(browser, path, javascript=True) as (page, _):
+        assert [one.partition(":")[0] for one in violations(page, STANDARDS)] == ["image-alt"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(NARROW, "dark"), (WIDE, "light")])
+def test_every_text_stands_out_from_what_is_painted_behind_it(
+    browser: "Browser", shelf: dict[str, Path], width: int, scheme: Scheme
+) -> None:
+    with opened(browser, shelf["before and after"], width=width, scheme=scheme) as (page, _):
+        found = contrasts(page)
+        assert len(found) > 300
+        assert [one for one in found if one[1] < LEAST_CONTRAST] == []
+
+
+def test_pale_text_would_be_seen_in_a_drawing_too(browser: "Browser", tmp_path: Path) -> None:
+    shapes = '<rect width="90" height="30" fill="#000" fill-opacity=".6"/><text y="20">text</text>'
+    path = broken(tmp_path, "p { color: #888 }", f'<p>pale</p><svg width="90" height="30">{shapes}</svg>')
+    with opened(browser, path) as (page, _):
+        assert [(name, round(ratio, 1)) for name, ratio in contrasts(page)] == [("p", 3.5), ("svg > text", 3.7)]
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_name_turns_no_other_word_round(browser: "Browser", shelf: dict[str, Path], kind: str) -> None:
+    with opened(browser, shelf[kind]) as (page, _):
+        assert page.evaluate(f"{LOOKS}.entangled()") == []
+
+
+def test_a_word_that_is_turned_round_would_be_seen(browser: "Browser", tmp_path: Path) -> None:
+    body = '<p class="bad">a\u202eb <b>90 %</b></p><p><bdi>a\u202eb</bdi> 90 %</p><p>a\u202eb</p>'
+    with opened(browser, broken(tmp_path, "", body)) as (page, _):
+        assert page.evaluate(f"{LOOKS}.entangled()") == ["p.bad"]
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_print_cuts_no_drawing_and_no_verdict(browser: "Browser", shelf: dict[str, Path], kind: str) -> None:
+    with opened(browser, shelf[kind]) as (page, _):
+        page.emulate_media(media="print")
+        marked, in_two = cut(page)
+        assert marked >= 2 or kind.startswith("annex")
+        assert in_two == []
+        page.set_viewport_size({"width": PAPER, "height": 900})
+        assert sticking_out(page, may_roll=False, margin=MARGIN) == []
+
+
+def test_a_drawing_that_is_cut_would_be_seen(browser: "Browser", tmp_path: Path) -> None:
+    body = '<figure class="short">one</figure><figure class="long"><p>one</p><div></div><p>two</p></figure>'
+    style = "@page { size: A4 } div { height: 1200px }"
+    with opened(browser, broken(tmp_path, style, body)) as (page, _):
+        assert cut(page) == (2, ["figure.long"])
+
+
+def test_a_picture_for_the_readme_is_small_and_shows_no_map(browser: "Browser", shelf: dict[str, Path]) -> None:
+    from pictures import MOST_BYTES, SCALE, WIDTH, picture  # noqa: PLC0415 - it needs playwright
+
+    light, dark = (picture(browser, shelf["one audit"], scheme) for scheme in ("light", "dark"))
+    assert light != dark
+    assert max(len(light), len(dark)) < MOST_BYTES
+    with Image.open(io.BytesIO(light)) as shown:
+        assert shown.mode == "P" and shown.width == SCALE * WIDTH
+    with opened(browser, shelf["before and after"], width=WIDTH) as (page, _):
+        (first,) = page.locator("#leakage figure:first-of-type").all()[:1]
+        maps = [one.bounding_box() for one in page.locator(".map:visible").all()]
+        foot = first.bounding_box()
+        assert foot and maps and all(one and one["y"] > foot["y"] + foot["height"] for one in maps)
+
+
+def test_a_page_with_an_image_makes_no_picture(browser: "Browser", tmp_path: Path) -> None:
+    from pictures import picture  # noqa: PLC0415 - it needs playwright
+
+    body = '<section id="verdict"></section><section id="leakage"><figure>x</figure><img alt="" src="data:,"></section>'
+    with pytest.raises(IreneError, match="holds an image"):
+        picture(browser, broken(tmp_path, "", body), "light")

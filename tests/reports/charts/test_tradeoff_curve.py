@@ -1,0 +1,150 @@
+"""The drawing of a sweep: which points no other one beats, where their names stand, and that any name can be drawn."""
+
+import random
+import re
+import xml.etree.ElementTree as ET
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.evidences import FRAGMENTS, HOSTILE
+from support.sweeps import failed, point, swept
+
+from audit.atomic_write import write_whole
+from audit.errors import EvidenceError
+from reports.charts.label_placement import Box, Name, place
+from reports.charts.svg import drawing, fitted, measured, printable
+from reports.charts.tradeoff_curve import curves
+from reports.charts.tradeoff_file import draw, write_picture
+from reports.charts.tradeoff_points import COLOURS, LOOKS, OTHERS, called, efficient, spots_of
+from reports.text.method_descriptions import METHODS
+
+DRAWN = {"svg", "title", "desc", "style", "rect", "g", "path", "text", "defs", "use"}
+STYLES = Path(__file__).parents[3] / "reports/templates"
+
+
+def texts(svg: str) -> list[str]:
+    """Return what a drawing says, in a file of its own or in a page."""
+    return [node.text or "" for node in ET.fromstring(svg).iter() if node.tag.rpartition("}")[2] == "text"]
+
+
+def test_a_point_is_efficient_if_no_other_is_better_in_one_and_as_good_in_the_other() -> None:
+    points = [(0.9, 0.95), (0.5, 0.90), (0.5, 0.89), (0.6, 0.90), (0.5, 0.90), (0.95, 0.95)]
+    assert efficient(points) == [True, True, False, False, True, False]
+
+
+def test_names_stand_beside_their_points_and_over_no_other_name() -> None:
+    generator = random.Random(0)
+    inside = Box(0, 0, 700, 400)
+    names = [
+        Name((generator.gauss(150, 30), generator.gauss(250, 40)), generator.uniform(40, 110), 12) for _ in range(14)
+    ]
+    marks = [Box.around(*name.at, 11, 11) for name in names]
+    placed = place(names, marks, np.empty((0, 2)), inside)
+    boxes = [one.box for one in placed]
+    assert not any(one.meets(other) for one, other in combinations(boxes, 2))
+    assert not any(box.meets(mark) for box in boxes for mark in marks)
+    assert all(box.within(inside) for box in boxes)
+    (alone,) = place(names[:1], marks[:1], np.empty((0, 2)), inside)
+    assert alone.reach == 10
+
+
+def test_every_method_has_a_mark_of_its_own_and_a_colour_that_the_page_knows_in_light_and_in_dark() -> None:
+    looks = (*LOOKS.values(), *OTHERS)
+    assert len({look.mark for look in looks}) == len(looks)
+    assert set(METHODS) <= set(LOOKS)
+    own, usual = ((STYLES / name).read_text(encoding="utf-8") for name in ("sweep.css", "report.css"))
+    for variable in COLOURS.values():
+        assert len(re.findall(rf"--{variable}:", own)) == 2 or f"--{variable}:" in usual, variable
+
+
+def test_a_users_own_methods_take_turns_at_the_marks_that_are_left() -> None:
+    found = spots_of(swept(point("own.py:One", 1), point("own.py:Two", 1), point("own.py:One", 2)), "colour")
+    assert [one.look for one in found[1:]] == [OTHERS[0], OTHERS[1], OTHERS[0]]
+    assert [one.title for one in found] == ["untouched", "One 1", "Two 1", "One 2"]
+
+
+def test_the_chosen_point_is_ringed_and_nothing_else_is() -> None:
+    sweep = swept(point("irene", 1, read=0.30), point("codebook", 1, read=0.12), point("rich", 9, 0.11, task=0.5))
+    assert [one.title for one in spots_of(sweep, "colour") if one.chosen] == ["codebook 1"]
+
+
+def test_a_wide_drawing_names_every_point_and_a_narrow_one_the_best_and_every_method() -> None:
+    sweep = swept(point("irene", 1, read=0.50), point("irene", 2, read=0.48), point("codebook", 1, read=0.12))
+    (drawn,) = curves(sweep, ["colour"])
+    assert {"untouched", "irene 1", "irene 2", "codebook 1", "accuracy on digit, the task"} <= set(texts(drawn.wide))
+    narrow = texts(drawn.narrow)
+    assert {"untouched", "codebook 1", "irene", "codebook"} <= set(narrow)
+    assert not {"irene 1", "irene 2"} & set(narrow)
+
+
+def test_a_drawing_of_a_page_has_no_colour_of_its_own_and_no_id_of_another() -> None:
+    both = ("colour", "age")
+    drawn = curves(swept(point("codebook", 1, private=both), private=both), both)
+    svgs = [svg for one in drawn for svg in (one.wide, one.narrow)]
+    assert not re.search(r"#[0-9a-f]{6}\b", re.sub(r"var\([^)]*\)", "", "".join(svgs)))
+    ids = re.findall(r' id="([^"]+)"', "".join(svgs))
+    assert ids and len(ids) == len(set(ids))
+    for svg in svgs:
+        assert set(re.findall(r'href="#([^"]+)"', svg)) <= set(re.findall(r' id="([^"]+)"', svg))
+
+
+def test_the_picture_tells_its_figures_to_who_cannot_see_it_and_which_points_failed() -> None:
+    drawn = draw(swept(point("codebook", 2, read=0.12), failed("irene", 64)))
+    title = ET.fromstring(drawn).find("{http://www.w3.org/2000/svg}title")
+    assert title is not None and title.text is not None
+    assert "codebook 2: task 95.0%, read 12.0%" in title.text
+    assert "Not shown, since training failed: irene 64." in texts(drawn)
+
+
+def test_several_attributes_have_a_panel_each() -> None:
+    drawn = texts(draw(swept(point("codebook", 1, private=("colour", "age")), private=("colour", "age"))))
+    assert [name for name in drawn if name in ("colour", "age")] == ["colour", "age"]
+    assert drawn.count("codebook 1") == 2
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", FRAGMENTS)
+def test_any_name_can_be_drawn_and_comes_out_as_text(name: str) -> None:
+    text = FRAGMENTS[name]
+    one = point(f"own.py:{text}", 1, private=(text,))
+    sweep = swept(one, private=(text,), task=text, layer=text, file=text)
+    (drawn,) = curves(sweep, [text])
+    for svg, room in ((draw(sweep), 300), (drawn.wide, 300), (drawn.narrow, 110)):
+        with drawing(400, 400, salt="") as figure:
+            assert fitted(figure, called(one), room, size=12.5, weight="bold")[:2] in " ".join(texts(svg))
+        said = [words.split() for words in texts(svg)]
+        assert any(words[:2] == ["accuracy", "on"] and words[-2:] == ["the", "task"] for words in said)
+        assert {one.tag.rpartition("}")[2] for one in ET.fromstring(svg).iter()} <= DRAWN
+
+
+def test_words_that_do_not_fit_lose_their_middle() -> None:
+    with drawing(400, 400, salt="") as figure:
+        whole, part = (fitted(figure, "own method number 17", room, size=12) for room in (400, 80))
+        assert whole == "own method number 17"
+        assert part.startswith("own") and part.endswith("17") and "…" in part
+        assert measured(figure, part, size=12)[0] <= 80 < measured(figure, whole, size=12)[0]
+
+
+def test_a_colour_in_a_name_stays_a_name() -> None:
+    (drawn,) = curves(swept(task="#0b5394"), ["colour"])
+    assert "accuracy on #0b5394, the task" in texts(drawn.wide)
+
+
+def test_a_long_name_is_cut_and_says_so() -> None:
+    assert printable("W" * 41) == "W" * 39 + "…"
+    assert printable("a\x00b\u202e") == "a\ufffdb\ufffd"
+    assert printable(HOSTILE).isprintable()
+
+
+def test_a_failed_write_leaves_the_old_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sweep.svg"
+    write_whole(path, b"old")
+    with pytest.raises(EvidenceError):
+        write_picture(path, swept().model_copy(update={"points": []}))
+    assert path.read_bytes() == b"old"
+
+
+def test_the_same_sweep_gives_the_same_picture() -> None:
+    assert draw(swept(point("codebook", 1))) == draw(swept(point("codebook", 1)))

@@ -1,0 +1,269 @@
+"""The mapping to provisions: complete, dated, in words that claim no more than the evidence at hand."""
+
+import html
+import re
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from support.claims import CLAIMS
+from support.evidences import HOSTILE, KINDS, around_word, everything, largest, reworded
+from support.findings import audit, certified, continuous, leakage, readable, sanitized, task_less
+from support.outline import Outline, shape
+
+from audit.evidence.audit_result import AuditResult
+from reports.compliance import mapping as mappings
+from reports.compliance.evidence_items import ITEMS, SCHEMA, SHOWN, Absent, Held, Item, items
+from reports.compliance.mapping import ARTICLES, MappingError, load, mapping, supported
+from reports.compliance.provisions_view import compliance_view
+from reports.inputs.comparison import Comparison, compare
+from reports.render.template import fill
+
+ASKED_FOR = {
+    "GDPR": {"Art. 5(1)(c)", "Art. 25(1)", "Art. 35(7)(c)", "Art. 35(7)(d)"},
+    "AI Act": {"Art. 10(2)(f)", "Art. 10(2)(g)", "Art. 15(5)", "Annex IV(2)(g)"},
+    "NIST AI RMF": {"MEASURE 2.10", "MEASURE 2.11"},
+    "ISO/IEC 42001": {"A.6.2.4"},
+}
+
+
+def section(before: AuditResult, after: AuditResult | None = None) -> str:
+    view = compliance_view(compare(before, after))
+    return fill("sections/compliance.html.j2", page=SimpleNamespace(compliance=view))
+
+
+def told(comparison: Comparison, item: Item) -> str:
+    found = items(comparison)[item].told
+    return found.reason if isinstance(found, Absent) else " | ".join((found.figure, *found.details))
+
+
+def test_every_provision_asked_for_is_mapped_and_on_the_page() -> None:
+    named: dict[str, set[str]] = {}
+    for entry in mapping().entries:
+        named.setdefault(mapping().instruments[entry.instrument].short, set()).add(entry.article)
+    assert named == ASKED_FOR
+    headings = re.findall(r'<h4 id="[^"]*">(.*?) <small>', section(audit()))
+    assert headings == [entry.article for entry in mapping().entries]
+
+
+def test_the_page_says_when_the_texts_were_read_whom_they_bind_and_since_when() -> None:
+    text = Outline(section(audit())).text
+    assert f"as it was read on {mapping().date.isoformat()}" in text
+    for part in (
+        "Regulation (EU) 2016/679. Binds: Controllers",
+        "Regulation (EU) 2024/1689, as amended by Regulation (EU) 2026/1744. Binds: Providers of high-risk AI systems.",
+        "from 2 December 2027 to the high-risk systems of Annex III",
+        "Binds: Nobody: it is voluntary.", "ISO/IEC 42001:2023",
+    ):  # fmt: skip
+        assert part in text, part
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "hostile"])
+def test_nothing_is_said_to_meet_a_law(kind: str) -> None:
+    words = " ".join(mapping().model_dump_json().split())
+    assert "Supports the judgement" in words
+    assert CLAIMS.findall(words) == []
+    assert CLAIMS.findall(Outline(section(*KINDS[kind]())).text) == []
+
+
+def test_what_an_entry_says_begins_with_the_verb_that_claims_least() -> None:
+    sentences = [sentence for entry in mapping().entries for sentence in entry.supports.values()]
+    assert sentences
+    assert all(sentence.startswith("Supports ") and sentence.count(".") == 1 for sentence in sentences)
+
+
+def fields(model: type[BaseModel], path: str) -> Iterator[type]:
+    """Yield what stands at a dotted path of a schema, every element of a list and every kind of a union."""
+    name, _, rest = path.partition(".")
+    for kind in kinds(model.model_fields[name].annotation):
+        if not rest:
+            yield kind
+        elif issubclass(kind, BaseModel):
+            yield from fields(kind, rest)
+
+
+def kinds(annotation: typing.Any) -> Iterator[type]:
+    within = typing.get_args(annotation)
+    if not within:
+        yield annotation if isinstance(annotation, type) else object
+    for one in within:
+        yield from kinds(one)
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_every_item_of_evidence_stands_in_the_schema(item: Item) -> None:
+    assert SCHEMA[item]
+    for path in SCHEMA[item]:
+        assert list(fields(AuditResult, path)), path
+
+
+def test_every_item_supports_some_provision() -> None:
+    assert {item for entry in mapping().entries for item in entry.supports} == set(ITEMS)
+
+
+ABSENT: dict[str, tuple[Comparison, set[Item]]] = {
+    "one audit": (compare(audit(), None), {"certificate", "kept", "sanitizing", "comparison"}),
+    "before and after": (compare(everything(), everything(after=True)), set()),
+    "no task": (
+        compare(task_less().model_copy(update={"leakage": []}), None),
+        {"floor", "certificate", "task", "kept", "subgroups", "sanitizing", "comparison"},
+    ),
+    "a sanitized model alone": (compare(sanitized(kept=[readable()]), None), {"certificate", "comparison"}),
+    "a bound before and none after": (
+        compare(audit(certified(leakage(read=0.58))), sanitized()),
+        {"certificate", "kept"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ABSENT)
+def test_evidence_that_is_not_there_supports_nothing_and_says_why(name: str) -> None:
+    comparison, absent = ABSENT[name]
+    found = items(comparison)
+    assert {item for item, one in found.items() if isinstance(one.told, Absent)} == absent
+    for support in supported(comparison):
+        present = {one.item for one, _ in support.present}
+        assert present == set(support.entry.supports) - absent
+        assert {one.item for one in support.absent} == set(support.entry.supports) & absent
+    audits = [audit for _, audit in comparison.audits]
+    text = Outline(section(*audits)).text
+    for entry in mapping().entries:
+        for item, sentence in entry.supports.items():
+            assert item in absent or sentence in text, sentence
+    for item in absent:
+        only = {entry.supports[item] for entry in mapping().entries if item in entry.supports}
+        assert not [sentence for sentence in only if sentence in text], item
+    assert text.count("Not in this evidence, because") == len(absent)
+
+
+def test_a_bound_that_excludes_nothing_is_no_evidence() -> None:
+    vacuous = certified(leakage(), most=1, bits=3.4)
+    assert "no less than all there is" in told(compare(audit(vacuous), None), "certificate")
+    few_bits = certified(leakage(), most=1, bits=0.9)
+    assert "For 1 of 1 finding" in told(compare(audit(few_bits), None), "certificate")
+
+
+def test_a_bound_that_an_attacker_exceeds_is_no_evidence() -> None:
+    assert "one of the two is wrong" in told(compare(audit(certified(leakage(), most=0.3)), None), "certificate")
+
+
+def test_a_bound_of_some_findings_is_told_as_of_those() -> None:
+    comparison = compare(audit(certified(leakage()), leakage("age", 0.3)), None)
+    assert told(comparison, "certificate").startswith(
+        "For 1 of 2 findings. | colour at features.7: No attacker whatever can read more than 61.0 %"
+    )
+
+
+def test_every_item_says_its_figure_in_words() -> None:
+    comparison = compare(everything(), everything(after=True))
+    for item, parts in {
+        "leakage": ["Highest excess over the floor among classes: 28.0 points (25.7 to 30.3), colour at features.7;",
+                    "among numbers: 0.190 (0.165 to 0.215), age at features.7; limit 0.05 of R²"],
+        "floor": ["colour: 12.0 % (11.0–13.0); a guess 10 %", "age: R² 0.010 (−0.005 to 0.025); answering the mean 0"],
+        "task": ["digit: accuracy before 96.2 % (95.4–97.0), after 96.2 %", "most frequent class, 11.4 %."],
+        "kept": ["smiling at features.7: before 88.0 % (86.0–90.0), after 86.0 % (84.0–88.0), change −2.0 points"],
+        "subgroups": ["colour: 10 classes, 200 rows; 1 more too rare to audit"],
+        "sanitizing": ["irene at features.7. | It minimises the mutual information"],
+        "comparison": ["4 findings on the same rows", "colour at features.7: before 58.0 % (56.0–60.0), after 40.0 %",
+                       "and 1 more, all in the report"],
+        "rows": ["biased_mnist: 8,000 rows, 2,000 of them for the figures, kept together by source image."],
+        "protocol": ["(logistic, mlp, rbf, knn, trees) on 2 views", "seed 0, limit 5 points (set by default)."],
+    }.items():  # fmt: skip
+        for part in parts:
+            assert part in told(comparison, typing.cast(Item, item)), (item, part)
+
+
+def test_one_audit_alone_is_told_without_a_before() -> None:
+    assert told(compare(audit(), None), "task").startswith("digit: accuracy 96.2 % (95.4–97.0); always")
+
+
+def test_a_pass_of_weak_attackers_is_doubted_where_it_would_support_something() -> None:
+    found = leakage(read=0.13, verdict="PASS")
+    assert found.ceiling is not None
+    weak = found.model_copy(update={"ceiling": found.ceiling.model_copy(update={"figure": found.floor})})
+    doubt = "In 1 of them, a weak attacker cannot be told from no leak"
+    assert doubt in told(compare(audit(weak), None), "leakage")
+    assert doubt not in told(compare(audit(found), None), "leakage")
+
+
+def test_a_change_between_unrelated_models_is_told_as_one() -> None:
+    stranger = told(compare(audit(), sanitized(parent="c" * 64)), "comparison")
+    assert "was not made from the one audited before" in stranger
+    assert "was not made from" not in told(compare(audit(), sanitized()), "comparison")
+
+
+def test_many_findings_stay_a_few_lines() -> None:
+    found = [one.told for one in items(compare(*largest())).values() if isinstance(one.told, Held)]
+    assert [one for one in found if len(one.details) == SHOWN + 1]
+    for one in found:
+        assert len(one.details) <= SHOWN + 1
+        assert len(one.figure) < 300
+
+
+def test_what_a_person_must_fill_in_is_an_empty_box_with_a_label() -> None:
+    page = section(audit())
+    boxes = re.findall(r'<div><dt>([^<]+)</dt><dd><div class="blank"><span>([^<]*)</span></div></dd></div>', page)
+    assert [html.unescape(label) for label, _ in boxes] == [
+        label for entry in mapping().entries for label in entry.fields
+    ]
+    assert {hint for _, hint in boxes} == {"empty, to be filled in"}
+
+
+WRONG = {
+    "leakage = ->leekage = ": "leekage",
+    'instrument = "gdpr"->instrument = "gdrp"': "no instrument 'gdrp'",
+    'id = "gdpr-25-1"->id = "gdpr-5-1-c"': "the id 'gdpr-5-1-c' stands twice",
+    '"Supports the judgement whether->"Ensures that': "begins with 'Supports'",
+    "date = 2026-11-23->date = soon": "no mapping",
+    "date = 2026-11-23->": "date",
+    'article = "Art. 25(1)"->article = "Art. 25(1)"\nlevel = 3': "level",
+    'title = "Data minimisation"->title = ""': "title",
+}
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_a_mapping_that_is_wrong_is_refused_in_one_line_that_names_the_fault(tmp_path: Path, change: str) -> None:
+    old, _, new = change.partition("->")
+    text = ARTICLES.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "own.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(MappingError) as error:
+        load(path)
+    assert WRONG[change] in str(error.value)
+    assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
+
+
+def test_a_mapping_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="Cannot read"):
+        load(tmp_path / "none.toml")
+
+
+def test_the_mapping_travels_with_the_package_and_cannot_be_changed() -> None:
+    assert ARTICLES.parent == Path(mappings.__file__).parent
+    with pytest.raises(Exception, match="frozen"):
+        mapping().entries[0].title = "else"
+
+
+def test_a_hostile_name_comes_out_as_text_and_changes_no_shape() -> None:
+    before, after = KINDS["hostile"]()
+    page = section(before, after)
+    assert shape(page) == shape(section(everything(), everything(after=True)))
+    assert "</script><script>alert(1)</script>" in Outline(page).text
+
+
+@given(st.text(min_size=1, max_size=40))
+@settings(max_examples=15, deadline=None)
+def test_no_name_changes_the_shape_of_the_section(name: str) -> None:
+    changed = reworded(audit(continuous=[continuous()]), around_word(name))
+    assert shape(section(changed)) == shape(section(audit(continuous=[continuous()])))
+
+
+def test_without_its_style_the_section_still_says_what_is_empty() -> None:
+    text = Outline(section(reworded(audit(), around_word(HOSTILE)))).text
+    assert text.count("empty, to be filled in") == sum(len(entry.fields) for entry in mapping().entries)

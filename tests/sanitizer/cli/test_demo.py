@@ -1,0 +1,107 @@
+"""The main job end to end, as a user runs it: the demo in a process of its own, and what it leaves behind."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+from click.testing import Result
+
+from audit.evidence.audit_result import AuditResult, read_audit
+from audit.model.release import KEYS
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "-m", "irene", "demo", "-o", str(folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
+    return folder, ended.stdout
+
+
+def audits(folder: Path) -> tuple[AuditResult, AuditResult]:
+    return read_audit(folder / "before.json"), read_audit(folder / "after.json")
+
+
+def test_the_untouched_model_fails_and_the_sanitized_one_is_really_cleaner_under_fresh_attackers(
+    demo: tuple[Path, str],
+) -> None:
+    before, after = audits(demo[0])
+    (leaky,), (clean,) = before.leakage, after.leakage
+    assert leaky.verdict == "FAIL"
+    assert clean.balanced_accuracy.high < leaky.balanced_accuracy.low
+    assert clean.excess.value < 0.25 * leaky.excess.value
+    assert clean.verdict != "FAIL"
+
+
+def test_the_bound_on_every_attacker_lies_above_the_strongest_that_was_tried_and_not_far(
+    demo: tuple[Path, str],
+) -> None:
+    before, after = audits(demo[0])
+    (leaky,), (clean,) = before.leakage, after.leakage
+    assert leaky.certificate is None
+    assert clean.certificate is not None
+    assert clean.balanced_accuracy.value < clean.certificate.balanced_accuracy < clean.balanced_accuracy.value + 0.1
+
+
+def test_the_task_is_kept_within_three_points(demo: tuple[Path, str]) -> None:
+    before, after = audits(demo[0])
+    assert before.task is not None
+    assert after.task is not None
+    assert after.task.accuracy.value > before.task.accuracy.value - 0.03
+
+
+def test_both_audits_saw_the_same_rows_and_the_after_names_its_parent(demo: tuple[Path, str]) -> None:
+    before, after = audits(demo[0])
+    assert before.data == after.data
+    assert after.checkpoint.sanitizing is not None
+    assert after.checkpoint.sanitizing.parent_sha256 == before.checkpoint.sha256
+
+
+def test_the_clean_checkpoint_has_the_leaky_ones_keys_and_what_stands_at_its_bottleneck(demo: tuple[Path, str]) -> None:
+    leaky, clean = (safetensors.torch.load_file(demo[0] / f"{name}.safetensors") for name in ("model", "clean"))
+    assert {name: (tensor.shape, tensor.dtype) for name, tensor in leaky.items()} == {
+        name: (tensor.shape, tensor.dtype) for name, tensor in clean.items() if not name.startswith("irene.")
+    }
+    assert set(clean) - set(leaky) == KEYS
+    assert any(not leaky[name].equal(clean[name]) for name in leaky)
+
+
+def test_it_ends_with_a_sentence_before_and_after_the_task_and_the_path_of_the_page(demo: tuple[Path, str]) -> None:
+    folder, said = demo
+    before, after = audits(folder)
+    *_, first, second, task, path = said.strip().splitlines()
+    assert first.startswith("Before, a fresh attacker reads the colour")
+    assert f"{before.leakage[0].balanced_accuracy.value:.1%}" in first
+    assert first.endswith("FAIL.")
+    assert second.startswith("After, a fresh attacker reads the colour")
+    assert second.endswith(f"{after.leakage[0].verdict}.")
+    assert before.task is not None
+    assert after.task is not None
+    assert f"{before.task.accuracy.value:.1%} before, {after.task.accuracy.value:.1%} after" in task
+    assert path == f"The report: {(folder / 'report.html').resolve()}"
+    assert (folder / "report.html").stat().st_size < 1_000_000
+
+
+def test_a_head_that_certifies_itself_is_shown_as_a_failure_when_a_fresh_attacker_reads_more(
+    demo: tuple[Path, str], run: Callable[..., Result], tmp_path: Path
+) -> None:
+    """The paper's method on the demo's model: its own head reads about chance, a fresh attacker does not."""
+    rows = "--arch small-convnet --data digits --task digit --private colour"
+    fooled, page = tmp_path / "fooled.safetensors", tmp_path / "report.html"
+    paper = "--method irene --optimizer sgd --lr 0.1 --batch-size 100 --alpha 0.5 --weight 0.5 --epochs 10"
+    assert run("sanitize", demo[0] / "model.safetensors", rows, paper, "-o", fooled).exit_code == 0
+    assert run("audit", fooled, rows, "-o", tmp_path / "after.json").exit_code == 0
+    ended = run("report", demo[0] / "before.json", tmp_path / "after.json", "-o", page)
+    after = read_audit(tmp_path / "after.json")
+    (found,) = after.leakage
+    assert after.checkpoint.sanitizing is not None
+    head = after.checkpoint.sanitizing.head_accuracy["colour"]
+    assert head is not None
+    assert head < 0.15 < found.balanced_accuracy.low
+    assert found.verdict == "FAIL"
+    assert "FAIL: colour at classifier:input" in ended.output
+    assert "Self-certification failed" in ended.output
+    assert "Self-certification failed" in page.read_text(encoding="utf-8")
