@@ -37,7 +37,7 @@ BLOCK = 10_000
 """Rows that are written in one go."""
 SHIFT = 0.3
 """How far a label moves its feature or its channel, in deviations."""
-OF_EMBEDDINGS, OF_IMAGES = "audit.commands, audit.auditing, audit.embeddings", "audit.auditing, torchvision.models"
+OF_EMBEDDINGS, OF_IMAGES = "audit.cli.audit, audit.run, audit.data.sources.embeddings", "audit.run, torchvision.models"
 """What each job imports."""
 
 

@@ -201,7 +201,7 @@ def labelled(
 
     Args:
         inputs: n inputs by position: a tensor (n, …), a list of tensors, or anything with `len` and `[]`.
-        columns: Values of each row by column name; audit.columns.as_column says what becomes classes.
+        columns: Values of each row by column name; audit.data.columns.as_column says what becomes classes.
         group: What must not be split, (n,), for instance a person's id.
         group_name: What a group is.
         name: What these rows are called in the evidence.

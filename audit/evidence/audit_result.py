@@ -154,7 +154,7 @@ class AuditResult(Frozen):
 
     schema_version: Literal["2"] = SCHEMA_VERSION
     digest: str | None = None
-    """SHA-256 over all the rest of the file (audit.record.digest): an edit is seen. It is no signature."""
+    """SHA-256 over all the rest of the file (audit.evidence.json_file.digest): an edit is seen. It is no signature."""
     created: str
     """UTC, ISO 8601."""
     command: Text

@@ -87,7 +87,7 @@ def extract(
     Args:
         model: Left as found.
         data: Its rows; one whose input cannot be read is left out.
-        layers: Names, as audit.bottleneck reads them.
+        layers: Names, as audit.model.layers reads them.
         task: Column whose classes the model scores; None: its output is not looked at.
         columns: Labels that count for the fingerprint.
         pool: How maps and tokens become one vector a row.

@@ -67,7 +67,7 @@ def fine_tune(
         model: Scores the task's classes, (n, k).
         data: Rows that no attacker will be judged on.
         task: Column that the model predicts.
-        layer: The bottleneck, as in audit.bottleneck.
+        layer: The bottleneck, as in audit.model.layers.
         recipe: Epochs, batch, optimizer, seed.
         private: Columns to remove; none at all trains on the task alone, to the last epoch.
         keep: Columns to keep readable, for methods that can.

@@ -90,7 +90,7 @@ def test_a_users_file_may_define_dataclasses_with_postponed_annotations(tmp_path
     ("name", "error", "fact"),
     [
         ("shrot", UnknownNameError, "Unknown thing 'shrot'. Did you mean 'short'?"),
-        ("audit.naming:", UnknownNameError, "package.module:attribute"),
+        ("audit.plugins:", UnknownNameError, "package.module:attribute"),
         (":call", UnknownNameError, "package.module:attribute"),
         (".naming:call", UnknownNameError, "package.module:attribute"),
         ("audit.plugins:resolv", UnknownNameError, "Did you mean 'resolve'?"),

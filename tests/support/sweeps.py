@@ -1,7 +1,6 @@
 """Sweeps made by hand."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from audit.evidence.findings import Verdict
 from audit.evidence.sweep_result import (
@@ -15,9 +14,6 @@ from audit.evidence.sweep_result import (
     SweepSetup,
 )
 from support.findings import ATTACKERS, VERSIONS, around, audit, certified, leakage
-
-if TYPE_CHECKING:
-    pass
 
 FAILURE = "Training diverged: the information of colour is NaN in epoch 1."
 
@@ -89,4 +85,18 @@ def swept(
         setup=setup, checkpoint=like.checkpoint.model_copy(update={"file": file}), data=like.data,
         protocol=like.protocol, task_chance=0.114, warnings=["38 rows are copies."], calls=[call],
         points=[point(UNTOUCHED, read=0.58, private=private, keep=keep), *points],
+    )  # fmt: skip
+
+
+def typical() -> Sweep:
+    """Return a sweep with everything in it: two attributes, one kept, a bound, a failure, and all verdicts."""
+    both, kept = ("colour", "age"), ("smiling",)
+    return swept(
+        point("plain", None, 0.57, private=both, keep=kept, task=0.96),
+        point("irene", 0.5, 0.40, private=both, keep=kept),
+        point("codebook", 2, 0.12, private=both, keep=kept, bound=0.17),
+        point("own.py:Mine", 1, 0.16, private=both, keep=kept, task=0.94),
+        point("rich", 8, 0.11, private=both, keep=kept, task=0.70),
+        failed("irene", 64),
+        private=both, keep=kept,
     )  # fmt: skip

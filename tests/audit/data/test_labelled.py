@@ -175,7 +175,7 @@ def test_a_mistaken_source_or_option_is_named(tmp_path: Path) -> None:
         open_data("digits", "audit", {"part": "train"})
     own = tmp_path / "own_data.py"
     own.write_text(
-        "import torch\nfrom audit.data import *\n"
+        "import torch\nfrom audit.data.labelled import *\n"
         "def rows(part, n=3):\n    return LabelledData(part, torch.zeros(n, 1), {})\n"
         "def number(part):\n    return 3\ndef needy(part, root):\n    return 3\n"
     )

@@ -137,13 +137,13 @@ def test_a_model_that_torch_cannot_follow_keeps_its_weights_and_the_reason_is_to
     leaky: Path, run: Callable[..., Result], tmp_path: Path
 ) -> None:
     (tmp_path / "odd.py").write_text(
-        "from audit.datasets.networks import ConvNet\n"
+        "from audit.model.example_networks import ConvNet\n"
         "class Odd(ConvNet):\n"
         "    def forward(self, x):\n"
         "        return super().forward(x if x.sum().item() > -1e9 else -x)\n"
         "def net():\n"
         "    import torch\n"
-        "    from audit.datasets.networks import small_convnet\n"
+        "    from audit.model.example_networks import small_convnet\n"
         "    made = small_convnet()\n"
         "    made.__class__ = Odd\n"
         "    return made\n",

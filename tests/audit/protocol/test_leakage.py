@@ -207,7 +207,7 @@ def test_no_model_passes_on_attackers_that_could_not_run(monkeypatch: pytest.Mon
     def hungry(_seed: int) -> tuple[object, ...]:
         return (lambda _width: KNeighborsClassifier(n_neighbors=10**6),)  # more than there are rows
 
-    monkeypatch.setattr("audit.probes.ATTACKERS", {**ATTACKERS, "knn": Family(hungry, hungry)})  # type: ignore[arg-type]
+    monkeypatch.setattr("audit.attackers.families.ATTACKERS", {**ATTACKERS, "knn": Family(hungry, hungry)})  # type: ignore[arg-type]
     found = attack(noise(3000), labels(3000), settings=replace(QUICK, attackers=("logistic", "knn")))
     assert found.excess.high < found.limit
     assert found.verdict == "INCONCLUSIVE"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 from support.evidences import KINDS
+from support.sweeps import typical
 
 from audit.errors import IreneError
 from audit.evidence.audit_result import AuditResult
@@ -49,8 +50,6 @@ def models(before: AuditResult, after: AuditResult | None) -> str:
 
 
 def sweep() -> str:
-    from test_sweep_page import typical  # noqa: PLC0415 - it takes its looks from here
-
     return render_sweep(typical())
 
 

@@ -42,21 +42,7 @@ from reports.text.method_descriptions import METHODS
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-from support.sweeps import FAILURE, failed, point, swept
-
-
-def typical() -> Sweep:
-    """Return a sweep with everything in it: two attributes, one kept, a bound, a failure, and all verdicts."""
-    both, kept = ("colour", "age"), ("smiling",)
-    return swept(
-        point("plain", None, 0.57, private=both, keep=kept, task=0.96),
-        point("irene", 0.5, 0.40, private=both, keep=kept),
-        point("codebook", 2, 0.12, private=both, keep=kept, bound=0.17),
-        point("own.py:Mine", 1, 0.16, private=both, keep=kept, task=0.94),
-        point("rich", 8, 0.11, private=both, keep=kept, task=0.70),
-        failed("irene", 64),
-        private=both, keep=kept,
-    )  # fmt: skip
+from support.sweeps import FAILURE, failed, point, swept, typical
 
 
 def text_of(sweep: Sweep) -> str:
