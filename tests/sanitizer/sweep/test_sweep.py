@@ -305,7 +305,8 @@ def test_what_is_kept_is_measured_at_every_point(here: Path, run: Run) -> None:
 def own_rows(typed: str) -> str:
     """Write a data source with one more column, and name it."""
     Path("mine.py").write_text(
-        "from dataclasses import replace\nfrom audit.data.columns import Column\nfrom audit.data.sources.digits import load\n"
+        "from dataclasses import replace\nfrom audit.data.columns import Column\n"
+        "from audit.data.sources.digits import load\n"
         "def rows(part):\n    data = load(part)\n"
         "    odd = Column(data.columns['digit'].codes % 2, ('even', 'odd'))\n"
         "    return replace(data, columns={**data.columns, 'odd': odd})\n",
