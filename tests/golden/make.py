@@ -160,7 +160,7 @@ def people(n: int) -> pd.DataFrame:
     frame["luck"] = draw.normal(size=n).round(3)
     frame["person"] = np.arange(n) // 2
     frame["split"] = np.where(np.arange(n) < 200, "train", "audit")
-    frame.loc[n - 8 : n - 1, "x0":"x7"] = frame.loc[n - 28 : n - 21, "x0":"x7"].to_numpy()  # type: ignore[misc]
+    frame.loc[n - 8 : n - 1, "x0":"x7"] = frame.loc[n - 28 : n - 21, "x0":"x7"].to_numpy()
     return frame
 
 
