@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from audit.data.columns import Column
-from audit.data.labelled import LabelledData, open_data
+from audit.data.labelled import LabelledData
+from audit.data.sources.opening import open_data
 from audit.data.sources.table import load as open_table
 from audit.model.example_networks import small_convnet
 from sanitizer.sweep.input_cache import remember

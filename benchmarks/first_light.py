@@ -16,7 +16,8 @@ import click
 import torch
 from torch import nn
 
-from audit.data.labelled import LabelledData, open_data
+from audit.data.labelled import LabelledData
+from audit.data.sources.opening import open_data
 from audit.environment import choose_device, versions
 from audit.evidence.audit_result import AuditResult
 from audit.model.example_networks import small_convnet

@@ -31,8 +31,9 @@ from torch import nn
 from torchvision.models import resnet18
 
 from audit.data.columns import Column, Ints
-from audit.data.labelled import LabelledData, Part, labelled, open_data
+from audit.data.labelled import LabelledData, Part, labelled
 from audit.data.sources import celeba
+from audit.data.sources.opening import open_data
 from audit.environment import versions
 from audit.model import checkpoint
 from audit.run import audit

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from audit.data.columns import Ints
-from audit.data.labelled import LabelledData, open_data
+from audit.data.labelled import LabelledData
+from audit.data.sources.opening import open_data
 from audit.environment import choose_device
 from audit.model.example_networks import small_convnet
 from audit.model.representations import extract

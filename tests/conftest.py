@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from threadpoolctl import threadpool_limits
 
 import irene
-from audit.data.labelled import open_data
+from audit.data.sources.opening import open_data
 from audit.evidence.json_file import digest
 from audit.model.example_networks import small_convnet
 from sanitizer.training.loop import fine_tune

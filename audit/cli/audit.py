@@ -20,9 +20,8 @@ from audit.cli.options import (
     progress,
     with_options,
 )
+from audit.data.sources.catalogue import EMBEDDINGS
 
-EMBEDDINGS = (".npz", ".npy", ".parquet")
-"""Suffixes of files that hold features and no model."""
 FOR_MODELS = (
     "arch", "arch_arg", "weights_key", "allow_pickle", "device", "data", "data_root", "rho", "transform", "image_size",
     "features", "data_arg", "pool", "batch_size", "workers",

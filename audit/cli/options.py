@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from audit.cli.config_file import in_full
+from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 LARGEST = 1e30
@@ -51,8 +52,8 @@ MODEL = (
 SOURCE = (
     click.option(
         "--data",
-        help="Whose rows: a folder of images with metadata.csv, .jsonl or .parquet, a table (.csv, .tsv, .jsonl, "
-        ".parquet), digits, biased-mnist, celeba, package.module:factory or file.py:factory.",
+        help=f"Whose rows: a folder of images with {METADATA_FILES}, a table ({', '.join(TABLES)}), "
+        f"{', '.join(DATASETS)}, package.module:factory or file.py:factory.",
     ),
     click.option("--data-root", help="Folder of the data's files (biased-mnist, celeba)."),
     click.option(
@@ -152,7 +153,7 @@ def open_rows(given: Mapping[str, Any], part: Any, arch: str | None) -> Any:
         click.UsageError: No data was named, or a pair is not NAME=VALUE.
         IreneError: They cannot be opened, or have no such group column.
     """
-    from audit.data.labelled import open_data  # noqa: PLC0415 - keeps `irene --help` fast
+    from audit.data.sources.opening import open_data  # noqa: PLC0415 - keeps `irene --help` fast
     from audit.data.transforms import known_transform  # noqa: PLC0415
 
     if given["data"] is None:

@@ -1,11 +1,9 @@
 """The labelled rows that an audit reads and a sanitizer trains on."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +11,10 @@ from torch import Tensor
 
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, as_column, intersect
 from audit.errors import DataError, UnknownNameError
-from audit.plugins import call, resolve
 
 Part = Literal["train", "audit"]
 """`train` rows may shape a model; `audit` rows are for attackers alone."""
 
-DATASETS = {
-    "digits": "audit.data.sources.digits:load",
-    "biased-mnist": "audit.data.sources.biased_mnist:load",
-    "celeba": "audit.data.sources.celeba:load",
-}
-FOLDER, TABLE = "audit.data.sources.image_folder:load", "audit.data.sources.table:load"
-"""What opens a folder of images, and a file."""
-PATHS = "a folder that holds metadata.csv, .jsonl or .parquet", "a .csv, .tsv, .jsonl or .parquet file"
 MIN_ROWS = 10
 """Fewer rows of a class than this in the attackers' training, selection or test rows say nothing."""
 
@@ -216,46 +205,6 @@ def labelled(
         group=None if group is None else np.asarray(group),
         group_name=None if group is None else group_name,
     )
-
-
-def open_data(name: str, part: Part, options: Mapping[str, Any]) -> LabelledData:
-    """Open a data source by its name, by its path, or by `package.module:factory`.
-
-    Args:
-        name: `digits`, `biased-mnist`, `celeba`; a folder of images with metadata.csv, .jsonl or .parquet; a table
-            (.csv, .tsv, .jsonl, .parquet); or a factory that takes `part` and returns LabelledData.
-        part: Which rows.
-        options: Keyword arguments of the source, for instance `rho`, or `transform` of a folder.
-
-    Raises:
-        UnknownNameError: No such source, or it takes no such option.
-        DataError: Files are missing, or the factory returns something else.
-    """
-    if "part" in options:
-        raise DataError(f"The part of {name} is not for choice: here it is {part!r}. Leave 'part' out.")
-    factory = _factory(name)
-    try:
-        data = call(factory, {"part": part, **options}, name)
-    except (TypeError, ValueError) as error:
-        fact = " ".join(str(error).split())  # one line, whatever a factory says
-        raise DataError(f"{name} cannot be opened with {dict(options)}: {fact}. Change its options.") from None
-    if not isinstance(data, LabelledData):
-        raise DataError(f"{name} returned a {type(data).__name__}. A data factory returns audit.data.LabelledData.")
-    return data
-
-
-def _factory(name: str) -> Callable[..., Any]:
-    path = Path(name)
-    if name in DATASETS or (":" in name and not path.exists()):
-        return cast(Callable[..., Any], resolve(name, "data source", DATASETS))
-    if path.is_dir():
-        return partial(resolve(FOLDER, "data source"), path)
-    if path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".parquet") and path.is_file():
-        return partial(resolve(TABLE, "data source"), path)
-    if path.exists() or path.suffix or len(path.parts) > 1 or name.endswith(("/", "\\")):
-        fact = "is no table or folder" if path.exists() else "does not exist"
-        raise DataError(f"{name} {fact}. Give {PATHS[0]}, or {PATHS[1]}.")
-    raise UnknownNameError("data source", name, [*DATASETS, *PATHS, "package.module:factory", "file.py:factory"])
 
 
 class _Chosen:

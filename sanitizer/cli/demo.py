@@ -62,7 +62,7 @@ def _train(path: Path) -> None:
     import torch  # noqa: PLC0415
 
     from audit.atomic_write import write_whole  # noqa: PLC0415
-    from audit.data.labelled import open_data  # noqa: PLC0415
+    from audit.data.sources.opening import open_data  # noqa: PLC0415
     from audit.environment import choose_device  # noqa: PLC0415
     from audit.model.example_networks import small_convnet  # noqa: PLC0415
     from sanitizer.training.loop import fine_tune  # noqa: PLC0415

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from audit.data.columns import label_columns, listed
 from audit.data.labelled import LabelledData, Part
+from audit.data.sources.catalogue import METADATA, METADATA_FILES
 from audit.data.sources.table import read_table, recorded, rows_of
 from audit.data.transforms import image_transform
 from audit.errors import DataError, UnreadableError
 
-METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """What is decoded; PostScript, which Pillow would hand to an interpreter, is not."""
 
@@ -97,7 +97,7 @@ def load(
 def _metadata(folder: Path) -> Path:
     found = [folder / name for name in METADATA if (folder / name).is_file()]
     if not found:
-        raise DataError(f"No {METADATA[0]}, .jsonl or .parquet in {folder}. Add one with `file_name` and the labels.")
+        raise DataError(f"No {METADATA_FILES} in {folder}. Add one with `file_name` and the labels.")
     if len(found) > 1:
         raise DataError(f"{folder} holds both {found[0].name} and {found[1].name}. Keep one of them.")
     return found[0]

@@ -16,7 +16,6 @@ from audit.data.labelled import LabelledData, Part
 from audit.errors import DataError, UnknownNameError
 from audit.plugins import resolve
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 SPLITS = ("train", "validation", "val", "test", "audit")
 """What a column `split` may say; `train` rows may shape a model, all others are for attackers alone."""
 ENCODING = "standardised numbers, one-hot classes"

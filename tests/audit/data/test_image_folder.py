@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from audit.data.columns import Column, Quantity
-from audit.data.labelled import LabelledData, Part, open_data
+from audit.data.labelled import LabelledData, Part
+from audit.data.sources.opening import open_data
 from audit.data.transforms import image_transform, known_transform
 from audit.errors import DataError, IreneError, UnknownNameError, UnreadableError
 

@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 
 from audit.data.columns import Column, Quantity
-from audit.data.labelled import LabelledData, Part, open_data
+from audit.data.labelled import LabelledData, Part
 from audit.data.sources.biased_mnist import PALETTE, assign_colours, paint
+from audit.data.sources.opening import open_data
 from audit.errors import DataError, IreneError, UnknownNameError
 
 REAL = Path(__file__).parents[4] / "shared/data"

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from audit.data.columns import Column, Quantity
-from audit.data.labelled import LabelledData, Part, open_data
+from audit.data.labelled import LabelledData, Part
+from audit.data.sources.opening import open_data
 from audit.data.sources.table import read_table
 from audit.errors import DataError, IreneError, UnknownNameError
 

@@ -12,7 +12,7 @@ from sklearn.svm import SVC
 from torch import Tensor, nn
 
 from audit.data.columns import Ints
-from audit.data.labelled import open_data
+from audit.data.sources.opening import open_data
 from audit.errors import DataError, UnreadableError
 from audit.evidence.findings import Where
 from audit.model.example_networks import small_convnet

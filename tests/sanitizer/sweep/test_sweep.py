@@ -23,7 +23,8 @@ from torch import Tensor
 import irene
 import sanitizer.sweep
 from audit.atomic_write import sha256
-from audit.data.labelled import Inputs, open_data
+from audit.data.labelled import Inputs
+from audit.data.sources.opening import open_data
 from audit.errors import EvidenceError, UnreadableError
 from audit.evidence.audit_result import read_audit
 from audit.evidence.sweep_result import UNTOUCHED, Sweep, read_sweep, title

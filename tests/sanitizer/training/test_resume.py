@@ -17,7 +17,7 @@ from click.testing import Result
 from support.planted import ROWS
 from support.training import net, rows
 
-from audit.data.labelled import open_data
+from audit.data.sources.opening import open_data
 from audit.errors import CheckpointError, TrainingError
 from audit.model.checkpoint import load
 from sanitizer.methods.base import Method

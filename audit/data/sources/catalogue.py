@@ -1,0 +1,25 @@
+"""Which data sources there are, by name and by kind of file. Imports nothing, so that a help text can quote it."""
+
+DATASETS = {
+    "digits": "audit.data.sources.digits:load",
+    "biased-mnist": "audit.data.sources.biased_mnist:load",
+    "celeba": "audit.data.sources.celeba:load",
+}
+FOLDER, TABLE = "audit.data.sources.image_folder:load", "audit.data.sources.table:load"
+"""What opens a folder of images, and a file."""
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+"""Suffixes of files that hold a table."""
+METADATA = tuple(f"metadata{suffix}" for suffix in TABLES if suffix != ".tsv")
+"""The table of an image folder, by the Hugging Face convention."""
+EMBEDDINGS = (".npz", ".npy", ".parquet")
+"""Suffixes of files that hold representations and no model."""
+
+
+def either(names: tuple[str, ...]) -> str:
+    """Return names as a reader lists alternatives: `a, b or c`."""
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+METADATA_FILES = either((METADATA[0], *(name.removeprefix("metadata") for name in METADATA[1:])))
+PATHS = f"a folder that holds {METADATA_FILES}", f"a {either(TABLES)} file"
+"""What a path to data may lead to, in words."""

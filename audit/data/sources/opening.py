@@ -1,0 +1,53 @@
+"""Open a data source by its name, by its path, or by a factory of the user's."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from audit.data.labelled import LabelledData, Part
+from audit.data.sources.catalogue import DATASETS, FOLDER, PATHS, TABLE, TABLES
+from audit.errors import DataError, UnknownNameError
+from audit.plugins import call, resolve
+
+
+def open_data(name: str | os.PathLike[str], part: Part, options: Mapping[str, object]) -> LabelledData:
+    """Open a data source by its name, by its path, or by `package.module:factory`.
+
+    Args:
+        name: `digits`, `biased-mnist`, `celeba`; a folder of images with metadata.csv, .jsonl or .parquet; a table
+            (.csv, .tsv, .jsonl, .parquet); or a factory that takes `part` and returns LabelledData.
+        part: Which rows.
+        options: Keyword arguments of the source, for instance `rho`, or `transform` of a folder.
+
+    Raises:
+        UnknownNameError: No such source, or it takes no such option.
+        DataError: Files are missing, or the factory returns something else.
+    """
+    name = os.fspath(name)
+    if "part" in options:
+        raise DataError(f"The part of {name} is not for choice: here it is {part!r}. Leave 'part' out.")
+    factory = _factory(name)
+    try:
+        data = call(factory, {"part": part, **options}, name)
+    except (TypeError, ValueError) as error:
+        fact = " ".join(str(error).split())  # one line, whatever a factory says
+        raise DataError(f"{name} cannot be opened with {dict(options)}: {fact}. Change its options.") from None
+    if not isinstance(data, LabelledData):
+        raise DataError(f"{name} returned a {type(data).__name__}. A data factory returns audit.data.LabelledData.")
+    return data
+
+
+def _factory(name: str) -> Callable[..., object]:
+    path = Path(name)
+    if name in DATASETS or (":" in name and not path.exists()):
+        return cast(Callable[..., object], resolve(name, "data source", DATASETS))
+    if path.is_dir():
+        return partial(resolve(FOLDER, "data source"), path)
+    if path.suffix.lower() in TABLES and path.is_file():
+        return partial(resolve(TABLE, "data source"), path)
+    if path.exists() or path.suffix or len(path.parts) > 1 or name.endswith(("/", "\\")):
+        fact = "is no table or folder" if path.exists() else "does not exist"
+        raise DataError(f"{name} {fact}. Give {PATHS[0]}, or {PATHS[1]}.")
+    raise UnknownNameError("data source", name, [*DATASETS, *PATHS, "package.module:factory", "file.py:factory"])
