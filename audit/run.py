@@ -21,17 +21,10 @@ from audit.environment import describe_device, versions
 from audit.errors import DataError
 from audit.evidence import audit_result, findings
 from audit.evidence.verdict import judged, judged_continuous
+from audit.model.forward import device_of, first_input
 from audit.model.layers import Pool, suggest
-from audit.model.representations import (
-    Features,
-    Track,
-    device_of,
-    encoding,
-    extract,
-    first_input,
-    ready_made,
-    untracked,
-)
+from audit.model.representations import Encoder, Features, encoding, extract, ready_made
+from audit.progress import Track, untracked
 from audit.protocol.attribution import Encode
 from audit.protocol.attribution import where as locate
 from audit.protocol.bound import cells, certify
@@ -42,7 +35,7 @@ from audit.protocol.splits import Splits, split_rows
 from audit.request import Asked, several
 from audit.settings import Settings
 
-Encoder = Callable[[str], AbstractContextManager[Encode]]
+Encoding = Callable[[str], AbstractContextManager[Encode]]
 """Layer -> a block in which its features can be made."""
 
 
@@ -95,24 +88,14 @@ def audit(
     asked.require_rows(data, settings, where=where)  # told before the pass, not after it
     x = first_input(model, data, rows=fixed_batch or 1)
     layers = several(layer) or [suggest(model, x)]
+    how = Encoder(model, pool, batch_size, fixed_batch, workers)
+    columns = [*asked.columns]
     features = extract(
-        model,
-        data,
-        layers,
-        task=task,
-        columns=[*asked.columns],
-        pool=pool,
-        batch_size=batch_size,
-        fixed_batch=fixed_batch,
-        workers=workers,
-        raw=settings.ceiling,
-        seed=settings.seed,
-        track=track,
+        how, data, layers, task=task, columns=columns, raw=settings.ceiling, seed=settings.seed, track=track
     )
 
     def encoder(name: str) -> AbstractContextManager[Encode]:
-        projection = features.projections.get(name)
-        return encoding(model, name, pool=pool, projection=projection, fixed_batch=fixed_batch)
+        return encoding(how, name, features.projections.get(name))
 
     record = _Record(
         checkpoint or describe_model(model), pool, limit_set_by, command, notes, describe_device(device_of(model))
@@ -201,7 +184,7 @@ def _result(
     record: _Record,
     *,
     where: bool,
-    encoder: Encoder | None,
+    encoder: Encoding | None,
     track: Track,
 ) -> audit_result.AuditResult:
     read = data.take(features.rows)
@@ -216,7 +199,13 @@ def _result(
     codes = {layer: cells(z) for layer, z in features.z.items()}
     leakage, continuous, kept, kept_continuous = [], [], [], []
     for name, layer in track(places, len(places), "attacks"):
-        given = {"attribute": name, "layer": layer, "settings": settings, "beside": beside, "ceiling": ceilings[name]}
+        given: dict[str, Any] = {
+            "attribute": name,
+            "layer": layer,
+            "settings": settings,
+            "beside": beside,
+            "ceiling": ceilings[name],
+        }
         projection = features.projections.get(layer)
         wide = {"projected_from": int(projection.n_features_in_)} if projection is not None else {}
         column, z, private = columns[name], features.z[layer], name in asked.private
@@ -292,7 +281,7 @@ def _where(
     measured: Measured,
     z: NDArray[Any],
     data: LabelledData,
-    encoder: Encoder | None,
+    encoder: Encoding | None,
     settings: Settings,
     track: Track,
 ) -> findings.Where:

@@ -36,7 +36,7 @@ from audit.data.columns import Column, Ints
 from audit.data.labelled import LabelledData
 from audit.environment import versions
 from audit.model.layers import parse
-from audit.model.representations import extract
+from audit.model.representations import Encoder, extract
 from audit.run import audit, audit_embeddings
 from audit.settings import Settings
 from sanitizer.methods.base import Method
@@ -130,7 +130,7 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
     seconds = time.perf_counter() - begin
     settings = Settings(seed=seed, null_refits=2, ceiling=False)
     result = audit(model, case.rows, task=case.task, private=case.private, layer=case.layer, settings=settings)
-    z = np.asarray(extract(model, case.rows, [case.layer]).z[case.layer])
+    z = np.asarray(extract(Encoder(model), case.rows, [case.layer]).z[case.layer])
     with torch.no_grad():
         said = torch.cat([model(batch).argmax(dim=1) for batch in inputs(case.rows)]).numpy()
     return figures(case, result, z, said, seconds)
@@ -143,7 +143,7 @@ def edited(case: Case, arm: str, seed: int) -> dict[str, Any]:
     the peer. Where the width changes, only a new one can.
     """
     (model, before), begin = case.plain, time.perf_counter()
-    seen = [np.asarray(extract(model, data, [case.layer]).z[case.layer]) for data in (case.train, case.rows)]
+    seen = [np.asarray(extract(Encoder(model), data, [case.layer]).z[case.layer]) for data in (case.train, case.rows)]
     y, v = case.train.codes(case.task), case.train.codes(case.private)
     erase = ERASERS[arm](erasers.Seen(seen[0], v, y))
     fit, z = erase(seen[0]), erase(seen[1])

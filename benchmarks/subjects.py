@@ -17,7 +17,7 @@ from audit.data.labelled import LabelledData
 from audit.data.sources.opening import open_data
 from audit.environment import choose_device
 from audit.model.example_networks import small_convnet
-from audit.model.representations import extract
+from audit.model.representations import Encoder, extract
 from sanitizer.training.loop import fine_tune
 from sanitizer.training.step import Recipe
 
@@ -117,7 +117,7 @@ def _trained(make: Callable[[], nn.Module], data: LabelledData, task: str, layer
 
 def _seen(model: nn.Module, data: LabelledData, layer: str, private: str, *, task: str | None = None) -> Subject:
     """Run a model over the rows by irene's own way."""
-    features = extract(model, data, [layer], task=task)
+    features = extract(Encoder(model), data, [layer], task=task)
     read = data.take(features.rows)
     return Subject(
         z=np.asarray(features.z[layer]),

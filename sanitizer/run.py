@@ -17,10 +17,11 @@ from audit.evidence.audit_result import Sanitizing, Sidecar, sidecar
 from audit.evidence.json_file import write_model
 from audit.model import release
 from audit.model.checkpoint import LoadedModel, require_weights
+from audit.model.forward import first_input
 from audit.model.layers import Pool, suggest
-from audit.model.representations import Track, first_input, untracked
 from audit.model.state_dict import Weights, save_like
 from audit.plugins import call, resolve
+from audit.progress import Track, untracked
 from sanitizer.export import export
 from sanitizer.methods.base import Method
 from sanitizer.training.loop import fine_tune

@@ -57,7 +57,7 @@ def layers(
     from audit.errors import BottleneckError  # noqa: PLC0415
     from audit.model import layers  # noqa: PLC0415
     from audit.model.checkpoint import load  # noqa: PLC0415
-    from audit.model.representations import first_input  # noqa: PLC0415
+    from audit.model.forward import first_input  # noqa: PLC0415
 
     chosen = choose_device(device)
     loaded = load(checkpoint, arch, arguments(arch_arg), weights_key=weights_key, allow_pickle=allow_pickle)

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from audit.data.columns import Ints
 from audit.data.labelled import Inputs
+from audit.data.on_disk import Floats
 from audit.errors import DataError, UnreadableError
 from audit.evidence import findings
-from audit.model.representations import Floats, Track, untracked
+from audit.progress import Track, untracked
 
 Attack = Callable[[Floats], NDArray[np.float64]]
 """Features (m, d) -> log2 probability of each class, (m, k), finite."""

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from audit.data.labelled import Inputs, LabelledData
 from audit.errors import UnreadableError
-from audit.model.representations import Track, untracked
+from audit.progress import Track, untracked
 
 BUDGET = 2**30
 """Bytes that inputs may take in memory."""

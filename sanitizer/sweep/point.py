@@ -22,8 +22,8 @@ from audit.evidence.sweep_result import (
 )
 from audit.model.checkpoint import LoadedModel, describe, require_weights
 from audit.model.layers import Pool
-from audit.model.representations import Track, untracked
 from audit.model.state_dict import Weights
+from audit.progress import Track, untracked
 from audit.run import audit
 from audit.settings import Settings
 from sanitizer.methods.base import Method

@@ -17,8 +17,9 @@ from audit.evidence.json_file import write_model
 from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep, title
 from audit.model import release
 from audit.model.checkpoint import LoadedModel, require_weights
+from audit.model.forward import first_input
 from audit.model.layers import Pool, suggest
-from audit.model.representations import Track, first_input, untracked
+from audit.progress import Track, untracked
 from audit.request import Asked
 from audit.settings import Settings
 from sanitizer.sweep.input_cache import BUDGET, remember

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from audit.data.labelled import LabelledData
 from audit.errors import TrainingError
 from audit.model import release
+from audit.model.forward import class_scores
 from audit.model.layers import Pool, Taps, evaluating, tap
-from audit.model.representations import class_scores
 from sanitizer.methods.base import Batch, Objective, Rows
 from sanitizer.training.batches import batches, in_order
 

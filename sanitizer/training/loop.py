@@ -15,7 +15,7 @@ from audit.errors import DataError, UnknownNameError
 from audit.evidence.audit_result import Epoch
 from audit.model.layers import Pool
 from audit.model.release import NAME, install, remove
-from audit.model.representations import Track, untracked
+from audit.progress import Track, untracked
 from sanitizer.methods.base import Method, Setting
 from sanitizer.methods.plain import Plain
 from sanitizer.training.augmentation import augmented

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData
 from audit.errors import BottleneckError, DataError, UnknownNameError
-from audit.model import layers, representations
+from audit.model import forward, layers
 from audit.model.example_networks import small_convnet
 from audit.model.layers import Pool, evaluating, require_evaluating, suggest, tap
+from audit.model.representations import Encoder, extract
 
 
 @pytest.fixture(autouse=True)
@@ -299,7 +300,7 @@ def test_an_interrupt_inside_a_forward_pass_leaves_the_model_as_it_was() -> None
 def test_extracting_changes_no_bit_of_the_model_and_reads_it_in_eval_mode() -> None:
     model, data = Zoo().train(), rows()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    found = representations.extract(model, data, ["inner:input"], task="y", columns=["y", "v"], batch_size=4)
+    found = extract(Encoder(model, batch_size=4), data, ["inner:input"], task="y", columns=["y", "v"])
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert all(module.training for module in model.modules())
     assert hooks(model) == 0
@@ -312,9 +313,8 @@ def test_extracting_changes_no_bit_of_the_model_and_reads_it_in_eval_mode() -> N
 
 def test_the_fingerprint_tells_other_inputs_and_other_labels() -> None:
     def fingerprint(data: LabelledData, batch: int = 4) -> str:
-        return representations.extract(
-            Zoo(), data, ["once"], task="y", columns=["y", "v"], batch_size=batch
-        ).fingerprint  # fmt: skip
+        encoder = Encoder(Zoo(), batch_size=batch)
+        return extract(encoder, data, ["once"], task="y", columns=["y", "v"]).fingerprint
 
     assert fingerprint(rows()) == fingerprint(rows(), batch=5)
     assert fingerprint(rows()) != fingerprint(rows(scale=2.0))
@@ -325,7 +325,7 @@ def test_features_that_are_not_finite_are_refused_with_their_number() -> None:
     data = rows()
     data.inputs[2][0] = float("nan")
     with pytest.raises(BottleneckError, match="'once' gives NaN or infinity for 1 of 6 rows"):
-        representations.extract(Zoo(), data, ["once"], task="y", columns=["y", "v"])
+        extract(Encoder(Zoo()), data, ["once"], task="y", columns=["y", "v"])
 
 
 def test_scores_that_are_not_finite_are_refused_although_the_features_are() -> None:
@@ -333,12 +333,12 @@ def test_scores_that_are_not_finite_are_refused_although_the_features_are() -> N
     nn.init.constant_(head.weight, torch.inf)
     model = nn.Sequential(nn.Linear(4, 3), head)
     with pytest.raises(DataError, match="scores 'y' with NaN or infinity for 6 of 6 rows"):
-        representations.extract(model, rows(), ["0"], task="y", columns=["y", "v"])
+        extract(Encoder(model), rows(), ["0"], task="y", columns=["y", "v"])
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])
 def test_a_single_logit_scores_class_one(shape: tuple[int, ...]) -> None:
-    scores = representations.class_scores(torch.tensor([-1.0, 2.0, -3.0]).reshape(shape), 2, "y")
+    scores = forward.class_scores(torch.tensor([-1.0, 2.0, -3.0]).reshape(shape), 2, "y")
     assert scores.argmax(dim=1).tolist() == [0, 1, 0]
 
 
@@ -354,12 +354,12 @@ def test_a_single_logit_scores_class_one(shape: tuple[int, ...]) -> None:
 )
 def test_an_output_that_does_not_score_the_classes_is_refused(output: Any, fact: str) -> None:
     with pytest.raises(DataError, match=fact):
-        representations.class_scores(output, 3, "y")
+        forward.class_scores(output, 3, "y")
 
 
 @pytest.mark.parametrize("make", [nn.Identity, lambda: nn.Linear(1, 1)])
 def test_a_model_without_parameters_is_on_the_cpu(make: Callable[[], nn.Module]) -> None:
-    assert representations.device_of(make()) == torch.device("cpu")
+    assert forward.device_of(make()) == torch.device("cpu")
 
 
 def test_the_layer_that_runs_last_is_suggested_whatever_the_order_of_definition() -> None:

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from audit.data.labelled import LabelledData, labelled
 from audit.errors import BottleneckError, DataError, UnreadableError
-from audit.model import representations
+from audit.model import projection
 from audit.model.example_networks import small_convnet
-from audit.model.representations import Features, encoding, extract, first_input
+from audit.model.forward import first_input
+from audit.model.representations import Encoder, Features, encoding, extract
 
 N = 23
-SIDE = representations.RAW_SIDE
+SIDE = projection.RAW_SIDE
 
 
 @pytest.fixture(autouse=True)
@@ -71,14 +72,14 @@ def body(model: Watched, x: Tensor) -> np.ndarray[Any, Any]:
 def test_rows_that_cannot_be_read_are_left_out_and_nothing_shifts_against_the_labels() -> None:
     broken = {0, 4, 5, 6, 7, 22}
     model, data = Watched(), rows(Flaky(inputs(), broken))
-    found = extract(model, data, ["body"], task="y", columns=["y", "v"], batch_size=4, raw=True)
+    found = extract(Encoder(model, batch_size=4), data, ["body"], task="y", columns=["y", "v"], raw=True)
     kept = [row for row in range(N) if row not in broken]
     assert found.rows.tolist() == kept
     assert found.predicted is not None and found.raw is not None
     assert len(found.predicted) == len(found.copies) == len(kept)
     np.testing.assert_allclose(found.z["body"], body(model, inputs()[kept]), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(found.raw, inputs()[kept])
-    whole = extract(model, rows().take(np.array(kept)), ["body"], task="y", columns=["y", "v"])
+    whole = extract(Encoder(model), rows().take(np.array(kept)), ["body"], task="y", columns=["y", "v"])
     assert found.fingerprint == whole.fingerprint
     assert found.predicted.tolist() == whole.predicted.tolist()  # type: ignore[union-attr]
     assert model.given[:5] == [3, 4, 4, 4, 2], "a batch of which nothing can be read is no batch"
@@ -88,14 +89,14 @@ def test_the_first_readable_input_stands_for_all_and_none_at_all_is_told() -> No
     x = first_input(Watched(), rows(Flaky(inputs(), {0, 1})), rows=3)
     assert torch.equal(x, inputs()[2].repeat(3, 1))
     nothing = rows(Flaky(inputs(), set(range(N))))
-    for read in (lambda: first_input(Watched(), nothing), lambda: extract(Watched(), nothing, ["body"])):
+    for read in (lambda: first_input(Watched(), nothing), lambda: extract(Encoder(Watched()), nothing, ["body"])):
         with pytest.raises(DataError, match="None of the 23 inputs of arrays can be read"):
             read()
 
 
 def test_processes_that_read_inputs_change_nothing() -> None:
     model, data = Watched(), rows(Flaky(inputs(), {3}))
-    alone, beside = (extract(model, data, ["body"], columns=["v"], batch_size=4, workers=w) for w in (0, 1))
+    alone, beside = (extract(Encoder(model, batch_size=4, workers=w), data, ["body"], columns=["v"]) for w in (0, 1))
     assert beside.fingerprint == alone.fingerprint
     np.testing.assert_array_equal(beside.z["body"], alone.z["body"])
 
@@ -108,19 +109,19 @@ def test_a_model_that_changes_its_input_in_place_is_noticed_and_the_input_stays(
             return scores
 
     model, x = Greedy(), inputs()
-    found = extract(model, rows(x), ["body"], columns=["v"], batch_size=4)
+    found = extract(Encoder(model, batch_size=4), rows(x), ["body"], columns=["v"])
     assert found.notes == ("the model changes its inputs in place; it was given copies",)
     assert torch.equal(x, inputs())
     np.testing.assert_allclose(found.z["body"], body(model, inputs()), rtol=1e-5, atol=1e-6)
-    assert extract(Watched(), rows(), ["body"]).notes == ()
+    assert extract(Encoder(Watched()), rows(), ["body"]).notes == ()
     strange = torch.cat([inputs(), torch.full((1, 5), torch.nan)])  # NaN is unlike itself, and was not changed
     with pytest.raises(BottleneckError, match="NaN or infinity for 1 of 24 rows"):
-        extract(Watched(), rows(strange), ["body"])
+        extract(Encoder(Watched()), rows(strange), ["body"])
 
 
 def test_a_relu_in_place_on_the_input_is_noticed_too() -> None:
     model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(5, 2))
-    found = extract(model, rows(), ["1:input"])
+    found = extract(Encoder(model), rows(), ["1:input"])
     assert found.notes
     np.testing.assert_array_equal(found.z["1:input"], inputs().clamp(min=0))
 
@@ -140,7 +141,7 @@ def test_images_of_any_layout_and_type_are_read(layout: str) -> None:
     kinds = {"channels last": torch.float32, "float64": torch.float64, "uint8": torch.uint8}
     images = x.to(kinds[layout]).permute(0, 3, 1, 2)  # as a reader of files gives them
     images = images if layout == "channels last" else images.contiguous()
-    found = extract(Images(), labelled(images, {"v": list("ababab")}), ["flat"], batch_size=4, raw=True)
+    found = extract(Encoder(Images(), batch_size=4), labelled(images, {"v": list("ababab")}), ["flat"], raw=True)
     np.testing.assert_array_equal(found.z["flat"], images.float().flatten(1))
     np.testing.assert_array_equal(found.raw, images.float().flatten(1))
     assert found.raw_source == "the input"
@@ -154,25 +155,24 @@ def test_a_model_that_puts_itself_in_train_mode_is_refused() -> None:
 
     model = Stubborn().eval()
     with pytest.raises(BottleneckError, match="'norm' in train mode"):
-        extract(model, rows(), ["body"])
+        extract(Encoder(model), rows(), ["body"])
     assert not model.norm.training
 
 
 def test_a_layer_too_wide_is_projected_and_encoded_by_the_same_projection() -> None:
     model = Watched(width=2100)
-    found = extract(model, rows(), ["body", "head"], batch_size=4)
-    assert found.z["body"].shape == (N, representations.PROJECTED)
+    found = extract(Encoder(model, batch_size=4), rows(), ["body", "head"])
+    assert found.z["body"].shape == (N, projection.PROJECTED)
     assert found.z["head"].shape == (N, 2)
     assert list(found.projections) == ["body"]
     assert found.projections["body"].n_features_in_ == 2100
     for layer in ("body", "head"):
-        projection = found.projections.get(layer)
-        with encoding(model, layer, pool="mean", projection=projection, fixed_batch=None) as encode:
+        with encoding(Encoder(model), layer, found.projections.get(layer)) as encode:
             np.testing.assert_allclose(encode(inputs()), found.z[layer], rtol=1e-4, atol=1e-5)
     distances = np.linalg.norm(found.z["body"][:-1] - found.z["body"][1:], axis=1)
     z = body(model, inputs())
     np.testing.assert_allclose(distances, np.linalg.norm(z[:-1] - z[1:], axis=1), rtol=0.25)
-    again, other = (extract(model, rows(), ["body"], seed=seed).z["body"] for seed in (0, 1))
+    again, other = (extract(Encoder(model), rows(), ["body"], seed=seed).z["body"] for seed in (0, 1))
     np.testing.assert_allclose(again, found.z["body"], rtol=1e-4, atol=1e-5)
     assert not np.allclose(other, again)
 
@@ -188,13 +188,13 @@ class Exactly(Watched):
 
 def test_a_model_of_one_batch_size_gets_full_batches_and_the_padding_is_not_seen() -> None:
     model, data = Exactly(), rows(Flaky(inputs(), {9}))
-    found = extract(model, data, ["body", "logits"], task="y", batch_size=3, fixed_batch=8)
+    found = extract(Encoder(model, batch_size=3, fixed_batch=8), data, ["body", "logits"], task="y")
     assert model.given == [8, 8, 8]
     kept = np.delete(np.arange(N), 9)
     np.testing.assert_allclose(found.z["body"], body(model, inputs()[kept]), rtol=1e-5, atol=1e-6)
     assert found.predicted is not None
     assert len(found.predicted) == len(found.z["logits"]) == N - 1
-    with encoding(model, "body", pool="mean", projection=None, fixed_batch=8) as encode:
+    with encoding(Encoder(model, fixed_batch=8), "body") as encode:
         np.testing.assert_allclose(encode(inputs()[kept]), found.z["body"], rtol=1e-5, atol=1e-6)
     with pytest.raises(DataError, match=r"cannot take the inputs of arrays, of shape \[5\] \(Expected 8 rows"):
         first_input(model, data)
@@ -202,7 +202,7 @@ def test_a_model_of_one_batch_size_gets_full_batches_and_the_padding_is_not_seen
 
 def test_several_layers_cost_one_pass() -> None:
     model = Watched()
-    found = extract(model, rows(), ["body", "norm", "head:input", "logits"], task="y", batch_size=10, raw=True)
+    found = extract(Encoder(model, batch_size=10), rows(), ["body", "norm", "head:input", "logits"], task="y", raw=True)
     assert model.given == [10, 10, 3]
     assert list(found.z) == ["body", "norm", "head:input", "logits"]
     np.testing.assert_array_equal(found.z["logits"].argmax(axis=1), found.predicted)
@@ -226,13 +226,13 @@ def test_the_model_is_bit_identical_and_in_its_own_modes_whatever_happens(failur
     before = state(model)
     if failure:
         with pytest.raises(failure):
-            extract(model, rows(), ["body", "head:input"], task="y", batch_size=4)
+            extract(Encoder(model, batch_size=4), rows(), ["body", "head:input"], task="y")
     else:
-        extract(model, rows(), ["body", "head:input"], task="y", batch_size=4)
+        extract(Encoder(model, batch_size=4), rows(), ["body", "head:input"], task="y")
     assert state(model) == before
     assert all(parameter.grad is None for parameter in model.parameters())
     if failure:
-        with pytest.raises(failure), encoding(model, "body", pool="mean", projection=None, fixed_batch=None) as encode:
+        with pytest.raises(failure), encoding(Encoder(model), "body") as encode:
             encode(inputs())
         assert state(model) == before
 
@@ -241,7 +241,7 @@ def test_rows_with_the_very_same_input_have_one_number() -> None:
     x = inputs()
     x[7], x[12], x[20] = x[3], x[3], x[5]
     x[21] = x[5] + 1e-6  # alike is not the same
-    found: Features = extract(Watched(), rows(x), ["body"])
+    found: Features = extract(Encoder(Watched()), rows(x), ["body"])
     same = {frozenset(np.flatnonzero(found.copies == one).tolist()) for one in np.unique(found.copies)}
     assert {one for one in same if len(one) > 1} == {frozenset({3, 7, 12}), frozenset({5, 20})}
 
@@ -259,12 +259,12 @@ def test_rows_with_the_very_same_input_have_one_number() -> None:
 def test_inputs_are_made_narrow_enough_to_attack(shape: tuple[int, ...], source: str, width: int) -> None:
     x = torch.randn(3, *shape)
     model = nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape)), 2))
-    found = extract(model, labelled(x, {"v": ["a", "b", "a"]}), ["1"], raw=True)
+    found = extract(Encoder(model), labelled(x, {"v": ["a", "b", "a"]}), ["1"], raw=True)
     assert found.raw is not None
     assert (found.raw_source, found.raw.shape) == (source, (3, width))
     if len(shape) == 3:
         np.testing.assert_allclose(found.raw.mean(axis=1), x.flatten(1).mean(dim=1), atol=0.1)
-    assert extract(model, labelled(x, {"v": ["a", "b", "a"]}), ["1"]).raw is None
+    assert extract(Encoder(model), labelled(x, {"v": ["a", "b", "a"]}), ["1"]).raw is None
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_inputs_that_do_not_fit_are_told(make: Callable[[], Any], fact: str) -> 
 
     def read() -> None:
         first_input(Watched(), data)
-        extract(Watched(), data, ["body"])
+        extract(Encoder(Watched()), data, ["body"])
 
     with pytest.raises(DataError, match=fact) as caught:
         read()
@@ -287,13 +287,15 @@ def test_inputs_that_do_not_fit_are_told(make: Callable[[], Any], fact: str) -> 
 
 
 def test_the_fingerprint_is_that_of_the_labels_asked_for() -> None:
-    one, other = (extract(Watched(), rows(), ["body"], columns=names).fingerprint for names in (["v"], ["v", "y"]))
+    one, other = (
+        extract(Encoder(Watched()), rows(), ["body"], columns=names).fingerprint for names in (["v"], ["v", "y"])
+    )
     assert one != other
 
 
 def test_an_image_net_gives_the_same_features_in_the_audit_and_in_the_map() -> None:
     model = small_convnet()
     images = torch.randn(9, 3, 8, 8)
-    found = extract(model, labelled(images, {"v": list("ababababa")}), ["classifier:input"], batch_size=4)
-    with encoding(model, "classifier:input", pool="mean", projection=None, fixed_batch=None) as encode:
+    found = extract(Encoder(model, batch_size=4), labelled(images, {"v": list("ababababa")}), ["classifier:input"])
+    with encoding(Encoder(model), "classifier:input") as encode:
         np.testing.assert_allclose(encode(images), found.z["classifier:input"], rtol=1e-4, atol=1e-5)

@@ -12,12 +12,12 @@ from sklearn.svm import SVC
 from torch import Tensor, nn
 
 from audit.data.columns import Ints
+from audit.data.on_disk import Floats
 from audit.data.sources.opening import open_data
 from audit.errors import DataError, UnreadableError
 from audit.evidence.findings import Where
 from audit.model.example_networks import small_convnet
 from audit.model.layers import evaluating, tap
-from audit.model.representations import Floats
 from audit.protocol.attribution import Attack, Encode, where
 
 N, WIDTH = 400, 32

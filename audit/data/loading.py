@@ -1,0 +1,65 @@
+"""Inputs in batches; those that cannot be read are left out, and the others keep their row numbers."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from audit.data.labelled import Inputs, LabelledData
+from audit.errors import DataError, UnreadableError
+
+Read = tuple[int, Tensor | None]
+"""The row of an input, and the input, or None where it cannot be read."""
+
+
+def batches(inputs: Inputs, *, batch_size: int, workers: int) -> DataLoader[Read]:
+    """Return a loader of batches: the rows that could be read, and their inputs stacked, (b, …).
+
+    Raises:
+        DataError: Inputs of one batch have unlike shapes (when the batch is taken).
+    """
+    return DataLoader(_Readable(inputs), batch_size=batch_size, num_workers=workers, collate_fn=_stacked)
+
+
+def first_readable(data: LabelledData) -> Tensor:
+    """Return the first input that can be read, without a batch dimension.
+
+    Raises:
+        DataError: There is none.
+    """
+    readable = _Readable(data.inputs)
+    for row in range(len(data)):
+        x = readable[row][1]
+        if x is not None:
+            return x
+    raise none_readable(data)
+
+
+def none_readable(data: LabelledData) -> DataError:
+    """Return the error of data without any readable input."""
+    return DataError(f"None of the {len(data)} inputs of {data.name} can be read. Check the files.")
+
+
+class _Readable(Dataset[Read]):
+    """Inputs with their rows."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def __getitem__(self, row: int) -> Read:
+        try:
+            return row, self._inputs[row]
+        except UnreadableError:
+            return row, None
+
+
+def _stacked(read: Sequence[Read]) -> tuple[list[int], Tensor]:
+    found = [(row, x) for row, x in read if x is not None]
+    shapes = {tuple(x.shape) for _, x in found}
+    if len(shapes) > 1:
+        raise DataError(f"Inputs have unlike shapes: {' and '.join(str(list(s)) for s in sorted(shapes)[:2])}. Resize.")
+    return [row for row, _ in found], torch.stack([x for _, x in found]) if found else torch.empty(0)
