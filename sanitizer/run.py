@@ -2,17 +2,17 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 from audit.atomic_write import require_writable, sha256
 from audit.data.labelled import LabelledData
 from audit.environment import versions
-from audit.errors import CheckpointError, DataError, IreneError, TrainingError
+from audit.errors import CheckpointError, DataError, TrainingError
 from audit.evidence.audit_result import Sanitizing, Sidecar, sidecar
 from audit.evidence.json_file import write_model
 from audit.model import release
@@ -20,53 +20,13 @@ from audit.model.checkpoint import LoadedModel, require_weights
 from audit.model.forward import first_input
 from audit.model.layers import Pool, suggest
 from audit.model.state_dict import Weights, save_like
-from audit.plugins import call, resolve
 from audit.progress import Track, untracked
 from sanitizer.export import export
 from sanitizer.methods.base import Method
+from sanitizer.methods.table import card_of, make_method, release_for
 from sanitizer.training.loop import fine_tune
 from sanitizer.training.resume import Kept
 from sanitizer.training.step import Recipe
-
-METHODS = {
-    "kernel": "sanitizer.methods.kernel:Kernel",
-    "rich": "sanitizer.methods.rich:Rich",
-    "irene": "sanitizer.methods.irene:Irene",
-    "codebook": "sanitizer.methods.codebook:Codebook",
-    "end": "sanitizer.methods.end:EnD",
-    "gradient-reversal": "sanitizer.methods.gradient_reversal:GradientReversal",
-    "leace": "sanitizer.methods.leace:Leace",
-    "learned-mixin": "sanitizer.methods.learned_mixin:LearnedMixin",
-    "lff": "sanitizer.methods.lff:LfF",
-    "rebias": "sanitizer.methods.rebias:ReBias",
-    "rubi": "sanitizer.methods.rubi:Rubi",
-    "plain": "sanitizer.methods.plain:Plain",
-}
-
-
-def release_for(keep: Sequence[str]) -> str:
-    """Return the method for a model whose embeddings serve other tasks, or the one for the task alone."""
-    return "rich" if keep else "codebook"
-
-
-def make_method(name: str, options: Mapping[str, Any]) -> Method:
-    """Return a method with the user's settings.
-
-    Raises:
-        UnknownNameError: No such method, or it has no such setting.
-        IreneError: What was named makes no method, or not with these settings.
-    """
-    named = resolve(name, "method", METHODS)
-    try:
-        made = call(named, options, f"method {name}")
-    except (TypeError, ValueError) as error:
-        raise IreneError(f"Method {name} cannot be made with {dict(options)}: {error}. Give its settings.") from None
-    if not is_dataclass(made) or not {"weight", "start"} <= set(dir(made)):
-        raise IreneError(
-            f"{name} gave a {type(made).__name__}, not a method. Name a dataclass with `weight` and `start`, "
-            "as sanitizer.methods.objective describes it."
-        )
-    return cast(Method, made)
 
 
 def sanitize(
@@ -155,6 +115,7 @@ def sanitize(
     standing = dict(model.named_modules()).get(f"{release.NAME}.map")
     done = Sanitizing(
         method=name,
+        card=card_of(method),
         settings=settings,
         layer=layer,
         parent_sha256=weights.sha256,

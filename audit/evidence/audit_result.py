@@ -21,6 +21,7 @@ from audit.evidence.json_file import (
     parse,
     write_model,
 )
+from audit.evidence.method_card import MethodCard
 
 SCHEMA_VERSION: Final = "2"
 SIDECAR_VERSION: Final = "1"
@@ -59,6 +60,8 @@ class Sanitizing(Frozen):
     """What the sanitizer says it did; its own head's figures are no evidence of removal."""
 
     method: str
+    card: MethodCard | None = None
+    """How the method introduces itself; null where its module declares no card, or the file is an older one."""
     settings: Options
     layer: str
     """The bottleneck that was worked on."""

@@ -12,6 +12,7 @@ from pydantic import model_validator
 from audit.evidence.audit_result import Checkpoint, DataRows, Protocol
 from audit.evidence.findings import Certificate, Estimate, Verdict
 from audit.evidence.json_file import Frozen, Number, Options, Share, Text, parse
+from audit.evidence.method_card import MethodCard
 
 SWEEP_VERSION: Final = "1"
 UNTOUCHED: Final = "untouched"
@@ -72,6 +73,8 @@ class SweepPoint(Frozen):
 
     method: str
     """As it was named, or `untouched`."""
+    card: MethodCard | None = None
+    """How the method introduces itself; null where its module declares no card, or the file is an older one."""
     weight: Number | None
     """What its removal terms are multiplied by; null for a method that takes no weight."""
     settings: Options

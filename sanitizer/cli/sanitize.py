@@ -147,7 +147,8 @@ def sanitize(
     from audit.environment import choose_device  # noqa: PLC0415
     from audit.model.checkpoint import load  # noqa: PLC0415
     from audit.progress import untracked  # noqa: PLC0415
-    from sanitizer.run import make_method, program, release_for, require_output, state_file  # noqa: PLC0415
+    from sanitizer.methods.table import make_method, release_for  # noqa: PLC0415
+    from sanitizer.run import program, require_output, state_file  # noqa: PLC0415
     from sanitizer.run import sanitize as run  # noqa: PLC0415
     from sanitizer.training.reweighting import together  # noqa: PLC0415
     from sanitizer.training.step import Recipe  # noqa: PLC0415

@@ -15,11 +15,19 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Setting, Terms
 from sanitizer.methods.irene import Irene, IreneObjective, mlp
 
 STEEPNESS = 10.0
 """Of DANN's schedule."""
+
+CARD = MethodCard(
+    description="lets the encoder climb the loss of a head that learns to read the attribute",
+    mark="<",
+    light="#8a1c3c",
+    dark="#f597b2",
+)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,18 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from audit.evidence.method_card import MethodCard
 from sanitizer.information import by_class, mutual_information
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 
 HIDDEN = 256
+
+CARD = MethodCard(
+    description="minimises the mutual information between the attribute and what a head in the loop reads of it",
+    mark="^",
+    light="#a3410b",
+    dark="#f0a276",
+)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from audit.evidence.method_card import MethodCard
 from audit.model.release import Affine
 from sanitizer.methods.base import Objective, Rows, Setting
 from sanitizer.methods.bias_branch import one_hot
@@ -19,6 +20,13 @@ with warnings.catch_warnings():
 
 NEGLIGIBLE = 1e-6
 """Whitened covariances with v below this are rounding; the package's own .01 would leave traces."""
+
+CARD = MethodCard(
+    description="trains on the task alone, then projects out what a linear attacker could read, and no more than that",
+    mark="X",
+    light="#6b5900",
+    dark="#d8c265",
+)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,17 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.methods.bias_branch import Biased
 from sanitizer.methods.gradient_reversal import entropy
+
+CARD = MethodCard(
+    description="trains the model beside a network that reads the bias, so that it need not learn that itself",
+    mark="h",
+    light="#3d4fa8",
+    dark="#a9b6f7",
+)
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.methods.bias_branch import Biased
 
 TINY = 1e-8
+
+CARD = MethodCard(
+    description="gives more weight to rows that are harder for a biased network than for the model",
+    mark="8",
+    light="#93306f",
+    dark="#ee9dcf",
+)
 
 
 @dataclass(frozen=True)

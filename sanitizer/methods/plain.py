@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
+from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Objective, Setting
+
+CARD = MethodCard(
+    description="trains on the task alone and removes nothing",
+    mark="s",
+    light="#565b63",
+    dark="#a3a9b1",
+)
 
 
 @dataclass(frozen=True)

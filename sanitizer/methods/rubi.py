@@ -11,9 +11,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.methods.bias_branch import FEATURES, Biased
 from sanitizer.methods.irene import mlp
+
+CARD = MethodCard(
+    description="masks the model's scores in training by what the bias tells, so that it learns from the other rows",
+    mark="p",
+    light="#7d4e2d",
+    dark="#dcae8a",
+)
 
 
 @dataclass(frozen=True)

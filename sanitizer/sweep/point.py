@@ -27,7 +27,7 @@ from audit.progress import Track, untracked
 from audit.run import audit
 from audit.settings import Settings
 from sanitizer.methods.base import Method
-from sanitizer.run import make_method
+from sanitizer.methods.table import card_of, make_method
 from sanitizer.training.loop import Outcome, fine_tune
 from sanitizer.training.step import Recipe
 
@@ -128,6 +128,7 @@ def run(trial: Trial, bench: Bench, *, parent: str, call: int, track: Track) -> 
     point = SweepPoint(
         method=trial.method,
         weight=trial.weight,
+        card=None if trial.made is None else card_of(trial.made),
         settings=trial.settings,
         epochs=len(outcome.trace),
         chosen=outcome.chosen,

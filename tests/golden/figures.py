@@ -124,6 +124,6 @@ def _alike(old: Leaf, new: Leaf, near: float, *, same_machine: bool) -> bool:
 
 def words(text: str, *, same_machine: bool) -> str:
     """Return a text as it is compared: without its digits where another machine may round otherwise."""
-    if same_machine or "\n" not in text and " " not in text:  # a name or a hash
+    if same_machine or ("\n" not in text and " " not in text):  # a name or a hash
         return text
     return "".join(sign for sign in text if not sign.isdigit())

@@ -225,9 +225,7 @@ def tell(folder: Path) -> tuple[dict[str, int], dict[str, str]]:
 
 
 BLOCKS = frozenset(
-    "address article aside blockquote br caption dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 "
-    "h4 h5 h6 header hr legend li main nav ol p pre section summary svg table tbody td text tfoot th thead title tr "
-    "ul desc".split()
+    ["address", "article", "aside", "blockquote", "br", "caption", "dd", "details", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "nav", "ol", "p", "pre", "section", "summary", "svg", "table", "tbody", "td", "text", "tfoot", "th", "thead", "title", "tr", "ul", "desc"]
 )
 UNSEEN = frozenset({"style", "script", "metadata"})
 

@@ -37,7 +37,7 @@ from reports.cli.report import report
 from reports.inputs.comparison import compare
 from reports.text.method_descriptions import METHODS, OWN, described
 from reports.text.sentences import sentences
-from sanitizer import run as sanitizers
+from sanitizer.methods import table as sanitizers
 
 
 def test_a_pair_holds_before_and_after_of_one_attribute_at_one_layer() -> None:

@@ -28,7 +28,7 @@ from sanitizer.methods.learned_mixin import LearnedMixin, LearnedMixinObjective
 from sanitizer.methods.lff import LfF, LfFObjective, generalised_cross_entropy
 from sanitizer.methods.rebias import ReBias, ReBiasObjective, hsic
 from sanitizer.methods.rubi import Rubi, RubiObjective
-from sanitizer.run import METHODS
+from sanitizer.methods.table import METHODS
 from sanitizer.training.loop import fine_tune
 from sanitizer.training.step import Recipe
 

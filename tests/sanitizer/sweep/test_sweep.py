@@ -33,6 +33,7 @@ from audit.settings import Settings
 from reports.charts.tradeoff_file import draw
 from reports.sweep_page.verdict import sentences
 from sanitizer.methods.rich import Rich
+from sanitizer.methods.table import card_of, make_method
 from sanitizer.sweep.input_cache import remember
 from sanitizer.sweep.run import sweep
 from sanitizer.training.step import Recipe
@@ -122,6 +123,7 @@ def test_the_points_are_the_methods_at_each_weight_that_they_take(swept: tuple[S
     assert [(point.method, point.weight) for point in found.points] == asked
     for point in found.points[1:]:
         assert point.settings["weight"] == (point.weight or 0)
+        assert point.card == card_of(make_method(point.method, {}))
         assert point.epochs == 2 and point.chosen in (0, 1)
         assert point.train_seconds > 0 and point.audit_seconds > 0
     assert found.points[0].train_seconds < 0.1 and found.points[0].chosen is None

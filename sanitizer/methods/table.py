@@ -1,0 +1,67 @@
+"""Which removal methods there are: a new one is its own file beside this one, and its line in the table."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from typing import cast
+
+from audit.errors import IreneError
+from audit.evidence.method_card import MethodCard
+from audit.plugins import call, resolve
+from sanitizer.methods.base import Method
+
+METHODS = {
+    "kernel": "sanitizer.methods.kernel:Kernel",
+    "rich": "sanitizer.methods.rich:Rich",
+    "irene": "sanitizer.methods.irene:Irene",
+    "codebook": "sanitizer.methods.codebook:Codebook",
+    "end": "sanitizer.methods.end:EnD",
+    "gradient-reversal": "sanitizer.methods.gradient_reversal:GradientReversal",
+    "leace": "sanitizer.methods.leace:Leace",
+    "learned-mixin": "sanitizer.methods.learned_mixin:LearnedMixin",
+    "lff": "sanitizer.methods.lff:LfF",
+    "rebias": "sanitizer.methods.rebias:ReBias",
+    "rubi": "sanitizer.methods.rubi:Rubi",
+    "plain": "sanitizer.methods.plain:Plain",
+}
+
+
+def release_for(keep: Sequence[str]) -> str:
+    """Return the method for a model whose embeddings serve other tasks, or the one for the task alone."""
+    return "rich" if keep else "codebook"
+
+
+def make_method(name: str, options: Mapping[str, object]) -> Method:
+    """Return a method with the user's settings.
+
+    Raises:
+        UnknownNameError: No such method, or it has no such setting.
+        IreneError: The name makes no method, or not with these settings.
+    """
+    named = resolve(name, "method", METHODS)
+    try:
+        made = call(named, options, f"method {name}")
+    except (TypeError, ValueError) as error:
+        raise IreneError(f"Method {name} cannot be made with {dict(options)}: {error}. Give its settings.") from None
+    if not is_dataclass(made) or not {"weight", "start"} <= set(dir(made)):
+        raise IreneError(
+            f"{name} gave a {type(made).__name__}, not a method. Name a dataclass with `weight` and `start`, "
+            "as sanitizer.methods.base describes it."
+        )
+    card_of(cast(Method, made))
+    return cast(Method, made)
+
+
+def card_of(method: Method) -> MethodCard | None:
+    """Return the card that the method's module declares as `CARD`; None where it declares none.
+
+    Raises:
+        IreneError: Its `CARD` is something else.
+    """
+    module = type(method).__module__
+    card = vars(sys.modules[module]).get("CARD")
+    if card is None or isinstance(card, MethodCard):
+        return card
+    raise IreneError(
+        f"CARD in {module} is a {type(card).__name__}. Make it an audit.evidence.method_card.MethodCard, or remove it."
+    )
