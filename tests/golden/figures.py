@@ -1,6 +1,7 @@
 """What a piece of evidence says, however it is laid out, and what two of them say differently."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -80,7 +81,7 @@ def _leaves(value: object, key: str) -> Iterator[tuple[str, Leaf]]:
 
 def _called(one: object, number: int) -> str:
     match one:
-        case {"name": name, "view": view}:
+        case {"name": name, "view": view} if name != "committee":  # its view tells who is in it
             return f"{name} on {view}"
         case {"name": name}:
             return str(name)
@@ -123,7 +124,7 @@ def _alike(old: Leaf, new: Leaf, near: float, *, same_machine: bool) -> bool:
 
 
 def words(text: str, *, same_machine: bool) -> str:
-    """Return a text as it is compared: without its digits where another machine may round otherwise."""
+    """Return a text as it is compared: without digits and hashes where another machine may round otherwise."""
     if same_machine or ("\n" not in text and " " not in text):  # a name or a hash
         return text
-    return "".join(sign for sign in text if not sign.isdigit())
+    return re.sub(r"\b[0-9a-f]{12,}|\d+", "", text)

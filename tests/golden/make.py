@@ -77,8 +77,8 @@ AUDITS: Mapping[str, str] = {
     "--attackers logistic,knn",
     "quantity": f"audit model.safetensors {TABLE} --private age,luck --layer body,fc:input --limit 0.1 "
     "--attackers logistic,knn",
-    "intersection": f"audit model.safetensors {TABLE} --private sex+origin,hand --layer fc:input --group person --where "
-    "--attackers logistic,rbf-svm,boosted-trees",
+    "intersection": f"audit model.safetensors {TABLE} --private sex+origin,hand --layer fc:input --group person "
+    "--where --attackers logistic,rbf-svm,boosted-trees",
     "kept": f"audit model.safetensors {KEPT}",
     "embeddings": "audit z.npz --private sex,age --task job --predicted said --no-ceiling --seed 3 "
     "--layer pool --attackers logistic,mlp",
@@ -224,8 +224,9 @@ def tell(folder: Path) -> tuple[dict[str, int], dict[str, str]]:
     return codes, {name: steady(text) for name, text in texts.items()}
 
 
-BLOCKS = frozenset(
-    ["address", "article", "aside", "blockquote", "br", "caption", "dd", "details", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "nav", "ol", "p", "pre", "section", "summary", "svg", "table", "tbody", "td", "text", "tfoot", "th", "thead", "title", "tr", "ul", "desc"]
+BLOCKS = re.compile(
+    "address|article|aside|blockquote|br|caption|dd|desc|details|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|"
+    "header|hr|legend|li|main|nav|ol|p|pre|section|summary|svg|table|tbody|td|text|tfoot|th|thead|title|tr|ul"
 )
 UNSEEN = frozenset({"style", "script", "metadata"})
 
@@ -241,16 +242,16 @@ class _Visible(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin a line at a block."""
         self.unseen += tag in UNSEEN
-        self.parts.append("\n" if tag in BLOCKS else "")
+        self.parts.append("\n" if BLOCKS.fullmatch(tag) else "")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take `<br/>` and what SVG draws: no words."""
-        self.parts.append("\n" if tag in BLOCKS else "")
+        self.parts.append("\n" if BLOCKS.fullmatch(tag) else "")
 
     def handle_endtag(self, tag: str) -> None:
         """End a line at a block."""
         self.unseen -= tag in UNSEEN
-        self.parts.append("\n" if tag in BLOCKS else "")
+        self.parts.append("\n" if BLOCKS.fullmatch(tag) else "")
 
     def handle_data(self, data: str) -> None:
         """Keep words, wherever lines broke in them."""
@@ -300,6 +301,7 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "torch build": torch.__config__.show(),
         "numpy": np.__version__,
+        "numpy build": np.show_config(mode="dicts")["SIMD Extensions"],
         "scikit-learn": sklearn.__version__,
     }
 
