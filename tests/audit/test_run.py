@@ -291,7 +291,8 @@ def test_what_cannot_be_audited_is_told_before_the_model_runs(
 ) -> None:
     x, columns = table()
     few = {"w": ["a"] * (N - 25) + ["b"] * 25, "rare": [0.5 * row if row < 30 else None for row in range(N)]}
-    monkeypatch.setattr("support.audited.table", lambda: (x, {**columns, **few}))
+    for module in ("support.audited", __name__):
+        monkeypatch.setattr(f"{module}.table", lambda: (x, {**columns, **few}))
     model = Net()
     with pytest.raises(IreneError, match=re.escape(fact)) as caught:
         call(**asked, **({"model": model} if call is run else {}))

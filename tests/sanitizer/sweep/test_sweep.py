@@ -21,7 +21,7 @@ from support.planted import FEW, ROWS
 from torch import Tensor
 
 import irene
-import sanitizer.sweep
+import sanitizer.cli.sweep
 from audit.atomic_write import sha256
 from audit.data.labelled import Inputs
 from audit.data.sources.opening import open_data
@@ -90,7 +90,7 @@ def begun(leaky: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(sanitizer.sweep, "progress", stopped)
+        patch.setattr(sanitizer.cli.sweep, "progress", stopped)
         result = run(f"sweep {SMALL} --methods plain -o sweep.json")
     assert result.exit_code == 1
     assert "Stopped; the points so far are in sweep.json. The same command goes on." in result.stderr

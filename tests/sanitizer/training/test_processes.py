@@ -13,7 +13,7 @@ SCRIPT = """
 import sys
 import torch
 from support.training import net, rows
-from sanitizer.methods import narrow
+from sanitizer.methods import low_rank
 from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
@@ -23,7 +23,7 @@ from sanitizer.training.loop import fine_tune
 
 torch.set_num_threads(1)
 if sys.argv[1] != "settled":
-    narrow.STEPS = 0  # what is settled after the step, by each process on all rows, enlarges the step's rounding
+    low_rank.STEPS = 0  # what is settled after the step, by each process on all rows, enlarges the step's rounding
 methods = {"irene": Irene(5.0, head="mlp"), "kernel": Kernel(), "codebook": Codebook(5.0), "rich": Rich(rank=4)}
 methods["settled"] = methods["rich"]
 model = net()
@@ -44,7 +44,7 @@ def trained(name: str, processes: int, folder: Path) -> dict[str, torch.Tensor]:
         "MASTER_PORT": str(port),
         "WORLD_SIZE": str(processes),
         "LOCAL_WORLD_SIZE": str(processes),
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        "PYTHONPATH": os.pathsep.join(sys.path),
         "OMP_NUM_THREADS": "1",
     }
     path = folder / f"{name}{processes}"

@@ -130,7 +130,7 @@ def test_a_run_that_breaks_keeps_the_last_good_state_and_names_the_term(
 ) -> None:
     (tmp_path / "breaks.py").write_text(
         "from dataclasses import dataclass\n"
-        "from sanitizer.methods.objective import Objective, Terms\n"
+        "from sanitizer.methods.base import Objective, Terms\n"
         "class Bad(Objective):\n"
         "    def terms(self, batch):\n"
         "        told = super().terms(batch)\n"
