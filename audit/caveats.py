@@ -1,48 +1,14 @@
 """What the evidence says of its circumstances: which model that came from no file, and what to know of the rows."""
 
-import hashlib
 from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
 
 from audit.data.columns import AnyColumn
 from audit.data.labelled import LabelledData
-from audit.data.on_disk import AT_ONCE, blocks
-from audit.evidence.audit_result import Checkpoint
 from audit.evidence.findings import Readability
 from audit.model.representations import Features
 from audit.protocol.duplicates import told_of_copies
 
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
-
-
-def describe_model(model: nn.Module) -> Checkpoint:
-    """Describe a model that came from no file by its class and a SHA-256 over its weights."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + b"\0" + tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return Checkpoint(
-        file="(live object)",
-        sha256=digest.hexdigest(),
-        architecture=type(model).__name__,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        format="live object",
-    )
-
-
-def describe_features(data: LabelledData, layers: Mapping[str, NDArray[Any]]) -> Checkpoint:
-    """Describe features that came from no file by a SHA-256 over them."""
-    digest = hashlib.sha256()
-    for layer in layers.values():
-        for rows in blocks(layer, AT_ONCE):
-            digest.update(np.ascontiguousarray(rows).tobytes())
-    return Checkpoint(
-        file=data.name, sha256=digest.hexdigest(), architecture="unknown", parameters=0, format="embeddings"
-    )
 
 
 def cautions(data: LabelledData, features: Features, columns: Mapping[str, AnyColumn], copies: int) -> list[str]:

@@ -13,7 +13,7 @@ from torch import nn
 
 from audit.attackers import families
 from audit.bootstrap import draws, estimate_share, resample
-from audit.caveats import cautions, describe_features, describe_model, told_of_rare
+from audit.caveats import cautions, told_of_rare
 from audit.data.columns import AnyColumn, Column, Ints, Quantity
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import in_memory
@@ -21,6 +21,7 @@ from audit.environment import describe_device, versions
 from audit.errors import DataError
 from audit.evidence import audit_result, findings
 from audit.evidence.verdict import judged, judged_continuous
+from audit.model.describe import describe_features, describe_model
 from audit.model.forward import device_of, first_input
 from audit.model.layers import Pool, suggest
 from audit.model.representations import Encoder, Features, encoding, extract, ready_made

@@ -14,7 +14,7 @@ import torch
 from audit.atomic_write import write_whole
 from audit.cli.options import MODEL, ROWS, SOURCE, arguments, open_rows, progress, with_options
 from audit.environment import choose_device
-from audit.model.checkpoint import build
+from audit.model.architecture import build
 from audit.model.layers import suggest
 from sanitizer.training.loop import fine_tune
 from sanitizer.training.step import Recipe

@@ -158,7 +158,8 @@ def audit(subject: Path, output: Path, as_json: bool, **given: Any) -> None:
 def _model(subject: Path, given: dict[str, Any], common: dict[str, Any]) -> Any:
     from audit import run  # noqa: PLC0415
     from audit.environment import choose_device  # noqa: PLC0415
-    from audit.model.checkpoint import describe, load  # noqa: PLC0415
+    from audit.model.checkpoint import load  # noqa: PLC0415
+    from audit.model.describe import describe_checkpoint  # noqa: PLC0415
 
     for option in ("table", "predicted"):
         if given[option] is not None:
@@ -171,7 +172,7 @@ def _model(subject: Path, given: dict[str, Any], common: dict[str, Any]) -> Any:
         allow_pickle=given["allow_pickle"],
     )
     device = choose_device(given["device"])
-    described, notes = describe(loaded)
+    described, notes = describe_checkpoint(loaded)
     data = open_rows(given, "audit", given["arch"])
     return run.audit(
         loaded.module.to(device),

@@ -19,7 +19,8 @@ from torch import nn
 from torch.export.pt2_archive import PT2ArchiveReader
 
 from audit.errors import CheckpointError
-from audit.model.safe_pickle import archived, listed
+from audit.model.checkpoint_file import CheckpointFile
+from audit.model.safe_pickle import listed
 from audit.model.torchscript import named_as
 
 PROGRAM = "models/model.json"
@@ -53,7 +54,7 @@ FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 SWITCHED = ("train", "training")
 
 
-def load_exported(path: Path) -> tuple[nn.Module, str, int | None]:
+def load_exported(file: CheckpointFile) -> tuple[nn.Module, str, int | None]:
     """Load a program of torch.export.
 
     Returns:
@@ -63,10 +64,11 @@ def load_exported(path: Path) -> tuple[nn.Module, str, int | None]:
     Raises:
         CheckpointError: It is damaged, of an older form, holds a pickle or calls what is no arithmetic.
     """
-    require_arithmetic(path)
+    require_arithmetic(file)
+    path = file.path
     try:
-        with _no_pickle(), path.open("rb") as file:
-            program = torch.export.load(file)
+        with _no_pickle(), path.open("rb") as content:
+            program = torch.export.load(content)
         module: nn.Module = torch.export.unflatten(program)
     except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
         fact = listed([next(iter(str(error).strip().splitlines()), type(error).__name__)])
@@ -82,17 +84,18 @@ def load_exported(path: Path) -> tuple[nn.Module, str, int | None]:
     return module, kinds.get("", "exported program"), _fixed_batch(program)
 
 
-def require_arithmetic(path: Path) -> None:
+def require_arithmetic(file: CheckpointFile) -> None:
     """Read a program's description and refuse what loading or running it would execute.
 
     Raises:
         CheckpointError: It names what is no arithmetic, or it cannot be read.
     """
+    path = file.path
     older = CheckpointError(
         f"{path} is no program that this version reads: it holds no {PROGRAM}. Export it again: "
         "torch.export.save(torch.export.export(model, (x,)), 'model.pt2')."
     )
-    if "version" in archived(path):  # the form of torch 2.7, which torch reads by another way than the checked one
+    if "version" in file.members:  # the form of torch 2.7, which torch reads by another way than the checked one
         raise older
     try:
         reader = PT2ArchiveReader(str(path))  # as torch reads it; another reader might see other parts

@@ -11,17 +11,17 @@ import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from audit.errors import CheckpointError
+from audit.model.checkpoint_file import archive_members
 
 PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Storage|(__builtin__|builtins)\.set")
 """What a pickle of plain tensors imports, and torch reads without running it."""
 
 
-def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[Any, bool]:
+def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[object, bool]:
     """Return what a file of torch.save holds, and whether code of the file's own had to run for it.
 
     Args:
@@ -42,29 +42,21 @@ def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[Any, bool]:
     return _run(path), True
 
 
-def archived(path: Path) -> list[str]:
-    """Return the names of the parts of a zip archive; none where the file is not one."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return []
-
-
 def listed(names: Sequence[str], most: int = 20) -> str:
     """Join a stranger's names in one line: at most so many, without line breaks and control characters."""
     shown = ", ".join(names[:most]) + (", …" if len(names) > most else "")
     return "".join(letter if letter.isprintable() else "?" for letter in shown)
 
 
-def _run(path: Path) -> Any:
+def _run(path: Path) -> object:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)  # the classes of the user's own project, after the installed packages
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=False)
+            content: object = torch.load(path, map_location="cpu", weights_only=False)
+            return content
     except Exception as error:  # its code may raise anything
         fact = listed([f"{type(error).__name__}: {error}".replace("\n", " ")])
         raise CheckpointError(
@@ -104,7 +96,7 @@ def _classes(path: Path) -> set[str]:
 
 
 def _pickled(path: Path) -> bytes:
-    data = next((name for name in archived(path) if name.endswith("data.pkl")), None)
+    data = next((name for name in archive_members(path) if name.endswith("data.pkl")), None)
     if data is None:
         return path.read_bytes()
     with zipfile.ZipFile(path) as archive:

@@ -1,9 +1,9 @@
 """The tensors of a checkpoint under the names that the architecture uses, and the way back into a file."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -12,14 +12,16 @@ from torch import Tensor, nn
 
 from audit import atomic_write
 from audit.errors import CheckpointError, UnknownNameError
+from audit.model.checkpoint_file import CheckpointFile
 from audit.model.release import KEYS
-from audit.model.safe_pickle import listed, read_torch
+from audit.model.safe_pickle import listed
 
+T = TypeVar("T")
 PLAIN_NESTS = (
     "state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params", "model_weights",
     "model_state", "encoder", "backbone", "student",
 )  # fmt: skip
-"""Keys under which training scripts keep the trained weights, in the order they are looked for."""
+"""Keys under which training scripts keep the trained weights, most usual first."""
 AVERAGES = (
     "state_dict_ema", "model_ema", "ema", "ema_state_dict", "ema_model", "model_ema_state_dict", "params_ema",
     "ema_weights", "teacher",
@@ -27,7 +29,7 @@ AVERAGES = (
 """Keys of a running average of them, taken where there is nothing else."""
 NESTS = PLAIN_NESTS + AVERAGES
 PREFIXES = ("module.", "_orig_mod.")
-"""What DataParallel and torch.compile put before every name."""
+"""Prefixes of every name, by DataParallel and torch.compile."""
 COUNTER = "n_averaged"
 """What torch.optim.swa_utils.AveragedModel counts, beside `module.…`."""
 DEEPEST = 3
@@ -42,32 +44,26 @@ class Weights:
     sha256: str
     tensors: dict[str, Tensor]
     prefix: str
-    """What stood before every name in the file."""
+    """Before every name in the file; empty where there is none."""
     nest: str | None
-    """The key under which the file keeps its weights, dotted for a key within a key; None where it holds nothing
-    else."""
+    """The key under which the file keeps its weights, dotted for a key within a key; None where it holds them alone."""
     notes: list[str] = field(default_factory=list)
-    """What else the file holds, and was not used."""
+    """Other content of the file, which was not used."""
 
 
-def read_weights(path: Path, key: str | None = None) -> Weights:
-    """Read the tensors of a checkpoint and undo what training scripts wrap around them.
+def weights_in(file: CheckpointFile, content: object, key: str | None = None) -> Weights:
+    """Find the weights in a file's content and undo the wrappings of training scripts.
 
     Args:
-        path: `.safetensors`, or a file that torch.save wrote.
-        key: Where in the file the weights stand, for instance `model_ema`; the usual places if not given.
+        file: Where the content came from.
+        content: What the safe reader gave: a state_dict, or mappings that hold some.
+        key: Where in the file the weights are, for instance `model_ema`; the usual places if not given.
 
     Raises:
-        CheckpointError: The file is missing, is not a checkpoint, needs pickle, or holds no state_dict.
-        UnknownNameError: No weights stand under `key`.
+        CheckpointError: There is no state_dict, or one that is not finite.
+        UnknownNameError: No weights under `key`.
     """
-    require_file(path)
-    content = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)[0]
-    return weights_in(path, content, key)
-
-
-def weights_in(path: Path, content: Any, key: str | None = None) -> Weights:
-    """Find the weights in what a file holds; see `read_weights`."""
+    path = file.path
     nest, state, notes = _unwrap(path, content, key)
     if COUNTER in state and len(state) > 1 and all(name.startswith("module.") for name in state if name != COUNTER):
         del state[COUNTER]
@@ -78,14 +74,14 @@ def weights_in(path: Path, content: Any, key: str | None = None) -> Weights:
     tensors = {name.removeprefix(prefix): value for name, value in state.items()}
     for name, value in tensors.items():
         _require_finite(path, name, value)
-    return Weights(path, atomic_write.sha256(path), tensors, prefix, nest, notes)
+    return Weights(path, file.sha256, tensors, prefix, nest, notes)
 
 
 def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
     """Write a model in the format of the file it came from: same keys, shapes, dtypes and nesting.
 
-    What stands at its bottleneck (audit.released) goes with it. Whatever else that file held (an optimizer's state, an
-    average of old weights) is left out: it could tell what was removed.
+    The release at its bottleneck (audit.model.release) goes with it. Whatever else that file held (an optimizer's
+    state, an average of old weights) is left out: it could tell what was removed.
     """
     state = module.state_dict()
     kept = {key: value.to(weights.tensors.get(key, value).dtype) for key, value in state.items()
@@ -94,17 +90,57 @@ def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
     if path.suffix == ".safetensors":
         atomic_write.write_whole(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
         return
-    content: dict[str, Any] = tensors
+    content: dict[str, object] = dict(tensors)
     for part in reversed(weights.nest.split(".") if weights.nest else []):
         content = {part: content}
     with atomic_write.staged(path) as staging:
         torch.save(content, staging)
 
 
-def require_file(path: Path) -> None:
-    """Raise CheckpointError where there is no such file."""
-    if not path.is_file():
-        raise CheckpointError(f"No checkpoint {path}. Give the path of a .safetensors or .pt file.")
+def align(weights: Weights, wanted: set[str]) -> Weights:
+    """Strip from all names whatever prefix a training script put before the model's own.
+
+    A wrapper of the user's may be called `module` itself, so the names as they are in the file come first.
+    """
+    tensors, prefix = {weights.prefix + key: value for key, value in weights.tensors.items()}, ""
+    while not _named_as(wanted, tensors):
+        heads = {key.partition(".")[0] for key in tensors}
+        if len(heads) != 1 or any("." not in key for key in tensors):
+            return weights  # no prefix fits: report the mismatch with the original names
+        head = heads.pop() + "."
+        tensors, prefix = {key.removeprefix(head): value for key, value in tensors.items()}, prefix + head
+    return replace(weights, tensors=tensors, prefix=prefix)
+
+
+def fit(module: nn.Module, weights: Weights, architecture: str) -> None:
+    """Copy all weights into the module.
+
+    Raises:
+        CheckpointError: Some do not match; nothing is changed.
+    """
+    wanted = module.state_dict()
+    missing = [k for k in wanted if k not in weights.tensors and not k.endswith("num_batches_tracked")]
+    extra = [k for k in weights.tensors if k not in wanted]
+    shapes = [
+        f"{k} is {list(weights.tensors[k].shape)} in the file and {list(wanted[k].shape)} in the model"
+        for k in wanted
+        if k in weights.tensors and weights.tensors[k].shape != wanted[k].shape
+    ]
+    faults = [
+        f"{len(names)} {what}: {listed(names, 3)}"
+        for what, names in (
+            ("missing from the file", missing),
+            ("unknown to the model", extra),
+            ("of another shape", shapes),
+        )
+        if names
+    ]
+    if faults:
+        raise CheckpointError(
+            f"{weights.path} does not fit {architecture}: {'; '.join(faults)}. "
+            "Name the architecture that was trained, with its arguments (for instance --arch-arg num_classes=2)."
+        )
+    module.load_state_dict(weights.tensors, strict=False)
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -119,19 +155,19 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is not a whole safetensors file: {error}. Copy or export it again.") from None
 
 
-def within(content: Any, wanted: Callable[[Any], bool]) -> dict[str, Any]:
-    """Return everything of a kind in nested mappings by its dotted key: the usual keys first, then as they stand."""
+def within(content: object, wanted: Callable[[object], TypeGuard[T]]) -> dict[str, T]:
+    """Return everything of a kind in nested mappings by its dotted key: the usual keys first, then in their order."""
     found = dict(_within(content, wanted, DEEPEST))
     ranks = {nest: place for place, nest in enumerate(NESTS)}
     return dict(sorted(found.items(), key=lambda item: _rank(item[0], ranks)))
 
 
-def chosen(path: Path, found: Mapping[str, Any], key: str | None) -> tuple[str, list[str]]:
+def chosen(path: Path, found: Mapping[str, object], key: str | None) -> tuple[str, list[str]]:
     """Return which of several things under dotted keys to take, and what a reader should know of that choice.
 
     Raises:
         UnknownNameError: `key` is not among them.
-        CheckpointError: None of them stands in a usual place.
+        CheckpointError: None of them is in a usual place.
     """
     if key is not None:
         if key not in found:
@@ -154,7 +190,7 @@ def _rank(key: str, ranks: Mapping[str, int]) -> tuple[int, int]:
     return (len(NESTS) if average else 0) + ranks.get(parts[0], 2 * len(NESTS)), len(parts)
 
 
-def _within(content: Any, wanted: Callable[[Any], bool], depth: int) -> Iterator[tuple[str, Any]]:
+def _within(content: object, wanted: Callable[[object], TypeGuard[T]], depth: int) -> Iterator[tuple[str, T]]:
     if not isinstance(content, Mapping) or not depth:
         return
     for key, value in content.items():
@@ -166,7 +202,7 @@ def _within(content: Any, wanted: Callable[[Any], bool], depth: int) -> Iterator
             yield from ((f"{key}.{inner}", found) for inner, found in _within(value, wanted, depth - 1))
 
 
-def _unwrap(path: Path, content: Any, key: str | None) -> tuple[str | None, dict[str, Tensor], list[str]]:
+def _unwrap(path: Path, content: object, key: str | None) -> tuple[str | None, dict[str, Tensor], list[str]]:
     if is_state(content):
         if key is not None:
             raise CheckpointError(f"{path} holds plain weights, under no key. Leave --weights-key out.")
@@ -185,13 +221,17 @@ def _unwrap(path: Path, content: Any, key: str | None) -> tuple[str | None, dict
     return nest, dict(found[nest]), notes
 
 
-def is_state(content: Any) -> bool:
+def is_state(content: object) -> TypeGuard[Mapping[str, Tensor]]:
     """Return whether something is a state_dict of tensors."""
     return (
         isinstance(content, Mapping)
         and len(content) > 0
         and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items())
     )
+
+
+def _named_as(wanted: set[str], tensors: Mapping[str, object]) -> bool:
+    return all(key in wanted for key in tensors) and any(key in tensors for key in wanted)
 
 
 def _require_finite(path: Path, key: str, value: Tensor) -> None:

@@ -20,7 +20,8 @@ from audit.evidence.sweep_result import (
     SweepReading,
     title,
 )
-from audit.model.checkpoint import LoadedModel, describe, require_weights
+from audit.model.checkpoint import LoadedModel, require_weights
+from audit.model.describe import describe_checkpoint
 from audit.model.layers import Pool
 from audit.model.state_dict import Weights
 from audit.progress import Track, untracked
@@ -191,7 +192,7 @@ def _as_written(weights: Weights, model: torch.nn.Module) -> None:
 
 def _audit(bench: Bench, loaded: LoadedModel, track: Track, *, touched: bool) -> AuditResult:
     """Audit with fresh attackers; what could be audited before and cannot be now is the training's fault."""
-    described, notes = describe(loaded)
+    described, notes = describe_checkpoint(loaded)
     try:
         return audit(
             loaded.module.to(bench.device),

@@ -10,12 +10,12 @@ import safetensors.torch
 import torch
 from click.testing import Result
 from support.planted import QUICK, ROWS
+from support.weights import read_weights
 
 from audit.atomic_write import sha256
 from audit.evidence.audit_result import AuditResult, read_audit, sidecar
 from audit.model.example_networks import small_convnet
 from audit.model.layers import suggest
-from audit.model.state_dict import read_weights
 
 Run = Callable[..., Result]
 LESS = "--epochs 1 --limit-rows 600 --batch-size 128"

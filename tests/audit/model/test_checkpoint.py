@@ -10,12 +10,15 @@ from typing import Any, NoReturn
 import pytest
 import safetensors.torch
 import torch
+from support.weights import read_weights
 from torch import Tensor, nn
 
 from audit import atomic_write
 from audit.errors import CheckpointError, IreneError, UnknownNameError
 from audit.evidence import audit_result, json_file
 from audit.model import checkpoint, state_dict
+from audit.model.architecture import build
+from audit.model.describe import describe_checkpoint
 
 FACTORY = """
 from torch import nn
@@ -96,20 +99,20 @@ def test_a_wrapper_that_calls_its_only_part_module_keeps_its_names(tmp_path: Pat
 
 def test_a_prefix_that_not_every_name_has_stays(tmp_path: Path) -> None:
     torch.save({"module.a": torch.zeros(1), "b": torch.zeros(1)}, tmp_path / "a.pt")
-    assert list(state_dict.read_weights(tmp_path / "a.pt").tensors) == ["module.a", "b"]
+    assert list(read_weights(tmp_path / "a.pt").tensors) == ["module.a", "b"]
 
 
 def test_the_plain_weights_come_before_their_average_and_what_else_is_there_is_noted(tmp_path: Path) -> None:
     state = net().state_dict()
     average = {key: value + 1 for key, value in state.items()}
     torch.save({"model_ema": average, "epoch\n": 3, "optimizer": {}, "model": state}, tmp_path / "a.pt")
-    found = state_dict.read_weights(tmp_path / "a.pt")
+    found = read_weights(tmp_path / "a.pt")
     assert same(found.tensors, state)
     assert found.notes == [
         "the weights under 'model' were taken; others stand under model_ema (--weights-key)",
         "the checkpoint also holds epoch?, optimizer, which was not used",
     ]
-    chosen = state_dict.read_weights(tmp_path / "a.pt", "model_ema")
+    chosen = read_weights(tmp_path / "a.pt", "model_ema")
     assert same(chosen.tensors, average)
     assert chosen.nest == "model_ema"
 
@@ -120,7 +123,7 @@ def test_a_key_chooses_among_weights_and_a_wrong_one_is_told_the_right_ones(arch
     torch.save({"generator": state, "ema": {"decay": 0.9, "module": other}}, path)
     loaded = checkpoint.load(path, arch, weights_key="ema.module")
     assert same(loaded.module.state_dict(), other)
-    assert checkpoint.describe(loaded)[0].weights_key == "ema.module"
+    assert describe_checkpoint(loaded)[0].weights_key == "ema.module"
     with pytest.raises(UnknownNameError, match=r"Did you mean 'ema.module'\? Known: ema.module, generator"):
         checkpoint.load(path, arch, weights_key="ema.modul")
     child = tmp_path / "new.pt"
@@ -169,15 +172,15 @@ def test_timm_builds_by_name_and_downloads_nothing(tmp_path: Path) -> None:
     assert same(loaded.module.state_dict(), model.state_dict())
     assert loaded.architecture == "timm:resnet10t(num_classes=2)"
     with pytest.raises(UnknownNameError, match=r"timm model 'resnet10'\. Did you mean 'resnet10t'"):
-        checkpoint.build("timm:resnet10", {})
+        build("timm:resnet10", {})
     with pytest.raises(CheckpointError, match="Leave 'pretrained' out"):
-        checkpoint.build("timm:resnet10t", {"pretrained": True})
+        build("timm:resnet10t", {"pretrained": True})
 
 
 def test_timm_that_is_not_installed_is_told_how_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(CheckpointError, match=r"pip install 'irene-audit\[timm\]'"):
-        checkpoint.build("timm:resnet10t", {})
+        build("timm:resnet10t", {})
 
 
 def test_a_pickled_module_loads_only_when_asked_and_says_so(tmp_path: Path) -> None:
@@ -188,7 +191,7 @@ def test_a_pickled_module_loads_only_when_asked_and_says_so(tmp_path: Path) -> N
         loaded = checkpoint.load(path, allow_pickle=True)
         assert same(loaded.module.state_dict(), net().state_dict())
         assert not loaded.module.training
-        described, notes = checkpoint.describe(loaded)
+        described, notes = describe_checkpoint(loaded)
         assert (described.format, described.pickle_ran, described.weights_key) == ("pickled module", True, key)
         assert described.architecture == "torch.nn.modules.container.Sequential"
         assert any("code of its own ran" in note for note in notes)
@@ -206,7 +209,7 @@ def test_weights_beside_odd_objects_load_through_a_pickle_into_the_architecture(
 
 def test_allowing_pickle_runs_nothing_where_the_weights_can_be_read_without_it(arch: str, tmp_path: Path) -> None:
     torch.save(net().state_dict(), tmp_path / "a.pt")
-    assert not checkpoint.describe(checkpoint.load(tmp_path / "a.pt", arch, allow_pickle=True))[0].pickle_ran
+    assert not describe_checkpoint(checkpoint.load(tmp_path / "a.pt", arch, allow_pickle=True))[0].pickle_ran
 
 
 def test_a_pickle_whose_class_is_gone_says_which(tmp_path: Path) -> None:
@@ -288,15 +291,15 @@ def test_what_does_not_fit_is_named(arch: str, tmp_path: Path) -> None:
 
 def test_an_architecture_that_cannot_be_built_says_why(arch: str) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'small-convnet'"):
-        checkpoint.build("smal-convnet", {})
+        build("smal-convnet", {})
     with pytest.raises(UnknownNameError, match=r"option of small-convnet 'classes'.*'num_classes'"):
-        checkpoint.build("small-convnet", {"classes": 2})
+        build("small-convnet", {"classes": 2})
     with pytest.raises(CheckpointError, match=r"gave a int, not a torch.nn.Module"):
-        checkpoint.build(arch.replace(":net", ":number"), {})
+        build(arch.replace(":net", ":number"), {})
     with pytest.raises(CheckpointError, match=r"cannot be built with \{'num_classes': 'two'\}"):
-        checkpoint.build("small-convnet", {"num_classes": "two"})
+        build("small-convnet", {"num_classes": "two"})
     with pytest.raises(IreneError, match="No architecture file"):
-        checkpoint.build("absent.py:net", {})
+        build("absent.py:net", {})
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
@@ -343,15 +346,15 @@ def test_a_record_counts_only_for_the_file_that_it_names(arch: str, tmp_path: Pa
     path = tmp_path / "a.pt"
     torch.save(OrderedDict(net().state_dict()), path)
     loaded = checkpoint.load(path, arch)
-    assert checkpoint.describe(loaded)[0].parameters == 3 * 4 + 4 + 2 * 4 + 4 * 2 + 2
-    assert checkpoint.describe(loaded)[0].sanitizing is None
+    assert describe_checkpoint(loaded)[0].parameters == 3 * 4 + 4 + 2 * 4 + 4 * 2 + 2
+    assert describe_checkpoint(loaded)[0].sanitizing is None
     sanitizing = audit_result.Sanitizing(
         method="irene", settings={}, layer="2:input", parent_sha256="0", trace=[], head_accuracy={}, head_rows=0,
         data_fingerprint="0", versions={},
     )  # fmt: skip
     for sha, kept in (("0" * 64, None), (atomic_write.sha256(path), sanitizing)):
         json_file.write_model(audit_result.Sidecar(sha256=sha, sanitizing=sanitizing), audit_result.sidecar(path))
-        described, notes = checkpoint.describe(loaded)
+        described, notes = describe_checkpoint(loaded)
         assert described.sanitizing == kept
         assert [note for note in notes if "another checkpoint" in note] == ([] if kept else notes)
         assert bool(notes) == (kept is None)

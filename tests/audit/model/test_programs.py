@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -11,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from audit import atomic_write
 from audit.errors import BottleneckError, CheckpointError
 from audit.model import checkpoint, layers
 from audit.model.checkpoint import LoadedModel
+from audit.model.checkpoint_file import open_checkpoint
+from audit.model.describe import describe_checkpoint
 from audit.model.layers import evaluating, require_evaluating, suggest, tap
 
 LAYERS = ["bn", "relu", "body.0.bn", "body.1", "body.1.down", "pool", "fc:input", "fc", "logits"]
@@ -133,7 +138,7 @@ def test_a_program_lists_the_models_layers_and_suggests_the_same_bottleneck(
     loaded, x = checkpoint.load(programs(how)), images()
     assert layers.layers(loaded.module, x) == layers.layers(net(), x)
     assert suggest(loaded.module, x) == "fc:input"
-    described, _notes = checkpoint.describe(loaded)
+    described, _notes = describe_checkpoint(loaded)
     assert described.architecture == "Net"
     assert described.parameters == sum(parameter.numel() for parameter in net().parameters())
     assert described.format == ("torchscript" if how in HOW[:2] else "exported program")
@@ -229,6 +234,27 @@ def test_a_frozen_program_has_no_layers_and_its_output_can_be_read(tmp_path: Pat
     module = checkpoint.load(tmp_path / "a.pt").module
     assert layers.layers(module, images()) == []
     torch.testing.assert_close(features(module, images(), ["logits"]), features(net(), images(), ["logits"]))
+
+
+def test_a_file_is_of_one_kind_whatever_its_name_and_loads_under_its_own_hash(
+    programs: Callable[[str], Path], tmp_path: Path
+) -> None:
+    torch.save(net().state_dict(), tmp_path / "a.pt")
+    safetensors.torch.save_file(net().state_dict(), tmp_path / "a.safetensors")
+    kinds = {
+        programs("traced"): "torchscript",
+        programs("dynamic"): "exported program",
+        tmp_path / "a.pt": "torch file",
+        tmp_path / "a.safetensors": "safetensors",
+    }
+    for path, kind in kinds.items():
+        file = open_checkpoint(str(path))
+        assert (file.kind, bool(file.members)) == (kind, kind != "safetensors")
+        assert file.sha256 == atomic_write.sha256(path)
+        if kind in ("torchscript", "exported program"):
+            renamed = Path(shutil.copy(path, tmp_path / "program.safetensors"))
+            assert checkpoint.load(str(renamed)).sha256 == file.sha256
+            assert checkpoint.load(renamed).format == open_checkpoint(renamed).kind == kind
 
 
 class Reading(nn.Module):

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import Result
+from support.weights import read_weights
 from torch import Tensor, nn
 
 from audit.errors import BottleneckError, CheckpointError
 from audit.model.checkpoint import load
 from audit.model.layers import tap
 from audit.model.release import Affine, Code, install, remove
-from audit.model.state_dict import read_weights, save_like
+from audit.model.state_dict import save_like
 from sanitizer.export import export
 
 OWN = """

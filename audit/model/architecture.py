@@ -1,0 +1,68 @@
+"""Build an untrained model from the name of its architecture; nothing is downloaded."""
+
+import functools
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from audit.errors import CheckpointError, IreneError, UnknownNameError
+from audit.plugins import call, resolve
+
+ARCHITECTURES = {
+    "biased-mnist": "audit.model.example_networks:biased_mnist",
+    "small-convnet": "audit.model.example_networks:small_convnet",
+}
+TIMM = "timm:"
+WAYS = "--arch torchvision.models:resnet18, timm:NAME, package.module:factory or file.py:factory"
+
+
+def build(architecture: str, arguments: Mapping[str, object]) -> nn.Module:
+    """Build an untrained model.
+
+    Args:
+        architecture: A built-in name, `timm:NAME`, `package.module:factory` or `file.py:factory`.
+        arguments: Keyword arguments of the factory, for instance `num_classes`.
+
+    Raises:
+        CheckpointError: The factory refuses the arguments, or returns something else than a module.
+        UnknownNameError: There is no such architecture.
+    """
+    timm = architecture.startswith(TIMM)
+    factory = _timm(architecture, arguments) if timm else resolve(architecture, "architecture", ARCHITECTURES)
+    try:
+        module = call(factory, arguments, architecture)
+    except IreneError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
+        fact = " ".join(str(error).split())  # one line, whatever a factory says
+        raise CheckpointError(
+            f"{architecture} cannot be built with {dict(arguments)}: {fact}. Give its arguments by --arch-arg."
+        ) from None
+    if not isinstance(module, nn.Module):
+        raise CheckpointError(
+            f"{architecture} gave a {type(module).__name__}, not a torch.nn.Module. "
+            "Name a class or a function that returns one."
+        )
+    return module
+
+
+def in_words(architecture: str, arguments: Mapping[str, object]) -> str:
+    """Return the architecture with its arguments, as the evidence keeps it."""
+    inside = ", ".join(f"{key}={value!r}" for key, value in sorted(arguments.items()))
+    return f"{architecture}({inside})"
+
+
+def _timm(architecture: str, arguments: Mapping[str, object]) -> Callable[..., object]:
+    """Return the factory of a timm model; its weights are the file's, so nothing is downloaded."""
+    try:
+        import timm  # noqa: PLC0415 - an extra that not everyone installs
+    except ModuleNotFoundError:
+        raise CheckpointError(
+            f"{architecture} needs timm, which is not installed. Install it: pip install 'irene-audit[timm]'."
+        ) from None
+    name = architecture.removeprefix(TIMM)
+    if not timm.is_model(name):
+        raise UnknownNameError("timm model", name, timm.list_models())
+    if "pretrained" in arguments:
+        raise CheckpointError(f"{architecture} takes its weights from the file. Leave 'pretrained' out.")
+    return functools.partial(timm.create_model, name, pretrained=False)

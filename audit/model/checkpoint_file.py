@@ -1,0 +1,60 @@
+"""A checkpoint's file: what kind it is, its parts and its SHA-256, found once and without running anything in it."""
+
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from audit.atomic_write import sha256
+from audit.errors import CheckpointError
+
+Kind = Literal["safetensors", "torch file", "torchscript", "exported program"]
+"""`torch file` is whatever else torch.save may have written: weights or a pickle, which only its reader can tell."""
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """A file that exists; its content was not looked into."""
+
+    path: Path
+    kind: Kind
+    """By the names of its parts; each reader checks for itself."""
+    members: tuple[str, ...]
+    """Names of the parts of a zip archive; none in a file that is not one."""
+    sha256: str
+    """Of the whole file, 64 hexadecimal digits."""
+
+
+def open_checkpoint(path: str | os.PathLike[str]) -> CheckpointFile:
+    """Find out what kind of file a checkpoint is.
+
+    Raises:
+        CheckpointError: There is no such file, or it may not be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"No checkpoint {path}. Give the path of a .safetensors or .pt file.")
+    try:
+        digest = sha256(path)
+    except OSError as error:
+        raise CheckpointError(f"Cannot read {path}: {error.strerror}. Give a file that may be read.") from None
+    members = archive_members(path)
+    return CheckpointFile(path, _kind(path, members), members, digest)
+
+
+def archive_members(path: Path) -> tuple[str, ...]:
+    """Return the names of the parts of a zip archive; none where the file is not one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return tuple(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return ()
+
+
+def _kind(path: Path, members: tuple[str, ...]) -> Kind:
+    if any(name.endswith("/constants.pkl") or "/code/__torch__" in name for name in members):
+        return "torchscript"
+    if any(name.endswith(("/archive_format", "serialized_exported_program.json")) for name in members):
+        return "exported program"
+    return "safetensors" if path.suffix == ".safetensors" else "torch file"

@@ -1,0 +1,76 @@
+"""The evidence's description of a model, a live one or one from a file, or of representations without a model."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from audit.atomic_write import sha256
+from audit.data.labelled import LabelledData
+from audit.data.on_disk import AT_ONCE, blocks
+from audit.evidence import audit_result
+from audit.model.checkpoint import LoadedModel
+
+
+def describe_checkpoint(loaded: LoadedModel) -> tuple[audit_result.Checkpoint, list[str]]:
+    """Describe a loaded model, with notes that a reader of the evidence should know.
+
+    A sanitizer leaves a record beside its checkpoint; it counts only if it names this very file.
+    """
+    notes = list(loaded.notes)
+    record, sanitizing = audit_result.sidecar(loaded.path), None
+    if record.is_file():
+        found = audit_result.read_sidecar(record)
+        if found.sha256 == loaded.sha256:
+            sanitizing = found.sanitizing
+        else:
+            notes.append(f"{record.name} is the record of another checkpoint than {loaded.path.name} and was left out")
+    return (
+        audit_result.Checkpoint(
+            file=loaded.path.name,
+            sha256=loaded.sha256,
+            architecture=loaded.architecture,
+            parameters=sum(parameter.numel() for parameter in loaded.module.parameters()),
+            format=loaded.format,
+            weights_key=loaded.weights_key,
+            pickle_ran=loaded.pickle_ran,
+            sanitizing=sanitizing,
+        ),
+        notes,
+    )
+
+
+def describe_model(model: nn.Module) -> audit_result.Checkpoint:
+    """Describe a model that came from no file by its class and a SHA-256 over its weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + b"\0" + tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return audit_result.Checkpoint(
+        file="(live object)",
+        sha256=digest.hexdigest(),
+        architecture=type(model).__name__,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        format="live object",
+    )
+
+
+def describe_features(data: LabelledData, layers: Mapping[str, NDArray[np.floating]]) -> audit_result.Checkpoint:
+    """Describe representations that came from no file by a SHA-256 over them."""
+    digest = hashlib.sha256()
+    for layer in layers.values():
+        for rows in blocks(layer, AT_ONCE):
+            digest.update(np.ascontiguousarray(rows).tobytes())
+    return _without_model(data.name, digest.hexdigest())
+
+
+def describe_embeddings_file(path: Path) -> audit_result.Checkpoint:
+    """Describe representations by the file that they came from."""
+    return _without_model(path.name, sha256(path))
+
+
+def _without_model(file: str, digest: str) -> audit_result.Checkpoint:
+    return audit_result.Checkpoint(file=file, sha256=digest, architecture="unknown", parameters=0, format="embeddings")
