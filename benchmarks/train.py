@@ -12,7 +12,17 @@ import safetensors.torch
 import torch
 
 from audit.atomic_write import write_whole
-from audit.cli.options import MODEL, ROWS, SOURCE, arguments, open_rows, progress, with_options
+from audit.cli.options import (
+    MODEL,
+    ROWS,
+    SOURCE,
+    ModelOptions,
+    RowOptions,
+    SourceOptions,
+    arguments,
+    progress,
+    with_options,
+)
 from audit.environment import choose_device
 from audit.model.architecture import build
 from audit.model.layers import suggest
@@ -28,9 +38,6 @@ from sanitizer.training.step import Recipe
 @click.option("--lr", default=3e-3, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 def main(
-    arch: str | None,
-    arch_arg: tuple[str, ...],
-    device: str,
     task: str,
     epochs: int,
     batch_size: int,
@@ -39,15 +46,15 @@ def main(
     **given: Any,
 ) -> None:
     """Train from scratch and write a safetensors state_dict."""
-    torch.manual_seed(given["seed"])
-    chosen = choose_device(device)
-    if arch is None:
+    options, rows = ModelOptions.of(given), RowOptions.of(given)
+    torch.manual_seed(rows.seed)
+    chosen = choose_device(options.device)
+    if options.arch is None:
         raise click.UsageError("Missing option '--arch'. Name who builds the model.")
-    model = build(arch, arguments(arch_arg)).to(chosen)
-    data = open_rows(given, "train", arch)
-    data = data.limited(given["limit_rows"] or len(data), seed=given["seed"])
+    model = build(options.arch, arguments(options.arch_arg)).to(chosen)
+    data = rows.limit(SourceOptions.of(given).open("train", options.arch))
     layer = suggest(model, data.inputs[0].unsqueeze(0).to(chosen))
-    recipe = Recipe(epochs=epochs, batch_size=batch_size, lr=lr, seed=given["seed"])
+    recipe = Recipe(epochs=epochs, batch_size=batch_size, lr=lr, seed=rows.seed)
     outcome = fine_tune(model, data, task=task, layer=layer, recipe=recipe, device=chosen, track=progress)
     write_whole(output, safetensors.torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
     click.echo(f"Wrote {output}; the task's loss fell to {outcome.trace[-1].task_loss:.3f} nats")

@@ -1,7 +1,9 @@
 """The commands `irene layers` and `irene audit`."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -12,35 +14,36 @@ from audit.cli.options import (
     PRIVATE,
     ROWS,
     SOURCE,
+    ModelOptions,
+    Names,
+    Options,
     Real,
-    arguments,
+    RowOptions,
+    SourceOptions,
     command_line,
-    names,
-    open_rows,
     progress,
     with_options,
 )
 from audit.data.sources.catalogue import EMBEDDINGS
 
+if TYPE_CHECKING:
+    from audit.evidence.audit_result import AuditResult
+    from audit.model.layers import Pool
+    from audit.settings import Settings
+
+FOR_LABELS = ("group", "continuous", "classes")
+"""Options in SOURCE that embeddings take too."""
 FOR_MODELS = (
-    "arch", "arch_arg", "weights_key", "allow_pickle", "device", "data", "data_root", "rho", "transform", "image_size",
-    "features", "data_arg", "pool", "batch_size", "workers",
-)  # fmt: skip
-"""Options that mean nothing where there are features already."""
+    *(field.name for group in (ModelOptions, SourceOptions) for field in fields(group) if field.name not in FOR_LABELS),
+    *("pool", "batch_size", "workers"),
+)
+"""Options that mean nothing where there are representations already."""
 
 
 @click.command()
 @CHECKPOINT
 @with_options(MODEL, SOURCE)
-def layers(
-    checkpoint: Path,
-    arch: str | None,
-    arch_arg: tuple[str, ...],
-    weights_key: str | None,
-    allow_pickle: bool,
-    device: str,
-    **source: Any,
-) -> None:
+def layers(checkpoint: Path, **options: object) -> None:
     """List every layer of CHECKPOINT: name, type, output, width, how often it fires, and the suggested bottleneck.
 
     A layer that fires once can be audited: by its name for what it returns, with `:input` behind it for what
@@ -56,25 +59,48 @@ def layers(
     from audit.environment import choose_device  # noqa: PLC0415
     from audit.errors import BottleneckError  # noqa: PLC0415
     from audit.model import layers  # noqa: PLC0415
-    from audit.model.checkpoint import load  # noqa: PLC0415
     from audit.model.forward import first_input  # noqa: PLC0415
 
-    chosen = choose_device(device)
-    loaded = load(checkpoint, arch, arguments(arch_arg), weights_key=weights_key, allow_pickle=allow_pickle)
-    model = loaded.module.to(chosen)
-    x = first_input(model, open_rows(source, "audit", arch), rows=loaded.fixed_batch or 1)
+    model = ModelOptions.of(options)
+    device = choose_device(model.device)
+    loaded = model.load(checkpoint)
+    module = loaded.module.to(device)
+    data = SourceOptions.of(options).open("audit", model.arch)
+    x = first_input(module, data, rows=loaded.fixed_batch or 1)
     table = Table("layer", "type", "output", "width", "fired", box=None, header_style="bold")
-    for layer in layers.layers(model, x):
+    for layer in layers.layers(module, x):
         shape = " × ".join(map(str, layer.shape)) if layer.shape is not None else "–"
         width = "–" if layer.width is None else str(layer.width)
         table.add_row(layer.name, layer.kind, shape, width, str(layer.fired))
     console = Console()
     console.print(table)
     try:
-        told = f"Suggested bottleneck: {layers.suggest(model, x)}"
+        suggestion = f"Suggested bottleneck: {layers.suggest(module, x)}"
     except BottleneckError as error:
-        told = str(error)
-    console.print(told, highlight=False, markup=False)
+        suggestion = str(error)
+    console.print(suggestion, highlight=False, markup=False)
+
+
+@dataclass(frozen=True)
+class AuditOptions(Options):
+    """What `irene audit` takes beside the options of the model, its source and its rows."""
+
+    subject: Path
+    task: str | None
+    private: tuple[str, ...]
+    keep: tuple[str, ...]
+    layer: tuple[str, ...]
+    attackers: tuple[str, ...] | None
+    limit: float | None
+    where: bool
+    no_ceiling: bool
+    table: Path | None
+    predicted: str | None
+    pool: "Pool"
+    batch_size: int
+    workers: int
+    output: Path
+    as_json: bool
 
 
 @click.command()
@@ -82,10 +108,16 @@ def layers(
 @with_options(MODEL, SOURCE)
 @click.option("--task", help="Column that the model predicts; without one the floor is chance.")
 @with_options(PRIVATE, ROWS)
-@click.option("--keep", help="Columns that should stay readable, with commas between them.")
-@click.option("--layer", help="Where to look, with commas between several; the suggested bottleneck if left out.")
+@click.option("--keep", type=Names(), default="", help="Columns that should stay readable, with commas between them.")
+@click.option(
+    "--layer",
+    type=Names(),
+    default="",
+    help="Where to look, with commas between several; the suggested bottleneck if left out.",
+)
 @click.option(
     "--attackers",
+    type=Names(),
     help="Which attackers, with commas between them: logistic, mlp, rbf-svm, knn, boosted-trees (all if left out), or "
     "any scikit-learn estimator by package.module:Class.",
 )
@@ -102,7 +134,7 @@ def layers(
 @click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read inputs.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out/audit.json"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the evidence on stdout instead of the sentences.")
-def audit(subject: Path, output: Path, as_json: bool, **given: Any) -> None:
+def audit(**options: object) -> None:
     """Measure how much of each private attribute fresh attackers read at a bottleneck of SUBJECT.
 
     SUBJECT is a checkpoint, a TorchScript or torch.export program, or embeddings that some model made (.npz,
@@ -115,117 +147,110 @@ def audit(subject: Path, output: Path, as_json: bool, **given: Any) -> None:
           --task digit --private colour -o out/before.json
     """
     from audit import atomic_write  # noqa: PLC0415 - keeps `irene --help` fast
-    from audit.attackers import families  # noqa: PLC0415 - keeps `irene --help` fast
     from audit.errors import CheckpointError  # noqa: PLC0415
-    from audit.evidence import audit_result  # noqa: PLC0415 - keeps `irene --help` fast
-    from audit.evidence.audit_result import sidecar  # noqa: PLC0415
-    from audit.settings import LIMIT, Settings  # noqa: PLC0415
+    from audit.evidence import audit_result  # noqa: PLC0415
 
-    atomic_write.require_writable(output)
-    if output.resolve() in (subject.resolve(), sidecar(subject).resolve()):
+    asked = AuditOptions.of(options)
+    atomic_write.require_writable(asked.output)
+    if asked.output.resolve() in (asked.subject.resolve(), audit_result.sidecar(asked.subject).resolve()):
         raise CheckpointError(
-            f"{output} is what is audited, or its record, and would be lost. Name another file with -o."
+            f"{asked.output} is what is audited, or its record, and would be lost. Name another file with -o."
         )
-    settings = Settings(
-        attackers=tuple(names(given["attackers"])) if given["attackers"] else families.DEFAULT,
-        seed=given["seed"],
-        limit=LIMIT if given["limit"] is None else given["limit"],
-        ceiling=not given["no_ceiling"],
-    )
-    common = {
-        "task": given["task"],
-        "private": names(given["private"]),
-        "keep": names(given["keep"] or ""),
-        "settings": settings,
-        "where": given["where"],
-        "limit_set_by": "default" if given["limit"] is None else "user",
-        "command": command_line(),
-        "track": progress,
-    }
-    run = _embeddings if subject.suffix.lower() in EMBEDDINGS else _model
-    result = run(subject, given, common)
-    audit_result.write_audit(result, output)
-    if as_json:
-        click.echo(output.read_text(encoding="utf-8"), nl=False)
+    embedded = asked.subject.suffix.lower() in EMBEDDINGS
+    result = (_embeddings if embedded else _model)(asked, options)
+    audit_result.write_audit(result, asked.output)
+    if asked.as_json:
+        click.echo(asked.output.read_text(encoding="utf-8"), nl=False)
         return
     for line in sentences(result):
         click.echo(line)
     for warning in result.warnings:
         click.echo(f"Note: {warning}.", err=True)
-    click.echo(f"Wrote {output}")
+    click.echo(f"Wrote {asked.output}")
 
 
-def _model(subject: Path, given: dict[str, Any], common: dict[str, Any]) -> Any:
+def _settings(asked: AuditOptions, seed: int) -> "Settings":
+    from audit.attackers import families  # noqa: PLC0415
+    from audit.settings import LIMIT, Settings  # noqa: PLC0415
+
+    return Settings(
+        attackers=families.DEFAULT if asked.attackers is None else asked.attackers,
+        seed=seed,
+        limit=LIMIT if asked.limit is None else asked.limit,
+        ceiling=not asked.no_ceiling,
+    )
+
+
+def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     from audit import run  # noqa: PLC0415
     from audit.environment import choose_device  # noqa: PLC0415
-    from audit.model.checkpoint import load  # noqa: PLC0415
     from audit.model.describe import describe_checkpoint  # noqa: PLC0415
 
-    for option in ("table", "predicted"):
-        if given[option] is not None:
-            raise click.UsageError(f"--{option} is for embeddings, and {subject} is a model. Leave it out.")
-    loaded = load(
-        subject,
-        given["arch"],
-        arguments(given["arch_arg"]),
-        weights_key=given["weights_key"],
-        allow_pickle=given["allow_pickle"],
-    )
-    device = choose_device(given["device"])
-    described, notes = describe_checkpoint(loaded)
-    data = open_rows(given, "audit", given["arch"])
+    for option, value in (("table", asked.table), ("predicted", asked.predicted)):
+        if value is not None:
+            raise click.UsageError(f"--{option} is for embeddings, and {asked.subject} is a model. Leave it out.")
+    model, rows = ModelOptions.of(options), RowOptions.of(options)
+    loaded = model.load(asked.subject)
+    device = choose_device(model.device)
+    checkpoint, notes = describe_checkpoint(loaded)
     return run.audit(
         loaded.module.to(device),
-        data.limited(given["limit_rows"] or len(data), seed=given["seed"]),
-        layer=names(given["layer"] or ""),
-        pool=given["pool"],
-        batch_size=given["batch_size"],
+        rows.limit(SourceOptions.of(options).open("audit", model.arch)),
+        task=asked.task,
+        private=asked.private,
+        keep=asked.keep,
+        layer=asked.layer,
+        settings=_settings(asked, rows.seed),
+        where=asked.where,
+        pool=asked.pool,
+        batch_size=asked.batch_size,
         fixed_batch=loaded.fixed_batch,
-        workers=given["workers"],
-        checkpoint=described,
+        workers=asked.workers,
+        checkpoint=checkpoint,
+        limit_set_by="default" if asked.limit is None else "user",
+        command=command_line(),
         notes=notes,
-        **common,
+        track=progress,
     )
 
 
-def _embeddings(subject: Path, given: dict[str, Any], common: dict[str, Any]) -> Any:
+def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     from audit import run  # noqa: PLC0415
-    from audit.atomic_write import sha256  # noqa: PLC0415
     from audit.data.on_disk import in_memory  # noqa: PLC0415
     from audit.data.sources.embeddings import read_embeddings  # noqa: PLC0415
     from audit.errors import UnknownNameError  # noqa: PLC0415
-    from audit.evidence import audit_result  # noqa: PLC0415
+    from audit.model.describe import describe_embeddings_file  # noqa: PLC0415
 
     for option in FOR_MODELS:
         if click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT:
             raise click.UsageError(
-                f"{subject} holds embeddings, which need no --{option.replace('_', '-')}. Leave it out."
+                f"{asked.subject} holds embeddings, which need no --{option.replace('_', '-')}. Leave it out."
             )
+    source, rows = SourceOptions.of(options), RowOptions.of(options)
     found = read_embeddings(
-        subject, table=given["table"], continuous=given["continuous"] or (), classes=given["classes"] or ()
+        asked.subject, table=asked.table, continuous=source.continuous or (), classes=source.classes or ()
     )
-    data = found.data.grouped_by(given["group"]) if given["group"] else found.data
-    wanted = names(given["layer"] or "") or list(found.layers)
-    for name in wanted:
+    data = found.data.grouped_by(source.group) if source.group else found.data
+    for name in asked.layer:
         if name not in found.layers:
-            raise UnknownNameError(f"layer of {subject.name}", name, found.layers)
-    layers = {name: found.layers[name] for name in wanted}
-    if given["limit_rows"]:
-        rows = data.some_rows(given["limit_rows"], seed=given["seed"])
-        data, layers = data.take(rows), {name: in_memory(z, rows) for name, z in layers.items()}
-    described = audit_result.Checkpoint(
-        file=subject.name,
-        sha256=sha256(subject),
-        architecture="unknown",
-        parameters=0,
-        format="embeddings",
-    )
+            raise UnknownNameError(f"layer of {asked.subject.name}", name, found.layers)
+    layers = {name: found.layers[name] for name in asked.layer or found.layers}
+    if rows.limit_rows:
+        some = data.some_rows(rows.limit_rows, seed=rows.seed)
+        data, layers = data.take(some), {name: in_memory(z, some) for name, z in layers.items()}
     return run.audit_embeddings(
         layers,
         data,
-        predicted=given["predicted"],
-        checkpoint=described,
-        **common,
+        task=asked.task,
+        private=asked.private,
+        predicted=asked.predicted,
+        keep=asked.keep,
+        settings=_settings(asked, rows.seed),
+        where=asked.where,
+        checkpoint=describe_embeddings_file(asked.subject),
+        limit_set_by="default" if asked.limit is None else "user",
+        command=command_line(),
+        track=progress,
     )
 
 

@@ -1,21 +1,29 @@
-"""Options that several commands share: which model, which rows, which columns, and progress on stderr."""
+"""Options that several commands share, and each group of them as one typed value.
+
+A command takes `**options` from click and builds the values it needs: `ModelOptions.of(options)`.
+"""
 
 import json
 import math
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import click
 
 from audit.cli.config_file import in_full
 from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from audit.data.labelled import LabelledData, Part
+    from audit.model.checkpoint import LoadedModel
+
+Command = TypeVar("Command", bound=Callable[..., object])
+Item = TypeVar("Item")
 LARGEST = 1e30
 """What a step of an optimizer can multiply without leaving float32."""
 
@@ -23,12 +31,25 @@ LARGEST = 1e30
 class Real(click.FloatRange):
     """A number in a range; `nan` and `inf`, which click lets through, are refused."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read the number."""
-        number = super().convert(value, param, ctx)
+        number: float = super().convert(value, param, ctx)
         if not math.isfinite(number) or abs(number) > LARGEST:
             self.fail(f"{value} is not a number that can be computed with.", param, ctx)
         return number
+
+
+class Names(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """Names with commas between them, as a tuple; a name counts once."""
+
+    name = "text"
+
+    def convert(
+        self, value: str | Sequence[str], _param: click.Parameter | None, _ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Split the list."""
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
 CHECKPOINT = click.argument("checkpoint", type=click.Path(path_type=Path))
@@ -72,8 +93,6 @@ SOURCE = (
     click.option("--classes", help="Columns of many whole numbers to read as classes, with commas between them."),
     click.option("--data-arg", multiple=True, metavar="NAME=VALUE", help="Another argument of the data source."),
 )
-TOLD = ("data_root", "rho", "transform", "image_size", "features", "continuous", "classes")
-"""Options of SOURCE that a data source takes."""
 ROWS = (
     click.option(
         "--limit-rows",
@@ -85,6 +104,7 @@ ROWS = (
 PRIVATE = (
     click.option(
         "--private",
+        type=Names(),
         required=True,
         help="Columns that should not be readable, with commas between them; a+b is the intersection of two.",
     ),
@@ -105,18 +125,13 @@ def with_options(*groups: Sequence[Callable[[Command], Command]]) -> Callable[[C
     )
 
 
-def names(text: str) -> list[str]:
-    """Split a list with commas; twice the same name counts once."""
-    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
-def arguments(pairs: Sequence[str]) -> dict[str, Any]:
+def arguments(pairs: Sequence[str]) -> dict[str, object]:
     """Read NAME=VALUE pairs; a value that is JSON becomes what it says, any other stays text.
 
     Raises:
         click.UsageError: A pair has no equals sign.
     """
-    found = {}
+    found: dict[str, object] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
@@ -128,44 +143,112 @@ def arguments(pairs: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def data_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that the user gave to the data source; those not given keep its defaults.
+@dataclass(frozen=True)
+class Options:
+    """Values of several options of one command; each field has the name of its option."""
 
-    Args:
-        given: The values of the options in SOURCE.
-
-    Raises:
-        click.UsageError: A pair is not NAME=VALUE, or it asks for the other part of the rows.
-    """
-    told = {name: given[name] for name in TOLD if given[name] is not None}
-    more = arguments(given["data_arg"])
-    if "part" in more:
-        raise click.UsageError("--data-arg part=… is not the user's to set: an audit reads no row that trains a model.")
-    return told | more
+    @classmethod
+    def of(cls, options: Mapping[str, object]) -> Self:
+        """Take them out of all that click gives to a command."""
+        return cls(**{field.name: options[field.name] for field in fields(cls)})
 
 
-def open_rows(given: Mapping[str, Any], part: Any, arch: str | None) -> Any:
-    """Open the rows that the options in SOURCE name, as audit.data.LabelledData.
+@dataclass(frozen=True)
+class ModelOptions(Options):
+    """The options in MODEL."""
 
-    Images in a folder are seen through the architecture's published transform if no other is named.
+    arch: str | None
+    arch_arg: tuple[str, ...]
+    weights_key: str | None
+    allow_pickle: bool
+    device: str
 
-    Raises:
-        click.UsageError: No data was named, or a pair is not NAME=VALUE.
-        IreneError: They cannot be opened, or have no such group column.
-    """
-    from audit.data.sources.opening import open_data  # noqa: PLC0415 - keeps `irene --help` fast
-    from audit.data.transforms import known_transform  # noqa: PLC0415
+    def load(self, checkpoint: Path) -> "LoadedModel":
+        """Load a checkpoint, on the CPU.
 
-    if given["data"] is None:
-        raise click.UsageError("Missing option '--data'. Name the rows that the model is to be audited on.")
-    options = data_options(given)
-    note = ""
-    if Path(given["data"]).is_dir() and "transform" not in options and arch and (known := known_transform(arch)):
-        options["transform"] = known
-        note = f"the images were transformed as published for {arch}; give --transform if it was trained otherwise"
-    data = open_data(given["data"], part, options)
-    data = data.grouped_by(given["group"]) if given["group"] else data
-    return replace(data, notes=(*data.notes, note)) if note else data
+        Raises:
+            click.UsageError: A pair is not NAME=VALUE.
+            IreneError: It cannot be loaded.
+        """
+        from audit.model.checkpoint import load  # noqa: PLC0415 - keeps `irene --help` fast
+
+        return load(
+            checkpoint,
+            self.arch,
+            arguments(self.arch_arg),
+            weights_key=self.weights_key,
+            allow_pickle=self.allow_pickle,
+        )
+
+
+@dataclass(frozen=True)
+class SourceOptions(Options):
+    """The options in SOURCE."""
+
+    data: str | None
+    data_root: str | None
+    rho: float | None
+    transform: str | None
+    image_size: int | None
+    features: str | None
+    group: str | None
+    continuous: str | None
+    classes: str | None
+    data_arg: tuple[str, ...]
+
+    def for_source(self) -> dict[str, object]:
+        """Return the options that the user gave to the data source; those not given keep its defaults.
+
+        Raises:
+            click.UsageError: A pair is not NAME=VALUE, or it asks for the other part of the rows.
+        """
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {name: own[name] for name in own if name not in NOT_OF_A_SOURCE and own[name] is not None}
+        more = arguments(self.data_arg)
+        if "part" in more:
+            raise click.UsageError(
+                "--data-arg part=… is not the user's to set: an audit reads no row that trains a model."
+            )
+        return given | more
+
+    def open(self, part: "Part", arch: str | None) -> "LabelledData":
+        """Open the rows that --data names.
+
+        Images in a folder are seen through the architecture's published transform if no other is named.
+
+        Raises:
+            click.UsageError: No data was named, or a pair is not NAME=VALUE.
+            IreneError: They cannot be opened, or have no such group column.
+        """
+        from audit.data.sources.opening import open_data  # noqa: PLC0415 - keeps `irene --help` fast
+        from audit.data.transforms import known_transform  # noqa: PLC0415
+
+        if self.data is None:
+            raise click.UsageError("Missing option '--data'. Name the rows that the model is to be audited on.")
+        options = self.for_source()
+        note = ""
+        if Path(self.data).is_dir() and "transform" not in options and arch and (known := known_transform(arch)):
+            options["transform"] = known
+            note = f"the images were transformed as published for {arch}; give --transform if it was trained otherwise"
+        data = open_data(self.data, part, options)
+        data = data.grouped_by(self.group) if self.group else data
+        return replace(data, notes=(*data.notes, note)) if note else data
+
+
+NOT_OF_A_SOURCE = ("data", "group", "data_arg")
+"""Options in SOURCE that no data source takes by their name."""
+
+
+@dataclass(frozen=True)
+class RowOptions(Options):
+    """The options in ROWS."""
+
+    limit_rows: int | None
+    seed: int
+
+    def limit(self, data: "LabelledData") -> "LabelledData":
+        """Return at most `limit_rows` rows, whole groups drawn by the seed."""
+        return data.limited(self.limit_rows or len(data), seed=self.seed)
 
 
 def command_line() -> str:
@@ -175,7 +258,7 @@ def command_line() -> str:
     return shlex.join(["irene", *in_full(context, typed)])
 
 
-def progress(items: Iterable[Any], length: int, label: str) -> Iterator[Any]:
+def progress(items: Iterable[Item], length: int, label: str) -> Iterator[Item]:
     """Show a bar on stderr while the items go by, where somebody is looking."""
     hidden = not sys.stderr.isatty()
     with click.progressbar(items, length=length, label=f"{label:16}", file=sys.stderr, hidden=hidden) as bar:

@@ -14,10 +14,12 @@ from audit.cli.options import (
     ROWS,
     SOURCE,
     TASK,
+    ModelOptions,
+    Names,
     Real,
+    RowOptions,
+    SourceOptions,
     arguments,
-    names,
-    open_rows,
     progress,
     with_options,
 )
@@ -26,7 +28,11 @@ from audit.errors import IreneError
 if TYPE_CHECKING:
     from audit.evidence.audit_result import Sanitizing
 
-KEEP = (click.option("--keep", default="", help="Columns that should stay readable, with commas between them."),)
+KEEP = (
+    click.option(
+        "--keep", type=Names(), default="", help="Columns that should stay readable, with commas between them."
+    ),
+)
 LAYER = (click.option("--layer", help="The bottleneck; the suggested one if left out."),)
 RECIPE = (
     click.option("--epochs", type=click.IntRange(min=0), default=30, show_default=True),
@@ -51,7 +57,7 @@ RECIPE = (
         show_default=True,
         help="Of the model's passes; what tells information runs in 32 bits or more.",
     ),
-    click.option("--freeze", default="", help="Modules that stay as they are, with commas between them."),
+    click.option("--freeze", type=Names(), default="", help="Modules that stay as they are, with commas between them."),
     click.option(
         "--augment",
         type=click.Choice(["none", "shift", "flip"]),
@@ -115,11 +121,6 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", 
 )
 def sanitize(
     checkpoint: Path,
-    arch: str | None,
-    arch_arg: tuple[str, ...],
-    weights_key: str | None,
-    allow_pickle: bool,
-    device: str,
     layer: str | None,
     method: str | None,
     method_arg: tuple[str, ...],
@@ -145,7 +146,6 @@ def sanitize(
     from dataclasses import fields  # noqa: PLC0415 - keeps `irene --help` fast
 
     from audit.environment import choose_device  # noqa: PLC0415
-    from audit.model.checkpoint import load  # noqa: PLC0415
     from audit.progress import untracked  # noqa: PLC0415
     from sanitizer.methods.table import make_method, release_for  # noqa: PLC0415
     from sanitizer.run import program, require_output, state_file  # noqa: PLC0415
@@ -156,7 +156,7 @@ def sanitize(
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     require_output(output, checkpoint)
-    keep = names(given["keep"])
+    keep = given["keep"]
     if method is None:
         method = release_for(keep)
         why = "--keep names what must stay readable" if keep else "no --keep: a release for the task alone"
@@ -164,24 +164,24 @@ def sanitize(
             click.echo(f"Method: {method} ({why})")
     settings = {name: given[name] for name in SETTINGS if given[name] is not None} | arguments(method_arg)
     chosen = make_method(method, settings)
-    given["freeze"] = tuple(names(given["freeze"]))
     recipe = Recipe(**{field.name: given[field.name] for field in fields(Recipe)})
-    loaded = load(checkpoint, arch, arguments(arch_arg), weights_key=weights_key, allow_pickle=allow_pickle)
-    data = open_rows(given, "train", arch)
+    model = ModelOptions.of(given)
+    loaded = model.load(checkpoint)
+    data = SourceOptions.of(given).open("train", model.arch)
     try:
         done = run(
             loaded,
-            data.limited(given["limit_rows"] or len(data), seed=given["seed"]),
+            RowOptions.of(given).limit(data),
             output,
             task=given["task"],
-            private=names(given["private"]),
+            private=given["private"],
             keep=keep,
             method=chosen,
             name=method,
             layer=layer,
             recipe=recipe,
             pool=given["pool"],
-            device=choose_device(device),
+            device=choose_device(model.device),
             resume=resume,
             track=progress if first else untracked,
         )
@@ -193,7 +193,7 @@ def sanitize(
         raise
     if first:
         told(done, program(output))
-        found = {} if recipe.reweigh else together(data, given["task"], names(given["private"]))
+        found = {} if recipe.reweigh else together(data, given["task"], given["private"])
         for name, share in found.items():
             click.echo(
                 f"{name} and {given['task']} have {100 * share:.0f} % of what they say in common in these rows. If "

@@ -13,11 +13,12 @@ from audit.cli.options import (
     ROWS,
     SOURCE,
     TASK,
+    ModelOptions,
+    Names,
     Real,
-    arguments,
+    RowOptions,
+    SourceOptions,
     command_line,
-    names,
-    open_rows,
     progress,
     with_options,
 )
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 def weights_of(context: click.Context, option: click.Parameter, text: str) -> list[float]:
     """Read numbers with commas between them; twice the same one counts once."""
     one = Real(min=0)
-    return list(dict.fromkeys(float(one.convert(word, option, context)) for word in names(text)))
+    return list(
+        dict.fromkeys(float(one.convert(word, option, context)) for word in Names().convert(text, option, context))
+    )
 
 
 @click.command()
@@ -40,6 +43,7 @@ def weights_of(context: click.Context, option: click.Parameter, text: str) -> li
 @with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS, KEEP, LAYER)
 @click.option(
     "--methods",
+    type=Names(),
     default="plain,irene,codebook",
     show_default=True,
     help="Which methods, with commas between them, as `irene sanitize` knows them.",
@@ -51,7 +55,7 @@ def weights_of(context: click.Context, option: click.Parameter, text: str) -> li
     help="Weights of the removal, with commas between them, for every method that takes one; each method's own if "
     "left out.",
 )
-@click.option("--attackers", help="Which attackers, as `irene audit` knows them; all if left out.")
+@click.option("--attackers", type=Names(), help="Which attackers, as `irene audit` knows them; all if left out.")
 @click.option("--limit", type=Real(0, 1), help="Largest excess over the floor that passes; 0.05 if left out.")
 @with_options(RECIPE)
 @click.option(
@@ -64,11 +68,6 @@ def weights_of(context: click.Context, option: click.Parameter, text: str) -> li
 )
 def sweep(
     checkpoint: Path,
-    arch: str | None,
-    arch_arg: tuple[str, ...],
-    weights_key: str | None,
-    allow_pickle: bool,
-    device: str,
     output: Path,
     **given: Any,
 ) -> None:
@@ -93,7 +92,6 @@ def sweep(
     from audit.attackers import families  # noqa: PLC0415
     from audit.environment import choose_device  # noqa: PLC0415
     from audit.evidence.audit_result import sidecar  # noqa: PLC0415
-    from audit.model.checkpoint import load  # noqa: PLC0415
     from audit.settings import LIMIT, Settings  # noqa: PLC0415
     from sanitizer.sweep import run  # noqa: PLC0415
     from sanitizer.training.step import Recipe  # noqa: PLC0415
@@ -105,27 +103,24 @@ def sweep(
     run.require_output(output)
     chart = output.with_suffix(".svg")
     require_writable(chart)
-    given["freeze"] = tuple(names(given["freeze"]))
-    train, audited = (
-        rows.limited(given["limit_rows"] or len(rows), seed=given["seed"])
-        for rows in (open_rows(given, "train", arch), open_rows(given, "audit", arch))
-    )
-    attackers = names(given["attackers"]) if given["attackers"] else families.DEFAULT
+    model, source, rows = ModelOptions.of(given), SourceOptions.of(given), RowOptions.of(given)
+    train, audited = (rows.limit(data) for data in (source.open("train", model.arch), source.open("audit", model.arch)))
+    attackers = families.DEFAULT if given["attackers"] is None else given["attackers"]
     points = run.sweep(
-        lambda: load(checkpoint, arch, arguments(arch_arg), weights_key=weights_key, allow_pickle=allow_pickle),
+        lambda: model.load(checkpoint),
         train,
         audited,
         output,
-        methods=names(given["methods"]),
+        methods=given["methods"],
         weights=given["weights"],
         task=given["task"],
-        private=names(given["private"]),
-        keep=names(given["keep"]),
+        private=given["private"],
+        keep=given["keep"],
         layer=given["layer"],
         recipe=Recipe(**{field.name: given[field.name] for field in fields(Recipe)}),
         settings=Settings(attackers=tuple(attackers), limit=LIMIT if given["limit"] is None else given["limit"]),
         pool=given["pool"],
-        device=choose_device(device),
+        device=choose_device(model.device),
         limit_set_by="default" if given["limit"] is None else "user",
         command=command_line(),
         track=progress,
