@@ -7,9 +7,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 from audit.errors import IreneError, UnknownNameError
+
+T = TypeVar("T")
 
 
 def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> Any:
@@ -27,7 +30,7 @@ def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> A
     if not attribute or not location or (location.startswith(".") and not location.endswith(".py")):
         raise UnknownNameError(kind, name, [*builtin, "package.module:attribute", "file.py:attribute"])
     module = _module(location, kind)
-    found = module
+    found: Any = module
     for part in attribute.split("."):
         if part not in dir(found):
             public = [entry for entry in dir(found) if not entry.startswith("_")]
@@ -36,7 +39,7 @@ def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> A
     return found
 
 
-def call(function: Callable[..., Any], options: Mapping[str, Any], kind: str) -> Any:
+def call(function: Callable[..., T], options: Mapping[str, object], kind: str) -> T:
     """Call a factory with the options the user gave, and name the one that it does not take.
 
     Raises:
@@ -50,7 +53,7 @@ def call(function: Callable[..., Any], options: Mapping[str, Any], kind: str) ->
     return function(**options)
 
 
-def _module(location: str, kind: str) -> Any:
+def _module(location: str, kind: str) -> ModuleType:
     if location.endswith(".py"):
         path = Path(location)
         if not path.is_file():

@@ -35,7 +35,7 @@ def _read(context: click.Context, _option: click.Parameter, path: Path | None) -
     context.meta[FOUND] = typed
 
 
-def _given(context: click.Context, path: Path, known: Mapping[str, click.Parameter]) -> dict[str, Any]:
+def _given(context: click.Context, path: Path, known: Mapping[str, click.Parameter]) -> dict[str, object]:
     """Return what the file says to this command.
 
     Raises:
@@ -103,7 +103,7 @@ def _commands(context: click.Context) -> dict[str, click.Command]:
     return {name: command for name, command in found.items() if command}
 
 
-def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(options: Mapping[str, object]) -> dict[str, object]:
     return {name.replace("_", "-"): value for name, value in options.items()}
 
 
@@ -114,13 +114,13 @@ def _key(parameter: click.Parameter) -> str:
     return max(parameter.opts, key=len).lstrip("-")
 
 
-def _value(parameter: click.Parameter, value: Any, told: str) -> Any:
+def _value(parameter: click.Parameter, value: object, told: str) -> str | list[str] | bool:
     """Return a value as click takes it: text as if it had been typed, or whether a flag is set."""
     flag = isinstance(parameter, click.Option) and parameter.is_flag
     if flag != isinstance(value, bool):
         raise IreneError(f"{told} is {json.dumps(value, default=str)}, and takes {_takes(flag)}.")
     several = parameter.nargs == -1 or bool(getattr(parameter, "multiple", False))
-    if flag:
+    if isinstance(value, bool):
         return value
     if isinstance(value, Mapping) and several:
         return [f"{name}={json.dumps(one)}" for name, one in value.items()]
@@ -134,7 +134,7 @@ def _takes(flag: bool) -> str:
     return "true or false" if flag else "text, a number or a list of them"
 
 
-def _typed(parameter: click.Parameter, value: Any) -> Iterator[str]:
+def _typed(parameter: click.Parameter, value: str | list[str] | bool) -> Iterator[str]:
     """Yield what one would have typed."""
     if isinstance(value, bool):
         yield from (parameter.opts if value else parameter.secondary_opts)[:1]

@@ -78,7 +78,7 @@ class Quantity:
 AnyColumn = Column | Quantity
 
 
-def as_column(name: str, values: Any, *, continuous: bool | None = None) -> AnyColumn:
+def as_column(name: str, values: object, *, continuous: bool | None = None) -> AnyColumn:
     """Read a column of labels, as a table or an array holds them.
 
     Text, booleans, categories and whole numbers of few distinct values are classes, named as they are
@@ -103,7 +103,7 @@ def as_column(name: str, values: Any, *, continuous: bool | None = None) -> AnyC
 
 
 def label_columns(
-    values: Mapping[str, Any], *, continuous: Sequence[str] = (), classes: Sequence[str] = (), source: str
+    values: Mapping[str, object], *, continuous: Sequence[str] = (), classes: Sequence[str] = (), source: str
 ) -> tuple[dict[str, AnyColumn], tuple[str, ...]]:
     """Read every column of a table as labels.
 
@@ -158,7 +158,7 @@ def intersect(columns: Mapping[str, Column]) -> Column:
     return Column(codes, tuple(names))
 
 
-def _series(name: str, values: Any) -> "pd.Series[Any]":
+def _series(name: str, values: Any) -> pd.Series:
     """Return the values with everything that stands for a missing one made None or NaN."""
     try:
         dimensions = np.ndim(values)
@@ -181,7 +181,7 @@ def _series(name: str, values: Any) -> "pd.Series[Any]":
     return series.astype(object).where(~series.astype(str).str.strip().isin(MISSING_WORDS), None)
 
 
-def _is_measured(series: "pd.Series[Any]") -> bool:
+def _is_measured(series: pd.Series) -> bool:
     if not pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
         return False
     known = series.dropna()
@@ -191,7 +191,7 @@ def _is_measured(series: "pd.Series[Any]") -> bool:
     return known.nunique() > MOST_CLASSES and not id_like
 
 
-def _numbers(name: str, series: "pd.Series[Any]") -> NDArray[np.float64]:
+def _numbers(name: str, series: pd.Series) -> NDArray[np.float64]:
     if pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series):
         return _finite(series)
     numbers = pd.to_numeric(series.astype(object).astype(str), errors="coerce")
@@ -204,7 +204,7 @@ def _numbers(name: str, series: "pd.Series[Any]") -> NDArray[np.float64]:
     return _finite(numbers.where(series.notna()))
 
 
-def _classes(name: str, series: "pd.Series[Any]") -> Column:
+def _classes(name: str, series: pd.Series) -> Column:
     if isinstance(series.dtype, pd.CategoricalDtype):
         return Column(series.cat.codes.to_numpy().astype(np.int64), tuple(map(_written, series.cat.categories)))
     try:
@@ -217,21 +217,20 @@ def _classes(name: str, series: "pd.Series[Any]") -> Column:
     return Column(series.map(positions).fillna(MISSING).to_numpy().astype(np.int64), tuple(places))
 
 
-def _finite(series: "pd.Series[Any]") -> NDArray[np.float64]:
+def _finite(series: pd.Series) -> NDArray[np.float64]:
     numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def _holds_several(column: Any) -> bool:
+def _holds_several(column: object) -> bool:
     if not isinstance(column, pd.Series) or column.dtype != object:
         return False
     return any(isinstance(one, list | dict | np.ndarray) for one in column)
 
 
-def _is_missing_word(value: Any) -> bool:
+def _is_missing_word(value: object) -> bool:
     return str(value).strip() in MISSING_WORDS
 
 
-def _written(value: Any) -> str:
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value)) if whole else str(value)
+def _written(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class LabelledData:
     name: str
     inputs: Inputs
     columns: Mapping[str, AnyColumn]
-    group: NDArray[Any] | None = None
+    group: NDArray[np.generic] | None = None
     """What must not be split, (n,): a person, a source image."""
     group_name: str | None = None
     options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
@@ -122,7 +122,8 @@ class LabelledData:
         """Return the group of each row as a number, (n,); every row its own where none is given."""
         if self.group is None:
             return np.arange(len(self), dtype=np.int64)
-        return np.unique(self.group, return_inverse=True)[1].astype(np.int64)
+        numbers: Ints = np.unique(self.group, return_inverse=True)[1].astype(np.int64)
+        return numbers
 
     def grouped_by(self, name: str) -> "LabelledData":
         """Return the same rows with another column as their group, for instance people's ids.
@@ -184,7 +185,12 @@ class LabelledData:
 
 
 def labelled(
-    inputs: Inputs, columns: Mapping[str, Any], *, group: Any = None, group_name: str = "group", name: str = "arrays"
+    inputs: Inputs,
+    columns: Mapping[str, object],
+    *,
+    group: object = None,
+    group_name: str = "group",
+    name: str = "arrays",
 ) -> LabelledData:
     """Put labels beside model inputs: lists, arrays or Series of one value a row.
 

@@ -5,13 +5,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audit.data.columns import Ints
 
+T = TypeVar("T", bound=np.generic)
 Floats = NDArray[np.float32]
 AT_ONCE = 1024
 """Rows that are read from a mapped file before its pages are let go."""
@@ -42,14 +43,14 @@ class Store:
         return self.values[: self.filled]
 
 
-def blocks(layer: NDArray[Any], rows: int) -> Iterator[NDArray[Any]]:
+def blocks(layer: NDArray[T], rows: int) -> Iterator[NDArray[T]]:
     """Yield a layer, (n, d), in blocks of so many rows; of a mapped file one block at a time is in memory."""
     for start in range(0, len(layer), rows):
         yield layer[start : start + rows]
         _let_go(layer)
 
 
-def in_memory(layer: NDArray[Any], rows: Ints) -> NDArray[Any]:
+def in_memory(layer: NDArray[T], rows: Ints) -> NDArray[T]:
     """Return some rows of a layer in memory; what else came with them from a mapped file is let go."""
     found = np.empty((len(rows), *layer.shape[1:]), dtype=layer.dtype)
     for start in range(0, len(rows), AT_ONCE):
@@ -58,11 +59,11 @@ def in_memory(layer: NDArray[Any], rows: Ints) -> NDArray[Any]:
     return found
 
 
-def _let_go(values: NDArray[Any]) -> None:
+def _let_go(values: NDArray[np.generic]) -> None:
     """Take the pages of a mapped file out of this process's memory; they are read again when they are needed."""
     if sys.platform == "win32" or not isinstance(values, np.memmap):
         return
-    mapped: Any = values
+    mapped: object = values
     while isinstance(mapped, np.ndarray):  # some rows of a file are a view of all of it
         mapped = mapped.base
     if isinstance(mapped, mmap.mmap) and values.mode != "c":  # a private copy's changes would be lost

@@ -3,10 +3,10 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from audit.errors import DataError, IreneError, UnknownNameError
 from audit.plugins import resolve
@@ -32,7 +32,7 @@ class ImageTransform:
     """One that opens the same transform again, whatever a library calls its default by then."""
     image_size: int | None
     """Side of the square in pixels; None where the transform has a size of its own."""
-    apply: Callable[[Image.Image], Any]
+    apply: Callable[[Image.Image], Tensor]
     """Takes an RGB image and returns its tensor, (channels, h, w)."""
 
 
@@ -102,13 +102,13 @@ def square(image_size: int) -> int:
 
 def _standard(
     size: int, normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None
-) -> Callable[[Image.Image], Any]:
+) -> Callable[[Image.Image], Tensor]:
     from torchvision.transforms import v2  # noqa: PLC0415 - torchvision takes a second to import
 
     steps = [v2.PILToTensor(), v2.Resize(size), v2.CenterCrop(size), v2.ToDtype(torch.float32, scale=True)]
     if normalisation is not None:
         steps.append(v2.Normalize(*normalisation))
-    composed: Callable[[Image.Image], Any] = v2.Compose(steps)
+    composed: Callable[[Image.Image], Tensor] = v2.Compose(steps)
     return composed
 
 

@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
+from torch.export import ExportedProgram
 from torch.export.pt2_archive import PT2ArchiveReader
 
 from audit.errors import CheckpointError
@@ -126,7 +126,7 @@ def _refused(path: Path, fact: str) -> CheckpointError:
     )
 
 
-def _faults(described: Any, key: str = "") -> Iterator[str]:
+def _faults(described: object, key: str = "") -> Iterator[str]:
     """Yield what would run beyond arithmetic; node and argument names become Python source in torch."""
     if isinstance(described, dict):
         for inner, value in described.items():
@@ -155,7 +155,7 @@ def _plain(expression: str) -> bool:
     )
 
 
-def _switched(described: Any) -> Iterator[tuple[str, str]]:
+def _switched(described: object) -> Iterator[tuple[str, str]]:
     """Yield every operator that was exported with its training switched on."""
     if isinstance(described, list):
         for value in described:
@@ -185,7 +185,7 @@ def _no_pickle() -> Iterator[None]:
         os.environ.update({name: value for name, value in kept.items() if value is not None})
 
 
-def _kinds(program: Any) -> dict[str, str]:
+def _kinds(program: ExportedProgram) -> dict[str, str]:
     """Return the class of each layer by its name, as the nodes remember it; the model itself is ''."""
     kinds: dict[str, str] = {}
     for node in program.graph.nodes:
@@ -194,7 +194,7 @@ def _kinds(program: Any) -> dict[str, str]:
     return {name: kind for name, kind in kinds.items() if kind.isidentifier()}
 
 
-def _fixed_batch(program: Any) -> int | None:
+def _fixed_batch(program: ExportedProgram) -> int | None:
     """Return the first size of the first input that is a tensor, if it is a number."""
     inputs = set(program.graph_signature.user_inputs)
     for node in program.graph.nodes:

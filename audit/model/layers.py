@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from audit.errors import BottleneckError, UnknownNameError
 
@@ -62,15 +63,15 @@ class Taps:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._seen: dict[str, list[Any]] = {}
+        self._seen: dict[str, list[object]] = {}
         self._rows: int | None = None
 
-    def enter(self, given: Sequence[Any]) -> None:
+    def enter(self, given: Sequence[object]) -> None:
         """Note how many rows the model is given."""
         first = next((value for value in given if isinstance(value, Tensor) and value.ndim), None)
         self._rows = None if first is None else len(first)
 
-    def record(self, name: str, value: Any) -> None:
+    def record(self, name: str, value: object) -> None:
         """Keep what a hook saw.
 
         Raises:
@@ -185,7 +186,7 @@ def layers(model: nn.Module, x: Tensor) -> list[Layer]:
     shapes: dict[str, list[tuple[int, ...] | None]] = {name: [] for name in named}
     ended: list[str] = []
 
-    def note(name: str, value: Any) -> None:
+    def note(name: str, value: object) -> None:
         shapes[name].append(tuple(value.shape[1:]) if isinstance(value, Tensor) else None)
         ended.append(name)
 
@@ -233,13 +234,13 @@ def suggest(model: nn.Module, x: Tensor) -> str:
     return f"{max(ran, key=lambda layer: layer.order).name}:input"
 
 
-def _hook(module: nn.Module, name: str, side: str, taps: Taps) -> Any:
+def _hook(module: nn.Module, name: str, side: str, taps: Taps) -> RemovableHandle:
     if side == "input":
         return module.register_forward_pre_hook(lambda _module, given: taps.record(name, given[0] if given else None))
     return module.register_forward_hook(lambda _module, _given, output: taps.record(name, output))
 
 
-def _picked(name: str, value: Any, elements: Sequence[str]) -> Any:
+def _picked(name: str, value: object, elements: Sequence[str]) -> object:
     """Return the named part of nested tuples and mappings."""
     for element in elements:
         if isinstance(value, Mapping):
@@ -259,7 +260,7 @@ def _picked(name: str, value: Any, elements: Sequence[str]) -> Any:
     return value
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if isinstance(value, Tensor):
         return f"a {value.dtype} tensor of {value.ndim} dimensions"
     if isinstance(value, tuple | list | Mapping):
@@ -267,7 +268,7 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
-def _pooled(name: str, value: Any, pool: Pool) -> Tensor:
+def _pooled(name: str, value: object, pool: Pool) -> Tensor:
     if isinstance(value, tuple | list | Mapping) and value:
         first = next(iter(value)) if isinstance(value, Mapping) else 0
         raise BottleneckError(f"Layer {name!r} gives {_kind(value)}; name an element, for instance '{name}[{first}]'.")

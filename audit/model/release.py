@@ -6,7 +6,6 @@ tensors which layer that is: a checkpoint in any format can carry it, and the us
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,20 +78,20 @@ class Released(nn.Module):
         self.map = map_
         self.register_buffer("layer", torch.tensor(list(layer.encode()), dtype=torch.uint8))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: object) -> object:
         """Return x: a Sequential calls all of its modules, this one too."""
         return x
 
-    def on_input(self, _module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    def on_input(self, _module: nn.Module, given: tuple[object, ...]) -> tuple[object, ...]:
         """Replace the first argument of the layer."""
         return (self.map(given[0]), *given[1:])
 
-    def on_output(self, _module: nn.Module, _given: Any, output: Any) -> Any:
+    def on_output(self, _module: nn.Module, _given: object, output: object) -> object:
         """Replace what the layer returns."""
         return self.map(output)
 
 
-def vectors(value: Any) -> Tensor:
+def vectors(value: object) -> Tensor:
     """Return what goes through a layer as one vector a row, (n, d).
 
     Raises:

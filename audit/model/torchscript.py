@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._C import Block, Graph, Node, Value
 
 from audit.errors import CheckpointError
 from audit.model.safe_pickle import listed
@@ -25,6 +26,8 @@ CLASSES = re.compile(r"\btorch\.classes\.(?!quantized\.)(\w+\.\w+)")
 """Compiled classes other than the packed weights of a quantised layer."""
 TRAINING = {"aten::dropout": 2, "aten::feature_dropout": 2, "aten::alpha_dropout": 2, "aten::batch_norm": 5}
 """Where these operators take whether they are in training."""
+Instrumented = tuple[Callable[..., Any], list[tuple[str, str, int]]]
+"""A function, and of each call in it: the submodule's path ("" is itself), the method, its number of inputs."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Call:
     """One call of a submodule as it stood in the program."""
 
     method: str
-    output: Any
+    output: object
 
 
 class Station(nn.Module):
@@ -41,11 +44,11 @@ class Station(nn.Module):
     def __init__(self, program: Any) -> None:
         super().__init__()
         self._program = [program]  # in a list, or torch would count it as a layer
-        self._graphs: dict[tuple[str, frozenset[str]], tuple[Any, list[tuple[str, str, int]]]] = {}
+        self._graphs: dict[tuple[str, frozenset[str]], Instrumented] = {}
         for name, child in program.named_children():
             self.add_module(name, _station(child))
 
-    def forward(self, *given: Any, call: Call | None = None) -> Any:
+    def forward(self, *given: object, call: Call | None = None) -> object:
         """Run the program, or return what it gave when its parent ran it."""
         hooked = _hooked(self)
         if hooked:
@@ -69,7 +72,7 @@ class Station(nn.Module):
         self._program[0]._apply(fn, recurse)  # `.to(device)` moves the program
         return self
 
-    def _play(self, method: str, given: tuple[Any, ...], hooked: frozenset[str]) -> Any:
+    def _play(self, method: str, given: tuple[object, ...], hooked: frozenset[str]) -> object:
         """Run one method with its hooked calls as further results, and send these through their stations."""
         method = _handed_on(self._program[0], method)
         if (method, hooked) not in self._graphs:
@@ -113,7 +116,8 @@ def load_torchscript(path: Path) -> Station:
         ) from None
     for node in _nodes(graph):
         place = TRAINING.get(node.kind())
-        if place is not None and node.inputsAt(place).toIValue() is True:
+        switched: object = place is not None and node.inputsAt(place).toIValue()
+        if switched is True:
             raise CheckpointError(
                 f"{path} was traced in train mode ({node.kind()} is switched on for good). "
                 "Trace it again after model.eval()."
@@ -171,9 +175,7 @@ def _handed_on(program: Any, method: str) -> str:
     return method
 
 
-def _instrumented(
-    program: Any, method: str, hooked: frozenset[str], *, tuples: bool = True
-) -> tuple[Any, list[tuple[str, str, int]]]:
+def _instrumented(program: Any, method: str, hooked: frozenset[str], *, tuples: bool = True) -> Instrumented:
     """Make one method return, beside its result, the inputs and the output of every call that leads to a hook.
 
     Args:
@@ -181,9 +183,6 @@ def _instrumented(
         method: Its method.
         hooked: Paths of the submodules below it that somebody listens to.
         tuples: Whether an output that is a tuple is returned too; it is None otherwise.
-
-    Returns:
-        The function, and of each call: the submodule's path ("" is itself), the method, its number of inputs.
     """
     graph = program._c._get_method(method).graph.copy()
     itself = next(iter(graph.inputs())).debugName()
@@ -206,12 +205,12 @@ def _instrumented(
     return torch._C._create_function_from_graph("instrumented", graph), calls
 
 
-def _copied(graph: Any, value: Any, node: Any, *, before: bool) -> Any:
+def _copied(graph: Graph, value: Value, node: Node, *, before: bool) -> Value:
     """Return a value as it is at this very place: an operator in place may change it later."""
     kind = value.type().kind()
     if kind == "TensorType":
         with graph.insert_point_guard(node):
-            none = graph.insertConstant(None)
+            none = graph.insertConstant(None)  # type: ignore[attr-defined]  # not in torch's stubs
         copy = graph.create("aten::clone", [value, none], 1)
     elif kind == "ListType":
         copy = graph.create("aten::list", [value], 1)
@@ -225,7 +224,7 @@ def _copied(graph: Any, value: Any, node: Any, *, before: bool) -> Any:
     return copy.output()
 
 
-def _path(value: Any, itself: str) -> str | None:
+def _path(value: Value, itself: str) -> str | None:
     """Return the dotted name of the submodule that a value is; None where it is taken from a list or a branch."""
     parts: list[str] = []
     while value.debugName() != itself:
@@ -236,7 +235,7 @@ def _path(value: Any, itself: str) -> str | None:
     return ".".join(parts)
 
 
-def _nodes(block: Any) -> Iterator[Any]:
+def _nodes(block: Graph | Block) -> Iterator[Node]:
     for node in block.nodes():
         yield node
         for inner in node.blocks():

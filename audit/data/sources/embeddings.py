@@ -5,9 +5,10 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -21,9 +22,11 @@ from audit.data.on_disk import blocks
 from audit.data.sources.table import columns_of, read_table, recorded
 from audit.errors import DataError
 
-Layer = NDArray[np.floating[Any]]
+Layer = NDArray[np.floating]
+Labels = NDArray[np.generic] | pd.Series
+"""Of n rows."""
 BLOCK = 2**22
-"""Numbers that are looked at in one go, so that a file larger than memory can be checked."""
+"""Numbers that are checked in one go, so that a file larger than memory can be checked."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,9 @@ def read_embeddings(
     return Embeddings(layers, data)
 
 
-def _read_npz(path: Path) -> tuple[dict[str, Layer], dict[str, Any]]:
+def _read_npz(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
     layers: dict[str, Layer] = {}
-    labels: dict[str, Any] = {}
+    labels: dict[str, Labels] = {}
     with path.open("rb") as file:
         found = np.load(file, allow_pickle=False)
         if isinstance(found, np.ndarray):
@@ -121,7 +124,7 @@ def _read_npz(path: Path) -> tuple[dict[str, Layer], dict[str, Any]]:
     return layers, labels
 
 
-def _member(found: Mapping[str, Any], name: str, path: Path) -> NDArray[Any]:
+def _member(found: Mapping[str, object], name: str, path: Path) -> NDArray[np.generic]:
     try:
         array = found[name]
     except ValueError as error:
@@ -136,13 +139,13 @@ def _member(found: Mapping[str, Any], name: str, path: Path) -> NDArray[Any]:
     return array
 
 
-def _read_npy(path: Path) -> tuple[dict[str, Layer], dict[str, Any]]:
+def _read_npy(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
     return {path.stem: _layer(path.stem, open_memmap(path, mode="r"), path)}, {}
 
 
-def _read_parquet(path: Path) -> tuple[dict[str, Layer], dict[str, Any]]:
+def _read_parquet(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
     layers: dict[str, Layer] = {}
-    labels: dict[str, Any] = {}
+    labels: dict[str, Labels] = {}
     with pq.ParquetFile(path) as file:
         found = file.read()
     for name in found.column_names:
@@ -156,7 +159,7 @@ def _read_parquet(path: Path) -> tuple[dict[str, Layer], dict[str, Any]]:
     return layers, labels
 
 
-def _stacked(name: str, lists: Any, path: Path) -> Layer:
+def _stacked(name: str, lists: pa.Array, path: Path) -> Layer:
     if lists.null_count:
         raise DataError(f"Column {name!r} of {path} has {lists.null_count} rows without a vector. Take them out.")
     flat: Layer = lists.flatten().to_numpy(zero_copy_only=False)
@@ -166,7 +169,7 @@ def _stacked(name: str, lists: Any, path: Path) -> Layer:
     return _layer(name, flat.reshape(len(lists), -1), path)
 
 
-def _layer(name: str, array: NDArray[Any], path: Path) -> Layer:
+def _layer(name: str, array: NDArray[np.generic], path: Path) -> Layer:
     if array.ndim != 2:
         raise DataError(
             f"Array {name!r} of {path} has {array.ndim} dimensions. Give one vector a row, (rows, features); "
@@ -174,17 +177,17 @@ def _layer(name: str, array: NDArray[Any], path: Path) -> Layer:
         )
     if array.dtype.kind != "f" or not array.size:
         raise DataError(f"Array {name!r} of {path} is {list(array.shape)} of {array.dtype}. Save features as floats.")
-    return array
+    return cast(Layer, array)
 
 
-def _joined(labels: dict[str, Any], more: dict[str, Any], table: Path) -> dict[str, Any]:
+def _joined(labels: Mapping[str, Labels], more: Mapping[str, Labels], table: Path) -> dict[str, Labels]:
     for name in more:
         if name in labels:
             raise DataError(f"Both the embeddings and {table} have a column {name!r}. Rename one.")
-    return labels | more
+    return {**labels, **more}
 
 
-def _require_rows(layers: Mapping[str, Layer], labels: Mapping[str, Any], path: Path, table: Path | None) -> None:
+def _require_rows(layers: Mapping[str, Layer], labels: Mapping[str, Labels], path: Path, table: Path | None) -> None:
     first, layer = next(iter(layers.items()))
     beside = f" or {table.name}" if table else ""
     for name, values in [*layers.items(), *labels.items()]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
-from typing import Any
 
 from PIL import Image
 from torch import Tensor
@@ -21,7 +20,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 class Images:
     """RGB images of a folder, decoded when they are asked for."""
 
-    def __init__(self, folder: Path, names: Sequence[str], transform: Callable[[Image.Image], Any]) -> None:
+    def __init__(self, folder: Path, names: Sequence[str], transform: Callable[[Image.Image], object]) -> None:
         self._folder, self._names, self._transform = folder, names, transform
 
     def __len__(self) -> int:
@@ -103,7 +102,7 @@ def _metadata(folder: Path) -> Path:
     return found[0]
 
 
-def _inside(name: Any, row: int, metadata: Path) -> str:
+def _inside(name: object, row: int, metadata: Path) -> str:
     if not isinstance(name, str | int):
         raise DataError(f"Row {row} of {metadata} has no `file_name`. Name its image, or take the row out.")
     path = PurePath(str(name))

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -125,7 +124,7 @@ def rows_of(frame: pd.DataFrame, part: Part, *, source: str) -> tuple[Ints, tupl
     return rows, ()
 
 
-def columns_of(frame: pd.DataFrame) -> dict[str, Any]:
+def columns_of(frame: pd.DataFrame) -> dict[str, pd.Series]:
     """Return the columns by name."""
     return {str(name): values for name, values in frame.items()}
 
@@ -153,7 +152,7 @@ def _read(path: Path) -> pd.DataFrame:
     )
 
 
-def _record(line: str, row: int) -> dict[str, Any]:
+def _record(line: str, row: int) -> dict[str, object]:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
