@@ -1,4 +1,4 @@
-"""What the figures were computed with: devices and versions."""
+"""The devices and package versions that figures were computed with."""
 
 import importlib.metadata
 import platform
@@ -40,5 +40,5 @@ def choose_device(name: str) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """Return what a reader calls the device."""
+    """Return the device's name for a reader."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"

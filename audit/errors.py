@@ -1,4 +1,4 @@
-"""What can go wrong through no fault of the code, as one line a user can act on.
+"""Errors through no fault of the code, each as one line that a user can act on.
 
 IreneError
  ├─ UnknownNameError    a name that is not among the known ones; carries a suggestion

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> Any:
-    """Return what `name` stands for: a built-in name, `package.module:attribute` or `file.py:attribute`.
+    """Return the object that `name` refers to: a built-in name, `package.module:attribute` or `file.py:attribute`.
 
     Built-in names map to `package.module:attribute` too, so that nothing is imported before it is asked for.
 

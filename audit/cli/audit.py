@@ -83,7 +83,7 @@ def layers(checkpoint: Path, **options: object) -> None:
 
 @dataclass(frozen=True)
 class AuditOptions(Options):
-    """What `irene audit` takes beside the options of the model, its source and its rows."""
+    """Options of `irene audit` beside those of the model, its source and its rows."""
 
     subject: Path
     task: str | None

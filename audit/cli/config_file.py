@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from audit.errors import IreneError, UnknownNameError
 
 FOUND = f"{__name__}.found"
-"""Where a context remembers what the file said: arguments for a shell by the parameter's name."""
+"""The key of a context's memory of the file: arguments for a shell by the parameter's name."""
 
 
 def _read(context: click.Context, _option: click.Parameter, path: Path | None) -> None:
@@ -24,19 +24,19 @@ def _read(context: click.Context, _option: click.Parameter, path: Path | None) -
         return
     known = {_key(one): one for one in context.command.params if one.expose_value}
     values, typed = {}, {}
-    for key, value in _given(context, path, known).items():
-        told = f"{key} in {path}"
+    for key, value in _from_file(context, path, known).items():
+        place = f"{key} in {path}"
         if key == "allow-pickle":
-            raise IreneError(f"{told} must be typed: no file that came along may let code run. Remove it there.")
+            raise IreneError(f"{place} must be typed: no file that came along may let code run. Remove it there.")
         name = str(known[key].name)
-        values[name] = _value(known[key], value, told)
+        values[name] = _value(known[key], value, place)
         typed[name] = list(_typed(known[key], values[name]))
     context.default_map = values
     context.meta[FOUND] = typed
 
 
-def _given(context: click.Context, path: Path, known: Mapping[str, click.Parameter]) -> dict[str, object]:
-    """Return what the file says to this command.
+def _from_file(context: click.Context, path: Path, known: Mapping[str, click.Parameter]) -> dict[str, object]:
+    """Return the options in the file for this command.
 
     Raises:
         IreneError: It is not there, or no TOML.
@@ -114,11 +114,11 @@ def _key(parameter: click.Parameter) -> str:
     return max(parameter.opts, key=len).lstrip("-")
 
 
-def _value(parameter: click.Parameter, value: object, told: str) -> str | list[str] | bool:
+def _value(parameter: click.Parameter, value: object, place: str) -> str | list[str] | bool:
     """Return a value as click takes it: text as if it had been typed, or whether a flag is set."""
     flag = isinstance(parameter, click.Option) and parameter.is_flag
     if flag != isinstance(value, bool):
-        raise IreneError(f"{told} is {json.dumps(value, default=str)}, and takes {_takes(flag)}.")
+        raise IreneError(f"{place} is {json.dumps(value, default=str)}, and takes {_takes(flag)}.")
     several = parameter.nargs == -1 or bool(getattr(parameter, "multiple", False))
     if isinstance(value, bool):
         return value
@@ -126,7 +126,7 @@ def _value(parameter: click.Parameter, value: object, told: str) -> str | list[s
         return [f"{name}={json.dumps(one)}" for name, one in value.items()]
     parts = value if isinstance(value, list) else [value]
     if isinstance(value, Mapping) or any(isinstance(part, (list, dict, bool)) for part in parts):
-        raise IreneError(f"{told} is {json.dumps(value, default=str)}, and takes {_takes(flag)}.")
+        raise IreneError(f"{place} is {json.dumps(value, default=str)}, and takes {_takes(flag)}.")
     return [str(part) for part in parts] if several else ",".join(str(part) for part in parts)
 
 
@@ -135,7 +135,7 @@ def _takes(flag: bool) -> str:
 
 
 def _typed(parameter: click.Parameter, value: str | list[str] | bool) -> Iterator[str]:
-    """Yield what one would have typed."""
+    """Yield the option as it would have been typed."""
     if isinstance(value, bool):
         yield from (parameter.opts if value else parameter.secondary_opts)[:1]
         return

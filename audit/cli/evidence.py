@@ -15,7 +15,7 @@ def verify(files: tuple[Path, ...]) -> None:
     """Compute anew the hashes that link evidence to checkpoints, and say which do not match.
 
     FILES are evidence of `irene audit`, and checkpoints; the record that `irene sanitize` left beside one is read
-    too. What the files given cannot tell is said to be unknown. Exit code 1 where a link is broken.
+    too. A link that the files given cannot decide is said to be unknown. Exit code 1 where a link is broken.
 
     \b
     Example:

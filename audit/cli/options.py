@@ -17,6 +17,7 @@ import click
 
 from audit.cli.config_file import in_full
 from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES
+from audit.names import split_names
 
 if TYPE_CHECKING:
     from audit.data.labelled import LabelledData, Part
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., object])
 Item = TypeVar("Item")
 LARGEST = 1e30
-"""What a step of an optimizer can multiply without leaving float32."""
+"""A factor that an optimizer's step can apply without leaving float32."""
 
 
 class Real(click.FloatRange):
@@ -48,8 +49,7 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
         self, value: str | Sequence[str], _param: click.Parameter | None, _ctx: click.Context | None
     ) -> tuple[str, ...]:
         """Split the list."""
-        parts = value.split(",") if isinstance(value, str) else value
-        return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
+        return split_names(value)
 
 
 CHECKPOINT = click.argument("checkpoint", type=click.Path(path_type=Path))

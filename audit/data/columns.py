@@ -1,4 +1,4 @@
-"""What is known of the rows: classes by name, or numbers; with what is missing marked, never guessed."""
+"""Columns of labels: classes by name, or numbers; missing values are marked, never guessed."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ MOST_CLASSES = 20
 LARGEST_WHOLE = 2**53
 """From here on a float does not hold every whole number, and two ids would become one."""
 MISSING_WORDS = ("", "?", "NA", "N/A", "NaN", "nan", "None", "null")
-"""What stands for a missing value in text."""
+"""Texts that mean a missing value."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def label_columns(
         values: (n,) values by column name.
         continuous: Columns to treat as numbers, whatever as_column would make of them.
         classes: Columns to treat as classes, for instance years of school.
-        source: What the table is called in messages.
+        source: Name of the table in messages.
 
     Returns:
         The columns by name, and a note on each column that was left out because it holds lists or the like.
@@ -136,16 +136,10 @@ def label_columns(
     return columns, tuple(notes)
 
 
-def listed(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Split a list of column names with commas, or take a list as it is; a name counts once."""
-    parts = names.split(",") if isinstance(names, str) else names
-    return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
-
-
 def intersect(columns: Mapping[str, Column]) -> Column:
     """Return the joint class of several columns, `female & black`; missing where any of them is.
 
-    Cells that no row is in have no class.
+    Combinations without any row have no class.
     """
     known = np.logical_and.reduce([column.known for column in columns.values()])
     stacked = np.stack([column.codes for column in columns.values()], axis=1)  # (n, columns)
@@ -159,7 +153,7 @@ def intersect(columns: Mapping[str, Column]) -> Column:
 
 
 def _series(name: str, values: Any) -> pd.Series:
-    """Return the values with everything that stands for a missing one made None or NaN."""
+    """Return the values with every missing one made None or NaN."""
     try:
         dimensions = np.ndim(values)
         if isinstance(values, np.ndarray) and values.dtype.kind == "S":

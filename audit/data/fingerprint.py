@@ -1,4 +1,4 @@
-"""What identifies rows: a SHA-256 of each, which rows are the very same, and one fingerprint of all."""
+"""Identity of rows: a SHA-256 of each, exact duplicates among them, and one fingerprint of all."""
 
 import hashlib
 from collections.abc import Sequence

@@ -41,12 +41,12 @@ class LabelledData:
     inputs: Inputs
     columns: Mapping[str, AnyColumn]
     group: NDArray[np.generic] | None = None
-    """What must not be split, (n,): a person, a source image."""
+    """The unit that is never split across train and test, (n,): a person, a source image."""
     group_name: str | None = None
     options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
-    """What made these rows; goes into the evidence."""
+    """Options of the source that made these rows; recorded in the evidence."""
     notes: tuple[str, ...] = ()
-    """What a reader of the evidence should know of these rows, a sentence each without its full stop."""
+    """Remarks on these rows for the reader of the evidence, a sentence each without its full stop."""
 
     def __post_init__(self) -> None:
         n = len(self.inputs)
@@ -110,8 +110,9 @@ class LabelledData:
         column = self.columns.get(name)
         return column.codes if isinstance(column, Column) else self.column(name, "labelled").codes
 
-    def complete(self, names: Sequence[str]) -> "LabelledData":
+    def complete(self, names: str | Sequence[str]) -> "LabelledData":
         """Return the rows that have a value in all of the given columns."""
+        names = [names] if isinstance(names, str) else names
         known = np.ones(len(self), dtype=bool)
         for name in names:
             column = self.columns[name] if name in self.columns else self.attribute(name, "labelled")
@@ -147,7 +148,7 @@ class LabelledData:
         """Return the given rows, (m,), in that order."""
         return replace(
             self,
-            inputs=_Chosen(self.inputs, rows),
+            inputs=_Subset(self.inputs, rows),
             columns={name: column.take(rows) for name, column in self.columns.items()},
             group=None if self.group is None else self.group[rows],
         )
@@ -196,10 +197,10 @@ def labelled(
 
     Args:
         inputs: n inputs by position: a tensor (n, …), a list of tensors, or anything with `len` and `[]`.
-        columns: Values of each row by column name; audit.data.columns.as_column says what becomes classes.
-        group: What must not be split, (n,), for instance a person's id.
-        group_name: What a group is.
-        name: What these rows are called in the evidence.
+        columns: Values of each row by column name; see audit.data.columns.as_column for what becomes classes.
+        group: The unit that is never split across train and test, (n,), for instance a person's id.
+        group_name: The kind of unit, for instance "person".
+        name: Name of these rows in the evidence.
 
     Raises:
         DataError: A column has another length than the inputs.
@@ -213,7 +214,7 @@ def labelled(
     )
 
 
-class _Chosen:
+class _Subset:
     def __init__(self, inputs: Inputs, rows: Ints) -> None:
         self._inputs, self._rows = inputs, rows
 

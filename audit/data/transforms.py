@@ -1,4 +1,4 @@
-"""How an image becomes what the model was trained on: three usual ways by name, or the published one."""
+"""Transforms from an image to the input that a model was trained on: three usual ones, or the published one."""
 
 import importlib
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from audit.errors import DataError, IreneError, UnknownNameError
 from audit.plugins import resolve
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's red, green and blue, in [0, 1]."""
+"""Mean and standard deviation of ImageNet's red, green and blue, in [0, 1]."""
 NORMALISATION: dict[str, tuple[tuple[float, ...], tuple[float, ...]] | None] = {
     "imagenet": (MEAN, DEVIATION),
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "unit": None,
 }
-"""What is taken off red, green and blue in [0, 1], and what they are divided by; None leaves them there."""
+"""Mean subtracted from red, green and blue in [0, 1], and divisor; None leaves them in [0, 1]."""
 IMAGE_SIZE = 224
 """Side of the square in pixels where none is asked for."""
 FORMS = "imagenet, half or unit, or package.module:factory or file.py:factory"
@@ -26,7 +26,7 @@ FORMS = "imagenet, half or unit, or package.module:factory or file.py:factory"
 
 @dataclass(frozen=True)
 class ImageTransform:
-    """What is done to every image."""
+    """A function from every image to a model's input."""
 
     name: str
     """One that opens the same transform again, whatever a library calls its default by then."""

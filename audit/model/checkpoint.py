@@ -30,15 +30,15 @@ class LoadedModel:
     """`state_dict`, `torchscript`, `exported program` or `pickled module`."""
     path: Path
     sha256: str
-    """Of the file."""
+    """Of the file, 64 hexadecimal digits."""
     fixed_batch: int | None = None
-    """How many rows the model takes, if it takes no other number."""
+    """Rows that the model takes, if it takes no other number."""
     weights_key: str | None = None
     """The key of the file under which the weights, or the module, were found."""
     pickle_ran: bool = False
     """Whether code of the file's own ran while it was read."""
     notes: tuple[str, ...] = ()
-    """What a reader of the evidence should know of the file."""
+    """Remarks on the file for the reader of the evidence."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ OPERATORS = re.compile(
     r"|_operator\.(?:add|sub|mul|floordiv|truediv|mod|pow|neg|pos|getitem|eq|ne|lt|le|gt|ge|and_|or_|not_)"
     r"|torch\._?sym_\w+|math\.[a-z]\w*"
 )
-"""Arithmetic: everything a node of an exported program may call here."""
+"""Arithmetic: all functions that a node of an exported program may call here."""
 NAMES = re.compile(r"[\w.@]*")
 SYMBOL = re.compile(r"[a-z]{1,4}\d+")
 EXPRESSION = re.compile(r"(?:'[a-z]+\d+'|'-?\d+(?:\.\d+)?'|[A-Za-z_]\w*|\d+\.\d+|\d+|[\s+\-*/%(),<>=!&|~])*")
@@ -48,7 +48,7 @@ FUNCTIONS = {
 }  # fmt: skip
 """The words of a symbolic size, as sympy writes it."""
 IMPORTING = ("\\u", "__enum__", "default_factory", "defaultdict")
-"""What makes torch import a module that a description of inputs names; an escape could hide it."""
+"""Words with which a description of inputs makes torch import a module; an escape could hide them."""
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """The variable that makes torch.load read tensors only, even where its caller asks for a pickle."""
 SWITCHED = ("train", "training")

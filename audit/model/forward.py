@@ -13,10 +13,10 @@ from audit.model.layers import Taps, evaluating, require_evaluating
 
 @dataclass(frozen=True)
 class Pass:
-    """What a model gave for one batch of b inputs."""
+    """The result of one forward pass over b inputs."""
 
     output: object
-    """What it returned: its first b rows if it is a tensor."""
+    """The model's output: the first b rows if it is a tensor."""
     z: dict[str, Tensor]
     """Representations by layer, (b, d)."""
     changed_inputs: bool

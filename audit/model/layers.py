@@ -1,7 +1,7 @@
 """Find a model's layers and tap them, leaving the model as it was found.
 
-A layer is named as in `model.named_modules()`: `avgpool` is what that module returns, `fc:input` is what
-it is given, `lstm[0]` is the first part of a tuple that it returns, and `logits` is what the model returns.
+A layer is named as in `model.named_modules()`: `avgpool` is the output of that module, `fc:input` is its
+input, `lstm[0]` is the first part of an output that is a tuple, and `logits` is the output of the model.
 The suggested bottleneck is the input of the last linear layer.
 """
 
@@ -21,7 +21,7 @@ Pool = Literal["mean", "flatten", "first"]
 """How (n, c, h, w) maps and (n, t, d) tokens become one row: their mean over positions, all of it, or the first
 token, which is where a transformer with a class token keeps its summary."""
 OUTPUT = "logits"
-"""What the model returns, unless it has a module of that name."""
+"""The output of the model, unless it has a module of that name."""
 PLACE = re.compile(r"(?P<module>[^:\[\]]*)(?P<colon>:(?P<side>[^\[\]]*))?(?P<elements>(?:\[[^\[\]]+\])*)")
 
 
@@ -49,17 +49,17 @@ class Layer:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a layer's name points to."""
+    """The place in a model that a layer's name points to."""
 
     module: str
     """A dotted module name."""
     side: Literal["input", "output"]
     elements: tuple[str, ...]
-    """Positions or keys in the tuples and mappings that stand there, outermost first."""
+    """Positions or keys in the tuples and mappings at that place, outermost first."""
 
 
 class Taps:
-    """What the tapped layers gave in the last forward pass."""
+    """The values at the tapped layers in the last forward pass."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -72,7 +72,7 @@ class Taps:
         self._rows = None if first is None else len(first)
 
     def record(self, name: str, value: object) -> None:
-        """Keep what a hook saw.
+        """Keep a value that a hook was given.
 
         Raises:
             BottleneckError: The name points to a part that is not there.
@@ -86,7 +86,7 @@ class Taps:
         self._seen = {name: [] for name in names}
 
     def take(self) -> dict[str, Tensor]:
-        """Return each layer's features, (n, d), attached to the graph, and wait for the next pass.
+        """Return each layer's representations, (n, d), attached to the graph, and wait for the next pass.
 
         Raises:
             BottleneckError: A layer ran never or more than once, gave no tensor of floats, or not one row an input.
@@ -165,7 +165,7 @@ def require_evaluating(model: nn.Module) -> None:
 
 
 def parse(name: str) -> Place:
-    """Read a layer's name: `module`, `module:input` or `module:output`, and `[…]` for parts of what stands there.
+    """Read a layer's name: `module`, `module:input` or `module:output`, and `[…]` for parts of a tuple or mapping.
 
     Raises:
         BottleneckError: The part behind the colon is neither, or the brackets do not close.
@@ -181,7 +181,7 @@ def parse(name: str) -> Place:
 
 
 def layers(model: nn.Module, x: Tensor) -> list[Layer]:
-    """List every named module with what it gives for the batch `x`, (n, …), in order of definition."""
+    """List every named module with the shape of its output for the batch `x`, (n, …), in order of definition."""
     named = {name: module for name, module in model.named_modules() if name}
     shapes: dict[str, list[tuple[int, ...] | None]] = {name: [] for name in named}
     ended: list[str] = []

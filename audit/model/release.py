@@ -1,7 +1,7 @@
-"""What a sanitizer put at the bottleneck of a model: a finite code, or an affine map.
+"""The release at the bottleneck of a sanitized model: codewords of a finite code, or an affine map of z.
 
-It stands beside the model's own modules under the name `irene`, works by a hook on the layer, and says in its own
-tensors which layer that is: a checkpoint in any format can carry it, and the user's own keys stay as they are.
+It is a module beside the model's own, under the name `irene`, and works by a hook on the layer that its own tensors
+name: a checkpoint in any format can carry it, and the user's own keys stay as they are.
 """
 
 import math
@@ -17,19 +17,19 @@ NAME = "irene"
 
 
 class Code(nn.Module):
-    """A finite code: of each row only the word of the cell that it falls into goes on.
+    """A finite code: each row of z is replaced by one of a few codewords.
 
-    A cell is the class with the highest score, and which of that class's cuts the score lies above.
+    Which one is decided by the class with the highest score, and by how many of that class's cuts the score exceeds.
     """
 
     weight: Tensor
-    """Of the classes' scores z · weight + bias, (k, d)."""
+    """Weight of the classes' scores z · weight + bias, (k, d)."""
     bias: Tensor
-    """(k,)."""
+    """Bias of the classes' scores, (k,)."""
     cuts: Tensor
     """Ascending cuts of each class's score, (k, levels − 1)."""
     words: Tensor
-    """What goes on, (k · levels, d)."""
+    """Codewords, (k · levels, d)."""
 
     def __init__(self, weight: Tensor, bias: Tensor, cuts: Tensor, words: Tensor) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Code(nn.Module):
             self.register_buffer(name, value)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Replace each row, (n, d) or (n, d, 1, …), by its cell's word."""
+        """Replace each row, (n, d) or (n, d, 1, …), by its codeword."""
         score, label = nn.functional.linear(vectors(z).float(), self.weight, self.bias).max(dim=1)
         level = (score[:, None] > self.cuts[label]).sum(dim=1)
         words = self.words[label * (self.cuts.shape[1] + 1) + level]
@@ -63,15 +63,15 @@ class Affine(nn.Module):
 
 
 KEYS = frozenset(f"{NAME}.{key}" for key in ("layer", "map.weight", "map.bias", "map.cuts", "map.words"))
-"""What a checkpoint with a release holds beside the model's own."""
+"""Keys of a release in a checkpoint, beside the model's own."""
 KINDS: Mapping[frozenset[str], type[nn.Module]] = {
     frozenset({"weight", "bias", "cuts", "words"}): Code,
     frozenset({"weight", "bias"}): Affine,
 }
 
 
-class Released(nn.Module):
-    """Stands beside a model's own modules and lets a map replace what goes through one of their layers."""
+class BottleneckModule(nn.Module):
+    """A module beside a model's own that replaces the input or output of one of their layers by a map of it."""
 
     def __init__(self, layer: str, map_: nn.Module) -> None:
         super().__init__()
@@ -87,12 +87,12 @@ class Released(nn.Module):
         return (self.map(given[0]), *given[1:])
 
     def on_output(self, _module: nn.Module, _given: object, output: object) -> object:
-        """Replace what the layer returns."""
+        """Replace the output of the layer."""
         return self.map(output)
 
 
 def vectors(value: object) -> Tensor:
-    """Return what goes through a layer as one vector a row, (n, d).
+    """Return the value at a layer as one vector a row, (n, d).
 
     Raises:
         BottleneckError: It is no tensor, or has more than one vector a row.
@@ -106,8 +106,8 @@ def vectors(value: object) -> Tensor:
     return value.flatten(1)
 
 
-def install(model: nn.Module, layer: str, map_: nn.Module) -> Released:
-    """Let a map (n, d) -> (n, d) stand at a layer of a model.
+def install(model: nn.Module, layer: str, map_: nn.Module) -> BottleneckModule:
+    """Put a map (n, d) -> (n, d) at a layer of a model.
 
     Raises:
         BottleneckError: The layer is a part of a tuple or the model's output.
@@ -124,27 +124,27 @@ def install(model: nn.Module, layer: str, map_: nn.Module) -> Released:
             f"The model has a module {NAME!r} already: it was sanitized by a code or a map. Start from the checkpoint "
             "that it was made from."
         )
-    released = Released(layer, map_)
-    model.add_module(NAME, released)
+    installed = BottleneckModule(layer, map_)
+    model.add_module(NAME, installed)
     if place.side == "input":
-        modules[place.module].register_forward_pre_hook(released.on_input)
+        modules[place.module].register_forward_pre_hook(installed.on_input)
     else:
-        modules[place.module].register_forward_hook(released.on_output)
-    return released
+        modules[place.module].register_forward_hook(installed.on_output)
+    return installed
 
 
 def remove(model: nn.Module) -> None:
-    """Take away what `install` put into a model."""
-    released = model.get_submodule(NAME)
+    """Remove the release that `install` put into a model."""
+    installed = model.get_submodule(NAME)
     for module in model.modules():
         for hooks in (module._forward_pre_hooks, module._forward_hooks):
-            for key in [key for key, hook in hooks.items() if getattr(hook, "__self__", None) is released]:
+            for key in [key for key, hook in hooks.items() if getattr(hook, "__self__", None) is installed]:
                 del hooks[key]
     delattr(model, NAME)
 
 
 def install_from(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put at the bottleneck what a checkpoint's tensors say stood there; nothing where they say nothing.
+    """Put the release that a checkpoint's tensors describe at the bottleneck; nothing where they describe none.
 
     Raises:
         CheckpointError: They are not what irene writes, or name another model's layer.

@@ -44,26 +44,26 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Features:
-    """What the model made of the m rows of n that could be read."""
+    """Representations of the m rows of n that could be read, with predictions and fingerprint."""
 
     z: Mapping[str, NDArray[np.floating]]
     """Representations by layer, (m, d)."""
     predicted: Ints | None
     """ŷ, the class with the highest score, (m,); None where no task was named."""
     rows: Ints
-    """Which rows of the data they are, (m,)."""
+    """Positions of these rows in the data, (m,)."""
     copies: Ints
     """A number for each row, (m,), the same for rows with the very same input, or z if that is all there is."""
     fingerprint: str
     """SHA-256 over inputs (if there are any), labels and groups, in order."""
     projections: Mapping[str, SparseRandomProjection] = field(default_factory=dict)
-    """Of the layers that were too wide."""
+    """The random projection of each layer that was too wide."""
     raw: Floats | None = None
     """The inputs, reduced to (m, r)."""
     raw_source: str = ""
-    """What `raw` is, in words."""
+    """A description of `raw`, for instance "the input, averaged to 3 × 12 × 12"."""
     notes: tuple[str, ...] = ()
-    """What a reader of the evidence should know of the pass."""
+    """Remarks on the pass for the reader of the evidence."""
     same_input: bool = True
     """Whether `copies` are of inputs; equal z may be of many inputs, as that of a finite code is."""
 

@@ -18,7 +18,7 @@ from audit.errors import CheckpointError
 from audit.model.checkpoint_file import archive_members
 
 PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Storage|(__builtin__|builtins)\.set")
-"""What a pickle of plain tensors imports, and torch reads without running it."""
+"""Imports of a pickle of plain tensors, which torch reads without running it."""
 
 
 def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[object, bool]:

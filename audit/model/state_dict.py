@@ -31,7 +31,7 @@ NESTS = PLAIN_NESTS + AVERAGES
 PREFIXES = ("module.", "_orig_mod.")
 """Prefixes of every name, by DataParallel and torch.compile."""
 COUNTER = "n_averaged"
-"""What torch.optim.swa_utils.AveragedModel counts, beside `module.…`."""
+"""The counter of torch.optim.swa_utils.AveragedModel, beside `module.…`."""
 DEEPEST = 3
 """Keys within keys that are looked into."""
 
@@ -81,7 +81,7 @@ def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
     """Write a model in the format of the file it came from: same keys, shapes, dtypes and nesting.
 
     The release at its bottleneck (audit.model.release) goes with it. Whatever else that file held (an optimizer's
-    state, an average of old weights) is left out: it could tell what was removed.
+    state, an average of old weights) is left out: it could reveal what was removed.
     """
     state = module.state_dict()
     kept = {key: value.to(weights.tensors.get(key, value).dtype) for key, value in state.items()

@@ -25,7 +25,7 @@ TOUCHING = re.compile(r"\b(?:torch|ops(?:\.\w+)+)\.(from_file|save|load|rpc_\w+|
 CLASSES = re.compile(r"\btorch\.classes\.(?!quantized\.)(\w+\.\w+)")
 """Compiled classes other than the packed weights of a quantised layer."""
 TRAINING = {"aten::dropout": 2, "aten::feature_dropout": 2, "aten::alpha_dropout": 2, "aten::batch_norm": 5}
-"""Where these operators take whether they are in training."""
+"""The position of the argument that switches training on, by operator."""
 Instrumented = tuple[Callable[..., Any], list[tuple[str, str, int]]]
 """A function, and of each call in it: the submodule's path ("" is itself), the method, its number of inputs."""
 
@@ -49,7 +49,7 @@ class Station(nn.Module):
             self.add_module(name, _station(child))
 
     def forward(self, *given: object, call: Call | None = None) -> object:
-        """Run the program, or return what it gave when its parent ran it."""
+        """Run the program, or return its output of when its parent ran it."""
         hooked = _hooked(self)
         if hooked:
             result = self._play(call.method if call else "forward", given, hooked)
@@ -147,7 +147,7 @@ def require_harmless(path: Path) -> None:
 
 
 def named_as(module: nn.Module, kind: str) -> nn.Module:
-    """Let a stand-in show the class of the layer that it stands for, in its `type(…).__name__`."""
+    """Give a stand-in the class name of the original layer, in its `type(…).__name__`."""
     module.__class__ = type(kind, (type(module),), {})
     return module
 
@@ -159,7 +159,7 @@ def _station(program: Any) -> Station:
 
 
 def _hooked(station: Station) -> frozenset[str]:
-    """Name the stations below this one that somebody listens to."""
+    """Name the stations below this one that have hooks."""
     return frozenset(
         name for name, inner in station.named_modules() if name and (inner._forward_hooks or inner._forward_pre_hooks)
     )
@@ -181,7 +181,7 @@ def _instrumented(program: Any, method: str, hooked: frozenset[str], *, tuples: 
     Args:
         program: The submodule.
         method: Its method.
-        hooked: Paths of the submodules below it that somebody listens to.
+        hooked: Paths of the submodules below it that have hooks.
         tuples: Whether an output that is a tuple is returned too; it is None otherwise.
     """
     graph = program._c._get_method(method).graph.copy()

@@ -1,4 +1,4 @@
-"""Which data sources there are, by name and by kind of file. Imports nothing, so that a help text can quote it."""
+"""The data sources by name and by kind of file. Imports nothing, so that a help text can quote it."""
 
 DATASETS = {
     "digits": "audit.data.sources.digits:load",
@@ -6,7 +6,7 @@ DATASETS = {
     "celeba": "audit.data.sources.celeba:load",
 }
 FOLDER, TABLE = "audit.data.sources.image_folder:load", "audit.data.sources.table:load"
-"""What opens a folder of images, and a file."""
+"""The sources for a folder of images and for a file."""
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 """Suffixes of files that hold a table."""
 METADATA = tuple(f"metadata{suffix}" for suffix in TABLES if suffix != ".tsv")
@@ -22,4 +22,4 @@ def either(names: tuple[str, ...]) -> str:
 
 METADATA_FILES = either((METADATA[0], *(name.removeprefix("metadata") for name in METADATA[1:])))
 PATHS = f"a folder that holds {METADATA_FILES}", f"a {either(TABLES)} file"
-"""What a path to data may lead to, in words."""
+"""The kinds of path to data, in words."""

@@ -59,6 +59,6 @@ def _table(path: Path, values: set[int] | None = None, *, header: int | None = N
         raise DataError(f"{path} is not in CelebA's format: {fact}. Take the official file.") from None
     numbers = all(kind.kind == "i" for kind in table.dtypes)
     if not numbers or table.empty or not table.index.is_unique or (values and not table.isin(values).all(axis=None)):
-        told = f"one of {sorted(values)}" if values else "a number"
-        raise DataError(f"{path} is not in CelebA's format: not every image has {told}. Take the official file.")
+        wanted = f"one of {sorted(values)}" if values else "a number"
+        raise DataError(f"{path} is not in CelebA's format: not every image has {wanted}. Take the official file.")
     return table

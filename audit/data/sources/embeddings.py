@@ -1,5 +1,6 @@
 """Ready-made embeddings with their labels: an audit without any model. Nothing in the files is run."""
 
+import os
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,12 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audit.data.columns import label_columns, listed
+from audit.data.columns import label_columns
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import blocks
 from audit.data.sources.table import columns_of, read_table, recorded
 from audit.errors import DataError
+from audit.names import split_names
 
 Layer = NDArray[np.floating]
 Labels = NDArray[np.generic] | pd.Series
@@ -31,10 +33,10 @@ BLOCK = 2**22
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Features of n rows that some model made, and what is known of the rows."""
+    """Representations of n rows that some model made, and their labels."""
 
     layers: dict[str, Layer]
-    """Features by name, (n, d); of a .npy file they stay on the disk."""
+    """Representations by name, (n, d); of a .npy file they stay on the disk."""
     data: LabelledData
     """The labels; its inputs are the rows of the first layer, (d,) float32."""
 
@@ -55,9 +57,9 @@ class LayerRows:
 
 
 def read_embeddings(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
-    table: Path | None = None,
+    table: str | os.PathLike[str] | None = None,
     continuous: str | Sequence[str] = (),
     classes: str | Sequence[str] = (),
 ) -> Embeddings:
@@ -77,6 +79,7 @@ def read_embeddings(
         DataError: No file, no layer, no label, another number of rows, or features that are not finite.
         UnknownNameError: There is no such column.
     """
+    path, table = Path(path), None if table is None else Path(table)
     reader = {".npz": _read_npz, ".npy": _read_npy, ".parquet": _read_parquet}.get(path.suffix.lower())
     if reader is None or not path.is_file():
         fact = "is no file of embeddings" if path.exists() else "does not exist"
@@ -95,7 +98,7 @@ def read_embeddings(
     _require_rows(layers, labels, path, table)
     for name, layer in layers.items():
         _require_finite(name, layer, path)
-    kinds = {"continuous": listed(continuous), "classes": listed(classes)}
+    kinds = {"continuous": split_names(continuous), "classes": split_names(classes)}
     columns, notes = label_columns(labels, source=path.name, **kinds)
     trained = "the column `split` was not used" if "split" in columns else "nothing says which rows trained the model"
     data = LabelledData(

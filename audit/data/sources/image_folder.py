@@ -1,20 +1,22 @@
 """A folder of images with a metadata file beside them: the Hugging Face image-folder convention."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 from PIL import Image
 from torch import Tensor
 
-from audit.data.columns import label_columns, listed
+from audit.data.columns import label_columns
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.catalogue import METADATA, METADATA_FILES
 from audit.data.sources.table import read_table, recorded, rows_of
 from audit.data.transforms import image_transform
 from audit.errors import DataError, UnreadableError
+from audit.names import split_names
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-"""What is decoded; PostScript, which Pillow would hand to an interpreter, is not."""
+"""Formats that are decoded; PostScript, which Pillow would hand to an interpreter, is not among them."""
 
 
 class Images:
@@ -43,13 +45,13 @@ class Images:
             raise UnreadableError(f"Cannot read the image {path}: {fact}. Restore it, or take its row out.") from None
         x = self._transform(rgb)
         if not isinstance(x, Tensor) or not x.is_floating_point():
-            told = f"{x.dtype} tensor" if isinstance(x, Tensor) else type(x).__name__
-            raise DataError(f"The transform made a {told} of {path}. It returns a tensor of floats, (3, h, w).")
+            kind = f"{x.dtype} tensor" if isinstance(x, Tensor) else type(x).__name__
+            raise DataError(f"The transform made a {kind} of {path}. It returns a tensor of floats, (3, h, w).")
         return x
 
 
 def load(
-    path: Path,
+    path: str | os.PathLike[str],
     part: Part,
     *,
     transform: str | None = None,
@@ -62,7 +64,7 @@ def load(
     Args:
         path: The folder.
         part: `train` is the rows whose `split` is `train`, `audit` all others; all rows without such a column.
-        transform: What the model was trained on: `imagenet`, `half`, `unit`, or a factory; see audit.transforms.
+        transform: What the model was trained on: `imagenet`, `half`, `unit`, or a factory; see audit.data.transforms.
         image_size: Side of the square that the model sees, in pixels; by default 224.
         continuous: Columns to treat as numbers, as a list or with commas between them.
         classes: Columns of many whole numbers to treat as classes.
@@ -70,6 +72,7 @@ def load(
     Raises:
         DataError: No metadata, no `file_name`, a path that leaves the folder, or no transform.
     """
+    path = Path(path)
     metadata = _metadata(path)
     source = f"{path.resolve().name}/{metadata.name}"
     frame = read_table(metadata)
@@ -77,7 +80,7 @@ def load(
         raise DataError(f"No `file_name` column in {metadata}. Add one with each image's path inside {path}.")
     chosen = image_transform(transform, image_size=image_size)
     names = [_inside(name, row, metadata) for row, name in enumerate(frame["file_name"].tolist(), 1)]
-    kinds = {"continuous": listed(continuous), "classes": listed(classes)}
+    kinds = {"continuous": split_names(continuous), "classes": split_names(classes)}
     columns, notes = label_columns(
         {str(name): values for name, values in frame.items() if name != "file_name"},
         source=source,

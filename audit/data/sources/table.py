@@ -1,6 +1,7 @@
 """A table of rows for tabular models, and how the files that hold tables are read."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,20 +11,21 @@ import torch
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from audit.data.columns import MISSING_WORDS, AnyColumn, Ints, Quantity, label_columns, listed
+from audit.data.columns import MISSING_WORDS, AnyColumn, Ints, Quantity, label_columns
 from audit.data.labelled import LabelledData, Part
 from audit.errors import DataError, UnknownNameError
+from audit.names import split_names
 from audit.plugins import resolve
 
 SPLITS = ("train", "validation", "val", "test", "audit")
-"""What a column `split` may say; `train` rows may shape a model, all others are for attackers alone."""
+"""Values of a column `split`; `train` rows may shape a model, all others are for attackers alone."""
 ENCODING = "standardised numbers, one-hot classes"
 MOST_ONE_HOT = 1000
 """A feature with more classes than this is a name or an id, which no model was fed as one-hot."""
 
 
 def load(
-    path: Path,
+    path: str | os.PathLike[str],
     part: Part,
     *,
     features: str | Sequence[str] = (),
@@ -50,14 +52,15 @@ def load(
         DataError: The file is no table, or neither features nor a transform are given.
         UnknownNameError: There is no such column.
     """
+    path = Path(path)
     frame = read_table(path)
-    names = listed(features)
+    names = split_names(features)
     if not names and transform is None:
         raise DataError(
             f"Which columns of {path.name} the model sees was not said. Give `features`, with commas between them, "
             "or a `transform` as package.module:factory or file.py:factory."
         )
-    kinds = {"continuous": listed(continuous), "classes": listed(classes)}
+    kinds = {"continuous": split_names(continuous), "classes": split_names(classes)}
     columns, notes = label_columns(columns_of(frame), source=path.name, **kinds)
     for name in names:
         if name not in columns:
@@ -163,7 +166,7 @@ def _record(line: str, row: int) -> dict[str, object]:
 
 
 def _is_train(frame: pd.DataFrame, source: str) -> NDArray[np.bool_]:
-    splits = [str(told).strip().lower() for told in frame["split"].astype(object).where(frame["split"].notna(), "")]
+    splits = [str(split).strip().lower() for split in frame["split"].astype(object).where(frame["split"].notna(), "")]
     for row, split in enumerate(splits, 1):
         if not split:
             raise DataError(f"Row {row} of {source} has no `split`. Say one of {', '.join(SPLITS)}.")

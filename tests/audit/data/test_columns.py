@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from audit.data.columns import Column, Quantity, as_column, intersect, label_columns, listed
+from audit.data.columns import Column, Quantity, as_column, intersect, label_columns
 from audit.errors import DataError, IreneError, UnknownNameError
 
 nan = float("nan")
@@ -130,9 +130,3 @@ def test_every_column_of_a_table_is_read_and_the_ones_that_hold_lists_are_told()
     for options, kind, fact in wrong:
         with pytest.raises(kind, match=fact):
             label_columns(values, source="x.csv", **options)
-
-
-def test_names_are_listed_with_commas_or_as_they_are() -> None:
-    assert listed(" a, b,,a ") == ("a", "b")
-    assert listed(["a", "b"]) == ("a", "b")
-    assert listed("") == listed(()) == ()
