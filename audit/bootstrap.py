@@ -8,8 +8,8 @@ from scipy.stats import binomtest
 
 from audit.data.columns import Ints
 from audit.evidence.findings import Estimate
+from audit.evidence.verdict import CONFIDENCE
 
-CONFIDENCE = 0.95
 BLOCK = 2_000_000
 """Numbers that a step over resamples × rows may hold at once."""
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from audit.data.columns import AnyColumn
 from audit.data.labelled import LabelledData
-from audit.evidence.findings import Readability
+from audit.evidence.findings import Finding
 from audit.model.representations import Features
-from audit.protocol.duplicates import told_of_copies
+from audit.protocol.duplicates import describe_copies
 
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
 
@@ -20,7 +20,7 @@ def cautions(data: LabelledData, features: Features, columns: Mapping[str, AnyCo
     if unreadable:
         found.append(f"{unreadable} of {len(data)} inputs could not be read and were left out")
     if copies:
-        found.append(told_of_copies(copies, features, grouped=data.group is not None))
+        found.append(describe_copies(copies, features, grouped=data.group is not None))
     for name, column in columns.items():
         missing = int((~column.known).sum())
         if missing:
@@ -32,9 +32,10 @@ def cautions(data: LabelledData, features: Features, columns: Mapping[str, AnyCo
     return found
 
 
-def told_of_rare(one: Readability) -> str:
+def rare_classes(one: Finding) -> str:
     """Say how many rows of an intersection were left out."""
-    counts, names = list(one.left_out.values()), ", ".join(one.left_out)
+    left_out = one.measurement.left_out
+    counts, names = list(left_out.values()), ", ".join(left_out)
     known = sum(count for count in counts if count is not None)
     some = f"{known} rows" if None not in counts else f"{known} rows and some more" if known else "a few rows"
     return f"{some} were left out of {one.attribute!r}, in classes too rare to audit: {names}"

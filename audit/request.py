@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.attackers import families
-from audit.data.columns import AnyColumn, Quantity
+from audit.attackers.families import ATTACKERS, family
+from audit.data.columns import AnyColumn, Column
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
 from audit.protocol.attribution import require_samples
-from audit.protocol.continuous import value_rows
-from audit.protocol.leakage import used
 from audit.protocol.splits import split_rows
+from audit.protocol.target import audited
 from audit.settings import Settings
 
 
 @dataclass(frozen=True)
-class Asked:
+class AuditRequest:
     """Which columns play which part."""
 
     task: str | None
@@ -28,17 +27,13 @@ class Asked:
         """Every column that is attacked."""
         return [*self.private, *self.keep]
 
-    def require_rows(self, data: LabelledData, settings: Settings, *, where: bool) -> None:
-        """Fail if a class has too few rows, or `where` too few to be a mean over, before the work is done."""
+    def require_rows(self, data: LabelledData, settings: Settings) -> None:
+        """Fail before the work is done if a class has too few rows, or attribution too few to be a mean over."""
         splits = split_rows(data.groups(), [*self.columns.values()], seed=settings.seed)
         for name in self.audited:
-            column = self.columns[name]
-            if isinstance(column, Quantity):
-                value_rows(name, column, splits, settings)
-            else:
-                _, (_, _, test), _, _ = used(name, column, splits, settings)
-                if where and name in self.private:
-                    require_samples(len(test), name)
+            found = audited(name, self.columns[name], splits, settings)
+            if settings.where and name in self.private and isinstance(self.columns[name], Column):
+                require_samples(len(found.rows[2]), name)
 
     @staticmethod
     def of(
@@ -47,12 +42,17 @@ class Asked:
         private: str | Sequence[str],
         keep: str | Sequence[str],
         settings: Settings,
-    ) -> "Asked":
-        """Look the columns up, and fail on what cannot be audited before any work is done."""
+    ) -> "AuditRequest":
+        """Look the columns up, and fail on what cannot be audited before any work is done.
+
+        Raises:
+            DataError: Columns play parts that do not go together, or no attacker was named.
+            UnknownNameError: No such column or attacker.
+        """
         if not settings.attackers:
-            raise DataError(f"No attacker was named. Name at least one of {', '.join(families.ATTACKERS)}.")
+            raise DataError(f"No attacker was named. Name at least one of {', '.join(ATTACKERS)}.")
         for name in settings.attackers:
-            families.family(name)
+            family(name, settings.device)
         wanted, kept = several(private), several(keep)
         if not wanted:
             raise DataError("No private attribute was named. Name at least one, for instance private=['gender'].")
@@ -66,7 +66,7 @@ class Asked:
         columns: dict[str, AnyColumn] = {task: data.column(task, "task")} if task else {}
         columns |= {name: data.attribute(name, "private") for name in wanted}
         columns |= {name: data.attribute(name, "kept") for name in kept}
-        return Asked(task, wanted, kept, columns)
+        return AuditRequest(task, wanted, kept, columns)
 
 
 def several(names: str | Sequence[str]) -> list[str]:

@@ -1,47 +1,44 @@
 """One audit from end to end: features, splits, attackers, evidence."""
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from audit.attackers import families
+from audit.attackers.classification import ClassFit
+from audit.attackers.families import VIEWS
 from audit.bootstrap import draws, estimate_share, resample
-from audit.caveats import cautions, told_of_rare
-from audit.data.columns import AnyColumn, Column, Ints, Quantity
+from audit.caveats import cautions, rare_classes
+from audit.data.columns import AnyColumn, Column, Ints
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import in_memory
 from audit.environment import describe_device, versions
 from audit.errors import DataError
-from audit.evidence import audit_result, findings
-from audit.evidence.verdict import judged, judged_continuous
+from audit.evidence.audit_result import AuditResult, Checkpoint, DataRows, Protocol, Split, Task
+from audit.evidence.findings import Certificate, Finding, Where
+from audit.evidence.verdict import judge
 from audit.model.describe import describe_features, describe_model
 from audit.model.forward import device_of, first_input
-from audit.model.layers import Pool, suggest
+from audit.model.layers import suggest
 from audit.model.representations import Encoder, Features, encoding, extract, ready_made
-from audit.progress import Track, untracked
-from audit.protocol.attribution import Encode
-from audit.protocol.attribution import where as locate
+from audit.protocol.attribution import Attacked
+from audit.protocol.attribution import where as attribute
 from audit.protocol.bound import cells, certify
-from audit.protocol.continuous import measure_continuous, read_continuous_ceiling
 from audit.protocol.duplicates import join_copies
-from audit.protocol.leakage import Beside, Measured, measure, read_ceiling
+from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
-from audit.request import Asked, several
-from audit.settings import Settings
-
-Encoding = Callable[[str], AbstractContextManager[Encode]]
-"""Layer -> a block in which its features can be made."""
+from audit.protocol.target import Baselines, Target, make_target
+from audit.request import AuditRequest, several
+from audit.settings import Provenance, Settings
 
 
 def audit(
-    model: nn.Module,
+    model: nn.Module | Encoder,
     data: LabelledData,
     *,
     private: str | Sequence[str],
@@ -49,63 +46,45 @@ def audit(
     layer: str | Sequence[str] = (),
     keep: str | Sequence[str] = (),
     settings: Settings | None = None,
-    where: bool = False,
-    pool: Pool = "mean",
-    batch_size: int = 128,
-    fixed_batch: int | None = None,
-    workers: int = 0,
-    checkpoint: audit_result.Checkpoint | None = None,
-    limit_set_by: Literal["user", "default"] = "user",
-    command: str = "",
-    notes: Sequence[str] = (),
-    track: Track = untracked,
-) -> audit_result.AuditResult:
-    """Measure how much of each private attribute can be read at each layer of a frozen model.
+    provenance: Provenance | None = None,
+) -> AuditResult:
+    """Measure the leakage of each private attribute at each layer of a frozen model.
 
     Args:
-        model: Takes inputs (n, …); left exactly as found, on the device it is on.
+        model: Takes inputs (n, …); left exactly as found, on the device it is on. An Encoder says more of how it is
+            run: pooling, batch size, workers.
         data: Rows that the model was not trained on.
-        private: Columns that should not be readable; `a+b` is the intersection of two.
-        task: Column that the model scores, (n, classes); without one the floor is chance.
+        private: Columns that should not leak; `a+b` is the intersection of two.
+        task: Column that the model scores, (n, classes); without one the floor is a guess.
         layer: Where to look, several in one pass; the suggested bottleneck if none is named.
-        keep: Columns that should stay readable: measured alike, without a verdict.
-        settings: Attackers, limit, seed, sizes.
-        where: Whether to tell which units, and where in the input, the strongest attacker reads.
-        pool: How maps and tokens become one vector a row.
-        batch_size: Rows in one forward pass.
-        fixed_batch: Rows that the model takes, if it takes no other number.
-        workers: Processes that read inputs.
-        checkpoint: Where the model came from; a hash over its weights if not given.
-        limit_set_by: Who chose the limit.
-        command: What was run, for the record.
-        notes: What the reader should know beforehand.
-        track: Shows progress.
+        keep: Columns that should stay: measured alike, without a verdict.
+        settings: Attackers, limit, seed, sizes, attribution.
+        provenance: What only the caller knows, for the record.
 
     Raises:
         IreneError: Any of its kinds; see audit.errors.
     """
-    settings = settings or Settings()
-    asked = Asked.of(data, task, private, keep, settings)
-    asked.require_rows(data, settings, where=where)  # told before the pass, not after it
-    x = first_input(model, data, rows=fixed_batch or 1)
-    layers = several(layer) or [suggest(model, x)]
-    how = Encoder(model, pool, batch_size, fixed_batch, workers)
-    columns = [*asked.columns]
+    settings, provenance = settings or Settings(), provenance or Provenance()
+    encoder = model if isinstance(model, Encoder) else Encoder(model)
+    request = AuditRequest.of(data, task, private, keep, settings)
+    request.require_rows(data, settings)  # said before the pass, not after it
+    x = first_input(encoder.model, data, rows=encoder.fixed_batch or 1)
     features = extract(
-        how, data, layers, task=task, columns=columns, raw=settings.ceiling, seed=settings.seed, track=track
+        encoder,
+        data,
+        several(layer) or [suggest(encoder.model, x)],
+        task=task,
+        columns=[*request.columns],
+        raw=settings.ceiling,
+        seed=settings.seed,
+        track=provenance.track,
     )
-
-    def encoder(name: str) -> AbstractContextManager[Encode]:
-        return encoding(how, name, features.projections.get(name))
-
-    record = _Record(
-        checkpoint or describe_model(model), pool, limit_set_by, command, notes, describe_device(device_of(model))
-    )
-    return _result(features, data, asked, settings, record, where=where, encoder=encoder, track=track)
+    run = _Run(features, data, request, settings, provenance, encoder)
+    return run.evidence(provenance.checkpoint or describe_model(encoder.model), device_of(encoder.model))
 
 
 def audit_embeddings(
-    layers: Mapping[str, NDArray[Any]],
+    layers: Mapping[str, NDArray[np.floating]],
     data: LabelledData,
     *,
     private: str | Sequence[str],
@@ -113,42 +92,31 @@ def audit_embeddings(
     predicted: str | None = None,
     keep: str | Sequence[str] = (),
     settings: Settings | None = None,
-    where: bool = False,
-    checkpoint: audit_result.Checkpoint | None = None,
-    limit_set_by: Literal["user", "default"] = "user",
-    command: str = "",
-    notes: Sequence[str] = (),
-    track: Track = untracked,
-) -> audit_result.AuditResult:
-    """Measure how much of each private attribute can be read from features that some model made.
+    provenance: Provenance | None = None,
+) -> AuditResult:
+    """Measure the leakage of each private attribute in representations that some model made.
 
     Args:
-        layers: Features by name, each (n, d).
+        layers: Representations by name, each (n, d).
         data: Their labels; its inputs are not looked at.
-        private: Columns that should not be readable; `a+b` is the intersection of two.
+        private: Columns that should not leak; `a+b` is the intersection of two.
         task: Column with the true label of what the model was for.
-        predicted: Column with what the model answered, for the floor; without one the floor is chance.
-        keep: Columns that should stay readable.
-        settings: Attackers, limit, seed, sizes.
-        where: Whether to tell which units the strongest attacker reads.
-        checkpoint: Where the features came from; a hash over them if not given.
-        limit_set_by: Who chose the limit.
-        command: What was run, for the record.
-        notes: What the reader should know beforehand.
-        track: Shows progress.
+        predicted: Column with what the model answered, for the floor; without one the floor is a guess.
+        keep: Columns that should stay.
+        settings: Attackers, limit, seed, sizes, attribution.
+        provenance: What only the caller knows, for the record.
 
     Raises:
         IreneError: Any of its kinds; see audit.errors.
     """
-    settings = settings or Settings()
-    asked = Asked.of(data, task, private, keep, settings)
-    asked.require_rows(data, settings, where=where)
+    settings, provenance = settings or Settings(), provenance or Provenance()
+    request = AuditRequest.of(data, task, private, keep, settings)
+    request.require_rows(data, settings)
     told = data.column(predicted, "predicted") if predicted else None
     answers = None if told is None else _same_classes(told, data.column(task, "task") if task else told, str(predicted))
-    features = ready_made(layers, data, predicted=answers, columns=[*asked.columns])
-    device = describe_device(torch.device("cpu"))
-    record = _Record(checkpoint or describe_features(data, layers), "none", limit_set_by, command, notes, device)
-    return _result(features, data, asked, settings, record, where=where, encoder=None, track=track)
+    features = ready_made(layers, data, predicted=answers, columns=[*request.columns])
+    run = _Run(features, data, request, settings, provenance, None)
+    return run.evidence(provenance.checkpoint or describe_features(data, layers), torch.device("cpu"))
 
 
 def _same_classes(told: Column, target: Column, name: str) -> Ints:
@@ -166,162 +134,145 @@ def _same_classes(told: Column, target: Column, name: str) -> Ints:
 
 
 @dataclass(frozen=True)
-class _Record:
-    """What the evidence says of the circumstances."""
+class _Run:
+    """One audit under way, from the features on."""
 
-    checkpoint: audit_result.Checkpoint
-    pool: str
-    limit_set_by: Literal["user", "default"]
-    command: str
-    notes: Sequence[str]
-    device: str
+    features: Features
+    data: LabelledData
+    request: AuditRequest
+    settings: Settings
+    provenance: Provenance
+    encoder: Encoder | None
+    """None for features that some other program made."""
 
+    def evidence(self, checkpoint: Checkpoint, device: torch.device) -> AuditResult:
+        """Attack every attribute at every layer, and write down what came out."""
+        features, settings = self.features, self.settings
+        read = self.data.take(features.rows)
+        columns = {name: column.take(features.rows) for name, column in self.request.columns.items()}
+        groups, copies = join_copies(read.groups(), features)
+        splits = split_rows(groups, [*columns.values()], seed=settings.seed)
+        findings = self._findings(read, columns, splits)
+        task = columns[self.request.task] if self.request.task else None
+        return AuditResult(
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            command=self.provenance.command,
+            checkpoint=checkpoint,
+            data=DataRows(
+                name=self.data.name,
+                options=dict(self.data.options),
+                rows=len(self.data),
+                fingerprint=features.fingerprint,
+                group=self.data.group_name or ("group" if self.data.group is not None else None),
+                unreadable=len(self.data) - len(read),
+                copies=copies,
+                train=_split(splits.train, groups),
+                select=_split(splits.select, groups),
+                test=_split(splits.test, groups),
+            ),
+            task=_task(self.request.task, task, features.predicted, splits, settings),
+            protocol=self._protocol(),
+            findings=findings,
+            warnings=[
+                *self.provenance.notes,
+                *read.notes,
+                *features.notes,
+                *cautions(self.data, features, columns, copies),
+                *dict.fromkeys(rare_classes(one) for one in findings if one.measurement.left_out),
+            ],
+            versions=versions(),
+            device=describe_device(device),
+        )
 
-def _result(
-    features: Features,
-    data: LabelledData,
-    asked: Asked,
-    settings: Settings,
-    record: _Record,
-    *,
-    where: bool,
-    encoder: Encoding | None,
-    track: Track,
-) -> audit_result.AuditResult:
-    read = data.take(features.rows)
-    columns = {name: column.take(features.rows) for name, column in asked.columns.items()}
-    groups, copies = join_copies(read.groups(), features)
-    splits = split_rows(groups, [*columns.values()], seed=settings.seed)
-    target = columns[asked.task] if asked.task else None
-    y = target.codes if isinstance(target, Column) else None
-    beside = Beside(features.predicted, y, features.raw, features.raw_source)
-    ceilings = {name: _ceiling(name, columns[name], splits, settings, beside) for name in asked.audited}
-    places = [(name, layer) for layer in features.z for name in asked.audited]
-    codes = {layer: cells(z) for layer, z in features.z.items()}
-    leakage, continuous, kept, kept_continuous = [], [], [], []
-    for name, layer in track(places, len(places), "attacks"):
-        given: dict[str, Any] = {
-            "attribute": name,
-            "layer": layer,
-            "settings": settings,
-            "beside": beside,
-            "ceiling": ceilings[name],
-        }
-        projection = features.projections.get(layer)
-        wide = {"projected_from": int(projection.n_features_in_)} if projection is not None else {}
-        column, z, private = columns[name], features.z[layer], name in asked.private
-        if isinstance(column, Quantity):
-            regression = measure_continuous(z, column, splits, **given).model_copy(update=wide)
-            if private:
-                continuous.append(judged_continuous(regression, settings.limit))
-            else:
-                kept_continuous.append(regression)
-            continue
-        measured = measure(z, column, splits, **given)
-        figures = measured.figures.model_copy(update=wide)
-        if private:
-            place = _where(measured, z, read, encoder, settings, track) if where else None
-            certificate = _certificate(codes[layer], column, figures, groups)
-            leakage.append(judged(figures, settings.limit, place, certificate))
-        else:
-            kept.append(figures)
-    return audit_result.AuditResult(
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        command=record.command,
-        checkpoint=record.checkpoint,
-        data=audit_result.DataRows(
-            name=data.name,
-            options=dict(data.options),
-            rows=len(data),
-            fingerprint=features.fingerprint,
-            group=data.group_name or ("group" if data.group is not None else None),
-            unreadable=len(data) - len(read),
-            copies=copies,
-            train=_split(splits.train, groups),
-            select=_split(splits.select, groups),
-            test=_split(splits.test, groups),
-        ),
-        task=_task(asked.task, target, features.predicted, splits, settings),
-        protocol=audit_result.Protocol(
+    def _findings(self, read: LabelledData, columns: Mapping[str, AnyColumn], splits: Splits) -> list[Finding]:
+        """Return the findings, the private attributes first."""
+        features, settings, track = self.features, self.settings, self.provenance.track
+        task = columns[self.request.task] if self.request.task else None
+        y = task.codes if isinstance(task, Column) else None
+        baselines = Baselines(features.predicted, y, features.raw, features.raw_source)
+        targets = {name: make_target(name, columns[name], splits, settings, baselines) for name in self.request.audited}
+        codes = {layer: cells(z) for layer, z in features.z.items()}
+        places = [(name, layer) for layer in features.z for name in self.request.audited]
+        found = []
+        for name, layer in track(places, len(places), "attacks"):
+            z, projection = features.z[layer], features.projections.get(layer)
+            wide = None if projection is None else int(projection.n_features_in_)
+            measured = measure(z, targets[name], settings, layer=layer, projected_from=wide)
+            found.append(self._finding(measured, targets[name], layer, codes[layer], read))
+        return sorted(found, key=lambda one: one.role != "private")
+
+    def _finding(
+        self, measured: Measured, target: Target, layer: str, code: Ints | None, read: LabelledData
+    ) -> Finding:
+        """Judge a private attribute; a retained one is measured alone."""
+        name, measurement = target.attribute, measured.measurement
+        if name not in self.request.private:
+            return Finding(role="retained", attribute=name, layer=layer, measurement=measurement)
+        is_classes = measurement.entropy is not None
+        return Finding(
+            role="private",
+            attribute=name,
+            layer=layer,
+            measurement=measurement,
+            decision=judge(measurement, self.settings.limit),
+            where=self._where(measured, target, layer, read) if self.settings.where and is_classes else None,
+            certificate=_bound(code, target) if is_classes else None,
+        )
+
+    def _where(self, measured: Measured, target: Target, layer: str, read: LabelledData) -> Where | None:
+        """Ask the strongest single attacker: an ensemble reads by all of its members."""
+        rows, best = target.audited.rows[2], measured.attack.best
+        fit, preprocessing = best.fit, best.preprocessing
+        if not isinstance(fit, ClassFit):
+            return None
+        projection = self.features.projections.get(layer)
+        with encoding(self.encoder, layer, projection) if self.encoder else nullcontext() as encode:
+            attacked = Attacked(
+                best.title,
+                lambda z: fit.log2_posterior(preprocessing.transform(z)),
+                in_memory(self.features.z[layer], rows).astype(np.float32),
+                target.audited.split_labels[2],
+                encode,
+                read.take(rows).inputs,
+            )
+            return attribute(attacked, seed=self.settings.seed, track=self.provenance.track)
+
+    def _protocol(self) -> Protocol:
+        settings = self.settings
+        return Protocol(
             seed=settings.seed,
             attackers=list(settings.attackers),
-            views=list(families.VIEWS),
+            views=list(VIEWS),
             bootstrap=settings.bootstrap,
             null_refits=settings.null_refits,
             fit_rows=settings.fit_rows,
             null_rows=settings.null_rows,
-            pool=record.pool,
+            pool=self.encoder.pool if self.encoder else "none",
             limit=settings.limit,
-            limit_set_by=record.limit_set_by,
-        ),
-        leakage=leakage,
-        continuous=continuous,
-        kept=kept,
-        kept_continuous=kept_continuous,
-        warnings=[
-            *record.notes,
-            *read.notes,
-            *features.notes,
-            *cautions(data, features, columns, copies),
-            *dict.fromkeys(told_of_rare(one) for one in (*leakage, *kept) if one.left_out),
-        ],
-        versions=versions(),
-        device=record.device,
-    )
-
-
-def _ceiling(
-    name: str, column: AnyColumn, splits: Splits, settings: Settings, beside: Beside
-) -> findings.Ceiling | None:
-    if isinstance(column, Quantity):
-        return read_continuous_ceiling(name, column, splits, settings=settings, beside=beside)
-    return read_ceiling(name, column, splits, settings=settings, beside=beside)
-
-
-def _where(
-    measured: Measured,
-    z: NDArray[Any],
-    data: LabelledData,
-    encoder: Encoding | None,
-    settings: Settings,
-    track: Track,
-) -> findings.Where:
-    """Ask the strongest single attacker: a committee reads by all of its members."""
-    rows, best = measured.rows, measured.attack.best
-    with encoder(measured.figures.layer) if encoder else nullcontext() as encode:
-        return locate(
-            best.log2_posterior,
-            in_memory(z, rows).astype(np.float32),
-            measured.v,
-            attacker=best.title,
-            seed=settings.seed,
-            encode=encode,
-            inputs=data.take(rows).inputs,
-            track=track,
+            limit_set_by=self.provenance.limit_set_by,
         )
 
 
-def _certificate(
-    code: Ints | None, column: Column, figures: findings.Readability, groups: Ints
-) -> findings.Certificate | None:
+def _bound(code: Ints | None, target: Target) -> Certificate | None:
     """Bound every attacker of a finite code on all rows of the classes that were audited."""
     if code is None:
         return None
-    own = np.isin(column.codes, [column.classes.index(one.name) for one in figures.classes])
-    code, v = (np.unique(values[own], return_inverse=True)[1].astype(np.int64) for values in (code, column.codes))
-    return certify(code, v, groups[own])
+    labels = target.audited.labels
+    own = labels >= 0
+    code, v = (np.unique(values[own], return_inverse=True)[1].astype(np.int64) for values in (code, labels))
+    return certify(code, v, target.groups[own])
 
 
 def _task(
     name: str | None, target: AnyColumn | None, predicted: Ints | None, splits: Splits, settings: Settings
-) -> audit_result.Task | None:
+) -> Task | None:
     if name is None or predicted is None or not isinstance(target, Column):
         return None
     rows = splits.test[target.known[splits.test]]
     y, answer = target.codes[rows], predicted[rows]
     resamples = resample(splits.groups[rows], times=settings.bootstrap, seed=settings.seed)
     right = resamples.means(y == answer)
-    return audit_result.Task(
+    return Task(
         name=name,
         classes=list(target.classes),
         accuracy=estimate_share(right, resamples.weights.shape[1]),
@@ -334,5 +285,5 @@ def _task(
     )
 
 
-def _split(rows: Ints, groups: Ints) -> audit_result.Split:
-    return audit_result.Split(rows=len(rows), groups=len(np.unique(groups[rows])))
+def _split(rows: Ints, groups: Ints) -> Split:
+    return Split(rows=len(rows), groups=len(np.unique(groups[rows])))

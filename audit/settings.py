@@ -1,19 +1,24 @@
 """What a user may change about the measurement."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from audit.attackers.families import DEFAULT
 from audit.errors import IreneError
+from audit.evidence.audit_result import Checkpoint
+from audit.progress import Track, untracked
 
 LIMIT = 0.05
+ATTACKERS = ("logistic", "mlp", "rbf-svm", "knn", "boosted-trees")
+"""Who attacks unless the user says otherwise."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """Attackers, limit, seed and sizes."""
 
-    attackers: tuple[str, ...] = DEFAULT
+    attackers: tuple[str, ...] = ATTACKERS
     limit: float = LIMIT
     """Largest excess over the floor that passes: of balanced accuracy, or of R²."""
     seed: int = 0
@@ -28,7 +33,11 @@ class Settings:
     null_rows: int = 500
     """At most this many rows fit an attacker on shuffled labels."""
     ceiling: bool = True
-    """Whether the raw input is attacked too."""
+    """Whether the raw input is attacked too: the input control."""
+    where: bool = False
+    """Whether to tell which units, and where in the input, the strongest attacker reads."""
+    device: str = "cpu"
+    """What a user's own attacker is told to run on, if it asks."""
 
     def __post_init__(self) -> None:
         least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}
@@ -37,3 +46,17 @@ class Settings:
                 raise IreneError(f"Settings of the audit: {name} is {getattr(self, name)}. Give {few} or more.")
         if not (math.isfinite(self.limit) and self.limit >= 0):
             raise IreneError(f"Settings of the audit: limit is {self.limit}. Give 0 or more, 0.05 for five points.")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What only the caller knows of an audit, for its evidence; and where progress is shown."""
+
+    checkpoint: Checkpoint | None = None
+    """Where the model came from; a hash over its weights if not given."""
+    command: str = ""
+    """What was run."""
+    notes: Sequence[str] = ()
+    """What a reader should know beforehand."""
+    limit_set_by: Literal["user", "default"] = "user"
+    track: Track = untracked

@@ -1,20 +1,20 @@
-"""Turn an attacker's raw scores into calibrated probabilities and class decisions, on the selection rows.
+"""Calibrate an attacker on the selection split: probabilities by temperature, class decisions by a threshold.
 
 Over-confident attackers would report negative information, and under class imbalance the most likely
-class is a poor guess; both are mended on rows that are never reported.
+class is a poor guess; both are corrected on rows that are never reported.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from audit.attackers.families import Matrix
-from audit.bootstrap import Doubles, Resamples
+from audit.attackers.readings import ClassReading
+from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 
 SMALLEST = 1e-12
@@ -69,62 +69,16 @@ def calibrate(scores: Doubles, labels: Ints, prior: Doubles) -> Calibration:
     return Calibration(fit_temperature(scores, labels, prior), fit_offset(scores, labels, len(prior)), prior)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What one attacker made of some rows."""
-
-    right: NDArray[np.bool_]
-    """Whether it named the class, (n,)."""
-    log2_posterior: Doubles
-    """Of each class, (n, k), in bits."""
-    labels: Ints
-    """v, (n,)."""
-
-    @property
-    def k(self) -> int:
-        """Number of classes."""
-        return int(self.log2_posterior.shape[1])
-
-    @property
-    def cross_entropy(self) -> float:
-        """In bits, on the rows as they are."""
-        return -float(self.true_log2.mean())
-
-    @property
-    def true_log2(self) -> Doubles:
-        """Log-probability of the true class, (n,), in bits."""
-        return self.log2_posterior[np.arange(len(self.labels)), self.labels]
-
-    @property
-    def balanced_accuracy(self) -> float:
-        """On the rows as they are."""
-        return float(np.mean([self.right[self.labels == c].mean() for c in range(self.k)]))
-
-    def recalls(self, resamples: Resamples) -> Doubles:
-        """Return the balanced accuracy in each resample."""
-        return resamples.mean_recall(self.right, self.labels, self.k)
-
-    def bits(self, resamples: Resamples) -> Doubles:
-        """Return H(v) − CE in each resample."""
-        shares = resamples.means(np.eye(self.k)[self.labels])  # (resamples, k)
-        entropy = -(shares * np.log2(np.where(shares > 0, shares, 1))).sum(axis=1)
-        return np.asarray(entropy + resamples.means(self.true_log2))
-
-    def auroc(self, resamples: Resamples) -> Doubles:
-        """Return the mean over classes of the area under the ROC curve in each resample."""
-        return resamples.auroc(self.log2_posterior, self.labels, self.k)
-
-
-def read(scores: Doubles, labels: Ints, calibration: Calibration) -> Reading:
+def read(scores: Doubles, labels: Ints, calibration: Calibration) -> ClassReading:
     """Let calibrated scores, (n, k), name the classes of rows that they were not fitted on."""
-    return Reading(calibration.decide(scores) == labels, calibration.log2_posterior(scores), labels)
+    return ClassReading(calibration.decide(scores) == labels, calibration.log2_posterior(scores), labels)
 
 
 def raw_scores(estimator: Any, inputs: Matrix, prior: Doubles) -> Doubles:
     """Return a score for each class, (n, k), in which the classes' frequencies play no part.
 
-    Probabilities are divided by the class frequencies; decision values are taken as they are. A class that
-    a classifier of the user's never saw gets the lowest score; one without scores gets its answers counted.
+    Probabilities are divided by the class frequencies; decision values are taken as they are. A
+    classifier without scores gets its answers counted.
     """
     known = dir(estimator)
     if "predict_proba" in known:

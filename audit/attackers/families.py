@@ -9,7 +9,8 @@ choose among them.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from inspect import signature
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,27 @@ from audit.errors import IreneError, UnknownNameError
 from audit.plugins import resolve
 
 Matrix = NDArray[Any]
-Make = Callable[[int], Any]
-"""Makes an untrained scikit-learn estimator for features of a given width d."""
+
+
+class Estimator(Protocol):
+    """What an attack asks of a scikit-learn classifier or regressor."""
+
+    def fit(self, z: Matrix, v: NDArray[Any], /) -> object:
+        """Learn v, (n,), from features, (n, d)."""
+
+    def predict(self, z: Matrix, /) -> NDArray[Any]:
+        """Return a class or a number for each row, (n,)."""
+
+
+class Preprocessing(Protocol):
+    """A fitted scikit-learn transformer."""
+
+    def transform(self, z: Matrix, /) -> Matrix:
+        """Return features, (n, m), of features, (n, d)."""
+
+
+Make = Callable[[int], Estimator]
+"""Makes an untrained estimator for features of a given width d."""
 
 
 @dataclass(frozen=True)
@@ -102,24 +122,25 @@ ATTACKERS: Mapping[str, Family] = {
     ),
 }
 """For a continuous attribute, `logistic` is ridge regression and the others regress."""
-DEFAULT = tuple(ATTACKERS)
 CACHE = 400
 """Megabytes of kernel values that one fit may keep: all of 10,000 rows, or fits on noise take many times as long."""
 VIEWS = ("standardised", "whitened")
+"""How features are preprocessed for every attacker."""
 MIN_VARIANCE = 1e-9
 """Whitening drops directions below this share of the largest variance: they hold rounding noise only."""
 ROWS_PER_DIRECTION = 4
 """Whitening keeps at most one direction for this many rows, or noise is all it blows up."""
 
 
-def family(name: str) -> Family:
-    """Return the attackers of that name: a built-in one, or a scikit-learn estimator `package.module:Class`.
+def family(name: str, device: str = "cpu") -> Family:
+    """Return the attackers of that name: a built-in one, or the user's own, `package.module:attribute`.
 
-    A classifier of the user's attacks classes alone, a regressor continuous attributes alone.
+    The attribute is a class or a function that makes a scikit-learn classifier, which attacks classes, or a regressor,
+    which attacks quantities. It is given `random_state` or `seed`, and `device`, if it takes them.
 
     Raises:
         UnknownNameError: There is none of that name.
-        IreneError: What was named is no classifier and no regressor, or cannot be made without arguments.
+        IreneError: What was named is no classifier and no regressor, or cannot be made without other arguments.
     """
     if name in ATTACKERS:
         return ATTACKERS[name]
@@ -127,25 +148,31 @@ def family(name: str) -> Family:
         raise UnknownNameError("attacker", name, [*ATTACKERS, "package.module:Class"])
     named = resolve(name, "attacker")
     try:
-        made = named()
+        made = _own(named, 0, device)
     except Exception as error:
         raise IreneError(f"{name} cannot be made without arguments ({error}). Name one that can.") from None
     if not isinstance(made, BaseEstimator) or not (is_classifier(made) or is_regressor(made)):
         raise IreneError(f"{name} is no scikit-learn classifier or regressor. Name a class with fit and predict.")
 
     def own(seed: int) -> tuple[Make, ...]:
-        return _settings(named, {"random_state": seed} if "random_state" in made.get_params(deep=False) else {})
+        return (lambda _d: cast(Estimator, _own(named, seed, device)),)
 
     return Family(own, _none) if is_classifier(made) else Family(_none, own)
+
+
+def _own(named: Callable[..., object], seed: int, device: str) -> object:
+    """Make the user's estimator, with what it takes of the seed and the device."""
+    told = {"random_state": seed, "seed": seed, "device": device}
+    return named(**{name: value for name, value in told.items() if name in signature(named).parameters})
 
 
 def _none(_seed: int) -> tuple[Make, ...]:
     return ()
 
 
-def view(name: str, z: Matrix) -> Any:
-    """Fit a view of the features on the attackers' training rows z, (n, d): a transformer."""
-    scaler = StandardScaler().fit(z)
+def preprocessing(name: str, z: Matrix) -> Preprocessing:
+    """Fit one of VIEWS on the attackers' training rows z, (n, d)."""
+    scaler: Preprocessing = StandardScaler().fit(z)
     if name == "standardised":
         return scaler
     scaled = scaler.transform(z)
@@ -154,4 +181,5 @@ def view(name: str, z: Matrix) -> Any:
         return scaler  # one vector for all rows: there is no direction to whiten
     rank = int((variances > MIN_VARIANCE * variances[0]).sum())
     directions = max(1, min(rank, len(z) // ROWS_PER_DIRECTION))
-    return make_pipeline(scaler, PCA(directions, whiten=True, svd_solver="full").fit(scaled))
+    whitening: Preprocessing = make_pipeline(scaler, PCA(directions, whiten=True, svd_solver="full").fit(scaled))
+    return whitening

@@ -1,9 +1,9 @@
 """The commands `irene layers` and `irene audit`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 from click.core import ParameterSource
@@ -27,9 +27,9 @@ from audit.cli.options import (
 from audit.data.sources.catalogue import EMBEDDINGS
 
 if TYPE_CHECKING:
-    from audit.evidence.audit_result import AuditResult
+    from audit.evidence.audit_result import AuditResult, Checkpoint
     from audit.model.layers import Pool
-    from audit.settings import Settings
+    from audit.settings import Provenance, Settings
 
 FOR_LABELS = ("group", "continuous", "classes")
 """Options in SOURCE that embeddings take too."""
@@ -149,6 +149,7 @@ def audit(**options: object) -> None:
     from audit import atomic_write  # noqa: PLC0415 - keeps `irene --help` fast
     from audit.errors import CheckpointError  # noqa: PLC0415
     from audit.evidence import audit_result  # noqa: PLC0415
+    from audit.evidence.headline import sentence  # noqa: PLC0415
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
@@ -162,29 +163,38 @@ def audit(**options: object) -> None:
     if asked.as_json:
         click.echo(asked.output.read_text(encoding="utf-8"), nl=False)
         return
-    for line in sentences(result):
-        click.echo(line)
+    for finding in result.findings:
+        click.echo(sentence(finding))
     for warning in result.warnings:
         click.echo(f"Note: {warning}.", err=True)
     click.echo(f"Wrote {asked.output}")
 
 
-def _settings(asked: AuditOptions, seed: int) -> "Settings":
-    from audit.attackers import families  # noqa: PLC0415
-    from audit.settings import LIMIT, Settings  # noqa: PLC0415
+def _settings(asked: AuditOptions, seed: int, device: str = "cpu") -> "Settings":
+    from audit.settings import ATTACKERS, LIMIT, Settings  # noqa: PLC0415
 
     return Settings(
-        attackers=families.DEFAULT if asked.attackers is None else asked.attackers,
+        attackers=ATTACKERS if asked.attackers is None else asked.attackers,
         seed=seed,
         limit=LIMIT if asked.limit is None else asked.limit,
         ceiling=not asked.no_ceiling,
+        where=asked.where,
+        device=device,
     )
+
+
+def _provenance(asked: AuditOptions, checkpoint: "Checkpoint", notes: Sequence[str] = ()) -> "Provenance":
+    from audit.settings import Provenance  # noqa: PLC0415
+
+    set_by: Literal["user", "default"] = "default" if asked.limit is None else "user"
+    return Provenance(checkpoint, command_line(), notes, set_by, progress)
 
 
 def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     from audit import run  # noqa: PLC0415
     from audit.environment import choose_device  # noqa: PLC0415
     from audit.model.describe import describe_checkpoint  # noqa: PLC0415
+    from audit.model.representations import Encoder  # noqa: PLC0415
 
     for option, value in (("table", asked.table), ("predicted", asked.predicted)):
         if value is not None:
@@ -194,23 +204,14 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     device = choose_device(model.device)
     checkpoint, notes = describe_checkpoint(loaded)
     return run.audit(
-        loaded.module.to(device),
+        Encoder(loaded.module.to(device), asked.pool, asked.batch_size, loaded.fixed_batch, asked.workers),
         rows.limit(SourceOptions.of(options).open("audit", model.arch)),
         task=asked.task,
         private=asked.private,
         keep=asked.keep,
         layer=asked.layer,
-        settings=_settings(asked, rows.seed),
-        where=asked.where,
-        pool=asked.pool,
-        batch_size=asked.batch_size,
-        fixed_batch=loaded.fixed_batch,
-        workers=asked.workers,
-        checkpoint=checkpoint,
-        limit_set_by="default" if asked.limit is None else "user",
-        command=command_line(),
-        notes=notes,
-        track=progress,
+        settings=_settings(asked, rows.seed, str(device)),
+        provenance=_provenance(asked, checkpoint, notes),
     )
 
 
@@ -246,51 +247,5 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
         predicted=asked.predicted,
         keep=asked.keep,
         settings=_settings(asked, rows.seed),
-        where=asked.where,
-        checkpoint=describe_embeddings_file(asked.subject),
-        limit_set_by="default" if asked.limit is None else "user",
-        command=command_line(),
-        track=progress,
-    )
-
-
-def sentences(result: Any) -> list[str]:
-    """Return one line for each attribute at each layer."""
-    return [
-        *(f"{one.verdict}: {summary(one, bound(one))} {one.reason}" for one in result.leakage),
-        *(f"{one.verdict}: {continuous_summary(one)} {one.reason}" for one in result.continuous),
-        *(f"KEPT: {summary(one)}" for one in result.kept),
-        *(f"KEPT: {continuous_summary(one)}" for one in result.kept_continuous),
-    ]
-
-
-def bound(one: Any) -> str:
-    """Return what no attacker can exceed as a clause, or nothing where that is not known."""
-    from audit.evidence.notebook import at_most_percent  # noqa: PLC0415
-
-    most = one.certificate
-    if most is None:
-        return ""
-    return f"; no attacker reads more than {at_most_percent(most.balanced_accuracy)}% ({most.confidence:.0%})"
-
-
-def summary(one: Any, more: str = "") -> str:
-    """Return what was read of classes as a sentence."""
-    read, floor = one.balanced_accuracy, one.floor
-    ceiling = f", ceiling {one.ceiling.figure.value:.1%}" if one.ceiling else ""
-    return (
-        f"{one.attribute} at {one.layer}: the strongest attacker ({one.strongest}) "
-        f"reads {read.value:.1%} [{read.low:.1%}, {read.high:.1%}] balanced accuracy, AUROC {one.auroc.value:.3f}, "
-        f"{max(0.0, one.bits.value):.2f} of {one.entropy:.2f} bits; "
-        f"floor {floor.value:.1%}, chance {one.chance:.1%}{ceiling}{more}."
-    )
-
-
-def continuous_summary(one: Any) -> str:
-    """Return what was read of numbers as a sentence."""
-    ceiling = f", ceiling {one.ceiling.figure.value:.2f}" if one.ceiling else ""
-    return (
-        f"{one.attribute} at {one.layer}: the strongest attacker ({one.strongest}) "
-        f"explains R² {one.r2.value:.2f} [{one.r2.low:.2f}, {one.r2.high:.2f}] of it, to within {one.mae.value:.3g} on "
-        f"average where the median is off by {one.median_mae:.3g}; floor {one.floor.value:.2f}{ceiling}."
+        provenance=_provenance(asked, describe_embeddings_file(asked.subject)),
     )

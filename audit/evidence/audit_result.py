@@ -4,12 +4,13 @@ Every figure carries what it has to be read against. Shares lie in [0, 1]; infor
 """
 
 import json
+from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import model_validator
 
-from audit.evidence.findings import ContinuousLeakage, Draws, Estimate, Leakage, Readability, Regression
+from audit.evidence.findings import Draws, Estimate, Finding
 from audit.evidence.json_file import (
     Frozen,
     Number,
@@ -22,8 +23,12 @@ from audit.evidence.json_file import (
     write_model,
 )
 from audit.evidence.method_card import MethodCard
+from audit.evidence.upgrades import UPGRADES
 
-SCHEMA_VERSION: Final = "2"
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION: Final = "3"
 SIDECAR_VERSION: Final = "1"
 
 
@@ -155,7 +160,7 @@ class Protocol(Frozen):
 class AuditResult(Frozen):
     """One audit: the contract between the three packages."""
 
-    schema_version: Literal["2"] = SCHEMA_VERSION
+    schema_version: Literal["3"] = SCHEMA_VERSION
     digest: str | None = None
     """SHA-256 over all the rest of the file (audit.evidence.json_file.digest): an edit is seen. It is no signature."""
     created: str
@@ -166,44 +171,60 @@ class AuditResult(Frozen):
     task: Task | None
     """Null where no task was named, or nothing predicts it."""
     protocol: Protocol
-    leakage: list[Leakage]
-    continuous: list[ContinuousLeakage] = []
-    kept: list[Readability] = []
-    """Attributes that should stay readable."""
-    kept_continuous: list[Regression] = []
+    findings: list[Finding]
+    """Private attributes with their verdicts, and retained ones."""
     warnings: list[Text]
     versions: dict[str, str]
     device: str
 
+    @property
+    def private(self) -> list[Finding]:
+        """The attributes that should not leak."""
+        return [one for one in self.findings if one.role == "private"]
+
+    @property
+    def retained(self) -> list[Finding]:
+        """The attributes that should stay."""
+        return [one for one in self.findings if one.role == "retained"]
+
+    def find(self, attribute: str, layer: str) -> Finding | None:
+        """Return the finding of one attribute at one layer, if it is here."""
+        return next((one for one in self.findings if (one.attribute, one.layer) == (attribute, layer)), None)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a row for each finding: its figures with the ends of their 95 % intervals (`low`, `high`).
+
+        Shares are in [0, 1], information in bits; a figure that the metric does not have is NaN.
+        """
+        from audit.evidence.notebook import frame  # noqa: PLC0415 - pandas, which a report does without
+
+        return frame(self)
+
     @model_validator(mode="after")
     def _measured_something(self) -> Self:
-        if not self.leakage and not self.continuous:
+        if not self.private:
             raise ValueError("no private attribute was measured")
         return self
 
-    def find(self, attribute: str, layer: str) -> Leakage | None:
-        """Return the figures of one attribute at one layer, if they are here."""
-        return next((one for one in self.leakage if (one.attribute, one.layer) == (attribute, layer)), None)
-
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows for this audit."""
-        from audit.evidence.notebook import card  # noqa: PLC0415  the table is made from evidence, not the other way round
+        from audit.evidence.notebook import card  # noqa: PLC0415 - the table is made from evidence, not the other way round
 
         return card(self)
 
 
-def write_audit(result: AuditResult, path: Path) -> None:
+def write_audit(result: AuditResult, path: str | PathLike[str]) -> None:
     """Write the evidence of an audit with its digest, whole or not at all."""
-    write_model(result.model_copy(update={"digest": digest(json.loads(as_json(result)))}), path)
+    write_model(result.model_copy(update={"digest": digest(json.loads(as_json(result)))}), Path(path))
 
 
-def read_audit(path: Path) -> AuditResult:
+def read_audit(path: str | PathLike[str]) -> AuditResult:
     """Read the evidence that `irene audit` wrote, of this schema or an older one.
 
     Raises:
         EvidenceError: No such file, no JSON, another schema version, or a field that is missing or wrong.
     """
-    return parse(AuditResult, path, "an audit's evidence", SCHEMA_VERSION, {"1": _from_1})
+    return parse(AuditResult, Path(path), "an audit's evidence", SCHEMA_VERSION, UPGRADES)
 
 
 def sidecar(path: Path) -> Path:
@@ -218,8 +239,3 @@ def read_sidecar(path: Path) -> Sidecar:
         EvidenceError: The file is missing, is not JSON, or does not fit.
     """
     return parse(Sidecar, path, "a sanitizer's record", SIDECAR_VERSION)
-
-
-def _from_1(content: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 had no draws and no digest."""
-    return {**content, "schema_version": "2"}

@@ -1,13 +1,15 @@
-"""What attackers read of one attribute at one layer, with what every figure has to be read against.
+"""Findings: leakage of one attribute at one layer, and the references that every figure has to be read against.
 
 Shares lie in [0, 1]; information is in bits.
 """
 
-from typing import Final, Literal
+from collections.abc import Collection
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from audit.evidence.json_file import Cells, Frozen, MaybeNumber, MaybeShare, Number, Share, Text
+from audit.evidence.json_file import Cells, Frozen, MaybeNumber, Number, Share, Text
+from audit.evidence.metric import GIVEN_TASK, METRICS, Metric, MetricName
 
 COMMITTEE: Final = "committee"
 """Name of the attacker that is several, joined on the selection rows."""
@@ -24,35 +26,20 @@ class Estimate(Frozen):
 
 
 class AttackerResult(Frozen):
-    """What one attacker, trained from scratch, read from one view of the bottleneck."""
+    """One attacker, trained from scratch on one preprocessing of the representation."""
 
     name: str
     """`logistic`, `mlp`, …"""
     view: str
-    """`standardised` or `whitened` features."""
-    select: MaybeShare
-    """Balanced accuracy on the selection rows; it decides which attacker is the headline."""
-    balanced_accuracy: Estimate | None
-    """On the test rows."""
-    auroc: Estimate | None
-    """Mean over classes of the area under the ROC curve of one class against the others; .5 tells nothing."""
-    bits: Estimate | None
-    """Usable information, H(v) − CE; may be negative for an attacker worse than the class frequencies."""
-    failure: Text | None = None
-    """Why the attacker could not run; its figures are then null."""
-
-
-class RegressorResult(Frozen):
-    """What one attacker, trained from scratch, read of a continuous attribute."""
-
-    name: str
-    view: str
+    """Preprocessing: `standardised`, `whitened`, or `both` for the ensemble."""
     select: MaybeNumber
-    """R² on the selection rows; it decides which attacker is the headline."""
-    r2: Estimate | None
-    mae: Estimate | None
-    """In the attribute's own unit."""
+    """The metric on the selection split; it decides which attacker is the headline."""
+    figures: dict[str, Estimate]
+    """On the test split, by name: `balanced_accuracy`, `auroc` (mean over classes of one against the others; .5 is a
+    guess) and `bits` (usable information, H(v) − CE; negative for an attacker worse than the class frequencies), or
+    `r2` and `mae` (in the attribute's unit). Empty for an attacker that could not run."""
     failure: Text | None = None
+    """Why the attacker could not run."""
 
 
 class ClassRows(Frozen):
@@ -120,13 +107,16 @@ own. A draw is a mean over rows of people drawn at random: it tells nothing of a
 """
 
 
-class Readability(Frozen):
-    """How much of one attribute can be read at one layer."""
+class Measurement(Frozen):
+    """Leakage of one attribute at one layer, with the references that every figure has to be read against.
 
-    attribute: str
-    """A column's name, or several joined by `+` for their intersection."""
-    layer: str
-    """A dotted module name; `name:input` is what that module is given; `logits` is the model's output."""
+    Figures are named as in audit.evidence.metric: of classes `balanced_accuracy`, `auroc`, `bits` and `given_task`
+    (bits that the representation adds to the true task label, CE(v|y) − CE(v|z,y); absent without a task); of a
+    quantity `r2` and `mae`.
+    """
+
+    metric: MetricName
+    """What the verdict is on."""
     width: int
     """Features per row that the attackers see."""
     projected_from: int | None = None
@@ -135,34 +125,72 @@ class Readability(Frozen):
     """Rows without a value of this attribute; no attacker saw them."""
     left_out: Cells = {}
     """Classes of an intersection that were too rare to audit, and their rows; null where the count is withheld."""
-    classes: list[ClassRows]
-    chance: Share
-    """Balanced accuracy of a guess: 1 / number of classes."""
-    entropy: Number
-    """H(v) on the test rows, in bits: the most there is to read."""
+    classes: list[ClassRows] = Field(min_length=1)
+    """Rows of each class; a quantity has one entry, named as the attribute, of the rows with a value."""
+    baseline: dict[str, Number]
+    """What a guess scores: `balanced_accuracy` 1 / k, or `r2` 0 and the `mae` of the median of the training rows."""
+    entropy: Number | None = None
+    """H(v) on the test rows, in bits: the most there is to learn; null for a quantity."""
     attackers: list[AttackerResult]
     strongest: str
-    """`name on view` of the attacker with the highest `select`; the figures below are its own."""
-    balanced_accuracy: Estimate
-    auroc: Estimate
-    bits: Estimate
-    floor: Estimate
-    """Balanced accuracy of the best attacker that sees the predicted task label alone; chance without one, or where
-    it shows no dependence on the attribute."""
-    floor_bits: Estimate
-    given_task: Estimate | None = None
-    """Usable information in bits that the features add to the true task label, CE(v|y) − CE(v|z,y); null
-    without a task."""
+    """`name on view` of the attacker that was strongest on the selection split, or the ensemble's name; the figures
+    below are its own, fitted again on the training and the selection split."""
+    figures: dict[str, Estimate]
+    """Of the strongest attacker, on the test split."""
+    floor: dict[str, Estimate]
+    """Task-label baseline: the best attacker that sees the predicted task label alone; a guess without a task, or
+    where the label shows no dependence on the attribute."""
     ceiling: Ceiling | None = None
-    """Null where there is no raw input, or it was not asked for."""
+    """Input control; null where there is no raw input, or it was not asked for."""
     null: NullBand
     excess: Estimate
-    """`balanced_accuracy` − `floor`, paired on the same resamples."""
+    """Excess leakage: the metric − its floor, paired on the same resamples."""
     resolution: Number
     """Half-width of a 95 % interval at the floor with these test rows: smaller leaks cannot be told."""
-    balanced_accuracy_draws: Draws = []
-    auroc_draws: Draws = []
-    excess_draws: Draws = []
+    draws: dict[str, Draws] = {}
+    """Of the metric, of `auroc` or `mae`, and of `excess`."""
+
+    @property
+    def kind(self) -> Metric:
+        """How the metric is named and written."""
+        return METRICS[self.metric]
+
+    @property
+    def score(self) -> Estimate:
+        """The metric of the strongest attacker."""
+        return self.figures[self.metric]
+
+    @property
+    def floor_score(self) -> Estimate:
+        """The metric of the task-label baseline."""
+        return self.floor[self.metric]
+
+    @property
+    def guess(self) -> float:
+        """The metric of a guess."""
+        return self.baseline[self.metric]
+
+    @property
+    def test_rows(self) -> int:
+        """Rows that the figures rest on."""
+        return sum(one.test for one in self.classes)
+
+    @model_validator(mode="after")
+    def _every_figure_is_there(self) -> Self:
+        kind, ran = METRICS[self.metric], [one for one in self.attackers if one.failure is None]
+        wanted: list[tuple[set[str], Collection[str]]] = [({*kind.figures}, self.figures.keys())]
+        wanted += [({*kind.floor}, self.floor.keys()), ({self.metric}, self.baseline.keys())]
+        wanted += [({*kind.figures}, one.figures.keys()) for one in ran]
+        for names, given in wanted:
+            if absent := sorted(names.difference(given)):
+                raise ValueError(f"{absent[0]} is missing")
+        known = {*kind.figures, GIVEN_TASK} if kind.percent else {*kind.figures}
+        for figures in (self.figures, self.floor, *(one.figures for one in self.attackers)):
+            if strange := sorted(figures.keys() - known):
+                raise ValueError(f"{strange[0]!r} is no figure of {kind.title}")
+        if kind.percent == (self.entropy is None):
+            raise ValueError(f"entropy does not go with {kind.title}")
+        return self
 
 
 class Certificate(Frozen):
@@ -181,54 +209,44 @@ class Certificate(Frozen):
     confidence: Share
 
 
-class Leakage(Readability):
-    """A private attribute at one layer, with the verdict on its excess."""
+class Decision(Frozen):
+    """The verdict on a private attribute's excess leakage."""
 
     limit: Share
-    """The largest excess that passes."""
+    """Tolerance: the largest excess that passes."""
     verdict: Verdict
     reason: str
     """One sentence: why this verdict, and what would settle an open one."""
+
+
+Role = Literal["private", "retained"]
+
+
+class Finding(Frozen):
+    """One attribute at one layer: what was measured and, of a private one, what was decided."""
+
+    role: Role
+    attribute: str
+    """A column's name, or several joined by `+` for their intersection."""
+    layer: str
+    """A dotted module name; `name:input` is what that module is given; `logits` is the model's output."""
+    measurement: Measurement
+    decision: Decision | None = None
+    """Null for a retained attribute: it has no limit."""
     where: Where | None = None
     """Null where it was not asked for."""
     certificate: Certificate | None = None
-    """Null where the layer gives no finite code."""
+    """Upper bound on any attacker; null where the layer gives no finite code, and for quantities."""
 
+    @property
+    def decided(self) -> Decision:
+        """The decision on a private attribute."""
+        if self.decision is None:
+            raise ValueError(f"{self.attribute!r} is retained: no verdict is put on it")
+        return self.decision
 
-class Regression(Frozen):
-    """How much of one continuous attribute can be read at one layer."""
-
-    attribute: str
-    layer: str
-    width: int
-    projected_from: int | None = None
-    missing: int = 0
-    rows: ClassRows
-    """Rows with a value in each split; its name is the attribute's."""
-    attackers: list[RegressorResult]
-    strongest: str
-    r2: Estimate
-    """Share of the variance that the strongest attacker explains on the test rows; 0 is answering the mean."""
-    mae: Estimate
-    """Its mean absolute error, in the attribute's unit."""
-    median_mae: Number
-    """Mean absolute error of answering the median of the attackers' training rows."""
-    floor: Estimate
-    """R² of the best attacker that sees the predicted task label alone; 0 without a task."""
-    ceiling: Ceiling | None = None
-    null: NullBand
-    excess: Estimate
-    """`r2` − `floor`, paired on the same resamples."""
-    resolution: Number
-    """Half-width of a 95 % interval of an R² as large as the limit: smaller leaks cannot be told."""
-    r2_draws: Draws = []
-    mae_draws: Draws = []
-    excess_draws: Draws = []
-
-
-class ContinuousLeakage(Regression):
-    """A continuous private attribute at one layer, with the verdict on its excess of R²."""
-
-    limit: Share
-    verdict: Verdict
-    reason: str
+    @model_validator(mode="after")
+    def _private_is_decided(self) -> Self:
+        if (self.role == "private") != (self.decision is not None):
+            raise ValueError("a private attribute has a decision, and no other has one")
+        return self

@@ -1,73 +1,127 @@
-"""The one figure of an attribute, whatever its kind: balanced accuracy of classes, or R² of a number."""
+"""A finding's figures as they are printed, whatever its metric: balanced accuracy in percent, R² in decimals."""
 
-from audit.evidence.findings import ContinuousLeakage, Estimate, Leakage, NullBand, Readability, Regression
-from audit.evidence.numbers import Figure, count, decimal, excess, limit_points, percent, quantity, share, trimmed
+from audit.evidence.findings import Certificate, Estimate, Finding, Measurement, NullBand
+from audit.evidence.numbers import (
+    Figure,
+    at_most_percent,
+    bits,
+    count,
+    decimal,
+    excess,
+    limit_points,
+    percent,
+    quantity,
+    share,
+    trimmed,
+)
 
-Measured = Readability | Regression
-Judged = Leakage | ContinuousLeakage
+WRITERS = {
+    "balanced_accuracy": share,
+    "auroc": decimal,
+    "bits": bits,
+    "given_task": bits,
+    "r2": decimal,
+    "mae": quantity,
+}
+"""How each figure is printed."""
+TITLES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "auroc": "AUROC",
+    "bits": "Information",
+    "given_task": "Given the task",
+    "r2": "R²",
+    "mae": "Mean error",
+}
+"""What each figure is called at the head of a column."""
 
 
-def headline(found: Measured) -> Estimate:
-    """Return what the strongest attacker read on the test rows."""
-    return found.r2 if isinstance(found, Regression) else found.balanced_accuracy
+def written(measurement: Measurement, estimate: Estimate) -> Figure:
+    """Return an estimate in the metric's unit: `43.1 %` of balanced accuracy, `0.431` of R²."""
+    return WRITERS[measurement.metric](estimate)
 
 
-def unit(found: Measured) -> str:
-    """Return what the headline measures."""
-    return "R²" if isinstance(found, Regression) else "balanced accuracy"
+def written_guess(measurement: Measurement) -> str:
+    """Return the metric of a guess, as it is printed."""
+    return written_level(measurement, measurement.guess)
 
 
-def written(found: Measured, estimate: Estimate) -> Figure:
-    """Return an estimate in the headline's unit: `43.1 %` of balanced accuracy, `0.431` of R²."""
-    return decimal(estimate) if isinstance(found, Regression) else share(estimate)
-
-
-def guess(found: Measured) -> float:
-    """Return the headline of who knows nothing: chance, or 0 for answering the mean."""
-    return 0.0 if isinstance(found, Regression) else found.chance
-
-
-def written_guess(found: Measured) -> str:
-    """Return the headline of who knows nothing, as it is printed."""
-    return written_level(found, guess(found))
-
-
-def written_baseline(found: Measured) -> str:
+def written_baseline(measurement: Measurement) -> str:
     """Return in a sentence what every figure of an attribute is read against, and on how many rows it was taken."""
-    rows = f"{count(tested_rows(found))} test rows"
-    if isinstance(found, Regression):
-        median = quantity(found.mae.model_copy(update={"value": found.median_mae})).value
+    rows = f"{count(measurement.test_rows)} test rows"
+    if measurement.entropy is None:
+        median = quantity(measurement.figures["mae"].model_copy(update={"value": measurement.baseline["mae"]})).value
         return f"Answering the mean gives R² 0, and the median a mean error of {median}; {rows}."
-    return f"A guess gives {written_guess(found)}, AUROC 0.5 and 0 of {found.entropy:.2f} bits; {rows}."
+    return f"A guess gives {written_guess(measurement)}, AUROC 0.5 and 0 of {measurement.entropy:.2f} bits; {rows}."
 
 
-def written_level(found: Measured, level: float) -> str:
-    """Return a level on the headline's scale that has no interval: `15 %`, `0.05`."""
-    return trimmed(level, 3) if isinstance(found, Regression) else percent(level)
+def written_level(measurement: Measurement, level: float) -> str:
+    """Return a level on the metric's scale that has no interval: `15 %`, `0.05`."""
+    return percent(level) if measurement.kind.percent else trimmed(level, 3)
 
 
-def written_excess(found: Judged) -> Figure:
-    """Return the excess over the floor, with the digits it takes to tell it from the limit."""
-    return excess(found.excess, found.limit, in_points=isinstance(found, Leakage))
+def written_excess(finding: Finding) -> Figure:
+    """Return the excess leakage, with the digits it takes to tell it from the limit."""
+    measurement = finding.measurement
+    return excess(measurement.excess, finding.decided.limit, in_points=measurement.kind.percent)
 
 
-def written_limit(found: Judged) -> str:
+def written_limit(finding: Finding) -> str:
     """Return the limit as the user gave it: `5 points`, `0.05 of R²`."""
-    return limit_points(found.limit) if isinstance(found, Leakage) else f"{trimmed(found.limit, 5)} of R²"
+    limit = finding.decided.limit
+    return limit_points(limit) if finding.measurement.kind.percent else f"{trimmed(limit, 5)} of R²"
 
 
-def written_resolution(found: Measured) -> str:
+def written_resolution(measurement: Measurement) -> str:
     """Return the smallest excess that these rows can tell."""
-    if isinstance(found, Regression):
-        return f"{found.resolution:.3f} of R²"
-    return f"{100 * found.resolution:.1f} points"
+    if measurement.kind.percent:
+        return f"{100 * measurement.resolution:.1f} points"
+    return f"{measurement.resolution:.3f} of R²"
 
 
 def null_estimate(null: NullBand) -> Estimate:
-    """Return the null band as a figure with an interval."""
+    """Return the permutation null as a figure with an interval."""
     return Estimate(value=null.mean, low=null.low, high=null.high)
 
 
-def tested_rows(found: Measured) -> int:
-    """Return how many test rows the figures rest on."""
-    return found.rows.test if isinstance(found, Regression) else sum(one.test for one in found.classes)
+def sentence(finding: Finding) -> str:
+    """Return a finding as one line for a terminal: verdict, leakage, references, reason."""
+    measurement, decision = finding.measurement, finding.decision
+    measured = _of_classes(measurement) if measurement.kind.percent else _of_quantity(measurement)
+    told = (
+        f"{finding.attribute} at {finding.layer}: the strongest attacker ({measurement.strongest}) {measured}"
+        f"{_input_control(measurement)}{bound(finding.certificate)}."
+    )
+    return f"{decision.verdict}: {told} {decision.reason}" if decision else f"KEPT: {told}"
+
+
+def bound(certificate: Certificate | None) -> str:
+    """Return the upper bound on any attacker as a clause for a terminal, or nothing where there is none."""
+    if certificate is None:
+        return ""
+    most = at_most_percent(certificate.balanced_accuracy)
+    return f"; no attacker reads more than {most}% ({certificate.confidence:.0%})"
+
+
+def _of_classes(measurement: Measurement) -> str:
+    read, auroc, bits = (measurement.figures[name] for name in measurement.kind.figures)
+    return (
+        f"reads {read.value:.1%} [{read.low:.1%}, {read.high:.1%}] balanced accuracy, AUROC {auroc.value:.3f}, "
+        f"{max(0.0, bits.value):.2f} of {measurement.entropy:.2f} bits; "
+        f"floor {measurement.floor_score.value:.1%}, chance {measurement.guess:.1%}"
+    )
+
+
+def _of_quantity(measurement: Measurement) -> str:
+    r2, error = (measurement.figures[name] for name in measurement.kind.figures)
+    return (
+        f"explains R² {r2.value:.2f} [{r2.low:.2f}, {r2.high:.2f}] of it, to within {error.value:.3g} on "
+        f"average where the median is off by {measurement.baseline['mae']:.3g}; "
+        f"floor {measurement.floor_score.value:.2f}"
+    )
+
+
+def _input_control(measurement: Measurement) -> str:
+    if measurement.ceiling is None:
+        return ""
+    value = measurement.ceiling.figure.value
+    return f", ceiling {value:.1%}" if measurement.kind.percent else f", ceiling {value:.2f}"

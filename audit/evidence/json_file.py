@@ -18,7 +18,7 @@ from audit.atomic_write import write_whole
 from audit.errors import EvidenceError
 
 Model = TypeVar("Model", bound=BaseModel)
-Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+Upgrade = Callable[[dict[str, object]], dict[str, object]]
 """Makes the JSON of one version that of the next."""
 
 DIGEST = "digest"

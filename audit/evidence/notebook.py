@@ -1,19 +1,24 @@
-"""One audit as a small table for a notebook: no style sheet, no script, the notebook's own colours."""
+"""One audit in a notebook: a small HTML table without style sheet or script, and its findings as a DataFrame."""
 
-import math
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Estimate, Leakage, Readability, Regression
+from audit.evidence.findings import Finding
+from audit.evidence.headline import written, written_guess, written_limit
+from audit.evidence.numbers import Figure, at_most_percent, bits_of, count, decimal, quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = (
     "attribute",
     "layer",
     "verdict",
-    "read, 95 % interval",
+    "leakage, 95 % interval",
     "floor",
-    "chance",
+    "guess",
     "AUROC",
     "bits of H(v)",
     "strongest attacker",
@@ -24,17 +29,34 @@ _CELL = f"{_EDGE};padding:.25em .8em .25em 0;text-align:left;vertical-align:top;
 _SOFT = "opacity:.75;font-size:90%"
 
 
+def frame(result: AuditResult) -> "pd.DataFrame":
+    """Return a row for each finding; see AuditResult.to_frame."""
+    import pandas as pd  # noqa: PLC0415 - a report does without
+
+    return pd.DataFrame([_flat(one) for one in result.findings])
+
+
+def _flat(one: Finding) -> dict[str, object]:
+    measurement = one.measurement
+    row: dict[str, object] = {"attribute": one.attribute, "layer": one.layer, "role": one.role}
+    row["verdict"] = one.decision.verdict if one.decision else None
+    row["limit"] = one.decision.limit if one.decision else None
+    row |= {"metric": measurement.metric, "strongest": measurement.strongest, "test_rows": measurement.test_rows}
+    estimates = {**measurement.figures, "excess": measurement.excess}
+    estimates |= {f"floor_{name}": figure for name, figure in measurement.floor.items()}
+    for name, estimate in estimates.items():
+        row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    row |= {f"guess_{name}": value for name, value in measurement.baseline.items()}
+    row["upper_bound"] = one.certificate.balanced_accuracy if one.certificate else None
+    return row
+
+
 def card(result: AuditResult) -> str:
     """Return the verdicts with the figures they are read against, and the warnings, as a piece of HTML.
 
-    One row per attribute and layer: balanced accuracy for classes, R² for numbers. Every name is escaped.
+    One row per attribute and layer: balanced accuracy for classes, R² for quantities. Every name is escaped.
     """
-    rows = [
-        *(_classes(one, _verdict(one.verdict, f"{100 * one.limit:g} points"), _bound(one)) for one in result.leakage),
-        *(_number(one, _verdict(one.verdict, f"{one.limit:g} of R²")) for one in result.continuous),
-        *(_classes(one, "kept") for one in result.kept),
-        *(_number(one, "kept") for one in result.kept_continuous),
-    ]
+    rows = [*map(_cells, (*result.private, *result.retained))]
     warnings = [*([PICKLE_RAN] if result.checkpoint.pickle_ran else []), *result.warnings]
     return (
         f'<div style="color:inherit;overflow-x:auto"><p style="margin:0 0 .5em">{_about(result)}</p>'
@@ -43,72 +65,53 @@ def card(result: AuditResult) -> str:
     )
 
 
-def at_most_percent(share: float) -> str:
-    """Return a bound as percent, rounded up: never told lower than it is."""
-    return f"{math.ceil(round(1000 * share, 6)) / 10:.1f}"
-
-
 def _about(result: AuditResult) -> str:
-    task = f"task {escape(result.task.name)}" if result.task else "no task was named; the floor is chance"
+    task = f"task {escape(result.task.name)}" if result.task else "no task was named; the floor is a guess"
     what = escape(result.checkpoint.file)
-    return f"Privacy audit of <b>{what}</b>, {result.data.test.rows:,} test rows, {task}"
+    return f"Privacy audit of <b>{what}</b>, {count(result.data.test.rows)} test rows, {task}"
 
 
-def _verdict(verdict: str, limit: str) -> str:
-    return f"<b>{escape(verdict)}</b>{_soft(_together(f'limit: {limit}'))}"
+def _cells(one: Finding) -> tuple[str, ...]:
+    measurement = one.measurement
+    prefix = "" if measurement.kind.percent else f"{measurement.kind.title} "
+    auroc, information = measurement.figures.get("auroc"), measurement.figures.get("bits")
+    return (
+        escape(one.attribute),
+        escape(one.layer),
+        _verdict(one),
+        _together(f"{prefix}{_bracketed(written(measurement, measurement.score))}") + _beside(one),
+        _together(f"{prefix}{written(measurement, measurement.floor_score).value}"),
+        _together(f"{prefix}{written_guess(measurement)}"),
+        _together(_bracketed(decimal(auroc))) if auroc else "–",
+        _together(bits_of(information, measurement.entropy)) if information and measurement.entropy else "–",
+        escape(measurement.strongest),
+    )
 
 
-def _bound(one: Leakage) -> str:
-    most = one.certificate
-    if most is None:
+def _verdict(one: Finding) -> str:
+    if one.decision is None:
+        return one.role
+    return f"<b>{escape(one.decision.verdict)}</b>{_soft(_together(f'limit: {written_limit(one)}'))}"
+
+
+def _beside(one: Finding) -> str:
+    """Return what stands under the figure: the upper bound of a finite code, or the error of a quantity."""
+    most, error = one.certificate, one.measurement.figures.get("mae")
+    if most is not None:
+        share = _together(f"{at_most_percent(most.balanced_accuracy)} %")
+        return _soft(f"no attacker reads more than {share} ({100 * most.confidence:g} %)")
+    if error is None:
         return ""
-    read = _together(f"{at_most_percent(most.balanced_accuracy)} %")
-    return _soft(f"no attacker reads more than {read} ({100 * most.confidence:g} %)")
+    median = error.model_copy(update={"value": one.measurement.baseline["mae"]})
+    return _soft(f"mean error {quantity(error).value}, of the median {quantity(median).value}")
 
 
-def _classes(one: Readability, verdict: str, bound: str = "") -> tuple[str, ...]:
-    bits = max(0.0, one.bits.value)
-    share = bits / one.entropy if one.entropy > 0 else 0.0
-    return (
-        escape(one.attribute),
-        escape(one.layer),
-        verdict,
-        _interval(one.balanced_accuracy, scale=100, unit=" %") + bound,
-        _together(f"{100 * one.floor.value:.1f} %"),
-        _together(f"{100 * one.chance:.1f} %"),
-        _interval(one.auroc),
-        _together(f"{bits:.2f} of {one.entropy:.2f} ({100 * share:.0f} %)"),
-        escape(one.strongest),
-    )
-
-
-def _number(one: Regression, verdict: str) -> tuple[str, ...]:
-    error = f"mean error {one.mae.value:.3g}, of the median {one.median_mae:.3g}"
-    return (
-        escape(one.attribute),
-        escape(one.layer),
-        verdict,
-        _interval(one.r2, before="R² ") + _soft(error),
-        _together(f"R² {_signed(one.floor.value, 3)}"),
-        _together("R² 0"),
-        "–",
-        "–",
-        escape(one.strongest),
-    )
-
-
-def _interval(estimate: Estimate, *, scale: float = 1, before: str = "", unit: str = "") -> str:
-    digits = 1 if scale == 100 else 3
-    value, low, high = (_signed(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
-    return _together(f"{before}{value}{unit} [{low}, {high}]")
+def _bracketed(figure: Figure) -> str:
+    return f"{figure.value} [{figure.interval}]" if figure.interval else figure.value
 
 
 def _together(words: str) -> str:
     return f'<span style="white-space:nowrap">{words}</span>'
-
-
-def _signed(number: float, digits: int) -> str:
-    return f"{number:.{digits}f}".replace("-", "−")
 
 
 def _soft(words: str) -> str:

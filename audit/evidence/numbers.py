@@ -127,6 +127,17 @@ def bits_share(estimate: Estimate, entropy: float) -> Figure:
     return Figure(f"{value} %", f"{low}–{high}")
 
 
+def bits_of(estimate: Estimate, entropy: float) -> str:
+    """Return usable information beside the most there is: `0.12 of 1.00 (12 %)`."""
+    value = max(0.0, estimate.value)
+    return f"{value:.2f} of {entropy:.2f} ({100 * (value / entropy if entropy > 0 else 0):.0f} %)"
+
+
+def at_most_percent(share: float) -> str:
+    """Return an upper bound on a share as percent, rounded up: `15.8`."""
+    return at_most(100 * share, 1)
+
+
 def at_most(value: float, digits: int) -> str:
     """Return an upper bound, rounded up: never told lower than it is."""
     scale = 10**digits

@@ -1,24 +1,53 @@
 """Pass, leak or open: by the interval of the excess over the floor, never by its middle."""
 
 import math
+from collections.abc import Sequence
+from statistics import NormalDist
 
-from audit.evidence.findings import (
-    COMMITTEE,
-    Certificate,
-    ContinuousLeakage,
-    Estimate,
-    Leakage,
-    Readability,
-    Regression,
-    Verdict,
-    Where,
-)
+from audit.evidence.findings import COMMITTEE, Decision, Estimate, Measurement, Verdict
+from audit.evidence.metric import MetricName
 
+CONFIDENCE = 0.95
 TOO_FINE = 1000
 """How many times finer than the test rows can tell a limit may be before no number of rows is worth naming."""
+LEAST_LIMIT = 0.01
+"""Of R²: a smaller limit is resolved as if it were this large, since the error of an R² of 0 vanishes."""
 
 
-def judge(excess: Estimate, resolution: float, limit: float, n: int, unit: str = "points") -> tuple[Verdict, str]:
+def judge(measurement: Measurement, limit: float) -> Decision:
+    """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone.
+
+    Args:
+        measurement: Of the attribute at one layer.
+        limit: Tolerance, the largest excess that passes: of balanced accuracy, or of R².
+    """
+    verdict, reason = by_interval(
+        measurement.excess, measurement.resolution, limit, measurement.test_rows, measurement.kind.unit
+    )
+    doubt = _doubt(measurement) if verdict == "PASS" else ""
+    return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
+
+
+def resolution(metric: MetricName, floor: float, guess: float, rows: Sequence[int], limit: float) -> float:
+    """Return the half-width of a 95 % interval at the floor: of balanced accuracy at a given recall of every class,
+    of R² at about the size of the limit for jointly normal values.
+
+    Args:
+        metric: Which of the two.
+        floor: The task-label baseline.
+        guess: What a guess scores.
+        rows: Test rows of each class; of a quantity one number.
+        limit: Tolerance.
+    """
+    reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    if metric == "r2":
+        share = max(limit, LEAST_LIMIT)
+        return reach * math.sqrt(4 * share * (1 - share) ** 2 / sum(rows))
+    share = max(floor, guess)
+    return reach * math.sqrt(sum(share * (1 - share) / n for n in rows)) / len(rows)
+
+
+def by_interval(excess: Estimate, resolution: float, limit: float, n: int, unit: str = "points") -> tuple[Verdict, str]:
     """Decide by the interval of the excess, and say why.
 
     Args:
@@ -55,39 +84,20 @@ def judge(excess: Estimate, resolution: float, limit: float, n: int, unit: str =
     )
 
 
-def judged(
-    figures: Readability, limit: float, where: Where | None = None, certificate: Certificate | None = None
-) -> Leakage:
-    """Put the verdict on a private attribute's figures."""
-    verdict, reason = judge(figures.excess, figures.resolution, limit, sum(one.test for one in figures.classes))
-    verdict, reason = _trusted(figures, verdict, reason)
-    return Leakage(**dict(figures), limit=limit, verdict=verdict, reason=reason, where=where, certificate=certificate)
-
-
-def judged_continuous(figures: Regression, limit: float) -> ContinuousLeakage:
-    """Put the verdict on a continuous private attribute's figures."""
-    verdict, reason = judge(figures.excess, figures.resolution, limit, figures.rows.test, "points of R²")
-    verdict, reason = _trusted(figures, verdict, reason)
-    return ContinuousLeakage(**dict(figures), limit=limit, verdict=verdict, reason=reason)
-
-
-def _trusted(figures: Readability | Regression, verdict: Verdict, reason: str) -> tuple[Verdict, str]:
-    """Take a PASS back that attackers who did not run, or who are plainly too weak, cannot give."""
-    tried = [one for one in figures.attackers if one.name != COMMITTEE]
+def _doubt(measurement: Measurement) -> str:
+    """Return why a PASS cannot rest on these attackers: one could not run, or they are weaker than the baseline."""
+    tried = [one for one in measurement.attackers if one.name != COMMITTEE]
     missing = sum(one.failure is not None for one in tried)
-    if verdict != "PASS":
-        return verdict, reason
     if missing:
-        return "INCONCLUSIVE", (
-            f"{missing} of {len(tried)} attackers could not run; a pass needs all of them to have tried."
-        )
-    if figures.excess.high < 0 and figures.floor.low < figures.floor.high:
-        # the prediction is made from these features, so who reads them as well as can be reads no less
-        return "INCONCLUSIVE", (
-            f"The attackers read at least {-100 * figures.excess.high:.1f} points less than the predicted task label "
+        return f"{missing} of {len(tried)} attackers could not run; a pass needs all of them to have tried."
+    excess, floor = measurement.excess, measurement.floor_score
+    if excess.high < 0 and floor.low < floor.high:
+        # the prediction is made from these features, so an attacker as able as can be learns no less from them
+        return (
+            f"The attackers read at least {-100 * excess.high:.1f} points less than the predicted task label "
             "alone tells, so they are too weak here; other attackers would settle it."
         )
-    return verdict, reason
+    return ""
 
 
 def _rounded(rows: float) -> int:

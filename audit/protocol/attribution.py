@@ -45,58 +45,68 @@ SHUFFLES = 3
 """How often the close look shuffles each unit."""
 
 
-def where(
-    attack: Attack,
-    z: Floats,
-    v: Ints,
-    *,
-    attacker: str,
-    seed: int,
-    encode: Encode | None,
-    inputs: Inputs | None,
-    samples: int = 128,
-    units: int = 20,
-    patches: int = 8,
-    track: Track = untracked,
-) -> findings.Where:
-    """Tell which units of the bottleneck an attacker reads, and from which part of the input they come.
+@dataclass(frozen=True)
+class Attacked:
+    """An attacker, and the test rows that it is asked about."""
 
-    Units that say the same hide each other: with one shuffled, the attacker still reads the other. So the
+    attacker: str
+    """Its name, `name on view`, for the record."""
+    attack: Attack
+    """Its log2 probabilities, (m, k), of features (m, d)."""
+    z: Floats
+    """Pooled features of the test rows, (n, d)."""
+    v: Ints
+    """Their classes, (n,), columns of what `attack` returns."""
+    encode: Encode | None = None
+    """Makes pooled features (b, d) of inputs (b, c, h, w) on the CPU; None draws no map."""
+    inputs: Inputs | None = None
+    """The test rows' inputs, in the order of `z`; None draws no map."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How closely to look."""
+
+    samples: int = 128
+    """At most this many rows, of each class its share; those that cannot be read are left out."""
+    units: int = 20
+    """How many units to list."""
+    patches: int = 8
+    """The map has this many rows and columns of patches; it costs `samples · (patches² + 1)` encodings."""
+
+
+def where(attacked: Attacked, *, seed: int, sizes: Sizes | None = None, track: Track = untracked) -> findings.Where:
+    """Tell which units of the bottleneck an attacker uses, and from which part of the input they come.
+
+    Units that say the same hide each other: with one shuffled, the attacker still learns it from the other. So the
     bits of the units do not add up to the leak, and a unit worth nothing here may leak all the same.
 
     Args:
-        attack: The attacker, as log2 probabilities (m, k) of features (m, d).
-        z: Pooled features of the test rows, (n, d).
-        v: Their classes, (n,), columns of what `attack` returns.
-        attacker: Its name, `name on view`, for the record.
+        attacked: The attacker and the rows.
         seed: Of the rows that are looked at and of the shuffles.
-        encode: Makes pooled features (b, d) of inputs (b, c, h, w) on the CPU; None draws no map.
-        inputs: The test rows' inputs, in the order of `z`; None draws no map.
-        samples: At most this many rows, of each class its share; those that cannot be read are left out.
-        units: How many units to list.
-        patches: The map has this many rows and columns of patches; it costs `samples · (patches² + 1)`
-            encodings.
+        sizes: Rows, units and patches.
         track: Shows progress.
 
     Raises:
         DataError: There are fewer than 50 rows, or fewer are asked for.
     """
-    require_samples(min(len(z), samples), attacker)
+    sizes, attack, v = sizes or Sizes(), attacked.attack, attacked.v
+    require_samples(min(len(attacked.z), sizes.samples), attacked.attacker)
     generator = np.random.default_rng(seed)
-    rows = _spread(v, samples, generator)
+    rows = _spread(v, sizes.samples, generator)
     bits, patch, note = None, None, "there is no input, only embeddings"
-    if encode is not None and inputs is not None:
-        view = _view(inputs, rows)
+    if attacked.encode is not None and attacked.inputs is not None:
+        view = _view(attacked.inputs, rows)
         note = view if isinstance(view, str) else ""
         if isinstance(view, _View):
             rows = view.rows
-            patch = [max(SMALLEST_PATCH, -(-side // patches)) for side in view.mean.shape[1:]]
-            bits = _map(attack, encode, inputs, v, view, patch, track).tolist()
+            patch = [max(SMALLEST_PATCH, -(-side // sizes.patches)) for side in view.mean.shape[1:]]
+            bits = _map(attack, attacked.encode, attacked.inputs, v, view, patch, track).tolist()
     return findings.Where(
         samples=len(rows),
-        attacker=attacker,
-        units=_worst_units(attack, z[rows], v[rows], units, generator, track),
-        width=z.shape[1],
+        attacker=attacked.attacker,
+        units=_worst_units(attack, attacked.z[rows], v[rows], sizes.units, generator, track),
+        width=attacked.z.shape[1],
         input_map=bits,
         patch=patch,
         note=note,

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from audit.bootstrap import CONFIDENCE
 from audit.data.columns import Ints
 from audit.data.on_disk import AT_ONCE, blocks
 from audit.evidence.findings import Certificate
+from audit.evidence.verdict import CONFIDENCE
 
 LARGEST = 1024
 """More distinct vectors than this are no finite code that could be counted."""

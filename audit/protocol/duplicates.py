@@ -36,7 +36,7 @@ def are_copies(features: Features) -> bool:
     return features.same_input and bool(most <= max(FEW_COPIES, MOST_COPIES * len(features.copies)))
 
 
-def told_of_copies(copies: int, features: Features, *, grouped: bool) -> str:
+def describe_copies(copies: int, features: Features, *, grouped: bool) -> str:
     """Say what was done about so many rows with a copy in another group."""
     if not are_copies(features):
         what = "input" if features.same_input else "features"

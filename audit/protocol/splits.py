@@ -10,6 +10,7 @@ from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity
 from audit.data.labelled import MIN_ROWS
 from audit.errors import DataError
 from audit.evidence.findings import ClassRows
+from audit.settings import Settings
 
 FOLDS = 10
 TRAIN, SELECT = 5, 2
@@ -72,15 +73,32 @@ def _fifths(quantity: Quantity) -> Ints:
     return np.where(quantity.known, np.searchsorted(cuts, quantity.values), -1).astype(np.int64)
 
 
-def chosen(column: AnyColumn, splits: Splits, *, fit: int, test: int, seed: int) -> Rows:
-    """Return the rows with a value that fit, choose and test: at most `fit`, `fit` and `test` of them."""
+def split_subset(column: AnyColumn, splits: Splits, settings: Settings) -> Rows:
+    """Return the rows with a value that fit, select and test, at most as many as the settings say."""
     codes = column.codes if isinstance(column, Column) else None
-    own = [part[column.known[part]] for part in (splits.train, splits.select, splits.test)]
-    train, select, last = (
-        at_most(part, most, seed, None if codes is None else codes[part])
-        for part, most in zip(own, (fit, fit, test), strict=True)
+    own = [part[column.known[part]] for part in splits.rows]
+    most = settings.fit_rows, settings.fit_rows, settings.test_rows
+    train, select, test = (
+        at_most(part, few, settings.seed, None if codes is None else codes[part])
+        for part, few in zip(own, most, strict=True)
     )
-    return train, select, last
+    return train, select, test
+
+
+def value_rows(attribute: str, quantity: Quantity, splits: Splits, settings: Settings) -> Rows:
+    """Return the rows with a value that fit, select and test.
+
+    Raises:
+        DataError: There are too few.
+    """
+    rows = split_subset(quantity, splits, settings)
+    if min(map(len, rows)) < MIN_ROWS:
+        counts = " / ".join(str(len(part)) for part in rows)
+        raise DataError(
+            f"{attribute!r} has a value in {counts} rows to fit, choose and test attackers; each needs {MIN_ROWS}. "
+            "Give more rows."
+        )
+    return rows
 
 
 def at_most(rows: Ints, most: int, seed: int, codes: Ints | None = None) -> Ints:

@@ -44,12 +44,12 @@ def demo(output: Path) -> None:
     first, last = read_audit(before), read_audit(after)
     click.secho("\n# What it comes to", bold=True)
     for when, result in (("Before", first), ("After", last)):
-        for one in result.leakage:
-            read = one.balanced_accuracy
+        for one in result.private:
+            measurement, read = one.measurement, one.measurement.score
             click.echo(
                 f"{when}, a fresh attacker reads the {one.attribute} in {read.value:.1%} "
                 f"[{read.low:.1%}, {read.high:.1%}] of cases; the predicted digit alone gives "
-                f"{one.floor.value:.1%} and a guess {one.chance:.1%}: {one.verdict}."
+                f"{measurement.floor_score.value:.1%} and a guess {measurement.guess:.1%}: {one.decided.verdict}."
             )
     if first.task and last.task:
         click.echo(f"Task accuracy: {first.task.accuracy.value:.1%} before, {last.task.accuracy.value:.1%} after.")

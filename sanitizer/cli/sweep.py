@@ -89,10 +89,9 @@ def sweep(
     from dataclasses import fields  # noqa: PLC0415 - keeps `irene --help` fast
 
     from audit.atomic_write import require_writable  # noqa: PLC0415
-    from audit.attackers import families  # noqa: PLC0415
     from audit.environment import choose_device  # noqa: PLC0415
     from audit.evidence.audit_result import sidecar  # noqa: PLC0415
-    from audit.settings import LIMIT, Settings  # noqa: PLC0415
+    from audit.settings import ATTACKERS, LIMIT, Settings  # noqa: PLC0415
     from sanitizer.sweep import run  # noqa: PLC0415
     from sanitizer.training.step import Recipe  # noqa: PLC0415
 
@@ -105,7 +104,7 @@ def sweep(
     require_writable(chart)
     model, source, rows = ModelOptions.of(given), SourceOptions.of(given), RowOptions.of(given)
     train, audited = (rows.limit(data) for data in (source.open("train", model.arch), source.open("audit", model.arch)))
-    attackers = families.DEFAULT if given["attackers"] is None else given["attackers"]
+    attackers = ATTACKERS if given["attackers"] is None else given["attackers"]
     points = run.sweep(
         lambda: model.load(checkpoint),
         train,

@@ -11,6 +11,7 @@ import torch
 from audit.data.labelled import LabelledData
 from audit.errors import BottleneckError, CheckpointError, DataError, TrainingError
 from audit.evidence.audit_result import AuditResult
+from audit.evidence.findings import Finding
 from audit.evidence.json_file import Options
 from audit.evidence.sweep_result import (
     UNTOUCHED,
@@ -23,10 +24,11 @@ from audit.evidence.sweep_result import (
 from audit.model.checkpoint import LoadedModel, require_weights
 from audit.model.describe import describe_checkpoint
 from audit.model.layers import Pool
+from audit.model.representations import Encoder
 from audit.model.state_dict import Weights
 from audit.progress import Track, untracked
 from audit.run import audit
-from audit.settings import Settings
+from audit.settings import Provenance, Settings
 from sanitizer.methods.base import Method
 from sanitizer.methods.table import card_of, make_method
 from sanitizer.training.loop import Outcome, fine_tune
@@ -195,19 +197,14 @@ def _audit(bench: Bench, loaded: LoadedModel, track: Track, *, touched: bool) ->
     described, notes = describe_checkpoint(loaded)
     try:
         return audit(
-            loaded.module.to(bench.device),
+            Encoder(loaded.module.to(bench.device), bench.pool, workers=bench.recipe.workers),
             bench.audited,
             private=bench.private,
             task=bench.task,
             layer=bench.layer,
             keep=bench.keep,
             settings=bench.settings,
-            pool=bench.pool,
-            workers=bench.recipe.workers,
-            checkpoint=described,
-            limit_set_by=bench.limit_set_by,
-            notes=notes,
-            track=track,
+            provenance=Provenance(described, notes=notes, limit_set_by=bench.limit_set_by, track=track),
         )
     except (BottleneckError, DataError) as error:
         if not touched:
@@ -220,18 +217,36 @@ def _figures(result: AuditResult) -> SweepFigures:
     return SweepFigures(
         accuracy=result.task.accuracy,
         balanced_accuracy=result.task.balanced_accuracy,
-        read=[
-            SweepReading(
-                test_rows=sum(rows.test for rows in one.classes),
-                **{name: value for name, value in one if name in SweepReading.model_fields},
-            )
-            for one in result.leakage
-        ],
-        kept=[
-            SweepKept(
-                test_rows=sum(rows.test for rows in one.classes),
-                **{name: value for name, value in one if name in SweepKept.model_fields},
-            )
-            for one in result.kept
-        ],
+        read=[_reading(one) for one in result.private],
+        kept=[_retained(one) for one in result.retained],
+    )
+
+
+def _reading(one: Finding) -> SweepReading:
+    measurement, decision = one.measurement, one.decided
+    return SweepReading(
+        attribute=one.attribute,
+        test_rows=measurement.test_rows,
+        chance=measurement.guess,
+        entropy=measurement.entropy or 0.0,
+        strongest=measurement.strongest,
+        balanced_accuracy=measurement.score,
+        bits=measurement.figures["bits"],
+        floor=measurement.floor_score,
+        excess=measurement.excess,
+        verdict=decision.verdict,
+        reason=decision.reason,
+        certificate=one.certificate,
+    )
+
+
+def _retained(one: Finding) -> SweepKept:
+    measurement = one.measurement
+    return SweepKept(
+        attribute=one.attribute,
+        test_rows=measurement.test_rows,
+        chance=measurement.guess,
+        strongest=measurement.strongest,
+        auroc=measurement.figures["auroc"],
+        balanced_accuracy=measurement.score,
     )

@@ -20,7 +20,7 @@ from audit.model.checkpoint import LoadedModel, require_weights
 from audit.model.forward import first_input
 from audit.model.layers import Pool, suggest
 from audit.progress import Track, untracked
-from audit.request import Asked
+from audit.request import AuditRequest
 from audit.settings import Settings
 from sanitizer.sweep.input_cache import BUDGET, remember
 from sanitizer.sweep.point import Bench, Trial, now, rehearse, run, trials
@@ -95,8 +95,8 @@ def sweep(
     recipe = recipe or Recipe()
     settings = replace(settings or Settings(), seed=recipe.seed, ceiling=False)
     loaded, device = fresh(), device or torch.device("cpu")
-    asked = Asked.of(audited, task, private, keep, settings)
-    asked.require_rows(audited, settings, where=False)
+    asked = AuditRequest.of(audited, task, private, keep, settings)
+    asked.require_rows(audited, settings)
     _require_classes(train, audited, asked)
     bench = Bench(
         fresh=fresh,
@@ -150,7 +150,7 @@ def _require_one_process() -> None:
         raise TrainingError("A sweep runs in one process. Start it without torchrun.")
 
 
-def _require_classes(train: LabelledData, audited: LabelledData, asked: Asked) -> None:
+def _require_classes(train: LabelledData, audited: LabelledData, asked: AuditRequest) -> None:
     """Fail on a column that is continuous, or of one class only in the rows that train."""
     for kind, names in (("task", [asked.task or ""]), ("private", asked.private), ("kept", asked.keep)):
         for name in names:

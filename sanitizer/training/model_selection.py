@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit, cross_val_predict
 from torch import Tensor
 
-from audit.attackers.families import family, view
+from audit.attackers.families import family, preprocessing
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
 from sanitizer.methods.base import Rows
@@ -101,7 +101,7 @@ def _read(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float:
     folds = _folds(v, groups)
     if not folds:
         return 1 / max(1, len(np.unique(v)))
-    white = view("whitened", z).transform(z)
+    white = preprocessing("whitened", z).transform(z)
     said = (
         cross_val_predict(family(name).classifiers(seed)[0](white.shape[1]), white, v, cv=folds) for name in ATTACKERS
     )
@@ -113,7 +113,7 @@ def _area(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float | N
     folds = _folds(v, groups)
     if not folds:
         return None
-    white = view("whitened", z).transform(z)
+    white = preprocessing("whitened", z).transform(z)
     probe = family("logistic").classifiers(seed)[0](white.shape[1])
     shares = cross_val_predict(probe, white, v, cv=folds, method="predict_proba")
     return float(roc_auc_score(v[:, None] == np.unique(v), shares, average="macro"))

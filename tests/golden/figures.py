@@ -11,9 +11,9 @@ Leaf = float | int | str | bool | None
 Figures = dict[str, Leaf]
 
 MADE = frozenset(
-    {"created", "versions", "device", "digest", "schema_version", "train_seconds", "audit_seconds", "call"}
+    {"created", "versions", "device", "digest", "schema_version", "train_seconds", "audit_seconds", "call", "card"}
 )
-"""What is of one run and not of what it measured."""
+"""What is of one run and not of what it measured, and the words of a method, which older evidence did not carry."""
 OF_WEIGHTS = ("sha256", "parent_sha256")
 EXACT = 1e-9
 """How far two floats on one machine may be apart, as a share of them."""
@@ -32,6 +32,8 @@ def figures(evidence: Mapping[str, Any]) -> Figures:
     match "sweep" if "points" in evidence else "audit", evidence["schema_version"]:
         case "audit", "2":
             return dict(_audit_2(evidence))
+        case "audit", "3":
+            return dict(_audit_3(evidence))
         case "sweep", "1":
             return dict(_sweep_1(evidence))
         case kind, version:
@@ -47,6 +49,33 @@ def _audit_2(evidence: Mapping[str, Any]) -> Iterator[tuple[str, Leaf]]:
             yield f"{place}kind", "classes" if "classes" in one else "quantity"
             yield from _leaves({k: v for k, v in one.items() if k not in ("attribute", "layer")}, place)
     yield from _leaves({key: value for key, value in evidence.items() if key not in places}, "")
+
+
+def _audit_3(evidence: Mapping[str, Any]) -> Iterator[tuple[str, Leaf]]:
+    for one in evidence["findings"]:
+        place, found = f"{one['attribute']} @ {one['layer']} | ", one["measurement"]
+        is_quantity = found["metric"] == "r2"
+        names = ("r2", "mae") if is_quantity else ("balanced_accuracy", "auroc", "bits")
+        yield f"{place}role", "kept" if one["role"] == "retained" else "private"
+        yield f"{place}kind", "quantity" if is_quantity else "classes"
+        same = "width projected_from missing strongest ceiling null excess resolution".split()
+        as_before: dict[str, Any] = {name: found[name] for name in same}
+        as_before |= found["figures"] | {f"{name}_draws": drawn for name, drawn in found["draws"].items()}
+        as_before["floor"] = found["floor"][found["metric"]]
+        as_before["attackers"] = [
+            {key: value for key, value in each.items() if key != "figures"} | dict.fromkeys(names) | each["figures"]
+            for each in found["attackers"]
+        ]
+        if is_quantity:
+            as_before |= {"rows": found["classes"][0], "median_mae": found["baseline"]["mae"]}
+        else:
+            as_before |= {"classes": found["classes"], "chance": found["baseline"]["balanced_accuracy"]}
+            as_before |= {"entropy": found["entropy"], "floor_bits": found["floor"]["bits"]}
+            as_before |= {"given_task": found["figures"].get("given_task"), "left_out": found["left_out"]}
+        if one["role"] == "private":
+            as_before |= one["decision"] | ({} if is_quantity else {key: one[key] for key in ("where", "certificate")})
+        yield from _leaves(as_before, place)
+    yield from _leaves({key: value for key, value in evidence.items() if key != "findings"}, "")
 
 
 def _sweep_1(evidence: Mapping[str, Any]) -> Iterator[tuple[str, Leaf]]:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from audit.protocol.continuous import _resolution
 from click.testing import CliRunner, Result
 
 import irene
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import ContinuousLeakage, Leakage, Readability, Regression, Verdict
 from audit.evidence.verdict import judged, judged_continuous
-from audit.protocol.continuous import _resolution
 from support.findings import audit, continuous, leakage
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from audit.protocol.continuous import measure_continuous
 from numpy.typing import NDArray
 from scipy.special import expit
 from support.planted import FEW, classes, labels, noise
@@ -18,7 +19,6 @@ from audit.attackers.families import VIEWS, family
 from audit.data.columns import Column, Ints, Quantity
 from audit.errors import DataError, IreneError
 from audit.evidence.findings import COMMITTEE
-from audit.protocol.continuous import measure_continuous
 from audit.protocol.leakage import measure
 from audit.protocol.splits import split_rows
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from audit.protocol.continuous import measure_continuous, read_continuous_ceiling
 from numpy.typing import NDArray
 from support.planted import FEW, labels, noise
 
@@ -11,7 +12,6 @@ from audit.data.columns import Quantity
 from audit.errors import DataError
 from audit.evidence.findings import ContinuousLeakage
 from audit.evidence.verdict import judged_continuous
-from audit.protocol.continuous import measure_continuous, read_continuous_ceiling
 from audit.protocol.leakage import Beside
 from audit.protocol.splits import split_rows
 from audit.settings import Settings

@@ -1,0 +1,214 @@
+"""Attack one attribute: fit all attackers on the training split, choose and join on selection, read the test split.
+
+The headline is the attacker, or the ensemble of them, that is strongest on the selection split. It is fitted once
+more on both splits, as an adversary would, and then reads the test split, which nothing was chosen on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from audit.attackers.ensemble import choose_members, joined
+from audit.attackers.families import VIEWS, Estimator, Make, Matrix, Preprocessing, family, preprocessing
+from audit.attackers.problem import Fit, Labels, Problem
+from audit.attackers.readings import Reading
+from audit.bootstrap import Doubles
+from audit.errors import DataError
+from audit.evidence.findings import COMMITTEE
+from audit.parallel import side_by_side
+from audit.settings import Settings
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class SplitData:
+    """Features and labels of the rows that fit, select and test."""
+
+    z: tuple[Matrix, Matrix, Matrix]
+    """Each (n, d)."""
+    v: tuple[Labels, Labels, Labels]
+    """Each (n,)."""
+    problem: Problem
+    """Classes or a quantity."""
+
+
+@dataclass(frozen=True)
+class FittedAttacker:
+    """One attacker on one preprocessing of the features."""
+
+    name: str
+    view: str
+    """The preprocessing's name."""
+    make: Make
+    preprocessing: Preprocessing
+    fit: Fit
+
+    @property
+    def title(self) -> str:
+        """`name on view`."""
+        return _title(self.name, self.view)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An attacker that could not run."""
+
+    name: str
+    view: str
+    reason: str
+
+
+class AttackerError(Exception):
+    """An attacker that had been fitted could not be fitted again; it is no user's mistake and never leaves an audit."""
+
+    def __init__(self, title: str, reason: str) -> None:
+        super().__init__(f"{title}: {reason}")
+        self.title, self.reason = title, reason
+
+
+@dataclass(frozen=True)
+class Attack:
+    """All attackers' results on one attribute at one layer."""
+
+    members: list[FittedAttacker | Failure]
+    """The best setting of every attacker on every preprocessing."""
+    ensemble: tuple[Reading, Reading] | None
+    """Selection and test split by the ensemble, fitted on the training split; None where there is one alone."""
+    strongest: str
+    """Title of the headline."""
+    headline: Reading
+    """Of the test rows, fitted on the training and the selection split."""
+    best: FittedAttacker
+    """The strongest single attacker."""
+
+
+def attack(
+    data: SplitData, settings: Settings, *, tries: int | None = None, failed: Mapping[str, str] | None = None
+) -> Attack:
+    """Let every attacker try.
+
+    Args:
+        data: Features and labels of the three splits.
+        settings: Attackers, seed, device.
+        tries: At most so many settings of each attacker; None: all.
+        failed: Attackers, by title, that are known not to run, with the reason.
+
+    Raises:
+        DataError: None could run.
+        AttackerError: One could be fitted on the training split and not on both.
+    """
+    seen = preprocessed(data.z)
+    members = _members(data, seen, settings, tries, failed or {})
+    able = [member for member in members if isinstance(member, FittedAttacker)]
+    if not able:
+        kind = "numbers" if data.problem.metric == "r2" else "classes"
+        reason = next((one.reason for one in members if isinstance(one, Failure)), f"none of them reads {kind}")
+        raise DataError(f"No attacker could run: {reason}.")
+    best = max(able, key=lambda member: member.fit.select.score)
+    shares = choose_members([one.fit.answers[0] for one in able], lambda said: data.problem.loss(said, data.v))
+    select, test = (joined([one.fit.answers[part] for one in able], shares) for part in (0, 1))
+    ensemble = data.problem.ensemble(select, test, data.v)
+    if len(able) == 1 or ensemble[0].score < best.fit.select.score:
+        shares = np.array([float(member is best) for member in able])
+    counted = [(member, share) for member, share in zip(able, shares, strict=True) if share > 0]
+    strongest = counted[0][0].title if len(counted) == 1 else COMMITTEE
+    listed = ensemble if len(able) > 1 and data.problem.lists_ensemble else None
+    return Attack(members, listed, strongest, _headline(counted, data, seen), best)
+
+
+def persistent(run: Callable[[Mapping[str, str]], Result]) -> Result:
+    """Run what attacks, and run it again without each attacker that turns out not to run, until all others did.
+
+    Args:
+        run: Takes the attackers that are known not to run, by title, with the reason.
+    """
+    failed: dict[str, str] = {}
+    while True:
+        try:
+            return run(failed)
+        except AttackerError as error:
+            failed = {**failed, error.title: error.reason}
+
+
+def preprocessed(z: Sequence[Matrix]) -> dict[str, tuple[Preprocessing, list[Matrix]]]:
+    """Fit each preprocessing on the first part, and apply it to all parts: by its name."""
+
+    def fitted(name: str) -> tuple[Preprocessing, list[Matrix]]:
+        found = preprocessing(name, z[0])
+        return found, [found.transform(part).astype(np.float32) for part in z]
+
+    return dict(zip(VIEWS, side_by_side(fitted, VIEWS), strict=True))
+
+
+def again(attacker: FittedAttacker, width: int, run: Callable[[Estimator], Result]) -> Result:
+    """Make an attacker anew, for features of that width, and run it.
+
+    Raises:
+        AttackerError: Whatever it raised.
+    """
+    try:
+        return run(attacker.make(width))
+    except Exception as error:
+        raise AttackerError(attacker.title, _reason(error)) from error
+
+
+def _members(
+    data: SplitData,
+    seen: Mapping[str, tuple[Preprocessing, list[Matrix]]],
+    settings: Settings,
+    tries: int | None,
+    failed: Mapping[str, str],
+) -> list[FittedAttacker | Failure]:
+    """Return the best setting of every attacker on every preprocessing."""
+    pairs = [(name, view) for view in VIEWS for name in settings.attackers]
+    makes = {name: data.problem.makes(family(name, settings.device), settings.seed)[:tries] for name, _ in pairs}
+
+    def one(job: tuple[str, str, Make]) -> FittedAttacker | Failure:
+        name, view, make = job
+        if (title := _title(name, view)) in failed:
+            return Failure(name, view, failed[title])
+        try:
+            found, z = seen[view]
+            return FittedAttacker(name, view, make, found, data.problem.fit(make(z[0].shape[1]), z, data.v))
+        except Exception as error:  # an attacker may be the user's own, and raise anything
+            return Failure(name, view, _reason(error))
+
+    tried = side_by_side(one, [(name, view, make) for name, view in pairs for make in makes[name]])
+    return [_best(tried, name, view) for name, view in pairs if makes[name]]
+
+
+def _best(tried: Sequence[FittedAttacker | Failure], name: str, view: str) -> FittedAttacker | Failure:
+    """Return the setting of one attacker on one preprocessing that predicts the selection rows best."""
+    own = [one for one in tried if (one.name, one.view) == (name, view)]
+    able = [one for one in own if isinstance(one, FittedAttacker)]
+    return min(able, key=lambda member: member.fit.select.loss) if able else own[0]
+
+
+def _headline(
+    counted: Sequence[tuple[FittedAttacker, float]],
+    data: SplitData,
+    seen: Mapping[str, tuple[Preprocessing, list[Matrix]]],
+) -> Reading:
+    """Read the test split by the attackers that count, each fitted once more on training and selection split."""
+    labels = np.concatenate(data.v[:2])
+
+    def refitted(member: FittedAttacker) -> Doubles:
+        train, select, test = seen[member.view][1]
+        both = np.concatenate([train, select])
+        return again(member, both.shape[1], lambda estimator: member.fit.again(estimator, both, labels, test))
+
+    shares = np.array([share for _, share in counted])
+    before = joined([member.fit.answers[0] for member, _ in counted], shares)
+    answer = joined(side_by_side(refitted, [member for member, _ in counted]), shares)
+    return data.problem.headline(before, answer, data.v)
+
+
+def _title(name: str, view: str) -> str:
+    return f"{name} on {view}"
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0] or type(error).__name__

@@ -1,0 +1,72 @@
+"""How attackers of a quantity, such as an age, are fitted, joined and read: by R²."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from audit.attackers.families import Estimator, Family, Make, Matrix
+from audit.attackers.problem import Fit, Labels, Three
+from audit.attackers.readings import QuantityReading
+from audit.bootstrap import Doubles
+from audit.evidence.metric import MetricName
+
+
+@dataclass(frozen=True)
+class RegressionFit(Fit):
+    """A regressor fitted on the training split, its answers shrunk towards the mean."""
+
+    slope: float
+    """Shrinkage fitted on the selection split: 1 is none, 0 is answering the mean."""
+
+    def again(self, estimator: Estimator, z: Matrix, v: Labels, test: Matrix) -> Doubles:
+        """Fit another estimator of the same make, and answer the test rows with the same shrinkage, (t,)."""
+        middle, scale = _units(v)
+        estimator.fit(z, (v - middle) / scale)
+        return np.asarray(middle + scale * self.slope * _answer(estimator, test))
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Attack a quantity."""
+
+    metric: MetricName = "r2"
+    control_tries: Final[int | None] = None
+    lists_ensemble: Final = False
+
+    def makes(self, family: Family, seed: int) -> tuple[Make, ...]:
+        """Return the family's regressors."""
+        return family.regressors(seed)
+
+    def fit(self, estimator: Estimator, z: Three, v: Sequence[Labels]) -> RegressionFit:
+        """Fit on the training split, in units of its deviation; shrink by the slope that the selection split fits."""
+        middle, scale = _units(v[0])
+        estimator.fit(z[0], (v[0] - middle) / scale)
+        select, test = (_answer(estimator, rows) for rows in z[1:])
+        wanted = (v[1] - middle) / scale
+        slope = float(np.clip(select @ wanted / max(float(select @ select), 1e-12), 0, 1))
+        answers = middle + scale * slope * select, middle + scale * slope * test
+        return RegressionFit(
+            estimator, answers, QuantityReading(answers[0], v[1]), QuantityReading(answers[1], v[2]), slope
+        )
+
+    def loss(self, answer: Doubles, v: Sequence[Labels]) -> float:
+        """Return −R² of joined answers."""
+        return QuantityReading(answer, v[1]).loss
+
+    def ensemble(self, select: Doubles, test: Doubles, v: Sequence[Labels]) -> tuple[QuantityReading, QuantityReading]:
+        """Read selection and test split from joined answers."""
+        return QuantityReading(select, v[1]), QuantityReading(test, v[2])
+
+    def headline(self, before: Doubles, answer: Doubles, v: Sequence[Labels]) -> QuantityReading:  # noqa: ARG002
+        """Read the test split."""
+        return QuantityReading(answer, v[2])
+
+
+def _units(v: Labels) -> tuple[float, float]:
+    return float(v.mean()), float(v.std()) or 1.0
+
+
+def _answer(estimator: Estimator, z: Matrix) -> Doubles:
+    return np.asarray(estimator.predict(z), dtype=np.float64).ravel()
