@@ -1,5 +1,6 @@
 """Bootstrap by group: the figures of the test rows, as they are and as they might have been."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,8 +63,8 @@ class Resamples:
             labels: Class of each row, (n,).
             k: Number of classes.
         """
-        groups = [len(np.unique(self.member[labels == c])) for c in range(k)]
-        return max(1, round(k**2 / sum(1 / max(count, 1) for count in groups)))
+        groups = [max(1, len(np.unique(self.member[labels == c]))) for c in range(k)]
+        return max(1, round(effective_rows(groups)))
 
     def auroc(self, scores: Doubles, labels: Ints, k: int) -> Doubles:
         """Return the area under the ROC curve in each resample, one class against the others, mean over classes.
@@ -93,6 +94,12 @@ class Resamples:
             won = (drawn * (lower[:, above] + lower[:, level])).sum(axis=1) / 2
             areas.append(np.divide(won, pairs, out=np.full_like(won, np.nan), where=pairs > 0))
         return np.concatenate(areas)
+
+
+def effective_rows(counts: Iterable[int]) -> float:
+    """Return how many rows of equal classes a balanced accuracy rests on: k times the harmonic mean of the counts."""
+    each = [int(count) for count in counts]
+    return len(each) ** 2 / sum(1 / count for count in each)
 
 
 def _steps(resamples: int, rows: int) -> int:

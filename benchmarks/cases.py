@@ -18,9 +18,9 @@ from audit.data.labelled import LabelledData
 from audit.data.sources.opening import open_data
 from audit.data.sources.table import load as open_table
 from audit.model.example_networks import small_convnet
-from sanitizer.sweep.input_cache import remember
+from sanitizer.job import Recipe, TrainingJob
+from sanitizer.sweep.input_cache import cache_inputs
 from sanitizer.training.loop import fine_tune
-from sanitizer.training.step import Recipe
 
 KEPT = 20
 """Attributes of CelebA that should stay: those least correlated with gender."""
@@ -48,7 +48,7 @@ class Case:
     def plain(self) -> tuple[nn.Module, float]:
         """The model after plain fine-tuning, and the seconds that took."""
         model, begin = copy.deepcopy(self.model), time.perf_counter()
-        fine_tune(model, self.train, task=self.task, layer=self.layer, recipe=self.recipe)
+        fine_tune(model, TrainingJob(self.train, task=self.task, layer=self.layer, recipe=self.recipe))
         return model, time.perf_counter() - begin
 
 
@@ -57,7 +57,7 @@ def biased_mnist(places: Path, kept: Path, seed: int, rho: float) -> Case:
     options = {"data_root": str(places)}
     train = open_data("biased-mnist", "train", options | {"rho": rho, "seed": seed}).limited(10_000, seed=seed)
     rows = open_data("biased-mnist", "audit", options | {"seed": seed})
-    train, rows = remember(train)[0], remember(rows)[0]
+    train, rows = cache_inputs(train)[0], cache_inputs(rows)[0]
     start = Recipe(20, batch_size=128, lr=3e-3, seed=seed)
     model = trained(kept / f"biased-mnist-{rho}-{seed}", small_convnet, train, "digit", "classifier:input", start)
     recipe = Recipe(5, batch_size=256, lr=1e-3, seed=seed)
@@ -117,7 +117,7 @@ SETS: dict[str, Callable[[Path, Path, int], Case]] = {
 @cache
 def faces(places: Path, part: Any) -> LabelledData:
     """Decode CelebA's images once."""
-    return remember(open_data("celeba", part, {"data_root": str(places / "celeba"), "image_size": 64}))[0]
+    return cache_inputs(open_data("celeba", part, {"data_root": str(places / "celeba"), "image_size": 64}))[0]
 
 
 def least_correlated(data: LabelledData, task: str) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def trained(
     torch.manual_seed(recipe.seed)
     model, file = build(), path.with_name(path.name + ".safetensors")
     if not file.exists():
-        fine_tune(model, train, task=task, layer=layer, recipe=recipe)
+        fine_tune(model, TrainingJob(train, task=task, layer=layer, recipe=recipe))
         file.parent.mkdir(parents=True, exist_ok=True)
         safetensors.torch.save_file({name: value.contiguous() for name, value in model.state_dict().items()}, file)
     model.load_state_dict(safetensors.torch.load_file(file))

@@ -22,11 +22,11 @@ from audit.environment import choose_device, versions
 from audit.evidence.audit_result import AuditResult
 from audit.model.example_networks import small_convnet
 from audit.run import audit
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Method
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
 from sanitizer.training.loop import fine_tune
-from sanitizer.training.step import Recipe
 
 LAYER = "classifier:input"
 EPOCHS = 30
@@ -61,13 +61,15 @@ def run(arm: str, start: nn.Module, train: LabelledData, rows: LabelledData, see
     if method is not None:
         outcome = fine_tune(
             model,
-            train,
-            task="digit",
-            private=["colour"],
-            method=method,
-            layer=LAYER,
-            recipe=replace(recipe, seed=seed),
-            device=next(model.parameters()).device,
+            TrainingJob(
+                train,
+                task="digit",
+                private=["colour"],
+                method=method,
+                layer=LAYER,
+                recipe=replace(recipe, seed=seed),
+                device=next(model.parameters()).device,
+            ),
         )
         head = outcome.head_accuracy["colour"]
     result: AuditResult = audit(model, rows, task="digit", private=["colour"], layer=LAYER, limit_set_by="default")
@@ -133,7 +135,7 @@ def main(sets: str, data_root: str, rows: int, rho: float, seeds: int) -> None:
             torch.manual_seed(seed)
             start = small_convnet().to(device)
             recipe = Recipe(20, batch_size=128, lr=3e-3, seed=seed)
-            fine_tune(start, train, task="digit", layer=LAYER, recipe=recipe, device=device)
+            fine_tune(start, TrainingJob(train, task="digit", layer=LAYER, recipe=recipe, device=device))
             for arm in ARMS:
                 found[arm].append(run(arm, start, train, held, seed))
                 click.echo(f"{name}, seed {seed}, {arm}: {found[arm][-1]}", err=True)

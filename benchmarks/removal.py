@@ -39,18 +39,19 @@ from audit.model.layers import parse
 from audit.model.representations import Encoder, extract
 from audit.run import audit, audit_embeddings
 from audit.settings import Settings
+from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Method
 from sanitizer.methods.codebook import Codebook
-from sanitizer.methods.end import EnD
+from sanitizer.methods.debiasing.end import EnD
+from sanitizer.methods.debiasing.learned_mixin import LearnedMixin
+from sanitizer.methods.debiasing.lff import LfF
+from sanitizer.methods.debiasing.rebias import ReBias
+from sanitizer.methods.debiasing.rubi import Rubi
 from sanitizer.methods.gradient_reversal import GradientReversal
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
-from sanitizer.methods.learned_mixin import LearnedMixin
-from sanitizer.methods.lff import LfF
 from sanitizer.methods.plain import Plain
-from sanitizer.methods.rebias import ReBias
 from sanitizer.methods.rich import Rich
-from sanitizer.methods.rubi import Rubi
 from sanitizer.training.loop import fine_tune
 
 AS_THEY_ARE = "rich, images as they are"
@@ -117,13 +118,15 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
         method = METHODS[arm]
         fine_tune(
             model,
-            case.train,
-            task=case.task,
-            private=[case.private],
-            keep=case.kept if isinstance(method, Rich) else (),
-            layer=case.layer,
-            method=method,
-            recipe=recipe,
+            TrainingJob(
+                case.train,
+                task=case.task,
+                private=[case.private],
+                keep=case.kept if isinstance(method, Rich) else (),
+                layer=case.layer,
+                method=method,
+                recipe=recipe,
+            ),
         )
     if arm in ERASERS:
         return edited(case, arm, seed)

@@ -20,14 +20,15 @@ from audit.data.columns import Column
 from audit.data.labelled import LabelledData
 from audit.environment import choose_device, describe_device, versions
 from audit.model import release
+from sanitizer.job import Recipe
 from sanitizer.methods.base import Method, Setting
 from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich
-from sanitizer.training.forward import Eye
-from sanitizer.training.step import Recipe, Steps, make_fabric
+from sanitizer.training.forward import ForwardPass
+from sanitizer.training.step import TrainingStep, make_fabric
 
 BATCH = 100
 KEPT = ("a", "b", "c")
@@ -49,19 +50,19 @@ def rows(n: int) -> LabelledData:
     return LabelledData("random", torch.from_numpy(generator.normal(size=(n, 3, 224, 224)).astype(np.float32)), columns)
 
 
-def prepared(method: Method, data: LabelledData, device: torch.device) -> Steps:
+def prepared(method: Method, data: LabelledData, device: torch.device) -> TrainingStep:
     """Begin one method on a network of its own."""
     gpu = device.type == "cuda"
     recipe = Recipe(1, BATCH, "sgd", lr=1e-4, precision="bf16-mixed" if gpu else "32-true")
     fabric = make_fabric(device, recipe)
     model = resnet18(num_classes=2).to(device, memory_format=torch.channels_last if gpu else torch.contiguous_format)
-    eye = Eye(model, "fc:input", "mean", "y", dict.fromkeys(data.columns, 2), device)
+    forward = ForwardPass(model, "fc:input", "mean", "y", dict.fromkeys(data.columns, 2), device)
     setting = Setting(
         classes={"v": 2},
         task_classes=2,
         x=data.inputs[0].unsqueeze(0).to(device),
-        look=lambda: eye.see(data.take(np.arange(60))),
-        batches=lambda: eye.inputs(data, BATCH),
+        look=lambda: forward.run(data.take(np.arange(60))),
+        batches=lambda: forward.inputs(data, BATCH),
         keep=dict.fromkeys(KEPT, 2) if isinstance(method, Rich) else {},
         train_rows=len(data),
         width=512,
@@ -73,7 +74,7 @@ def prepared(method: Method, data: LabelledData, device: torch.device) -> Steps:
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=0.9)
     wrapped, stepped = fabric.setup(model.train(), optimizer)
     schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    return Steps(fabric, eye, wrapped, objective, stepped, schedule, recipe, method.weight)
+    return TrainingStep(fabric, forward, wrapped, objective, stepped, schedule, recipe, method.weight)
 
 
 @click.command()

@@ -18,8 +18,8 @@ from audit.data.sources.opening import open_data
 from audit.environment import choose_device
 from audit.model.example_networks import small_convnet
 from audit.model.representations import Encoder, extract
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.training.loop import fine_tune
-from sanitizer.training.step import Recipe
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _trained(make: Callable[[], nn.Module], data: LabelledData, task: str, layer
     torch.manual_seed(recipe.seed)
     device = choose_device("auto")
     model = make().to(device)
-    fine_tune(model, data, task=task, layer=layer, recipe=recipe, device=device)
+    fine_tune(model, TrainingJob(data, task=task, layer=layer, recipe=recipe, device=device))
     return model
 
 

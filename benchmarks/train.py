@@ -26,8 +26,8 @@ from audit.cli.options import (
 from audit.environment import choose_device
 from audit.model.architecture import build
 from audit.model.layers import suggest
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.training.loop import fine_tune
-from sanitizer.training.step import Recipe
 
 
 @click.command()
@@ -55,7 +55,7 @@ def main(
     data = rows.limit(SourceOptions.of(given).open("train", options.arch))
     layer = suggest(model, data.inputs[0].unsqueeze(0).to(chosen))
     recipe = Recipe(epochs=epochs, batch_size=batch_size, lr=lr, seed=rows.seed)
-    outcome = fine_tune(model, data, task=task, layer=layer, recipe=recipe, device=chosen, track=progress)
+    outcome = fine_tune(model, TrainingJob(data, task, layer, recipe=recipe, device=chosen), track=progress)
     write_whole(output, safetensors.torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
     click.echo(f"Wrote {output}; the task's loss fell to {outcome.trace[-1].task_loss:.3f} nats")
 

@@ -17,8 +17,8 @@ import irene
 from audit.data.sources.opening import open_data
 from audit.evidence.json_file import digest
 from audit.model.example_networks import small_convnet
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.training.loop import fine_tune
-from sanitizer.training.step import Recipe
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -76,7 +76,9 @@ def leaky(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.manual_seed(0)
         model = small_convnet()
     recipe = Recipe(epochs=3, batch_size=128, lr=3e-3)
-    fine_tune(model, open_data("digits", "train", {}), task="digit", layer="classifier:input", recipe=recipe)
+    fine_tune(
+        model, TrainingJob(open_data("digits", "train", {}), task="digit", layer="classifier:input", recipe=recipe)
+    )
     path = tmp_path_factory.mktemp("leaky") / "model.safetensors"
     safetensors.torch.save_file(model.state_dict(), path)
     return path

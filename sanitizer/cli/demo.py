@@ -65,24 +65,16 @@ def _train(path: Path) -> None:
     from audit.data.sources.opening import open_data  # noqa: PLC0415
     from audit.environment import choose_device  # noqa: PLC0415
     from audit.model.example_networks import small_convnet  # noqa: PLC0415
+    from sanitizer.job import Recipe, TrainingJob  # noqa: PLC0415
     from sanitizer.training.loop import fine_tune  # noqa: PLC0415
-    from sanitizer.training.step import Recipe  # noqa: PLC0415
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = small_convnet()
     recipe = Recipe(epochs=20, batch_size=128, lr=3e-3)
     data = open_data("digits", "train", {})
-    device = choose_device("auto")
-    fine_tune(
-        model.to(device),
-        data,
-        task="digit",
-        layer="classifier:input",
-        recipe=recipe,
-        device=device,
-        track=progress,
-    )
+    job = TrainingJob(data, "digit", "classifier:input", recipe=recipe, device=choose_device("auto"))
+    fine_tune(model, job, track=progress)
     write_whole(path, safetensors.torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
     click.echo(f"Wrote {path}")
 

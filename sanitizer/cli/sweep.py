@@ -1,6 +1,6 @@
 """The command `irene sweep`."""
 
-import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +16,17 @@ from audit.cli.options import (
     ModelOptions,
     Names,
     Real,
-    RowOptions,
-    SourceOptions,
     command_line,
     progress,
     with_options,
 )
 from audit.errors import CheckpointError, IreneError
-from sanitizer.cli.sanitize import KEEP, LAYER, RECIPE
+from sanitizer.cli.options import KEEP, LAYER, RECIPE, limited_rows, recipe_fields
 
 if TYPE_CHECKING:
     from audit.evidence.findings import Certificate, Estimate
     from audit.evidence.sweep_result import SweepPoint
+    from sanitizer.options import SweepOptions
 
 
 def weights_of(context: click.Context, option: click.Parameter, text: str) -> list[float]:
@@ -56,7 +55,7 @@ def weights_of(context: click.Context, option: click.Parameter, text: str) -> li
     "left out.",
 )
 @click.option("--attackers", type=Names(), help="Which attackers, as `irene audit` knows them; all if left out.")
-@click.option("--limit", type=Real(0, 1), help="Largest excess over the floor that passes; 0.05 if left out.")
+@click.option("--limit", type=Real(0, 1), help="Tolerance: largest excess leakage that passes; 0.05 if left out.")
 @with_options(RECIPE)
 @click.option(
     "-o",
@@ -66,12 +65,8 @@ def weights_of(context: click.Context, option: click.Parameter, text: str) -> li
     show_default=True,
     help="The evidence; the chart goes beside it, as .svg.",
 )
-def sweep(
-    checkpoint: Path,
-    output: Path,
-    **given: Any,
-) -> None:
-    """Draw how well CHECKPOINT does its task against what fresh attackers read, over methods and weights.
+def sweep(checkpoint: Path, output: Path, **given: Any) -> None:
+    """Draw the task accuracy of CHECKPOINT against its leakage to fresh attackers, over methods and weights.
 
     Each point is a copy of the checkpoint, fine-tuned by one method at one weight and audited on rows that it was not
     trained on; the untouched checkpoint comes first. All points have the same rows, splits and seed. One that
@@ -86,14 +81,9 @@ def sweep(
       irene sweep out/demo/model.safetensors --arch small-convnet --data digits \\
           --task digit --private colour --methods plain,irene,codebook --weights 0.5,2,8 -o out/sweep.json
     """
-    from dataclasses import fields  # noqa: PLC0415 - keeps `irene --help` fast
-
-    from audit.atomic_write import require_writable  # noqa: PLC0415
-    from audit.environment import choose_device  # noqa: PLC0415
+    from audit.atomic_write import require_writable  # noqa: PLC0415 - keeps `irene --help` fast
     from audit.evidence.audit_result import sidecar  # noqa: PLC0415
-    from audit.settings import ATTACKERS, LIMIT, Settings  # noqa: PLC0415
     from sanitizer.sweep import run  # noqa: PLC0415
-    from sanitizer.training.step import Recipe  # noqa: PLC0415
 
     if output.resolve() in (checkpoint.resolve(), sidecar(checkpoint).resolve()):
         raise CheckpointError(
@@ -102,27 +92,15 @@ def sweep(
     run.require_output(output)
     chart = output.with_suffix(".svg")
     require_writable(chart)
-    model, source, rows = ModelOptions.of(given), SourceOptions.of(given), RowOptions.of(given)
-    train, audited = (rows.limit(data) for data in (source.open("train", model.arch), source.open("audit", model.arch)))
-    attackers = ATTACKERS if given["attackers"] is None else given["attackers"]
     points = run.sweep(
-        lambda: model.load(checkpoint),
-        train,
-        audited,
+        lambda: ModelOptions.of(given).load(checkpoint),
+        limited_rows(given, "train"),
+        limited_rows(given, "audit"),
         output,
-        methods=given["methods"],
-        weights=given["weights"],
+        methods=dict.fromkeys(given["methods"], given["weights"]),
         task=given["task"],
         private=given["private"],
-        keep=given["keep"],
-        layer=given["layer"],
-        recipe=Recipe(**{field.name: given[field.name] for field in fields(Recipe)}),
-        settings=Settings(attackers=tuple(attackers), limit=LIMIT if given["limit"] is None else given["limit"]),
-        pool=given["pool"],
-        device=choose_device(model.device),
-        limit_set_by="default" if given["limit"] is None else "user",
-        command=command_line(),
-        track=progress,
+        options=_options(given),
     )
     shown = 0
     try:
@@ -139,8 +117,25 @@ def sweep(
             root.main(["report", str(output), "-o", str(chart)], prog_name="irene", standalone_mode=False)
 
 
+def _options(given: Mapping[str, Any]) -> "SweepOptions":
+    from audit.settings import Settings  # noqa: PLC0415 - keeps `irene --help` fast
+    from sanitizer.options import SweepOptions  # noqa: PLC0415
+
+    chosen: dict[str, Any] = {} if given["limit"] is None else {"limit": given["limit"]}
+    if given["attackers"] is not None:
+        chosen["attackers"] = tuple(given["attackers"])
+    return SweepOptions(
+        **recipe_fields(given),
+        keep=given["keep"],
+        settings=Settings(**chosen),
+        limit_set_by="default" if given["limit"] is None else "user",
+        command=command_line(),
+        track=progress,
+    )
+
+
 def sentence(point: "SweepPoint", task: str) -> str:
-    """Return what became of a point in one line."""
+    """Return the figures of a point, or why it has none, in one line."""
     from audit.evidence.sweep_result import title  # noqa: PLC0415
 
     name, found = title(point.method, point.weight), point.figures
@@ -162,5 +157,7 @@ def shares(estimate: "Estimate") -> str:
 
 
 def bound(most: "Certificate") -> str:
-    """Return what no attacker exceeds, never rounded down, and how sure that is."""
-    return f"{math.ceil(1000 * most.balanced_accuracy) / 10:.1f}% (at {most.confidence:.0%} confidence)"
+    """Return the upper bound on every attacker, never rounded down, with its confidence."""
+    from audit.evidence.numbers import at_most  # noqa: PLC0415
+
+    return f"{at_most(100 * most.balanced_accuracy, 1)}% (at {most.confidence:.0%} confidence)"

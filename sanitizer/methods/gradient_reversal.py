@@ -8,16 +8,15 @@ from 0 to 1 over training, and the last term makes the head's prediction uncerta
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Setting, Terms
-from sanitizer.methods.irene import Irene, IreneObjective, mlp
+from sanitizer.methods.heads import Head, entropy, make_head
+from sanitizer.methods.irene import Irene, IreneObjective
 
 STEEPNESS = 10.0
 """Of DANN's schedule."""
@@ -38,7 +37,7 @@ class GradientReversal:
     """Of the reversed gradient, where the schedule has reached 1; as in Learning Not to Learn."""
     entropy: float = 0.01
     """Weight of the entropy of the head's prediction; 0 is DANN."""
-    head: Literal["linear", "mlp"] = "mlp"
+    head: Head = "mlp"
     inner_steps: int = 1
     """Steps of the head for each step of the encoder."""
     head_lr: float = 0.1
@@ -46,8 +45,8 @@ class GradientReversal:
 
     def start(self, setting: Setting) -> "GradientReversalObjective":
         """Make an untrained head for each attribute."""
-        make = nn.Linear if self.head == "linear" else mlp
-        return GradientReversalObjective({name: make(setting.width, k) for name, k in setting.classes.items()}, self)
+        heads = {name: make_head(self.head, setting.width, k) for name, k in setting.classes.items()}
+        return GradientReversalObjective(heads, self)
 
 
 class GradientReversalObjective(IreneObjective):
@@ -75,9 +74,3 @@ def strength(progress: float) -> float:
     Source: DANN, section 5.2.2 of the JMLR version: 2 / (1 + exp(−10 p)) − 1.
     """
     return 2 / (1 + math.exp(-STEEPNESS * progress)) - 1
-
-
-def entropy(logits: Tensor) -> Tensor:
-    """Return the mean entropy of softmax(logits), (n, k), in nats."""
-    told = logits.log_softmax(dim=1)
-    return -torch.sum(told.exp() * told, dim=1).mean()

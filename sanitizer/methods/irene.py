@@ -7,7 +7,6 @@ I(v̂; v | y) instead: what the task itself tells of v may stay.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +16,7 @@ from torch.nn import functional
 from audit.evidence.method_card import MethodCard
 from sanitizer.information import by_class, mutual_information
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
-
-HIDDEN = 256
+from sanitizer.methods.heads import Head, make_head
 
 CARD = MethodCard(
     description="minimises the mutual information between the attribute and what a head in the loop reads of it",
@@ -34,7 +32,7 @@ class Irene:
 
     weight: float = 0.5
     """The paper's gamma."""
-    head: Literal["linear", "mlp"] = "linear"
+    head: Head = "linear"
     inner_steps: int = 1
     """Steps of the head for each step of the encoder."""
     head_lr: float = 0.1
@@ -44,8 +42,8 @@ class Irene:
 
     def start(self, setting: Setting) -> "IreneObjective":
         """Make an untrained head for each attribute."""
-        make = nn.Linear if self.head == "linear" else mlp
-        return IreneObjective({name: make(setting.width, k) for name, k in setting.classes.items()}, self)
+        heads = {name: make_head(self.head, setting.width, k) for name, k in setting.classes.items()}
+        return IreneObjective(heads, self)
 
 
 class IreneObjective(Optimized):
@@ -85,8 +83,3 @@ class IreneObjective(Optimized):
         """Return the head's logits, (n, k)."""
         logits: Tensor = self.heads[self._places[attribute]](z)
         return logits
-
-
-def mlp(width: int, classes: int) -> nn.Module:
-    """Make a head with one hidden layer."""
-    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from audit.evidence.method_card import MethodCard
 from audit.model.release import Affine
 from sanitizer.methods.base import Objective, Rows, Setting
-from sanitizer.methods.bias_branch import one_hot
+from sanitizer.methods.heads import one_hot
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # of torch, about what the package does as it is imported

@@ -15,13 +15,13 @@ METHODS = {
     "rich": "sanitizer.methods.rich:Rich",
     "irene": "sanitizer.methods.irene:Irene",
     "codebook": "sanitizer.methods.codebook:Codebook",
-    "end": "sanitizer.methods.end:EnD",
+    "end": "sanitizer.methods.debiasing.end:EnD",
     "gradient-reversal": "sanitizer.methods.gradient_reversal:GradientReversal",
     "leace": "sanitizer.methods.leace:Leace",
-    "learned-mixin": "sanitizer.methods.learned_mixin:LearnedMixin",
-    "lff": "sanitizer.methods.lff:LfF",
-    "rebias": "sanitizer.methods.rebias:ReBias",
-    "rubi": "sanitizer.methods.rubi:Rubi",
+    "learned-mixin": "sanitizer.methods.debiasing.learned_mixin:LearnedMixin",
+    "lff": "sanitizer.methods.debiasing.lff:LfF",
+    "rebias": "sanitizer.methods.debiasing.rebias:ReBias",
+    "rubi": "sanitizer.methods.debiasing.rubi:Rubi",
     "plain": "sanitizer.methods.plain:Plain",
 }
 

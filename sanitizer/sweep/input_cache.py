@@ -1,4 +1,4 @@
-"""Inputs that are decoded once and held in memory, for work that goes over the same rows again and again."""
+"""A cache of decoded inputs in memory, for work that goes over the same rows again and again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,14 +10,13 @@ from torch.utils.data import DataLoader, Dataset
 from audit.data.labelled import Inputs, LabelledData
 from audit.errors import UnreadableError
 from audit.progress import Track, untracked
+from sanitizer.options import BUDGET
 
-BUDGET = 2**30
-"""Bytes that inputs may take in memory."""
 READ_TWICE = 3
-"""Rows that are read again, to see that they come out the same."""
+"""Rows that are read again: inputs that differ each time are not cached."""
 
 
-class Remembered:
+class CachedInputs:
     """Decoded inputs of one shape; what could not be read stays unreadable."""
 
     def __init__(self, decoded: Tensor, unreadable: Mapping[int, str]) -> None:
@@ -43,7 +42,7 @@ class Remembered:
         return self._decoded.nbytes
 
 
-def remember(
+def cache_inputs(
     data: LabelledData, *, budget: int = BUDGET, workers: int = 0, track: Track = untracked
 ) -> tuple[LabelledData, int]:
     """Return the same rows with their inputs in memory, and the bytes that they take there.
@@ -62,7 +61,7 @@ def remember(
         return data, 0
     decoded = torch.zeros(len(data), *first.shape, dtype=first.dtype)
     unreadable: dict[int, str] = {}
-    loader = DataLoader(_Tried(data.inputs), batch_size=64, num_workers=workers, collate_fn=_as_they_are)
+    loader = DataLoader(_Readable(data.inputs), batch_size=64, num_workers=workers, collate_fn=_as_they_are)
     for block in track(loader, len(loader), "inputs"):
         for row, x in block:
             if isinstance(x, str):
@@ -71,11 +70,11 @@ def remember(
                 return data, 0
             else:
                 decoded[row] = x
-    inputs = Remembered(decoded, unreadable)
+    inputs = CachedInputs(decoded, unreadable)
     return replace(data, inputs=inputs), inputs.size
 
 
-class _Tried(Dataset[tuple[int, Tensor | str]]):
+class _Readable(Dataset[tuple[int, Tensor | str]]):
     """Inputs with their positions; for one that cannot be read, why."""
 
     def __init__(self, inputs: Inputs) -> None:
@@ -96,15 +95,15 @@ def _as_they_are(rows: Sequence[tuple[int, Tensor | str]]) -> list[tuple[int, Te
 
 
 def _first(inputs: Inputs) -> Tensor | None:
-    tried = _Tried(inputs)
-    return next((x for _, x in (tried[row] for row in range(len(tried))) if isinstance(x, Tensor)), None)
+    readable = _Readable(inputs)
+    return next((x for _, x in (readable[row] for row in range(len(readable))) if isinstance(x, Tensor)), None)
 
 
 def _steady(inputs: Inputs) -> bool:
     """Return whether the first rows come out the same when they are read again."""
-    tried = _Tried(inputs)
-    for row in range(min(READ_TWICE, len(tried))):
-        (_, once), (_, again) = tried[row], tried[row]
+    readable = _Readable(inputs)
+    for row in range(min(READ_TWICE, len(readable))):
+        (_, once), (_, again) = readable[row], readable[row]
         if isinstance(once, Tensor) and isinstance(again, Tensor) and not torch.equal(once, again):
             return False
     return True

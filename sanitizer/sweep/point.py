@@ -2,11 +2,9 @@
 
 import datetime
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
-
-import torch
 
 from audit.data.labelled import LabelledData
 from audit.errors import BottleneckError, CheckpointError, DataError, TrainingError
@@ -23,55 +21,56 @@ from audit.evidence.sweep_result import (
 )
 from audit.model.checkpoint import LoadedModel, require_weights
 from audit.model.describe import describe_checkpoint
-from audit.model.layers import Pool
 from audit.model.representations import Encoder
-from audit.model.state_dict import Weights
 from audit.progress import Track, untracked
 from audit.run import audit
 from audit.settings import Provenance, Settings
+from sanitizer.checkpoint import require_finite
+from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Method
+from sanitizer.methods.plain import Plain
 from sanitizer.methods.table import card_of, make_method
 from sanitizer.training.loop import Outcome, fine_tune
-from sanitizer.training.step import Recipe
 
 
 @dataclass(frozen=True)
-class Trial:
+class PointRequest:
     """One point that is asked for."""
 
-    method: str
+    name: str
+    """The method as it was named, or `untouched`."""
     weight: float | None
     """None for a method that takes no weight."""
-    made: Method | None
+    method: Method | None
     """None leaves the checkpoint as it is."""
 
     @property
     def settings(self) -> Options:
         """Return all settings of the method."""
-        return {} if self.made is None else asdict(self.made)  # type: ignore[call-overload]
+        return {} if self.method is None else asdict(self.method)  # type: ignore[call-overload]
+
+    @property
+    def title(self) -> str:
+        """Return the name of the point."""
+        return title(self.name, self.weight)
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What every point of a sweep is made with."""
+class SweepJob:
+    """The parts that all points of a sweep share."""
 
     fresh: Callable[[], LoadedModel]
     """Loads the checkpoint anew."""
-    train: LabelledData
+    training: TrainingJob
+    """Its method is each point's own."""
     audited: LabelledData
-    task: str
-    private: Sequence[str]
-    keep: Sequence[str]
-    layer: str
-    pool: Pool
-    recipe: Recipe
+    """Rows that no point is trained on."""
     settings: Settings
     limit_set_by: Literal["user", "default"]
-    device: torch.device
 
 
-def trials(methods: Sequence[str], weights: Sequence[float]) -> list[Trial]:
-    """Return the points of a sweep: the untouched checkpoint, then each method at each weight.
+def requests(methods: Mapping[str, Sequence[float]]) -> list[PointRequest]:
+    """Return the points of a sweep: the untouched checkpoint, then each method at each of its weights.
 
     A method whose own weight is 0 (plain, leace) takes none and is one point; without weights, each is at its own.
 
@@ -82,27 +81,32 @@ def trials(methods: Sequence[str], weights: Sequence[float]) -> list[Trial]:
     """
     if not methods:
         raise TrainingError("No method was named. Name at least one, for instance --methods plain,irene.")
-    found = [Trial(UNTOUCHED, None, None)]
-    for name in methods:
+    found = [PointRequest(UNTOUCHED, None, None)]
+    for name, weights in methods.items():
         own = make_method(name, {})
         if own.weight == 0:
-            found.append(Trial(name, None, own))
+            found.append(PointRequest(name, None, own))
         else:
-            found += [Trial(name, weight, make_method(name, {"weight": weight})) for weight in weights or [own.weight]]
+            found += [
+                PointRequest(name, weight, make_method(name, {"weight": weight})) for weight in weights or [own.weight]
+            ]
     return found
 
 
-def rehearse(bench: Bench) -> None:
+def rehearse(job: SweepJob) -> None:
     """Fail on what no point could be trained with: too few rows for a batch, a module that is not there."""
-    _fine_tune(bench, bench.fresh(), None, replace(bench.recipe, epochs=0), untracked)
+    recipe = replace(job.training.recipe, epochs=0)
+    _fine_tune(job.fresh(), replace(job.training, method=Plain(), recipe=recipe), untracked)
 
 
-def run(trial: Trial, bench: Bench, *, parent: str, call: int, track: Track) -> tuple[SweepPoint, AuditResult | None]:
+def make_point(
+    request: PointRequest, job: SweepJob, *, parent: str, call: int, track: Track
+) -> tuple[SweepPoint, AuditResult | None]:
     """Train and audit one point; the audit is None where training left nothing to audit.
 
     Args:
-        trial: Method and weight.
-        bench: What all points share.
+        request: Method and weight.
+        job: What all points share.
         parent: SHA-256 of the checkpoint.
         call: Which of the sweep's calls this is.
         track: Shows progress.
@@ -111,28 +115,28 @@ def run(trial: Trial, bench: Bench, *, parent: str, call: int, track: Track) -> 
         CheckpointError: The file is another one by now.
         IreneError: Of any other kind, if it is no fault of the method's.
     """
-    loaded = bench.fresh()
+    loaded = job.fresh()
     if loaded.sha256 != parent:
         raise CheckpointError(f"{loaded.path} was changed while it was swept. Restore it, and run the command again.")
 
-    def told(items: Iterable[Any], length: int, label: str) -> Iterable[Any]:
-        return track(items, length, f"{title(trial.method, trial.weight)}: {label}")
+    def labelled(items: Iterable[Any], length: int, label: str) -> Iterable[Any]:
+        return track(items, length, f"{request.title}: {label}")
 
     outcome, result, failure = Outcome([], None, {}, 0), None, None
     clock = [time.perf_counter()]
     try:
-        if trial.made is not None:
-            outcome = _fine_tune(bench, loaded, trial.made, bench.recipe, told)
+        if request.method is not None:
+            outcome = _fine_tune(loaded, replace(job.training, method=request.method), labelled)
         clock.append(time.perf_counter())
-        result = _audit(bench, loaded, told, touched=trial.made is not None)
+        result = _audit(job, loaded, labelled, touched=request.method is not None)
     except TrainingError as error:
         failure = str(error)
     clock.append(time.perf_counter())
     point = SweepPoint(
-        method=trial.method,
-        weight=trial.weight,
-        card=None if trial.made is None else card_of(trial.made),
-        settings=trial.settings,
+        method=request.name,
+        weight=request.weight,
+        card=None if request.method is None else card_of(request.method),
+        settings=request.settings,
         epochs=len(outcome.trace),
         chosen=outcome.chosen,
         figures=None if result is None else _figures(result),
@@ -150,61 +154,35 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _fine_tune(bench: Bench, loaded: LoadedModel, method: Method | None, recipe: Recipe, track: Track) -> Outcome:
-    """Train the copy in place.
+def _fine_tune(loaded: LoadedModel, job: TrainingJob, track: Track) -> Outcome:
+    """Train the copy in place, and round its weights to the types of the checkpoint, as a file of them would.
 
     Raises:
         TrainingError: It diverged, however that showed.
     """
-    try:
-        outcome = fine_tune(
-            loaded.module.to(bench.device),
-            bench.train,
-            task=bench.task,
-            private=bench.private,
-            keep=bench.keep,
-            method=method,
-            layer=bench.layer,
-            recipe=recipe,
-            pool=bench.pool,
-            device=bench.device,
-            track=track,
-        )
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-        raise TrainingError("Fine-tuning diverged: the method found no finite solution.") from None
-    _as_written(require_weights(loaded), loaded.module)
-    return outcome
-
-
-def _as_written(weights: Weights, model: torch.nn.Module) -> None:
-    """Round the weights to the types of the checkpoint, as a file of them would.
-
-    Raises:
-        TrainingError: One is not finite: no loss was taken after the last step.
-    """
-    state = model.state_dict()
+    outcome = fine_tune(loaded.module, job, track=track)
+    weights, state = require_weights(loaded), loaded.module.state_dict()
+    require_finite(weights, loaded.module)
     for key, old in weights.tensors.items():
         if old.is_floating_point():
             state[key].copy_(state[key].to(old.dtype))
-            if not torch.isfinite(state[key]).all():
-                raise TrainingError(
-                    f"Fine-tuning diverged: {key} became NaN or infinite. Try a smaller --lr or --weight."
-                )
+    return outcome
 
 
-def _audit(bench: Bench, loaded: LoadedModel, track: Track, *, touched: bool) -> AuditResult:
+def _audit(job: SweepJob, loaded: LoadedModel, track: Track, *, touched: bool) -> AuditResult:
     """Audit with fresh attackers; what could be audited before and cannot be now is the training's fault."""
     described, notes = describe_checkpoint(loaded)
+    training = job.training
     try:
         return audit(
-            Encoder(loaded.module.to(bench.device), bench.pool, workers=bench.recipe.workers),
-            bench.audited,
-            private=bench.private,
-            task=bench.task,
-            layer=bench.layer,
-            keep=bench.keep,
-            settings=bench.settings,
-            provenance=Provenance(described, notes=notes, limit_set_by=bench.limit_set_by, track=track),
+            Encoder(loaded.module.to(training.device), training.pool, workers=training.recipe.workers),
+            job.audited,
+            private=training.private,
+            task=training.task,
+            layer=training.layer,
+            keep=training.keep,
+            settings=job.settings,
+            provenance=Provenance(described, notes=notes, limit_set_by=job.limit_set_by, track=track),
         )
     except (BottleneckError, DataError) as error:
         if not touched:

@@ -1,30 +1,28 @@
 """Utility against fresh leakage: every method at every weight from one checkpoint, judged on the same rows."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
+from typing import Any
 
 from audit.atomic_write import require_writable
 from audit.data.labelled import LabelledData
 from audit.environment import describe_device, versions
-from audit.errors import CheckpointError, EvidenceError, TrainingError
+from audit.errors import EvidenceError, TrainingError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.json_file import write_model
-from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep, title
-from audit.model import release
-from audit.model.checkpoint import LoadedModel, require_weights
+from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep
+from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
-from audit.model.layers import Pool, suggest
-from audit.progress import Track, untracked
-from audit.request import AuditRequest
-from audit.settings import Settings
-from sanitizer.sweep.input_cache import BUDGET, remember
-from sanitizer.sweep.point import Bench, Trial, now, rehearse, run, trials
-from sanitizer.training.step import Recipe
+from audit.model.layers import suggest
+from audit.progress import Track
+from audit.request import AuditRequest, several
+from sanitizer.checkpoint import require_unsanitized
+from sanitizer.job import TrainingJob
+from sanitizer.options import SweepOptions
+from sanitizer.sweep.input_cache import cache_inputs
+from sanitizer.sweep.point import PointRequest, SweepJob, make_point, now, rehearse, requests
 
 WORDS = {
     "audit_rows": "number of audited rows",
@@ -43,22 +41,12 @@ def sweep(
     fresh: Callable[[], LoadedModel],
     train: LabelledData,
     audited: LabelledData,
-    output: Path,
+    output: str | os.PathLike[str],
     *,
-    methods: Sequence[str],
-    weights: Sequence[float] = (),
+    methods: str | Sequence[str] | Mapping[str, Sequence[float]],
     task: str,
-    private: Sequence[str],
-    keep: Sequence[str] = (),
-    layer: str | None = None,
-    recipe: Recipe | None = None,
-    settings: Settings | None = None,
-    pool: Pool = "mean",
-    device: torch.device | None = None,
-    limit_set_by: Literal["user", "default"] = "user",
-    command: str = "",
-    budget: int = BUDGET,
-    track: Track = untracked,
+    private: str | Sequence[str],
+    options: SweepOptions | None = None,
 ) -> Iterator[tuple[SweepPoint, bool]]:
     """Yield the points that `output` holds, then make those that it lacks, and write it whole after each.
 
@@ -71,64 +59,67 @@ def sweep(
         train: Rows that no attacker is judged on.
         audited: Rows that no point is trained on.
         output: A new `.json`, or that of an earlier call with the same settings.
-        methods: Names, as `irene sanitize` takes them.
-        weights: For every method that takes one; each method's own if there are none.
+        methods: Names, as `irene sanitize` takes them, or each with its removal weights: {"irene": [0.5, 2], "plain":
+            []}; without weights, a method is at its own.
         task: Column that the model predicts.
         private: Columns to remove.
-        keep: Columns to keep readable, for methods that can.
-        layer: The bottleneck; the suggested one if not given.
-        recipe: Epochs, batch, optimizer; its seed is that of the audits too.
-        settings: Attackers and limit; the raw input is not attacked.
-        pool: How maps and tokens become one vector a row.
-        device: Where to train; the CPU if not given.
-        limit_set_by: Who chose the limit.
-        command: What was run, for the record.
-        budget: Bytes of memory for decoded inputs; what does not fit is decoded anew for every pass.
-        track: Shows progress.
+        options: Epochs, batch, optimizer, layer, retained columns, audit settings, …
 
     Raises:
         IreneError: Any of its kinds; the points that were made before it stay in `output`.
     """
+    options, output = options or SweepOptions(), Path(output)
     require_output(output)
     _require_one_process()
-    wanted = trials(methods, weights)
-    recipe = recipe or Recipe()
-    settings = replace(settings or Settings(), seed=recipe.seed, ceiling=False)
-    loaded, device = fresh(), device or torch.device("cpu")
-    asked = AuditRequest.of(audited, task, private, keep, settings)
-    asked.require_rows(audited, settings)
-    _require_classes(train, audited, asked)
-    bench = Bench(
-        fresh=fresh,
-        train=train.complete([task, *asked.audited]),
-        audited=audited,
-        task=task,
-        private=asked.private,
-        keep=asked.keep,
-        layer=_layer(loaded, audited, layer, device),
-        pool=pool,
-        recipe=recipe,
-        settings=settings,
-        limit_set_by=limit_set_by,
-        device=device,
-    )
-    setup = _setup(loaded, bench)
+    wanted = requests(methods if isinstance(methods, Mapping) else dict.fromkeys(several(methods), ()))
+    loaded = fresh()
+    job = _job(fresh, loaded, train, audited, task=task, private=private, options=options)
+    setup = _setup(loaded, job)
     del loaded  # a large model on a device need not be there twice
     done = _earlier(output, setup, wanted)
-    missing = [one for one in wanted if done is None or done.find(one.method, one.weight) is None]
+    missing = [one for one in wanted if done is None or done.find(one.name, one.weight) is None]
     if done is not None:
         yield from ((point, False) for point in done.points)
     if not missing:
         return
-    bench = _in_memory(bench, budget, track)
-    rehearse(bench)
-    call = SweepCall(created=now(), command=command, versions=versions(), device=describe_device(device))
+    job = _in_memory(job, options.budget, options.track)
+    rehearse(job)
+    device = describe_device(job.training.device)
+    call = SweepCall(created=now(), command=options.command, versions=versions(), device=device)
     place = len(done.calls) if done else 0
     for one in missing:
-        point, result = run(one, bench, parent=setup.checkpoint, call=place, track=track)
+        point, result = make_point(one, job, parent=setup.checkpoint, call=place, track=options.track)
         done = _with(done, point, result, setup, call)
         write_model(done, output)
         yield point, True
+
+
+def _job(
+    fresh: Callable[[], LoadedModel],
+    loaded: LoadedModel,
+    train: LabelledData,
+    audited: LabelledData,
+    *,
+    task: str,
+    private: str | Sequence[str],
+    options: SweepOptions,
+) -> SweepJob:
+    """Look up columns and bottleneck, and fail on what cannot be trained or audited before any work is done."""
+    settings = replace(options.settings, seed=options.seed, ceiling=False)
+    asked = AuditRequest.of(audited, task, private, options.keep, settings)
+    asked.require_rows(audited, settings)
+    _require_classes(train, audited, asked)
+    training = TrainingJob(
+        data=train.complete([task, *asked.audited]),
+        task=task,
+        layer=_layer(loaded, audited, options),
+        private=asked.private,
+        keep=asked.keep,
+        recipe=options.recipe,
+        pool=options.pool,
+        device=options.place,
+    )
+    return SweepJob(fresh, training, audited, settings, options.limit_set_by)
 
 
 def require_output(output: Path) -> None:
@@ -158,47 +149,42 @@ def _require_classes(train: LabelledData, audited: LabelledData, asked: AuditReq
                 rows.column(name, kind)
 
 
-def _layer(loaded: LoadedModel, data: LabelledData, layer: str | None, device: torch.device) -> str:
-    """Return the bottleneck of a model that takes these rows, and that nothing was put into yet."""
-    path = require_weights(loaded).path
-    if release.NAME in dict(loaded.module.named_children()):
-        raise CheckpointError(
-            f"{path} was sanitized already and carries what stands at its bottleneck. Start from the checkpoint that "
-            "it was made from."
-        )
-    model = loaded.module.to(device)
+def _layer(loaded: LoadedModel, data: LabelledData, options: SweepOptions) -> str:
+    """Return the bottleneck of a model that takes these rows, and that has no release module yet."""
+    require_unsanitized(loaded)
+    model = loaded.module.to(options.place)
     x = first_input(model, data)
-    return layer or suggest(model, x)
+    return options.layer or suggest(model, x)
 
 
-def _setup(loaded: LoadedModel, bench: Bench) -> SweepSetup:
+def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:
     """Return what a later call must ask for, too; how many processes read inputs counts where they also draw."""
-    columns = [bench.task, *bench.private, *bench.keep]
-    aside = ("seed", "freeze", *(["workers"] if bench.recipe.augment == "none" else []))
-    recipe: dict[str, Any] = {name: value for name, value in asdict(bench.recipe).items() if name not in aside}
+    training, recipe = job.training, job.training.recipe
+    aside = ("seed", "freeze", *(["workers"] if recipe.augment == "none" else []))
+    settings: dict[str, Any] = {name: value for name, value in asdict(recipe).items() if name not in aside}
     return SweepSetup(
         checkpoint=loaded.sha256,
         architecture=loaded.architecture,
-        data=bench.audited.name,
-        options=dict(bench.audited.options),
-        group=bench.audited.group_name,
-        audit_rows=len(bench.audited),
-        audit_labels=bench.audited.labels_sha256(columns),
-        train_rows=len(bench.train),
-        train_labels=bench.train.labels_sha256(columns),
-        task=bench.task,
-        private=list(bench.private),
-        keep=list(bench.keep),
-        layer=bench.layer,
-        pool=bench.pool,
-        attackers=list(bench.settings.attackers),
-        limit=bench.settings.limit,
-        seed=bench.recipe.seed,
-        recipe=recipe | {"freeze": ",".join(bench.recipe.freeze)},
+        data=job.audited.name,
+        options=dict(job.audited.options),
+        group=job.audited.group_name,
+        audit_rows=len(job.audited),
+        audit_labels=job.audited.labels_sha256([training.task, *training.private, *training.keep]),
+        train_rows=len(training.data),
+        train_labels=training.data.labels_sha256([training.task, *training.private, *training.keep]),
+        task=training.task,
+        private=list(training.private),
+        keep=list(training.keep),
+        layer=training.layer,
+        pool=training.pool,
+        attackers=list(job.settings.attackers),
+        limit=job.settings.limit,
+        seed=recipe.seed,
+        recipe=settings | {"freeze": ",".join(recipe.freeze)},
     )
 
 
-def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[Trial]) -> Sweep | None:
+def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[PointRequest]) -> Sweep | None:
     """Return the sweep of earlier calls, if there is one.
 
     Raises:
@@ -213,11 +199,11 @@ def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[Trial]) -> Sweep 
     there, here = found.setup.model_dump(), setup.model_dump()
     unlike = _differences(there, here)
     for one in wanted:
-        point = found.find(one.method, one.weight)
+        point = found.find(one.name, one.weight)
         if point is not None:
             unlike += _differences(
                 *(
-                    {f"{name} of {title(one.method, one.weight)}": value for name, value in settings.items()}
+                    {f"{name} of {one.title}": value for name, value in settings.items()}
                     for settings in (point.settings, one.settings)
                 )
             )
@@ -247,12 +233,12 @@ def _shown(value: Any) -> str:
     return value[:HASH] if isinstance(value, str) and len(value) == 64 else str(value)
 
 
-def _in_memory(bench: Bench, budget: int, track: Track) -> Bench:
+def _in_memory(job: SweepJob, budget: int, track: Track) -> SweepJob:
     """Decode the inputs once for all points, as far as they fit."""
-    workers = bench.recipe.workers
-    train, taken = remember(bench.train, budget=budget, workers=workers, track=track)
-    audited, _ = remember(bench.audited, budget=budget - taken, workers=workers, track=track)
-    return replace(bench, train=train, audited=audited)
+    workers = job.training.recipe.workers
+    train, size = cache_inputs(job.training.data, budget=budget, workers=workers, track=track)
+    audited, _ = cache_inputs(job.audited, budget=budget - size, workers=workers, track=track)
+    return replace(job, training=replace(job.training, data=train), audited=audited)
 
 
 def _with(

@@ -1,16 +1,14 @@
-"""Images that are a little different each time: what a small training set alone removes does not hold on new rows."""
+"""Augmentation: images that change each time they are read, against removal that holds on few rows alone."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 from torch import Tensor
 
 from audit.data.labelled import Inputs, LabelledData
 from audit.errors import DataError
+from sanitizer.job import Augment
 
-Augment = Literal["none", "shift", "flip"]
-"""`shift` moves an image by up to an eighth of its side; `flip` mirrors every second one, too."""
 MOST = 8
 """A shift is at most the side over this."""
 

@@ -1,4 +1,4 @@
-"""A model that is being trained, as its bottleneck and its scores show it on some rows."""
+"""The forward pass of a model in training: its bottleneck and its scores on some rows."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,30 +16,30 @@ from sanitizer.methods.base import Batch, Objective, Rows
 from sanitizer.training.batches import batches, in_order
 
 BEFORE = f"{release.NAME}.map:input"
-"""The bottleneck before what stands there."""
+"""Layer name: representation before the release module."""
 LARGEST = 1e15
-"""What can still be squared and summed."""
+"""Largest magnitude that can still be squared and summed in float32."""
 AT_ONCE = 256
 """Rows of a pass that is not a training step."""
 
 
 @dataclass(frozen=True)
-class Eye:
-    """Where to look."""
+class ForwardPass:
+    """A model, the layer that is its bottleneck, and the columns whose labels go with its rows."""
 
     model: nn.Module
     layer: str
     pool: Pool
     task: str
     classes: Mapping[str, int]
-    """Number of classes of every column that is looked at."""
+    """Number of classes of every such column, the task among them."""
     device: torch.device
 
     @contextmanager
-    def open(self) -> Iterator[Taps]:
-        """Tap the bottleneck, and what comes before a map that stands there, for a block."""
-        standing = release.NAME in dict(self.model.named_children())
-        with tap(self.model, [self.layer, BEFORE] if standing else [self.layer], pool=self.pool) as taps:
+    def tapped(self) -> Iterator[Taps]:
+        """Tap the bottleneck, before and behind a release module if there is one, for a block."""
+        released = release.NAME in dict(self.model.named_children())
+        with tap(self.model, [self.layer, BEFORE] if released else [self.layer], pool=self.pool) as taps:
             yield taps
 
     def scores(self, output: object) -> Tensor:
@@ -47,12 +47,12 @@ class Eye:
         return class_scores(output, self.classes[self.task], self.task).float()
 
     def features(self, taps: Taps) -> tuple[Tensor, Tensor]:
-        """Return the bottleneck of the last pass before and behind what stands there, (n, d) in float32 each."""
+        """Return the representations of the last pass before and behind the release module, (n, d) in float32 each."""
         found = taps.take()
         z = found[self.layer].float()
         return found[BEFORE].float() if BEFORE in found else z, z
 
-    def see(self, data: LabelledData) -> Rows:
+    def run(self, data: LabelledData) -> Rows:
         """Run the model over rows in eval mode.
 
         Raises:
@@ -60,16 +60,16 @@ class Eye:
         """
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
         codes: dict[str, list[Tensor]] = {name: [] for name in self.classes}
-        with evaluating(self.model), torch.no_grad(), self.open() as taps:
+        with evaluating(self.model), torch.no_grad(), self.tapped() as taps:
             for x, labels in batches(data, list(self.classes), in_order(len(data), AT_ONCE)):
                 scores = self.scores(self.model(x.to(self.device)))
                 parts.append((*self.features(taps), scores))
-                for name, told in codes.items():
-                    told.append(labels[name].to(self.device))
+                for name, parts_of in codes.items():
+                    parts_of.append(labels[name].to(self.device))
         before, z, scores = (torch.cat(part) for part in zip(*parts, strict=True))
-        v = {name: torch.cat(told) for name, told in codes.items()}
-        for what, made in (("bottleneck", before), ("bottleneck", z), ("scores", scores)):
-            if not bool((made.abs() < LARGEST).all()):
+        v = {name: torch.cat(parts_of) for name, parts_of in codes.items()}
+        for what, values in (("bottleneck", before), ("bottleneck", z), ("scores", scores)):
+            if not bool((values.abs() < LARGEST).all()):
                 raise TrainingError(f"Fine-tuning diverged: the {what} became NaN or infinite. Try a smaller --lr.")
         return Rows(before=before, z=z, scores=scores, y=v[self.task], v=v)
 
@@ -84,9 +84,9 @@ class Eye:
             yield Batch(empty, empty, empty, v[self.task], v, places, lambda on=on: on, 0.0)  # type: ignore[misc]
 
     @contextmanager
-    def as_released(self, objective: Objective, look: Callable[[], Rows]) -> Iterator[None]:
-        """Put at the bottleneck, for a block, what would stand there if training ended now."""
-        last = objective.finished(look) if objective.release is None else None
+    def as_released(self, objective: Objective, rows: Callable[[], Rows]) -> Iterator[None]:
+        """Install, for a block, the release module that the model would get if training ended now."""
+        last = objective.finished(rows) if objective.release is None else None
         if last is None:
             yield
             return

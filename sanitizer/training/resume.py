@@ -1,47 +1,82 @@
-"""The state of a fine-tuning after each epoch, in one file: a run that was stopped goes on as if it had not been."""
+"""The state of a fine-tuning after each epoch, in one file: a stopped run goes on to the same weights, bit for bit."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from audit.atomic_write import staged
 from audit.errors import TrainingError
 from audit.evidence.audit_result import Epoch
 from audit.model.safe_pickle import read_torch
-from sanitizer.training.model_selection import Checked
+from sanitizer.training.model_selection import HeldOutMetrics
+
+
+class Stateful(Protocol):
+    """A part of a run that has state: the model, the method, the optimizer, the schedule, the precision."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state."""
+
+    def load_state_dict(self, state_dict: Any) -> object:
+        """Take the state back."""
 
 
 @dataclass(frozen=True)
-class Best:
-    """The epoch that is to be kept so far."""
+class BestEpoch:
+    """The best epoch so far: its weights are the result."""
 
-    checked: Checked
-    """What later ones are compared with: of the last epoch that was better than all before, not only as good."""
+    metrics: HeldOutMetrics
+    """Of the last epoch that was better than all before, not only as good: later ones are compared with them."""
     since: int
     """That epoch, from 0."""
     epoch: int
-    """The one that is kept."""
+    """The one whose weights these are: of those as good, the last."""
     model: dict[str, Tensor]
     """Its state."""
     objective: dict[str, Any]
     """The state of what the method trains beside it."""
 
+    @staticmethod
+    def of(metrics: HeldOutMetrics, since: int, epoch: int, model: nn.Module, objective: nn.Module) -> "BestEpoch":
+        """Copy the state of the present epoch."""
+        return BestEpoch(metrics, since, epoch, deepcopy(model.state_dict()), deepcopy(objective.state_dict()))
+
+    def restore(self, model: nn.Module, objective: nn.Module) -> None:
+        """Put the state of this epoch back."""
+        model.load_state_dict(self.model)
+        objective.load_state_dict(self.objective)
+
 
 @dataclass(frozen=True)
-class Kept:
-    """Where the state of a run is kept."""
+class ResumeFile:
+    """The file that holds the state of a run until its result is written."""
 
     path: Path
-    settings: str
-    """What the run was asked for: another run's state is not taken for this one's."""
+    request: str
+    """What the run was asked for: the state of another run is refused."""
     resume: bool
+    """Whether to go on from the state in the file."""
 
-    def restore(self, parts: Mapping[str, Any]) -> tuple[list[Epoch], Best | None]:
-        """Put every part into the state that was kept, and return the epochs so far; none where a run begins.
+    def require(self) -> None:
+        """Fail where there is no state to go on from, or where a new run would overwrite one.
+
+        Raises:
+            TrainingError: Either of them.
+        """
+        if self.resume and not self.path.is_file():
+            raise TrainingError(f"No state {self.path} to go on from. Leave --resume out to begin.")
+        if not self.resume and self.path.exists():
+            raise TrainingError(
+                f"{self.path} is the state of a run that did not end. Go on with --resume, or remove it to begin anew."
+            )
+
+    def restore(self, parts: Mapping[str, Stateful]) -> tuple[list[Epoch], BestEpoch | None]:
+        """Put the saved state into every part, and return the epochs so far; none where a run begins.
 
         Raises:
             TrainingError: It is the state of another run.
@@ -50,7 +85,7 @@ class Kept:
         if not self.resume:
             return [], None
         content, _ = read_torch(self.path)
-        if not isinstance(content, dict) or content.get("settings") != self.settings:
+        if not isinstance(content, dict) or content.get("request") != self.request:
             raise TrainingError(
                 f"{self.path} is the state of a run with other settings, data or checkpoint. Give the same ones, or "
                 "remove it to begin anew."
@@ -60,16 +95,22 @@ class Kept:
         best = content["best"]
         return (
             [Epoch(**one) for one in content["trace"]],
-            Best(**best | {"checked": Checked(**best["checked"])}),
+            BestEpoch(**best | {"metrics": HeldOutMetrics(**best["metrics"])}),
         )
 
-    def save(self, parts: Mapping[str, Any], trace: list[Epoch], best: Best) -> None:
+    def save(self, parts: Mapping[str, Stateful], trace: list[Epoch], best: BestEpoch) -> None:
         """Write the state after an epoch, whole or not at all."""
         content = {
-            "settings": self.settings,
+            "request": self.request,
             "state": {name: part.state_dict() for name, part in parts.items()},
             "trace": [one.model_dump() for one in trace],
             "best": asdict(best),
         }
         with staged(self.path) as staging:
             torch.save(content, staging)
+
+    def remedy(self) -> str:
+        """Return what a run that failed left, in a sentence."""
+        if self.path.is_file():
+            return f"No result was written; the state of the last good epoch is in {self.path}."
+        return "Nothing was written."

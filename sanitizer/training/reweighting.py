@@ -1,8 +1,8 @@
-"""Rows drawn as if the task and the private attributes had nothing to do with each other.
+"""Reweighting: training rows resampled so that the task and the private attributes are independent.
 
-Where they go together by accident of how the rows were collected, a model learns to answer its task by the private
-attribute, and gives it away by the answers alone. Source: Kamiran and Calders, Data preprocessing techniques for
-classification without discrimination, Knowledge and Information Systems 2012: reweighing, here as sampling.
+If their correlation is an artefact of sampling, a model learns to predict its task from the private attribute, and its
+predictions alone leak it. Source: Kamiran and Calders, Data preprocessing techniques for classification without
+discrimination, Knowledge and Information Systems 2012: reweighing, here by sampling.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,15 @@ from audit.data.labelled import LabelledData
 from audit.errors import DataError
 
 Doubles = NDArray[np.float64]
-SPEAKS = 0.1
-"""Share of what two columns say from which on a user should ask why they have it in common."""
+NOTABLE = 0.1
+"""Share of two columns' common information from which a user should ask where it comes from."""
 
 
-def reweighed(data: LabelledData, task: str, private: Sequence[str]) -> Doubles:
-    """Return the chance of each row to be drawn, (n,): p(y) p(v) / p(y, v), v being all private attributes together."""
+def independence_probabilities(data: LabelledData, task: str, private: Sequence[str]) -> Doubles:
+    """Return the sampling probability of each row, (n,), proportional to p(y) p(v) / p(y, v).
+
+    v is the combination of all private attributes.
+    """
     of_y, of_v, counts = _cells(data, task, private)
     odds = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0) / np.maximum(counts, 1)
     found = odds[of_y, of_v]
@@ -30,7 +33,7 @@ def reweighed(data: LabelledData, task: str, private: Sequence[str]) -> Doubles:
 
 
 def require_every_cell(data: LabelledData, task: str, private: Sequence[str]) -> None:
-    """Fail where no drawing can make the task independent of the attributes.
+    """Fail where no resampling can make the task independent of the attributes.
 
     Raises:
         DataError: No row has some class of the task together with some classes of the attributes.
@@ -41,37 +44,38 @@ def require_every_cell(data: LabelledData, task: str, private: Sequence[str]) ->
         seen = {name: data.column(name, "labelled").classes[data.codes(name)[row]] for name in private}
         seen |= {task: data.column(task, "labelled").classes[data.codes(task)[column]]}
         raise DataError(
-            f"No training row has {' and '.join(f'{name} {told!r}' for name, told in seen.items())}, so no drawing "
+            f"No training row has {' and '.join(f'{name} {label!r}' for name, label in seen.items())}, so no drawing "
             f"makes {task!r} independent of {', '.join(private)}. Give such rows, or leave --reweigh out."
         )
 
 
-def together(data: LabelledData, task: str, private: Sequence[str]) -> dict[str, float]:
-    """Return which attributes go together with the task to speak of, and by how much.
+def correlated(data: LabelledData, task: str, private: Sequence[str]) -> dict[str, float]:
+    """Return which attributes are notably correlated with the task, and how much.
 
-    That is the information that two columns have in common, as a share of the smaller one's entropy.
+    The measure is their mutual information as a share of the smaller entropy of the two, in [0, 1].
     """
     known = data.complete([task, *private])
     shares = {
         name: float(normalized_mutual_info_score(known.codes(task), known.codes(name), average_method="min"))
         for name in private
     }
-    return {name: share for name, share in shares.items() if share > SPEAKS}
+    return {name: share for name, share in shares.items() if share > NOTABLE}
 
 
-def drawn(chances: Doubles, *, seed: int, turn: int = 0) -> Ints:
-    """Return as many rows as there are, (n,), each drawn by its chance; every turn draws others."""
-    return np.random.default_rng((seed, turn)).choice(len(chances), size=len(chances), p=chances).astype(np.int64)
+def draw(probabilities: Doubles, *, seed: int, turn: int = 0) -> Ints:
+    """Draw n of n rows with replacement, (n,), by their probabilities; every turn draws others."""
+    rows = len(probabilities)
+    return np.random.default_rng((seed, turn)).choice(rows, size=rows, p=probabilities).astype(np.int64)
 
 
-def taken(data: LabelledData, rows: Ints) -> LabelledData:
-    """Return the rows that were drawn; a row that was drawn twice is one group."""
+def take_drawn(data: LabelledData, rows: Ints) -> LabelledData:
+    """Return the drawn rows; a row that was drawn twice is one group."""
     return replace(data, group=data.groups()).take(rows)
 
 
-def worth(chances: Doubles) -> float:
-    """Return how many independent rows tell as surely as those drawn, as a share of them (Kish, Survey Sampling)."""
-    return float(1 / (len(chances) * np.square(chances).sum()))
+def effective_share(probabilities: Doubles) -> float:
+    """Return the effective sample size of a weighted sample, as a share of its rows (Kish, Survey Sampling)."""
+    return float(1 / (len(probabilities) * np.square(probabilities).sum()))
 
 
 def _cells(data: LabelledData, task: str, private: Sequence[str]) -> tuple[Ints, Ints, Doubles]:

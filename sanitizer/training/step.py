@@ -1,14 +1,14 @@
 """The steps of one epoch, in one process or in several that share each batch.
 
-With several processes every one of them has the features of the whole batch, gathered with their gradients, and
-computes the loss of the whole batch from them: what tells information is not a mean over rows and cannot be averaged.
+Each of several processes gathers the features of the whole batch, with their gradients, and computes the loss of the
+whole batch from them: information terms are no means over rows and cannot be averaged over processes.
 """
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,47 +18,19 @@ from torch import Tensor
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
 from audit.errors import TrainingError
+from sanitizer.job import Recipe
 from sanitizer.methods.base import Batch, Objective, Terms
-from sanitizer.training.augmentation import Augment
 from sanitizer.training.batches import batches
-from sanitizer.training.forward import Eye
-from sanitizer.training.reweighting import Doubles, drawn
+from sanitizer.training.forward import ForwardPass
+from sanitizer.training.reweighting import Doubles, draw
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How the encoder is trained, whatever the method."""
-
-    epochs: int = 30
-    batch_size: int = 512
-    """Rows of a step, over all processes."""
-    optimizer: Literal["adam", "sgd"] = "adam"
-    lr: float = 1e-3
-    """Falls to 0 along a cosine; sgd has momentum .9."""
-    weight_decay: float = 1e-4
-    alpha: float = 1.0
-    """Weight of the task's loss."""
-    patience: int = 0
-    """Epochs without a better one, by a fresh audit, after which training stops; 0: never before its end."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    """Of the model's passes; what tells information runs in float32 or better."""
-    freeze: tuple[str, ...] = ()
-    """Modules that stay as they are, their running statistics too."""
-    augment: Augment = "none"
-    """How training images change each time they are read."""
-    reweigh: bool = False
-    """Whether rows are drawn as if the task and the private attributes had nothing to do with each other."""
-    workers: int = 0
-    """Processes that read inputs, beside this one."""
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Steps:
-    """What a step needs."""
+class TrainingStep:
+    """One step of training: forward pass, losses, gradients, and the steps of all optimizers."""
 
     fabric: Fabric
-    eye: Eye
+    forward: ForwardPass
     wrapped: Any
     """The model as Fabric runs it."""
     objective: Objective
@@ -69,33 +41,33 @@ class Steps:
     """Of the removal terms."""
 
     def epoch(
-        self, data: LabelledData, columns: Sequence[str], epoch: int, chances: Doubles | None = None
+        self, data: LabelledData, columns: Sequence[str], epoch: int, probabilities: Doubles | None = None
     ) -> dict[str, float]:
         """Take every step of one epoch and return the mean of each term.
 
         Args:
             data: Training rows, n.
-            columns: Labels that the steps need.
+            columns: Columns whose labels the steps need.
             epoch: From 0.
-            chances: Of each row to be drawn, (n,); if not given, each is taken once.
+            probabilities: Sampling probability per row, (n,); None for one pass over all rows.
 
         Raises:
             TrainingError: A term became NaN or infinite.
         """
         torch.manual_seed(self.recipe.seed + 1_000_003 * (epoch + 1))  # an epoch that is resumed begins as it did
         size = self.recipe.batch_size
-        if chances is None:
+        if probabilities is None:
             order = torch.randperm(len(data), device="cpu").numpy()
         else:
-            order = drawn(chances, seed=self.recipe.seed, turn=epoch + 1)
+            order = draw(probabilities, seed=self.recipe.seed, turn=epoch + 1)
         steps = len(data) // size  # a last small batch would weigh its rows more, and starve a kernel
         own = [self._share(order[step * size : (step + 1) * size]) for step in range(steps)]
         losses = []
-        with self.eye.open() as taps:
+        with self.forward.tapped() as taps:
             for step, (inputs, labels) in enumerate(batches(data, columns, own, workers=self.recipe.workers)):
                 x = inputs.to(self.fabric.device, non_blocking=True)
-                scores = self.eye.scores(self.wrapped(x))
-                batch = self._batch(x, scores, self.eye.features(taps), labels, own[step])
+                scores = self.forward.scores(self.wrapped(x))
+                batch = self._batch(x, scores, self.forward.features(taps), labels, own[step])
                 progress = (epoch + step / steps) / self.recipe.epochs
                 losses.append(self._step(batch(progress)))
         return {name: float(np.mean([one[name] for one in losses])) for name in losses[0]}
@@ -106,13 +78,13 @@ class Steps:
 
     def _batch(
         self, x: Tensor, scores: Tensor, features: tuple[Tensor, Tensor], labels: Mapping[str, Tensor], rows: Ints
-    ) -> Any:
-        """Return what makes the batch of all processes, given the progress."""
+    ) -> Callable[[float], Batch]:
+        """Return what makes the batch of all processes for a given progress."""
         every = self._gathered
         before, z = (every(part) for part in features)
         v = {name: every(codes.to(x.device)) for name, codes in labels.items()}
-        told, places = every(scores), every(torch.as_tensor(rows, device=x.device))
-        return lambda progress: Batch(before, z, told, v[self.eye.task], v, places, lambda: every(x), progress)
+        gathered, places = every(scores), every(torch.as_tensor(rows, device=x.device))
+        return lambda progress: Batch(before, z, gathered, v[self.forward.task], v, places, lambda: every(x), progress)
 
     def _gathered(self, part: Tensor) -> Tensor:
         """Return the rows of all processes, with their gradients."""
@@ -125,7 +97,7 @@ class Steps:
 
     def _step(self, batch: Batch) -> dict[str, float]:
         terms = self.objective.terms(batch)
-        values = _finite(terms, self.eye.task)
+        values = _finite(terms, self.forward.task)
         weighted = [self.recipe.alpha * terms.task, *(self.weight * term for term in terms.removal.values())]
         self.optimizer.zero_grad()
         self.fabric.backward(torch.stack([*weighted, *([] if terms.other is None else [terms.other])]).sum())
@@ -136,7 +108,7 @@ class Steps:
 
 
 def make_fabric(device: torch.device, recipe: Recipe) -> Fabric:
-    """Return what places, wraps and joins: one device, or one for each process that torchrun started.
+    """Return the Fabric that places and wraps a model: on one device, or one for each process that torchrun started.
 
     Raises:
         TrainingError: A batch cannot be shared evenly.

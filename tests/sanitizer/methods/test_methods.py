@@ -19,18 +19,19 @@ from audit.data.labelled import LabelledData
 from audit.errors import DataError, TrainingError
 from audit.model import release
 from audit.plugins import resolve
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Batch, Method, Objective, Rows, Setting
-from sanitizer.methods.bias_branch import Biased, one_hot
-from sanitizer.methods.end import EnD, disentangling, entangling
-from sanitizer.methods.gradient_reversal import GradientReversal, GradientReversalObjective, entropy, strength
+from sanitizer.methods.debiasing.bias_branch import Biased
+from sanitizer.methods.debiasing.end import EnD, disentangling, entangling
+from sanitizer.methods.debiasing.learned_mixin import LearnedMixin, LearnedMixinObjective
+from sanitizer.methods.debiasing.lff import LfF, LfFObjective, generalised_cross_entropy
+from sanitizer.methods.debiasing.rebias import ReBias, ReBiasObjective, hsic
+from sanitizer.methods.debiasing.rubi import Rubi, RubiObjective
+from sanitizer.methods.gradient_reversal import GradientReversal, GradientReversalObjective, strength
+from sanitizer.methods.heads import entropy, one_hot
 from sanitizer.methods.leace import Leace
-from sanitizer.methods.learned_mixin import LearnedMixin, LearnedMixinObjective
-from sanitizer.methods.lff import LfF, LfFObjective, generalised_cross_entropy
-from sanitizer.methods.rebias import ReBias, ReBiasObjective, hsic
-from sanitizer.methods.rubi import Rubi, RubiObjective
 from sanitizer.methods.table import METHODS
 from sanitizer.training.loop import fine_tune
-from sanitizer.training.step import Recipe
 
 N, WIDTH = 24, 6
 CLASSES = {"v": 2, "w": 3}
@@ -220,7 +221,7 @@ def toy_net(*, images: bool) -> ToyNet:
 def tuned(method: Method, *, images: bool, epochs: int = 1) -> ToyNet:
     model, data = toy_net(images=images), toy(images=images)
     recipe = Recipe(epochs=epochs, batch_size=16)
-    fine_tune(model, data, task="y", private=["v"], method=method, layer="fc:input", recipe=recipe)
+    fine_tune(model, TrainingJob(data, task="y", private=["v"], method=method, layer="fc:input", recipe=recipe))
     return model
 
 

@@ -17,12 +17,12 @@ from audit.data.labelled import LabelledData
 from audit.model.layers import tap
 from audit.model.release import Affine, install
 from sanitizer.information import by_class, mutual_information
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Method, Rows, Setting
 from sanitizer.methods.codebook import Codebook, cut, running_information
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich, RichObjective
 from sanitizer.training.loop import fine_tune
-from sanitizer.training.step import Recipe
 
 N = 1200
 
@@ -94,7 +94,9 @@ def before() -> nn.Module:
 
 def released(before: nn.Module, method: Method, keep: tuple[str, ...] = (), epochs: int = 15) -> nn.Module:
     model, recipe = copy.deepcopy(before), Recipe(epochs, 200, lr=3e-3)
-    fine_tune(model, toy(0), task="y", private=["v"], keep=keep, layer="4:input", method=method, recipe=recipe)
+    fine_tune(
+        model, TrainingJob(toy(0), task="y", private=["v"], keep=keep, layer="4:input", method=method, recipe=recipe)
+    )
     return model
 
 

@@ -34,9 +34,9 @@ from reports.charts.tradeoff_file import draw
 from reports.sweep_page.verdict import sentences
 from sanitizer.methods.rich import Rich
 from sanitizer.methods.table import card_of, make_method
-from sanitizer.sweep.input_cache import remember
+from sanitizer.options import SweepOptions
+from sanitizer.sweep.input_cache import cache_inputs
 from sanitizer.sweep.run import sweep
-from sanitizer.training.step import Recipe
 
 Run = Callable[..., Result]
 MODEL = "model.safetensors"
@@ -253,11 +253,10 @@ def test_changed_inputs_under_the_same_labels_are_refused(begun: Path, here: Pat
         train,
         replace(audited, inputs=Counted(audited.inputs, Counter(), shift=0.5)),
         Path("sweep.json"),
-        methods=["plain"],
+        methods="plain",
         task="digit",
-        private=["colour"],
-        recipe=Recipe(epochs=1, batch_size=256),
-        settings=Settings(attackers=("logistic",)),
+        private="colour",
+        options=SweepOptions(epochs=1, batch_size=256, settings=Settings(attackers=("logistic",))),
     )
     with pytest.raises(EvidenceError, match="The inputs of digits are not those"):
         list(made)
@@ -320,7 +319,7 @@ def own_rows(typed: str) -> str:
 
 def test_the_evidence_is_read_without_torch(begun: Path) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom audit.tradeoff_evidence import read_sweep\n"
+        "import sys\nfrom pathlib import Path\nfrom audit.evidence.sweep_result import read_sweep\n"
         f"print(len(read_sweep(Path({str(begun / 'sweep.json')!r})).points))\n"
         "print([name for name in ('torch', 'numpy', 'sklearn', 'matplotlib', 'sanitizer') if name in sys.modules])"
     )
@@ -373,8 +372,7 @@ def test_inputs_are_decoded_once_for_all_points(leaky: Path, tmp_path: Path) -> 
         methods=["plain", "leace"],
         task="digit",
         private=["colour"],
-        recipe=Recipe(epochs=1, batch_size=128),
-        settings=replace(FEW, attackers=("logistic",)),
+        options=SweepOptions(epochs=1, batch_size=128, settings=replace(FEW, attackers=("logistic",))),
     )
     assert [is_new for _, is_new in made] == [True, True, True]
     assert len(reads) == 1000 and max(reads.values()) <= 6, "the first ones are looked at beforehand"
@@ -384,7 +382,7 @@ def test_inputs_are_decoded_once_for_all_points(leaky: Path, tmp_path: Path) -> 
 
 def test_inputs_in_memory_are_the_same_and_cannot_be_changed() -> None:
     data, reads = counted("train", 100)
-    held, size = remember(data)
+    held, size = cache_inputs(data)
     assert size == 100 * data.inputs[0].nbytes
     reads.clear()
     for row in (0, 50, 99):
@@ -397,6 +395,6 @@ def test_inputs_in_memory_are_the_same_and_cannot_be_changed() -> None:
 
 def test_what_does_not_fit_or_is_never_the_same_is_not_held() -> None:
     data, _ = counted("train", 100)
-    assert remember(data, budget=100 * data.inputs[0].nbytes - 1) == (data, 0)
+    assert cache_inputs(data, budget=100 * data.inputs[0].nbytes - 1) == (data, 0)
     unsteady, _ = counted("train", 100, unsteady=True)
-    assert remember(unsteady) == (unsteady, 0)
+    assert cache_inputs(unsteady) == (unsteady, 0)

@@ -11,14 +11,15 @@ from torch.nn import functional
 from audit.data.labelled import LabelledData
 from audit.errors import DataError, TrainingError
 from sanitizer.information import mutual_information
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Setting
 from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.irene import Irene, IreneObjective
 from sanitizer.methods.kernel import Kernel
 from sanitizer.training import loop
 from sanitizer.training.loop import fine_tune
-from sanitizer.training.model_selection import Checked, hold_out
-from sanitizer.training.step import Recipe
+from sanitizer.training.model_selection import HeldOutMetrics
+from sanitizer.training.rows import hold_out
 
 SGD = Recipe(epochs=1, batch_size=85, optimizer="sgd", lr=0.05, weight_decay=0, alpha=0.5)
 
@@ -36,7 +37,7 @@ def test_one_iteration_routes_every_gradient_as_in_the_paper() -> None:
             heads.append(objective.heads[0])
             return objective
 
-    fine_tune(model, data, task="y", private=["v"], method=Seen(weight=2.0), layer="fc:input", recipe=SGD)
+    fine_tune(model, TrainingJob(data, task="y", private=["v"], method=Seen(weight=2.0), layer="fc:input", recipe=SGD))
 
     fit, _ = hold_out(data, SGD.seed)
     x = torch.stack([fit.inputs[i] for i in range(len(fit))])
@@ -61,7 +62,10 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_al
         model = net()
         torch.manual_seed(123)
         fine_tune(
-            model, rows(), task="y", private=["v"], method=Irene(), layer="fc:input", recipe=Recipe(2, 30, "adam")
+            model,
+            TrainingJob(
+                rows(), task="y", private=["v"], method=Irene(), layer="fc:input", recipe=Recipe(2, 30, "adam")
+            ),
         )
         runs.append((model, torch.rand(1)))
     assert all(torch.equal(a, b) for a, b in zip(runs[0][0].parameters(), runs[1][0].parameters(), strict=True))
@@ -83,7 +87,7 @@ def test_the_seed_decides_the_order_of_the_rows() -> None:
         data = rows()
         inputs = Watched(data.inputs.x)  # type: ignore[attr-defined]
         watched = LabelledData("toy", inputs, data.columns)
-        fine_tune(net(), watched, task="y", layer="fc:input", recipe=Recipe(1, 85, seed=seed))
+        fine_tune(net(), TrainingJob(watched, task="y", layer="fc:input", recipe=Recipe(1, 85, seed=seed)))
         return [int(place) for place in np.argsort(np.argsort(inputs.seen[3:88]))]  # places among the 85
 
     assert order(0) == order(0)
@@ -93,10 +97,10 @@ def test_the_seed_decides_the_order_of_the_rows() -> None:
 def test_modes_and_hooks_are_as_found_afterwards() -> None:
     model = net().eval()
     model.fc.train()
-    fine_tune(model, rows(), task="y", private=["v"], method=Kernel(), layer="fc:input", recipe=SGD)
+    fine_tune(model, TrainingJob(rows(), task="y", private=["v"], method=Kernel(), layer="fc:input", recipe=SGD))
     assert [module.training for module in (model, model.encoder, model.fc)] == [False, False, True]
     coded = net().eval()
-    fine_tune(coded, rows(), task="y", private=["v"], method=Codebook(), layer="fc:input", recipe=SGD)
+    fine_tune(coded, TrainingJob(rows(), task="y", private=["v"], method=Codebook(), layer="fc:input", recipe=SGD))
     assert not any(module.training for module in coded.modules())  # what was put there is in the model's mode
     assert not model.fc._forward_pre_hooks
 
@@ -105,7 +109,7 @@ def test_frozen_parameters_stay_frozen() -> None:
     model = net()
     frozen = next(model.encoder.parameters()).requires_grad_(False)
     before = frozen.clone()
-    fine_tune(model, rows(), task="y", private=["v"], method=Kernel(), layer="fc:input", recipe=SGD)
+    fine_tune(model, TrainingJob(rows(), task="y", private=["v"], method=Kernel(), layer="fc:input", recipe=SGD))
     assert torch.equal(frozen, before)
 
 
@@ -114,7 +118,7 @@ def test_a_diverging_run_stops_and_names_the_term() -> None:
     with pytest.raises(
         TrainingError, match=r"the task's loss is nan|the removal term of 'v' is nan|the scores became NaN"
     ):
-        fine_tune(net(), rows(), task="y", private=["v"], method=Irene(), layer="fc:input", recipe=recipe)
+        fine_tune(net(), TrainingJob(rows(), task="y", private=["v"], method=Irene(), layer="fc:input", recipe=recipe))
 
 
 def test_the_epoch_that_is_kept_keeps_its_own_head(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,10 +137,12 @@ def test_the_epoch_that_is_kept_keeps_its_own_head(monkeypatch: pytest.MonkeyPat
             heads.append([parameter.detach().clone() for parameter in started[0].heads.parameters()])
 
     scores = iter((0.5, 0.9, 0.5))
-    monkeypatch.setattr(loop, "check", lambda *_, **__: Checked(next(scores), {}, {"": 1000}))
+    monkeypatch.setattr(loop, "check", lambda *_, **__: HeldOutMetrics(next(scores), {}, {"": 1000}))
     recipe = Recipe(3, 40, "sgd", lr=0.05)
     outcome = fine_tune(
-        net(), rows(), task="y", private=["v"], layer="fc:input", method=Seen(), recipe=recipe, track=watching
+        net(),
+        TrainingJob(rows(), task="y", private=["v"], layer="fc:input", method=Seen(), recipe=recipe),
+        track=watching,
     )
     assert outcome.chosen == 1
     last = list(started[0].heads.parameters())
@@ -157,21 +163,25 @@ def test_of_epochs_that_are_as_good_the_last_is_kept(
     monkeypatch: pytest.MonkeyPatch, tasks: tuple[float, ...], patience: int, chosen: int, epochs: int
 ) -> None:
     scores = iter(tasks)
-    monkeypatch.setattr(loop, "check", lambda *_, **__: Checked(next(scores), {}, {"": 1000}))
+    monkeypatch.setattr(loop, "check", lambda *_, **__: HeldOutMetrics(next(scores), {}, {"": 1000}))
     recipe = Recipe(4, 40, "sgd", lr=0.05, patience=patience)
-    outcome = fine_tune(net(), rows(), task="y", private=["v"], layer="fc:input", method=Irene(), recipe=recipe)
+    outcome = fine_tune(
+        net(), TrainingJob(rows(), task="y", private=["v"], layer="fc:input", method=Irene(), recipe=recipe)
+    )
     assert (outcome.chosen, len(outcome.trace)) == (chosen, epochs)
 
 
 def test_too_few_rows_for_one_batch_are_refused() -> None:
     with pytest.raises(DataError, match=r"85 training rows do not fill one batch of 86"):
-        fine_tune(net(), rows(), task="y", layer="fc:input", recipe=Recipe(1, 86))
+        fine_tune(net(), TrainingJob(rows(), task="y", layer="fc:input", recipe=Recipe(1, 86)))
 
 
 def test_the_head_is_judged_on_groups_it_never_saw() -> None:
     data = rows(200)
     grouped = LabelledData("toy", data.inputs, data.columns, np.repeat(np.arange(20), 10), "person")
-    outcome = fine_tune(net(), grouped, task="y", private=["v"], method=Irene(), layer="fc:input", recipe=Recipe(1, 60))
+    outcome = fine_tune(
+        net(), TrainingJob(grouped, task="y", private=["v"], method=Irene(), layer="fc:input", recipe=Recipe(1, 60))
+    )
     assert outcome.head_rows == 30  # 3 of 20 people
     assert outcome.head_accuracy["v"] is not None
 
@@ -180,6 +190,8 @@ def test_the_head_is_judged_on_groups_it_never_saw() -> None:
 def test_it_trains_on_the_gpu_where_there_is_one() -> None:
     model = net().to("cuda")
     on = torch.device("cuda")
-    outcome = fine_tune(model, rows(), task="y", private=["v"], method=Irene(), layer="fc:input", recipe=SGD, device=on)
+    outcome = fine_tune(
+        model, TrainingJob(rows(), task="y", private=["v"], method=Irene(), layer="fc:input", recipe=SGD, device=on)
+    )
     assert outcome.head_accuracy["v"] is not None
     assert all(parameter.is_cuda for parameter in model.parameters())

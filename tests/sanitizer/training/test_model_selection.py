@@ -7,11 +7,12 @@ import torch
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData
 from sanitizer.methods.base import Rows
-from sanitizer.training.model_selection import Checked, check, hold_out
+from sanitizer.training.model_selection import HeldOutMetrics, check
+from sanitizer.training.rows import hold_out
 
 
-def checked(task: float, leak: float, rows: int = 400) -> Checked:
-    return Checked(task, {"v": leak}, {"": rows, "v": rows})
+def checked(task: float, leak: float, rows: int = 400) -> HeldOutMetrics:
+    return HeldOutMetrics(task, {"v": leak}, {"": rows, "v": rows})
 
 
 @pytest.mark.parametrize(
@@ -42,9 +43,11 @@ def test_the_task_comes_first_and_then_the_leak_beyond_their_noise(
     ],
 )
 def test_what_is_kept_counts_as_much_as_the_leak(kept: float, leak: float, better: bool) -> None:
-    def told(area: float, leak: float) -> Checked:
+    def told(area: float, leak: float) -> HeldOutMetrics:
         names = [f"kept{place}" for place in range(16)]
-        return Checked(0.9, {"v": leak}, {"": 400, "v": 400, **dict.fromkeys(names, 400)}, dict.fromkeys(names, area))
+        return HeldOutMetrics(
+            0.9, {"v": leak}, {"": 400, "v": 400, **dict.fromkeys(names, 400)}, dict.fromkeys(names, area)
+        )
 
     assert told(kept, leak).better_than(told(0.70, 0.60)) == better
 
@@ -54,9 +57,9 @@ def test_a_probe_reads_what_is_kept() -> None:
     told = (seen.z[:, 1] + 0.5 * seen.z[:, 2] > 1.5).long()
     seen = Rows(seen.before, seen.z, seen.scores, seen.y, {**seen.v, "kept": told, "lost": torch.arange(600) % 2})
     found = check(seen, data, ["v"], ["kept", "lost"], seed=0)
-    assert found.kept["kept"] > 0.95
-    assert abs(found.kept["lost"] - 0.5) < 0.06
-    assert check(seen, data, ["v"], seed=0).kept == {}
+    assert found.retained["kept"] > 0.95
+    assert abs(found.retained["lost"] - 0.5) < 0.06
+    assert check(seen, data, ["v"], seed=0).retained == {}
 
 
 def test_a_rare_class_tells_less_than_so_many_rows() -> None:

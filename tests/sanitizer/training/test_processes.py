@@ -18,7 +18,7 @@ from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.kernel import Kernel
 from sanitizer.methods.rich import Rich
-from sanitizer.training.step import Recipe
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.training.loop import fine_tune
 
 torch.set_num_threads(1)
@@ -28,7 +28,7 @@ methods = {"irene": Irene(5.0, head="mlp"), "kernel": Kernel(), "codebook": Code
 methods["settled"] = methods["rich"]
 model = net()
 recipe = Recipe(1, 80, "sgd", lr=0.1, weight_decay=0)
-fine_tune(model, rows(), task="y", private=["v"], layer="encoder", method=methods[sys.argv[1]], recipe=recipe)
+fine_tune(model, TrainingJob(rows(), "y", "encoder", ["v"], method=methods[sys.argv[1]], recipe=recipe))
 torch.save(model.state_dict(), sys.argv[2])
 """
 

@@ -20,14 +20,15 @@ from support.training import net, rows
 from audit.data.sources.opening import open_data
 from audit.errors import CheckpointError, TrainingError
 from audit.model.checkpoint import load
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Method
 from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.irene import Irene
 from sanitizer.methods.rich import Rich
+from sanitizer.options import SanitizeOptions
 from sanitizer.run import sanitize, state_file
 from sanitizer.training.loop import fine_tune
-from sanitizer.training.resume import Kept
-from sanitizer.training.step import Recipe
+from sanitizer.training.resume import ResumeFile
 
 
 def stopping(after: int) -> Callable[[Iterable[Any], int, str], Iterator[Any]]:
@@ -54,11 +55,11 @@ def stopping(after: int) -> Callable[[Iterable[Any], int, str], Iterator[Any]]:
 def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(
     method: Method, recipe: Recipe, tmp_path: Path
 ) -> None:
-    given: dict[str, Any] = {"task": "y", "private": ["v"], "layer": "fc:input", "method": method, "recipe": recipe}
+    job = TrainingJob(rows(), "y", "fc:input", ["v"], method=method, recipe=recipe)
     unbroken, stopped, resumed = net(), net(), net()
-    whole = fine_tune(unbroken, rows(), **given)
+    whole = fine_tune(unbroken, job)
     with pytest.raises(KeyboardInterrupt):
-        fine_tune(stopped, rows(), kept=Kept(tmp_path / "state", "these", resume=False), track=stopping(2), **given)
+        fine_tune(stopped, job, resume_file=ResumeFile(tmp_path / "state", "these", resume=False), track=stopping(2))
     assert "irene" not in dict(stopped.named_children())
     left: list[int] = []
 
@@ -66,8 +67,8 @@ def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(
         left.append(length)
         return items
 
-    kept = Kept(tmp_path / "state", "these", resume=True)
-    again = fine_tune(resumed, rows(), kept=kept, track=counting, **given)
+    resume_file = ResumeFile(tmp_path / "state", "these", resume=True)
+    again = fine_tune(resumed, job, resume_file=resume_file, track=counting)
     assert left == [2]  # of 4: what was done is not done again
     assert again == whole
     assert resumed.state_dict().keys() == unbroken.state_dict().keys()
@@ -76,28 +77,29 @@ def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(
 
 
 def test_the_state_of_another_run_is_not_taken(tmp_path: Path) -> None:
-    given: dict[str, Any] = {"task": "y", "private": ["v"], "layer": "fc:input", "recipe": Recipe(1, 40)}
-    fine_tune(net(), rows(), kept=Kept(tmp_path / "state", "these", resume=False), **given)
+    job = TrainingJob(rows(), "y", "fc:input", ["v"], recipe=Recipe(1, 40))
+    fine_tune(net(), job, resume_file=ResumeFile(tmp_path / "state", "these", resume=False))
     with pytest.raises(TrainingError, match="other settings"):
-        fine_tune(net(), rows(), kept=Kept(tmp_path / "state", "those", resume=True), **given)
+        fine_tune(net(), job, resume_file=ResumeFile(tmp_path / "state", "those", resume=True))
     (tmp_path / "state").write_bytes((tmp_path / "state").read_bytes()[:-100])
     with pytest.raises(CheckpointError):
-        fine_tune(net(), rows(), kept=Kept(tmp_path / "state", "these", resume=True), **given)
+        fine_tune(net(), job, resume_file=ResumeFile(tmp_path / "state", "these", resume=True))
 
 
 def test_a_run_with_other_private_attributes_does_not_go_on_from_a_state(leaky: Path, tmp_path: Path) -> None:
     loaded, out = load(leaky, "small-convnet"), tmp_path / "clean.safetensors"
     data = open_data("digits", "train", {}).limited(900, seed=0)
     data = replace(data, columns={**data.columns, "other": data.columns["colour"]})
-    given: dict[str, Any] = {"task": "digit", "recipe": Recipe(2, 128)}
+    given, again = SanitizeOptions(2, 128), SanitizeOptions(2, 128, resume=True)
+    halted = replace(given, track=stopping(1))
     with pytest.raises(KeyboardInterrupt):
-        sanitize(loaded, data, out, private=["colour"], track=stopping(1), **given)
+        sanitize(loaded, data, out, task="digit", private="colour", options=halted)
     with pytest.raises(TrainingError, match="other settings, data or checkpoint"):
-        sanitize(load(leaky, "small-convnet"), data, out, private=["other"], resume=True, **given)
+        sanitize(load(leaky, "small-convnet"), data, out, task="digit", private="other", options=again)
     with pytest.raises(TrainingError, match="Go on with --resume, or remove it to begin anew"):
-        sanitize(load(leaky, "small-convnet"), data, out, private=["colour"], **given)
+        sanitize(load(leaky, "small-convnet"), data, out, task="digit", private=["colour"], options=given)
     assert state_file(out).is_file() and not out.exists()
-    sanitize(load(leaky, "small-convnet"), data, out, private=["colour"], resume=True, **given)
+    sanitize(load(leaky, "small-convnet"), data, out, task="digit", private="colour", options=again)
     assert out.is_file() and not state_file(out).exists()
 
 

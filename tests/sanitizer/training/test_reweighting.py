@@ -15,12 +15,18 @@ from torch import nn
 from audit.data.columns import Column, Ints
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Method
 from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.plain import Plain
 from sanitizer.training.loop import fine_tune
-from sanitizer.training.reweighting import drawn, require_every_cell, reweighed, taken, worth
-from sanitizer.training.step import Recipe
+from sanitizer.training.reweighting import (
+    draw,
+    effective_share,
+    independence_probabilities,
+    require_every_cell,
+    take_drawn,
+)
 
 N, AGREE = 3000, 0.95
 
@@ -47,7 +53,7 @@ def together(data: LabelledData, rows: Ints, *names: str) -> float:
 @pytest.mark.parametrize("private", [["v"], ["v", "w"]])
 def test_in_rows_that_are_drawn_the_task_says_nothing_of_the_attributes(private: list[str]) -> None:
     data = made(AGREE, 0)
-    rows = drawn(reweighed(data, "y", private), seed=0)
+    rows = draw(independence_probabilities(data, "y", private), seed=0)
     assert together(data, np.arange(N), "y", *private) > 0.4
     assert together(data, rows, "y", *private) < 0.005
     for name in ("y", "v", "w"):  # each by itself is as common as it was
@@ -56,21 +62,23 @@ def test_in_rows_that_are_drawn_the_task_says_nothing_of_the_attributes(private:
 
 
 def test_every_turn_draws_other_rows_and_a_seed_the_same() -> None:
-    chances = reweighed(made(AGREE, 0), "y", ["v"])
-    one, again, other = drawn(chances, seed=1, turn=1), drawn(chances, seed=1, turn=1), drawn(chances, seed=1, turn=2)
+    chances = independence_probabilities(made(AGREE, 0), "y", ["v"])
+    one, again, other = draw(chances, seed=1, turn=1), draw(chances, seed=1, turn=1), draw(chances, seed=1, turn=2)
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
 
 
 def test_a_row_that_is_drawn_twice_is_one_group_and_tells_less() -> None:
     data = made(AGREE, 0)
-    chances = reweighed(data, "y", ["v"])
-    rows = drawn(chances, seed=0)
-    groups = taken(data, rows).groups()
+    chances = independence_probabilities(data, "y", ["v"])
+    rows = draw(chances, seed=0)
+    groups = take_drawn(data, rows).groups()
     assert len(np.unique(groups)) == len(np.unique(rows)) < 0.7 * N
     assert all(len(np.unique(rows[groups == group])) == 1 for group in groups[:50])
-    assert worth(np.full(N, 1 / N)) == pytest.approx(1)
-    assert worth(chances) == pytest.approx(4 * AGREE * (1 - AGREE), abs=0.03)  # one in twenty stands for a half
+    assert effective_share(np.full(N, 1 / N)) == pytest.approx(1)
+    assert effective_share(chances) == pytest.approx(
+        4 * AGREE * (1 - AGREE), abs=0.03
+    )  # one in twenty stands for a half
 
 
 def test_a_class_that_never_meets_another_is_told() -> None:
@@ -81,7 +89,10 @@ def test_a_class_that_never_meets_another_is_told() -> None:
     ):
         require_every_cell(data.take(rows), "y", ["v"])
     with pytest.raises(DataError, match="leave --reweigh out"):
-        fine_tune(net(), data.take(rows), task="y", private=["v"], layer="2:input", recipe=Recipe(1, 100, reweigh=True))
+        fine_tune(
+            net(),
+            TrainingJob(data.take(rows), task="y", private=["v"], layer="2:input", recipe=Recipe(1, 100, reweigh=True)),
+        )
     require_every_cell(data, "y", ["v", "w"])
 
 
@@ -94,7 +105,7 @@ def tuned(method: Method, **recipe: Any) -> nn.Module:
     """Return a network trained on rows in which v and the task go together."""
     model = net()
     asked = Recipe(8, 100, lr=1e-2, **recipe)
-    fine_tune(model, made(AGREE, 0), task="y", private=["v"], layer="2:input", method=method, recipe=asked)
+    fine_tune(model, TrainingJob(made(AGREE, 0), task="y", private=["v"], layer="2:input", method=method, recipe=asked))
     return model.eval()
 
 
@@ -116,7 +127,7 @@ def test_a_model_no_longer_answers_its_task_by_what_went_with_it(method: Method)
 
 def test_rows_that_are_independent_already_are_drawn_alike() -> None:
     data = made(0.5, 0)
-    chances = reweighed(data, "y", ["v"])
+    chances = independence_probabilities(data, "y", ["v"])
     assert np.ptp(chances) * N < 0.2
 
 

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
-from sanitizer.methods.bias_branch import Biased
-from sanitizer.methods.gradient_reversal import entropy
+from sanitizer.methods.debiasing.bias_branch import Biased
+from sanitizer.methods.heads import entropy
 
 CARD = MethodCard(
     description="trains the model beside a network that reads the bias, so that it need not learn that itself",

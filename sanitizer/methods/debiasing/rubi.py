@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
-from sanitizer.methods.bias_branch import FEATURES, Biased
-from sanitizer.methods.irene import mlp
+from sanitizer.methods.debiasing.bias_branch import FEATURES, Biased
+from sanitizer.methods.heads import mlp
 
 CARD = MethodCard(
     description="masks the model's scores in training by what the bias tells, so that it learns from the other rows",

@@ -15,7 +15,7 @@ from torch.nn import functional
 from audit.errors import TrainingError
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
-from sanitizer.methods.bias_branch import Biased
+from sanitizer.methods.debiasing.bias_branch import Biased
 
 CARD = MethodCard(
     description="makes the features independent of those of a network that can read little but the bias",

@@ -7,12 +7,11 @@ taken as known: the branch reads the private labels themselves.
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from audit.errors import DataError
 from sanitizer.methods.base import Batch, Setting
+from sanitizer.methods.heads import one_hot
 
 WIDTHS = (16, 32, 64, 128)
 FEATURES = WIDTHS[-1]
@@ -39,16 +38,6 @@ class Biased(nn.Module):
         """Return its scores of the task's classes, (n, k)."""
         scores: Tensor = self.classifier(self.features(batch))
         return scores
-
-
-def one_hot(v: Mapping[str, Tensor], classes: Mapping[str, int]) -> Tensor:
-    """Return the labels of several attributes side by side, (n, sum of k) float32.
-
-    Args:
-        v: Labels of each attribute, (n,) int64.
-        classes: Which attributes, and the number of classes of each.
-    """
-    return torch.cat([functional.one_hot(v[name], k).float() for name, k in classes.items()], dim=1)
 
 
 def _pixels(x: Tensor) -> Tensor:

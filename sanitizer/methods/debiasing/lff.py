@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
-from sanitizer.methods.bias_branch import Biased
+from sanitizer.methods.debiasing.bias_branch import Biased
 
 TINY = 1e-8
 

@@ -1,0 +1,36 @@
+"""What a checkpoint must be before it is fine-tuned, and its weights after."""
+
+import torch
+from torch import nn
+
+from audit.errors import CheckpointError, TrainingError
+from audit.model import release
+from audit.model.checkpoint import LoadedModel, require_weights
+from audit.model.state_dict import Weights
+
+
+def require_unsanitized(loaded: LoadedModel) -> Weights:
+    """Return the weights of a checkpoint that carries no release module yet.
+
+    Raises:
+        CheckpointError: It carries one, or is a program without weights that could be trained.
+    """
+    weights = require_weights(loaded)
+    if release.NAME in dict(loaded.module.named_children()):
+        raise CheckpointError(
+            f"{weights.path} was sanitized already and carries what stands at its bottleneck. Start from the "
+            "checkpoint that it was made from."
+        )
+    return weights
+
+
+def require_finite(weights: Weights, model: nn.Module) -> None:
+    """Fail on weights that the last step broke, in the types of the checkpoint: no loss was taken after it.
+
+    Raises:
+        TrainingError: One is not finite.
+    """
+    state = model.state_dict()
+    for key, old in weights.tensors.items():
+        if old.is_floating_point() and not torch.isfinite(state[key].to(old.dtype)).all():
+            raise TrainingError(f"Fine-tuning diverged: {key} became NaN or infinite. Try a smaller --lr or --weight.")

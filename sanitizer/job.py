@@ -1,0 +1,82 @@
+"""What a model is trained on and how: the value that fine-tuning takes, alone or in a sweep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+
+from audit.data.labelled import LabelledData
+from audit.model.layers import Pool
+from sanitizer.methods.base import Method
+from sanitizer.methods.plain import Plain
+
+Augment = Literal["none", "shift", "flip"]
+"""`shift` moves an image by up to an eighth of its side; `flip` mirrors every second one, too."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the encoder is trained, whatever the method."""
+
+    epochs: int = 30
+    batch_size: int = 512
+    """Rows of a step, over all processes."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    lr: float = 1e-3
+    """Falls to 0 along a cosine; sgd has momentum .9."""
+    weight_decay: float = 1e-4
+    alpha: float = 1.0
+    """Weight of the task's loss."""
+    patience: int = 0
+    """Epochs without a better one, by a fresh audit, after which training stops; 0: never before its end."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """Of the forward and backward pass; information terms are computed in float32 or higher."""
+    freeze: tuple[str, ...] = ()
+    """Modules that are not trained; their running statistics stay, too."""
+    augment: Augment = "none"
+    """How training images change each time they are read."""
+    reweigh: bool = False
+    """Whether training rows are resampled so that task and private attributes are independent."""
+    workers: int = 0
+    """Processes that read inputs, beside this one."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One fine-tuning: rows, columns, the bottleneck, the method and the recipe."""
+
+    data: LabelledData
+    """Rows that no attacker is judged on."""
+    task: str
+    """Column that the model predicts."""
+    layer: str
+    """The bottleneck, as audit.model.layers names it."""
+    private: Sequence[str] = ()
+    """Columns to remove; without any, the task alone is trained, to the last epoch."""
+    keep: Sequence[str] = ()
+    """Columns to retain, for methods that can."""
+    method: Method = field(default_factory=Plain)
+    recipe: Recipe = field(default_factory=Recipe)
+    pool: Pool = "mean"
+    """How maps (c, h, w) and tokens (t, d) become one vector a row."""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column whose labels training needs, the task first."""
+        return list(dict.fromkeys([self.task, *self.private, *self.keep]))
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """Number of classes of each of these columns."""
+        return self.count(self.columns)
+
+    def count(self, columns: Sequence[str]) -> dict[str, int]:
+        """Return the number of classes of some columns.
+
+        Raises:
+            DataError: One is a quantity, or of one class only.
+        """
+        return {name: len(self.data.column(name, "labelled").classes) for name in columns}

@@ -1,0 +1,65 @@
+"""What a user may change about sanitizing and about a sweep, with defaults."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+import torch
+
+from audit.environment import choose_device
+from audit.model.layers import Pool
+from audit.progress import Track, untracked
+from audit.settings import Settings
+from sanitizer.job import Recipe
+
+BUDGET = 2**30
+"""Bytes that decoded inputs may take in memory."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions(Recipe):
+    """The recipe, and where it is carried out: everything that has a default."""
+
+    layer: str | None = None
+    """The bottleneck; the suggested one if not given."""
+    pool: Pool = "mean"
+    """How maps (c, h, w) and tokens (t, d) become one vector a row."""
+    device: torch.device | str = "cpu"
+    """Where to train; "auto" is CUDA where there is one."""
+    track: Track = untracked
+    """Shows progress."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe alone."""
+        return Recipe(**{one.name: getattr(self, one.name) for one in fields(Recipe)})
+
+    @property
+    def place(self) -> torch.device:
+        """The device."""
+        return choose_device(self.device) if isinstance(self.device, str) else self.device
+
+
+@dataclass(frozen=True)
+class SanitizeOptions(TrainingOptions):
+    """What may be changed about one sanitizing."""
+
+    name: str | None = None
+    """What the method is called in the record; its class if not given."""
+    resume: bool = False
+    """Go on from the state that an earlier run left."""
+
+
+@dataclass(frozen=True)
+class SweepOptions(TrainingOptions):
+    """What may be changed about a sweep; the recipe's seed is that of the audits too."""
+
+    keep: str | Sequence[str] = ()
+    """Columns to retain, for methods that can."""
+    settings: Settings = field(default_factory=Settings)
+    """Of the audits: attackers and limit; the raw input is not attacked."""
+    limit_set_by: Literal["user", "default"] = "user"
+    command: str = ""
+    """What was run, for the record."""
+    budget: int = BUDGET
+    """Bytes of memory for decoded inputs; what does not fit is decoded anew for every pass."""
