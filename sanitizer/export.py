@@ -40,10 +40,10 @@ def export(model: nn.Module, x: Tensor, layer: str, path: Path) -> None:
 
 
 def _place(program: torch.export.ExportedProgram, layer: str) -> None:
-    """Let the program remember what stands at the layer as a step before it, or as the last step of it.
+    """Record the release module in the program as a step before the layer, or as the last step of it.
 
-    It is called by a hook, so torch takes it for the first step of the layer, and whoever taps the layer's input
-    would see what comes before it.
+    It is called by a hook, so torch takes it for the first step of the layer, and a tap on the layer's input
+    would return the representation before it.
     """
     place = parse(layer)
     for node in program.graph.nodes:
@@ -63,7 +63,7 @@ def _own(name: str) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch's own words off the screen."""
+    """Silence torch's warnings and log."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

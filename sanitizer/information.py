@@ -1,4 +1,4 @@
-"""Information about v in a prediction, or in the features themselves, that a network can be trained to lose.
+"""Information about v in a prediction or in the features themselves, differentiable, for training to minimise.
 
 Both run in float32 or better under autocast: half precision gives NaN.
 """
@@ -21,7 +21,7 @@ def mutual_information(p: Tensor, v: Tensor) -> Tensor:
     """Return I(v; prediction) on a batch as a share of log k: 0 is independent, 1 is known.
 
     The joint of one minibatch is `onehot(v)ᵀ p / n`, its marginals are its own sums. A fixed wrong
-    permutation is 1 too: always wrong is as telling as always right. Upward biased on few rows.
+    permutation is 1 too: always wrong carries as much information as always right. Upward biased on few rows.
 
     Args:
         p: Predicted distribution of the private attribute, (n, k), rows summing to 1.
@@ -39,7 +39,7 @@ def mutual_information(p: Tensor, v: Tensor) -> Tensor:
 def by_class(measure: Callable[[Tensor, Tensor], Tensor], z: Tensor, v: Tensor, y: Tensor) -> Tensor:
     """Return the mean of a measure of (z, v) within each class of y, weighted by the class's rows.
 
-    With `mutual_information` it is I(v; prediction | y), as a share of log k. A class of one row tells nothing.
+    With `mutual_information` it is I(v; prediction | y), as a share of log k. A class of one row carries none.
 
     Args:
         measure: Gives a scalar for some rows of z and v.
@@ -55,7 +55,7 @@ def by_class(measure: Callable[[Tensor, Tensor], Tensor], z: Tensor, v: Tensor, 
 def explained_share(z: Tensor, v: Tensor, *, k: int, ridge: float) -> Tensor:
     """Return the share of v's variance that kernel ridge regression on z explains.
 
-    The regression is solved exactly on every batch, so there is no head to lag behind the encoder. The
+    The regression is solved exactly on every batch, so no adversary lags behind the encoder. The
     kernel is the mean of RBF kernels at three bandwidths and a linear one, centred; z is whitened by its
     own batch first, since attackers whiten too. In [0, 1]; above 0 for independent v, by overfitting.
 
@@ -84,8 +84,8 @@ def explained_share(z: Tensor, v: Tensor, *, k: int, ridge: float) -> Tensor:
 def whiten(z: Tensor, *, shrinkage: float = 1e-4) -> Tensor:
     """Return z with mean 0 and covariance near the identity, by its own batch, (n, min(d, n / 8)).
 
-    A batch cannot tell more directions than that apart: whitened in all of them, any labels could be
-    read. Where d is larger, the directions of largest variance are kept.
+    A batch determines no more directions than that: whitened in all of them, any labels could be
+    predicted. Where d is larger, the directions of largest variance are kept.
 
     Args:
         z: Features in float64, (n, d).
@@ -94,7 +94,7 @@ def whiten(z: Tensor, *, shrinkage: float = 1e-4) -> Tensor:
     centred = z - z.mean(dim=0)
     keep = max(1, len(z) // ROWS_PER_DIRECTION)
     if z.shape[1] > keep:
-        with torch.no_grad():  # which directions are kept is no way to hide: they are chosen anew every batch
+        with torch.no_grad():  # no gradient through the choice of directions: it is made anew for every batch
             directions = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -keep:]  # (d, keep)
         centred = centred @ directions
     covariance = centred.T @ centred / len(z)

@@ -70,19 +70,10 @@ def sanitize(
     data = data.complete([task, *private, *keep])
     model = loaded.module.to(options.place)
     x = first_input(model, data, rows=2)
-    job = TrainingJob(
-        data=data,
-        task=task,
-        layer=options.layer or suggest(model, x),
-        private=private,
-        keep=keep,
-        method=method,
-        recipe=options.recipe,
-        pool=options.pool,
-        device=options.place,
-    )
+    layer = options.layer or suggest(model, x)
+    job = TrainingJob(data, task, layer, private, keep, method, options.recipe, options.pool, options.place)
     labels = data.labels_sha256([task, *private, *keep])
-    request = json.dumps([name, job.layer, job.pool, weights.sha256, labels, _settings(job)], default=str)
+    request = json.dumps([name, layer, job.pool, weights.sha256, labels, _settings(job)], default=str)
     resume_file = ResumeFile(state_file(output), request, options.resume)
     resume_file.require()
     try:

@@ -147,7 +147,7 @@ def sentence(point: "SweepPoint", task: str) -> str:
         parts.append(
             f"{one.attribute} {shares(one.balanced_accuracy)}, floor {one.floor.value:.1%}{most}: {one.verdict}"
         )
-    parts += [f"{one.attribute} kept at AUROC {one.auroc.value:.3f}" for one in found.kept]
+    parts += [f"{one.attribute} retained at AUROC {one.auroc.value:.3f}" for one in found.kept]
     return f"{name}: {'; '.join(parts)}"
 
 

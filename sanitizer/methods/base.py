@@ -1,4 +1,4 @@
-"""What every removal method is to the training loop: its own loss, and perhaps a layer at the bottleneck."""
+"""The interface of removal methods to the training loop: a loss, and optionally a release module at the bottleneck."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Setting:
-    """What a method starts from: the bottleneck as the model gives it before the first step."""
+    """The model and the rows that a method starts from, before the first step."""
 
     classes: Mapping[str, int]
     """Number of classes of each private attribute."""
@@ -23,7 +23,7 @@ class Setting:
     batches: Callable[[], Iterator["Batch"]]
     """Goes once over the training rows, without running the model: its features and scores are empty."""
     keep: Mapping[str, int]
-    """Number of classes of each attribute that is to stay readable."""
+    """Number of classes of each retained attribute."""
     train_rows: int
     width: int
     """d of the bottleneck."""
@@ -31,18 +31,18 @@ class Setting:
 
 @dataclass(frozen=True)
 class Rows:
-    """Training rows as the model sees them, in eval mode."""
+    """Training rows with their representations and scores, of the model in eval mode."""
 
     before: Tensor
-    """Bottleneck features before what a method puts there, (n, d)."""
+    """Representation before the release module, (n, d)."""
     z: Tensor
-    """Bottleneck features as they go on, (n, d)."""
+    """Representation behind the release module, (n, d)."""
     scores: Tensor
     """Of the task's classes, (n, k)."""
     y: Tensor
     """Task labels, (n,) int64."""
     v: Mapping[str, Tensor]
-    """Labels of the private attributes, and of those to keep, (n,) int64 each."""
+    """Labels of the private and the retained attributes, (n,) int64 each."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,15 @@ class Batch:
     """One step's rows; with several processes, those of all of them."""
 
     before: Tensor
-    """Bottleneck features before what the method puts there, (n, d) float32, attached to the encoder."""
+    """Representation before the release module, (n, d) float32, attached to the encoder."""
     z: Tensor
-    """Bottleneck features as they go on, (n, d) float32, attached to the model."""
+    """Representation behind the release module, (n, d) float32, attached to the model."""
     scores: Tensor
     """Of the task's classes, (n, k) float32, attached to the model."""
     y: Tensor
     """Task labels, (n,) int64."""
     v: Mapping[str, Tensor]
-    """Labels of the private attributes, and of those to keep, (n,) int64 each."""
+    """Labels of the private and the retained attributes, (n,) int64 each."""
     rows: Tensor
     """Which training rows they are, (n,) int64."""
     x: Callable[[], Tensor]
@@ -67,7 +67,7 @@ class Batch:
     """Share of all steps that are done, in [0, 1)."""
 
     def cut_off(self) -> "Batch":
-        """Return the same rows without a way back into the model."""
+        """Return the same rows, detached from the model."""
         return replace(self, before=self.before.detach(), z=self.z.detach(), scores=self.scores.detach())
 
 
@@ -78,9 +78,9 @@ class Terms:
     task: Tensor
     """Scalar."""
     removal: Mapping[str, Tensor]
-    """What each private attribute's removal minimises, scalars."""
+    """Removal term of each private attribute, scalars."""
     other: Tensor | None = None
-    """What a layer of the method's own needs, or the kept attributes; weighted already."""
+    """Loss of the release module, or of the retained attributes; weighted already."""
 
 
 class Objective(nn.Module):
@@ -93,22 +93,21 @@ class Objective(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.release: nn.Module | None = None
-        """What stands at the bottleneck from the first step on, (n, d) -> (n, d); its parameters are trained with
-        the model's."""
+        """Release module at the bottleneck from the first step on, (n, d) -> (n, d); trained with the model."""
 
     def terms(self, batch: Batch) -> Terms:
-        """Return what the model minimises on a batch."""
+        """Return the model's losses on a batch."""
         return Terms(functional.cross_entropy(batch.scores, batch.y), {})
 
     def learn(self, batch: Batch) -> None:
-        """Step what the method trains beside the model; `batch` is cut off from it."""
+        """Take a step of the training adversary; `batch` is detached from the model."""
 
     def says(self, z: Tensor, attribute: str) -> Tensor | None:  # noqa: ARG002
-        """Return what the method's own head makes of features (n, d), (n, k), or None where it has no head."""
+        """Return the training adversary's scores of features (n, d), (n, k), or None where there is none."""
         return None
 
     def finished(self, rows: Callable[[], Rows]) -> nn.Module | None:  # noqa: ARG002
-        """Return what stands at the bottleneck of the released model; `rows` runs the trained model once."""
+        """Return the release module of the trained model, or None; `rows` runs the model over the training rows."""
         return self.release
 
 
@@ -117,7 +116,7 @@ class Method(Protocol):
 
     @property
     def weight(self) -> float:
-        """What the removal terms are multiplied by."""
+        """Weight of the removal terms."""
 
     def start(self, setting: Setting) -> Objective:
         """Begin, on the default device."""

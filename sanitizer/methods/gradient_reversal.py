@@ -1,4 +1,4 @@
-"""Gradient reversal: the encoder climbs the loss of a head that learns to read v.
+"""Gradient reversal: the encoder maximises the loss of a training adversary that learns to predict v.
 
 Ganin and Lempitsky, Unsupervised Domain Adaptation by Backpropagation, ICML 2015 (DANN), with the entropy term of
 Kim, Kim, Kim, Kim and Kim, Learning Not to Learn: Training Deep Neural Networks with Biased Data, CVPR 2019. The head
@@ -50,7 +50,7 @@ class GradientReversal:
 
 
 class GradientReversalObjective(IreneObjective):
-    """Heads that learn as IRENE's do; what the encoder makes of them differs."""
+    """Heads that learn as IRENE's do; the encoder's loss differs."""
 
     def __init__(self, heads: dict[str, nn.Module], settings: GradientReversal) -> None:
         super().__init__(heads, Irene(inner_steps=settings.inner_steps, head_lr=settings.head_lr))

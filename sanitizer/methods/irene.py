@@ -1,9 +1,9 @@
-"""IRENE: minimise the mutual information between v and what a head reads of it.
+"""IRENE: minimise the mutual information between v and the prediction of a training adversary.
 
 Tartaglione, Information Removal at the bottleneck in Deep Neural Networks, BMVC 2022. One head per attribute
-learns to read v; the encoder minimises the information in the head's prediction. In the paper the head is one
+learns to predict v; the encoder minimises the information in the head's prediction. In the paper the head is one
 linear layer, takes one step an iteration, and the information is marginal. The conditional form minimises
-I(v̂; v | y) instead: what the task itself tells of v may stay.
+I(v̂; v | y) instead, which allows the leakage of the task's label itself.
 """
 
 from dataclasses import dataclass
@@ -58,15 +58,15 @@ class IreneObjective(Optimized):
 
     def terms(self, batch: Batch) -> Terms:
         """Return the task's loss and I(v; H(z)) with H held fixed: as a constant, it gets no gradient at all."""
-        told = {}
+        leakage = {}
         for name, place in self._places.items():
             head, v = self.heads[place], batch.v[name]
             fixed = {part: parameter.detach() for part, parameter in head.named_parameters()}
             p = functional_call(head, fixed, (batch.z,)).softmax(dim=1)
-            told[name] = (
+            leakage[name] = (
                 by_class(mutual_information, p, v, batch.y) if self._settings.conditional else mutual_information(p, v)
             )
-        return Terms(functional.cross_entropy(batch.scores, batch.y), told)
+        return Terms(functional.cross_entropy(batch.scores, batch.y), leakage)
 
     def learn(self, batch: Batch) -> None:
         """Step the heads on their own cross-entropy."""

@@ -1,7 +1,7 @@
-"""Removal against an exactly solved head: kernel ridge regression on each batch.
+"""Removal against an exactly solved adversary: kernel ridge regression on each batch.
 
-A head trained by gradient steps lags behind the encoder that runs from it, and then under-reports. This
-one is solved anew in closed form for every batch, on whitened features: there is no lag to hide in.
+A training adversary that takes gradient steps lags behind the encoder and then underestimates the leakage. This one
+is solved anew in closed form for every batch, on whitened features, so that there is no lag.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ CARD = MethodCard(
 
 @dataclass(frozen=True)
 class Kernel:
-    """Settings of the kernel head."""
+    """Settings of the kernel adversary."""
 
     weight: float = 5.0
     ridge: float = 1e-3
-    """Regularisation as a share of the batch: the smaller, the finer the leaks it sees."""
+    """Regularisation as a share of the batch: the smaller, the finer the leakage it detects."""
     conditional: bool = False
     """Within each class of the task, for attributes that the task is naturally correlated with."""
 
@@ -37,7 +37,7 @@ class Kernel:
 
 
 class KernelObjective(Objective):
-    """The head has no state: it is solved when it is asked."""
+    """The adversary has no state: it is solved on each batch."""
 
     def __init__(self, classes: dict[str, int], settings: Kernel) -> None:
         super().__init__()
@@ -45,9 +45,9 @@ class KernelObjective(Objective):
 
     def terms(self, batch: Batch) -> Terms:
         """Return the task's loss and the share of v's variance that the batch's own regression explains."""
-        told = {}
+        leakage = {}
         for name, k in self._classes.items():
             share = partial(explained_share, k=k, ridge=self._settings.ridge)
             v = batch.v[name]
-            told[name] = by_class(share, batch.z, v, batch.y) if self._settings.conditional else share(batch.z, v)
-        return Terms(functional.cross_entropy(batch.scores, batch.y), told)
+            leakage[name] = by_class(share, batch.z, v, batch.y) if self._settings.conditional else share(batch.z, v)
+        return Terms(functional.cross_entropy(batch.scores, batch.y), leakage)

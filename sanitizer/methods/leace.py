@@ -1,4 +1,4 @@
-"""LEACE: fine-tune on the task alone, then project the linear traces of v out of the bottleneck.
+"""LEACE: fine-tune on the task alone, then erase the linear information about v from the bottleneck.
 
 Belrose, Schneider-Joseph, Ravfogel, Cotterell, Raff and Biderman, LEACE: Perfect linear concept erasure in closed form,
 NeurIPS 2023; the package concept-erasure is theirs. Of all affine maps after which no linear attacker does better than
@@ -33,7 +33,7 @@ CARD = MethodCard(
 class Leace:
     """Settings of LEACE: perfect against linear attackers only.
 
-    What no line reads but a curve does stays: v as the exclusive or of two features, for instance.
+    Information that is not linear stays: v as the exclusive or of two features, for instance.
     """
 
     weight: float = 0.0

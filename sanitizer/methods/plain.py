@@ -1,4 +1,4 @@
-"""Plain fine-tuning on the task: the control that every method has to be read against."""
+"""Plain fine-tuning on the task: the control of every other method."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The biased branch: a network that can read little but the bias, for methods that learn from what it gets right.
+"""The biased branch: a network that can learn little but the bias, for methods that use its predictions.
 
 For images it is the network of Biased-MNIST with 1×1 kernels, which sees colours and no shapes (Bahng, Chun, Yun,
 Choo, Oh, Learning De-biased Representations with Biased Representations, ICML 2020). For other inputs the bias is
@@ -16,11 +16,11 @@ from sanitizer.methods.heads import one_hot
 WIDTHS = (16, 32, 64, 128)
 FEATURES = WIDTHS[-1]
 PIXELS = 16
-"""Of each side, at most, that the branch looks at: its features are means over pixels, which a grid tells nearly."""
+"""Of each side, at most, in the branch: its features are spatial means, which a strided grid of pixels approximates."""
 
 
 class Biased(nn.Module):
-    """Predicts the task from the bias: its features are 128-d, and a linear layer reads them."""
+    """Predicts the task from the bias: 128 features and a linear classifier."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Biased(nn.Module):
         self.classifier = nn.Linear(FEATURES, setting.task_classes)
 
     def features(self, batch: Batch) -> Tensor:
-        """Return what it makes of the images, or of the private labels, (n, 128)."""
+        """Return its features of the images, or of the private labels, (n, 128)."""
         features: Tensor = self.body(_pixels(batch.x()) if self._sees_images else one_hot(batch.v, self._classes))
         return features
 

@@ -46,11 +46,11 @@ class EnDObjective(Objective):
 
     def terms(self, batch: Batch) -> Terms:
         """Return the task's loss and R⊥ + entangle · R∥ of each attribute."""
-        told = {}
+        leakage = {}
         for name in self._attributes:
             v = batch.v[name]
-            told[name] = disentangling(batch.z, v) + self._settings.entangle * entangling(batch.z, v, batch.y)
-        return Terms(functional.cross_entropy(batch.scores, batch.y), told)
+            leakage[name] = disentangling(batch.z, v) + self._settings.entangle * entangling(batch.z, v, batch.y)
+        return Terms(functional.cross_entropy(batch.scores, batch.y), leakage)
 
 
 def disentangling(z: Tensor, v: Tensor) -> Tensor:

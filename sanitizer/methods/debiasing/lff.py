@@ -6,7 +6,7 @@ minimises CE(y), each row weighted by l_b / (l_b + l_m), the cross-entropies of 
 moving averages of each row's, as shares of the largest in its task class.
 
 In the paper both networks are of one make. A method sees no second copy of the model, so the biased network is the
-branch of `biased.py` here: on images it has less capacity than the model, elsewhere it is told v.
+branch of `bias_branch.py` here: on images it has less capacity than the model, elsewhere its input is v.
 """
 
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sanitizer.information import explained_share
-from sanitizer.methods.low_rank import Narrow, settled, whitened
+from sanitizer.methods.low_rank import LowRank, refined, whitened
 
 N = 800
 
@@ -25,11 +25,11 @@ def hidden() -> tuple[Tensor, Tensor]:
     return (z * torch.tensor([1.0, 2.0, 0.5, 1.0, 3.0, 1.0]) + 5).float(), v
 
 
-def passing_two() -> Narrow:
+def passing_two() -> LowRank:
     """Let the first two features pass, and a little of the third."""
     down = torch.zeros(2, 6)
     down[0, 0], down[1, 1], down[1, 2] = 1.0, 0.5, 0.1
-    return Narrow(down, torch.linalg.pinv(down), torch.full((6,), 5.0), [])
+    return LowRank(down, torch.linalg.pinv(down), torch.full((6,), 5.0), [])
 
 
 def readable(z: Tensor, v: Tensor) -> float:
@@ -52,7 +52,7 @@ def test_settling_takes_away_what_passes_of_v_and_what_no_line_tells() -> None:
     share = partial(explained_share, k=2, ridge=1e-2)
     # 2 of 6 directions pass, so `changed` has far to go before it matters here
     maps = {
-        stay: settled(narrow, z, torch.zeros(N, 2), lambda c: 10 * share(c, v), stay=stay) for stay in (0.0, 1000.0)
+        stay: refined(narrow, z, torch.zeros(N, 2), lambda c: 10 * share(c, v), stay=stay) for stay in (0.0, 1000.0)
     }
     assert readable(maps[0.0](z), v) < 0.75
     assert readable(maps[1000.0](z), v) > 0.9  # as far as it may
@@ -63,16 +63,16 @@ def test_settling_takes_away_what_passes_of_v_and_what_no_line_tells() -> None:
 def test_a_map_that_leaks_nothing_stays_as_it_was() -> None:
     z, _ = hidden()
     narrow = passing_two()
-    settled_ = settled(narrow, z, torch.zeros(N, 2), lambda c: c.sum() * 0, stay=10.0)
+    refined_ = refined(narrow, z, torch.zeros(N, 2), lambda c: c.sum() * 0, stay=10.0)
     with torch.no_grad():
-        assert torch.allclose(settled_(z), narrow(z), atol=1e-4)
+        assert torch.allclose(refined_(z), narrow(z), atol=1e-4)
 
 
 def test_what_is_put_in_place_is_what_the_model_was_used_to() -> None:
     """By least squares: no other map of what passes now comes nearer to what stood there."""
     z, v = hidden()
     narrow = passing_two()
-    map_ = settled(narrow, z, torch.zeros(N, 2), lambda c: 10 * explained_share(c, v, k=2, ridge=1e-2), stay=1.0)
+    map_ = refined(narrow, z, torch.zeros(N, 2), lambda c: 10 * explained_share(c, v, k=2, ridge=1e-2), stay=1.0)
     with torch.no_grad():
         now, before = map_(z).double(), narrow(z).double()
     beside = torch.cat([now, torch.ones(N, 1, dtype=torch.float64)], dim=1)
@@ -85,7 +85,7 @@ def test_what_the_scores_say_goes_on_passing() -> None:
     z, v = hidden()
     for task, other in ((0, 1), (1, 0)):
         scores = torch.stack([-z[:, task], z[:, task]], dim=1)
-        map_ = settled(passing_two(), z, scores, lambda c: 10 * explained_share(c, v, k=2, ridge=1e-2), stay=1.0)
+        map_ = refined(passing_two(), z, scores, lambda c: 10 * explained_share(c, v, k=2, ridge=1e-2), stay=1.0)
         with torch.no_grad():
             assert readable(map_(z), v) < 0.85
             passes = torch.linalg.svd((map_(z) - map_(z).mean(dim=0)).double(), full_matrices=False).U[:, :2]
@@ -106,7 +106,7 @@ def test_the_scales_of_what_passed_do_not_matter() -> None:
         long.inside.copy_(-long.down.sum(dim=1) * 5)
     scores = torch.stack([-z[:, 0], z[:, 0]], dim=1)
     maps = [
-        settled(one, z, scores, lambda c: 10 * explained_share(c, v, k=2, ridge=1e-2), stay=1.0)
+        refined(one, z, scores, lambda c: 10 * explained_share(c, v, k=2, ridge=1e-2), stay=1.0)
         for one in (passing_two(), long)
     ]
     with torch.no_grad():

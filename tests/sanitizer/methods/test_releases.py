@@ -19,7 +19,7 @@ from audit.model.release import Affine, install
 from sanitizer.information import by_class, mutual_information
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Method, Rows, Setting
-from sanitizer.methods.codebook import Codebook, cut, running_information
+from sanitizer.methods.codebook import Codebook, fit_code, running_information
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich, RichObjective
 from sanitizer.training.loop import fine_tune
@@ -174,7 +174,7 @@ def test_a_rich_release_begins_with_what_stays_and_without_what_tells_v_in_a_lin
     rows = planted()
     release = begun(rows, {"kept": 2}).release
     with torch.no_grad():
-        c = release.narrow(rows.z)
+        c = release.project(rows.z)
         said = release.heads[0](c)
     assert c.shape == (N, 2)  # one direction for the task, one for what is kept
     assert torch.allclose(torch.cov(c.T), torch.eye(2), atol=0.01)
@@ -188,7 +188,7 @@ def test_a_rich_release_begins_with_what_stays_and_without_what_tells_v_in_a_lin
 def test_where_nothing_is_named_a_rich_release_begins_with_the_largest_directions_without_vs() -> None:
     rows = planted()
     with torch.no_grad():
-        c = begun(rows, {}).release.narrow(rows.z)
+        c = begun(rows, {}).release.project(rows.z)
     assert c.shape == (N, 4)
     assert all(0.4 < area(c[:, direction], rows.v["v"]) < 0.6 for direction in range(4))
 
@@ -197,7 +197,7 @@ def test_the_words_say_what_the_model_says(before: nn.Module) -> None:
     fit, new = seen(before, toy(0)), seen(before, toy(2))
     for levels in (1, 2, 4):
         coded = copy.deepcopy(before)
-        install(coded, "4:input", cut(fit, levels))
+        install(coded, "4:input", fit_code(fit, levels))
         after = seen(coded, toy(2))
         assert torch.equal(after.scores.argmax(dim=1), new.scores.argmax(dim=1))
         assert len(np.unique(after.z.numpy(), axis=0)) == 2 * levels
@@ -213,7 +213,7 @@ def test_what_is_not_linear_behind_the_bottleneck_is_followed_nearly(before: nn.
         scores = model(stacked(toy(0)))
         z = taps.take()["2:input"]
     y = torch.from_numpy(toy(0).codes("y"))
-    install(model, "2:input", cut(Rows(z, z, scores, y, {}), 2))
+    install(model, "2:input", fit_code(Rows(z, z, scores, y, {}), 2))
     with torch.no_grad():
         same = model(stacked(toy(0))).argmax(dim=1) == scores.argmax(dim=1)
     assert same.float().mean() > 0.93
@@ -222,7 +222,7 @@ def test_what_is_not_linear_behind_the_bottleneck_is_followed_nearly(before: nn.
 def test_a_class_that_is_never_predicted_has_no_row() -> None:
     rows = seen(net(), toy(0))
     scores = torch.cat([rows.scores, torch.full((N, 1), -50.0)], dim=1)
-    code = cut(replace(rows, scores=scores), 2)
+    code = fit_code(replace(rows, scores=scores), 2)
     assert torch.equal(code(rows.z), code(rows.z))
     own = functional.linear(rows.z, code.weight, code.bias).argmax(dim=1)
     assert set(own.tolist()) <= {0, 1}

@@ -301,7 +301,7 @@ def test_what_is_kept_is_measured_at_every_point(here: Path, run: Run) -> None:
         assert point.figures is not None
         (odd,) = point.figures.kept
         assert odd.attribute == "odd" and odd.auroc.low > odd.chance
-    assert told.count("odd kept at AUROC 0.") == 2
+    assert told.count("odd retained at AUROC 0.") == 2
 
 
 def own_rows(typed: str) -> str:
