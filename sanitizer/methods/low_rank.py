@@ -77,8 +77,8 @@ def refined(projection: LowRank, z: Tensor, scores: Tensor, leak: Callable[[Tens
     """Return the projection after a refinement on all training rows that reduces its leakage, with the encoder fixed.
 
     In training, the adversary is fitted on a batch and on rows of an older encoder. Here, the directions that the
-    scores depend on stay; only the few others move. The output is the least-squares reconstruction of the former output from
-    the new directions, so that the layers behind see what they were trained on.
+    scores depend on stay; only the few others move. The output is the least-squares reconstruction of the former
+    output from the new directions: the layers behind were trained on that.
 
     Args:
         projection: As it was trained.

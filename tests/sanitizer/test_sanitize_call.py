@@ -1,0 +1,75 @@
+"""The call from Python: names as one string or several, a path as text, a method by its name, the rest in options."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from audit.data.sources.opening import open_data
+from audit.errors import CheckpointError, DataError, TrainingError, UnknownNameError
+from audit.evidence.audit_result import read_sidecar, sidecar
+from audit.model.checkpoint import load
+from sanitizer.checkpoint import require_finite
+from sanitizer.methods.codebook import CARD
+from sanitizer.methods.irene import Irene
+from sanitizer.options import SanitizeOptions
+from sanitizer.run import program, sanitize, state_file
+
+QUICK = SanitizeOptions(epochs=1, batch_size=128)
+
+
+def test_the_shortest_call_makes_a_release_for_the_task_alone(leaky: Path, tmp_path: Path) -> None:
+    data = open_data("digits", "train", {}).limited(600, seed=0)
+    out = tmp_path / "clean.safetensors"
+    done = sanitize(
+        load(leaky, "small-convnet"), data, str(out), task="digit", private="colour", options=replace(QUICK, epochs=0)
+    )
+    assert (done.method, done.release, done.layer) == ("codebook", "code", "classifier:input")
+    assert (done.settings["private"], done.settings["keep"]) == ("colour", "")
+    assert done.card == CARD == read_sidecar(sidecar(out)).sanitizing.card
+    assert out.is_file() and program(out).is_file() and not state_file(out).exists()
+    with pytest.raises(CheckpointError, match="was sanitized already"):
+        again = tmp_path / "again.safetensors"
+        sanitize(load(out, "small-convnet"), data, again, task="digit", private="colour", options=QUICK)
+
+
+def test_a_method_is_named_or_given_with_its_settings(leaky: Path, tmp_path: Path) -> None:
+    data = open_data("digits", "train", {}).limited(600, seed=0)
+    made = [
+        sanitize(load(leaky, "small-convnet"), data, tmp_path / f"{place}.safetensors", task="digit", private=["colour"],
+                 method=method, options=QUICK)
+        for place, method in enumerate(("irene", Irene()))
+    ]  # fmt: skip
+    assert made[0] == made[1]
+    with pytest.raises(UnknownNameError, match="Did you mean 'irene'"):
+        sanitize(load(leaky, "small-convnet"), data, tmp_path / "x.safetensors", task="digit", private="colour",
+                 method="iren")  # fmt: skip
+
+
+def test_an_attribute_to_retain_chooses_the_rich_release_and_cannot_be_removed_too(leaky: Path, tmp_path: Path) -> None:
+    data = open_data("digits", "train", {}).limited(600, seed=0)
+    data = replace(data, columns={**data.columns, "other": data.columns["colour"]})
+    given = load(leaky, "small-convnet"), data, tmp_path / "rich.safetensors"
+    with pytest.raises(DataError, match="to be kept and to be removed"):
+        sanitize(*given, task="digit", private="colour", keep="colour", options=QUICK)
+    done = sanitize(*given, task="digit", private="colour", keep="other", options=replace(QUICK, name="mine:Rich"))
+    assert (done.method, done.settings["keep"], done.release) == ("mine:Rich", "other", "map")
+
+
+def test_weights_that_the_checkpoints_type_cannot_hold_are_refused(leaky: Path) -> None:
+    loaded = load(leaky, "small-convnet")
+    assert loaded.weights is not None
+    require_finite(loaded.weights, loaded.module)
+    halves = {name: tensor.half() for name, tensor in loaded.weights.tensors.items()}
+    with torch.no_grad():
+        next(loaded.module.parameters()).fill_(1e6)
+    require_finite(loaded.weights, loaded.module)
+    with pytest.raises(TrainingError, match="became NaN or infinite. Try a smaller --lr or --weight"):
+        require_finite(replace(loaded.weights, tensors=halves), loaded.module)
+
+
+def test_the_options_are_a_recipe_and_where_it_is_carried_out() -> None:
+    options = SanitizeOptions(3, 64, layer="fc:input", device="cpu")
+    assert (options.recipe.epochs, options.recipe.batch_size, options.place) == (3, 64, torch.device("cpu"))
+    assert not hasattr(options.recipe, "layer")
