@@ -36,15 +36,13 @@ def test_the_shortest_call_makes_a_release_for_the_task_alone(leaky: Path, tmp_p
 
 def test_a_method_is_named_or_given_with_its_settings(leaky: Path, tmp_path: Path) -> None:
     data = open_data("digits", "train", {}).limited(600, seed=0)
-    made = [
-        sanitize(load(leaky, "small-convnet"), data, tmp_path / f"{place}.safetensors", task="digit", private=["colour"],
-                 method=method, options=QUICK)
-        for place, method in enumerate(("irene", Irene()))
-    ]  # fmt: skip
+    made = []
+    for method in ("irene", Irene()):
+        loaded, out = load(leaky, "small-convnet"), tmp_path / f"{type(method).__name__}.safetensors"
+        made.append(sanitize(loaded, data, out, task="digit", private=["colour"], method=method, options=QUICK))
     assert made[0] == made[1]
     with pytest.raises(UnknownNameError, match="Did you mean 'irene'"):
-        sanitize(load(leaky, "small-convnet"), data, tmp_path / "x.safetensors", task="digit", private="colour",
-                 method="iren")  # fmt: skip
+        sanitize(loaded, data, tmp_path / "x.safetensors", task="digit", private="colour", method="iren")
 
 
 def test_an_attribute_to_retain_chooses_the_rich_release_and_cannot_be_removed_too(leaky: Path, tmp_path: Path) -> None:
@@ -65,7 +63,7 @@ def test_weights_that_the_checkpoints_type_cannot_hold_are_refused(leaky: Path) 
     with torch.no_grad():
         next(loaded.module.parameters()).fill_(1e6)
     require_finite(loaded.weights, loaded.module)
-    with pytest.raises(TrainingError, match="became NaN or infinite. Try a smaller --lr or --weight"):
+    with pytest.raises(TrainingError, match=r"became NaN or infinite\. Try a smaller --lr or --weight"):
         require_finite(replace(loaded.weights, tensors=halves), loaded.module)
 
 
