@@ -13,10 +13,10 @@ import torch
 from click.testing import CliRunner, Result
 from threadpoolctl import threadpool_limits
 
-import irene
 from audit.data.sources.opening import open_data
 from audit.evidence.json_file import digest
 from audit.model.example_networks import small_convnet
+from irene.command import main
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.training.loop import fine_tune
 
@@ -64,7 +64,7 @@ def run() -> Callable[..., Result]:
         typed: list[str] = []
         for argument in arguments:
             typed += [str(argument)] if isinstance(argument, Path) else argument.split()
-        return CliRunner().invoke(irene.main, typed)
+        return CliRunner().invoke(main, typed)
 
     return call
 

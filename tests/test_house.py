@@ -17,8 +17,9 @@ from click.testing import Result
 from support.planted import QUICK, ROWS
 
 import irene
+from irene.command import COMMANDS, main
 
-ROOT = Path(irene.__file__).parent
+ROOT = Path(irene.__file__).parents[1]
 ROOMS = ("audit", "sanitizer", "reports")
 MODULES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 NAMED = re.compile(r"(\w+(?:\.\w+)+):\w+")
@@ -78,7 +79,7 @@ def python(code: str) -> str:
 def test_a_report_is_made_without_torch(before: Path, tmp_path: Path) -> None:
     arguments = ["report", str(before), "-o", str(tmp_path / "report.html")]
     code = (
-        f"import sys, irene\nirene.main({arguments!r}, standalone_mode=False)\n"
+        f"import sys\nfrom irene.command import main\nmain({arguments!r}, standalone_mode=False)\n"
         "print([m for m in ('torch', 'sklearn', 'sanitizer') if m in sys.modules])"
     )
     assert python(code).splitlines()[-1] == "[]"
@@ -95,9 +96,9 @@ def test_help_answers_in_a_third_of_a_second() -> None:
 
 def test_no_help_imports_torch() -> None:
     code = (
-        "import sys, irene\n"
-        "for name in irene.COMMANDS:\n"
-        "    irene.main([name, '--help'], standalone_mode=False)\n"
+        "import sys\nfrom irene.command import COMMANDS, main\n"
+        "for name in COMMANDS:\n"
+        "    main([name, '--help'], standalone_mode=False)\n"
         "heavy = ('torch', 'numpy', 'sklearn', 'pandas', 'matplotlib', 'pydantic', 'jinja2', 'rich')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
@@ -105,7 +106,7 @@ def test_no_help_imports_torch() -> None:
 
 
 def command(name: str) -> click.Command:
-    found = irene.main.get_command(click.Context(irene.main), name)
+    found = main.get_command(click.Context(main), name)
     assert found is not None
     return found
 
@@ -119,9 +120,9 @@ def examples(of: click.Command) -> list[list[str]]:
     return [line[1:] for line in lines]
 
 
-@pytest.mark.parametrize("name", [None, *irene.COMMANDS])
+@pytest.mark.parametrize("name", [None, *COMMANDS])
 def test_every_help_ends_in_an_example_that_parses(name: str | None) -> None:
-    shown = examples(irene.main if name is None else command(name))
+    shown = examples(main if name is None else command(name))
     assert shown
     for called, *arguments in shown:
         assert name in (None, called)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-import irene
+from irene.command import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 FACTORY = """
@@ -38,7 +38,7 @@ def test_there_is_something_to_run() -> None:
 @pytest.mark.parametrize("line", shell_lines())
 def test_every_command_line_parses(line: str) -> None:
     name, *arguments = shlex.split(line)[1:]
-    command = irene.main.get_command(click.Context(irene.main), name)
+    command = main.get_command(click.Context(main), name)
     assert command is not None
     command.make_context(name, arguments)
 

@@ -58,7 +58,7 @@ def _audit_3(evidence: Mapping[str, Any]) -> Iterator[tuple[str, Leaf]]:
         names = ("r2", "mae") if is_quantity else ("balanced_accuracy", "auroc", "bits")
         yield f"{place}role", "kept" if one["role"] == "retained" else "private"
         yield f"{place}kind", "quantity" if is_quantity else "classes"
-        same = "width projected_from missing strongest ceiling null excess resolution".split()
+        same = ["width", "projected_from", "missing", "strongest", "ceiling", "null", "excess", "resolution"]
         as_before: dict[str, Any] = {name: found[name] for name in same}
         as_before |= found["figures"] | {f"{name}_draws": drawn for name, drawn in found["draws"].items()}
         as_before["floor"] = found["floor"][found["metric"]]

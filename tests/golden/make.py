@@ -25,7 +25,7 @@ import torch
 from click.testing import CliRunner, Result
 from threadpoolctl import threadpool_info, threadpool_limits
 
-import irene
+import irene.command
 
 HERE = Path(__file__).parent
 MACHINE = HERE / "machine.json"
@@ -173,7 +173,7 @@ def run_jobs(folder: Path) -> Outcome:
     evidence, codes, texts = {}, {}, {}
 
     def call(name: str, typed: str) -> Result:
-        result = CliRunner().invoke(irene.main, typed.split())
+        result = CliRunner().invoke(irene.command.main, typed.split())
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         codes[name] = result.exit_code
@@ -198,7 +198,7 @@ def tell(folder: Path) -> tuple[dict[str, int], dict[str, str]]:
     codes, texts = {}, {}
 
     def call(name: str, typed: str, *pages: str) -> None:
-        result = CliRunner().invoke(irene.main, typed.split())
+        result = CliRunner().invoke(irene.command.main, typed.split())
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         codes[name] = result.exit_code

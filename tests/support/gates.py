@@ -5,10 +5,10 @@ from typing import Any
 from audit.protocol.continuous import _resolution
 from click.testing import CliRunner, Result
 
-import irene
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import ContinuousLeakage, Leakage, Readability, Regression, Verdict
 from audit.evidence.verdict import judged, judged_continuous
+from irene.command import main
 from support.findings import audit, continuous, leakage
 
 
@@ -48,4 +48,4 @@ def verdicts(*found: Verdict) -> AuditResult:
 
 def called(*arguments: str) -> Result:
     """Call `irene` with arguments that may hold spaces."""
-    return CliRunner().invoke(irene.main, list(arguments))
+    return CliRunner().invoke(main, list(arguments))

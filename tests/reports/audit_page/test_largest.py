@@ -69,7 +69,7 @@ def killed(before: Path, later: Path, out: Path, moment: Callable[[State, Path],
     """Run `irene report`, kill it at a moment, and return whether it was killed before its own end."""
     started = state(out.parent)
     command = [sys.executable, "-m", "irene", "report", str(before), str(later), "-o", str(out)]
-    with subprocess.Popen(command, cwd=Path(irene.__file__).parent, stdout=subprocess.DEVNULL) as running:
+    with subprocess.Popen(command, cwd=Path(irene.__file__).parents[1], stdout=subprocess.DEVNULL) as running:
         while running.poll() is None and not moment(started, out.parent):
             pass
         running.send_signal(signal.SIGKILL)

@@ -387,8 +387,8 @@ def test_a_reason_typed_into_the_file_is_not_repeated(saved: Save, run: Run) -> 
 def test_a_check_needs_no_torch(saved: Save) -> None:
     path = saved(verdicts("PASS"))
     code = (
-        "import sys, irene\n"
-        f"print(irene.main(['check', {str(path)!r}, '--junit', {str(path.with_suffix('.xml'))!r}], "
+        "import sys\nfrom irene.command import main\n"
+        f"print(main(['check', {str(path)!r}, '--junit', {str(path.with_suffix('.xml'))!r}], "
         "standalone_mode=False))\n"
         "print([m for m in ('torch', 'sklearn', 'sanitizer', 'matplotlib') if m in sys.modules])"
     )

@@ -18,8 +18,8 @@ from markdown_it.token import Token
 from support.findings import audit, certified, readable, regression, sanitized, task_less
 from support.gates import called, leaking, number, passing, untold, verdicts
 
-import irene
 from audit.evidence.audit_result import AuditResult, write_audit
+from irene.command import main
 from reports.gate.gate import Outcome, conclusion, gate
 from reports.gate.json import outcome_json
 from reports.gate.junit import junit
@@ -355,7 +355,7 @@ def test_the_manual_has_something_to_type() -> None:
 @pytest.mark.parametrize("line", lines())
 def test_every_command_line_of_the_manual_parses(line: str) -> None:
     name, *arguments = shlex.split(line)[1:]
-    command = irene.main.get_command(click.Context(irene.main), name)
+    command = main.get_command(click.Context(main), name)
     assert command is not None
     command.make_context(name, arguments)
 

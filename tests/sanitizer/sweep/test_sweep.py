@@ -20,7 +20,6 @@ from click.testing import Result
 from support.planted import FEW, ROWS
 from torch import Tensor
 
-import irene
 import sanitizer.cli.sweep
 from audit.atomic_write import sha256
 from audit.data.labelled import Inputs
@@ -30,6 +29,7 @@ from audit.evidence.audit_result import read_audit
 from audit.evidence.sweep_result import UNTOUCHED, Sweep, read_sweep, title
 from audit.model.checkpoint import load
 from audit.settings import Settings
+from irene.command import main
 from reports.charts.tradeoff_file import draw
 from reports.sweep_page.verdict import sentences
 from sanitizer.methods.rich import Rich
@@ -50,7 +50,7 @@ def succeeded(result: Result) -> Result:
 
 
 def example() -> str:
-    command = irene.main.get_command(click.Context(irene.main), "sweep")
+    command = main.get_command(click.Context(main), "sweep")
     assert command is not None and command.help is not None
     return command.help.partition("Example:\n")[2].replace("\\\n", " ").strip()
 
@@ -323,7 +323,7 @@ def test_the_evidence_is_read_without_torch(begun: Path) -> None:
         f"print(len(read_sweep(Path({str(begun / 'sweep.json')!r})).points))\n"
         "print([name for name in ('torch', 'numpy', 'sklearn', 'matplotlib', 'sanitizer') if name in sys.modules])"
     )
-    root = Path(irene.__file__).parent
+    root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
     assert done.stdout.splitlines() == ["1", "[]"]
 

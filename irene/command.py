@@ -1,8 +1,7 @@
-"""The command `irene`: each subcommand is imported when it is asked for, so that --help answers at once."""
+"""The command `irene`: each subcommand is imported when it runs, so that --help answers at once."""
 
 import importlib
 import importlib.metadata
-import sys
 
 import click
 
@@ -70,7 +69,3 @@ def main() -> None:
     Example:
       irene demo
     """
-
-
-if __name__ == "__main__":
-    sys.exit(main())

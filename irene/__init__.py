@@ -1,0 +1,83 @@
+"""Audit, sanitize and document what a PyTorch model's representation leaks about private attributes.
+
+    import irene
+
+    loaded = irene.load("model.pt", "mymodels:build")
+    rows = irene.labelled(images, {"smiling": smiling, "gender": gender}, group=person)
+    before = irene.audit(loaded.module, rows, task="smiling", private="gender")
+    irene.sanitize(loaded, train_rows, "clean.pt", task="smiling", private="gender")
+    clean = irene.load("clean.pt", "mymodels:build")
+    after = irene.audit(clean.module, rows, task="smiling", private="gender")
+    irene.write_report("report.html", before, after)
+    assert irene.gate(after, before, limit=0.05).exit_code == 0
+
+`__all__` is the public interface; every other module may change without notice. A name is imported when it is first
+used, so that `import irene` costs neither torch nor NumPy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from audit.data.labelled import labelled
+    from audit.evidence.audit_result import read_audit
+    from audit.model.checkpoint import load
+    from audit.model.representations import Encoder
+    from audit.run import audit, audit_embeddings
+    from audit.settings import Settings
+    from reports.audit_page.render import write_report
+    from reports.gate.gate import gate
+    from sanitizer.run import sanitize
+    from sanitizer.sweep.run import sweep
+    from sanitizer.training.step import Recipe
+
+    __version__: str
+
+__all__ = [
+    "Encoder",
+    "Recipe",
+    "Settings",
+    "__version__",
+    "audit",
+    "audit_embeddings",
+    "gate",
+    "labelled",
+    "load",
+    "read_audit",
+    "sanitize",
+    "sweep",
+    "write_report",
+]
+
+_HOMES = {
+    "Encoder": "audit.model.representations",
+    "Recipe": "sanitizer.training.step",
+    "Settings": "audit.settings",
+    "audit": "audit.run",
+    "audit_embeddings": "audit.run",
+    "gate": "reports.gate.gate",
+    "labelled": "audit.data.labelled",
+    "load": "audit.model.checkpoint",
+    "read_audit": "audit.evidence.audit_result",
+    "sanitize": "sanitizer.run",
+    "sweep": "sanitizer.sweep.run",
+    "write_report": "reports.audit_page.render",
+}
+"""The module of each public name."""
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - a tenth of what --help may take
+
+        value: object = version("irene-audit")
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'irene' has no attribute {name!r}; it has {', '.join(__all__)}")
+    globals()[name] = value  # the next use finds it without this function
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
