@@ -9,7 +9,7 @@
     clean = irene.load("clean.pt", "mymodels:build")
     after = irene.audit(clean.module, rows, task="smiling", private="gender")
     irene.write_report("report.html", before, after)
-    assert irene.gate(after, before, limit=0.05).exit_code == 0
+    print(irene.gate(after, before, limit=0.05).verdict)
 
 `__all__` is the public interface; every other module may change without notice. A name is imported when it is first
 used, so that `import irene` costs neither torch nor NumPy.
@@ -66,17 +66,19 @@ _HOMES = {
 """The module of each public name."""
 
 
-def __getattr__(name: str) -> object:
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - a tenth of what --help may take
+if not TYPE_CHECKING:  # which would take any name for an object
 
-        value: object = version("irene-audit")
-    elif name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
-    else:
-        raise AttributeError(f"module 'irene' has no attribute {name!r}; it has {', '.join(__all__)}")
-    globals()[name] = value  # the next use finds it without this function
-    return value
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            value: object = version("irene-audit")
+        elif name in _HOMES:
+            value = getattr(import_module(_HOMES[name]), name)
+        else:
+            raise AttributeError(f"module 'irene' has no attribute {name!r}; it has {', '.join(__all__)}")
+        globals()[name] = value  # the next use finds it without this function
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,6 @@
 """The command `irene`: each subcommand is imported when it runs, so that --help answers at once."""
 
 import importlib
-import importlib.metadata
 
 import click
 
@@ -61,7 +60,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(importlib.metadata.version("irene-audit"), prog_name="irene")
+@click.version_option(package_name="irene-audit", prog_name="irene")
 def main() -> None:
     """Find, remove and document what a trained PyTorch model leaks about private attributes.
 

@@ -23,6 +23,7 @@ from sanitizer.training.loop import fine_tune
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+from support.machine import KINDS, REAL, lacking, required
 from support.planted import QUICK, ROWS
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -48,6 +49,30 @@ def rows(part, shift=0):
     one = Column(np.zeros(len(data), dtype=np.int64), ("same", "other"))
     return replace(data, name="mine", columns={**data.columns, "odd": odd, "constant": one})
 """
+
+
+def pytest_configure() -> None:
+    """Refuse what cannot be required."""
+    if unknown := set(required()) - set(KINDS):
+        raise pytest.UsageError(f"IRENE_REQUIRE has {', '.join(sorted(unknown))}. Known: {', '.join(KINDS)}.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what opens a browser."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
+@pytest.hookimpl(tryfirst=True)  # before fixtures are made for a test that cannot run
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Look for what a test is marked to need."""
+    for mark in item.iter_markers("data"):
+        for name in mark.args:
+            if not (REAL / name).exists():
+                lacking("data", f"no {REAL / name}")
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        lacking("gpu", "no CUDA device here")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -104,10 +129,13 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     """Debian's Chromium without a window; closed with the module, since it keeps an event loop running."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - an extra that not everyone installs
+    except ImportError:
+        lacking("browser", "playwright is not installed")
     if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    with playwright.sync_playwright() as running:
+        lacking("browser", f"no browser at {CHROMIUM}")
+    with sync_playwright() as running:
         started = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield started
         started.close()

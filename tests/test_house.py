@@ -2,11 +2,11 @@
 
 import ast
 import re
+import resource
 import shlex
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -238,11 +238,15 @@ def test_a_report_is_made_without_torch(before: Path, tmp_path: Path) -> None:
     assert python(code).splitlines()[-1] == "[]"
 
 
-def test_help_answers_in_a_third_of_a_second() -> None:
+def test_help_takes_less_than_a_third_of_a_second_of_the_processor() -> None:
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     def seconds() -> float:
-        start = time.perf_counter()
+        start = spent()
         subprocess.run([sys.executable, "-m", "irene", "--help"], capture_output=True, cwd=ROOT, check=True)
-        return time.perf_counter() - start
+        return spent() - start
 
     assert min(seconds() for _ in range(5)) < 0.3
 

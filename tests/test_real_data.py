@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import Result
+from support.machine import REAL
 from torchvision.models import resnet18
 
 from audit.evidence.audit_result import read_audit
 from audit.model.example_networks import biased_mnist
 
-REAL = Path(__file__).parents[2] / "shared" / "data"
 MNIST = "--arch biased-mnist --data biased-mnist --rho 0.1 --task digit --private colour"
 FACES = (
     "--arch torchvision.models:resnet18 --arch-arg num_classes=2 --layer avgpool "
@@ -23,7 +23,7 @@ CASES = [
         MNIST,
         REAL,
         1000,
-        marks=pytest.mark.skipif(not (REAL / "MNIST").is_dir(), reason=f"no MNIST under {REAL}"),
+        marks=pytest.mark.data("MNIST"),
         id="biased-mnist",
     ),
     pytest.param(
@@ -31,7 +31,7 @@ CASES = [
         FACES,
         REAL / "celeba",
         600,
-        marks=pytest.mark.skipif(not (REAL / "celeba").is_dir(), reason=f"no CelebA under {REAL}"),
+        marks=pytest.mark.data("celeba"),
         id="celeba",
     ),
 ]

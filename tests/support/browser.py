@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import pytest
+from support.machine import lacking
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -79,7 +80,8 @@ def cut(page: "Page") -> tuple[int, list[str]]:
 
 def violations(page: "Page", rules: list[str], *, but: str = "") -> list[str]:
     """Return what axe-core finds against rules or standards, `but` for one rule, each with the first places where."""
-    pytest.importorskip("axe_playwright_python", reason="axe-core is not installed")
+    if find_spec("axe_playwright_python") is None:
+        lacking("browser", "axe-core is not installed")
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     options = {"resultTypes": ["violations"], "runOnly": rules, "rules": {but: {"enabled": False}} if but else {}}
     found: list[dict[str, Any]] = page.evaluate("options => axe.run(document, options)", options)["violations"]

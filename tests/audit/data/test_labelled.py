@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.machine import REAL
 
 from audit.data.columns import Column, Quantity
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.biased_mnist import PALETTE, assign_colours, paint
 from audit.data.sources.opening import open_data
 from audit.errors import DataError, IreneError, UnknownNameError
-
-REAL = Path(__file__).parents[4] / "shared/data"
 
 
 def small(count: int = 12, **changes: Any) -> LabelledData:
@@ -198,7 +197,7 @@ def test_missing_or_half_made_mnist_is_told_in_one_line(tmp_path: Path, monkeypa
         assert str(tmp_path) in told(DataError, "biased-mnist", data_root=str(tmp_path))
 
 
-@pytest.mark.skipif(not (REAL / "MNIST").is_dir(), reason=f"no MNIST under {REAL}")
+@pytest.mark.data("MNIST")
 def test_the_real_mnist_is_painted_by_the_rule() -> None:
     data = open_data("biased-mnist", "audit", {"data_root": str(REAL), "rho": 0.99})
     digits, colours = classes_of(data, "digit").codes, classes_of(data, "colour").codes
@@ -269,7 +268,7 @@ def test_a_broken_or_missing_face_is_named_when_it_is_read(tmp_path: Path) -> No
     assert data.inputs[2].isfinite().all()
 
 
-@pytest.mark.skipif(not (REAL / "celeba").is_dir(), reason=f"no CelebA under {REAL}")
+@pytest.mark.data("celeba")
 def test_the_real_parts_of_celeba_share_no_person() -> None:
     options = {"data_root": str(REAL / "celeba"), "image_size": 32}
     train, audit = open_data("celeba", "train", options), open_data("celeba", "audit", options)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.machine import REAL
 
 from audit.data.columns import Column, Quantity
 from audit.data.labelled import LabelledData, Part
@@ -14,7 +15,7 @@ from audit.data.sources.opening import open_data
 from audit.data.sources.table import read_table
 from audit.errors import DataError, IreneError, UnknownNameError
 
-ADULT = Path(__file__).parents[4] / "shared/data/tabular/adult.csv"
+ADULT = REAL / "tabular" / "adult.csv"
 FRAME = pd.DataFrame(
     {
         "age": [20.5, 40.5, 99.0, None],
@@ -151,7 +152,7 @@ def test_a_named_index_of_parquet_is_a_column_and_a_nameless_one_is_not(tmp_path
     assert set(read_table(tmp_path / "a.parquet")) == set(read_table(tmp_path / "b.parquet")) == set(FRAME)
 
 
-@pytest.mark.skipif(not ADULT.is_file(), reason=f"no {ADULT}")
+@pytest.mark.data("tabular/adult.csv")
 def test_the_real_adult_file_keeps_its_rows_and_what_is_missing_in_them() -> None:
     features = "age,workclass,education-num,occupation,hours-per-week,sex"
     data = open_data(str(ADULT), "audit", {"features": features, "continuous": "education-num"})

@@ -186,7 +186,7 @@ def test_the_head_is_judged_on_groups_it_never_saw() -> None:
     assert outcome.head_accuracy["v"] is not None
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.gpu
 def test_it_trains_on_the_gpu_where_there_is_one() -> None:
     model = net().to("cuda")
     on = torch.device("cuda")
