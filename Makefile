@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test quick lowest check format clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,18 +13,31 @@ demo: $(VENV)/installed  ## Audit, sanitize and report on embedded real data, in
 	@$(BIN)/irene demo
 
 test: check  ## Run all checks and tests
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q --cov --cov-report=
+
+quick: $(VENV)/tested  ## Run the linter and the quick tests, in under a minute
+	@$(BIN)/ruff check -q .
+	@$(BIN)/pytest -q -m 'not slow and not browser and not data'
+
+lowest:  ## Run the quick tests with the lowest declared versions, in .venv-lowest
+	@$(PYTHON) -m venv .venv-lowest
+	@$(PYTHON) .ci/lowest.py > .venv-lowest/constraints.txt
+	@echo "Installing the lowest declared versions, an older PyTorch among them, into .venv-lowest ..."
+	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint .venv-lowest/constraints.txt --editable '.[test]'
+	@.venv-lowest/bin/pytest -q -m 'not slow and not browser and not data'
 
 check: $(VENV)/tested  ## Run the linter and the type checker
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check .
 	@$(BIN)/mypy --no-error-summary
 
-format: $(VENV)/tested  ## Format the code
+format: $(VENV)/tested  ## Format the code, and count it for CONTRIBUTING.md
 	@$(BIN)/ruff format .
+	@$(BIN)/python benchmarks/house.py --write
 
 clean:  ## Remove the environment and the outputs
-	rm -rf $(VENV) out
+	rm -rf $(VENV) .venv-lowest out
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
