@@ -1,4 +1,4 @@
-"""Print constraints for pip: of everything that irene needs, the lowest series of versions that pyproject.toml declares.
+"""Print constraints for pip: of all that irene needs, the lowest series of versions that pyproject.toml declares.
 
     python .ci/lowest.py > constraints.txt
 

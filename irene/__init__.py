@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reports.gate.gate import gate
     from sanitizer.run import sanitize
     from sanitizer.sweep.run import sweep
-    from sanitizer.training.step import Recipe
+    from sanitizer.job import Recipe
 
     __version__: str
 
@@ -51,7 +51,7 @@ __all__ = [
 
 _HOMES = {
     "Encoder": "audit.model.representations",
-    "Recipe": "sanitizer.training.step",
+    "Recipe": "sanitizer.job",
     "Settings": "audit.settings",
     "audit": "audit.run",
     "audit_embeddings": "audit.run",

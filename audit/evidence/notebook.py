@@ -18,7 +18,7 @@ COLUMNS = (
     "verdict",
     "leakage, 95 % interval",
     "floor",
-    "guess",
+    "chance",
     "AUROC",
     "bits of H(v)",
     "strongest attacker",
@@ -66,7 +66,7 @@ def card(result: AuditResult) -> str:
 
 
 def _about(result: AuditResult) -> str:
-    task = f"task {escape(result.task.name)}" if result.task else "no task was named; the floor is a guess"
+    task = f"task {escape(result.task.name)}" if result.task else "no task was named; the floor is chance"
     what = escape(result.checkpoint.file)
     return f"Privacy audit of <b>{what}</b>, {count(result.data.test.rows)} test rows, {task}"
 

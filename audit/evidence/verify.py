@@ -75,7 +75,7 @@ def _read(paths: Sequence[Path]) -> _Files:
                 raise EvidenceError(f"Cannot read {path}: {error.strerror}.") from None
             continue
         content = read_json(path, WHAT)
-        if "leakage" in content:
+        if {"findings", "leakage"} & content.keys():  # of this schema, or an older one
             audits.append(_Audit(str(path), content, read_audit(path)))
         elif "sanitizing" in content:
             records.append((str(path), read_sidecar(path)))

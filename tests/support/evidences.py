@@ -8,8 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from audit.evidence.audit_result import AuditResult, Epoch
-from audit.evidence.findings import AttackerResult, Estimate, Leakage, Readability
-from audit.evidence.verdict import judged
+from audit.evidence.findings import AttackerResult, Estimate, Finding
 from support.findings import (
     ATTACKERS,
     VIEWS,
@@ -18,12 +17,15 @@ from support.findings import (
     certified,
     continuous,
     leakage,
+    of_classes,
     readable,
     regression,
+    remeasured,
     sanitizing,
     task_less,
     with_where,
 )
+from support.gates import founded
 
 Pair = tuple[AuditResult, AuditResult | None]
 Model = TypeVar("Model", bound=BaseModel)
@@ -67,9 +69,8 @@ def pair() -> Pair:
 def undecided() -> Pair:
     """Return one audit whose rows cannot tell, of embeddings without a task."""
     reason = "The interval of the excess holds the limit. About 9,000 test rows would settle it."
-    return task_less().model_copy(
-        update={"leakage": [leakage(read=0.16, verdict="INCONCLUSIVE", half=0.06, reason=reason)], "continuous": []}
-    ), None
+    found = leakage(read=0.16, verdict="INCONCLUSIVE", half=0.06, reason=reason)
+    return task_less().model_copy(update={"findings": [found]}), None
 
 
 def largest() -> Pair:
@@ -108,14 +109,14 @@ def everything(*, after: bool = False) -> AuditResult:
              for epoch in range(1, 6)]  # fmt: skip
     made = sanitizing().model_copy(update={"trace": trace, "chosen": 3, "release": "map"})
     result = audit(
-        with_where(leakage(read=read), 0.12 if after else 0.31).model_copy(update=counts),
+        remeasured(with_where(leakage(read=read), 0.12 if after else 0.31), **counts),
         certified(able, most=0.2 if after else 0.5),
         with_where(open_, 0.04),
+        continuous(read=0.20 if after else 0.43),
+        readable(read=0.86 if after else 0.88, auroc=0.91 if after else 0.93),
+        regression(read=0.55 if after else 0.61),
         sha="a" * 64 if after else "b" * 64,
         made=made if after else None,
-        continuous=[continuous(read=0.20 if after else 0.43)],
-        kept=[readable(read=0.86 if after else 0.88, auroc=0.91 if after else 0.93)],
-        kept_continuous=[regression(read=0.55 if after else 0.61)],
         warnings=["One attacker did not run.", "No group column was given." if after else "Few rows of class 8."],
     )
     loaded = {"pickle_ran": True, "format": "pickled module", "weights_key": "state_dict"}
@@ -129,29 +130,23 @@ def everything(*, after: bool = False) -> AuditResult:
     return AuditResult.model_validate(told.model_dump())  # as it is read from a file: small cells withheld
 
 
-def _large(attribute: str, layer: str, read: float) -> Leakage:
+def _large(attribute: str, layer: str, read: float) -> Finding:
     """Return one attribute at one layer, as the five attackers on two views and their committee find it."""
     attackers = [
-        AttackerResult(name=name, view=view, select=read - 0.01 * i, balanced_accuracy=around(read - 0.01 * i),
-                       auroc=around(0.9 - 0.03 * i), bits=around(1.2 - 0.1 * i, 0.08))
+        AttackerResult(name=name, view=view, select=read - 0.01 * i,
+                       figures=of_classes(around(read - 0.01 * i), around(0.9 - 0.03 * i), around(1.2 - 0.1 * i, 0.08)))
         for i, (name, view) in enumerate([*product(ATTACKERS, VIEWS), ("committee", "5 of 10")])
     ]  # fmt: skip
     found = leakage(attribute, read, layer=layer)
-    drawn = {f"{name}_draws": _draws(getattr(found, name)) for name in ("balanced_accuracy", "auroc", "excess")}
-    told = {"attackers": attackers, "strongest": "logistic on standardised", **drawn}
-    return certified(founded(found.model_copy(update=told)))
+    figures = found.measurement.figures | {"excess": found.measurement.excess}
+    drawn = {name: _draws(figures[name]) for name in ("balanced_accuracy", "auroc", "excess")}
+    changed = remeasured(found, attackers=attackers, strongest="logistic on standardised", draws=drawn)
+    return certified(founded(changed))
 
 
 def _draws(figure: Estimate) -> list[float]:
     """Return a figure on each of the thousand resamples that an audit takes."""
     return [round(figure.low + (figure.high - figure.low) * (number % 97) / 96, 4) for number in range(1000)]
-
-
-def founded(found: Leakage) -> Leakage:
-    """Return figures with the verdict that they give, of attackers that could all run."""
-    fields = {name: getattr(found, name) for name in Readability.model_fields}
-    able = [one for one in found.attackers if one.failure is None]
-    return judged(Readability(**{**fields, "attackers": able}), found.limit)
 
 
 def around_word(text: str) -> Callable[[str], str]:

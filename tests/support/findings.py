@@ -18,13 +18,11 @@ from audit.evidence.findings import (
     Ceiling,
     Certificate,
     ClassRows,
-    ContinuousLeakage,
+    Decision,
     Estimate,
-    Leakage,
+    Finding,
+    Measurement,
     NullBand,
-    Readability,
-    Regression,
-    RegressorResult,
     Unit,
     Verdict,
     Where,
@@ -55,73 +53,95 @@ def leakage(
     half: float = 0.02,
     classes: tuple[str, ...] = tuple("0123456789"),
     reason: str = "The whole interval of the excess lies above the limit.",
-) -> Leakage:
+) -> Finding:
+    """Return a private attribute of classes."""
     chance = 1 / len(classes)
     floor = around(chance + 0.02, 0.01)
     attackers = [
         AttackerResult(
-            name=name, view=view, select=read - 0.01 * i, balanced_accuracy=around(read - 0.01 * i, half),
-            auroc=around(0.9 - 0.05 * i), bits=around(1.2 - 0.3 * i, 0.08),
+            name=name, view=view, select=read - 0.01 * i,
+            figures=of_classes(around(read - 0.01 * i, half), around(0.9 - 0.05 * i), around(1.2 - 0.3 * i, 0.08)),
         )
         for i, (name, view) in enumerate(product(("mlp", "logistic", "knn", "trees"), VIEWS))
     ]  # fmt: skip
-    failed = AttackerResult(
-        name="rbf",
-        view="standardised",
-        select=None,
-        balanced_accuracy=None,
-        auroc=None,
-        bits=None,
-        failure="out of memory",
-    )
+    failed = AttackerResult(name="rbf", view="standardised", select=None, figures={}, failure="out of memory")
     over = read - floor.value
-    return Leakage(
-        attribute=attribute, layer=layer, width=128,
+    measurement = Measurement(
+        metric="balanced_accuracy", width=128,
         classes=[ClassRows(name=name, train=500, select=100, test=200) for name in classes],
-        chance=chance, entropy=3.32, attackers=[*attackers, failed], strongest="mlp on standardised",
-        balanced_accuracy=around(read, half), auroc=around(0.9), bits=around(1.2, 0.08), floor=floor,
-        floor_bits=around(0.05, 0.02), given_task=around(0.7, 0.06), ceiling=ceiling(0.94),
+        baseline={"balanced_accuracy": chance}, entropy=3.32, attackers=[*attackers, failed],
+        strongest="mlp on standardised",
+        figures=of_classes(around(read, half), around(0.9), around(1.2, 0.08)) | {"given_task": around(0.7, 0.06)},
+        floor={"balanced_accuracy": floor, "bits": around(0.05, 0.02)}, ceiling=ceiling(0.94),
         null=NullBand(mean=chance, low=chance - 0.014, high=chance + 0.014, refits=20),
-        excess=around(over, half + 0.003), resolution=0.021, limit=0.05, verdict=verdict, reason=reason,
+        excess=around(over, half + 0.003), resolution=0.021,
     )  # fmt: skip
+    decision = Decision(limit=0.05, verdict=verdict, reason=reason)
+    return Finding(role="private", attribute=attribute, layer=layer, measurement=measurement, decision=decision)
+
+
+def of_classes(balanced_accuracy: Estimate, auroc: Estimate, bits: Estimate) -> dict[str, Estimate]:
+    return {"balanced_accuracy": balanced_accuracy, "auroc": auroc, "bits": bits}
+
+
+def remeasured(found: Finding, **changes: Any) -> Finding:
+    """Return a finding with other fields of its measurement."""
+    return found.model_copy(update={"measurement": found.measurement.model_copy(update=changes)})
+
+
+def refigured(found: Finding, **figures: Estimate | None) -> Finding:
+    """Return a finding with other figures of its strongest attacker; None takes one out."""
+    new = {name: figure for name, figure in (found.measurement.figures | figures).items() if figure is not None}
+    return remeasured(found, figures=new)
+
+
+def redecided(found: Finding, **changes: Any) -> Finding:
+    """Return a finding with other fields of its decision."""
+    return found.model_copy(update={"decision": found.decided.model_copy(update=changes)})
+
+
+def retained(found: Finding) -> Finding:
+    """Return the same attribute as one to keep."""
+    return found.model_copy(update={"role": "retained", "decision": None})
 
 
 def ceiling(value: float, half: float = 0.02) -> Ceiling:
     return Ceiling(source="input averaged to 3 × 16 × 16", strongest="mlp on whitened", figure=around(value, half))
 
 
-def certified(found: Leakage, most: float = 0.61, bits: float = 0.12, codes: int = 4) -> Leakage:
+def certified(found: Finding, most: float = 0.61, bits: float = 0.12, codes: int = 4) -> Finding:
     bound = Certificate(
-        rows=2059, codes=codes, independent=[103.7] * len(found.classes), balanced_accuracy=most, bits=bits,
+        rows=2059, codes=codes, independent=[103.7] * len(found.measurement.classes), balanced_accuracy=most, bits=bits,
         confidence=0.95,
     )  # fmt: skip
     return found.model_copy(update={"certificate": bound})
 
 
-def readable(attribute: str = "smiling", read: float = 0.88, auroc: float = 0.93) -> Readability:
-    told = leakage(attribute, read, classes=("no", "yes"))
-    fields = {name: getattr(told, name) for name in Readability.model_fields}
-    return Readability(**{**fields, "auroc": around(auroc, 0.012)})
+def readable(attribute: str = "smiling", read: float = 0.88, auroc: float = 0.93) -> Finding:
+    """Return a retained attribute of classes."""
+    return retained(refigured(leakage(attribute, read, classes=("no", "yes")), auroc=around(auroc, 0.012)))
 
 
-def regression(attribute: str = "height", read: float = 0.61) -> Regression:
-    return Regression(
-        attribute=attribute, layer=LAYER, width=128, missing=31,
-        rows=ClassRows(name=attribute, train=4980, select=990, test=1999),
+def regression(attribute: str = "height", read: float = 0.61) -> Finding:
+    """Return a retained quantity."""
+    return retained(continuous(attribute, read))
+
+
+def continuous(attribute: str = "age", read: float = 0.43, verdict: Verdict = "FAIL") -> Finding:
+    """Return a private quantity."""
+    figures = {"r2": around(read), "mae": around(7.1, 0.4)}
+    measurement = Measurement(
+        metric="r2", width=128, missing=31, classes=[ClassRows(name=attribute, train=4980, select=990, test=1999)],
+        baseline={"r2": 0.0, "mae": 11.8},
         attackers=[
-            RegressorResult(name="ridge", view="standardised", select=read, r2=around(read), mae=around(7.1, 0.4)),
-            RegressorResult(name="svr", view="whitened", select=None, r2=None, mae=None, failure="out of memory"),
+            AttackerResult(name="ridge", view="standardised", select=read, figures=figures),
+            AttackerResult(name="svr", view="whitened", select=None, figures={}, failure="out of memory"),
         ],
-        strongest="ridge on standardised", r2=around(read), mae=around(7.1, 0.4), median_mae=11.8,
-        floor=around(0.01, 0.015), ceiling=ceiling(0.72), null=NullBand(mean=-0.02, low=-0.05, high=0.01, refits=20),
-        excess=around(read - 0.01, 0.025), resolution=0.024,
+        strongest="ridge on standardised", figures=figures, floor={"r2": around(0.01, 0.015)}, ceiling=ceiling(0.72),
+        null=NullBand(mean=-0.02, low=-0.05, high=0.01, refits=20), excess=around(read - 0.01, 0.025), resolution=0.024,
     )  # fmt: skip
-
-
-def continuous(attribute: str = "age", read: float = 0.43, verdict: Verdict = "FAIL") -> ContinuousLeakage:
-    told = regression(attribute, read)
-    fields = {name: getattr(told, name) for name in Regression.model_fields}
-    return ContinuousLeakage(**fields, limit=0.05, verdict=verdict, reason="The interval tells.")
+    decision = Decision(limit=0.05, verdict=verdict, reason="The interval tells.")
+    return Finding(role="private", attribute=attribute, layer=LAYER, measurement=measurement, decision=decision)
 
 
 def where(most: float = 0.31) -> Where:
@@ -132,7 +152,7 @@ def where(most: float = 0.31) -> Where:
     )  # fmt: skip
 
 
-def with_where(found: Leakage, most: float = 0.31) -> Leakage:
+def with_where(found: Finding, most: float = 0.31) -> Finding:
     return found.model_copy(update={"where": where(most)})
 
 
@@ -142,12 +162,12 @@ def rich(*, after: bool = False) -> AuditResult:
     found = with_where(leakage(read=read), 0.12 if after else 0.31)
     counts = {"missing": 40, "left_out": {"8 & red": 3}, "projected_from": 25_088}
     result = audit(
-        found.model_copy(update=counts),
+        remeasured(found, **counts),
+        continuous(read=0.20 if after else 0.43),
+        readable(read=0.86 if after else 0.88, auroc=0.91 if after else 0.93),
+        regression(read=0.55 if after else 0.61),
         sha="a" * 64 if after else "b" * 64,
         made=sanitizing(0.10) if after else None,
-        continuous=[continuous(read=0.20 if after else 0.43)],
-        kept=[readable(read=0.86 if after else 0.88, auroc=0.91 if after else 0.93)],
-        kept_continuous=[regression(read=0.55 if after else 0.61)],
     )
     data = result.data.model_copy(update={"unreadable": 12, "copies": 34})
     assert result.task is not None
@@ -156,12 +176,13 @@ def rich(*, after: bool = False) -> AuditResult:
 
 def task_less(verdict: Verdict = "FAIL") -> AuditResult:
     """Return an audit of embeddings, where nothing predicts a task and there is no raw input."""
-    found = leakage(verdict=verdict).model_copy(update={"given_task": None, "ceiling": None, "floor": around(0.1, 0)})
+    floor = {"balanced_accuracy": around(0.1, 0), "bits": around(0, 0)}
+    found = remeasured(refigured(leakage(verdict=verdict), given_task=None), ceiling=None, floor=floor)
     checkpoint = audit().checkpoint.model_copy(update={"format": "embeddings", "parameters": 0})
-    return audit(found, continuous=[continuous()], task=None, checkpoint=checkpoint)
+    return audit(found, continuous(), task=None, checkpoint=checkpoint)
 
 
-def audit(*found: Leakage, sha: str = "b" * 64, made: Sanitizing | None = None, **changes: Any) -> AuditResult:
+def audit(*found: Finding, sha: str = "b" * 64, made: Sanitizing | None = None, **changes: Any) -> AuditResult:
     result = AuditResult(
         created="2026-07-04T09:30:00Z", command="irene audit model.pt --layer features.7 -o out/before.json",
         checkpoint=Checkpoint(
@@ -177,7 +198,7 @@ def audit(*found: Leakage, sha: str = "b" * 64, made: Sanitizing | None = None, 
             seed=0, attackers=ATTACKERS, views=VIEWS, bootstrap=1000, null_refits=20,
             fit_rows=20000, null_rows=2000, pool="mean", limit=0.05, limit_set_by="default",
         ),
-        leakage=list(found) or [leakage()], warnings=["One attacker did not run."],
+        findings=list(found) or [leakage()], warnings=["One attacker did not run."],
         versions=VERSIONS, device="cpu",
     )  # fmt: skip
     return result.model_copy(update=changes)
@@ -191,5 +212,5 @@ def sanitizing(head: float | None = 0.10, parent: str = "b" * 64, layer: str = L
     )  # fmt: skip
 
 
-def sanitized(*found: Leakage, head: float | None = 0.10, parent: str = "b" * 64, **changes: Any) -> AuditResult:
+def sanitized(*found: Finding, head: float | None = 0.10, parent: str = "b" * 64, **changes: Any) -> AuditResult:
     return audit(*found, sha="a" * 64, made=sanitizing(head, parent), **changes)

@@ -2,43 +2,39 @@
 
 from typing import Any
 
-from audit.protocol.continuous import _resolution
 from click.testing import CliRunner, Result
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import ContinuousLeakage, Leakage, Readability, Regression, Verdict
-from audit.evidence.verdict import judged, judged_continuous
+from audit.evidence.findings import Finding, Verdict
+from audit.evidence.verdict import judge, resolution
 from irene.command import main
-from support.findings import audit, continuous, leakage
+from support.findings import audit, continuous, leakage, remeasured
 
 
-def founded(found: Leakage, limit: float = 0.05) -> Leakage:
+def founded(found: Finding, limit: float = 0.05) -> Finding:
     """Return figures with the verdict that they give, of attackers that could all run."""
-    fields = {name: getattr(found, name) for name in Readability.model_fields}
-    able = [one for one in found.attackers if one.failure is None]
-    return judged(Readability(**{**fields, "attackers": able}), limit)
+    able = [one for one in found.measurement.attackers if one.failure is None]
+    able_only = remeasured(found, attackers=able)
+    return able_only.model_copy(update={"decision": judge(able_only.measurement, limit)})
 
 
-def passing(attribute: str = "colour", **changes: Any) -> Leakage:
+def passing(attribute: str = "colour", **changes: Any) -> Finding:
     return founded(leakage(attribute, 0.13, **changes))
 
 
-def leaking(attribute: str = "colour", **changes: Any) -> Leakage:
+def leaking(attribute: str = "colour", **changes: Any) -> Finding:
     return founded(leakage(attribute, 0.40, **changes))
 
 
-def untold(attribute: str = "colour", **changes: Any) -> Leakage:
+def untold(attribute: str = "colour", **changes: Any) -> Finding:
     return founded(leakage(attribute, 0.16, **changes))
 
 
-def number(read: float = 0.02, limit: float = 0.05, n: int = 1999) -> ContinuousLeakage:
-    """Return a continuous attribute with the verdict that its figures give."""
-    told = continuous(read=read)
-    fields = {name: getattr(told, name) for name in Regression.model_fields}
-    able = [one for one in told.attackers if one.failure is None]
-    rows = told.rows.model_copy(update={"test": n})
-    changed = {"attackers": able, "rows": rows, "resolution": _resolution(max(limit, 0.01), n)}
-    return judged_continuous(Regression(**{**fields, **changed}), limit)
+def number(read: float = 0.02, limit: float = 0.05, n: int = 1999) -> Finding:
+    """Return a quantity with the verdict that its figures give."""
+    found = continuous(read=read)
+    rows = [found.measurement.classes[0].model_copy(update={"test": n})]
+    return founded(remeasured(found, classes=rows, resolution=resolution("r2", 0, 0, [n], limit)), limit)
 
 
 def verdicts(*found: Verdict) -> AuditResult:

@@ -1,4 +1,4 @@
-"""What a test wants of the machine: a browser, real data, a GPU. What is missing is skipped, or fails where it must be."""
+"""What a test wants of the machine: a browser, real data, a GPU. It is skipped without, or fails where it must be."""
 
 import os
 from pathlib import Path

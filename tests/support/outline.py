@@ -13,7 +13,9 @@ from support.findings import (
     continuous,
     leakage,
     readable,
+    redecided,
     regression,
+    remeasured,
     sanitized,
     sanitizing,
     where,
@@ -67,26 +69,23 @@ def verdicts(page: Outline) -> list[str]:
 def everywhere(text: str) -> AuditResult:
     """Return an audit with `text` in every place a user's string can reach."""
     found = leakage(text or "colour", layer=text, classes=(text, "other"), reason=text)
-    found = found.model_copy(
-        update={"attackers": [one.model_copy(update={"name": text, "failure": text}) for one in found.attackers]}
+    named = ceiling(0.9).model_copy(update={"source": text, "strongest": text})
+    attackers = [one.model_copy(update={"name": text, "failure": text}) for one in found.measurement.attackers]
+    found = remeasured(found, attackers=attackers, left_out={text: 3}, ceiling=named)
+    found = certified(found.model_copy(update={"where": where().model_copy(update={"attacker": text, "note": text})}))
+    number = regression(text or "height").model_copy(update={"layer": text})
+    number = remeasured(
+        number,
+        strongest=text,
+        classes=[number.measurement.classes[0].model_copy(update={"name": text})],
+        ceiling=named,
+        attackers=[one.model_copy(update={"name": text, "view": text}) for one in number.measurement.attackers],
     )
-    found = found.model_copy(
-        update={
-            "left_out": {text: 3},
-            "ceiling": ceiling(0.9).model_copy(update={"source": text, "strongest": text}),
-            "where": where().model_copy(update={"attacker": text, "note": text}),
-        }
-    )
-    found = certified(found)
-    number = regression(text or "height").model_copy(update={"layer": text, "strongest": text})
-    number = number.model_copy(update={"rows": number.rows.model_copy(update={"name": text}), "ceiling": found.ceiling})
-    number = number.model_copy(
-        update={"attackers": [one.model_copy(update={"name": text, "view": text}) for one in number.attackers]}
-    )
-    told = continuous(text or "age").model_copy(update={"layer": text, "reason": text, "ceiling": found.ceiling})
+    private = redecided(remeasured(continuous(text or "age"), ceiling=named), reason=text)
+    private = private.model_copy(update={"layer": text})
     result = sanitized(
-        found, command=text, device=text, warnings=[text], versions={text: text},
-        continuous=[told], kept=[readable(text or "smiling")], kept_continuous=[number],
+        found, private, readable(text or "smiling"), number, command=text, device=text, warnings=[text],
+        versions={text: text},
     )  # fmt: skip
     made = sanitizing().model_copy(
         update={

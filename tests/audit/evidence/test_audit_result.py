@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
-from support.findings import around, audit, leakage
+from support.findings import around, audit, leakage, remeasured
 
 from audit.cli.evidence import schema
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, read_audit, write_audit
-from audit.evidence.findings import AttackerResult, Estimate, RegressorResult
+from audit.evidence.findings import AttackerResult, Estimate
 from audit.evidence.json_file import SMALL, as_json, digest, without_places, without_small_cells
 
 OLD = Path(__file__).parents[2] / "support/evidence/audit-1.json"
@@ -30,16 +30,16 @@ def written(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
 def test_evidence_of_the_first_schema_is_still_read() -> None:
     found = read_audit(OLD)
     old = json.loads(OLD.read_text(encoding="utf-8"))
-    assert (old["schema_version"], found.schema_version) == ("1", "2")
-    assert found.leakage[0].balanced_accuracy.value == old["leakage"][0]["balanced_accuracy"]["value"]
-    assert found.leakage[0].balanced_accuracy_draws == [] and found.digest is None
+    assert (old["schema_version"], found.schema_version) == ("1", "3")
+    assert found.private[0].measurement.score.value == old["leakage"][0]["balanced_accuracy"]["value"]
+    assert found.private[0].measurement.draws == {} and found.digest is None
 
 
-@pytest.mark.parametrize("version", ["0", "3", "", None, 2, ["1"], {"1": 1}])
+@pytest.mark.parametrize("version", ["0", "4", "", None, 2, ["1"], {"1": 1}])
 def test_a_schema_that_nobody_knows_is_refused(version: object, tmp_path: Path) -> None:
     path = tmp_path / "audit.json"
     path.write_text(json.dumps(json.loads(OLD.read_text(encoding="utf-8")) | {"schema_version": version}))
-    with pytest.raises(EvidenceError, match=r"schema 2.*schema_version"):
+    with pytest.raises(EvidenceError, match=r"schema 3.*schema_version"):
         read_audit(path)
 
 
@@ -56,8 +56,8 @@ def test_keys_are_sorted_and_what_is_read_is_what_was_written(written: tuple[Pat
 
 
 def test_draws_stand_on_one_line(tmp_path: Path) -> None:
-    found = leakage().model_copy(update={"excess_draws": [0.1, None, -2e-05, 1.0]})
-    assert '"excess_draws": [ 0.1, null, -2e-05, 1.0 ]' in as_json(audit(found)).decode()
+    found = remeasured(leakage(), draws={"excess": [0.1, None, -2e-05, 1.0]})
+    assert '"excess": [ 0.1, null, -2e-05, 1.0 ]' in as_json(audit(found)).decode()
 
 
 @pytest.mark.parametrize("figure", [math.nan, math.inf, -math.inf])
@@ -65,12 +65,10 @@ def test_no_figure_is_infinite_and_one_that_is_missing_is_null(figure: float) ->
     with pytest.raises(ValidationError, match="finite"):
         Estimate(value=figure, low=0, high=1)
     if math.isnan(figure):
-        unread = AttackerResult(name="mlp", view="both", select=figure, balanced_accuracy=None, auroc=None, bits=None)
-        assert unread.select is None
-        assert RegressorResult(name="mlp", view="both", select=figure, r2=None, mae=None).select is None
+        assert AttackerResult(name="mlp", view="both", select=figure, figures={}).select is None
     else:
         with pytest.raises(ValidationError, match="finite"):
-            RegressorResult(name="mlp", view="both", select=figure, r2=None, mae=None)
+            AttackerResult(name="mlp", view="both", select=figure, figures={})
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
@@ -96,7 +94,7 @@ def test_the_digest_holds_for_another_layout_and_falls_for_another_figure(
 ) -> None:
     content = written[1]
     assert content["digest"] == digest(content) == digest(dict(reversed(content.items())))
-    content["leakage"][0]["excess"]["high"] -= 1e-6
+    content["findings"][0]["measurement"]["excess"]["high"] -= 1e-6
     assert content["digest"] != digest(content)
 
 
@@ -149,7 +147,8 @@ def test_a_count_that_could_single_people_out_is_withheld_with_another_that_woul
     counts: dict[str, int | None], told: dict[str, int | None]
 ) -> None:
     assert without_small_cells(counts) == told == without_small_cells(told)
-    assert leakage().model_validate(leakage().model_dump() | {"left_out": counts}).left_out == told
+    measurement = leakage().measurement
+    assert measurement.model_validate(measurement.model_dump() | {"left_out": counts}).left_out == told
 
 
 def test_what_the_schema_says_fits_what_is_written_and_describes_every_field() -> None:
@@ -157,8 +156,8 @@ def test_what_the_schema_says_fits_what_is_written_and_describes_every_field() -
     content = json.loads(as_json(audit()))
     assert set(told["properties"]) == set(content)
     assert told["properties"]["schema_version"]["const"] == content["schema_version"]
-    excess = told["$defs"]["Leakage"]["properties"]["excess"]
-    assert excess["description"].startswith("`balanced_accuracy` − `floor`")
+    excess = told["$defs"]["Measurement"]["properties"]["excess"]
+    assert excess["description"].startswith("Excess leakage")
     assert told["additionalProperties"] is False
     for kind in ("sweep", "record"):
         assert "properties" in json.loads(CliRunner().invoke(schema, [kind]).output)
@@ -166,12 +165,12 @@ def test_what_the_schema_says_fits_what_is_written_and_describes_every_field() -
 
 def test_a_lone_surrogate_in_a_name_is_written_as_a_question_mark(tmp_path: Path) -> None:
     write_audit(audit(leakage("col\udc80our")), tmp_path / "audit.json")
-    assert read_audit(tmp_path / "audit.json").leakage[0].attribute == "col?our"
+    assert read_audit(tmp_path / "audit.json").findings[0].attribute == "col?our"
     content = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
     assert content["digest"] == digest(content)
 
 
 def test_an_estimate_survives_the_file_to_the_last_digit(tmp_path: Path) -> None:
-    found = leakage().model_copy(update={"excess": around(1 / 3, 1e-17)})
+    found = remeasured(leakage(), excess=around(1 / 3, 1e-17))
     write_audit(audit(found), tmp_path / "audit.json")
-    assert read_audit(tmp_path / "audit.json").leakage[0].excess == found.excess
+    assert read_audit(tmp_path / "audit.json").findings[0].measurement.excess == found.measurement.excess

@@ -3,10 +3,10 @@
 from html.parser import HTMLParser
 
 import pytest
-from support.findings import audit, certified, continuous, leakage, readable, regression, rich, task_less
+from support.findings import audit, certified, continuous, leakage, readable, regression, remeasured, rich, task_less
 
-from audit.cli.audit import sentences
 from audit.evidence.audit_result import AuditResult
+from audit.evidence.headline import sentence
 from audit.evidence.notebook import card
 
 HOSTILE = "</td><script>alert(1)</script>\"'<b onclick=x> &amp; 🙂"
@@ -38,15 +38,15 @@ class Rows(HTMLParser):
 def test_a_row_holds_the_verdict_and_every_figure_it_is_read_against() -> None:
     _, row = Rows(card(audit(warnings=[]))).rows
     assert row == [
-        "colour", "features.7", "FAILlimit: 5 points", "40.0 % [38.0, 42.0]", "12.0 %", "10.0 %",
-        "0.900 [0.880, 0.920]", "1.20 of 3.32 (36 %)", "mlp on standardised",
+        "colour", "features.7", "FAILlimit: 5 points", "40.0 % [38.0–42.0]", "12.0 %", "10 %",
+        "0.900 [0.880–0.920]", "1.20 of 3.32 (36 %)", "mlp on standardised",
     ]  # fmt: skip
 
 
 def test_continuous_attributes_stand_in_r_squared_and_kept_ones_without_a_verdict() -> None:
     _, *rows = Rows(card(rich())).rows
     assert [row[0] for row in rows] == ["colour", "age", "smiling", "height"]
-    assert [row[2] for row in rows] == ["FAILlimit: 5 points", "FAILlimit: 0.05 of R²", "kept", "kept"]
+    assert [row[2] for row in rows] == ["FAILlimit: 5 points", "FAILlimit: 0.05 of R²", "retained", "retained"]
     assert [row[3][:8] for row in rows] == ["58.0 % [", "R² 0.430", "88.0 % [", "R² 0.610"]
 
 
@@ -66,27 +66,26 @@ def test_warnings_stand_below_and_code_that_ran_is_one(ran: bool) -> None:
 def test_the_bound_on_every_attacker_stands_with_what_was_read_on_the_card_and_on_the_command_line() -> None:
     result = audit(certified(leakage(), 0.6101))
     _, row = Rows(card(result)).rows
-    assert row[3] == "40.0 % [38.0, 42.0]no attacker reads more than 61.1 % (95 %)"
-    (line,) = sentences(result)
+    assert row[3] == "40.0 % [38.0–42.0]no attacker reads more than 61.1 % (95 %)"
+    (line,) = map(sentence, result.findings)
     assert "ceiling 94.0%; no attacker reads more than 61.1% (95%). The whole interval" in line
 
 
 def test_without_a_certificate_neither_says_anything_of_every_attacker() -> None:
     assert "no attacker" not in card(rich())
-    assert not any("no attacker" in line for line in sentences(rich()))
-    assert len(sentences(rich())) == 4
+    lines = [*map(sentence, rich().findings)]
+    assert len(lines) == 4
+    assert not any("no attacker" in line for line in lines)
 
 
 def everywhere(text: str) -> AuditResult:
-    renamed = {"attribute": text, "layer": text, "strongest": text}
-    result = audit(certified(leakage()).model_copy(update=renamed), warnings=[text])
+    found = (certified(leakage()), continuous(), readable(), regression())
+    renamed = (remeasured(one, strongest=text).model_copy(update={"attribute": text, "layer": text}) for one in found)
+    result = audit(*renamed, warnings=[text])
     return result.model_copy(
         update={
             "checkpoint": result.checkpoint.model_copy(update={"file": text}),
             "task": result.task and result.task.model_copy(update={"name": text}),
-            "continuous": [continuous().model_copy(update=renamed)],
-            "kept": [readable().model_copy(update=renamed)],
-            "kept_continuous": [regression().model_copy(update=renamed)],
         }
     )
 

@@ -73,7 +73,7 @@ def one_bit(house: House) -> str:
 
 def a_figure(house: House) -> str:
     content = json.loads(house.after.read_text(encoding="utf-8"))
-    content["leakage"][0]["balanced_accuracy"]["value"] -= 0.001
+    content["findings"][0]["measurement"]["figures"]["balanced_accuracy"]["value"] -= 0.001
     house.after.write_text(json.dumps(content), encoding="utf-8")
     return f"{house.after} was changed after it was written"
 
