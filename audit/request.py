@@ -7,6 +7,7 @@ from audit.attackers.families import ATTACKERS, family
 from audit.data.columns import AnyColumn, Column
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
+from audit.names import several
 from audit.protocol.attribution import require_samples
 from audit.protocol.splits import split_rows
 from audit.protocol.target import audited
@@ -68,7 +69,3 @@ class AuditRequest:
         columns |= {name: data.attribute(name, "kept") for name in kept}
         return AuditRequest(task, wanted, kept, columns)
 
-
-def several(names: str | Sequence[str]) -> list[str]:
-    """Return one name or several as a list, each once."""
-    return [names] if isinstance(names, str) else list(dict.fromkeys(names))

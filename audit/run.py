@@ -26,6 +26,7 @@ from audit.model.describe import describe_features, describe_model
 from audit.model.forward import device_of, first_input
 from audit.model.layers import suggest
 from audit.model.representations import Encoder, Features, encoding, extract, ready_made
+from audit.names import several
 from audit.protocol.attribution import Attacked
 from audit.protocol.attribution import where as attribute
 from audit.protocol.bound import cells, certify
@@ -33,7 +34,7 @@ from audit.protocol.duplicates import join_copies
 from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Baselines, Target, make_target
-from audit.request import AuditRequest, several
+from audit.request import AuditRequest
 from audit.settings import Provenance, Settings
 
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from audit.settings import Settings
     from reports.audit_page.render import write_report
     from reports.gate.gate import gate
+    from sanitizer.job import Recipe
     from sanitizer.run import sanitize
     from sanitizer.sweep.run import sweep
-    from sanitizer.job import Recipe
 
     __version__: str
 

@@ -20,12 +20,12 @@ from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
 from audit.model.layers import suggest
 from audit.model.state_dict import Weights, save_like
-from audit.request import several
+from audit.names import several
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import export
 from sanitizer.job import TrainingJob
+from sanitizer.method_table import card_of, make_method, release_for
 from sanitizer.methods.base import Method
-from sanitizer.methods.table import card_of, make_method, release_for
 from sanitizer.options import SanitizeOptions
 from sanitizer.training.loop import Outcome, fine_tune
 from sanitizer.training.resume import ResumeFile

@@ -127,7 +127,7 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
 
 def _method(given: Mapping[str, Any], keep: Sequence[str], *, speak: bool) -> tuple[str, "Method"]:
     """Return the name and the method that the options of METHOD describe, and print one that nobody named."""
-    from sanitizer.methods.table import make_method, release_for  # noqa: PLC0415 - keeps `irene --help` fast
+    from sanitizer.method_table import make_method, release_for  # noqa: PLC0415 - keeps `irene --help` fast
 
     name = given["method"]
     if name is None:

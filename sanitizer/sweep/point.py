@@ -27,9 +27,9 @@ from audit.run import audit
 from audit.settings import Provenance, Settings
 from sanitizer.checkpoint import require_finite
 from sanitizer.job import TrainingJob
+from sanitizer.method_table import card_of, make_method
 from sanitizer.methods.base import Method
 from sanitizer.methods.plain import Plain
-from sanitizer.methods.table import card_of, make_method
 from sanitizer.training.loop import Outcome, fine_tune
 
 

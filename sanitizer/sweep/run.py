@@ -16,8 +16,9 @@ from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
 from audit.model.layers import suggest
+from audit.names import several
 from audit.progress import Track
-from audit.request import AuditRequest, several
+from audit.request import AuditRequest
 from sanitizer.checkpoint import require_unsanitized
 from sanitizer.job import TrainingJob
 from sanitizer.options import SweepOptions

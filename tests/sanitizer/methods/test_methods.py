@@ -20,6 +20,7 @@ from audit.errors import DataError, TrainingError
 from audit.model import release
 from audit.plugins import resolve
 from sanitizer.job import Recipe, TrainingJob
+from sanitizer.method_table import METHODS
 from sanitizer.methods.base import Batch, Method, Objective, Rows, Setting
 from sanitizer.methods.debiasing.bias_branch import Biased
 from sanitizer.methods.debiasing.end import EnD, disentangling, entangling
@@ -30,7 +31,6 @@ from sanitizer.methods.debiasing.rubi import Rubi, RubiObjective
 from sanitizer.methods.gradient_reversal import GradientReversal, GradientReversalObjective, strength
 from sanitizer.methods.heads import entropy, one_hot
 from sanitizer.methods.leace import Leace
-from sanitizer.methods.table import METHODS
 from sanitizer.training.loop import fine_tune
 
 N, WIDTH = 24, 6

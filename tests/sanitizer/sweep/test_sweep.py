@@ -32,8 +32,8 @@ from audit.settings import Settings
 from irene.command import main
 from reports.charts.tradeoff_file import draw
 from reports.sweep_page.verdict import sentences
+from sanitizer.method_table import card_of, make_method
 from sanitizer.methods.rich import Rich
-from sanitizer.methods.table import card_of, make_method
 from sanitizer.options import SweepOptions
 from sanitizer.sweep.input_cache import cache_inputs
 from sanitizer.sweep.run import sweep

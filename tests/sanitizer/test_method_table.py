@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from audit.errors import IreneError
 from audit.evidence.method_card import MethodCard
+from sanitizer.method_table import METHODS, card_of, make_method
 from sanitizer.methods.irene import Irene
-from sanitizer.methods.table import METHODS, card_of, make_method
 
 OWN = """
 from dataclasses import dataclass
