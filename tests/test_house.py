@@ -59,7 +59,8 @@ ARROWS = {
         "run": "audit.errors audit.names audit.atomic_write audit.environment audit.evidence audit.data audit.model "
         "methods method_table job options checkpoint export training",
         "sweep": "audit.errors audit.names audit.atomic_write audit.environment audit.progress audit.evidence "
-        "audit.settings audit.data audit.model audit.request audit.run methods method_table job options checkpoint training",
+        "audit.settings audit.data audit.model audit.request audit.run methods method_table job options checkpoint "
+        "training",
         "cli": "audit.errors audit.atomic_write audit.environment audit.progress audit.evidence audit.settings "
         "audit.data audit.data.sources audit.model audit.cli methods method_table job options training run sweep",
     },
