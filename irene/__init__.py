@@ -11,8 +11,9 @@
     irene.write_report("report.html", before, after)
     print(irene.gate(after, before, limit=0.05).verdict)
 
-`__all__` is the public interface; every other module may change without notice. A name is imported when it is first
-used, so that `import irene` costs neither torch nor NumPy.
+How an audit, a sanitizing, a sweep or a model's passes are carried out is said by `Settings`, `SanitizeOptions`,
+`SweepOptions` and `Encoder`, all with defaults. `__all__` is the public interface; every other module may change
+without notice. A name is imported when it is first used, so that `import irene` costs neither torch nor NumPy.
 """
 
 from importlib import import_module
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from audit.settings import Settings
     from reports.audit_page.render import write_report
     from reports.gate.gate import gate
-    from sanitizer.job import Recipe
+    from sanitizer.options import SanitizeOptions, SweepOptions
     from sanitizer.run import sanitize
     from sanitizer.sweep.run import sweep
 
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Encoder",
-    "Recipe",
+    "SanitizeOptions",
     "Settings",
+    "SweepOptions",
     "__version__",
     "audit",
     "audit_embeddings",
@@ -51,8 +53,9 @@ __all__ = [
 
 _HOMES = {
     "Encoder": "audit.model.representations",
-    "Recipe": "sanitizer.job",
+    "SanitizeOptions": "sanitizer.options",
     "Settings": "audit.settings",
+    "SweepOptions": "sanitizer.options",
     "audit": "audit.run",
     "audit_embeddings": "audit.run",
     "gate": "reports.gate.gate",

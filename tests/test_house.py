@@ -79,7 +79,7 @@ ARROWS = {
         "models_page sweep_page",
     },
     "irene": {
-        "": "audit.evidence audit.settings audit.data audit.model audit.run sanitizer.job "
+        "": "audit.evidence audit.settings audit.data audit.model audit.run sanitizer.options "
         "sanitizer.run sanitizer.sweep reports.audit_page reports.gate",
         "command": "audit.errors audit.cli sanitizer.cli reports.cli",
         "__main__": "command",

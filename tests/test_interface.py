@@ -16,7 +16,7 @@ from audit.model.example_networks import small_convnet
 
 ROOT = Path(__file__).parents[1]
 FUNCTIONS = "load labelled audit audit_embeddings sanitize sweep write_report gate read_audit"
-VALUES = "Encoder Recipe Settings __version__"
+VALUES = "Encoder SanitizeOptions Settings SweepOptions __version__"
 RIGHT = """
 import torch
 from torch import nn
@@ -31,7 +31,8 @@ irene.write_report("report.html", found)
 again = irene.read_audit("audit.json")
 code: int = irene.gate(again, found, limit=0.05).exit_code
 loaded = irene.load("model.pt", "mymodels:build", {"width": 3})
-irene.sanitize(loaded, rows, "clean.pt", task="v", private="v", keep=["w"])
+irene.sanitize(loaded, rows, "clean.pt", task="v", private="v", options=irene.SanitizeOptions(epochs=2))
+points = irene.sweep(lambda: loaded, rows, rows, "sweep.json", methods={"irene": [0.5]}, task="v", private="v")
 version: str = irene.__version__
 """
 """A user's program, which a type checker accepts."""
