@@ -27,6 +27,14 @@ from support.machine import KINDS, REAL, lacking, required
 from support.planted import QUICK, ROWS
 
 CHROMIUM = Path("/usr/bin/chromium")
+TRAINED = {"leaky", "before", "bench"}
+"""Fixtures that train a model."""
+SLOW = {
+    "test_demo.py", "test_golden.py", "test_hostile.py", "test_largest.py", "test_loop.py", "test_methods.py",
+    "test_processes.py", "test_readme.py", "test_real_data.py", "test_release.py", "test_releases.py", "test_resume.py",
+    "test_sweep.py",
+}  # fmt: skip
+"""Files of tests that take more than a second each."""
 
 OWN = """
 from dataclasses import replace
@@ -58,10 +66,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what opens a browser."""
+    """Mark what opens a browser, and what is slow: by its file, or since it is about a model that has to be trained."""
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        wanted = set(getattr(item, "fixturenames", ()))
+        if "browser" in wanted:
             item.add_marker("browser")
+        if wanted & TRAINED or item.path.name in SLOW:
+            item.add_marker("slow")
 
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures are made for a test that cannot run
