@@ -16,19 +16,29 @@ from audit.caveats import NO_GROUP
 from audit.data.labelled import labelled
 from audit.errors import DataError, IreneError, UnreadableError
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Readability, Regression
+from audit.evidence.findings import Measurement
+from audit.evidence.metric import GIVEN_TASK
+from audit.model.representations import Encoder
 from audit.run import audit_embeddings
 from audit.settings import Settings
+
+
+def only(result: AuditResult) -> Measurement:
+    """Return the measurement of the one finding."""
+    (one,) = result.findings
+    return one.measurement
 
 
 def test_a_model_and_lists_of_labels_are_all_it_takes() -> None:
     model = Net().train()
     result = run(model=model, task="y")
-    (one,) = result.leakage
-    assert (one.attribute, one.layer, one.verdict, one.width) == ("v", "head:input", "FAIL", 6)
-    assert one.balanced_accuracy.value == pytest.approx(0.933, abs=0.03)  # Φ(1.5)
-    assert one.floor.value == pytest.approx(0.5, abs=0.07)
-    assert [row.name for row in one.classes] == ["f", "m"]
+    (one,) = result.findings
+    measured = one.measurement
+    assert (one.role, one.attribute, one.layer) == ("private", "v", "head:input")
+    assert (one.decided.verdict, measured.metric, measured.width) == ("FAIL", "balanced_accuracy", 6)
+    assert measured.score.value == pytest.approx(0.933, abs=0.03)  # Φ(1.5)
+    assert measured.floor_score.value == pytest.approx(0.5, abs=0.07)
+    assert [row.name for row in measured.classes] == ["f", "m"]
     assert result.task is not None
     assert (result.task.name, result.task.classes) == ("y", ["no", "yes"])
     assert result.task.accuracy.value == pytest.approx(0.977, abs=0.02)  # Φ(2)
@@ -41,43 +51,46 @@ def test_a_model_and_lists_of_labels_are_all_it_takes() -> None:
 
 def test_without_a_task_the_floor_is_chance_and_the_reader_is_told() -> None:
     result = run()
-    (one,) = result.leakage
+    measured = only(result)
+    floor = measured.floor_score
     assert result.task is None
-    assert one.floor.value == one.floor.low == one.floor.high == one.chance == 0.5
-    assert (one.floor_bits.value, one.given_task) == (0, None)
+    assert floor.value == floor.low == floor.high == measured.guess == 0.5
+    assert measured.floor["bits"].value == 0
+    assert GIVEN_TASK not in measured.figures
     assert result.warnings[-1] == "no prediction of a task was given, so the floor is chance"
 
 
 def test_several_layers_and_the_logits_are_audited_in_one_pass() -> None:
     model = Net()
-    result = run(model=model, task="y", layer=["encoder", "logits"], batch_size=N)
+    result = run(model=Encoder(model, batch_size=N), task="y", layer=["encoder", "logits"])
     assert model.passes == 2, "the first input alone, to see whether it fits, and then all of them"
     encoder, logits = result.find("v", "encoder"), result.find("v", "logits")
     assert encoder is not None and logits is not None
-    assert (encoder.verdict, encoder.width) == ("FAIL", 6)
-    assert logits.width == 2
-    assert abs(logits.balanced_accuracy.value - 0.5) < 0.1, "the head reads the first number alone"
+    assert (encoder.decided.verdict, encoder.measurement.width) == ("FAIL", 6)
+    assert logits.measurement.width == 2
+    assert abs(logits.measurement.score.value - 0.5) < 0.1, "the head reads the first number alone"
 
 
 def test_what_is_to_be_kept_is_measured_without_a_verdict() -> None:
     result = run(keep=["w", "age"])
-    assert [(type(one), one.attribute) for one in result.kept] == [(Readability, "w")]
-    assert [(type(one), one.attribute) for one in result.kept_continuous] == [(Regression, "age")]
-    assert result.kept[0].balanced_accuracy.value > 0.88
-    assert result.kept_continuous[0].r2.value > 0.6
-    assert [one.attribute for one in result.leakage] == ["v"]
-    assert result.continuous == []
+    w, age = result.retained
+    assert [(one.attribute, one.measurement.metric) for one in (w, age)] == [("w", "balanced_accuracy"), ("age", "r2")]
+    assert w.decision is age.decision is None
+    assert w.measurement.score.value > 0.88
+    assert age.measurement.score.value > 0.6
+    assert [one.attribute for one in result.private] == ["v"]
+    assert [*result.private, *result.retained] == result.findings
 
 
 def test_numbers_and_intersections_stand_beside_classes() -> None:
     result = run(private=["v", "age", "v+w"])
-    assert [one.attribute for one in result.leakage] == ["v", "v+w"]
-    assert [row.name for row in result.leakage[1].classes] == ["f & a", "f & b", "m & a", "m & b"]
-    assert result.leakage[1].balanced_accuracy.value > 0.8
-    (age,) = result.continuous
-    assert (age.attribute, age.verdict) == ("age", "FAIL")
-    assert age.r2.value == pytest.approx(0.8, abs=0.1)
-    assert 3 < age.mae.value < age.median_mae
+    _, age, both = result.private
+    assert [one.attribute for one in result.findings] == ["v", "age", "v+w"]
+    assert [row.name for row in both.measurement.classes] == ["f & a", "f & b", "m & a", "m & b"]
+    assert both.measurement.score.value > 0.8
+    assert (age.decided.verdict, age.measurement.metric) == ("FAIL", "r2")
+    assert age.measurement.score.value == pytest.approx(0.8, abs=0.1)
+    assert 3 < age.measurement.figures["mae"].value < age.measurement.baseline["mae"]
 
 
 def test_a_missing_label_leaves_its_row_out_for_that_attribute_alone() -> None:
@@ -85,11 +98,11 @@ def test_a_missing_label_leaves_its_row_out_for_that_attribute_alone() -> None:
     some = [None if row % 4 == 0 else value for row, value in enumerate(columns["v"])]
     unknown = [None if row % 5 == 0 else value for row, value in enumerate(columns["y"])]
     result = run(data(v=some, y=unknown), private=["v", "w"], task="y")
-    v, w = result.leakage
+    v, w = (one.measurement for one in result.private)
     assert (v.missing, w.missing) == (N // 4, 0)
     assert sum(one.train + one.select + one.test for one in v.classes) == N - N // 4
     assert sum(one.train + one.select + one.test for one in w.classes) == N
-    assert v.balanced_accuracy.value > 0.88, "labels and features still belong together"
+    assert v.score.value > 0.88, "labels and features still belong together"
     assert result.task is not None
     assert result.task.missing == N // 5
     assert result.task.accuracy.value > 0.95
@@ -116,7 +129,7 @@ def test_inputs_that_cannot_be_read_are_counted_and_nothing_shifts() -> None:
     result = run(labelled(Broken(x), columns, group=people, group_name="person"), task="y")
     assert (result.data.rows, result.data.unreadable) == (N, N // 10)
     assert sum(part.rows for part in (result.data.train, result.data.select, result.data.test)) == N - N // 10
-    assert result.leakage[0].balanced_accuracy.value > 0.88
+    assert only(result).score.value > 0.88
     assert result.task is not None
     assert result.task.accuracy.value > 0.95
     assert result.data.group == "person"
@@ -133,12 +146,12 @@ def by_heart(*, exact: bool) -> AuditResult:
 
 def test_exact_copies_are_joined_counted_and_told_so_that_no_split_knows_anothers() -> None:
     result = by_heart(exact=True)
-    assert result.leakage[0].balanced_accuracy.value < 0.65
+    assert only(result).score.value < 0.65
     assert result.data.copies == 1500
     assert result.data.train.groups + result.data.select.groups + result.data.test.groups == 300
     assert any(warning.startswith("1500 rows have the very input of ") for warning in result.warnings)
     alike = by_heart(exact=False)
-    assert alike.leakage[0].balanced_accuracy.value > 0.9, "such copies would have told"
+    assert only(alike).score.value > 0.9, "such copies would have told"
     assert alike.data.copies == 0
 
 
@@ -158,20 +171,21 @@ def test_what_the_input_holds_and_the_bottleneck_does_not_is_seen_by_the_ceiling
     with torch.no_grad():
         model.encoder.weight[1] = 0  # the encoder drops v
     result = run(model=model, settings=replace(FEW, ceiling=True), private=["v", "age"])
-    (one,), (age,) = result.leakage, result.continuous
-    assert abs(one.balanced_accuracy.value - 0.5) < 0.08
+    one, age = (found.measurement for found in result.private)
+    assert abs(one.score.value - 0.5) < 0.08
     assert one.ceiling is not None and age.ceiling is not None
     assert one.ceiling.source == "the input"
     assert one.ceiling.figure.value > 0.88
-    assert age.ceiling.figure.value == pytest.approx(age.r2.value, abs=0.05)
+    assert age.ceiling.figure.value == pytest.approx(age.score.value, abs=0.05)
 
 
 def test_a_layer_too_wide_is_recorded_with_its_width() -> None:
     result = run(model=Net(width=2100), layer=["encoder", "head"], private=["v", "age"])
-    wide, narrow = result.leakage
-    assert (wide.width, wide.projected_from) == (1024, 2100)
-    assert (narrow.width, narrow.projected_from) == (2, None)
-    assert [one.projected_from for one in result.continuous] == [2100, None]
+    places = [("v", "encoder"), ("age", "encoder"), ("v", "head"), ("age", "head")]
+    assert [(one.attribute, one.layer) for one in result.private] == places
+    wide, wide_age, narrow, narrow_age = (one.measurement for one in result.private)
+    assert (wide.width, wide.projected_from) == (wide_age.width, wide_age.projected_from) == (1024, 2100)
+    assert (narrow.width, narrow.projected_from) == (narrow_age.width, narrow_age.projected_from) == (2, None)
 
 
 def test_a_model_of_one_batch_size_and_one_that_spoils_its_input_are_audited_alike() -> None:
@@ -182,8 +196,8 @@ def test_a_model_of_one_batch_size_and_one_that_spoils_its_input_are_audited_ali
             x.fill_(7)
             return scores
 
-    awkward, plain = run(model=Awkward(), task="y", fixed_batch=48), run(task="y")
-    assert awkward.leakage == plain.leakage
+    awkward, plain = run(model=Encoder(Awkward(), fixed_batch=48), task="y"), run(task="y")
+    assert awkward.findings == plain.findings
     assert awkward.data == plain.data
     assert "the model changes its inputs in place; it was given copies" in awkward.warnings
 
@@ -195,7 +209,7 @@ def test_the_same_audit_twice_gives_the_same_evidence() -> None:
     same = {"created": ""}
     assert first.model_copy(update=same) == again.model_copy(update=same)
     assert first.data.fingerprint == other.data.fingerprint
-    assert first.leakage != other.leakage
+    assert first.findings != other.findings
 
 
 @pytest.mark.filterwarnings("error")
@@ -206,7 +220,7 @@ def test_where_the_attacker_reads_is_told_by_unit_and_on_a_map() -> None:
     model = nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(4, 2))  # unit 0 is the corner
     given = labelled(images, {"v": v.tolist()})
     settings = replace(FEW, attackers=("logistic",))
-    found = run(given, model, where=True, settings=settings).leakage[0].where
+    found = run(given, model, settings=replace(settings, where=True)).findings[0].where
     assert found is not None
     assert found.input_map is not None
     assert (found.units[0].index, found.width) == (0, 4)
@@ -214,7 +228,7 @@ def test_where_the_attacker_reads_is_told_by_unit_and_on_a_map() -> None:
     bits = np.array(found.input_map)
     assert bits[:2, :2].sum() > 0.15
     assert np.abs(bits[2:]).max() < 0.05
-    assert run(given, model, settings=settings).leakage[0].where is None
+    assert run(given, model, settings=settings).findings[0].where is None
 
 
 def embeddings(**asked: Any) -> AuditResult:
@@ -225,10 +239,11 @@ def embeddings(**asked: Any) -> AuditResult:
 
 
 def test_embeddings_are_audited_without_a_model() -> None:
-    result = embeddings(task="y", predicted="said", keep="age", where=True)
-    (one,) = result.leakage
-    assert (one.layer, one.verdict) == ("pool", "FAIL")
-    assert one.ceiling is None, "there is no input"
+    settings = replace(FEW, ceiling=True, where=True)
+    result = embeddings(task="y", predicted="said", keep="age", settings=settings)
+    (one,) = result.private
+    assert (one.layer, one.decided.verdict) == ("pool", "FAIL")
+    assert one.measurement.ceiling is None, "there is no input"
     assert one.where is not None
     assert (one.where.units[0].index, one.where.input_map) == (1, None)
     assert result.task is not None
@@ -241,11 +256,12 @@ def test_embeddings_are_audited_without_a_model() -> None:
 
 def test_predictions_alone_are_a_floor() -> None:
     told, alone = embeddings(predicted="v"), embeddings()
-    assert told.leakage[0].floor.value == 1
-    assert told.leakage[0].excess.high < 0
-    assert told.leakage[0].verdict == "INCONCLUSIVE", "who reads less than the answer tells has not tried hard enough"
-    assert "too weak" in told.leakage[0].reason
-    assert alone.leakage[0].floor.value == 0.5
+    decided = told.private[0].decided
+    assert only(told).floor_score.value == 1
+    assert only(told).excess.high < 0
+    assert decided.verdict == "INCONCLUSIVE", "who reads less than the answer tells has not tried hard enough"
+    assert "too weak" in decided.reason
+    assert only(alone).floor_score.value == 0.5
 
 
 def test_a_finite_code_that_tells_the_attribute_is_no_set_of_copies() -> None:
@@ -255,8 +271,8 @@ def test_a_finite_code_that_tells_the_attribute_is_no_set_of_copies() -> None:
     result = audit_embeddings(
         {"code": z}, labelled(torch.from_numpy(z), {"v": v.astype(str).tolist()}), private="v", settings=FEW
     )
-    assert result.leakage[0].verdict == "FAIL"
-    assert result.leakage[0].balanced_accuracy.value == pytest.approx(0.9, abs=0.05)
+    assert result.private[0].decided.verdict == "FAIL"
+    assert only(result).score.value == pytest.approx(0.9, abs=0.05)
     assert result.data.copies == N
     assert any("have the very features of a row in another group" in warning for warning in result.warnings)
 
@@ -305,7 +321,7 @@ def test_where_of_too_few_rows_is_refused_before_the_model_runs() -> None:
     model = Net()
     model.register_forward_hook(lambda *_: ran.append(1))
     with pytest.raises(DataError, match=r"Where v is read would be a mean over \d\d test rows"):
-        run(labelled(torch.randn(120, 6), {"v": labels(120).tolist()}), model, where=True)
+        run(labelled(torch.randn(120, 6), {"v": labels(120).tolist()}), model, settings=replace(FEW, where=True))
     assert ran == []
 
 

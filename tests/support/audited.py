@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from audit.data.labelled import LabelledData, labelled
 from audit.evidence.audit_result import AuditResult
+from audit.model.representations import Encoder
 from audit.run import audit
 from support.planted import FEW, labels, noise
 
@@ -49,6 +50,6 @@ def data(**changes: Any) -> LabelledData:
     return labelled(x, {**columns, **changes})
 
 
-def run(given: LabelledData | None = None, model: nn.Module | None = None, **asked: Any) -> AuditResult:
+def run(given: LabelledData | None = None, model: nn.Module | Encoder | None = None, **asked: Any) -> AuditResult:
     usual: dict[str, Any] = {"private": "v", "settings": FEW}
     return audit(model or Net(), given or data(), **(usual | asked))
