@@ -1,20 +1,28 @@
 """Turn the evidence of one or two audits into one offline HTML file: no script, no request, no font."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from audit.evidence.audit_result import AuditResult
 from reports.audit_page.page import page
+from reports.compliance.mapping import Framework
 from reports.inputs.comparison import compare
-from reports.render.template import fill, write_page
+from reports.render.section import fill_page
+from reports.render.template import write_page
 
 
-def render(before: AuditResult, after: AuditResult | None = None) -> str:
+def render(before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()) -> str:
     """Return the report as one HTML page; the same evidence gives the same page, byte for byte.
+
+    Args:
+        before: The audit, or the one of the checkpoint before it was sanitized.
+        after: The audit of the sanitized checkpoint.
+        frameworks: A user's own, whose provisions follow those that come with irene.
 
     Raises:
         EvidenceError: The two audits cannot be compared.
     """
-    return fill("report.html.j2", "report.css", "compliance.css", page=page(compare(before, after)))
+    return fill_page(page(compare(before, after), frameworks), "report.css", "compliance.css")
 
 
 def write_report(path: Path, before: AuditResult, after: AuditResult | None = None) -> None:

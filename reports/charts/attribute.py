@@ -85,7 +85,7 @@ def attribute_drawing(pairs: Sequence[Pair[Measured]], salt: str, *, both: bool 
 
 def task_drawing(comparison: Comparison) -> Drawing | None:
     """Draw how well the model does its task, beside always answering the most frequent class."""
-    last = comparison.audits[-1][1].task
+    last = comparison.last.task
     tasks = [(when, audit.task) for when, audit in comparison.audits if audit.task]
     if last is None:
         return None

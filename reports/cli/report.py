@@ -21,6 +21,13 @@ EVIDENCE = click.Path(path_type=Path, dir_okay=False)
     help="Also write the annex to a data protection impact assessment beside the report, as .dpia.md and .dpia.html.",
 )
 @click.option(
+    "--framework",
+    "frameworks",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="A TOML file that maps evidence to provisions of your own, set after irene's (docs/framework.md); repeatable.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -28,7 +35,9 @@ EVIDENCE = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="The HTML file to write; of a sweep also an .svg, its curve alone.",
 )
-def report(evidence: tuple[Path, ...], side_by_side: bool, dpia: bool, output: Path) -> None:
+def report(
+    evidence: tuple[Path, ...], side_by_side: bool, dpia: bool, frameworks: tuple[Path, ...], output: Path
+) -> None:
     """Write EVIDENCE as one offline HTML file.
 
     \b
@@ -41,18 +50,23 @@ def report(evidence: tuple[Path, ...], side_by_side: bool, dpia: bool, output: P
     are refused, and it says how they differ. A sweep is evidence of `irene sweep`. Nothing is written if anything
     is refused.
 
+    A framework is a TOML file of instruments and entries, in the format of irene's own provisions.toml.
+
     \b
     Example:
       irene report out/before.json out/after.json -o out/report.html
     """
     from audit.evidence.sweep_result import Sweep  # noqa: PLC0415  keeps `irene --help` fast
-    from reports.inputs.files import read_given, refuse_overwriting  # noqa: PLC0415
+    from reports.inputs.files import annex_files, read_given, refuse_overwriting  # noqa: PLC0415
 
     refuse_overwriting([output], evidence)
+    refuse_overwriting([output], frameworks, "a framework")
     given = read_given(evidence)
     if isinstance(given, Sweep):
-        if side_by_side or dpia:
-            raise click.UsageError("--side-by-side and --dpia are for audits; this is the evidence of a sweep.")
+        if side_by_side or dpia or frameworks:
+            raise click.UsageError(
+                "--side-by-side, --dpia and --framework are for audits; this is the evidence of a sweep."
+            )
         lines = _sweep(given, output)
     else:
         if output.suffix.lower() == ".svg":
@@ -60,9 +74,14 @@ def report(evidence: tuple[Path, ...], side_by_side: bool, dpia: bool, output: P
         several = side_by_side or len(given) > 2
         if side_by_side and len(given) == 1:
             raise click.UsageError("--side-by-side is for two audits or more; there is one.")
-        if dpia and several:
-            raise click.UsageError("--dpia is for one audit, or for two of them, before and after.")
-        lines = _models(given, output) if several else _audits([audit for _, audit in given], evidence, output, dpia)
+        if several and (dpia or frameworks):
+            option = "--dpia" if dpia else "--framework"
+            raise click.UsageError(f"{option} is for one audit, or for two of them, before and after.")
+        if dpia:
+            annex = annex_files(output)
+            refuse_overwriting(annex, evidence)
+            refuse_overwriting(annex, frameworks, "a framework")
+        lines = _models(given, output) if several else _audits([one for _, one in given], frameworks, output, dpia)
     for line in lines:
         click.echo(line)
 
@@ -70,7 +89,7 @@ def report(evidence: tuple[Path, ...], side_by_side: bool, dpia: bool, output: P
 def _sweep(sweep: "Sweep", output: Path) -> list[str]:
     from reports.charts.tradeoff_file import write_picture  # noqa: PLC0415
     from reports.sweep_page.page import write_sweep  # noqa: PLC0415
-    from reports.sweep_page.verdict import sentences  # noqa: PLC0415
+    from reports.sweep_page.sections.choice import sentences  # noqa: PLC0415
 
     (write_picture if output.suffix.lower() == ".svg" else write_sweep)(output, sweep)
     return [f"Wrote {output}", *sentences(sweep)]
@@ -86,19 +105,18 @@ def _models(given: "list[tuple[Path, AuditResult]]", output: Path) -> list[str]:
     return [f"Wrote {output}", *told(audits)]
 
 
-def _audits(audits: "list[AuditResult]", evidence: tuple[Path, ...], output: Path, dpia: bool) -> list[str]:
+def _audits(audits: "list[AuditResult]", frameworks: tuple[Path, ...], output: Path, dpia: bool) -> list[str]:
     from audit.atomic_write import require_writable  # noqa: PLC0415
     from reports.audit_page.render import render  # noqa: PLC0415
-    from reports.compliance.dpia import beside, write_dpia  # noqa: PLC0415
-    from reports.inputs.files import refuse_overwriting  # noqa: PLC0415
+    from reports.compliance.dpia import write_dpia  # noqa: PLC0415
+    from reports.compliance.mapping import load  # noqa: PLC0415
     from reports.render.template import write_page  # noqa: PLC0415
     from reports.text.sentences import sentences  # noqa: PLC0415
 
     first, second = audits[0], audits[1] if len(audits) == 2 else None
-    if dpia:
-        refuse_overwriting([beside(output, suffix) for suffix in (".md", ".html")], evidence)
-    content = render(first, second)
+    own = tuple(map(load, frameworks))
+    content = render(first, second, own)
     require_writable(output)
-    annex = write_dpia(output, first, second) if dpia else ()
+    annex = write_dpia(output, first, second, own) if dpia else ()
     write_page(output, content)
     return [*(f"Wrote {path}" for path in (output, *annex)), *sentences(first, second)]

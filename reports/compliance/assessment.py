@@ -4,11 +4,12 @@ In the order of Art. 35(7) GDPR: the processing, necessity and proportionality, 
 comes from the evidence; everything else is the label of an empty field.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit.evidence.numbers import count, shorten
 from reports.compliance.evidence_items import ITEMS, Absent, Item, items
-from reports.compliance.mapping import mapping
+from reports.compliance.mapping import Framework, own
 from reports.compliance.provisions_view import instruments_table, mapping_table
 from reports.compliance.purpose import use_table
 from reports.compliance.risks import effect_table, risk_table
@@ -33,7 +34,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Section:
+class Part:
     """One part of the assessment."""
 
     id: str
@@ -56,12 +57,12 @@ class Assessment:
 
     file: str
     subject: str
-    sections: tuple[Section, ...]
+    sections: tuple[Part, ...]
 
 
-def assessment(comparison: Comparison) -> Assessment:
-    """Prepare everything that the annex shows."""
-    last = comparison.audits[-1][1]
+def assessment(comparison: Comparison, frameworks: Sequence[Framework] = ()) -> Assessment:
+    """Prepare everything that the annex shows, the provisions of a user's frameworks among it."""
+    last = comparison.last
     subject = (
         f"From the audit of {last.created[:10]} on {count(last.data.test.rows)} test rows. What stands in text was "
         "measured or recorded; each empty box waits for a person. This is no assessment: it is what an audit can give "
@@ -77,14 +78,14 @@ def assessment(comparison: Comparison) -> Assessment:
             _measures(comparison),
             _CONSULTATION,
             _DECISION,
-            _provisions(comparison),
+            _provisions(comparison, frameworks),
             _LIMITS,
         ),
     )
 
 
-def _processing(comparison: Comparison) -> Section:
-    return Section(
+def _processing(comparison: Comparison) -> Part:
+    return Part(
         id="processing",
         title="The processing",
         provision="Art. 35(7)(a)",
@@ -105,9 +106,9 @@ def _processing(comparison: Comparison) -> Section:
     )
 
 
-def _necessity(comparison: Comparison) -> Section:
+def _necessity(comparison: Comparison) -> Part:
     use = use_table(comparison)
-    return Section(
+    return Part(
         id="necessity",
         title="Necessity and proportionality",
         provision="Art. 35(7)(b)",
@@ -129,10 +130,10 @@ def _necessity(comparison: Comparison) -> Section:
     )
 
 
-def _risks(comparison: Comparison) -> Section:
+def _risks(comparison: Comparison) -> Part:
     is_pair = len(comparison.audits) == 2
     state = " Here from the model before; what the one after gives stands in the next part." if is_pair else ""
-    return Section(
+    return Part(
         id="risks",
         title="Risks to rights and freedoms",
         provision="Art. 35(7)(c)",
@@ -158,9 +159,9 @@ def _risks(comparison: Comparison) -> Section:
     )
 
 
-def _measures(comparison: Comparison) -> Section:
+def _measures(comparison: Comparison) -> Part:
     measure, effect = measure_table(comparison), effect_table(comparison)
-    return Section(
+    return Part(
         id="measures",
         title="Measures, and what is left",
         provision="Art. 35(7)(d)",
@@ -183,16 +184,16 @@ def _measures(comparison: Comparison) -> Section:
     )
 
 
-def _provisions(comparison: Comparison) -> Section:
-    return Section(
+def _provisions(comparison: Comparison, frameworks: Sequence[Framework]) -> Part:
+    return Part(
         id="articles",
         title="Provisions that this supports",
         provision="",
         text=(
             "Evidence supports an assessment; it makes none, and no law or standard is met by it. Provisions are told "
-            f"in our own words, as they were read on {mapping().date.isoformat()}: look up the text in force.",
+            f"in our own words, as they were read on {own().date.isoformat()}: look up the text in force.",
         ),
-        tables=(mapping_table(comparison), instruments_table()),
+        tables=(mapping_table(comparison, frameworks), instruments_table(frameworks)),
         points_title=ABSENT,
         points=_absent(comparison, *ITEMS),
     )
@@ -209,7 +210,7 @@ def _attributes(comparison: Comparison) -> tuple[str, ...]:
     return tuple(map(shorten, dict.fromkeys(pair.last.found.attribute for pair in comparison.pairs)))
 
 
-_CONSULTATION = Section(
+_CONSULTATION = Part(
     id="consultation",
     title="Advice, consultation and review",
     provision="Art. 35(2), (8), (9) and (11)",
@@ -221,7 +222,7 @@ _CONSULTATION = Section(
         "When this is reviewed, and which change would bring it forward",
     ),
 )
-_DECISION = Section(
+_DECISION = Part(
     id="decision",
     title="Decision and signatures",
     provision="",
@@ -234,7 +235,7 @@ _DECISION = Section(
         ),
     ),
 )
-_LIMITS = Section(
+_LIMITS = Part(
     id="limits",
     title="What this evidence does not show",
     provision="",

@@ -3,41 +3,42 @@
 Both are made from one view of the evidence, in the order of Art. 35(7) GDPR.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from audit.atomic_write import require_writable
 from audit.evidence.audit_result import AuditResult
 from reports.compliance.assessment import Assessment, assessment
+from reports.compliance.mapping import Framework
 from reports.inputs.comparison import compare
+from reports.inputs.files import annex_files
 from reports.render.markdown import fill as fill_markdown
 from reports.render.template import fill, write_page
 
 
-def write_dpia(path: Path, before: AuditResult, after: AuditResult | None = None) -> tuple[Path, Path]:
+def write_dpia(
+    path: Path, before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()
+) -> tuple[Path, Path]:
     """Write the annex beside a report, each file whole or not at all, and return both: Markdown, then HTML.
 
     Args:
         path: Of the report; `out/report.html` has its annex in `out/report.dpia.md` and `out/report.dpia.html`.
         before: The audit, or the one of the checkpoint before it was sanitized.
         after: The audit of the sanitized checkpoint.
+        frameworks: A user's own, whose provisions follow those that come with irene.
 
     Raises:
         EvidenceError: The two audits cannot be compared.
         IreneError: A file cannot be written.
     """
-    view = assessment(compare(before, after))
-    annex = {beside(path, ".md"): _markdown(view), beside(path, ".html"): _html(view)}
+    view = assessment(compare(before, after), frameworks)
+    annex = annex_files(path)
+    contents = _markdown(view), _html(view)
     for one in annex:
         require_writable(one)
-    for one, content in annex.items():
+    for one, content in zip(annex, contents, strict=True):
         write_page(one, content)
-    markdown, html = annex
-    return markdown, html
-
-
-def beside(path: Path, suffix: str) -> Path:
-    """Return where a report's annex stands."""
-    return path.with_name(f"{path.stem}.dpia{suffix}")
+    return annex
 
 
 def render_html(before: AuditResult, after: AuditResult | None = None) -> str:

@@ -61,7 +61,7 @@ SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Held:
+class Fact:
     """What an item says."""
 
     figure: str
@@ -83,7 +83,7 @@ class Evidence:
     """One item of the list in the evidence at hand."""
 
     item: Item
-    told: Held | Absent
+    told: Fact | Absent
 
     @property
     def name(self) -> str:
@@ -96,7 +96,7 @@ def items(comparison: Comparison) -> dict[Item, Evidence]:
     return {item: Evidence(item, _TOLD[item](comparison)) for item in ITEMS}
 
 
-def _leakage(comparison: Comparison) -> Held | Absent:
+def _leakage(comparison: Comparison) -> Fact | Absent:
     highest = [
         f"Highest excess over the floor{_of_kind(found, comparison)}: {written_excess(found)}, {attribute_at(found)}; "
         f"limit {written_limit(found)}"
@@ -104,7 +104,7 @@ def _leakage(comparison: Comparison) -> Held | Absent:
     ]
     weak = sum(map(is_untold, comparison.pairs))
     doubts = [f"In {count(weak)} of them, a weak attacker cannot be told from no leak"] if weak else []
-    return Held(summary(comparison), (*highest, *doubts))
+    return Fact(summary(comparison), (*highest, *doubts))
 
 
 def _highest(comparison: Comparison) -> Iterable[Judged]:
@@ -121,10 +121,10 @@ def _of_kind(found: Judged, comparison: Comparison) -> str:
     return " among classes" if isinstance(found, Leakage) else " among numbers"
 
 
-def _floor(comparison: Comparison) -> Held | Absent:
-    if comparison.audits[-1][1].task is None:
+def _floor(comparison: Comparison) -> Fact | Absent:
+    if comparison.last.task is None:
         return Absent(NO_TASK)
-    return Held("What the predicted task label alone gives away.", _some(_gives_away, _once(comparison)))
+    return Fact("What the predicted task label alone gives away.", _some(_gives_away, _once(comparison)))
 
 
 def _gives_away(found: Judged) -> str:
@@ -132,7 +132,7 @@ def _gives_away(found: Judged) -> str:
     return f"{named(found.attribute)}: {floor}; {nothing(found)} {written_guess(found)}"
 
 
-def _certificate(comparison: Comparison) -> Held | Absent:
+def _certificate(comparison: Comparison) -> Fact | Absent:
     findings = [pair.last.found for pair in comparison.pairs]
     bounded = [found for found in findings if certificate(found)]
     if not bounded:
@@ -143,7 +143,7 @@ def _certificate(comparison: Comparison) -> Held | Absent:
     telling = [found for found in believed if _is_telling(found)]
     if not telling:
         return Absent("the distinct vectors are so many for these rows that the bound is no less than all there is")
-    return Held(f"For {count(len(telling))} of {_findings(findings)}.", _some(_bounds, telling))
+    return Fact(f"For {count(len(telling))} of {_findings(findings)}.", _some(_bounds, telling))
 
 
 def _bounds(found: Judged) -> str:
@@ -156,26 +156,26 @@ def _is_telling(found: Measured) -> bool:
     return one is not None and isinstance(found, Leakage) and (one.balanced_accuracy < 1 or one.bits < found.entropy)
 
 
-def _task(comparison: Comparison) -> Held | Absent:
+def _task(comparison: Comparison) -> Fact | Absent:
     tasks = [(when, audit.task) for when, audit in comparison.audits if audit.task]
     if not tasks:
         return Absent("no task was named")
     name, chance = named(tasks[-1][1].name), percent(tasks[-1][1].chance)
     read = _told_apart([(when, share(task.accuracy)) for when, task in tasks])
-    return Held(f"{name}: accuracy {read}; always answering the most frequent class, {chance}.")
+    return Fact(f"{name}: accuracy {read}; always answering the most frequent class, {chance}.")
 
 
-def _kept(comparison: Comparison) -> Held | Absent:
+def _kept(comparison: Comparison) -> Fact | Absent:
     if not comparison.kept:
         return Absent("no attribute was named that should stay readable")
-    return Held("What can still be read of them.", _some(_reads, comparison.kept))
+    return Fact("What can still be read of them.", _some(_reads, comparison.kept))
 
 
-def _subgroups(comparison: Comparison) -> Held | Absent:
+def _subgroups(comparison: Comparison) -> Fact | Absent:
     found = [one for one in _once(comparison) if isinstance(one, Leakage)]
     if not found:
         return Absent("only numbers were audited, and they have no classes")
-    return Held("Classes of each private attribute, and the test rows of the smallest.", _some(_groups, found))
+    return Fact("Classes of each private attribute, and the test rows of the smallest.", _some(_groups, found))
 
 
 def _groups(found: Leakage) -> str:
@@ -184,32 +184,32 @@ def _groups(found: Leakage) -> str:
     return f"{named(found.attribute)}: {count(len(found.classes))} classes, {fewest}{left_out}"
 
 
-def _sanitizing(comparison: Comparison) -> Held | Absent:
-    made = comparison.audits[-1][1].checkpoint.sanitizing
+def _sanitizing(comparison: Comparison) -> Fact | Absent:
+    made = comparison.last.checkpoint.sanitizing
     if made is None:
         return Absent("the checkpoint carries no record of a sanitizer")
-    return Held(f"{named(made.method)} at {named(made.layer)}.", (f"It {described(made.method)}",))
+    return Fact(f"{named(made.method)} at {named(made.layer)}.", (f"It {described(made.method)}",))
 
 
-def _comparison(comparison: Comparison) -> Held | Absent:
+def _comparison(comparison: Comparison) -> Fact | Absent:
     if len(comparison.audits) < 2:
         return Absent("one checkpoint was audited, and there is nothing to compare it with")
     doubts = (shorten(text, LONGEST_TEXT) for text in comparison.warnings)
     told = f"{_findings(comparison.pairs)} on the same rows, with the same attackers and splits."
-    return Held(told, (*_some(_reads, comparison.pairs), *doubts))
+    return Fact(told, (*_some(_reads, comparison.pairs), *doubts))
 
 
-def _rows(comparison: Comparison) -> Held | Absent:
-    data = comparison.audits[-1][1].data
+def _rows(comparison: Comparison) -> Fact | Absent:
+    data = comparison.last.data
     together = f"kept together by {named(data.group)}" if data.group else "every row standing alone"
     rows = f"{rows_told(data.rows)}, {count(data.test.rows)} of them for the figures, {together}"
-    return Held(f"{named(data.name)}: {rows}.")
+    return Fact(f"{named(data.name)}: {rows}.")
 
 
-def _protocol(comparison: Comparison) -> Held | Absent:
-    protocol = comparison.audits[-1][1].protocol
+def _protocol(comparison: Comparison) -> Fact | Absent:
+    protocol = comparison.last.protocol
     names = named(", ".join(protocol.attackers))
-    return Held(
+    return Fact(
         f"Fresh attackers ({names}) on {count(len(protocol.views))} views of the features, "
         f"{count(protocol.bootstrap)} resamples, {count(protocol.null_refits)} refits on shuffled labels, seed "
         f"{protocol.seed}, limit {limit(comparison.pairs[0].last)}."
@@ -251,7 +251,7 @@ def _some(told: Callable[[T], str], found: Sequence[T]) -> tuple[str, ...]:
     return *map(told, found[:SHOWN]), *more
 
 
-_TOLD: dict[Item, Callable[[Comparison], Held | Absent]] = {
+_TOLD: dict[Item, Callable[[Comparison], Fact | Absent]] = {
     "leakage": _leakage,
     "floor": _floor,
     "certificate": _certificate,

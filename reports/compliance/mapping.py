@@ -1,4 +1,7 @@
-"""The mapping of evidence to provisions: `provisions.toml`, read, checked and held against the evidence at hand."""
+"""Frameworks, each a file that maps evidence to provisions: read, checked and held against the evidence at hand.
+
+`provisions.toml` comes with irene; a user's own files have the same format (docs/framework.md).
+"""
 
 import datetime
 import tomllib
@@ -10,14 +13,15 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from audit.errors import IreneError
-from reports.compliance.evidence_items import Evidence, Held, Item, items
+from audit.evidence.numbers import one_line
+from reports.compliance.evidence_items import ITEMS, Evidence, Fact, Item, items
 from reports.inputs.comparison import Comparison
 
-ARTICLES = Path(__file__).parent / "provisions.toml"
+OWN = Path(__file__).parent / "provisions.toml"
 
 
-class MappingError(IreneError):
-    """The mapping cannot be read."""
+class FrameworkError(IreneError):
+    """A framework cannot be read."""
 
 
 def _a_support(sentence: str) -> str:
@@ -54,7 +58,7 @@ class Entry(_Frozen):
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     """Unique, and part of an anchor on the page."""
     instrument: str
-    """A key of the mapping's instruments."""
+    """A key of the file's instruments."""
     article: Text
     title: Text
     about: Text
@@ -64,8 +68,8 @@ class Entry(_Frozen):
     """What a person has to fill in."""
 
 
-class Mapping(_Frozen):
-    """All provisions, as their texts were read on one day."""
+class Framework(_Frozen):
+    """Provisions of one file, as their texts were read on one day."""
 
     date: datetime.date
     """When the texts were last read."""
@@ -93,39 +97,46 @@ class Support:
     """Items that would support it and are not here, with their reasons."""
 
 
-def load(path: Path = ARTICLES) -> Mapping:
-    """Read a mapping.
+def load(path: Path) -> Framework:
+    """Read a framework.
 
     Raises:
-        MappingError: No such file, no TOML, an item of evidence that does not exist, or a field that is wrong.
+        FrameworkError: No such file, no TOML, an item of evidence that does not exist, or a field that is wrong.
     """
     try:
-        return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Framework.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise MappingError(f"Cannot read {path}: {error.strerror}.") from None
+        raise FrameworkError(f"Cannot read {path}: {error.strerror}.") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise MappingError(f"{path} is no mapping: {place + ': ' if place else ''}{first['msg']}.") from None
+        raise FrameworkError(f"{path} is no framework: {_fault(error)}.") from None
     except ValueError as error:  # TOML or UTF-8
-        raise MappingError(f"{path} is no mapping: {error}.") from None
+        raise FrameworkError(f"{path} is no framework: {error}.") from None
 
 
 @cache
-def mapping() -> Mapping:
-    """Return the mapping that comes with irene."""
-    return load()
+def own() -> Framework:
+    """Return the framework that comes with irene."""
+    return load(OWN)
 
 
-def supported(comparison: Comparison) -> tuple[Support, ...]:
-    """Return every provision with what of its evidence is here, and what is not and why."""
+def supported(comparison: Comparison, framework: Framework) -> tuple[Support, ...]:
+    """Return every provision of a framework with what of its evidence is here, and what is not and why."""
     found = items(comparison)
-    here = {item for item, one in found.items() if isinstance(one.told, Held)}
+    here = {item for item, one in found.items() if isinstance(one.told, Fact)}
     return tuple(
         Support(
             entry,
             present=tuple((found[item], sentence) for item, sentence in entry.supports.items() if item in here),
             absent=tuple(found[item] for item in entry.supports if item not in here),
         )
-        for entry in mapping().entries
+        for entry in framework.entries
     )
+
+
+def _fault(error: ValidationError) -> str:
+    """Return the first fault of a file in one line."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    if first["type"] == "literal_error":
+        return f"{place}: there is no such evidence; known: {', '.join(ITEMS)}"
+    return one_line(f"{place + ': ' if place else ''}{first['msg']}")

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.compliance.evidence_items import Absent, Evidence, Held, items
-from reports.compliance.mapping import Instrument, Support, mapping, supported
+from reports.compliance.evidence_items import Absent, Evidence, Fact, items
+from reports.compliance.mapping import Framework, Instrument, Support, own, supported
 from reports.inputs.comparison import Comparison
-from reports.render.table import Cell, Table, cell
+from reports.render.table import Cell, Table, cell, missing
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,16 @@ class ComplianceView:
     instruments: tuple[InstrumentView, ...]
 
 
-def compliance_view(comparison: Comparison) -> ComplianceView:
-    """Prepare the section that maps the evidence to provisions."""
-    provisions = supported(comparison)
+def compliance_view(comparison: Comparison, frameworks: Sequence[Framework] = ()) -> ComplianceView:
+    """Prepare the section that maps the evidence to provisions: irene's own first, and then a user's frameworks."""
     return ComplianceView(
-        date=mapping().date.isoformat(),
+        date=own().date.isoformat(),
         evidence=evidence_table(comparison),
-        instruments=tuple(_instrument(key, one, provisions) for key, one in mapping().instruments.items()),
+        instruments=tuple(
+            _instrument(key, one, supported(comparison, framework), number, framework)
+            for number, framework in enumerate((own(), *frameworks))
+            for key, one in framework.instruments.items()
+        ),
     )
 
 
@@ -63,42 +66,55 @@ def evidence_table(comparison: Comparison) -> Table:
     return Table("What this evidence holds", ("Evidence", "What it says here"), rows, kind="list")
 
 
-def mapping_table(comparison: Comparison) -> Table:
+def mapping_table(comparison: Comparison, frameworks: Sequence[Framework] = ()) -> Table:
     """Return every provision with the evidence that is here and that is not, in one table without fields."""
     columns = ("Provision", "What it is about", "Supported by")
-    return Table("Provisions and the evidence for them", columns, tuple(map(_row, supported(comparison))))
-
-
-def instruments_table() -> Table:
-    """Return every law, framework and standard of the mapping, whom it binds and since when."""
     rows = tuple(
-        (cell(one.short, f"{one.name}, {one.number}"), cell(one.binds), cell(one.status))
-        for one in mapping().instruments.values()
+        _row(support, framework) for framework in (own(), *frameworks) for support in supported(comparison, framework)
+    )
+    return Table("Provisions and the evidence for them", columns, rows)
+
+
+def instruments_table(frameworks: Sequence[Framework] = ()) -> Table:
+    """Return every law, framework and standard, whom it binds and since when."""
+    rows = tuple(
+        (cell(one.short, f"{one.name}, {one.number}"), cell(one.binds), cell(_status(one, framework)))
+        for framework in (own(), *frameworks)
+        for one in framework.instruments.values()
     )
     return Table("Where these provisions stand", ("Instrument", "Whom they bind", "Since when"), rows)
 
 
-def _told(one: Held | Absent) -> Cell:
+def _status(one: Instrument, framework: Framework) -> str:
+    """Return since when an instrument applies, and for one of a user's when it was read."""
+    return one.status if framework is own() else f"{one.status} As read on {framework.date.isoformat()}."
+
+
+def _told(one: Fact | Absent) -> Cell:
     if isinstance(one, Absent):
-        return cell(f"Not in this evidence, because {one.reason}.", kind="missing")
+        return missing(f"Not in this evidence, because {one.reason}.")
     return cell(one.figure, *one.details)
 
 
-def _instrument(key: str, one: Instrument, provisions: tuple[Support, ...]) -> InstrumentView:
+def _instrument(
+    key: str, one: Instrument, provisions: tuple[Support, ...], number: int, framework: Framework
+) -> InstrumentView:
+    """Return one instrument; in a user's framework the anchors have its number, so that none stands twice."""
+    mark = f"framework-{number}-" if number else ""
     return InstrumentView(
-        id=key,
+        id=f"{mark}{key}",
         short=one.short,
         title=f"{one.name}, {one.number}",
         binds=one.binds,
-        status=one.status,
-        provisions=tuple(_provision(support) for support in provisions if support.entry.instrument == key),
+        status=_status(one, framework),
+        provisions=tuple(_provision(support, mark) for support in provisions if support.entry.instrument == key),
     )
 
 
-def _provision(support: Support) -> ProvisionView:
+def _provision(support: Support, mark: str) -> ProvisionView:
     entry = support.entry
     return ProvisionView(
-        id=entry.id,
+        id=f"{mark}{entry.id}",
         article=entry.article,
         title=entry.title,
         about=entry.about,
@@ -108,9 +124,9 @@ def _provision(support: Support) -> ProvisionView:
     )
 
 
-def _row(support: Support) -> tuple[Cell, ...]:
+def _row(support: Support, framework: Framework) -> tuple[Cell, ...]:
     entry = support.entry
-    short = mapping().instruments[entry.instrument].short
+    short = framework.instruments[entry.instrument].short
     present = _names([one for one, _ in support.present]) or "Nothing in this evidence"
     missing = [f"missing here: {_names(support.absent).lower()}"] if support.absent else []
     return cell(f"{short} {entry.article}", entry.title), cell(entry.about), cell(present, *missing)

@@ -13,7 +13,7 @@ from audit.evidence.headline import (
 from audit.evidence.numbers import change, count, shorten
 from reports.compliance.purpose import nothing
 from reports.inputs.comparison import Comparison, Pair, Reading
-from reports.render.table import Cell, Table, cell, figure_cell
+from reports.render.table import Cell, Table, cell, figure_cell, missing
 from reports.text.bounds import certificate, read_at_most
 
 
@@ -51,7 +51,7 @@ def _effect(pair: Pair[Judged]) -> tuple[Cell, ...]:
         _place(pair.last),
         _read(pair.readings[0]),
         _read(pair.last),
-        figure_cell(change(changed.estimate, in_points=in_points)) if changed else cell("–", kind="missing"),
+        figure_cell(change(changed.estimate, in_points=in_points)) if changed else missing(),
         figure_cell(
             written_excess(found), f"floor {written(found, found.floor).value}", f"limit {written_limit(found)}"
         ),

@@ -5,7 +5,7 @@ from audit.evidence.findings import Regression
 from audit.evidence.headline import Measured
 from audit.evidence.numbers import count, named, rows_told, shorten
 from reports.inputs.comparison import Comparison
-from reports.render.table import Cell, Table, cell
+from reports.render.table import Cell, Table, cell, missing
 from reports.text.method_descriptions import described
 from reports.text.sentences import NO_TASK
 
@@ -25,7 +25,7 @@ def checkpoints_table(comparison: Comparison) -> Table:
 
 def rows_table(comparison: Comparison) -> Table:
     """Return which rows were audited, and for what."""
-    audit = comparison.audits[-1][1]
+    audit = comparison.last
     layers = dict.fromkeys(pair.last.found.layer for pair in comparison.pairs)
     facts = (
         ("Task", cell(_task(audit))),
@@ -43,7 +43,7 @@ def rows_table(comparison: Comparison) -> Table:
 
 def measure_table(comparison: Comparison) -> Table | None:
     """Return what the sanitizer says it did to the model audited last, or None where there is no record."""
-    made = comparison.audits[-1][1].checkpoint.sanitizing
+    made = comparison.last.checkpoint.sanitizing
     if made is None:
         return None
     settings = ", ".join(f"{name} {value}" for name, value in made.settings.items())
@@ -64,7 +64,7 @@ def _task(audit: AuditResult) -> str:
 
 def _attributes(found: list[Measured]) -> Cell:
     once = {one.attribute: one for one in found}
-    return cell(", ".join(map(_attribute, once.values()))) if once else cell("none named", kind="missing")
+    return cell(", ".join(map(_attribute, once.values()))) if once else missing("none named")
 
 
 def _attribute(found: Measured) -> str:

@@ -43,7 +43,7 @@ class Outcome:
     @property
     def audit(self) -> AuditResult:
         """The audit that the verdict is on."""
-        return self.comparison.audits[-1][1]
+        return self.comparison.last
 
 
 def gate(

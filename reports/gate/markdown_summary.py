@@ -65,7 +65,7 @@ def markdown(outcome: Outcome, report: Path | None = None) -> str:
 
 
 def _subject(comparison: Comparison) -> str:
-    last = comparison.audits[-1][1]
+    last = comparison.last
     before = f", and before it {_checkpoint(comparison.audits[0][1])}" if len(comparison.audits) == 2 else ""
     return (
         f"{_checkpoint(last)}{before}. Audited {_name(last.created[:10])} on {count(last.data.test.rows)} "

@@ -1,4 +1,4 @@
-"""What two audits must share before their figures may stand side by side, and what a PASS must rest on."""
+"""Comparability: two audits must have the same rows, splits and protocol before they stand side by side."""
 
 from collections.abc import Callable
 
@@ -65,23 +65,6 @@ def refuse_unlike(before: AuditResult, after: AuditResult) -> None:
             f"Cannot compare these two audits, they differ in: {'; '.join(differences)}. "
             "Audit both checkpoints with the same data and options."
         )
-
-
-def refuse_unfounded_pass(when: str, audit: AuditResult) -> None:
-    """Refuse a verdict that does not follow from its figures: one typed into the file must not reach the page.
-
-    Raises:
-        EvidenceError: A PASS whose interval reaches above the limit.
-    """
-    judged: list[Leakage | ContinuousLeakage] = [*audit.leakage, *audit.continuous]
-    for one in judged:
-        if one.verdict == "PASS" and one.excess.high > one.limit:
-            raise EvidenceError(
-                f"The evidence ({when.lower()}) says PASS for {one_line(one.attribute)} at "
-                f"{one_line(one.layer)}, but its own interval reaches {one.excess.high:.4f}, "
-                f"above the limit of {one.limit:.4f}. "
-                "Run the audit again."
-            )
 
 
 def _everything(audit: AuditResult) -> dict[str, Measured]:

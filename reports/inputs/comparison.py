@@ -9,7 +9,8 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Leakage
 from audit.evidence.headline import Judged, Measured
 from audit.evidence.numbers import hexdigits, one_line
-from reports.inputs.comparability import refuse_unfounded_pass, refuse_unlike
+from reports.inputs.comparability import refuse_unlike
+from reports.inputs.integrity import refuse_unfounded_passes
 from reports.inputs.paired_difference import Change, headline_change
 
 Found_co = TypeVar("Found_co", bound=Measured, covariant=True)
@@ -72,6 +73,16 @@ class Comparison:
     warnings: tuple[str, ...]
     """What to know before comparing; the audits' own warnings are not repeated here."""
 
+    @property
+    def last(self) -> AuditResult:
+        """The audit that the verdicts are on."""
+        return self.audits[-1][1]
+
+    @property
+    def measured(self) -> tuple[Pair[Measured], ...]:
+        """Private attributes, and those that should stay readable."""
+        return *self.pairs, *self.kept
+
 
 def compare(before: AuditResult, after: AuditResult | None) -> Comparison:
     """Pair the figures of two audits by attribute and layer; one audit alone is allowed.
@@ -86,7 +97,7 @@ def compare(before: AuditResult, after: AuditResult | None) -> Comparison:
         refuse_unlike(before, after)
         audits = (("Before", before), ("After", after))
     for when, audit in audits:
-        refuse_unfounded_pass(when, audit)
+        refuse_unfounded_passes(when, audit)
     return Comparison(
         audits,
         pairs=(*_pairs(audits, lambda audit: audit.leakage), *_pairs(audits, lambda audit: audit.continuous)),

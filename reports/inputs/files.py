@@ -30,16 +30,21 @@ def read_given(paths: Sequence[Path]) -> Given:
     )
 
 
-def refuse_overwriting(outputs: Sequence[Path], paths: Sequence[Path]) -> None:
-    """Refuse outputs that would take the place of evidence.
+def annex_files(report: Path) -> tuple[Path, Path]:
+    """Return where the annex of a report stands: `out/report.dpia.md` and `out/report.dpia.html`."""
+    return report.with_name(f"{report.stem}.dpia.md"), report.with_name(f"{report.stem}.dpia.html")
+
+
+def refuse_overwriting(outputs: Sequence[Path], paths: Sequence[Path], what: str = "the evidence itself") -> None:
+    """Refuse outputs that would take the place of a file that is read.
 
     Raises:
-        EvidenceError: One would.
+        EvidenceError: One would; `what` says what would be lost.
     """
     given = {path.resolve() for path in paths}
     for output in outputs:
         if output.resolve() in given:
-            raise EvidenceError(f"{output} is the evidence itself and would be lost. Name another file with -o.")
+            raise EvidenceError(f"{output} is {what} and would be lost. Name another file with -o.")
 
 
 def refuse_twice(paths: Sequence[Path]) -> None:

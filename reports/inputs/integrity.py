@@ -10,7 +10,15 @@ from statistics import NormalDist
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, Protocol, read_audit
-from audit.evidence.findings import COMMITTEE, ContinuousLeakage, Leakage, Readability, Regression
+from audit.evidence.findings import (
+    COMMITTEE,
+    ContinuousLeakage,
+    Estimate,
+    Leakage,
+    Readability,
+    Regression,
+    Verdict,
+)
 from audit.evidence.headline import Judged, guess, headline
 from audit.evidence.json_file import DIGEST, digest, read_json
 from audit.evidence.numbers import one_line, trimmed
@@ -59,6 +67,36 @@ def refuse_unfounded(when: str, audit: AuditResult) -> None:
                 f"judged: {fault}. Run the audit again."
             )
         seen.add((one.attribute, one.layer))
+
+
+def refuse_unfounded_pass(verdict: Verdict, excess: Estimate, limit: float, *, where: str, again: str) -> None:
+    """Refuse a PASS that does not follow from its figures: one typed into the file must not reach a page.
+
+    Args:
+        verdict: What the evidence says.
+        excess: On which it has to rest.
+        limit: The largest excess that passes.
+        where: Who says so, and of what: `The sweep says PASS for age at irene 1`.
+        again: What to do, as a sentence.
+
+    Raises:
+        EvidenceError: A PASS whose interval reaches above the limit.
+    """
+    if verdict == "PASS" and excess.high > limit:
+        raise EvidenceError(
+            f"{where}, but its own interval reaches {excess.high:.4f}, above the limit of {limit:.4f}. {again}"
+        )
+
+
+def refuse_unfounded_passes(when: str, audit: AuditResult) -> None:
+    """Refuse an audit with a PASS that does not follow from its figures.
+
+    Raises:
+        EvidenceError: There is one.
+    """
+    for one in _all(audit):
+        where = f"The evidence ({when.lower()}) says PASS for {one_line(one.attribute)} at {one_line(one.layer)}"
+        refuse_unfounded_pass(one.verdict, one.excess, one.limit, where=where, again="Run the audit again.")
 
 
 def at_limit(audit: AuditResult, limit: float) -> AuditResult:

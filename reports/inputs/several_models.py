@@ -54,6 +54,16 @@ class Models:
     private: tuple[Several[Judged], ...]
     kept: tuple[Several[Measured], ...]
 
+    @property
+    def measured(self) -> tuple[Several[Measured], ...]:
+        """Private attributes, and those that should stay readable."""
+        return *self.private, *self.kept
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether any model has a bound on every attacker."""
+        return any(one.certificate for model in self.models for one in model.audit.leakage)
+
 
 def gather(audits: Mapping[str, AuditResult]) -> Models:
     """Put audits of different checkpoints side by side.

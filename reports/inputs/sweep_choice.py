@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from audit.errors import EvidenceError
 from audit.evidence.numbers import one_line
 from audit.evidence.sweep_result import UNTOUCHED, Sweep, SweepFigures, SweepPoint, SweepReading, title
+from reports.inputs.integrity import refuse_unfounded_pass
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,8 @@ def _refuse_unsound(name: str, figures: SweepFigures, sweep: Sweep) -> None:
     if measured != (sweep.setup.private, sweep.setup.keep) or not sweep.setup.private:
         raise EvidenceError(f"{name} was not audited for the attributes that the sweep is about. Sweep again.")
     for one in figures.read:
-        if one.verdict == "PASS" and one.excess.high > sweep.protocol.limit:
-            raise EvidenceError(
-                f"The sweep says PASS for {one_line(one.attribute)} at {name}, but its own interval reaches "
-                f"{one.excess.high:.4f}, above the limit of {sweep.protocol.limit:.4f}. Sweep again."
-            )
+        where = f"The sweep says PASS for {one_line(one.attribute)} at {name}"
+        refuse_unfounded_pass(one.verdict, one.excess, sweep.protocol.limit, where=where, again="Sweep again.")
 
 
 def audited(sweep: Sweep, attribute: str) -> list[Audited]:
@@ -57,6 +55,11 @@ def audited(sweep: Sweep, attribute: str) -> list[Audited]:
         for one in point.figures.read
         if one.attribute == attribute
     ]
+
+
+def has_bounds(sweep: Sweep) -> bool:
+    """Whether any point has a bound on every attacker."""
+    return any(one.read.certificate for name in sweep.setup.private for one in audited(sweep, name))
 
 
 def untouched(sweep: Sweep, attribute: str) -> Audited:

@@ -1,12 +1,15 @@
 """What was the same for every figure on a page: the rows that were audited, and how they were measured."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from audit.evidence.audit_result import DataRows, Protocol, Split
+from audit.evidence.audit_result import AuditResult, DataRows, Protocol, Split
 from audit.evidence.numbers import count, rows_told
-from reports.render.table import Cell, Table, cell
+from reports.inputs.comparison import Comparison
+from reports.render.table import Cell, Kind, Table, cell
 
 Fact = tuple[str, Cell]
+AuditFact = tuple[Kind, Callable[[AuditResult], str]]
+"""How a fact of one audit is set, and what it is."""
 
 
 def row_facts(data: DataRows) -> list[Fact]:
@@ -42,6 +45,15 @@ def protocol_facts(protocol: Protocol, limit: str) -> list[Fact]:
 def listed(caption: str, facts: list[Fact]) -> Table:
     """Return a table of facts, each with one value."""
     return Table(caption, ("Fact", "Value"), tuple((cell(name), value) for name, value in facts), kind="list")
+
+
+def side_by_side(caption: str, facts: Mapping[str, AuditFact], comparison: Comparison) -> Table:
+    """Return a table with a row for each fact and a column for each audit."""
+    rows = tuple(
+        (cell(name), *(cell(told(audit), kind=kind) for _, audit in comparison.audits))
+        for name, (kind, told) in facts.items()
+    )
+    return Table(caption, ("Fact", *(when for when, _ in comparison.audits)), rows, kind="facts")
 
 
 def pairs_told(values: Mapping[str, str | int | float | bool | None]) -> str:

@@ -7,12 +7,10 @@ which has no width, parts those.
 
 import re
 import unicodedata
-from functools import cache
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.render.template import TEMPLATES
+from reports.render.template import environment
 
 JOINER = "\u2060"
 _REFERENCES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -42,20 +40,7 @@ def text(value: str) -> str:
 
 def fill(template: str, *, page: object) -> str:
     """Return a template of Markdown filled in; every value goes through `text`."""
-    return _environment().get_template(template).render(page=page)
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,  # what is Markup stands as it is; `finalize` leaves nothing else
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_as_text,
-    )
+    return environment(_as_text).get_template(template).render(page=page)
 
 
 def _as_text(value: object) -> Markup:

@@ -1,6 +1,7 @@
 """Fill a template: every value comes out as text, and the styles stand inside the page."""
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,16 +13,16 @@ from audit.atomic_write import write_whole
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-def fill(template: str, *styles: str, page: object) -> str:
-    """Return a page.
+def fill(template: str, *styles: str, **shown: object) -> str:
+    """Return a page, or a part of one.
 
     Args:
         template: Its file's name.
         styles: Of CSS files, in their order.
-        page: What the template shows, every word of it chosen.
+        shown: What the template shows, every word of it chosen.
     """
     style = Markup("\n").join(Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in styles)
-    return _environment().get_template(template).render(page=page, style=style)
+    return environment(_keep_unit).get_template(template).render(**shown, style=style)
 
 
 def write_page(path: Path, content: str) -> None:
@@ -34,14 +35,16 @@ def write_page(path: Path, content: str) -> None:
 
 
 @cache
-def _environment() -> Environment:
+def environment(finalize: Callable[[object], object]) -> Environment:
+    """Return what fills templates; every value goes through `finalize`, and comes out as text."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        autoescape=True,  # what is Markup stands as it is
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_keep_unit,
+        keep_trailing_newline=True,
+        finalize=finalize,
     )
 
 

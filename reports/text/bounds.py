@@ -6,11 +6,9 @@ A bound is rounded up, so that no page tells it lower than it is.
 from collections.abc import Iterator
 
 from audit.evidence.findings import Certificate, Leakage
-from audit.evidence.headline import Judged, Measured
-from audit.evidence.numbers import at_most, bare, count, percent, rows_told, share, shorten
-from reports.inputs.by_attribute import by_attribute
-from reports.inputs.comparison import Comparison, Pair
-from reports.render.dense import NOTHING, Body, Dense, DenseRow, over
+from audit.evidence.headline import Measured
+from audit.evidence.numbers import at_most, count, percent, rows_told
+from reports.inputs.comparison import Comparison
 
 
 def certificate(found: Measured) -> Certificate | None:
@@ -67,45 +65,8 @@ def basis(comparison: Comparison) -> tuple[str, ...]:
     )
 
 
-def bounds_table(comparison: Comparison) -> Dense | None:
-    """Return every bound with what it was counted on, or None where there are none."""
-    bodies = []
-    for pairs in by_attribute(comparison.pairs):
-        found = pairs[0].last.found
-        rows = tuple(_row(pair) for pair in pairs if any(certificate(one.found) for one in pair.readings))
-        if rows and isinstance(found, Leakage):
-            against = f"a guess: {percent(found.chance)}, H(v): {found.entropy:.2f} bits"
-            bodies.append(Body(shorten(found.attribute), rows, against))
-    whens = [when for when, _ in comparison.audits]
-    columns = ("Layer", *(PARTS * len(whens)))
-    groups = tuple((when, len(PARTS)) for when in whens) if len(whens) > 1 else ()
-    caption = "Bounds on every attacker, tried or not"
-    return Dense(f"bounds-{len(whens)}", caption, columns, tuple(bodies), groups=groups) if bodies else None
-
-
-PARTS = ("At most, %", "Strongest tried, %", "At most, bits", "Distinct vectors", "Rows counted", "Worth at least")
-
-
 def _certified(comparison: Comparison) -> Iterator[Certificate]:
     for pair in comparison.pairs:
         for reading in pair.readings:
             if isinstance(reading.found, Leakage) and reading.found.certificate:
                 yield reading.found.certificate
-
-
-def _row(pair: Pair[Judged]) -> DenseRow:
-    return DenseRow(shorten(pair.last.found.layer), tuple(told for one in pair.readings for told in _told(one.found)))
-
-
-def _told(found: Measured) -> tuple[str, ...]:
-    one = certificate(found)
-    if one is None or not isinstance(found, Leakage):
-        return (NOTHING,) * len(PARTS)
-    return (
-        read_at_most(one).partition(" ")[0],
-        over(bare(share(found.balanced_accuracy))),
-        told_at_most(one).partition(" ")[0],
-        count(one.codes),
-        count(one.rows),
-        count(int(min(one.independent, default=0))),
-    )

@@ -1,5 +1,7 @@
 """The verdicts in words: what the page and the command line both say."""
 
+from collections.abc import Sequence
+
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Ceiling, Verdict
 from audit.evidence.headline import (
@@ -14,7 +16,7 @@ from audit.evidence.headline import (
     written_guess,
     written_limit,
 )
-from audit.evidence.numbers import count, measured, named, one_line, plain, share
+from audit.evidence.numbers import count, limit_points, measured, named, one_line, plain, share, trimmed
 from reports.inputs.comparison import Pair, Reading, compare
 from reports.text.bounds import bound
 
@@ -77,6 +79,21 @@ def limit(reading: Reading[Judged]) -> str:
     """Return the limit and who set it."""
     who = "set by the user" if reading.audit.protocol.limit_set_by == "user" else "set by default"
     return f"{written_limit(reading.found)} ({who})"
+
+
+def audit_limit(audit: AuditResult) -> str:
+    """Return the limit of an audit in the units of what it measured."""
+    shares = [limit_points(audit.protocol.limit)] if audit.leakage else []
+    numbers = [f"{trimmed(audit.protocol.limit, 5)} of R²"] if audit.continuous else []
+    return " and ".join(shares + numbers)
+
+
+def unpaired(pairs: Sequence[Pair[Measured]]) -> str:
+    """Return what to know of changes whose interval takes both audits as independent."""
+    paired = [pair.change.paired for pair in pairs if pair.change]
+    if all(paired):
+        return ""
+    return "; not all changes are paired" if any(paired) else "; changes are not paired"
 
 
 def contradiction(reading: Reading[Judged]) -> str:

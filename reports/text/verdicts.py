@@ -1,25 +1,10 @@
-"""The answer for each private attribute: one sentence with its limit and rows, and the figures it is read against."""
+"""Verdicts on a page: their marks, how they are set, how many there are, and a figure that one is read against."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.evidence.findings import Leakage, Regression
-from audit.evidence.headline import (
-    Judged,
-    headline,
-    tested_rows,
-    unit,
-    written,
-    written_excess,
-    written_guess,
-    written_limit,
-    written_resolution,
-)
-from audit.evidence.numbers import LONGEST_TEXT, Figure, change, count, named, shorten
+from audit.evidence.numbers import Figure
 from reports.inputs.by_attribute import by_attribute, tally, worst
-from reports.inputs.comparison import Comparison, Pair, Reading
-from reports.text.bounds import bound
-from reports.text.sentences import NO_TASK, claim, contradiction, limit, told_ceiling
+from reports.inputs.comparison import Comparison
 
 KINDS = {"FAIL": "fail", "PASS": "pass", "INCONCLUSIVE": "open"}
 MARKS = {"FAIL": "●", "INCONCLUSIVE": "◐", "PASS": "○"}
@@ -36,32 +21,6 @@ class Stat:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class VerdictView:
-    """The answer for one attribute, at the layer that decides."""
-
-    verdict: str
-    kind: str
-    """`fail`, `pass` or `open`: how it is set."""
-    mark: str
-    attribute: str
-    layer: str
-    sentence: str
-    """What was found, against which limit and whose, and on how many rows."""
-    layers: str
-    """What the other layers say, or empty where there are none."""
-    stats: tuple[Stat, ...]
-    reason: str
-    ceiling: str
-    """Whether the attackers are able to read the attribute at all."""
-    bound: str
-    """What no attacker whatever can exceed, or empty."""
-    alarm: str
-    """How a fresh attacker refutes the sanitizer's own head, or empty."""
-    basis: str
-    """What these rows can resolve."""
-
-
 def summary(comparison: Comparison) -> str:
     """Return how many verdicts there are of each kind."""
     found = by_attribute(comparison.pairs)
@@ -71,67 +30,6 @@ def summary(comparison: Comparison) -> str:
     return f"{tally(last)} — {each}."
 
 
-def verdict(pairs: Sequence[Pair[Judged]]) -> VerdictView:
-    """Prepare the verdict on one attribute, at whichever of its layers decides."""
-    pair = worst(pairs)
-    last, found = pair.last, pair.last.found
-    words = claim(pair)
-    contradicted = [one.last for one in pairs if one.last.head and one.last.head.contradicted]
-    return VerdictView(
-        verdict=found.verdict,
-        kind=KINDS[found.verdict],
-        mark=MARKS[found.verdict],
-        attribute=shorten(found.attribute),
-        layer=shorten(found.layer),
-        sentence=f"{words[0].upper()}{words[1:]}: {written_excess(found)} over the floor, against a limit of "
-        f"{limit(last)}, on {count(tested_rows(found))} test rows.",
-        layers=_layers(pairs),
-        stats=(*map(_read, pair.readings), *_change(pair), _floor(last), _excess(pair)),
-        reason=shorten(found.reason, LONGEST_TEXT),
-        ceiling=told_ceiling(pair),
-        bound=bound(found),
-        alarm=_alarm(contradicted[0], found.layer) if contradicted else "",
-        basis=f"These rows can tell an excess down to about {written_resolution(found)}.",
-    )
-
-
-def _alarm(reading: Reading[Judged], decides: str) -> str:
-    layer = reading.found.layer
-    return contradiction(reading) + ("" if layer == decides else f" This is at {named(layer)}.")
-
-
-def _layers(pairs: Sequence[Pair[Judged]]) -> str:
-    if len(pairs) == 1:
-        return ""
-    return f"The worst of {count(len(pairs))} layers: {tally([pair.last.found.verdict for pair in pairs])}."
-
-
-def _read(reading: Reading[Judged]) -> Stat:
-    found = reading.found
-    name = reading.when if isinstance(found, Leakage) else f"{reading.when}, {unit(found)}"
-    return _stat(name, written(found, headline(found)), f"by {named(found.strongest)}")
-
-
-def _change(pair: Pair[Judged]) -> list[Stat]:
-    if pair.change is None:
-        return []
-    paired = "paired on the same rows" if pair.change.paired else "not paired"
-    return [_stat("Change", change(pair.change.estimate, in_points=isinstance(pair.last.found, Leakage)), paired)]
-
-
-def _floor(reading: Reading[Judged]) -> Stat:
-    found = reading.found
-    known = "answering the mean" if isinstance(found, Regression) else "a guess"
-    if reading.audit.task is None:
-        return Stat(f"{known[0].upper()}{known[1:]} (floor)", written_guess(found), "", (NO_TASK,))
-    return _stat("Task label alone (floor)", written(found, found.floor), f"{known}: {written_guess(found)}")
-
-
-def _excess(pair: Pair[Judged]) -> Stat:
-    earlier = (f"before: {written_excess(pair.first.found).value}",) if pair.first else ()
-    found = pair.last.found
-    return _stat("Excess over the floor", written_excess(found), f"limit: {written_limit(found)}", *earlier)
-
-
-def _stat(name: str, figure: Figure, *notes: str) -> Stat:
+def stat(name: str, figure: Figure, *notes: str) -> Stat:
+    """Return a figure of a verdict with its interval."""
     return Stat(name, figure.value, figure.interval, notes)

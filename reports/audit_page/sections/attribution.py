@@ -10,8 +10,9 @@ from audit.evidence.headline import Judged
 from audit.evidence.numbers import LONGEST_TEXT, count, named, shorten
 from reports.charts.heatmap import heatmap, legend, written
 from reports.inputs.by_attribute import LARGE, by_attribute, severity, worst
-from reports.inputs.comparison import Pair
-from reports.render.dense import NOTHING, Body, Dense, DenseRow
+from reports.inputs.comparison import Comparison, Pair
+from reports.render.section import Section
+from reports.render.table import NOTHING, Body, Row, Table
 from reports.text.sentences import attribute_at
 
 MOST, FEW = 8, 2
@@ -40,7 +41,24 @@ class WhereView:
     """That other layers were looked at too, or empty."""
     maps: tuple[MapView, ...]
     legend: Markup | None
-    units: Dense
+    units: Table
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """All views, and how many attributes have none."""
+
+    views: tuple[WhereView, ...]
+    not_shown: str
+    """Empty where every attribute that was looked into has a view."""
+
+
+def view(comparison: Comparison) -> Attribution:
+    """Prepare a view of the worst layer of each attribute that was looked into."""
+    return Attribution(wheres(comparison.pairs), not_shown(comparison.pairs))
+
+
+SECTION = Section("attribution", "Where it leaks", view, heading="Where the attacker reads", anchor="where")
 
 
 def wheres(pairs: Sequence[Pair[Judged]]) -> tuple[WhereView, ...]:
@@ -106,14 +124,14 @@ def _map(when: str, one: Where, most: float) -> MapView:
     return MapView(when, Markup(heatmap(grid, most, title=title, label=label)), rows + patch, note)
 
 
-def _units(place: str, found: dict[str, Where]) -> Dense:
+def _units(place: str, found: dict[str, Where]) -> Table:
     longest = max(len(one.units) for one in found.values())
     rows = tuple(
-        DenseRow(str(rank + 1), tuple(part for one in found.values() for part in _unit(one, rank)))
+        Row(str(rank + 1), tuple(part for one in found.values() for part in _unit(one, rank)))
         for rank in range(longest)
     )
     widths = " and ".join(dict.fromkeys(count(one.width) for one in found.values()))
-    return Dense(
+    return Table(
         kind=f"units-{len(found)}",
         caption=f"Units worth most to the attacker on {place}, of {widths}",
         columns=("Rank", *(("Unit", "Bits lost when shuffled") * len(found))),

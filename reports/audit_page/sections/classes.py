@@ -1,21 +1,39 @@
 """How many rows of each class the figures rest on, and which rows no attacker saw."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Readability, Regression
 from audit.evidence.headline import Measured
 from audit.evidence.numbers import count, named, rows_told, shorten
-from reports.inputs.comparison import Pair
-from reports.render.dense import Body, Dense, DenseRow
+from reports.inputs.comparison import Comparison, Pair
+from reports.render.section import Section
+from reports.render.table import Body, Row, Table
 
 WITHHELD = "withheld"
 
 
-def classes(pairs: tuple[Pair[Measured], ...]) -> Dense:
+@dataclass(frozen=True)
+class Classes:
+    """Rows of each class, and what to know of them."""
+
+    sentences: tuple[str, ...]
+    table: Table
+
+
+def view(comparison: Comparison) -> Classes:
+    """Prepare the rows of every class, in each split."""
+    return Classes(classes_told(comparison.measured, comparison.last), classes(comparison.measured))
+
+
+SECTION = Section("classes", "Classes and subgroups", view)
+
+
+def classes(pairs: tuple[Pair[Measured], ...]) -> Table:
     """Return the rows of every class of every attribute in each split; they are the same at every layer."""
     once = {pair.last.found.attribute: pair.last.found for pair in pairs}
-    return Dense(
+    return Table(
         kind="classes",
         caption="Rows of each class",
         columns=("Class", "Train", "Select", "Test"),
@@ -59,19 +77,19 @@ def _counts(one: Measured) -> list[int | None]:
     return [*left_out, *(rows for each in split for rows in (each.train, each.select, each.test))]
 
 
-def _rows(found: Measured) -> tuple[DenseRow, ...]:
+def _rows(found: Measured) -> tuple[Row, ...]:
     split = [found.rows] if isinstance(found, Regression) else found.classes
     rows = [
-        DenseRow(
+        Row(
             "with a value" if isinstance(found, Regression) else shorten(one.name),
             tuple(_told(rows) for rows in (one.train, one.select, one.test)),
         )
         for one in split
     ]
     if found.missing:
-        rows.append(DenseRow("no value", (), note=f"{rows_told(found.missing)}; no attacker saw them"))
+        rows.append(Row("no value", (), note=f"{rows_told(found.missing)}; no attacker saw them"))
     if isinstance(found, Readability):
-        rows += [DenseRow(shorten(name), (), note=_left_out(rows)) for name, rows in found.left_out.items()]
+        rows += [Row(shorten(name), (), note=_left_out(rows)) for name, rows in found.left_out.items()]
     return tuple(rows)
 
 

@@ -7,9 +7,9 @@ from audit.evidence.findings import Verdict
 from audit.evidence.headline import Judged, Measured, written_excess
 from audit.evidence.numbers import Figure, bare, count, named, shorten
 from reports.inputs.by_attribute import by_attribute
-from reports.inputs.comparison import Pair
-from reports.render.dense import over
-from reports.render.table import Table, cell
+from reports.inputs.comparison import Comparison, Pair
+from reports.render.section import Section
+from reports.render.table import Table, cell, over
 
 MANY = 6
 """With more columns than this their names are set upright."""
@@ -43,6 +43,25 @@ class Matrix:
     rows: tuple[MatrixRow, ...]
     upright: bool
     """Whether the columns are so many that their names stand on end."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """All layers."""
+
+    sentence: str
+    matrix: Matrix | None
+    """None where one layer was audited."""
+    widths: Table | None
+
+
+def view(comparison: Comparison) -> Layers:
+    """Prepare the findings by attribute and layer."""
+    pairs = comparison.pairs
+    return Layers(layers_told(pairs), layer_matrix(pairs), widths_table(comparison.measured))
+
+
+SECTION = Section("layers", "Layers", view)
 
 
 def layers_told(pairs: tuple[Pair[Judged], ...]) -> str:

@@ -1,19 +1,42 @@
-"""What the strongest attacker reads of one attribute, in every measure, before and after, and what changed."""
+"""What the strongest attacker reads of each attribute, in every measure, before and after, and what changed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from audit.evidence.findings import Leakage, Regression
-from audit.evidence.headline import Judged, Measured, headline, written, written_baseline, written_excess
+from audit.evidence.headline import Judged, headline, written, written_baseline, written_excess
 from audit.evidence.numbers import Figure, bare, bits, change, decimal, named, quantity, share, shorten, signed_quantity
-from reports.inputs.comparison import Pair, Reading
+from reports.charts.attribute import Drawing, attribute_drawings
+from reports.inputs.by_attribute import by_attribute
+from reports.inputs.comparison import Comparison, Pair, Reading
 from reports.inputs.paired_difference import Change, auroc_change, error_change, excess_change
-from reports.render.dense import NOTHING, Body, Dense, DenseRow, over
+from reports.render.section import Section
+from reports.render.table import NOTHING, Body, Row, Table, over
+from reports.text.sentences import unpaired
 
 CLASSES = ("Balanced accuracy, %", "Excess over floor, points", "AUROC", "Information, bits", "Given the task, bits")
 NUMBERS = ("R²", "Excess over floor, R²", "Mean error")
 
 
-def readings(pairs: Sequence[Pair[Judged]]) -> Dense:
+@dataclass(frozen=True)
+class AttributeLeakage:
+    """What is read of one private attribute, drawn and in figures."""
+
+    drawing: Drawing
+    readings: Table
+
+
+def view(comparison: Comparison) -> tuple[AttributeLeakage, ...]:
+    """Prepare a drawing and a table for each private attribute."""
+    private = by_attribute(comparison.pairs)
+    drawn = zip(attribute_drawings(private, "leakage"), private, strict=True)
+    return tuple(AttributeLeakage(drawing, readings(pairs)) for drawing, pairs in drawn)
+
+
+SECTION = Section("leakage", "What attackers read", view, heading="What fresh attackers read")
+
+
+def readings(pairs: Sequence[Pair[Judged]]) -> Table:
     """Return a row per audit and one for the change; with several layers a row per layer, audits side by side."""
     found = pairs[0].last.found
     is_number = isinstance(found, Regression)
@@ -24,47 +47,41 @@ def readings(pairs: Sequence[Pair[Judged]]) -> Dense:
         return _by_layer(pairs, f"layers-{name}", caption, parts)
     if pairs[0].first:
         rows = (*(_row(one, one.when) for one in pairs[0].readings), *_changes(pairs[0]))
-        return Dense(name, caption, ("Audit", *parts), (Body("", rows),), note=written_baseline(found))
+        return Table(caption, ("Audit", *parts), kind=name, bodies=(Body("", rows),), note=written_baseline(found))
     rows = tuple(_row(pair.last, shorten(pair.last.found.layer)) for pair in pairs)
-    return Dense(name, caption, ("Layer", *parts), (Body("", rows),), note=written_baseline(found))
+    return Table(caption, ("Layer", *parts), kind=name, bodies=(Body("", rows),), note=written_baseline(found))
 
 
-def _by_layer(pairs: Sequence[Pair[Judged]], kind: str, caption: str, parts: Sequence[str]) -> Dense:
+def _by_layer(pairs: Sequence[Pair[Judged]], kind: str, caption: str, parts: Sequence[str]) -> Table:
     """Return before, after and change of what is read, and before and after of what has no column of its own yet."""
     last = "Mean error" if isinstance(pairs[0].last.found, Regression) else "Given the task, bits"
     groups = ((parts[0], 3), (parts[1], 2), (last, 2))
     columns = ("Layer", "Before", "After", "Change", "Before", "After", "Before", "After")
     note = written_baseline(pairs[0].last.found)
-    return Dense(kind, caption, columns, (Body("", tuple(map(_layer_row, pairs))),), groups=groups, note=note)
+    return Table(
+        caption, columns, groups=groups, kind=kind, bodies=(Body("", tuple(map(_layer_row, pairs))),), note=note
+    )
 
 
-def unpaired(pairs: Sequence[Pair[Measured]]) -> str:
-    """Return what to know of changes whose interval takes both audits as independent."""
-    paired = [pair.change.paired for pair in pairs if pair.change]
-    if all(paired):
-        return ""
-    return "; not all changes are paired" if any(paired) else "; changes are not paired"
-
-
-def _layer_row(pair: Pair[Judged]) -> DenseRow:
+def _layer_row(pair: Pair[Judged]) -> Row:
     read = [bare(written(one.found, headline(one.found))) for one in pair.readings]
     excess = [bare(written_excess(one.found)) for one in pair.readings]
     rest = [_given(one.found) if isinstance(one.found, Leakage) else quantity(one.found.mae) for one in pair.readings]
     told = _points if isinstance(pair.last.found, Leakage) else _decimals
     changed = [told(pair.change)] if pair.change else []
-    return DenseRow(shorten(pair.last.found.layer), tuple(map(over, (*read, *changed, *excess, *rest))))
+    return Row(shorten(pair.last.found.layer), tuple(map(over, (*read, *changed, *excess, *rest))))
 
 
-def _row(reading: Reading[Judged], head: str) -> DenseRow:
+def _row(reading: Reading[Judged], head: str) -> Row:
     found = reading.found
     excess = bare(written_excess(found))
     if isinstance(found, Regression):
-        return DenseRow(head, tuple(map(over, (decimal(found.r2), excess, quantity(found.mae)))))
+        return Row(head, tuple(map(over, (decimal(found.r2), excess, quantity(found.mae)))))
     cells = (bare(share(found.balanced_accuracy)), excess, decimal(found.auroc), bare(bits(found.bits)), _given(found))
-    return DenseRow(head, tuple(map(over, cells)))
+    return Row(head, tuple(map(over, cells)))
 
 
-def _changes(pair: Pair[Judged]) -> list[DenseRow]:
+def _changes(pair: Pair[Judged]) -> list[Row]:
     before, after = pair.first.found if pair.first else None, pair.last.found
     if before is None or pair.change is None:
         return []
@@ -77,8 +94,8 @@ def _changes(pair: Pair[Judged]) -> list[DenseRow]:
     return []
 
 
-def _changed(*cells: Figure) -> DenseRow:
-    return DenseRow("Change", tuple(map(over, cells)))
+def _changed(*cells: Figure) -> Row:
+    return Row("Change", tuple(map(over, cells)))
 
 
 _NONE = Figure(NOTHING, "")

@@ -1,12 +1,30 @@
 """How to come to the same figures again, and what to compare when you did."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
-from reports.audit_page.sections.provenance import Fact, side_by_side
 from reports.inputs.comparison import Comparison
-from reports.render.facts import pairs_told
+from reports.render.facts import AuditFact, pairs_told, side_by_side
+from reports.render.section import Section
 from reports.render.table import Table
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """What to do, and what to compare."""
+
+    steps: tuple[str, ...]
+    runs: Table
+    fingerprints: Table
+
+
+def view(comparison: Comparison) -> Reproduce:
+    """Prepare steps, commands and hashes."""
+    return Reproduce(steps(comparison), runs(comparison), fingerprints(comparison))
+
+
+SECTION = Section("reproduce", "How to reproduce it", view)
 
 
 def runs(comparison: Comparison) -> Table:
@@ -16,14 +34,16 @@ def runs(comparison: Comparison) -> Table:
 
 def fingerprints(comparison: Comparison) -> Table:
     """Return the hashes that link the evidence, the checkpoints and the rows."""
-    facts: Mapping[str, Fact] = _SANITIZED if any(_made(audit) for _, audit in comparison.audits) else _FINGERPRINTS
+    facts: Mapping[str, AuditFact] = (
+        _SANITIZED if any(_made(audit) for _, audit in comparison.audits) else _FINGERPRINTS
+    )
     return side_by_side("Fingerprints (SHA-256)", facts, comparison)
 
 
 def steps(comparison: Comparison) -> tuple[str, ...]:
     """Return what to do, in order."""
     both = len(comparison.audits) == 2
-    file = "file of embeddings" if comparison.audits[-1][1].checkpoint.format == "embeddings" else "checkpoint"
+    file = "file of embeddings" if comparison.last.checkpoint.format == "embeddings" else "checkpoint"
     return (
         f"Take {'each' if both else 'the'} {file} and see that its SHA-256 is the one below. irene verify, given the "
         f"evidence and {'these files' if both else 'this file'}, computes all hashes anew and says which do not match.",
@@ -49,19 +69,19 @@ def _training_rows(audit: AuditResult) -> str:
     return audit.checkpoint.sanitizing.data_fingerprint if audit.checkpoint.sanitizing else "not on record"
 
 
-_RUN: dict[str, Fact] = {
+_RUN: dict[str, AuditFact] = {
     "Command": ("code", lambda audit: audit.command),
     "Created": ("text", lambda audit: audit.created),
     "Device": ("text", lambda audit: audit.device),
     "Seed": ("text", lambda audit: str(audit.protocol.seed)),
     "Versions": ("text", lambda audit: pairs_told(audit.versions)),
 }
-_FINGERPRINTS: dict[str, Fact] = {
+_FINGERPRINTS: dict[str, AuditFact] = {
     "Checkpoint": ("code", lambda audit: audit.checkpoint.sha256),
     "Audited rows, labels and groups": ("code", lambda audit: audit.data.fingerprint),
     "This evidence": ("code", lambda audit: audit.digest or "none"),
 }
-_SANITIZED: dict[str, Fact] = {
+_SANITIZED: dict[str, AuditFact] = {
     "Checkpoint": _FINGERPRINTS["Checkpoint"],
     "Made from the checkpoint": ("code", _parent),
     "Rows that the sanitizer saw": ("code", _training_rows),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.numbers import named
+from reports.inputs.comparison import Comparison
+from reports.render.section import Section
 
 DECISIONS = ("accept", "accept with measures", "reject")
 FIELDS = (
@@ -36,3 +38,11 @@ def sign_off(audit: AuditResult) -> SignOff:
         decisions=DECISIONS,
         fields=FIELDS,
     )
+
+
+def view(comparison: Comparison) -> SignOff:
+    """Prepare the form for the last audit."""
+    return sign_off(comparison.last)
+
+
+SECTION = Section("sign_off", "Sign-off", view, anchor="sign-off")

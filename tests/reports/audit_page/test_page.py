@@ -301,7 +301,7 @@ def test_a_report_needs_no_torch() -> None:
 
 def test_the_command_imports_nothing_slow() -> None:
     slow = "{'pydantic', 'matplotlib', 'jinja2', 'torch'}"
-    code = f"import sys, reports.cli.report; assert not {slow} & set(sys.modules)"
+    code = f"import sys, reports.cli.report, reports.cli.check; assert not {slow} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(pages.__file__).parents[1])
 
 

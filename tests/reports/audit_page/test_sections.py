@@ -22,16 +22,16 @@ from support.outline import HOSTILE, Outline, everywhere, verdicts
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.numbers import Figure, bare, named, plain, signed_quantity
 from reports.audit_page.render import render
-from reports.audit_page.sections.findings import attackers
+from reports.audit_page.sections.attackers import attackers, floors
 from reports.audit_page.sections.layers import layer_matrix
-from reports.audit_page.sections.leakage import readings, unpaired
-from reports.audit_page.sections.references import floors
-from reports.audit_page.sections.retained import kept_table
+from reports.audit_page.sections.leakage import readings
+from reports.audit_page.sections.task import retained_table
 from reports.charts.intervals import NARROW, WIDE, Lane, Line, Point, Scale, draw
 from reports.inputs.by_attribute import LARGE, by_attribute, tally, worst
 from reports.inputs.comparison import compare
-from reports.render.dense import Body, Dense, DenseRow, over, rules
 from reports.render.print_css import quoted, running_head
+from reports.render.table import Body, Row, Table, over, rules
+from reports.text.sentences import unpaired
 
 SECTIONS = [
     "verdict", "tested", "leakage", "task", "layers", "classes", "attackers", "where", "bounds", "limits", "articles",
@@ -336,8 +336,8 @@ def test_the_head_of_every_sheet_of_paper_is_text_whatever_the_file_is_called() 
 
 
 def test_a_large_table_names_its_cells_by_their_place() -> None:
-    table = Dense("kind", "caption", ("Row", "View", "A", "B", "A", "B"),
-                  (Body("", (DenseRow("x", ("v", "1 0–2", "2", "3 2–4", "4")),)),), lead=1,
+    table = Table("caption", ("Row", "View", "A", "B", "A", "B"), kind="kind", lead=1,
+                  bodies=(Body("", (Row("x", ("v", "1 0–2", "2", "3 2–4", "4")),)),),
                   groups=(("Before", 2), ("After", 2)))  # fmt: skip
     found = dict(re.findall(r"\.kind td:nth-child\((\d)\)::before\{content:\"([^\"]*)\"\}", rules([table])))
     assert {place: name.replace("\\3a ", ":") for place, name in found.items()} == {
@@ -418,7 +418,7 @@ def test_what_should_stay_readable_says_so_when_nothing_was_named() -> None:
 
 def test_of_one_audit_what_is_kept_has_a_row_for_each_layer() -> None:
     elsewhere = readable().model_copy(update={"layer": "head"})
-    table = kept_table(compare(audit(kept=[readable(), elsewhere]), None))
+    table = retained_table(compare(audit(kept=[readable(), elsewhere]), None))
     assert table is not None
     assert [(body.name, [row.head for row in body.rows]) for body in table.bodies] == [("smiling", [LAYER, "head"])]
 

@@ -5,7 +5,6 @@ import re
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -18,8 +17,8 @@ from support.outline import Outline, shape
 
 from audit.evidence.audit_result import AuditResult
 from reports.compliance import mapping as mappings
-from reports.compliance.evidence_items import ITEMS, SCHEMA, SHOWN, Absent, Held, Item, items
-from reports.compliance.mapping import ARTICLES, MappingError, load, mapping, supported
+from reports.compliance.evidence_items import ITEMS, SCHEMA, SHOWN, Absent, Fact, Item, items
+from reports.compliance.mapping import OWN, FrameworkError, load, own, supported
 from reports.compliance.provisions_view import compliance_view
 from reports.inputs.comparison import Comparison, compare
 from reports.render.template import fill
@@ -34,7 +33,7 @@ ASKED_FOR = {
 
 def section(before: AuditResult, after: AuditResult | None = None) -> str:
     view = compliance_view(compare(before, after))
-    return fill("sections/compliance.html.j2", page=SimpleNamespace(compliance=view))
+    return fill("audit_page/compliance.html.j2", view=view)
 
 
 def told(comparison: Comparison, item: Item) -> str:
@@ -44,16 +43,16 @@ def told(comparison: Comparison, item: Item) -> str:
 
 def test_every_provision_asked_for_is_mapped_and_on_the_page() -> None:
     named: dict[str, set[str]] = {}
-    for entry in mapping().entries:
-        named.setdefault(mapping().instruments[entry.instrument].short, set()).add(entry.article)
+    for entry in own().entries:
+        named.setdefault(own().instruments[entry.instrument].short, set()).add(entry.article)
     assert named == ASKED_FOR
     headings = re.findall(r'<h4 id="[^"]*">(.*?) <small>', section(audit()))
-    assert headings == [entry.article for entry in mapping().entries]
+    assert headings == [entry.article for entry in own().entries]
 
 
 def test_the_page_says_when_the_texts_were_read_whom_they_bind_and_since_when() -> None:
     text = Outline(section(audit())).text
-    assert f"as it was read on {mapping().date.isoformat()}" in text
+    assert f"as it was read on {own().date.isoformat()}" in text
     for part in (
         "Regulation (EU) 2016/679. Binds: Controllers",
         "Regulation (EU) 2024/1689, as amended by Regulation (EU) 2026/1744. Binds: Providers of high-risk AI systems.",
@@ -65,14 +64,14 @@ def test_the_page_says_when_the_texts_were_read_whom_they_bind_and_since_when() 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "hostile"])
 def test_nothing_is_said_to_meet_a_law(kind: str) -> None:
-    words = " ".join(mapping().model_dump_json().split())
+    words = " ".join(own().model_dump_json().split())
     assert "Supports the judgement" in words
     assert CLAIMS.findall(words) == []
     assert CLAIMS.findall(Outline(section(*KINDS[kind]())).text) == []
 
 
 def test_what_an_entry_says_begins_with_the_verb_that_claims_least() -> None:
-    sentences = [sentence for entry in mapping().entries for sentence in entry.supports.values()]
+    sentences = [sentence for entry in own().entries for sentence in entry.supports.values()]
     assert sentences
     assert all(sentence.startswith("Supports ") and sentence.count(".") == 1 for sentence in sentences)
 
@@ -103,7 +102,7 @@ def test_every_item_of_evidence_stands_in_the_schema(item: Item) -> None:
 
 
 def test_every_item_supports_some_provision() -> None:
-    assert {item for entry in mapping().entries for item in entry.supports} == set(ITEMS)
+    assert {item for entry in own().entries for item in entry.supports} == set(ITEMS)
 
 
 ABSENT: dict[str, tuple[Comparison, set[Item]]] = {
@@ -126,17 +125,17 @@ def test_evidence_that_is_not_there_supports_nothing_and_says_why(name: str) -> 
     comparison, absent = ABSENT[name]
     found = items(comparison)
     assert {item for item, one in found.items() if isinstance(one.told, Absent)} == absent
-    for support in supported(comparison):
+    for support in supported(comparison, own()):
         present = {one.item for one, _ in support.present}
         assert present == set(support.entry.supports) - absent
         assert {one.item for one in support.absent} == set(support.entry.supports) & absent
     audits = [audit for _, audit in comparison.audits]
     text = Outline(section(*audits)).text
-    for entry in mapping().entries:
+    for entry in own().entries:
         for item, sentence in entry.supports.items():
             assert item in absent or sentence in text, sentence
     for item in absent:
-        only = {entry.supports[item] for entry in mapping().entries if item in entry.supports}
+        only = {entry.supports[item] for entry in own().entries if item in entry.supports}
         assert not [sentence for sentence in only if sentence in text], item
     assert text.count("Not in this evidence, because") == len(absent)
 
@@ -198,7 +197,7 @@ def test_a_change_between_unrelated_models_is_told_as_one() -> None:
 
 
 def test_many_findings_stay_a_few_lines() -> None:
-    found = [one.told for one in items(compare(*largest())).values() if isinstance(one.told, Held)]
+    found = [one.told for one in items(compare(*largest())).values() if isinstance(one.told, Fact)]
     assert [one for one in found if len(one.details) == SHOWN + 1]
     for one in found:
         assert len(one.details) <= SHOWN + 1
@@ -208,9 +207,7 @@ def test_many_findings_stay_a_few_lines() -> None:
 def test_what_a_person_must_fill_in_is_an_empty_box_with_a_label() -> None:
     page = section(audit())
     boxes = re.findall(r'<div><dt>([^<]+)</dt><dd><div class="blank"><span>([^<]*)</span></div></dd></div>', page)
-    assert [html.unescape(label) for label, _ in boxes] == [
-        label for entry in mapping().entries for label in entry.fields
-    ]
+    assert [html.unescape(label) for label, _ in boxes] == [label for entry in own().entries for label in entry.fields]
     assert {hint for _, hint in boxes} == {"empty, to be filled in"}
 
 
@@ -219,7 +216,7 @@ WRONG = {
     'instrument = "gdpr"->instrument = "gdrp"': "no instrument 'gdrp'",
     'id = "gdpr-25-1"->id = "gdpr-5-1-c"': "the id 'gdpr-5-1-c' stands twice",
     '"Supports the judgement whether->"Ensures that': "begins with 'Supports'",
-    "date = 2026-11-23->date = soon": "no mapping",
+    "date = 2026-11-23->date = soon": "no framework",
     "date = 2026-11-23->": "date",
     'article = "Art. 25(1)"->article = "Art. 25(1)"\nlevel = 3': "level",
     'title = "Data minimisation"->title = ""': "title",
@@ -229,25 +226,25 @@ WRONG = {
 @pytest.mark.parametrize("change", WRONG)
 def test_a_mapping_that_is_wrong_is_refused_in_one_line_that_names_the_fault(tmp_path: Path, change: str) -> None:
     old, _, new = change.partition("->")
-    text = ARTICLES.read_text(encoding="utf-8")
+    text = OWN.read_text(encoding="utf-8")
     assert old in text
     path = tmp_path / "own.toml"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(MappingError) as error:
+    with pytest.raises(FrameworkError) as error:
         load(path)
     assert WRONG[change] in str(error.value)
     assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
 
 
 def test_a_mapping_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match="Cannot read"):
+    with pytest.raises(FrameworkError, match="Cannot read"):
         load(tmp_path / "none.toml")
 
 
 def test_the_mapping_travels_with_the_package_and_cannot_be_changed() -> None:
-    assert ARTICLES.parent == Path(mappings.__file__).parent
+    assert OWN.parent == Path(mappings.__file__).parent
     with pytest.raises(Exception, match="frozen"):
-        mapping().entries[0].title = "else"
+        own().entries[0].title = "else"
 
 
 def test_a_hostile_name_comes_out_as_text_and_changes_no_shape() -> None:
@@ -266,4 +263,4 @@ def test_no_name_changes_the_shape_of_the_section(name: str) -> None:
 
 def test_without_its_style_the_section_still_says_what_is_empty() -> None:
     text = Outline(section(reworded(audit(), around_word(HOSTILE)))).text
-    assert text.count("empty, to be filled in") == sum(len(entry.fields) for entry in mapping().entries)
+    assert text.count("empty, to be filled in") == sum(len(entry.fields) for entry in own().entries)

@@ -18,9 +18,9 @@ from support.outline import Outline, assert_it_stands_alone, shape
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult
-from reports.compliance.assessment import Section, assessment
+from reports.compliance.assessment import Part, assessment
 from reports.compliance.dpia import render_html, render_markdown, write_dpia
-from reports.compliance.mapping import mapping
+from reports.compliance.mapping import own
 from reports.inputs.comparison import compare
 from reports.render.markdown import JOINER, text
 
@@ -49,7 +49,7 @@ def both() -> tuple[AuditResult, AuditResult]:
     return everything(), everything(after=True)
 
 
-def sections(before: AuditResult, after: AuditResult | None = None) -> tuple[Section, ...]:
+def sections(before: AuditResult, after: AuditResult | None = None) -> tuple[Part, ...]:
     return assessment(compare(before, after)).sections
 
 
@@ -164,11 +164,11 @@ def test_nothing_is_said_to_meet_a_law(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["HTML", "Markdown"])
 def test_the_mapping_is_in_it_with_its_date_and_every_provision(kind: str) -> None:
     said = words(*both())[kind]
-    assert f"as they were read on {mapping().date.isoformat()}" in said
-    for entry in mapping().entries:
-        assert f"{mapping().instruments[entry.instrument].short} {entry.article}" in said
+    assert f"as they were read on {own().date.isoformat()}" in said
+    for entry in own().entries:
+        assert f"{own().instruments[entry.instrument].short} {entry.article}" in said
         assert entry.about in said
-    for one in mapping().instruments.values():
+    for one in own().instruments.values():
         assert one.number in said and one.status in said
 
 

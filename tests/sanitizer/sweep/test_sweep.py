@@ -31,7 +31,7 @@ from audit.model.checkpoint import load
 from audit.settings import Settings
 from irene.command import main
 from reports.charts.tradeoff_file import draw
-from reports.sweep_page.verdict import sentences
+from reports.sweep_page.sections.choice import sentences
 from sanitizer.method_table import card_of, make_method
 from sanitizer.methods.rich import Rich
 from sanitizer.options import SweepOptions

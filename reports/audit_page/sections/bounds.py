@@ -1,0 +1,65 @@
+"""Every bound on all attackers, tried or not, with what it was counted on."""
+
+from dataclasses import dataclass
+
+from audit.evidence.findings import Leakage
+from audit.evidence.headline import Judged, Measured
+from audit.evidence.numbers import bare, count, percent, share, shorten
+from reports.inputs.by_attribute import by_attribute
+from reports.inputs.comparison import Comparison, Pair
+from reports.render.section import Section
+from reports.render.table import NOTHING, Body, Row, Table, over
+from reports.text.bounds import basis, certificate, read_at_most, told_at_most
+
+PARTS = ("At most, %", "Strongest tried, %", "At most, bits", "Distinct vectors", "Rows counted", "Worth at least")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The bounds, and what they rest on."""
+
+    basis: tuple[str, ...]
+    table: Table
+
+
+def view(comparison: Comparison) -> Bounds | None:
+    """Prepare the bounds; None where no layer gives so few distinct vectors that they could be counted."""
+    table = bounds_table(comparison)
+    return Bounds(basis(comparison), table) if table else None
+
+
+SECTION = Section("bounds", "Bound on every attacker", view)
+
+
+def bounds_table(comparison: Comparison) -> Table | None:
+    """Return every bound with what it was counted on, or None where there are none."""
+    bodies = []
+    for pairs in by_attribute(comparison.pairs):
+        found = pairs[0].last.found
+        rows = tuple(_row(pair) for pair in pairs if any(certificate(one.found) for one in pair.readings))
+        if rows and isinstance(found, Leakage):
+            against = f"a guess: {percent(found.chance)}, H(v): {found.entropy:.2f} bits"
+            bodies.append(Body(shorten(found.attribute), rows, against))
+    whens = [when for when, _ in comparison.audits]
+    columns = ("Layer", *(PARTS * len(whens)))
+    groups = tuple((when, len(PARTS)) for when in whens) if len(whens) > 1 else ()
+    caption = "Bounds on every attacker, tried or not"
+    return Table(caption, columns, kind=f"bounds-{len(whens)}", bodies=tuple(bodies), groups=groups) if bodies else None
+
+
+def _row(pair: Pair[Judged]) -> Row:
+    return Row(shorten(pair.last.found.layer), tuple(told for one in pair.readings for told in _told(one.found)))
+
+
+def _told(found: Measured) -> tuple[str, ...]:
+    one = certificate(found)
+    if one is None or not isinstance(found, Leakage):
+        return (NOTHING,) * len(PARTS)
+    return (
+        read_at_most(one).partition(" ")[0],
+        over(bare(share(found.balanced_accuracy))),
+        told_at_most(one).partition(" ")[0],
+        count(one.codes),
+        count(one.rows),
+        count(int(min(one.independent, default=0))),
+    )

@@ -1,0 +1,199 @@
+"""What was tested, and against whom: checkpoints, who made them, rows, and what the attacker has, knows and does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from audit.evidence.audit_result import AuditResult, Epoch, Sanitizing
+from audit.evidence.findings import COMMITTEE
+from audit.evidence.headline import Judged
+from audit.evidence.numbers import count, measured, named, rows_told, shorten
+from reports.inputs.comparison import Comparison
+from reports.render.facts import AuditFact, listed, pairs_told, row_facts, side_by_side
+from reports.render.section import Section
+from reports.render.table import Cell, Table, cell, missing
+from reports.text.method_descriptions import described
+from reports.text.sentences import NO_TASK
+
+FEW = 3
+"""Names of layers that a sentence holds; more are counted."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One thing to know, and what it is."""
+
+    name: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Model, rows and attacker."""
+
+    sentences: str
+    threat: tuple[Term, ...]
+    provenance: tuple[Table, ...]
+
+
+def view(comparison: Comparison) -> Tested:
+    """Prepare what was tested, the threat model, and the records of checkpoints and rows."""
+    return Tested(tested(comparison), threat(comparison), provenance(comparison))
+
+
+SECTION = Section("tested", "What was tested", view)
+
+
+def tested(comparison: Comparison) -> str:
+    """Return in two sentences what was tested."""
+    last = comparison.last
+    data = last.data
+    what = (
+        f"The embeddings of {named(last.checkpoint.file)}"
+        if last.checkpoint.format == "embeddings"
+        else f"{named(last.checkpoint.file)} ({named(last.checkpoint.architecture)}), frozen as it was found"
+    )
+    task = f" Its task is {named(last.task.name)}." if last.task else ""
+    return (
+        f"{what}, on {rows_told(data.rows)} of {named(data.name)}: {count(data.train.rows)} train the attackers, "
+        f"{count(data.select.rows)} choose among them, and {count(data.test.rows)} give the figures.{task}"
+    )
+
+
+def threat(comparison: Comparison) -> tuple[Term, ...]:
+    """Return the threat model, with the sizes of this audit in it."""
+    last = comparison.last
+    floor = "what the predicted task label alone gives" if last.task else "a guess"
+    return (
+        Term("Has", _has(comparison)),
+        Term(
+            "Learns from",
+            f"Rows of the same population with the attribute known: at most {count(last.protocol.fit_rows)} to fit "
+            f"an attacker, of {count(last.data.train.rows)} here, and {count(last.data.select.rows)} to tune and "
+            "choose it. Who has fewer may read less, and who has more may read more.",
+        ),
+        Term(
+            "Knows",
+            "Which attribute to guess, and what these numbers are. Neither the architecture nor the weights are used: "
+            "attackers see features alone. Whoever has the weights can look at any other layer too.",
+        ),
+        Term(
+            "Does",
+            f"Passive. It trains {_attackers(last)} from scratch, takes the strongest, and guesses for rows that it "
+            "never saw. It changes neither the model nor its data, and asks the model nothing more.",
+        ),
+        Term("Gains", f"What it reads beyond {floor}; the verdict is on this excess."),
+        Term(
+            "Out of scope",
+            "Whether a record was among the training rows (membership); rebuilding inputs from features; attackers "
+            "who know more of a row than its features, take part in training, or craft inputs; other layers, "
+            "attributes and populations.",
+        ),
+    )
+
+
+def _has(comparison: Comparison) -> str:
+    last = comparison.last
+    found = {pair.last.found.layer: pair.last.found for pair in (*comparison.pairs, *comparison.kept)}
+    if len(found) <= FEW:
+        told = [f"{named(layer)} ({count(one.width)} numbers)" for layer, one in found.items()]
+        where = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
+    else:
+        where = f"the {count(len(found))} layers listed below"
+    source = "the table of embeddings holds" if last.checkpoint.format == "embeddings" else "the model gives"
+    each = "; each layer is attacked by itself" if len(found) > 1 else ""
+    return f"The features of each row at {where}, as {source} them{each}."
+
+
+def _attackers(audit: AuditResult) -> str:
+    judged: list[Judged] = [*audit.leakage, *audit.continuous]
+    tried = {one.name for found in judged for one in found.attackers}
+    names = len(audit.protocol.attackers)
+    views = len(audit.protocol.views)
+    joined = ", and a committee of them" if COMMITTEE in tried else ""
+    kinds = f"{count(names)} kind{'' if names == 1 else 's'} of attacker"
+    return f"{kinds} on {count(views)} view{'' if views == 1 else 's'} of the features{joined},"
+
+
+def provenance(comparison: Comparison) -> tuple[Table, ...]:
+    """Return the tables of checkpoints, of what a sanitizer says it did, and of rows."""
+    last = comparison.last
+    return (
+        side_by_side("Checkpoints", _CHECKPOINT, comparison),
+        *_sanitized(comparison),
+        listed("Rows", [*row_facts(last.data), ("Without a task label", cell(_unlabelled(last)))]),
+    )
+
+
+_CHECKPOINT: dict[str, AuditFact] = {
+    "File": ("code", lambda audit: audit.checkpoint.file),
+    "Architecture": ("code", lambda audit: audit.checkpoint.architecture),
+    "Parameters": ("text", lambda audit: count(audit.checkpoint.parameters)),
+    "Format": ("text", lambda audit: audit.checkpoint.format),
+    "Weights stood under": ("text", lambda audit: audit.checkpoint.weights_key or "no key of their own"),
+    "Code of the file ran": ("text", lambda audit: "yes (--allow-pickle)" if audit.checkpoint.pickle_ran else "no"),
+}
+
+
+def _epoch(made: Sanitizing) -> Cell:
+    epochs = count(len(made.trace))
+    if _chosen(made) is None:
+        return cell(f"the last of {epochs}" if made.trace else "none")
+    has_head = any(accuracy is not None for accuracy in made.head_accuracy.values())
+    own = "the head in the loop" if has_head else "what the method itself minimises"
+    how = f"chosen by the task and by quick fresh attackers on held-out rows, not by {own}"
+    return cell(f"epoch {count((made.chosen or 0) + 1)} of {epochs}", how)
+
+
+def _held_out_task(made: Sanitizing) -> Cell:
+    chosen = _chosen(made)
+    if chosen is None or chosen.task_accuracy is None:
+        return missing("not measured")
+    return cell(f"{measured(chosen.task_accuracy)} balanced accuracy", f"on {rows_told(made.head_rows)}")
+
+
+def _held_out_fresh(made: Sanitizing) -> Cell:
+    chosen = _chosen(made)
+    if chosen is None or not chosen.fresh:
+        return missing("not measured")
+    read = ", ".join(f"{shorten(name)} {measured(accuracy)}" for name, accuracy in chosen.fresh.items())
+    return cell(read, "no evidence of removal: the epoch was chosen by them")
+
+
+def _chosen(made: Sanitizing) -> Epoch | None:
+    """Return the epoch that the weights are of, where the record names one."""
+    return next((epoch for place, epoch in enumerate(made.trace) if place == made.chosen), None)
+
+
+_RELEASES = {"code": "a finite code", "map": "an affine map", None: "nothing that the record names"}
+_SANITIZING: dict[str, Callable[[Sanitizing], Cell]] = {
+    "Method": lambda made: cell(made.method, described(made.method)),
+    "Settings": lambda made: cell(pairs_told(made.settings)),
+    "Layer": lambda made: cell(made.layer, kind="code"),
+    "Left at the bottleneck": lambda made: cell(_RELEASES[made.release]),
+    "Epoch": _epoch,
+    "Task on held-out rows": _held_out_task,
+    "Fresh attackers on held-out rows": _held_out_fresh,
+    "Task loss, first and last epoch (nats)": lambda made: cell(_ends([one.task_loss for one in made.trace])),
+    "Versions": lambda made: cell(pairs_told(made.versions)),
+}
+
+
+def _sanitized(comparison: Comparison) -> list[Table]:
+    tables = []
+    for when, audit in comparison.audits:
+        made = audit.checkpoint.sanitizing
+        if made:
+            facts = [(name, told(made)) for name, told in _SANITIZING.items()]
+            tables.append(listed(f"What the sanitizer says it did ({when.lower()})", facts))
+    return tables
+
+
+def _ends(losses: list[float]) -> str:
+    return f"{losses[0]:.3f} → {losses[-1]:.3f}" if losses else "no epoch"
+
+
+def _unlabelled(audit: AuditResult) -> str:
+    if audit.task is None:
+        return NO_TASK
+    missing = audit.task.missing
+    return f"{rows_told(missing)}; left out where the task label is needed" if missing else "none"

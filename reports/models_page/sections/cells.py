@@ -1,0 +1,93 @@
+"""Cells and tables that several sections share."""
+
+from dataclasses import dataclass
+
+from audit.evidence.findings import Regression
+from audit.evidence.headline import Judged, Measured, headline, unit, written
+from audit.evidence.numbers import change, share, shorten
+from reports.charts.attribute import Drawing
+from reports.charts.models import attribute_drawing
+from reports.inputs.comparison import Reading
+from reports.inputs.paired_difference import accuracy_change, excess_change, headline_change
+from reports.inputs.several_models import Model, Models, Several
+from reports.render.table import Cell, Table, cell, figure_cell, missing
+from reports.text.sentences import attribute_at
+from reports.text.verdicts import MARKS
+
+MOST_LINES = 160
+"""Lines of all drawings of one section together, a model at one layer each; what comes after stands in tables alone."""
+
+
+@dataclass(frozen=True)
+class AttributeView:
+    """One attribute at one layer, in every model."""
+
+    name: str
+    """`attribute at layer`."""
+    drawing: Drawing | None
+    """None where the page has too many."""
+    table: Table
+    differences: Table
+    """From the first model."""
+
+
+def attribute_view(one: Several[Measured], models: Models, place: int, table: Table, salt: str) -> AttributeView:
+    """Return a drawing and two tables of one attribute.
+
+    Args:
+        one: What was found in every model.
+        models: All of them.
+        place: How many attributes stand before it.
+        table: Its figures.
+        salt: Sets its drawing apart from the others on the page.
+    """
+    is_drawn = (place + 1) * len(models.models) <= MOST_LINES
+    drawing = attribute_drawing(one, f"{salt}-{place}") if is_drawn else None
+    return AttributeView(attribute_at(one.first), drawing, table, differences_table(one))
+
+
+def differences_table(one: Several[Measured]) -> Table:
+    """Return how every other model differs from the first one, in one attribute and in the task."""
+    (first, reading), *others = one.readings
+    found = tuple(
+        (name_cell(model), *_changes(reading.found, other.found), _task_change(model, first)) for model, other in others
+    )
+    columns = ("Model", f"Strongest fresh attacker, {unit(one.first)}", "Excess", "Accuracy on the task")
+    return Table(f"{attribute_at(one.first)}: differences from {first.name}", columns, found)
+
+
+def name_cell(model: Model) -> Cell:
+    """Return which model it is, and the method that made it."""
+    made = model.audit.checkpoint.sanitizing
+    return cell(model.name, *([shorten(made.method)] if made else []))
+
+
+def task_cell(model: Model) -> Cell:
+    """Return how well a model does the task."""
+    task = model.audit.task
+    return figure_cell(share(task.accuracy)) if task else missing("no task")
+
+
+def read_cell(reading: Reading[Measured]) -> Cell:
+    """Return what the strongest attacker reads, and which one that is."""
+    found = reading.found
+    return figure_cell(written(found, headline(found)), f"by {shorten(found.strongest)}")
+
+
+def verdict_told(found: Judged) -> str:
+    """Return a verdict with its mark."""
+    return f"{MARKS[found.verdict]}\N{NO-BREAK SPACE}{found.verdict}"
+
+
+def _changes(first: Measured, found: Measured) -> tuple[Cell, ...]:
+    in_points = not isinstance(found, Regression)
+    read, over = headline_change(first, found), excess_change(first, found)
+    told = [change(one.estimate, in_points=in_points) if one else None for one in (read, over)]
+    return tuple(figure_cell(one) if one else missing() for one in told)
+
+
+def _task_change(model: Model, first: Model) -> Cell:
+    task, other = model.audit.task, first.audit.task
+    if task is None or other is None:
+        return missing("no task")
+    return figure_cell(change(accuracy_change(other, task).estimate, in_points=True))

@@ -1,0 +1,90 @@
+"""What is read of each private attribute in every model, beside its task and what should stay."""
+
+from dataclasses import dataclass
+
+from audit.evidence.findings import ContinuousLeakage, Regression
+from audit.evidence.headline import Judged, Measured, unit, written, written_excess
+from audit.evidence.numbers import decimal, quantity, shorten
+from reports.inputs.several_models import Models, Several
+from reports.models_page.sections.cells import (
+    AttributeView,
+    attribute_view,
+    name_cell,
+    read_cell,
+    task_cell,
+    verdict_told,
+)
+from reports.render.section import Section
+from reports.render.table import Cell, Table, cell, figure_cell, missing
+from reports.text.bounds import certificate, read_at_most, told_at_most
+from reports.text.sentences import attribute_at
+
+SHORT = 14
+"""Characters of a retained attribute's name beside a leakage; it stands in full in a table of its own."""
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """All private attributes."""
+
+    paired: bool
+    """Whether differences between models are taken resample by resample."""
+    attributes: tuple[AttributeView, ...]
+
+
+def view(models: Models) -> Leakage:
+    """Prepare a drawing and two tables for each private attribute at each layer."""
+    return Leakage(
+        paired=all(reading.found.excess_draws for one in models.measured for _, reading in one.readings),
+        attributes=tuple(
+            attribute_view(one, models, place, attribute_table(one, models), "leakage")
+            for place, one in enumerate(models.private)
+        ),
+    )
+
+
+SECTION = Section("leakage", "Leakage", view, heading="What fresh attackers read")
+
+
+def attribute_table(one: Several[Judged], models: Models) -> Table:
+    """Return what is read of one private attribute in every model, beside its task and what should stay."""
+    is_number = isinstance(one.first, Regression)
+    beside = [kept for kept in models.kept if kept.first.layer == one.first.layer]
+    columns = (
+        "Model", "Verdict", f"Strongest fresh attacker, {unit(one.first)}", "Floor", "Excess", "Accuracy on the task",
+        *(["Kept, AUROC or R²"] if beside else []), "Mean error" if is_number else "Any attacker, at most",
+    )  # fmt: skip
+    found = tuple(
+        (
+            name_cell(model),
+            cell(verdict_told(reading.found), kind="number"),
+            read_cell(reading),
+            figure_cell(written(reading.found, reading.found.floor)),
+            figure_cell(written_excess(reading.found)),
+            task_cell(model),
+            *([_kept_cell(beside, place)] if beside else []),
+            _last(reading.found),
+        )
+        for place, (model, reading) in enumerate(one.readings)
+    )
+    return Table(f"{attribute_at(one.first)}, in every model", columns, found)
+
+
+def _kept_cell(kept: list[Several[Measured]], place: int) -> Cell:
+    first, *others = [_kept_figure(one.readings[place][1].found) for one in kept]
+    return cell(first, *others, kind="number")
+
+
+def _kept_figure(found: Measured) -> str:
+    name = shorten(found.attribute, SHORT)
+    if isinstance(found, Regression):
+        return f"{name} {decimal(found.r2).value} R²"
+    return f"{name} {decimal(found.auroc).value}"
+
+
+def _last(found: Judged) -> Cell:
+    """Return the error of a number, or the bound on every attacker of classes."""
+    if isinstance(found, ContinuousLeakage):
+        return figure_cell(quantity(found.mae))
+    one = certificate(found)
+    return cell(read_at_most(one), told_at_most(one), kind="number") if one else missing()

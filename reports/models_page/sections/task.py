@@ -1,0 +1,24 @@
+"""How well every model does its task."""
+
+from dataclasses import dataclass
+
+from reports.charts.attribute import Drawing
+from reports.charts.models import task_drawing
+from reports.inputs.several_models import Models
+from reports.render.section import Section
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """The task."""
+
+    drawing: Drawing | None
+    """None where no task was named."""
+
+
+def view(models: Models) -> TaskView:
+    """Prepare the drawing of the task."""
+    return TaskView(task_drawing(models))
+
+
+SECTION = Section("task", "Task", view, heading="What the models are for")

@@ -1,0 +1,26 @@
+"""The words of the page, explained."""
+
+from dataclasses import dataclass
+
+from audit.evidence.findings import Regression
+from reports.inputs.several_models import Models
+from reports.render.section import Section
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the template has to know."""
+
+    has_bounds: bool
+    has_numbers: bool
+    """Whether an attribute is a number, such as an age."""
+    has_retained: bool
+
+
+def view(models: Models) -> Words:
+    """Say which words the page uses."""
+    has_numbers = any(isinstance(one.first, Regression) for one in models.measured)
+    return Words(models.has_bounds, has_numbers, bool(models.kept))
+
+
+SECTION = Section("words", "Words", view)

@@ -1,0 +1,1 @@
+"""The sections of a sweep's page, one module each, and the cells that they share."""

@@ -1,0 +1,188 @@
+"""The answer for each private attribute: which point leaves least to read, and what that costs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from audit.evidence.findings import Certificate
+from audit.evidence.numbers import (
+    LONGEST_TEXT,
+    bits,
+    bits_share,
+    count,
+    decimal,
+    excess,
+    limit_points,
+    named,
+    one_line,
+    percent,
+    share,
+    shorten,
+)
+from audit.evidence.sweep_result import Sweep, title
+from reports.inputs.sweep_choice import Audited, audited, keeping, least_read, level, untouched
+from reports.render.section import Section
+from reports.sweep_page.sections.cells import called
+from reports.text.bounds import read_at_most, told_at_most
+from reports.text.verdicts import KINDS, MARKS, Stat, stat
+
+CAVEAT = (
+    "A point is chosen on the rows that its figures are of, as the least of several, so they are rather too good: "
+    "audit the one that you choose afresh, on rows that no sweep has seen."
+)
+
+
+@dataclass(frozen=True)
+class ChoiceView:
+    """The answer for one private attribute."""
+
+    attribute: str
+    layer: str
+    verdict: str
+    """Of the chosen point; empty where no point keeps the task."""
+    kind: str
+    """`fail`, `pass` or `open`: how it is set; empty without a verdict."""
+    mark: str
+    claim: str
+    """The answer in one sentence, with its figures."""
+    bound: str
+    """What no attacker whatever can exceed at the chosen point, or empty."""
+    stats: tuple[Stat, ...]
+    reason: str
+    """Why this verdict, or empty without one."""
+    basis: str
+    """Limit, who set it, when the task counts as kept, and the test rows."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The answers, and what to know before one is believed."""
+
+    choices: tuple[ChoiceView, ...]
+    warnings: tuple[str, ...]
+
+
+def view(sweep: Sweep) -> Choices:
+    """Prepare the answers for all private attributes."""
+    return Choices(tuple(choice(sweep, name) for name in sweep.setup.private), _warnings(sweep))
+
+
+SECTION = Section("choice", "Least read", view, heading="Least read while the task is kept")
+
+
+def choice(sweep: Sweep, attribute: str) -> ChoiceView:
+    """Prepare the answer for one private attribute."""
+    first, best = untouched(sweep, attribute), least_read(sweep, attribute)
+    who = "set by the user" if sweep.protocol.limit_set_by == "user" else "set by default"
+    claim = _claim(sweep, attribute, named)
+    return ChoiceView(
+        attribute=shorten(attribute),
+        layer=shorten(sweep.setup.layer),
+        verdict=best.read.verdict if best else "",
+        kind=KINDS[best.read.verdict] if best else "",
+        mark=MARKS[best.read.verdict] if best else "",
+        claim=f"{claim[0].upper()}{claim[1:]}",
+        bound=_bound(best.read.certificate) if best and best.read.certificate else "",
+        stats=_stats(sweep, first, best),
+        reason=shorten(best.read.reason, LONGEST_TEXT) if best else "",
+        basis=f"Limit on the excess: {limit_points(sweep.protocol.limit)} ({who}). The task counts as kept at an "
+        f"accuracy of {percent(level(sweep))} or more, the lower end of the untouched checkpoint's interval. "
+        f"{count(first.read.test_rows)} test rows.",
+    )
+
+
+def sentences(sweep: Sweep) -> list[str]:
+    """Return the answer for each private attribute as a line for a terminal, and how far to trust them."""
+    return [*(_line(sweep, attribute) for attribute in sweep.setup.private), CAVEAT]
+
+
+def _line(sweep: Sweep, attribute: str) -> str:
+    best = least_read(sweep, attribute)
+    verdict = f"{best.read.verdict}: " if best else ""
+    return f"{verdict}{one_line(attribute)} at {one_line(sweep.setup.layer)}: {_claim(sweep, attribute, one_line)}"
+
+
+def _claim(sweep: Sweep, attribute: str, shown: Callable[[str], str]) -> str:
+    """Return the answer in one sentence; `shown` makes a name fit for where it stands."""
+    first, best = untouched(sweep, attribute), least_read(sweep, attribute)
+    task, n = shown(sweep.setup.task), f"n = {count(first.read.test_rows)} test rows"
+    before = share(first.read.balanced_accuracy)
+    if best is None:
+        return (
+            f"no point keeps the task: all fall below {percent(level(sweep))}, the lower end of the untouched "
+            f"checkpoint's {share(first.figures.accuracy)} accuracy on {task}, which gives the strongest attacker "
+            f"{before} balanced accuracy; {n}."
+        )
+    read, others = best.read, len(keeping(sweep, attribute))
+    name = shown(title(best.point.method, best.point.weight))
+    leaves = (
+        f"{name} leaves, as the only point that keeps the task,"
+        if others == 1
+        else f"of {count(others)} points that keep the task, {name} leaves least to read:"
+    )
+    is_less = read.balanced_accuracy.high < first.read.balanced_accuracy.low
+    against = "against" if is_less else "not clearly less than the"
+    return (
+        f"{leaves} {share(read.balanced_accuracy)} balanced accuracy {against} {before} untouched, where the predicted "
+        f"{task} alone gives {share(read.floor)} and a guess {percent(read.chance)}; accuracy on {task} is "
+        f"{share(best.figures.accuracy)} against {share(first.figures.accuracy)}; {n}."
+    )
+
+
+def _stats(sweep: Sweep, first: Audited, best: Audited | None) -> tuple[Stat, ...]:
+    last, task = best or first, f"Accuracy on {shorten(sweep.setup.task)}"
+    floor = stat("Task label alone (floor)", share(last.read.floor), f"a guess: {percent(last.read.chance)}")
+    if best is None:
+        return _read("Untouched", first), floor, stat(task, share(first.figures.accuracy))
+    limit, read = sweep.protocol.limit, best.read
+    of_all = f"{bits_share(read.bits, read.entropy).value} of {read.entropy:.2f} bits"
+    return (
+        _read("Untouched", first),
+        _read(called(best.point), best),
+        floor,
+        stat("Excess over the floor", excess(read.excess, limit), f"limit: {limit_points(limit)}"),
+        stat("Usable information", bits(read.bits), of_all, f"untouched: {bits(first.read.bits).value}"),
+        stat(task, share(best.figures.accuracy), f"untouched: {share(first.figures.accuracy).value}"),
+        *(
+            stat(f"Kept: {shorten(now.attribute)}, AUROC", decimal(now.auroc), f"untouched: {decimal(was.auroc).value}")
+            for now, was in zip(best.figures.kept, first.figures.kept, strict=True)
+        ),
+    )
+
+
+def _read(name: str, one: Audited) -> Stat:
+    return stat(name, share(one.read.balanced_accuracy), f"by {shorten(one.read.strongest)}")
+
+
+def _bound(one: Certificate) -> str:
+    confidence = f"with {percent(one.confidence)} confidence"
+    if one.balanced_accuracy >= 1:
+        return f"What this point's code tells of it is at most {told_at_most(one)}, {confidence}."
+    return (
+        f"No attacker whatever can read more than {read_at_most(one)} balanced accuracy there, or "
+        f"{told_at_most(one)}, each {confidence}."
+    )
+
+
+def _warnings(sweep: Sweep) -> tuple[str, ...]:
+    failed = [point for point in sweep.points if point.figures is None]
+    beyond = [
+        f"{named(name)} at {named(called(one.point))}: the strongest attacker's whole interval lies above the bound on "
+        "every attacker, so one of them is wrong. Take the attacker's figure, and look for rows that belong together."
+        for name in sweep.setup.private
+        for one in audited(sweep, name)
+        if one.read.certificate and one.read.balanced_accuracy.low > one.read.certificate.balanced_accuracy
+    ]
+    return (
+        CAVEAT,
+        *(
+            ["Code inside the checkpoint file ran when it was loaded (--allow-pickle). Such code could change "
+             "anything, these figures too; they are worth as much as the trust in whoever made the file."]
+            if sweep.checkpoint.pickle_ran
+            else []
+        ),
+        *(
+            [f"Training failed at {', '.join(map(called, failed))}; the tables say why."] if failed else []
+        ),
+        *beyond,
+        *(shorten(text, LONGEST_TEXT) for text in sweep.warnings),
+    )  # fmt: skip

@@ -1,0 +1,59 @@
+"""The commands that made the points, and how to make one of them again."""
+
+import shlex
+from dataclasses import dataclass
+
+from audit.evidence.numbers import (
+    count,
+    shorten,
+)
+from audit.evidence.sweep_result import Sweep
+from reports.inputs.sweep_choice import (
+    least_read,
+)
+from reports.render.facts import listed, pairs_told
+from reports.render.section import Section
+from reports.render.table import Table, cell
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """What was run, and what to run."""
+
+    options: str
+    """Of `irene sanitize`, which make the point to choose."""
+    calls: tuple[Table, ...]
+
+
+def view(sweep: Sweep) -> Repeat:
+    """Prepare the calls, and the options that make the chosen point."""
+    return Repeat(_asked(sweep), calls_tables(sweep))
+
+
+SECTION = Section("repeat", "How to repeat it", view)
+
+
+def calls_tables(sweep: Sweep) -> tuple[Table, ...]:
+    """Return the commands that made the points."""
+    alone = len(sweep.calls) == 1
+    return tuple(
+        listed(
+            "The call" if alone else f"Call {number + 1} of {len(sweep.calls)}",
+            [
+                ("Command", cell(call.command or "not recorded: made from Python", kind="code")),
+                ("Points", cell(count(sum(point.call == number for point in sweep.points)))),
+                ("Created", cell(call.created)),
+                ("Device", cell(call.device)),
+                ("Versions", cell(pairs_told(call.versions))),
+            ],
+        )
+        for number, call in enumerate(sweep.calls)
+    )
+
+
+def _asked(sweep: Sweep) -> str:
+    """Return the options that make the point with the least to read of the first attribute whose task is kept."""
+    best = least_read(sweep, sweep.setup.private[0])
+    point = best.point if best else sweep.points[-1]
+    weight = "" if point.weight is None else f" --weight {point.weight:g}"
+    return f"--method {shlex.quote(shorten(point.method))}{weight}"
