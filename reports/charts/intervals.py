@@ -17,7 +17,6 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 
 from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, drawing, element, printable
-from reports.charts.svg_minify import smaller
 
 Mark = Literal["before", "after", "head", "ceiling", "floor", "null", "bound"]
 _MARKERS: dict[Mark, str | int] = {
@@ -136,7 +135,7 @@ def draw(
         _draw_points(axes, lanes, layout)
         _write(figure, axes, lanes, layout)
         title = f"{scale.words[0].upper()}{scale.words[1:]}"
-        return smaller(element(figure, title=title, description=label, salt=salt, colours={}))
+        return element(figure, title=title, description=label, salt=salt, colours={})
 
 
 def _alone(row: Row) -> Lane:

@@ -4,6 +4,7 @@ An SVG file of its own for any background: dark ink on paper that it brings alon
 """
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -11,13 +12,13 @@ from matplotlib.figure import Figure
 from audit.atomic_write import write_whole
 from audit.evidence.sweep_result import Sweep
 from reports.charts.svg import INK, MUTED, drawing, fitted, picture, printable
-from reports.charts.tradeoff_panel import TIER, Layout, draw_panel
+from reports.charts.tradeoff_panel import TIER, Layout, draw_key, draw_panel, key_height
 from reports.charts.tradeoff_points import called, spots_of, told
 from reports.inputs.sweep_choice import level, refuse_unsound, untouched
 
 EDGE, LEFT, RIGHT = 20.0, 58.0, 28.0
-ALONE = Layout(700, 400, LEFT, RIGHT, EDGE, text=12.5, small=11.5, mark=11, steps=6, every_name=True)
-BESIDE = Layout(504, 360, LEFT, RIGHT, EDGE, text=12.5, small=11.5, mark=11, steps=6, every_name=True)
+ALONE = Layout(700, 400, LEFT, RIGHT, EDGE, text=12.5, small=11.5, mark=11, steps=6, columns=4)
+BESIDE = Layout(504, 360, LEFT, RIGHT, EDGE, text=12.5, small=11.5, mark=11, steps=6, columns=6)
 """One panel, and one of two in a row."""
 HEAD, FOOT, GAP = 86.0, 58.0, 30.0
 """Pixels over and under the panels, and between two."""
@@ -49,7 +50,9 @@ def draw(sweep: Sweep) -> str:
     width = LEFT + columns * layout.width + (columns - 1) * (GAP + LEFT) + RIGHT
     letters = int((width - 2 * EDGE) / LETTER)
     notes = [line for note in _notes(sweep) for line in textwrap.wrap(note, letters)]
-    foot = TIER * len(notes) + 20
+    is_alone = len(attributes) == 1  # else no other point may beat one in one panel alone
+    points = [replace(one, efficient=is_alone and one.efficient) for one in spots_of(sweep, attributes[0])]
+    foot = key_height(points, layout) + TIER * len(notes) + 30
     height = HEAD + -(-len(attributes) // columns) * (top + layout.height + FOOT) + foot
     with drawing(width, height, salt="sweep") as figure:
         _write(figure, [(32, "How well the task is done, and what can still be read")], size=16, bold=True)
@@ -69,7 +72,8 @@ def draw(sweep: Sweep) -> str:
                 chance=found.chance,
                 kept=level(sweep),
             )
-        under = height - foot + 10
+        draw_key(figure, points, layout, foot - 10)
+        under = height - TIER * len(notes) - 10
         _write(figure, [(under + TIER * (index + 0.5), line) for index, line in enumerate(notes)], size=layout.small)
         return picture(figure, title=_in_words(sweep))
 
@@ -96,7 +100,8 @@ def _what(sweep: Sweep) -> tuple[str, str]:
 def _notes(sweep: Sweep) -> list[str]:
     failed = ", ".join(called(point) for point in sweep.points if point.figures is None)
     return [
-        "Further left less is read; further up the task is done better. Filled and bold: no other point is as good in "
+        "Further left less is read; further up the task is done better. Numbers: the points in the order they were "
+        "made, named above. Filled and bold: no other point is as good in "
         "both and better in one. Ringed: least read of those that keep the task, at or above the lower end of the "
         "untouched checkpoint's interval; chosen on these very rows. Thin bars: 95 % bootstrap intervals. Lines join a "
         f"method's points in order of weight. Floor: what the predicted {printable(sweep.setup.task)} alone tells, "

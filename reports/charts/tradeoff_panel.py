@@ -1,33 +1,27 @@
-"""One panel of a sweep: a private attribute, every point with its intervals and its name.
+"""One panel of a sweep: a private attribute, every point with its intervals and its number, and a key to the numbers.
 
-Shapes tell the methods apart without colour; filled marks and bold names the points that no other one beats.
+Shapes tell the methods apart without colour; filled marks and bold numbers the points that no other one beats.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import IdentityTransform
 
-from audit.evidence.sweep_result import UNTOUCHED
-from reports.charts.label_placement import Box, Name, Place, Places, place
-from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, fitted, measured
+from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, fitted, printable
 from reports.charts.tradeoff_points import Spot, by_method
 
 TIER = 17.0
 """Height of a line of text, in pixels."""
-NEAR = 17.0
-"""Pixels to which a name needs no line to its point."""
 FAR = 0.7
 """Share of a panel's width beyond which a reference is named to its left."""
-NAMED = 0.45
-"""Share of a panel's width that a point's name may take."""
+SIDES = [(math.cos(turn), math.sin(turn)) for turn in (math.pi / 4 * step for step in (1, 7, 3, 5, 0, 4, 2, 6))]
+"""Where a number may stand beside its mark, the places that are tried first at the front."""
 RING = 1.7
 """Times the size of a mark, around the chosen one."""
 
@@ -51,8 +45,8 @@ class Layout:
     """Side of the square that a mark takes."""
     steps: int
     """Ticks on a scale, at most."""
-    every_name: bool
-    """Otherwise the untouched checkpoint and the points that no other one beats are named, and no others."""
+    columns: int
+    """Of the key to the numbers."""
 
 
 def draw_panel(
@@ -83,16 +77,42 @@ def draw_panel(
         at = ((layout.edge - layout.left) / area.width, 1 + (TIER * tier + 9) / area.height)
         shown = fitted(figure, words, beside + layout.left - layout.edge, size=size, weight=weight)
         axes.text(*at, shown, transform=axes.transAxes, fontsize=size, weight=weight, color=color)
-    written = _draw_kept(axes, layout, kept)
+    _draw_kept(axes, layout, kept)
     for own in by_method(spots):
         xs, ys = [spot.x.value for spot in own], [spot.y.value for spot in own]
         axes.plot(xs, ys, color=own[0].look.colour, linewidth=1.3, alpha=0.7, zorder=2, clip_on=False)
     for spot in spots:
         _draw_spot(axes, spot, layout)
-    named = [spot for spot in spots if layout.every_name or spot.efficient or spot.chosen or spot.method == UNTOUCHED]
-    unnamed = [_mark(axes, spot, layout) for spot in spots if spot not in named]
-    in_the_way = [_along_lines(axes, spots, chance, kept), *map(_filled, (written, *unnamed))]
-    _write_names(axes, named, layout, np.concatenate(in_the_way))
+    _write_numbers(axes, spots, layout)
+
+
+def key_height(spots: Sequence[Spot], layout: Layout) -> float:
+    """Return how many pixels the key to the numbers is high."""
+    return TIER * math.ceil(len(spots) / layout.columns)
+
+
+def draw_key(figure: Figure, spots: Sequence[Spot], layout: Layout, top: float) -> None:
+    """Name every point beside its number and mark, column by column.
+
+    Args:
+        figure: Of `drawing`.
+        spots: In the order of their numbers.
+        layout: Sizes.
+        top: Pixels from the figure's lower end to the key's upper one.
+    """
+    width, height = 72 * figure.get_size_inches()
+    rows, column = math.ceil(len(spots) / layout.columns), (width - layout.edge - 8) / layout.columns
+    for index, spot in enumerate(spots):
+        x, y = layout.edge + 8 + index // rows * column, top - TIER * (index % rows + 0.5)
+        figure.add_artist(
+            Line2D([x / width], [y / height], marker=spot.look.mark, markersize=0.64 * layout.mark, linestyle="none",
+                   markerfacecolor=spot.look.colour if spot.efficient else PAPER, markeredgewidth=1.5,
+                   markeredgecolor=spot.look.colour)
+        )  # fmt: skip
+        weight = "bold" if spot.efficient else "normal"
+        name = fitted(figure, f"{spot.number} {printable(spot.title)}", column - 24, size=layout.small, weight=weight)
+        figure.text((x + 10) / width, y / height, name, fontsize=layout.small, color=INK if spot.efficient else MUTED,
+                    weight=weight, va="center_baseline")  # fmt: skip
 
 
 def _set_scales(axes: Axes, spots: Sequence[Spot], layout: Layout, chance: float) -> None:
@@ -138,18 +158,17 @@ def _draw_references(axes: Axes, spots: Sequence[Spot], layout: Layout, chance: 
     return len(named)
 
 
-def _draw_kept(axes: Axes, layout: Layout, kept: float) -> Box:
-    """Draw from where on the task counts as kept, and return where that is written."""
+def _draw_kept(axes: Axes, layout: Layout, kept: float) -> None:
+    """Draw from where on the task counts as kept."""
     axes.plot(
         [0, 1], [kept, kept], transform=axes.get_yaxis_transform(), color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)),
         zorder=1, clip_on=False,
     )  # fmt: skip
-    written = axes.annotate(
+    axes.annotate(
         "task kept above", (1, kept), xycoords=axes.get_yaxis_transform(), xytext=(layout.right - 6, -3),
         textcoords="offset points", ha="right", va="top", fontsize=layout.small - 1, color=MUTED,
+        gid=f"{NAME}{len(axes.texts)}",
     )  # fmt: skip
-    box = written.get_window_extent()
-    return Box(box.x0, box.y0, box.x1, box.y1)
 
 
 def _percent(share: float) -> str:
@@ -176,68 +195,25 @@ def _draw_spot(axes: Axes, spot: Spot, layout: Layout) -> None:
         )  # fmt: skip
 
 
-def _write_names(axes: Axes, spots: Sequence[Spot], layout: Layout, lines: Places) -> None:
-    """Write each point's name where it covers nothing, with a line to its point where that is not beside it."""
-    fonts: list[dict[str, Any]] = [
-        {"size": layout.text, "weight": "bold" if spot.efficient else "normal"} for spot in spots
-    ]
-    room = NAMED * layout.width
-    titles = [fitted(_figure(axes), spot.title, room, **font) for spot, font in zip(spots, fonts, strict=True)]
-    names = [_name(axes, *one) for one in zip(spots, titles, fonts, strict=True)]
-    area, pixels = axes.get_window_extent(), IdentityTransform()
-    marks = [_mark(axes, spot, layout) for spot in spots]
-    inside = Box(area.x0 + 4, area.y0 + 4, area.x1 + layout.right - 6, area.y1 - 2)
-    placed = place(names, marks, lines, inside)
-    for spot, title, font, name, one in zip(spots, titles, fonts, names, placed, strict=True):
-        box, colour = one.box, spot.look.colour
-        if one.reach > NEAR:
-            end = box.nearest(name.at)
-            axes.plot(
-                [name.at[0], end[0]], [name.at[1], end[1]], color=colour, linewidth=0.7, alpha=0.6, zorder=2.5,
-                transform=pixels, clip_on=False, scalex=False, scaley=False,
-            )  # fmt: skip
-        x = {"left": box.left, "right": box.right, "center": (box.left + box.right) / 2}[one.side]
+def _write_numbers(axes: Axes, spots: Sequence[Spot], layout: Layout) -> None:
+    """Write each point's number beside its mark, at the side that is furthest from other marks and numbers."""
+    marks = [(float(x), float(y)) for x, y in (axes.transData.transform((one.x.value, one.y.value)) for one in spots)]
+    taken = list(marks)
+    for spot, mark in zip(spots, marks, strict=True):
+        reach = layout.mark * (RING if spot.chosen else 1) / 2 + 0.7 * layout.small
+        places = [(mark[0] + reach * across, mark[1] + reach * up) for across, up in SIDES]
+        others = [other for other in taken if other != mark]
+        free = [min((math.dist(place, other) for other in others), default=math.inf) for place in places]
+        x, y = places[max(range(len(places)), key=lambda side: min(free[side], 2 * reach))]
+        taken.append((x, y))
         axes.text(
-            x, (box.low + box.high) / 2, title, transform=pixels, ha=one.side, va="center", color=colour, zorder=5,
-            gid=f"{NAME}{len(axes.texts)}", fontproperties=FontProperties(**font),
+            x, y, str(spot.number), transform=IdentityTransform(), ha="center", va="center_baseline", zorder=5,
+            fontsize=layout.small, color=spot.look.colour, weight="bold" if spot.efficient else "normal",
+            gid=f"{NAME}{len(axes.texts)}",
         )  # fmt: skip
-
-
-def _name(axes: Axes, spot: Spot, title: str, font: Mapping[str, Any]) -> Name:
-    """Measure a name in pixels, in matplotlib's own font, which is wider than those of a screen."""
-    return Name(_at(axes, spot), *measured(_figure(axes), title, **font))
-
-
-def _mark(axes: Axes, spot: Spot, layout: Layout) -> Box:
-    size = layout.mark * (RING if spot.chosen else 1)
-    return Box.around(*_at(axes, spot), size, size)
-
-
-def _at(axes: Axes, spot: Spot) -> Place:
-    x, y = axes.transData.transform((spot.x.value, spot.y.value))
-    return float(x), float(y)
 
 
 def _figure(axes: Axes) -> Figure:
     figure = axes.get_figure(root=True)
     assert figure is not None
     return figure
-
-
-def _along_lines(axes: Axes, spots: Sequence[Spot], chance: float, kept: float) -> Places:
-    """Return places along everything that is drawn as a line, a few pixels apart."""
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    lines = [((chance, bottom), (chance, top)), ((left, kept), (right, kept))]
-    for spot in spots:
-        lines.append(((spot.x.low, spot.y.value), (spot.x.high, spot.y.value)))
-        lines.append(((spot.x.value, spot.y.low), (spot.x.value, spot.y.high)))
-    for own in by_method(spots):
-        lines += pairwise((spot.x.value, spot.y.value) for spot in own)
-    ends = axes.transData.transform(np.array(lines).reshape(-1, 2)).reshape(-1, 2, 2)
-    return np.concatenate([np.linspace(start, end, 2 + int(np.abs(end - start).max() / 4)) for start, end in ends])
-
-
-def _filled(box: Box) -> Places:
-    """Return places all over a box, a few pixels apart."""
-    x, y = np.meshgrid(np.arange(box.left, box.right, 2.0), np.arange(box.low, box.high, 2.0))
-    return np.stack([x.ravel(), y.ravel()], axis=1)

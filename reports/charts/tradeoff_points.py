@@ -45,6 +45,8 @@ COLOURS = {look.colour: look.variable for look in (*LOOKS.values(), *OTHERS)}
 class Spot:
     """One point in one drawing."""
 
+    number: int
+    """From 1, in the order in which the points were made; one that failed has one, too."""
     method: str
     weight: float | None
     title: str
@@ -67,6 +69,7 @@ def spots_of(sweep: Sweep, attribute: str) -> list[Spot]:
     looks, chosen = _looks(sweep), least_read(sweep, attribute)
     return [
         Spot(
+            number=1 + next(place for place, point in enumerate(sweep.points) if point is one.point),
             method=one.point.method,
             weight=one.point.weight,
             title=called(one.point),
@@ -106,7 +109,7 @@ def called(point: SweepPoint) -> str:
 
 def told(spots: Sequence[Spot]) -> str:
     """Return the figures of a drawing in words."""
-    return "; ".join(f"{one.title}: task {one.y.value:.1%}, read {one.x.value:.1%}" for one in spots)
+    return "; ".join(f"{one.number} {one.title}: task {one.y.value:.1%}, read {one.x.value:.1%}" for one in spots)
 
 
 def _looks(sweep: Sweep) -> dict[str, Look]:

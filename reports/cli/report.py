@@ -64,9 +64,8 @@ def report(
     given = read_given(evidence)
     if isinstance(given, Sweep):
         if side_by_side or dpia or frameworks:
-            raise click.UsageError(
-                "--side-by-side, --dpia and --framework are for audits; this is the evidence of a sweep."
-            )
+            options = "--framework is" if frameworks else "--side-by-side and --dpia are"
+            raise click.UsageError(f"{options} for audits; this is the evidence of a sweep.")
         lines = _sweep(given, output)
     else:
         if output.suffix.lower() == ".svg":

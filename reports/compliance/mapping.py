@@ -13,7 +13,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from audit.errors import IreneError
-from audit.evidence.numbers import one_line
+from audit.evidence.numbers import plain
 from reports.compliance.evidence_items import ITEMS, Evidence, Fact, Item, items
 from reports.inputs.comparison import Comparison
 
@@ -139,4 +139,4 @@ def _fault(error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"] if part != "[key]")
     if first["type"] == "literal_error":
         return f"{place}: there is no such evidence; known: {', '.join(ITEMS)}"
-    return one_line(f"{place + ': ' if place else ''}{first['msg']}")
+    return plain(f"{place + ': ' if place else ''}{first['msg']}")

@@ -1,4 +1,4 @@
-"""The largest evidence makes a page in seconds and under a megabyte, and a render that is killed spoils no file."""
+"""The largest evidence makes a page in seconds and under 1.2 megabytes, and a render that is killed spoils no file."""
 
 import os
 import random
@@ -16,7 +16,7 @@ import irene
 from audit.evidence.audit_result import read_audit, write_audit
 from reports.audit_page.render import render, write_report
 
-MOST_SECONDS, MOST_BYTES = 5.0, 1_000_000
+MOST_SECONDS, MOST_BYTES = 5.0, 1_200_000
 State = tuple[tuple[str, int, int], ...]
 
 
@@ -29,7 +29,7 @@ def test_the_largest_evidence_is_20_attributes_at_12_layers_read_by_10_attackers
         assert {sum(attacker.name != "committee" for attacker in one.attackers) for one in audit.leakage} == {10}
 
 
-def test_the_largest_page_takes_under_five_seconds_and_a_megabyte() -> None:
+def test_the_largest_page_takes_under_five_seconds_and_1_2_megabytes() -> None:
     audits = largest()
     start = time.process_time()  # of this process alone: what else the machine does must not count
     page = render(*audits)

@@ -388,7 +388,8 @@ def test_a_lane_draws_before_and_after_apart_from_each_other() -> None:
     points = (Point("before", 0.4, 0.3, 0.5), Point("after", 0.4, 0.3, 0.5))
     lanes = [Lane("x", "", points), Lane("y", "", points)]
     drawn = draw(lanes, [Line("chance", 0.1, ":")], None, scale=Scale("x", True), label="l", layout=WIDE, salt="s")
-    dots = {float(y) for y in re.findall(r"M[\d.]+ ([\d.]+)h0", drawn)}
+    dots = {float(y) for x, y, end, last in re.findall(r"M ([\d.]+) ([\d.]+) L ([\d.]+) ([\d.]+)", drawn)
+            if (x, y) == (end, last)}  # fmt: skip
     assert len(dots) == 4
     assert min(later - earlier for earlier, later in pairwise(sorted(dots))) > 8
 

@@ -1,23 +1,23 @@
-"""The drawing of a sweep: which points no other one beats, where their names stand, and that any name can be drawn."""
+"""The drawing of a sweep: which points no other one beats, where numbers stand, and that any name can be drawn."""
 
+import math
 import random
 import re
 import xml.etree.ElementTree as ET
-from itertools import combinations
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support.evidences import FRAGMENTS, HOSTILE
-from support.sweeps import failed, point, swept
+from support.sweeps import failed, point, swept, typical
 
 from audit.atomic_write import write_whole
 from audit.errors import EvidenceError
-from reports.charts.label_placement import Box, Name, place
 from reports.charts.svg import drawing, fitted, measured, printable
-from reports.charts.tradeoff_curve import curves
+from reports.charts.tradeoff_curve import WIDE, curves
 from reports.charts.tradeoff_file import draw, write_picture
+from reports.charts.tradeoff_panel import draw_panel
 from reports.charts.tradeoff_points import COLOURS, LOOKS, OTHERS, called, efficient, spots_of
+from reports.sweep_page.sections.points import points_table
 from reports.text.method_descriptions import METHODS
 
 DRAWN = {"svg", "title", "desc", "style", "rect", "g", "path", "text", "defs", "use"}
@@ -34,20 +34,23 @@ def test_a_point_is_efficient_if_no_other_is_better_in_one_and_as_good_in_the_ot
     assert efficient(points) == [True, True, False, False, True, False]
 
 
-def test_names_stand_beside_their_points_and_over_no_other_name() -> None:
+def test_every_number_stands_beside_its_mark_and_on_no_other_mark_or_number() -> None:
     generator = random.Random(0)
-    inside = Box(0, 0, 700, 400)
-    names = [
-        Name((generator.gauss(150, 30), generator.gauss(250, 40)), generator.uniform(40, 110), 12) for _ in range(14)
-    ]
-    marks = [Box.around(*name.at, 11, 11) for name in names]
-    placed = place(names, marks, np.empty((0, 2)), inside)
-    boxes = [one.box for one in placed]
-    assert not any(one.meets(other) for one, other in combinations(boxes, 2))
-    assert not any(box.meets(mark) for box in boxes for mark in marks)
-    assert all(box.within(inside) for box in boxes)
-    (alone,) = place(names[:1], marks[:1], np.empty((0, 2)), inside)
-    assert alone.reach == 10
+    sweep = swept(*(point("irene", weight, 0.12 + 0.4 * generator.random(), task=0.9 + 0.08 * generator.random())
+                    for weight in range(1, 15)))  # fmt: skip
+    spots = spots_of(sweep, "colour")
+    with drawing(800, 500, salt="") as figure:
+        axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+        draw_panel(axes, spots, WIDE, across="", up="", heading="", chance=0.1, kept=0.9)
+        marks = [axes.transData.transform((one.x.value, one.y.value)) for one in spots]
+        numbers = {one.get_text(): one.get_position() for one in axes.texts if one.get_text().isdigit()}
+    assert [*numbers] == [str(one.number) for one in spots]
+    places = list(numbers.values())
+    for number, mark in zip(places, marks, strict=True):
+        assert math.dist(number, mark) < 20
+        others = [one for one in marks if one is not mark] + [one for one in places if one is not number]
+        assert min(math.dist(number, other) for other in others) > 8
+    assert max(math.dist(number, mark) for number, mark in zip(places, marks, strict=True)) < 20
 
 
 def test_every_method_has_a_mark_of_its_own_and_a_colour_that_the_page_knows_in_light_and_in_dark() -> None:
@@ -70,13 +73,22 @@ def test_the_chosen_point_is_ringed_and_nothing_else_is() -> None:
     assert [one.title for one in spots_of(sweep, "colour") if one.chosen] == ["codebook 1"]
 
 
-def test_a_wide_drawing_names_every_point_and_a_narrow_one_the_best_and_every_method() -> None:
-    sweep = swept(point("irene", 1, read=0.50), point("irene", 2, read=0.48), point("codebook", 1, read=0.12))
+def test_every_drawing_numbers_and_names_every_point() -> None:
+    sweep = swept(point("irene", 1, read=0.50), failed("irene", 2), point("codebook", 1, read=0.12))
     (drawn,) = curves(sweep, ["colour"])
-    assert {"untouched", "irene 1", "irene 2", "codebook 1", "accuracy on digit, the task"} <= set(texts(drawn.wide))
-    narrow = texts(drawn.narrow)
-    assert {"untouched", "codebook 1", "irene", "codebook"} <= set(narrow)
-    assert not {"irene 1", "irene 2"} & set(narrow)
+    for svg in (drawn.wide, drawn.narrow, draw(sweep)):
+        said = texts(svg)
+        assert {"1 untouched", "2 irene 1", "4 codebook 1", "accuracy on digit, the task"} <= set(said)
+        assert [one for one in said if one.isdigit()] == ["1", "2", "4"], (
+            "a point that failed has a number, and no mark"
+        )
+
+
+def test_a_number_is_the_row_of_its_point_in_the_table_of_all_points() -> None:
+    sweep = typical()
+    rows = [row[0].text for row in points_table(sweep, "colour").rows]
+    for one in spots_of(sweep, "colour"):
+        assert rows[one.number - 1].rpartition(":")[2] == one.title
 
 
 def test_a_drawing_of_a_page_has_no_colour_of_its_own_and_no_id_of_another() -> None:
@@ -94,14 +106,14 @@ def test_the_picture_tells_its_figures_to_who_cannot_see_it_and_which_points_fai
     drawn = draw(swept(point("codebook", 2, read=0.12), failed("irene", 64)))
     title = ET.fromstring(drawn).find("{http://www.w3.org/2000/svg}title")
     assert title is not None and title.text is not None
-    assert "codebook 2: task 95.0%, read 12.0%" in title.text
+    assert "2 codebook 2: task 95.0%, read 12.0%" in title.text
     assert "Not shown, since training failed: irene 64." in texts(drawn)
 
 
 def test_several_attributes_have_a_panel_each() -> None:
     drawn = texts(draw(swept(point("codebook", 1, private=("colour", "age")), private=("colour", "age"))))
     assert [name for name in drawn if name in ("colour", "age")] == ["colour", "age"]
-    assert drawn.count("codebook 1") == 2
+    assert drawn.count("2") == 2 and drawn.count("2 codebook 1") == 1
 
 
 @pytest.mark.filterwarnings("error")
@@ -111,9 +123,8 @@ def test_any_name_can_be_drawn_and_comes_out_as_text(name: str) -> None:
     one = point(f"own.py:{text}", 1, private=(text,))
     sweep = swept(one, private=(text,), task=text, layer=text, file=text)
     (drawn,) = curves(sweep, [text])
-    for svg, room in ((draw(sweep), 300), (drawn.wide, 300), (drawn.narrow, 110)):
-        with drawing(400, 400, salt="") as figure:
-            assert fitted(figure, called(one), room, size=12.5, weight="bold")[:2] in " ".join(texts(svg))
+    for svg in (draw(sweep), drawn.wide, drawn.narrow):
+        assert any(words.startswith(f"2 {called(one)[:2]}") for words in texts(svg))
         said = [words.split() for words in texts(svg)]
         assert any(words[:2] == ["accuracy", "on"] and words[-2:] == ["the", "task"] for words in said)
         assert {one.tag.rpartition("}")[2] for one in ET.fromstring(svg).iter()} <= DRAWN
