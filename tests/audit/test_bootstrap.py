@@ -41,6 +41,7 @@ def test_rows_of_one_group_are_drawn_together_and_the_seed_decides_which() -> No
     assert not np.array_equal(weights, row_weights(drawn(seed=1)))
 
 
+@pytest.mark.slow
 def test_many_groups_are_drawn_as_few_at_a_time_and_kept_small(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = np.arange(30_000)
     tracemalloc.start()

@@ -179,6 +179,7 @@ def test_what_the_input_holds_and_the_bottleneck_does_not_is_seen_by_the_ceiling
     assert age.ceiling.figure.value == pytest.approx(age.score.value, abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_layer_too_wide_is_recorded_with_its_width() -> None:
     result = run(model=Net(width=2100), layer=["encoder", "head"], private=["v", "age"])
     places = [("v", "encoder"), ("age", "encoder"), ("v", "head"), ("age", "head")]
@@ -202,6 +203,7 @@ def test_a_model_of_one_batch_size_and_one_that_spoils_its_input_are_audited_ali
     assert "the model changes its inputs in place; it was given copies" in awkward.warnings
 
 
+@pytest.mark.slow
 def test_the_same_audit_twice_gives_the_same_evidence() -> None:
     first, again, other = (
         run(task="y", private=["v", "age"], keep="w", settings=replace(FEW, seed=seed)) for seed in (0, 0, 1)

@@ -149,6 +149,7 @@ def test_a_regressor_attacks_numbers_alone_and_a_classifier_classes_alone() -> N
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 4])
 def test_figures_depend_on_the_seed_and_not_on_how_many_cores_there_are(
     jobs: int, monkeypatch: pytest.MonkeyPatch

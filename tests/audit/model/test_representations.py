@@ -159,6 +159,7 @@ def test_a_model_that_puts_itself_in_train_mode_is_refused() -> None:
     assert not model.norm.training
 
 
+@pytest.mark.slow
 def test_a_layer_too_wide_is_projected_and_encoded_by_the_same_projection() -> None:
     model = Watched(width=2100)
     found = extract(Encoder(model, batch_size=4), rows(), ["body", "head"])

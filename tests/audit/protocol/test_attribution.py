@@ -96,6 +96,7 @@ def test_the_bits_are_what_shuffling_by_hand_costs() -> None:
     assert found.units[0].bits == pytest.approx(np.mean(costs), rel=0.1)
 
 
+@pytest.mark.slow
 def test_an_attacker_that_is_not_linear_can_be_asked_in_a_wide_layer() -> None:
     z, v = planted(width=512)
     z[:, 200] += 4 * np.sign(z[:, 200])

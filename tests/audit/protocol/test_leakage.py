@@ -53,6 +53,7 @@ def test_a_planted_leak_is_found_and_fails() -> None:
     assert (found.width, found.missing, found.given_task, found.ceiling) == (6, 0, None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 5])
 def test_features_that_know_nothing_read_as_chance_and_about_zero_bits(k: int) -> None:
     found = attack(noise(3000), labels(3000, k))
@@ -130,6 +131,7 @@ def test_resampling_groups_gives_a_wider_interval_than_resampling_rows() -> None
     assert by_group.high - by_group.low > 2 * (by_row.high - by_row.low)
 
 
+@pytest.mark.slow
 def test_features_that_repeat_the_task_add_nothing_to_it_and_those_that_hold_v_do() -> None:
     y = labels(3000)
     v = np.where(np.random.default_rng(2).random(3000) < 0.8, y, 1 - y)
@@ -145,6 +147,7 @@ def test_features_that_repeat_the_task_add_nothing_to_it_and_those_that_hold_v_d
     assert 0.1 < adds.low < adds.value < 0.722  # H(v | y)
 
 
+@pytest.mark.slow
 def test_a_leak_that_only_the_task_label_unlocks_is_found_given_it() -> None:
     y, bit = labels(2000), labels(2000, seed=7)
     z = noise(2000)

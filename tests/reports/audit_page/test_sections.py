@@ -354,6 +354,7 @@ def test_every_row_of_a_large_table_has_a_cell_for_each_column() -> None:
             assert 1 + sum(spans) == columns, row
 
 
+@pytest.mark.slow
 def test_a_page_of_very_many_findings_draws_each_attribute_once() -> None:
     few, many = (
         [leakage(f"attribute {place // 12}", layer=f"layer {place % 12}") for place in range(number)]
@@ -365,6 +366,7 @@ def test_a_page_of_very_many_findings_draws_each_attribute_once() -> None:
     assert page.count('class="rolling"') == LARGE // 12 + 1
 
 
+@pytest.mark.slow
 def test_the_largest_page_has_a_row_for_every_attacker() -> None:
     before, after = largest()
     page = render(before, after)

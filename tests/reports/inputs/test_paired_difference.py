@@ -33,6 +33,7 @@ def test_rows_that_both_read_alike_do_not_widen_the_change() -> None:
     assert widths[0] < 0.6 * widths[1]
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_true_change_about_as_often_as_it_says() -> None:
     held = 0
     for seed in range(200):
