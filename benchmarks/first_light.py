@@ -19,9 +19,9 @@ from torch import nn
 from audit.data.labelled import LabelledData
 from audit.data.sources.opening import open_data
 from audit.environment import choose_device, versions
-from audit.evidence.audit_result import AuditResult
 from audit.model.example_networks import small_convnet
 from audit.run import audit
+from audit.settings import Provenance
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Method
 from sanitizer.methods.irene import Irene
@@ -72,16 +72,18 @@ def run(arm: str, start: nn.Module, train: LabelledData, rows: LabelledData, see
             ),
         )
         head = outcome.head_accuracy["colour"]
-    result: AuditResult = audit(model, rows, task="digit", private=["colour"], layer=LAYER, limit_set_by="default")
-    found = result.leakage[0]
+    provenance = Provenance(limit_set_by="default")
+    result = audit(model, rows, task="digit", private="colour", layer=LAYER, provenance=provenance)
+    (found,) = result.private
+    measured = found.measurement
     assert result.task is not None
     return Row(
         task=result.task.accuracy.value,
         head=head,
-        strongest=found.balanced_accuracy.value,
-        floor=found.floor.value,
-        bits=found.bits.value,
-        verdict=found.verdict,
+        strongest=measured.score.value,
+        floor=measured.floor_score.value,
+        bits=measured.figures["bits"].value,
+        verdict=found.decided.verdict,
     )
 
 

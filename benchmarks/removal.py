@@ -35,6 +35,7 @@ from torch import Tensor
 from audit.data.columns import Column, Ints
 from audit.data.labelled import LabelledData
 from audit.environment import versions
+from audit.evidence.audit_result import AuditResult
 from audit.model.layers import parse
 from audit.model.representations import Encoder, extract
 from audit.run import audit, audit_embeddings
@@ -178,18 +179,18 @@ def inputs(data: LabelledData) -> Iterator[Tensor]:
         yield torch.stack([data.inputs[row] for row in range(start, min(start + 256, len(data)))])
 
 
-def figures(case: Case, result: Any, z: NDArray[np.float32], said: Ints, seconds: float) -> dict[str, Any]:
+def figures(case: Case, result: AuditResult, z: NDArray[np.float32], said: Ints, seconds: float) -> dict[str, Any]:
     """Return what the table is made of."""
-    found = result.leakage[0]
-    certificate = found.certificate
+    (found,) = result.private
+    measured, certificate = found.measurement, found.certificate
     return {
         "task": float((said == case.rows.codes(case.task)).mean()),
-        "strongest": found.balanced_accuracy.value,
-        "floor": found.floor.value,
-        "excess_bits": found.bits.value - found.floor_bits.value,
+        "strongest": measured.score.value,
+        "floor": measured.floor_score.value,
+        "excess_bits": measured.figures["bits"].value - measured.floor["bits"].value,
         "certified": None if certificate is None else certificate.balanced_accuracy,
         "certified_bits": None if certificate is None else certificate.bits,
-        "verdict": found.verdict,
+        "verdict": found.decided.verdict,
         "kept": kept_auroc(case, z),
         "seconds": seconds,
         "n": [len(case.train), len(case.rows)],

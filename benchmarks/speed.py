@@ -36,7 +36,9 @@ from audit.data.sources import celeba
 from audit.data.sources.opening import open_data
 from audit.environment import versions
 from audit.model import checkpoint
+from audit.model.representations import Encoder
 from audit.run import audit
+from audit.settings import Provenance
 
 TASK = "Smiling"
 PRIVATE = (
@@ -130,7 +132,8 @@ def timed(kind: str, model: nn.Module, data: LabelledData) -> Turn:
         bare(model, data)
     else:
         private = PRIVATE if kind == "ten" else PRIVATE[:1]
-        audit(model, data, private=private, task=TASK, layer=LAYER, batch_size=BATCH, track=clock)
+        encoder, provenance = Encoder(model, batch_size=BATCH), Provenance(track=clock)
+        audit(encoder, data, private=private, task=TASK, layer=LAYER, provenance=provenance)
     seconds = time.perf_counter() - start
     return Turn(kind, seconds, time.process_time() - processor, seconds if kind == "bare" else clock.pass_seconds)
 

@@ -24,13 +24,16 @@ import numpy as np
 from grid import Side, balanced, search
 from subjects import SUBJECTS, Places, Subject, subject
 
-from audit.attackers.classification import Parts, attack
+from audit.attackers.attack import SplitData, attack
+from audit.attackers.classification import Classification
+from audit.attackers.readings import ClassReading
 from audit.bootstrap import estimate, resample
 from audit.data.columns import Column, Ints
 from audit.environment import versions
 from audit.evidence.findings import Estimate
-from audit.protocol.leakage import Beside, measure
-from audit.protocol.splits import chosen, split_rows
+from audit.protocol.leakage import measure
+from audit.protocol.splits import split_rows, split_subset
+from audit.protocol.target import Baselines, make_target
 from audit.settings import Settings
 
 RESAMPLES = 1000
@@ -59,22 +62,24 @@ def play(given: Subject, *, seed: int, quick: bool) -> Round:
     """Let both sides read one subject on one draw of the splits."""
     column = Column(given.v, tuple(str(code) for code in range(int(given.v.max()) + 1)))
     splits, settings = split_rows(given.group, [column], seed=seed), Settings(seed=seed)
-    fit, select, test = chosen(column, splits, fit=settings.fit_rows, test=settings.test_rows, seed=seed)
-    parts = Parts((given.z[fit], given.z[select], given.z[test]), (given.v[fit], given.v[select], given.v[test]))
+    fit, select, test = split_subset(column, splits, settings)
+    z, v = (given.z[fit], given.z[select], given.z[test]), (given.v[fit], given.v[select], given.v[test])
     clock = [time.perf_counter()]
-    attacked = attack(parts, settings)
+    attacked = attack(SplitData(z, v, Classification(len(column.classes))), settings)
     clock.append(time.perf_counter())
-    beside = Beside(predicted=given.predicted)
-    measured = measure(given.z, column, splits, attribute="v", layer="z", settings=settings, beside=beside)
+    target = make_target("v", column, splits, settings, Baselines(predicted=given.predicted))
+    measured = measure(given.z, target, settings)
     clock.append(time.perf_counter())
     likely, luckiest = search(given, np.concatenate([fit, select]), test, seed=seed, quick=quick)
     clock.append(time.perf_counter())
-    assert attacked.strongest == measured.figures.strongest  # what was timed is what is reported
+    headline = measured.attack.headline
+    assert isinstance(headline, ClassReading)
+    assert attacked.strongest == measured.measurement.strongest  # what was timed is what is reported
     return Round(
         test=test,
         chosen=likely,
         luckiest=luckiest,
-        irene=Side(measured.figures.strongest, measured.attack.headline.right),
+        irene=Side(measured.measurement.strongest, headline.right),
         attack_seconds=clock[1] - clock[0],
         protocol_seconds=clock[2] - clock[1],
         grid_seconds=clock[3] - clock[2],

@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 from audit.data.columns import Column, Ints
 from audit.environment import versions
 from audit.errors import DataError
-from audit.protocol.leakage import Beside, measure
+from audit.protocol.leakage import measure
 from audit.protocol.splits import split_rows
+from audit.protocol.target import Baselines, make_target
 from audit.settings import Settings
 
 SIZES = (500, 2_000, 10_000)
@@ -152,23 +153,16 @@ def read(sample: Sample, seed: int, k: int) -> dict[str, Any]:
     settings = Settings(seed=seed, null_refits=2, ceiling=False)
     try:
         splits = split_rows(sample.group, [column], seed=seed)
-        figures = measure(
-            sample.z.astype(np.float32),
-            column,
-            splits,
-            attribute="v",
-            layer="synthetic",
-            settings=settings,
-            beside=Beside(predicted=told),
-        ).figures
+        target = make_target("v", column, splits, settings, Baselines(predicted=told))
+        measured = measure(sample.z.astype(np.float32), target, settings, layer="synthetic").measurement
     except DataError as error:
         return {"refused": str(error)}
     return {
-        "value": figures.balanced_accuracy.value,
-        "low": figures.balanced_accuracy.low,
-        "excess_low": figures.excess.low,
+        "value": measured.score.value,
+        "low": measured.score.low,
+        "excess_low": measured.excess.low,
         "best": sample.best,
-        "strongest": figures.strongest,
+        "strongest": measured.strongest,
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import irene
+from audit.data.columns import Column
 from audit.data.sources.digits import load as digits
 from audit.model.example_networks import small_convnet
 
@@ -106,7 +107,11 @@ def test_the_example_of_the_docstring_runs_on_real_digits(
     torch.save(small_convnet().state_dict(), "model.pt")
     data = digits("audit")
     first = np.arange(600)
-    columns = {name: np.asarray(column.classes)[column.codes[first]] for name, column in data.columns.items()}
+    columns = {
+        name: np.asarray(column.classes)[column.codes[first]]
+        for name, column in data.columns.items()
+        if isinstance(column, Column)
+    }
     training = digits("train")
     namespace = {
         "images": torch.stack([data.inputs[int(i)] for i in first]),

@@ -65,7 +65,7 @@ def test_the_whole_path_runs_from_a_checkpoint_on_disk(
     assert first.data == last.data
     assert first.data.rows == rows
     assert last.checkpoint.sanitizing is not None
-    assert [one.attribute for one in last.leakage] == options.split("--private ")[1].split(",")
+    assert [one.attribute for one in last.private] == options.split("--private ")[1].split(",")
     assert (first.data.group == "person") == (network is not biased_mnist)
     assert torch.load(clean, weights_only=True).keys() == {"state_dict"}
     assert page.stat().st_size > 10_000

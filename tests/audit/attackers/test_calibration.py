@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import NearestCentroid
 from sklearn.svm import SVC
 
-from audit.attackers.calibration import Calibration, Reading, calibrate, fit_offset, fit_temperature, raw_scores, read
+from audit.attackers.calibration import Calibration, calibrate, fit_offset, fit_temperature, raw_scores, read
+from audit.attackers.readings import ClassReading
 from audit.bootstrap import Doubles, Resamples
 from audit.data.columns import Ints
 
@@ -32,8 +33,8 @@ def scored(n: int = 4000, bias: float = 0.0, scale: float = 1.0) -> tuple[Double
 def test_the_threshold_undoes_a_shift_of_the_scores(bias: float) -> None:
     scores, v = scored(bias=bias)
     reading = read(scores, v, calibrate(scores, v, PRIOR))
-    assert reading.balanced_accuracy == pytest.approx(0.841, abs=0.02)  # Φ(1), the best there is
-    assert reading.recalls(as_they_are(len(v))) == pytest.approx([reading.balanced_accuracy])
+    assert reading.score == pytest.approx(0.841, abs=0.02)  # Φ(1), the best there is
+    assert reading.each("balanced_accuracy", as_they_are(len(v))) == pytest.approx([reading.score])
 
 
 @pytest.mark.parametrize("shift", [0.0, 3.0, -3.0])
@@ -41,7 +42,7 @@ def test_the_threshold_follows_an_attacker_that_was_fitted_again(shift: float) -
     scores, v = scored()
     again = scores + np.array([0.0, shift])
     moved = calibrate(scores, v, PRIOR).moved(scores, again)
-    assert read(again, v, moved).balanced_accuracy == pytest.approx(0.841, abs=0.02)
+    assert read(again, v, moved).score == pytest.approx(0.841, abs=0.02)
     three = calibrate(np.zeros((9, 3)), np.arange(9) % 3, np.full(3, 1 / 3))
     assert three.moved(np.zeros((9, 3)), np.ones((9, 3))) is three
 
@@ -62,8 +63,8 @@ def test_the_bits_are_those_of_the_true_ratio_however_it_was_stretched(scale: fl
     honest, v = scored()
     stretched, _ = scored(scale=scale)
     truth = Calibration(1.0, np.zeros(2), PRIOR)
-    wanted = read(honest, v, truth).bits(as_they_are(len(v)))[0]
-    found = read(stretched, v, calibrate(stretched, v, PRIOR)).bits(as_they_are(len(v)))[0]
+    wanted = read(honest, v, truth).each("bits", as_they_are(len(v)))[0]
+    found = read(stretched, v, calibrate(stretched, v, PRIOR)).each("bits", as_they_are(len(v)))[0]
     assert 0.2 < wanted < 0.3
     assert found == pytest.approx(wanted, abs=0.005)
 
@@ -72,17 +73,17 @@ def test_an_over_confident_attacker_that_knows_nothing_ends_at_no_information_an
     _, v = scored()
     wild = 20 * np.random.default_rng(1).normal(size=(len(v), 2))
     reading = read(wild, v, calibrate(wild, v, PRIOR))
-    assert abs(reading.bits(as_they_are(len(v)))[0]) < 0.005
-    assert read(wild, v, Calibration(1.0, np.zeros(2), PRIOR)).bits(as_they_are(len(v)))[0] < -1, "without it"
+    assert abs(reading.each("bits", as_they_are(len(v)))[0]) < 0.005
+    assert read(wild, v, Calibration(1.0, np.zeros(2), PRIOR)).each("bits", as_they_are(len(v)))[0] < -1, "without it"
 
 
 def test_the_bits_of_a_sure_and_right_reading_are_the_whole_entropy() -> None:
     labels = np.array([0, 0, 1, 1])
     sure = np.where(np.eye(2)[labels] == 1, 0.0, -40.0)
-    reading = Reading(np.ones(4, dtype=bool), sure, labels)
-    assert reading.bits(as_they_are(4)) == pytest.approx([1.0])
-    assert reading.cross_entropy == 0
-    assert reading.auroc(as_they_are(4)) == pytest.approx([1.0])
+    reading = ClassReading(np.ones(4, dtype=bool), sure, labels)
+    assert reading.each("bits", as_they_are(4)) == pytest.approx([1.0])
+    assert reading.loss == 0
+    assert reading.each("auroc", as_they_are(4)) == pytest.approx([1.0])
 
 
 @pytest.mark.parametrize(

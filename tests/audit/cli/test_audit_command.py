@@ -35,19 +35,21 @@ def shape(path: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
 
 
 def figures(audit: AuditResult) -> object:
-    return audit.leakage, audit.task, audit.data, audit.protocol
+    return audit.findings, audit.task, audit.data, audit.protocol
 
 
 def test_an_audit_finds_the_leak_beyond_the_floor(before: Path) -> None:
     result = read_audit(before)
-    (one,) = result.leakage
-    assert (one.attribute, one.layer, one.verdict) == ("colour", "classifier:input", "FAIL")
-    assert one.balanced_accuracy.low > one.floor.high
-    assert one.excess.low > one.limit
+    (found,) = result.findings
+    one = found.measurement
+    assert (found.role, found.attribute, found.layer) == ("private", "colour", "classifier:input")
+    assert found.decided.verdict == "FAIL"
+    assert one.score.low > one.floor_score.high
+    assert one.excess.low > found.decided.limit
     assert one.strongest in {"committee", *(f"{attacker.name} on {attacker.view}" for attacker in one.attackers)}
-    assert one.ceiling is not None and one.ceiling.figure.low > one.balanced_accuracy.high, "the input shows it all"
-    assert one.given_task is not None and one.given_task.low > 0
-    assert one.null.low <= one.chance <= one.null.high
+    assert one.ceiling is not None and one.ceiling.figure.low > one.score.high, "the input shows it all"
+    assert one.figures["given_task"].low > 0
+    assert one.null.low <= one.guess <= one.null.high
     assert result.task is not None and result.task.accuracy.value > result.task.chance
     assert result.command.startswith("irene audit ") and "--private colour" in result.command
 
@@ -65,23 +67,25 @@ def test_another_seed_draws_other_rows(before: Path, leaky: Path, run: Run, tmp_
 def test_json_prints_the_file_and_nothing_else(leaky: Path, run: Run, tmp_path: Path) -> None:
     result = succeeded(run("audit", leaky, ROWS, QUICK, "--json -o", tmp_path / "a.json"))
     assert result.stdout == (tmp_path / "a.json").read_text(encoding="utf-8")
-    assert json.loads(result.stdout)["leakage"][0]["attribute"] == "colour"
+    assert json.loads(result.stdout)["findings"][0]["attribute"] == "colour"
 
 
 def test_an_audit_leaves_its_checkpoint_and_folder_as_they_were(leaky: Path, run: Run, tmp_path: Path) -> None:
     was = files_in(leaky.parent)
     succeeded(run("audit", leaky, ROWS, QUICK, "--layer encoder.6,classifier:input -o", tmp_path / "a.json"))
     assert files_in(leaky.parent) == was
-    assert [one.layer for one in read_audit(tmp_path / "a.json").leakage] == ["encoder.6", "classifier:input"]
+    assert [one.layer for one in read_audit(tmp_path / "a.json").private] == ["encoder.6", "classifier:input"]
 
 
 def test_what_is_kept_and_where_it_is_read_stand_in_the_evidence(leaky: Path, run: Run, tmp_path: Path) -> None:
     columns = "--arch small-convnet --data digits --private colour --keep digit --where --no-ceiling"
     told = succeeded(run("audit", leaky, columns, QUICK, "--limit 0.1 -o", tmp_path / "a.json"))
     result = read_audit(tmp_path / "a.json")
-    (colour,), (digit,) = result.leakage, result.kept
-    assert (digit.attribute, colour.attribute, colour.ceiling) == ("digit", "colour", None)
-    assert (result.task, colour.floor.value, colour.chance) == (None, 0.1, 0.1)
+    (colour,), (digit,) = result.private, result.retained
+    measured = colour.measurement
+    assert (digit.attribute, colour.attribute, measured.ceiling) == ("digit", "colour", None)
+    assert digit.decision is None
+    assert (result.task, measured.floor_score.value, measured.guess) == (None, 0.1, 0.1)
     assert (result.protocol.limit, result.protocol.limit_set_by) == (0.1, "user")
     assert colour.where is not None and colour.where.input_map is not None
     first, second, last = told.stdout.splitlines()
@@ -101,9 +105,9 @@ def test_layers_are_listed_with_the_suggested_bottleneck(leaky: Path, run: Run) 
 def test_the_columns_may_change_places(leaky: Path, run: Run, tmp_path: Path) -> None:
     succeeded(run("audit", leaky, ROWS, QUICK, "--task colour --private digit -o", tmp_path / "a.json"))
     result = read_audit(tmp_path / "a.json")
-    (one,) = result.leakage
+    (one,) = result.findings
     assert result.task is not None and (result.task.name, one.attribute) == ("colour", "digit")
-    assert one.floor.low > 0.5, "what the model answers is the digit, so the floor is high"
+    assert one.measurement.floor_score.low > 0.5, "what the model answers is the digit, so the floor is high"
 
 
 def test_a_users_file_gives_network_and_rows(leaky: Path, own: Path, run: Run, tmp_path: Path) -> None:
@@ -111,7 +115,7 @@ def test_a_users_file_gives_network_and_rows(leaky: Path, own: Path, run: Run, t
     columns = "--task digit --private colour,odd"
     succeeded(run("audit", leaky, source, columns, QUICK, "-o", tmp_path / "a.json"))
     result = read_audit(tmp_path / "a.json")
-    assert [one.attribute for one in result.leakage] == ["colour", "odd"]
+    assert [one.attribute for one in result.private] == ["colour", "odd"]
     assert (result.data.name, result.data.options["seed"]) == ("mine", 3)
     assert result.checkpoint.architecture.endswith("own.py:network(classes=10)")
     succeeded(run("sanitize", leaky, source, columns, LESS, "-o", tmp_path / "clean.safetensors"))

@@ -50,7 +50,7 @@ def test_a_file_holds_the_options_and_the_evidence_tells_them_in_full(folder: Pa
     result = run("audit --config", write(folder, AUDIT))
     assert result.exit_code == 0, result.output
     found = read_audit(folder / "a.json")
-    assert [(one.attribute, one.layer, one.limit) for one in found.leakage] == [
+    assert [(one.attribute, one.layer, one.decided.limit) for one in found.private] == [
         ("sex", "pool", 0.1),
         ("job", "pool", 0.1),
     ]
@@ -60,14 +60,14 @@ def test_a_file_holds_the_options_and_the_evidence_tells_them_in_full(folder: Pa
     )
     again = run(found.command.removeprefix("irene ").replace("a.json", "b.json"))
     assert again.exit_code == 0, again.output
-    assert read_audit(folder / "b.json").leakage == found.leakage
+    assert read_audit(folder / "b.json").findings == found.findings
 
 
 def test_what_is_typed_wins(folder: Path, run: Run) -> None:
     result = run("audit z.npz --private sex --config", write(folder, AUDIT), "--limit 0.3")
     assert result.exit_code == 0, result.output
     found = read_audit(folder / "a.json")
-    assert [(one.attribute, one.limit) for one in found.leakage] == [("sex", 0.3)]
+    assert [(one.attribute, one.decided.limit) for one in found.private] == [("sex", 0.3)]
     assert "job" not in found.command and found.command.count("--limit") == 1 and found.command.count("z.npz") == 1
 
 
@@ -96,7 +96,7 @@ def test_what_stands_at_the_top_is_for_every_command_that_knows_it(folder: Path,
     top = 'subject = "z.npz"\nprivate = "sex"\nattackers = "logistic"\nlayer = "pool"\nepochs = 3\nlimit = 0.02\n'
     config = write(folder, f'{top}[audit]\noutput = "a.json"\nlimit = 0.49\n[check]\nevidence = "a.json"\n')
     assert run("audit --config", config).exit_code == 0
-    assert read_audit(folder / "a.json").leakage[0].limit == 0.49
+    assert read_audit(folder / "a.json").private[0].decided.limit == 0.49
     assert run("check --config", config).exit_code == 3
     write(folder, config.read_text(encoding="utf-8").replace("[audit]", "[audit]\nepochs = 3"))
     assert "Unknown option of irene audit in irene.toml 'epochs'" in run("audit --config", config).output

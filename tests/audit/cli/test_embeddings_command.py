@@ -52,14 +52,17 @@ def audited(made: Path, run: Run, tmp_path: Path) -> Callable[..., AuditResult]:
 
 def test_labels_inside_the_file_are_enough(made: Path, audited: Callable[..., AuditResult]) -> None:
     result = audited("z.npz", "--private sex,age")
-    assert [(one.attribute, one.layer, one.verdict) for one in result.leakage] == [
-        ("sex", "pool", "FAIL"),
-        ("sex", "other", result.leakage[1].verdict),
+    pool, pool_age, other, _ = result.private
+    assert [(one.attribute, one.layer) for one in result.findings] == [
+        ("sex", "pool"),
+        ("age", "pool"),
+        ("sex", "other"),
+        ("age", "other"),
     ]
-    assert abs(result.leakage[1].balanced_accuracy.value - 0.5) < 0.1
-    assert [one.layer for one in result.continuous] == ["pool", "other"]
-    assert result.continuous[0].r2.value > 0.95
-    assert result.leakage[0].ceiling is None
+    assert pool.decided.verdict == "FAIL"
+    assert abs(other.measurement.score.value - 0.5) < 0.1
+    assert pool_age.measurement.metric == "r2" and pool_age.measurement.score.value > 0.95
+    assert pool.measurement.ceiling is None
     assert result.task is None
     assert (result.checkpoint.file, result.checkpoint.sha256) == ("z.npz", sha256(made / "z.npz"))
     assert result.checkpoint.format == "embeddings"
@@ -70,29 +73,30 @@ def test_labels_inside_the_file_are_enough(made: Path, audited: Callable[..., Au
 def test_a_layer_can_be_chosen_and_fewer_rows_drawn_by_the_seed(audited: Callable[..., AuditResult]) -> None:
     few = "--private sex --layer pool --limit-rows 400"
     first, other = audited("z.npz", few), audited("z.npz", few, "--seed 1")
-    assert [one.layer for one in first.leakage] == ["pool"]
+    assert [one.layer for one in first.private] == ["pool"]
     assert first.data.rows == 400
     assert first.data.fingerprint != other.data.fingerprint
-    assert first.leakage[0].balanced_accuracy.value > 0.85, "rows and labels still belong together"
+    assert first.private[0].measurement.score.value > 0.85, "rows and labels still belong together"
 
 
 def test_a_table_labels_a_bare_array(made: Path, audited: Callable[..., AuditResult]) -> None:
     bare = audited("pool.npy", "--private sex --table", made / "labels.csv")
     inside = audited("z.npz", "--private sex --layer pool")
-    assert bare.leakage == inside.leakage
+    assert bare.findings == inside.findings
 
 
 def test_what_the_model_answered_gives_the_floor_and_the_tasks_accuracy(audited: Callable[..., AuditResult]) -> None:
     result = audited("z.npz", "--private sex --layer pool --task job --predicted said")
     assert result.task is not None
     assert result.task.accuracy.value == pytest.approx(0.95, abs=0.03)
-    (one,) = result.leakage
-    assert one.floor.value == pytest.approx(0.5, abs=0.08)
-    assert one.floor != one.balanced_accuracy
-    assert one.given_task is not None and one.given_task.low > 0.1
-    told = audited("z.npz", "--private job --layer pool --predicted said").leakage[0]
-    assert told.floor.value == pytest.approx(0.95, abs=0.03)
-    assert told.verdict != "FAIL", "nothing is read beyond what the answer gives away"
+    (found,) = result.private
+    one = found.measurement
+    assert one.floor_score.value == pytest.approx(0.5, abs=0.08)
+    assert one.floor_score != one.score
+    assert one.figures["given_task"].low > 0.1
+    told = audited("z.npz", "--private job --layer pool --predicted said").private[0]
+    assert told.measurement.floor_score.value == pytest.approx(0.95, abs=0.03)
+    assert told.decided.verdict != "FAIL", "nothing is read beyond what the answer gives away"
 
 
 def test_a_group_stays_on_one_side(audited: Callable[..., AuditResult]) -> None:

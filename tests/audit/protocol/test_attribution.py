@@ -12,13 +12,14 @@ from sklearn.svm import SVC
 from torch import Tensor, nn
 
 from audit.data.columns import Ints
+from audit.data.labelled import Inputs
 from audit.data.on_disk import Floats
 from audit.data.sources.opening import open_data
 from audit.errors import DataError, UnreadableError
 from audit.evidence.findings import Where
 from audit.model.example_networks import small_convnet
 from audit.model.layers import evaluating, tap
-from audit.protocol.attribution import Attack, Encode, where
+from audit.protocol.attribution import Attack, Attacked, Encode, Sizes, where
 
 N, WIDTH = 400, 32
 
@@ -39,11 +40,26 @@ def fitted(z: Floats, v: Ints) -> Attack:
     return lambda rows: np.asarray(np.log2(np.maximum(estimator.predict_proba(rows), 1e-12)))
 
 
+def asked(
+    attack: Attack,
+    z: Floats,
+    v: Ints,
+    *,
+    attacker: str = "a",
+    encode: Encode | None = None,
+    inputs: Inputs | None = None,
+    seed: int = 0,
+    **sizes: int,
+) -> Where:
+    """Ask one attacker where, about all rows."""
+    return where(Attacked(attacker, attack, z, v, encode, inputs), seed=seed, sizes=Sizes(**sizes))
+
+
 def read(z: Floats, v: Ints, **changes: Any) -> Where:
     """Attack the first half of the rows and ask where in the second."""
     half = len(z) // 2
-    given: dict[str, Any] = {"attacker": "logistic on standardised", "seed": 0, "encode": None, "inputs": None}
-    return where(fitted(z[:half], v[:half]), z[half:], v[half:], **{**given, **changes})
+    given: dict[str, Any] = {"attacker": "logistic on standardised", **changes}
+    return asked(fitted(z[:half], v[:half]), z[half:], v[half:], **given)
 
 
 def pooling(kernel: int) -> nn.Module:
@@ -86,7 +102,7 @@ def test_without_a_leak_no_unit_is_worth_anything() -> None:
 def test_the_bits_are_what_shuffling_by_hand_costs() -> None:
     z, v = planted(3, strength=0.5)
     attack = fitted(z, v)
-    found = where(attack, z, v, attacker="a", seed=0, encode=None, inputs=None, samples=len(z), units=1)
+    found = asked(attack, z, v, samples=len(z), units=1)
     rows, generator = np.arange(len(z)), np.random.default_rng(5)
     costs = []
     for _ in range(30):
@@ -108,7 +124,7 @@ def test_an_attacker_that_is_not_linear_can_be_asked_in_a_wide_layer() -> None:
         margin = machine.decision_function(rows)
         return -np.logaddexp(0, 3 * np.stack([margin, -margin], axis=1)) / np.log(2)
 
-    found = where(attack, z[N:], v[N:], attacker="rbf-svm", seed=0, encode=None, inputs=None, samples=100, units=5)
+    found = asked(attack, z[N:], v[N:], attacker="rbf-svm", samples=100, units=5)
     assert {unit.index for unit in found.units[:2]} == {17, 200}
     assert len(found.units) == 5
     assert found.units[1].bits > 10 * abs(found.units[2].bits)
@@ -139,7 +155,7 @@ def test_hiding_everything_costs_what_the_mean_image_cannot_tell() -> None:
     encode = through(pooling(2))
     attack = fitted(encode(images[:N]), v[:N])
     z, v, inputs = encode(images[N:]), v[N:], images[N:]
-    found = where(attack, z, v, attacker="a", seed=0, encode=encode, inputs=inputs, samples=N, units=1, patches=1)
+    found = asked(attack, z, v, encode=encode, inputs=inputs, samples=N, units=1, patches=1)
     told, blind = attack(z)[np.arange(N), v], attack(encode(inputs.mean(dim=0, keepdim=True)))[0, v]
     assert found.patch == [16, 16]
     assert np.array(found.input_map) == pytest.approx(np.array([[(told - blind).mean()]]), abs=1e-4)
@@ -227,7 +243,7 @@ def test_a_rare_class_keeps_its_share_of_the_rows() -> None:
         return np.full((len(rows), 2), -1.0)
 
     z[:, 0] = v  # written on the rows, so that the attacker can count
-    where(attack, z, v, attacker="a", seed=0, encode=None, inputs=None, samples=100, units=WIDTH)
+    asked(attack, z, v, samples=100, units=WIDTH)
     assert seen[0] == 10
 
 
@@ -235,13 +251,13 @@ def test_a_rare_class_keeps_its_share_of_the_rows() -> None:
 def test_fewer_than_fifty_rows_are_refused_in_one_line(rows: int, samples: int) -> None:
     z, v = planted(3)
     with pytest.raises(DataError, match="logistic is read would be a mean over 49 test rows") as caught:
-        where(fitted(z, v), z[:rows], v[:rows], attacker="logistic", seed=0, encode=None, inputs=None, samples=samples)
+        asked(fitted(z, v), z[:rows], v[:rows], attacker="logistic", samples=samples)
     assert "\n" not in str(caught.value)
 
 
 def test_fifty_rows_are_enough() -> None:
     z, v = planted(3)
-    found = where(fitted(z, v), z[:50], v[:50], attacker="logistic", seed=0, encode=None, inputs=None)
+    found = asked(fitted(z, v), z[:50], v[:50], attacker="logistic")
     assert (found.samples, found.units[0].index) == (50, 3)
 
 

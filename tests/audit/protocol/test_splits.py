@@ -1,12 +1,14 @@
 """Whole groups on one side each, classes spread, and a count of what is there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from support.planted import classes, labels
+from support.planted import FEW, classes, labels
 
 from audit.data.columns import Column, Quantity
 from audit.errors import DataError
-from audit.protocol.splits import at_most, chosen, split_rows, without_rare
+from audit.protocol.splits import at_most, split_rows, split_subset, without_rare
 
 
 def test_no_group_is_in_two_splits_and_every_row_is_in_one() -> None:
@@ -54,7 +56,8 @@ def test_fewer_groups_than_the_splits_need_are_refused() -> None:
 def test_rows_that_are_drawn_have_a_value_and_stay_on_their_side() -> None:
     splits = split_rows(np.arange(400), [classes(labels(400))], seed=0)
     known = np.arange(400) % 3 > 0
-    drawn = chosen(Column(np.where(known, labels(400), -1), ("a", "b")), splits, fit=40, test=70, seed=0)
+    few = replace(FEW, fit_rows=40, test_rows=70)
+    drawn = split_subset(Column(np.where(known, labels(400), -1), ("a", "b")), splits, few)
     assert [len(rows) for rows in drawn] == [40, 40, 70]
     for rows, side in zip(drawn, splits.rows, strict=True):
         assert known[rows].all()

@@ -29,21 +29,22 @@ def test_the_untouched_model_fails_and_the_sanitized_one_is_really_cleaner_under
     demo: tuple[Path, str],
 ) -> None:
     before, after = audits(demo[0])
-    (leaky,), (clean,) = before.leakage, after.leakage
-    assert leaky.verdict == "FAIL"
-    assert clean.balanced_accuracy.high < leaky.balanced_accuracy.low
-    assert clean.excess.value < 0.25 * leaky.excess.value
-    assert clean.verdict != "FAIL"
+    (leaky,), (clean,) = before.private, after.private
+    assert leaky.decided.verdict == "FAIL"
+    assert clean.measurement.score.high < leaky.measurement.score.low
+    assert clean.measurement.excess.value < 0.25 * leaky.measurement.excess.value
+    assert clean.decided.verdict != "FAIL"
 
 
 def test_the_bound_on_every_attacker_lies_above_the_strongest_that_was_tried_and_not_far(
     demo: tuple[Path, str],
 ) -> None:
     before, after = audits(demo[0])
-    (leaky,), (clean,) = before.leakage, after.leakage
+    (leaky,), (clean,) = before.private, after.private
     assert leaky.certificate is None
     assert clean.certificate is not None
-    assert clean.balanced_accuracy.value < clean.certificate.balanced_accuracy < clean.balanced_accuracy.value + 0.1
+    strongest = clean.measurement.score.value
+    assert strongest < clean.certificate.balanced_accuracy < strongest + 0.1
 
 
 def test_the_task_is_kept_within_three_points(demo: tuple[Path, str]) -> None:
@@ -74,10 +75,10 @@ def test_it_ends_with_a_sentence_before_and_after_the_task_and_the_path_of_the_p
     before, after = audits(folder)
     *_, first, second, task, path = said.strip().splitlines()
     assert first.startswith("Before, a fresh attacker reads the colour")
-    assert f"{before.leakage[0].balanced_accuracy.value:.1%}" in first
+    assert f"{before.private[0].measurement.score.value:.1%}" in first
     assert first.endswith("FAIL.")
     assert second.startswith("After, a fresh attacker reads the colour")
-    assert second.endswith(f"{after.leakage[0].verdict}.")
+    assert second.endswith(f"{after.private[0].decided.verdict}.")
     assert before.task is not None
     assert after.task is not None
     assert f"{before.task.accuracy.value:.1%} before, {after.task.accuracy.value:.1%} after" in task
@@ -96,12 +97,12 @@ def test_a_head_that_certifies_itself_is_shown_as_a_failure_when_a_fresh_attacke
     assert run("audit", fooled, rows, "-o", tmp_path / "after.json").exit_code == 0
     ended = run("report", demo[0] / "before.json", tmp_path / "after.json", "-o", page)
     after = read_audit(tmp_path / "after.json")
-    (found,) = after.leakage
+    (found,) = after.private
     assert after.checkpoint.sanitizing is not None
     head = after.checkpoint.sanitizing.head_accuracy["colour"]
     assert head is not None
-    assert head < 0.15 < found.balanced_accuracy.low
-    assert found.verdict == "FAIL"
+    assert head < 0.15 < found.measurement.score.low
+    assert found.decided.verdict == "FAIL"
     assert "FAIL: colour at classifier:input" in ended.output
     assert "Self-certification failed" in ended.output
     assert "Self-certification failed" in page.read_text(encoding="utf-8")

@@ -167,8 +167,18 @@ def test_a_point_is_what_sanitizing_and_auditing_give(swept: tuple[Sweep, Path, 
     succeeded(run(f"audit c.safetensors {rows} --attackers logistic --no-ceiling -o a.json"))
     audit, point = read_audit(Path("a.json")), swept[0].find("codebook", 2.0)
     assert point is not None and point.figures is not None and audit.task is not None
-    (colour,), (same,) = point.figures.read, audit.leakage
-    assert colour.model_dump(exclude={"test_rows"}) == same.model_dump(include=set(type(colour).model_fields))
+    (colour,), (same,) = point.figures.read, audit.findings
+    measured = same.measurement
+    assert (colour.attribute, colour.certificate) == (same.attribute, same.certificate)
+    assert (colour.verdict, colour.reason) == (same.decided.verdict, same.decided.reason)
+    assert (colour.test_rows, colour.chance, colour.entropy) == (
+        measured.test_rows,
+        measured.baseline["balanced_accuracy"],
+        measured.entropy,
+    )
+    assert (colour.strongest, colour.excess) == (measured.strongest, measured.excess)
+    assert colour.balanced_accuracy == measured.figures["balanced_accuracy"]
+    assert (colour.bits, colour.floor) == (measured.figures["bits"], measured.floor["balanced_accuracy"])
     assert point.figures.accuracy == audit.task.accuracy
     assert swept[0].data == audit.data
 
