@@ -1,4 +1,4 @@
-"""Bootstrap by group: the figures of the test rows, as they are and as they might have been."""
+"""Cluster bootstrap, by group, of the figures of the test rows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -68,4 +68,3 @@ class AuditRequest:
         columns |= {name: data.attribute(name, "private") for name in wanted}
         columns |= {name: data.attribute(name, "kept") for name in kept}
         return AuditRequest(task, wanted, kept, columns)
-

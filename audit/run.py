@@ -113,25 +113,29 @@ def audit_embeddings(
     settings, provenance = settings or Settings(), provenance or Provenance()
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)
-    told = data.column(predicted, "predicted") if predicted else None
-    answers = None if told is None else _same_classes(told, data.column(task, "task") if task else told, str(predicted))
+    answered = data.column(predicted, "predicted") if predicted else None
+    answers = (
+        None
+        if answered is None
+        else _same_classes(answered, data.column(task, "task") if task else answered, str(predicted))
+    )
     features = ready_made(layers, data, predicted=answers, columns=[*request.columns])
     run = _Run(features, data, request, settings, provenance, None)
     return run.evidence(provenance.checkpoint or describe_features(data, layers), torch.device("cpu"))
 
 
-def _same_classes(told: Column, target: Column, name: str) -> Ints:
+def _same_classes(answered: Column, target: Column, name: str) -> Ints:
     """Return the predictions as codes of the task's classes.
 
     Raises:
         DataError: They name other classes, or some are missing.
     """
-    if not told.known.all() or not set(told.classes) <= set(target.classes):
+    if not answered.known.all() or not set(answered.classes) <= set(target.classes):
         raise DataError(
-            f"Predicted column {name!r} has {int((~told.known).sum())} missing values and the classes "
-            f"{', '.join(told.classes)}; the task has {', '.join(target.classes)}. Give one of these for every row."
+            f"Predicted column {name!r} has {int((~answered.known).sum())} missing values and the classes "
+            f"{', '.join(answered.classes)}; the task has {', '.join(target.classes)}. Give one of these for every row."
         )
-    return np.array([target.classes.index(one) for one in told.classes], dtype=np.int64)[told.codes]
+    return np.array([target.classes.index(one) for one in answered.classes], dtype=np.int64)[answered.codes]
 
 
 @dataclass(frozen=True)

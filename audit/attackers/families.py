@@ -162,8 +162,8 @@ def family(name: str, device: str = "cpu") -> Family:
 
 def _own(named: Callable[..., object], seed: int, device: str) -> object:
     """Make the user's estimator, with what it takes of the seed and the device."""
-    told = {"random_state": seed, "seed": seed, "device": device}
-    return named(**{name: value for name, value in told.items() if name in signature(named).parameters})
+    offered = {"random_state": seed, "seed": seed, "device": device}
+    return named(**{name: value for name, value in offered.items() if name in signature(named).parameters})
 
 
 def _none(_seed: int) -> tuple[Make, ...]:

@@ -76,7 +76,7 @@ class Sanitizing(Frozen):
     chosen: int | None = None
     """Which epoch of the trace the weights are of, from 0, by the task and a quick fresh audit on held-out rows."""
     release: Literal["code", "map"] | None = None
-    """What stands at the bottleneck since: a finite code, an affine map, or nothing."""
+    """The module at the bottleneck since: a finite code, an affine map, or none."""
     head_accuracy: dict[str, Share | None]
     """Per attribute: balanced accuracy of the head in the training loop, on rows held out from it; null
     for a method without one."""
@@ -129,7 +129,7 @@ class DataRows(Frozen):
     fingerprint: str
     """SHA-256 over inputs, labels and groups in order: two audits saw the same rows iff it is equal."""
     group: str | None
-    """What keeps rows together (a person, a source image), or null if every row stands alone."""
+    """The column of groups (a person, a source image), or null if every row is a group of its own."""
     unreadable: int = 0
     """Rows whose input could not be read; nothing saw them."""
     copies: int = 0
@@ -228,7 +228,7 @@ def read_audit(path: str | PathLike[str]) -> AuditResult:
 
 
 def sidecar(path: Path) -> Path:
-    """Return where the record of a sanitized checkpoint stands: beside it."""
+    """Return the path of the record of a sanitized checkpoint: beside it."""
     return path.with_name(path.name + ".json")
 
 

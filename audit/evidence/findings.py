@@ -146,7 +146,7 @@ class Measurement(Frozen):
     excess: Estimate
     """Excess leakage: the metric − its floor, paired on the same resamples."""
     resolution: Number
-    """Half-width of a 95 % interval at the floor with these test rows: smaller leaks cannot be told."""
+    """Half-width of a 95 % interval at the floor with these test rows: smaller leaks cannot be resolved."""
     draws: dict[str, Draws] = {}
     """Of the metric, of `auroc` or `mae`, and of `excess`."""
 

@@ -87,11 +87,11 @@ def sentence(finding: Finding) -> str:
     """Return a finding as one line for a terminal: verdict, leakage, references, reason."""
     measurement, decision = finding.measurement, finding.decision
     measured = _of_classes(measurement) if measurement.kind.percent else _of_quantity(measurement)
-    told = (
+    line = (
         f"{finding.attribute} at {finding.layer}: the strongest attacker ({measurement.strongest}) {measured}"
         f"{_input_control(measurement)}{bound(finding.certificate)}."
     )
-    return f"{decision.verdict}: {told} {decision.reason}" if decision else f"KEPT: {told}"
+    return f"{decision.verdict}: {line} {decision.reason}" if decision else f"KEPT: {line}"
 
 
 def bound(certificate: Certificate | None) -> str:

@@ -1,4 +1,4 @@
-"""How evidence stands in a file: JSON with sorted keys, whole or not at all, under a digest of all of it.
+"""The files of the evidence: JSON with sorted keys, whole or not at all, under a digest of all of it.
 
 Values are immutable and closed to fields that they do not know. No figure is NaN or infinite: one that could not be
 taken is null. Where files lie on the auditor's machine is cut from every text, as it is made and as it is read.

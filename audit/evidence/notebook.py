@@ -95,7 +95,7 @@ def _verdict(one: Finding) -> str:
 
 
 def _beside(one: Finding) -> str:
-    """Return what stands under the figure: the upper bound of a finite code, or the error of a quantity."""
+    """Return the second line of the figure: the upper bound of a finite code, or the error of a quantity."""
     most, error = one.certificate, one.measurement.figures.get("mae")
     if most is not None:
         share = _together(f"{at_most_percent(most.balanced_accuracy)} %")

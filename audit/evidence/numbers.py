@@ -139,7 +139,7 @@ def at_most_percent(share: float) -> str:
 
 
 def at_most(value: float, digits: int) -> str:
-    """Return an upper bound, rounded up: never told lower than it is."""
+    """Return an upper bound, rounded up: never printed lower than it is."""
     scale = 10**digits
     return f"{math.ceil(round(scale * value, 6)) / scale:.{digits}f}"
 

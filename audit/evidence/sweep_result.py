@@ -1,4 +1,4 @@
-"""The evidence of one sweep: how well a model does its task against what fresh attackers read, point by point.
+"""The evidence of one sweep: task accuracy against leakage to fresh attackers, point by point.
 
 A point is one method at one weight, trained from the same checkpoint and audited on the same rows as all others.
 Shares lie in [0, 1]; information is in bits.
@@ -20,7 +20,7 @@ UNTOUCHED: Final = "untouched"
 
 
 class SweepReading(Frozen):
-    """What the strongest fresh attacker reads of one private attribute at one point."""
+    """Leakage of one private attribute to the strongest fresh attacker at one point."""
 
     attribute: str
     test_rows: int
@@ -28,7 +28,7 @@ class SweepReading(Frozen):
     chance: Share
     """Balanced accuracy of a guess: 1 / number of classes."""
     entropy: Number
-    """H(v) on the test rows, in bits: the most there is to read."""
+    """H(v) on the test rows, in bits: the most there is to learn."""
     strongest: str
     """`name on view`; chosen on the selection rows, scored on the test rows."""
     balanced_accuracy: Estimate
@@ -42,11 +42,11 @@ class SweepReading(Frozen):
     """On the excess, against the protocol's limit."""
     reason: str
     certificate: Certificate | None = None
-    """What no attacker can exceed; null where the layer gives no finite code."""
+    """Upper bound on any attacker; null where the layer gives no finite code."""
 
 
 class SweepKept(Frozen):
-    """What can still be read of one attribute that should stay."""
+    """One retained attribute at one point."""
 
     attribute: str
     test_rows: int

@@ -48,7 +48,7 @@ def verify(paths: Sequence[Path]) -> list[Link]:
 
     Args:
         paths: `.json` files that `irene audit` or `irene sanitize` wrote, and checkpoints of any other suffix; the
-            record that stands beside a checkpoint is read with it.
+            record beside a checkpoint is read with it.
 
     Raises:
         EvidenceError: A file cannot be read, or is none of these.
@@ -98,16 +98,16 @@ def _sealed(one: _Audit) -> Link:
 
 def _checkpoint(one: _Audit, files: _Files) -> Iterator[Link]:
     """Check the audited file against the files given."""
-    told = one.result.checkpoint
-    found = [path for path, digits in files.checkpoints.items() if digits == told.sha256]
+    audited = one.result.checkpoint
+    found = [path for path, digits in files.checkpoints.items() if digits == audited.sha256]
     if found:
         yield Link(True, f"{one.name} is an audit of {found[0]}")
-    elif alike := [path for path in files.checkpoints if Path(path).name == told.file]:
+    elif alike := [path for path in files.checkpoints if Path(path).name == audited.file]:
         yield Link(False, f"{alike[0]} is not the file that {one.name} audited: its SHA-256 is another")
-    elif told.format == "live object":
+    elif audited.format == "live object":
         yield Link(None, f"{one.name} audited a model in memory, which is no file that could be hashed")
     else:
-        yield Link(None, f"{one.name} is an audit of {told.file}, SHA-256 {told.sha256}, which was not given")
+        yield Link(None, f"{one.name} is an audit of {audited.file}, SHA-256 {audited.sha256}, which was not given")
 
 
 def _parent(one: _Audit, files: _Files) -> Iterator[Link]:
@@ -153,8 +153,8 @@ def _rows(one: _Audit, other: _Audit) -> Link:
 def _unnamed(files: _Files) -> Iterator[Link]:
     """Find checkpoints that nothing here speaks of."""
     named = {record.sha256 for _, record in files.records}
-    for told in [one.result.checkpoint for one in files.audits]:
-        named |= {told.sha256} | ({told.sanitizing.parent_sha256} if told.sanitizing else set())
+    for audited in [one.result.checkpoint for one in files.audits]:
+        named |= {audited.sha256} | ({audited.sanitizing.parent_sha256} if audited.sanitizing else set())
     named |= {record.sanitizing.parent_sha256 for _, record in files.records}
     names = {one.result.checkpoint.file for one in files.audits}
     for path, digits in files.checkpoints.items():

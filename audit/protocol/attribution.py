@@ -1,6 +1,6 @@
-"""Where an attacker reads: which units of the bottleneck, and which part of the input.
+"""Attribution of an attacker: which units of the bottleneck, and which part of the input, its answers rest on.
 
-Both are told in usable bits lost: how much log2 p(true class) falls, as a mean over many rows, when a unit
+Both are measured in usable bits lost: how much log2 p(true class) falls, as a mean over many rows, when a unit
 is shuffled among the rows or a patch of the input is hidden. The attacker is asked and never
 differentiated, so that any will do. No image, and no figure of a single row, is kept.
 
@@ -38,7 +38,7 @@ UNITS_AT_ONCE = 64
 ROWS_AT_ONCE = 4096
 """Rows in one call of the attacker: many shuffled copies, since small calls are slow."""
 ROUGH_ROWS = 32
-"""Rows of the rough look at all units: enough to see that the attacker minds, too few to say what it is worth."""
+"""Rows of the rough look at all units: enough to rank units by effect, too few to estimate the effect."""
 FINALISTS = 3
 """The close look takes this many times the units that are listed."""
 SHUFFLES = 3
@@ -197,13 +197,13 @@ def _shuffled(
         return torch.where(chosen, values[torch.from_numpy(generator.permutation(len(values)))], values)
 
     def lost(block: Ints) -> NDArray[np.float64]:
-        def told(values: Tensor) -> Tensor:
+        def true_bits(values: Tensor) -> Tensor:
             copies = len(values) // len(z)
             seen = np.tile(z, (copies, 1))
             seen[:, block] = values.numpy()
             return torch.from_numpy(_of_truth(attack(seen), np.tile(v, copies)))
 
-        drops: Tensor = FeaturePermutation(told, permute).attribute(
+        drops: Tensor = FeaturePermutation(true_bits, permute).attribute(
             torch.from_numpy(z[:, block]), perturbations_per_eval=max(1, ROWS_AT_ONCE // len(z))
         )
         return np.asarray(drops.numpy())
@@ -220,10 +220,10 @@ def _map(
     window = (view.mean.shape[0], *patch)
 
     def lost(rows: Ints) -> NDArray[np.float64]:
-        def told(images: Tensor) -> Tensor:  # one figure for the batch: captum then keeps one map and not b
+        def true_bits(images: Tensor) -> Tensor:  # one figure for the batch: captum then keeps one map and not b
             return torch.tensor(_of_truth(attack(encode(images)), v[rows]).sum())
 
-        drops: Tensor = Occlusion(told).attribute(
+        drops: Tensor = Occlusion(true_bits).attribute(
             torch.stack([inputs[row] for row in rows.tolist()]),
             sliding_window_shapes=window,
             strides=window,

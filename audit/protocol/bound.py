@@ -1,7 +1,7 @@
-"""A bound on every attacker of a finite code, whoever they are: counted, not tried.
+"""Upper bound on any attacker of a discrete representation, estimated from counts: no attacker is trained.
 
-If a bottleneck gives few distinct vectors, the best that can be made of one is a table: for each vector the class
-that it speaks for most. The table of all audited rows bounds that, because the model saw none of them:
+If a bottleneck gives few distinct vectors, the best attacker is a table: for each vector its most likely class. The
+table of all audited rows bounds every attacker, because the model saw none of these rows:
 
 - Balanced accuracy. The best table's share, Σ max_v p(c|v) / k, is convex in the shares p, so the one that is counted
   is expected no lower than the true one; one group changes it by at most its own weight (McDiarmid 1989).

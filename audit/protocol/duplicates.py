@@ -1,4 +1,4 @@
-"""Rows with the very same input in different groups: an attacker that saw one knows the other by heart."""
+"""Exact duplicates across groups, which would leak between the training and the test split."""
 
 import numpy as np
 from scipy.sparse import coo_array

@@ -141,14 +141,14 @@ def _given_task(found: Attack, z: Matrix, target: Target) -> Estimate | None:
     v = [labels[part] for part in rows]
     if min(len(np.unique(part)) for part in v) < problem.k:
         return None
-    told = np.unique(y, return_inverse=True)[1]
-    alone = by_label(told, v, rows, problem.k)
-    beside = np.eye(int(told.max()) + 1, dtype=np.float32)
+    label = np.unique(y, return_inverse=True)[1]
+    alone = by_label(label, v, rows, problem.k)
+    beside = np.eye(int(label.max()) + 1, dtype=np.float32)
 
     def with_y(member: FittedAttacker) -> tuple[Reading, Reading]:
         seen = [
             np.concatenate(
-                [member.preprocessing.transform(in_memory(z, part)).astype(np.float32), beside[told[part]]], axis=1
+                [member.preprocessing.transform(in_memory(z, part)).astype(np.float32), beside[label[part]]], axis=1
             )
             for part in rows
         ]

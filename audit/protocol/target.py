@@ -147,17 +147,17 @@ def in_memory_each(values: Matrix, rows: Rows) -> tuple[Matrix, Matrix, Matrix]:
     return in_memory(values, rows[0]), in_memory(values, rows[1]), in_memory(values, rows[2])
 
 
-def by_label(told: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> Reading:
+def by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> Reading:
     """Read v from one discrete input: the table of frequencies is the best attacker there is.
 
     Args:
-        told: The input, (n,), in 0 … m − 1.
+        label: The input, (n,), in 0 … m − 1.
         v: Classes of the rows that fit, select and test.
         rows: Those rows.
         k: Number of classes.
     """
-    table = CategoricalNB(min_categories=int(told.max()) + 1)
-    seen: Three = [told[part].reshape(-1, 1) for part in rows]
+    table = CategoricalNB(min_categories=int(label.max()) + 1)
+    seen: Three = [label[part].reshape(-1, 1) for part in rows]
     return Classification(k).fit(table, seen, v).test
 
 
@@ -178,19 +178,19 @@ def _floor(predicted: Ints | None, found: Audited) -> Reading:
         guess = GuessReading(1 / problem.k, problem.metric)
         if predicted is None:
             return guess
-        told = np.unique(predicted, return_inverse=True)[1]
-        table = crosstab(np.concatenate([told[rows[0]], told[rows[1]]]), np.concatenate(v[:2])).count
+        label = np.unique(predicted, return_inverse=True)[1]
+        table = crosstab(np.concatenate([label[rows[0]], label[rows[1]]]), np.concatenate(v[:2])).count
         if scipy.stats.chi2_contingency(table).pvalue > INDEPENDENT:
             return guess
-        return by_label(told, v, rows, problem.k)
+        return by_label(label, v, rows, problem.k)
     if predicted is None:
         return GuessReading(0.0, problem.metric)
-    told = np.unique(predicted, return_inverse=True)[1]
-    count = int(told.max()) + 1
-    sums = np.bincount(told[rows[0]], v[0], count)
-    rows_each = np.bincount(told[rows[0]], minlength=count)
+    label = np.unique(predicted, return_inverse=True)[1]
+    count = int(label.max()) + 1
+    sums = np.bincount(label[rows[0]], v[0], count)
+    rows_each = np.bincount(label[rows[0]], minlength=count)
     means = np.where(rows_each > 0, sums / np.maximum(rows_each, 1), v[0].mean())
-    return QuantityReading(means[told[rows[2]]], v[2])
+    return QuantityReading(means[label[rows[2]]], v[2])
 
 
 def _input_control(
