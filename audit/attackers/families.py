@@ -163,7 +163,11 @@ def family(name: str, device: str = "cpu") -> Family:
 def _own(named: Callable[..., object], seed: int, device: str) -> object:
     """Make the user's estimator, with what it takes of the seed and the device."""
     offered = {"random_state": seed, "seed": seed, "device": device}
-    return named(**{name: value for name, value in offered.items() if name in signature(named).parameters})
+    try:
+        taken = {*signature(named).parameters}
+    except ValueError:  # a type of C has none
+        taken = set()
+    return named(**{name: value for name, value in offered.items() if name in taken})
 
 
 def _none(_seed: int) -> tuple[Make, ...]:
