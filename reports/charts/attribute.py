@@ -5,22 +5,14 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from audit.evidence.findings import ContinuousLeakage, Estimate, Leakage, Regression
-from audit.evidence.headline import (
-    Measured,
-    guess,
-    headline,
-    null_estimate,
-    unit,
-    written,
-    written_guess,
-    written_level,
-)
+from audit.evidence.findings import Estimate, Measurement
+from audit.evidence.headline import null_estimate, written, written_guess, written_level
 from audit.evidence.numbers import Figure, count, measured, percent, share, shorten
 from reports.charts.intervals import NARROW, WIDE, Lane, Layout, Line, Mark, Point, Row, Scale, draw
 from reports.inputs.by_attribute import LARGE
 from reports.inputs.comparison import Comparison, Pair
-from reports.text.bounds import certificate, read_at_most
+from reports.text.bounds import read_at_most
+from reports.text.figures import axis, knowing_nothing, score, strongest
 from reports.text.sentences import ceiling_of
 
 LANES = replace(WIDE, row=28), replace(NARROW, row=42)
@@ -40,7 +32,7 @@ class Drawing:
     caption: str
 
 
-def attribute_drawings(found: Sequence[Sequence[Pair[Measured]]], salt: str) -> tuple[Drawing, ...]:
+def attribute_drawings(found: Sequence[Sequence[Pair]], salt: str) -> tuple[Drawing, ...]:
     """Draw every attribute.
 
     Args:
@@ -51,7 +43,7 @@ def attribute_drawings(found: Sequence[Sequence[Pair[Measured]]], salt: str) -> 
     return tuple(attribute_drawing(pairs, f"{salt}-{place}", both=both) for place, pairs in enumerate(found))
 
 
-def attribute_drawing(pairs: Sequence[Pair[Measured]], salt: str, *, both: bool = True) -> Drawing:
+def attribute_drawing(pairs: Sequence[Pair], salt: str, *, both: bool = True) -> Drawing:
     """Draw what is read of one attribute beside ceiling, floor, chance, null band and limit.
 
     Args:
@@ -59,23 +51,24 @@ def attribute_drawing(pairs: Sequence[Pair[Measured]], salt: str, *, both: bool 
         salt: Sets this drawing apart from the others on the page.
         both: Draw it for narrow screens, too.
     """
-    found = pairs[0].last.found
+    found, measurement = pairs[0].last.found, pairs[0].last.measurement
     has_task = pairs[0].last.audit.task is not None
-    has_floor = len({pair.last.found.floor for pair in pairs}) == 1
+    has_floor = len({pair.last.measurement.floor_score for pair in pairs}) == 1
     rows: list[Row | Lane] = _layer_rows(pairs[0]) if len(pairs) == 1 else [*map(_lane, pairs)]
     ceiling = ceiling_of(pairs[-1])
     if ceiling:
-        rows.append(_read(found, "From the raw input (ceiling)", "ceiling", ceiling.figure))
+        rows.append(_read(measurement, "From the raw input (ceiling)", "ceiling", ceiling.figure))
     if has_task and has_floor:
-        rows.append(_read(found, "Task label alone (floor)", "floor", found.floor))
+        rows.append(_read(measurement, "Task label alone (floor)", "floor", measurement.floor_score))
     if len(pairs) == 1:
-        rows.append(_read(found, "Shuffled labels (null)", "null", null_estimate(found.null)))
-    lines = [Line(f"{_nothing(found, has_task=has_task)} {written_guess(found)}", guess(found), ":")]
-    most = found.floor.value + found.limit if isinstance(found, Leakage | ContinuousLeakage) else None
+        rows.append(_read(measurement, "Shuffled labels (null)", "null", null_estimate(measurement.null)))
+    nothing = knowing_nothing(measurement) if has_task else f"{knowing_nothing(measurement)}, the floor:"
+    lines = [Line(f"{nothing} {written_guess(measurement)}", measurement.guess, ":")]
+    most = measurement.floor_score.value + found.decision.limit if found.decision else None
     if most is not None and most <= 1 and has_floor:
-        lines.append(Line(f"limit {written_level(found, most)}", most, "--"))
-    band = (found.floor.low, found.floor.high) if has_task and has_floor else None
-    scale = Scale("R², share of the variance explained" if unit(found) == "R²" else unit(found), unit(found) != "R²")
+        lines.append(Line(f"limit {written_level(measurement, most)}", most, "--"))
+    band = (measurement.floor_score.low, measurement.floor_score.high) if has_task and has_floor else None
+    scale = Scale(axis(measurement), measurement.kind.percent)
     layouts = LANES if len(pairs) > 1 else (WIDE, NARROW)
     wide, narrow = _both(rows, lines, band, scale=scale, salt=salt, layouts=layouts[: 2 if both else 1])
     floor = _FLOOR if has_task and has_floor else _FLOORS if has_task else _NO_FLOOR
@@ -96,13 +89,14 @@ def task_drawing(comparison: Comparison) -> Drawing | None:
     return Drawing(shorten(last.name), "", wide, narrow, caption)
 
 
-def _layer_rows(pair: Pair[Measured]) -> list[Row | Lane]:
+def _layer_rows(pair: Pair) -> list[Row | Lane]:
     """Return a row each for what is read at one layer, before and after, for bounds, and for heads."""
     rows: list[Row | Lane] = [
-        _read(one.found, one.when, _mark(is_last=one is pair.last), headline(one.found)) for one in pair.readings
+        _read(one.measurement, one.when, _mark(is_last=one is pair.last), one.measurement.score)
+        for one in pair.readings
     ]
     for reading in pair.readings:
-        most = certificate(reading.found)
+        most = reading.found.certificate
         if most:
             name = "Any attacker (bound)" if reading is pair.last else "Any attacker before (bound)"
             x = most.balanced_accuracy
@@ -115,15 +109,15 @@ def _layer_rows(pair: Pair[Measured]) -> list[Row | Lane]:
     return rows
 
 
-def _lane(pair: Pair[Measured]) -> Lane:
+def _lane(pair: Pair) -> Lane:
     """Return one line for one of several layers, with all of its figures."""
-    points = [_point("null", null_estimate(pair.last.found.null))]
-    points += [_point(_mark(is_last=one is pair.last), headline(one.found)) for one in pair.readings]
-    if most := certificate(pair.last.found):
+    points = [_point("null", null_estimate(pair.last.measurement.null))]
+    points += [_point(_mark(is_last=one is pair.last), one.measurement.score) for one in pair.readings]
+    if most := pair.last.found.certificate:
         points.append(_exact("bound", most.balanced_accuracy))
     if pair.last.head:
         points.append(_exact("head", pair.last.head.accuracy))
-    told = " → ".join(written(one.found, headline(one.found)).value for one in pair.readings)
+    told = " → ".join(score(one.measurement).value for one in pair.readings)
     return Lane(shorten(pair.last.found.layer), told, tuple(points))
 
 
@@ -135,26 +129,14 @@ def _exact(mark: Mark, value: float) -> Point:
     return Point(mark, value, value, value)
 
 
-def _nothing(found: Measured, *, has_task: bool) -> str:
-    name = "the mean alone" if isinstance(found, Regression) else "chance"
-    return name if has_task else f"{name}, the floor:"
-
-
 _FLOOR = "Light band: the floor's interval."
 _FLOORS = "The floor is another at each layer, so that no line is drawn for it, nor for the limit."
 _NO_FLOOR = "No task was named; the floor is chance."
 
 
-def _caption(
-    pairs: Sequence[Pair[Measured]], rows: Sequence[Row | Lane], floor: str, *, has_limit: bool
-) -> Iterator[str]:
+def _caption(pairs: Sequence[Pair], rows: Sequence[Row | Lane], floor: str, *, has_limit: bool) -> Iterator[str]:
     """Yield what the marks of a drawing mean."""
-    found = pairs[0].last.found
-    what = (
-        "R², the share of the variance that the strongest fresh attacker explains,"
-        if isinstance(found, Regression)
-        else "Balanced accuracy of the strongest fresh attacker"
-    )
+    what = strongest(pairs[0].last.measurement)
     marks = {row.mark for row in rows if isinstance(row, Row)}
     marks |= {one.mark for row in rows if isinstance(row, Lane) for one in row.points}
     yield f"{what} with its 95 % interval{'' if len(pairs) == 1 else f', at {count(len(pairs))} layers'}."
@@ -171,8 +153,8 @@ def _caption(
         yield "Arrowhead to the left: the bound on every attacker, tried or not; no interval."
 
 
-def _read(found: Measured, name: str, mark: Mark, estimate: Estimate) -> Row:
-    return _row(name, mark, estimate, written(found, estimate))
+def _read(measurement: Measurement, name: str, mark: Mark, estimate: Estimate) -> Row:
+    return _row(name, mark, estimate, written(measurement, estimate))
 
 
 def _row(name: str, mark: Mark, estimate: Estimate, figure: Figure) -> Row:

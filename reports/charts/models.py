@@ -2,35 +2,33 @@
 
 from collections.abc import Sequence
 
-from audit.evidence.findings import ContinuousLeakage, Estimate, Leakage, Regression
-from audit.evidence.headline import Measured, guess, headline, unit, written, written_guess
+from audit.evidence.findings import Estimate, Finding
+from audit.evidence.headline import written, written_guess
 from audit.evidence.numbers import percent, share, shorten
 from reports.charts.attribute import Drawing
 from reports.charts.intervals import NARROW, WIDE, Lane, Line, Mark, Point, Row, Scale, draw
 from reports.inputs.several_models import Model, Models, Several
-from reports.text.bounds import certificate
+from reports.text.figures import axis, knowing_nothing, score, strongest
 from reports.text.verdicts import MARKS
 
 
-def attribute_drawing(one: Several[Measured], salt: str) -> Drawing:
+def attribute_drawing(one: Several, salt: str) -> Drawing:
     """Draw what is read of one attribute at one layer in every model.
 
     Args:
         one: Private, with verdicts, or to be kept, without.
         salt: Sets this drawing apart from the others on the page.
     """
-    found = one.first
+    found, measurement = one.first, one.first.measurement
     rows: list[Lane | Row] = [_lane(model, reading.found) for model, reading in one.readings]
-    ceiling = next((reading.found.ceiling for _, reading in one.readings if reading.found.ceiling), None)
-    if ceiling:
+    ceilings = (reading.measurement.ceiling for _, reading in one.readings)
+    if ceiling := next(filter(None, ceilings), None):
         figure = ceiling.figure
-        told = str(written(found, figure))
+        told = str(written(measurement, figure))
         rows.append(Row("From the raw input (ceiling)", told, "ceiling", figure.value, figure.low, figure.high))
-    nothing = "the mean alone" if isinstance(found, Regression) else "chance"
-    lines = [Line(f"{nothing} {written_guess(found)}", guess(found), ":")]
-    is_number = unit(found) == "R²"
-    scale = Scale("R², share of the variance explained" if is_number else unit(found), not is_number)
-    has_bound = any(certificate(reading.found) for _, reading in one.readings)
+    lines = [Line(f"{knowing_nothing(measurement)} {written_guess(measurement)}", measurement.guess, ":")]
+    scale = Scale(axis(measurement), measurement.kind.percent)
+    has_bound = any(reading.found.certificate for _, reading in one.readings)
     return _drawing(
         shorten(found.attribute), shorten(found.layer), rows, lines, scale, salt,
         _caption(found, has_task=one.readings[0][1].audit.task is not None, has_bound=has_bound),
@@ -49,29 +47,24 @@ def task_drawing(models: Models) -> Drawing | None:
     return _drawing(shorten(task.name), "", rows, lines, Scale("accuracy on the task", True), "task", caption)
 
 
-def _lane(model: Model, found: Measured) -> Lane:
-    mark = f"{MARKS[found.verdict]} " if isinstance(found, Leakage | ContinuousLeakage) else ""
-    points = [_point("before", headline(found))]
+def _lane(model: Model, found: Finding) -> Lane:
+    mark = f"{MARKS[found.decision.verdict]} " if found.decision else ""
+    points = [_point("before", found.measurement.score)]
     if model.audit.task:
-        points.append(_exactly("floor", found.floor.value))
-    most = certificate(found)
+        points.append(_exactly("floor", found.measurement.floor_score.value))
+    most = found.certificate
     if most:
         points.append(_exactly("bound", most.balanced_accuracy))
-    return Lane(model.name, f"{mark}{written(found, headline(found))}", tuple(points))
+    return Lane(model.name, f"{mark}{score(found.measurement)}", tuple(points))
 
 
-def _caption(found: Measured, *, has_task: bool, has_bound: bool) -> str:
-    what = (
-        "R², the share of the variance that the strongest fresh attacker explains,"
-        if isinstance(found, Regression)
-        else "Balanced accuracy of the strongest fresh attacker"
-    )
-    said = [f"{what} with its 95 % interval, a line for each model in the order given."]
+def _caption(found: Finding, *, has_task: bool, has_bound: bool) -> str:
+    said = [f"{strongest(found.measurement)} with its 95 % interval, a line for each model in the order given."]
     if has_task:
         said.append("Upright tick: the model's own floor, what its predicted task label alone tells.")
     if has_bound:
         said.append("Arrowhead to the left: the bound on every attacker, tried or not; no interval.")
-    if isinstance(found, Leakage | ContinuousLeakage):
+    if found.decision:
         marks = [f"{mark}\N{NO-BREAK SPACE}{verdict}" for verdict, mark in MARKS.items()]
         said.append(f"{', '.join(marks)}.")
     return " ".join(said)

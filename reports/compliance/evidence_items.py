@@ -7,21 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
-from audit.evidence.findings import ContinuousLeakage, Leakage
-from audit.evidence.headline import (
-    Judged,
-    Measured,
-    headline,
-    unit,
-    written,
-    written_excess,
-    written_guess,
-    written_limit,
-)
-from audit.evidence.numbers import LONGEST_TEXT, Figure, change, count, named, percent, rows_told, share, shorten
-from reports.compliance.purpose import nothing
+from audit.evidence.findings import Finding
+from audit.evidence.headline import written_excess, written_guess, written_limit
+from audit.evidence.metric import METRICS
+from audit.evidence.numbers import LONGEST_TEXT, Figure, count, named, percent, rows_told, share, shorten
 from reports.inputs.comparison import Comparison, Pair
-from reports.text.bounds import bound, certificate, is_exceeded
+from reports.text.bounds import bound, is_exceeded
+from reports.text.figures import floor, pair_change, score, with_metric
 from reports.text.method_descriptions import described
 from reports.text.sentences import NO_TASK, attribute_at, is_untold, limit
 from reports.text.verdicts import summary
@@ -44,12 +36,12 @@ NAMES: dict[Item, str] = {
     "protocol": "Protocol",
 }
 SCHEMA: dict[Item, tuple[str, ...]] = {
-    "leakage": ("leakage.excess", "leakage.verdict", "continuous.excess", "continuous.verdict"),
-    "floor": ("leakage.floor", "continuous.floor"),
-    "certificate": ("leakage.certificate",),
+    "leakage": ("findings.measurement.excess", "findings.decision.verdict"),
+    "floor": ("findings.measurement.floor",),
+    "certificate": ("findings.certificate",),
     "task": ("task",),
-    "kept": ("kept", "kept_continuous"),
-    "subgroups": ("leakage.classes", "leakage.left_out"),
+    "kept": ("findings.role", "findings.measurement.figures"),
+    "subgroups": ("findings.measurement.classes", "findings.measurement.left_out"),
     "sanitizing": ("checkpoint.sanitizing",),
     "comparison": ("checkpoint.sha256", "data.fingerprint"),
     "rows": ("data.name", "data.rows", "data.fingerprint", "data.group"),
@@ -107,18 +99,18 @@ def _leakage(comparison: Comparison) -> Fact | Absent:
     return Fact(summary(comparison), (*highest, *doubts))
 
 
-def _highest(comparison: Comparison) -> Iterable[Judged]:
-    """Yield the finding with the highest excess among classes and among numbers, which have other units."""
-    for kind in (Leakage, ContinuousLeakage):
-        found = [pair.last.found for pair in comparison.pairs if isinstance(pair.last.found, kind)]
+def _highest(comparison: Comparison) -> Iterable[Finding]:
+    """Yield the finding with the highest excess in each metric, which have other units."""
+    for metric in METRICS:
+        found = [pair.last.found for pair in comparison.pairs if pair.last.measurement.metric == metric]
         if found:
-            yield max(found, key=lambda one: one.excess.value)
+            yield max(found, key=lambda one: one.measurement.excess.value)
 
 
-def _of_kind(found: Judged, comparison: Comparison) -> str:
-    if len({unit(pair.last.found) for pair in comparison.pairs}) == 1:
+def _of_kind(found: Finding, comparison: Comparison) -> str:
+    if len({pair.last.measurement.metric for pair in comparison.pairs}) == 1:
         return ""
-    return " among classes" if isinstance(found, Leakage) else " among numbers"
+    return " among classes" if found.measurement.kind.percent else " among numbers"
 
 
 def _floor(comparison: Comparison) -> Fact | Absent:
@@ -127,14 +119,15 @@ def _floor(comparison: Comparison) -> Fact | Absent:
     return Fact("What the predicted task label alone gives away.", _some(_gives_away, _once(comparison)))
 
 
-def _gives_away(found: Judged) -> str:
-    floor = f"{_unit(found)}{written(found, found.floor)}"
-    return f"{named(found.attribute)}: {floor}; {nothing(found)} {written_guess(found)}"
+def _gives_away(found: Finding) -> str:
+    measurement = found.measurement
+    told = with_metric(measurement, floor(measurement))
+    return f"{named(found.attribute)}: {told}; {measurement.kind.guess} {written_guess(measurement)}"
 
 
 def _certificate(comparison: Comparison) -> Fact | Absent:
     findings = [pair.last.found for pair in comparison.pairs]
-    bounded = [found for found in findings if certificate(found)]
+    bounded = [found for found in findings if found.certificate]
     if not bounded:
         return Absent("no audited layer gives so few distinct vectors that they could be counted")
     believed = [found for found in bounded if not is_exceeded(found)]
@@ -146,14 +139,14 @@ def _certificate(comparison: Comparison) -> Fact | Absent:
     return Fact(f"For {count(len(telling))} of {_findings(findings)}.", _some(_bounds, telling))
 
 
-def _bounds(found: Judged) -> str:
+def _bounds(found: Finding) -> str:
     return f"{attribute_at(found)}: {bound(found).removesuffix('.')}"
 
 
-def _is_telling(found: Measured) -> bool:
+def _is_telling(found: Finding) -> bool:
     """Whether the bound excludes anything: some attacker, or some of the information."""
-    one = certificate(found)
-    return one is not None and isinstance(found, Leakage) and (one.balanced_accuracy < 1 or one.bits < found.entropy)
+    one, most = found.certificate, found.measurement.entropy or 0.0
+    return one is not None and (one.balanced_accuracy < 1 or one.bits < most)
 
 
 def _task(comparison: Comparison) -> Fact | Absent:
@@ -172,16 +165,17 @@ def _kept(comparison: Comparison) -> Fact | Absent:
 
 
 def _subgroups(comparison: Comparison) -> Fact | Absent:
-    found = [one for one in _once(comparison) if isinstance(one, Leakage)]
+    found = [one for one in _once(comparison) if one.measurement.kind.percent]
     if not found:
         return Absent("only numbers were audited, and they have no classes")
     return Fact("Classes of each private attribute, and the test rows of the smallest.", _some(_groups, found))
 
 
-def _groups(found: Leakage) -> str:
-    fewest = rows_told(min((one.test for one in found.classes), default=0))
-    left_out = f"; {count(len(found.left_out))} more too rare to audit" if found.left_out else ""
-    return f"{named(found.attribute)}: {count(len(found.classes))} classes, {fewest}{left_out}"
+def _groups(found: Finding) -> str:
+    classes, rare = found.measurement.classes, found.measurement.left_out
+    fewest = rows_told(min((one.test for one in classes), default=0))
+    left_out = f"; {count(len(rare))} more too rare to audit" if rare else ""
+    return f"{named(found.attribute)}: {count(len(classes))} classes, {fewest}{left_out}"
 
 
 def _sanitizing(comparison: Comparison) -> Fact | Absent:
@@ -216,29 +210,24 @@ def _protocol(comparison: Comparison) -> Fact | Absent:
     )
 
 
-def _once(comparison: Comparison) -> list[Judged]:
+def _once(comparison: Comparison) -> list[Finding]:
     """Return one finding of each attribute: its rows and its floor are the same at every layer."""
-    once: dict[str, Judged] = {}
+    once: dict[str, Finding] = {}
     for pair in comparison.pairs:
         once.setdefault(pair.last.found.attribute, pair.last.found)
     return list(once.values())
 
 
-def _reads(pair: Pair[Measured]) -> str:
-    found = pair.last.found
-    read = _told_apart([(one.when, written(found, headline(one.found))) for one in pair.readings])
-    changed = pair.change
-    by = f", change {change(changed.estimate, in_points=not _unit(found))}" if changed else ""
-    return f"{attribute_at(found)}: {_unit(found)}{read}{by}"
+def _reads(pair: Pair) -> str:
+    measurement = pair.last.measurement
+    read = _told_apart([(one.when, score(one.measurement)) for one in pair.readings])
+    by = f", change {pair_change(pair, measurement.metric)}" if pair.first else ""
+    return f"{attribute_at(pair.last.found)}: {with_metric(measurement, read)}{by}"
 
 
 def _told_apart(figures: Sequence[tuple[str, Figure]]) -> str:
     """Return one figure, or two with when they were taken."""
     return ", ".join(f"{when.lower()} {figure}" if len(figures) > 1 else str(figure) for when, figure in figures)
-
-
-def _unit(found: Measured) -> str:
-    return "R² " if unit(found) == "R²" else ""
 
 
 def _findings(found: Sequence[object]) -> str:

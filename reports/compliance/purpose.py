@@ -1,10 +1,11 @@
 """What the model is for, and what else is to stay readable: what a measure may cost."""
 
-from audit.evidence.headline import Measured, headline, unit, written, written_guess
+from audit.evidence.headline import written_guess
 from audit.evidence.numbers import change, percent, share, shorten
 from reports.inputs.comparison import Comparison, Pair
-from reports.inputs.paired_difference import Change, accuracy_change
+from reports.inputs.paired_difference import accuracy_change
 from reports.render.table import Cell, Table, cell, figure_cell
+from reports.text.figures import pair_change, score
 
 
 def use_table(comparison: Comparison) -> Table | None:
@@ -16,29 +17,19 @@ def use_table(comparison: Comparison) -> Table | None:
     return Table("What the model is for, and what should stay readable", columns, rows) if rows else None
 
 
-def nothing(found: Measured) -> str:
-    """Return what who knows nothing does."""
-    return "answering the mean" if unit(found) == "R²" else "a guess"
-
-
 def _task(comparison: Comparison) -> list[tuple[Cell, ...]]:
     tasks = [audit.task for _, audit in comparison.audits if audit.task]
     if not tasks:
         return []
-    changed = [accuracy_change(*tasks)] if len(tasks) == 2 else []
+    changed = [figure_cell(change(accuracy_change(*tasks).estimate, in_points=True))] if len(tasks) == 2 else []
     guess = cell(percent(tasks[-1].chance), "the most frequent class", kind="number")
     read = (figure_cell(share(task.accuracy)) for task in tasks)
-    return [(cell(shorten(tasks[-1].name), "accuracy on the task"), *read, *_changes(changed, in_points=True), guess)]
+    return [(cell(shorten(tasks[-1].name), "accuracy on the task"), *read, *changed, guess)]
 
 
-def _kept(pair: Pair[Measured]) -> tuple[Cell, ...]:
-    found = pair.last.found
-    place = cell(shorten(found.attribute), f"{unit(found)} at {shorten(found.layer)}")
-    read = (figure_cell(written(found, headline(one.found))) for one in pair.readings)
-    changed = [pair.change] if pair.change else []
-    guess = cell(written_guess(found), nothing(found), kind="number")
-    return place, *read, *_changes(changed, in_points=unit(found) != "R²"), guess
-
-
-def _changes(changed: list[Change], *, in_points: bool) -> list[Cell]:
-    return [figure_cell(change(one.estimate, in_points=in_points)) for one in changed]
+def _kept(pair: Pair) -> tuple[Cell, ...]:
+    found, measurement = pair.last.found, pair.last.measurement
+    place = cell(shorten(found.attribute), f"{measurement.kind.title} at {shorten(found.layer)}")
+    read = (figure_cell(score(one.measurement)) for one in pair.readings)
+    changed = [figure_cell(pair_change(pair, measurement.metric))] if pair.first else []
+    return place, *read, *changed, cell(written_guess(measurement), measurement.kind.guess, kind="number")

@@ -1,20 +1,11 @@
 """The risk that was measured, attribute by attribute, and what the measures changed of it."""
 
-from audit.evidence.headline import (
-    Judged,
-    headline,
-    tested_rows,
-    unit,
-    written,
-    written_excess,
-    written_guess,
-    written_limit,
-)
-from audit.evidence.numbers import change, count, shorten
-from reports.compliance.purpose import nothing
+from audit.evidence.headline import written_excess, written_guess, written_limit
+from audit.evidence.numbers import count, shorten
 from reports.inputs.comparison import Comparison, Pair, Reading
-from reports.render.table import Cell, Table, cell, figure_cell, missing
-from reports.text.bounds import certificate, read_at_most
+from reports.render.table import Cell, Table, cell, figure_cell
+from reports.text.bounds import read_at_most
+from reports.text.figures import floor, pair_change, score, with_metric
 
 
 def risk_table(comparison: Comparison) -> Table:
@@ -32,52 +23,51 @@ def effect_table(comparison: Comparison) -> Table | None:
     return Table("What can be inferred, before and after", columns, tuple(map(_effect, comparison.pairs)))
 
 
-def _risk(reading: Reading[Judged]) -> tuple[Cell, ...]:
+def _risk(reading: Reading) -> tuple[Cell, ...]:
     found = reading.found
     return (
         _place(reading),
         _read(reading),
         _floor(reading),
         figure_cell(written_excess(found), f"limit {written_limit(found)}"),
-        cell(count(tested_rows(found)), kind="number"),
+        cell(count(found.measurement.test_rows), kind="number"),
         _verdict(reading),
     )
 
 
-def _effect(pair: Pair[Judged]) -> tuple[Cell, ...]:
-    found, changed = pair.last.found, pair.change
-    in_points = unit(found) != "R²"
+def _effect(pair: Pair) -> tuple[Cell, ...]:
+    found, measurement = pair.last.found, pair.last.measurement
     return (
         _place(pair.last),
         _read(pair.readings[0]),
         _read(pair.last),
-        figure_cell(change(changed.estimate, in_points=in_points)) if changed else missing(),
+        figure_cell(pair_change(pair, measurement.metric)),
         figure_cell(
-            written_excess(found), f"floor {written(found, found.floor).value}", f"limit {written_limit(found)}"
+            written_excess(found),
+            f"floor {floor(measurement).value}",
+            f"limit {written_limit(found)}",
         ),
         _verdict(pair.last),
     )
 
 
-def _place(reading: Reading[Judged]) -> Cell:
+def _place(reading: Reading) -> Cell:
     return cell(shorten(reading.found.attribute), f"at {shorten(reading.found.layer)}")
 
 
-def _read(reading: Reading[Judged]) -> Cell:
-    found, most = reading.found, certificate(reading.found)
+def _read(reading: Reading) -> Cell:
+    most, read = reading.found.certificate, score(reading.measurement)
     bound = (f"bound {read_at_most(most)}",) if most and most.balanced_accuracy < 1 else ()
-    figure = written(found, headline(found))
-    name = "R² " if unit(found) == "R²" else ""
-    return cell(f"{name}{figure.value}", figure.interval, *bound, kind="number")
+    return cell(with_metric(reading.measurement, read.value), read.interval, *bound, kind="number")
 
 
-def _floor(reading: Reading[Judged]) -> Cell:
-    found = reading.found
+def _floor(reading: Reading) -> Cell:
+    measurement, known = reading.measurement, reading.measurement.kind.guess
     if reading.audit.task is None:
-        return cell(written_guess(found), f"{nothing(found)}: no task", kind="number")
-    return figure_cell(written(found, found.floor), f"{nothing(found)} {written_guess(found)}")
+        return cell(written_guess(measurement), f"{known}: no task", kind="number")
+    return figure_cell(floor(measurement), f"{known} {written_guess(measurement)}")
 
 
-def _verdict(reading: Reading[Judged]) -> Cell:
-    verdict = reading.found.verdict
+def _verdict(reading: Reading) -> Cell:
+    verdict = reading.found.decided.verdict
     return cell(verdict, *(["not a pass"] if verdict == "INCONCLUSIVE" else []), kind="number")

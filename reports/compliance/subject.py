@@ -1,8 +1,7 @@
 """What was audited, as far as the evidence knows: the model, the rows, and what a sanitizer did to the model."""
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Regression
-from audit.evidence.headline import Measured
+from audit.evidence.findings import Finding
 from audit.evidence.numbers import count, named, rows_told, shorten
 from reports.inputs.comparison import Comparison
 from reports.render.table import Cell, Table, cell, missing
@@ -62,11 +61,12 @@ def _task(audit: AuditResult) -> str:
     return shorten(f"{audit.task.name}: {', '.join(audit.task.classes)}", 400) if audit.task else NO_TASK
 
 
-def _attributes(found: list[Measured]) -> Cell:
+def _attributes(found: list[Finding]) -> Cell:
     once = {one.attribute: one for one in found}
     return cell(", ".join(map(_attribute, once.values()))) if once else missing("none named")
 
 
-def _attribute(found: Measured) -> str:
-    what = "a number" if isinstance(found, Regression) else f"{count(len(found.classes))} classes"
+def _attribute(found: Finding) -> str:
+    classes = found.measurement.classes
+    what = f"{count(len(classes))} classes" if found.measurement.kind.percent else "a number"
     return f"{named(found.attribute)} ({what})"

@@ -10,8 +10,7 @@ from typing import Final
 
 from audit.errors import UnknownNameError
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Verdict
-from audit.evidence.headline import Judged
+from audit.evidence.findings import Finding, Verdict
 from audit.evidence.numbers import one_line
 from reports.inputs.by_attribute import WORST_FIRST, tally
 from reports.inputs.comparison import Comparison, compare
@@ -36,7 +35,7 @@ class Outcome:
     """0, 3 for a leak, or 4 for what the rows cannot tell; a leak goes before what is open."""
 
     @property
-    def findings(self) -> tuple[Judged, ...]:
+    def findings(self) -> tuple[Finding, ...]:
         """Each private attribute at each layer of the last audit: its verdict, and the reason in a sentence."""
         return tuple(pair.last.found for pair in self.comparison.pairs)
 
@@ -75,13 +74,13 @@ def gate(
     for name in private:
         if name not in audited:
             raise UnknownNameError("private attribute", one_line(name), map(one_line, sorted(audited)))
-    verdict = min((one.verdict for one in findings), key=WORST_FIRST.index)
+    verdict = min((one.decided.verdict for one in findings), key=WORST_FIRST.index)
     return Outcome(comparison, allow_inconclusive, verdict, _exit_code(verdict, allowed=allow_inconclusive))
 
 
 def counted(outcome: Outcome) -> str:
     """Return how many findings there are of each kind: `1 FAIL, 2 PASS`."""
-    return tally([one.verdict for one in outcome.findings])
+    return tally([one.decided.verdict for one in outcome.findings])
 
 
 def conclusion(outcome: Outcome) -> str:

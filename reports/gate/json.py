@@ -3,11 +3,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Estimate
-from audit.evidence.headline import Judged, Measured, guess, headline, tested_rows, unit
 from reports.gate.gate import Outcome
 from reports.inputs.comparison import Pair
 from reports.text.caveats import cautions
@@ -39,7 +38,7 @@ def outcome_json(outcome: Outcome, written: Mapping[str, Path]) -> str:
     return json.dumps(told, indent=2, allow_nan=False)
 
 
-def _audit(audit: AuditResult) -> dict[str, Any]:
+def _audit(audit: AuditResult) -> dict[str, object]:
     return {
         "created": audit.created,
         "checkpoint": audit.checkpoint.file,
@@ -50,30 +49,30 @@ def _audit(audit: AuditResult) -> dict[str, Any]:
     }
 
 
-def _finding(pair: Pair[Judged]) -> dict[str, Any]:
-    found = pair.last.found
+def _finding(pair: Pair) -> dict[str, object]:
+    measurement, decided = pair.last.measurement, pair.last.found.decided
     return {
         **_read(pair),
-        "verdict": found.verdict,
-        "reason": found.reason,
-        "limit": found.limit,
-        "excess": _estimate(found.excess),
-        "strongest": found.strongest,
-        "verdict_before": pair.first.found.verdict if pair.first else None,
+        "verdict": decided.verdict,
+        "reason": decided.reason,
+        "limit": decided.limit,
+        "excess": _estimate(measurement.excess),
+        "strongest": measurement.strongest,
+        "verdict_before": pair.first.found.decided.verdict if pair.first else None,
     }
 
 
-def _read(pair: Pair[Any]) -> dict[str, Any]:
-    found: Measured = pair.last.found
+def _read(pair: Pair) -> dict[str, object]:
+    found, measurement = pair.last.found, pair.last.measurement
     return {
         "attribute": found.attribute,
         "layer": found.layer,
-        "measure": unit(found),
-        "read": _estimate(headline(found)),
-        "read_before": _estimate(headline(pair.first.found)) if pair.first else None,
-        "floor": _estimate(found.floor),
-        "guess": guess(found),
-        "test_rows": tested_rows(found),
+        "measure": measurement.kind.title,
+        "read": _estimate(measurement.score),
+        "read_before": _estimate(pair.first.measurement.score) if pair.first else None,
+        "floor": _estimate(measurement.floor_score),
+        "guess": measurement.guess,
+        "test_rows": measurement.test_rows,
     }
 
 

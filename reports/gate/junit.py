@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from audit.atomic_write import write_whole
-from audit.evidence.headline import Judged
 from audit.evidence.numbers import one_line
 from reports.gate.gate import Outcome, conclusion
 from reports.inputs.comparison import Pair
@@ -51,7 +50,7 @@ def junit(outcome: Outcome) -> bytes:
 
 
 def _attributes(outcome: Outcome) -> dict[str, str]:
-    verdicts = [one.verdict for one in outcome.findings]
+    verdicts = [one.decided.verdict for one in outcome.findings]
     skipped = verdicts.count("INCONCLUSIVE") if outcome.allow_inconclusive else 0
     return {
         "name": _legal(f"irene check: {one_line(outcome.audit.checkpoint.file)}"),
@@ -79,13 +78,13 @@ def _properties(outcome: Outcome) -> dict[str, str]:
     }
 
 
-def _case(suite: ET.Element, pair: Pair[Judged], *, allowed: bool) -> None:
-    found = pair.last.found
+def _case(suite: ET.Element, pair: Pair, *, allowed: bool) -> None:
+    found, decided = pair.last.found, pair.last.found.decided
     # the checkpoint's name is not part of the case's, so that a build server knows it again in the next build
     name = _legal(f"{one_line(found.attribute)} at {one_line(found.layer)}")
     case = ET.SubElement(suite, "testcase", {"name": name, "classname": "irene.check", "time": UNTIMED})
-    told = {"message": _legal(f"{found.verdict}: {found.reason}"), "type": found.verdict}
-    match found.verdict, allowed:
+    told = {"message": _legal(f"{decided.verdict}: {decided.reason}"), "type": decided.verdict}
+    match decided.verdict, allowed:
         case "PASS", _:
             pass
         case "INCONCLUSIVE", True:

@@ -8,16 +8,8 @@ from pathlib import Path
 
 from audit.atomic_write import write_whole
 from audit.evidence.audit_result import AuditResult, Task
-from audit.evidence.headline import (
-    Judged,
-    Measured,
-    headline,
-    tested_rows,
-    unit,
-    written,
-    written_excess,
-    written_guess,
-)
+from audit.evidence.findings import Finding
+from audit.evidence.headline import written_excess, written_guess
 from audit.evidence.json_file import without_places
 from audit.evidence.numbers import change, count, hexdigits, one_line, percent, share
 from reports.gate.gate import Outcome, conclusion
@@ -26,6 +18,7 @@ from reports.inputs.comparison import Comparison, Pair
 from reports.inputs.paired_difference import accuracy_change
 from reports.render.markdown import text
 from reports.text.caveats import plain_cautions
+from reports.text.figures import floor, pair_change, score, with_metric
 from reports.text.sentences import NO_TASK, limit
 
 MOST_ROWS = 100
@@ -51,7 +44,7 @@ def markdown(outcome: Outcome, report: Path | None = None) -> str:
         report: Where the full report was written, if it was.
     """
     comparison = outcome.comparison
-    pairs = sorted(comparison.pairs, key=lambda pair: WORST_FIRST.index(pair.last.found.verdict))
+    pairs = sorted(comparison.pairs, key=lambda pair: WORST_FIRST.index(pair.last.found.decided.verdict))
     blocks = (
         [f"## Privacy check: {outcome.verdict}", conclusion(outcome), _subject(comparison)],
         [_table(_columns(comparison), [_row(pair) for pair in pairs])],
@@ -94,16 +87,16 @@ def _read_columns(comparison: Comparison) -> tuple[str, ...]:
     return ("Read before → after (95 % interval)", "Change") if two else ("Read (95 % interval)",)
 
 
-def _row(pair: Pair[Judged]) -> tuple[str, ...]:
-    found = pair.last.found
+def _row(pair: Pair) -> tuple[str, ...]:
+    found, measurement = pair.last.found, pair.last.measurement
     return (
-        f"**{found.verdict}**",
+        f"**{found.decided.verdict}**",
         _place(found),
         *_read(pair),
-        str(written(found, found.floor)),
+        str(floor(measurement)),
         str(written_excess(found)),
         limit(pair.last),
-        count(tested_rows(found)),
+        count(measurement.test_rows),
     )
 
 
@@ -111,25 +104,22 @@ def _name(words: str) -> str:
     return text(one_line(words))
 
 
-def _place(found: Measured) -> str:
+def _place(found: Finding) -> str:
     return f"{_name(found.attribute)} at {_name(found.layer)}"
 
 
-def _read(pair: Pair[Measured]) -> tuple[str, ...]:
+def _read(pair: Pair) -> tuple[str, ...]:
     """Return what was read, and where there is a before, that first and the change."""
-    found = pair.last.found
-    told = " → ".join(str(written(one.found, headline(one.found))) for one in pair.readings)
-    read = f"R² {told}" if unit(found) == "R²" else told
-    if pair.first is None:
-        return (read,)
-    return read, str(change(pair.change.estimate, in_points=unit(found) != "R²")) if pair.change else "–"
+    measurement = pair.last.measurement
+    read = with_metric(measurement, " → ".join(str(score(one.measurement)) for one in pair.readings))
+    return (read, str(pair_change(pair, measurement.metric))) if pair.first else (read,)
 
 
-def _reasons(pairs: Sequence[Pair[Judged]]) -> list[str]:
+def _reasons(pairs: Sequence[Pair]) -> list[str]:
     told = [
-        f"- **{pair.last.found.verdict}** {_place(pair.last.found)}: {text(pair.last.found.reason)}"
+        f"- **{pair.last.found.decided.verdict}** {_place(pair.last.found)}: {text(pair.last.found.decided.reason)}"
         for pair in pairs
-        if pair.last.found.verdict != "PASS"
+        if pair.last.found.decided.verdict != "PASS"
     ]
     return ["\n".join(_some(told))] if told else []
 
@@ -154,7 +144,12 @@ def _kept(comparison: Comparison) -> list[str]:
         return []
     columns = ("Attribute at layer", *_read_columns(comparison), "A guess", ROWS)
     rows = [
-        (_place(pair.last.found), *_read(pair), written_guess(pair.last.found), count(tested_rows(pair.last.found)))
+        (
+            _place(pair.last.found),
+            *_read(pair),
+            written_guess(pair.last.measurement),
+            count(pair.last.measurement.test_rows),
+        )
         for pair in comparison.kept
     ]
     return ["### What should stay readable", _table(columns, rows)]

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, Split
-from audit.evidence.findings import ContinuousLeakage, Leakage, Regression
-from audit.evidence.headline import Measured
+from audit.evidence.findings import Finding
 from audit.evidence.numbers import count, hexdigits, one_line
 
 _SAME: dict[str, Callable[[AuditResult], str]] = {
@@ -17,8 +16,8 @@ _SAME: dict[str, Callable[[AuditResult], str]] = {
     "test split": lambda audit: _split(audit.data.test),
     "task": lambda audit: f"{audit.task.name} ({', '.join(audit.task.classes)})" if audit.task else "none",
     "rows without a task label": lambda audit: count(audit.task.missing) if audit.task else "none",
-    "attributes and layers": lambda audit: _told([*audit.leakage, *audit.continuous]),
-    "kept attributes and layers": lambda audit: _told([*audit.kept, *audit.kept_continuous]),
+    "attributes and layers": lambda audit: _told(audit.private),
+    "kept attributes and layers": lambda audit: _told(audit.retained),
     "seed": lambda audit: str(audit.protocol.seed),
     "attackers": lambda audit: ", ".join(audit.protocol.attackers),
     "views": lambda audit: ", ".join(audit.protocol.views),
@@ -67,29 +66,26 @@ def refuse_unlike(before: AuditResult, after: AuditResult) -> None:
         )
 
 
-def _everything(audit: AuditResult) -> dict[str, Measured]:
-    listed: list[Measured] = [*audit.leakage, *audit.continuous, *audit.kept, *audit.kept_continuous]
-    return {_place(one): one for one in listed}
+def _everything(audit: AuditResult) -> dict[str, Finding]:
+    return {_place(one): one for one in audit.findings}
 
 
-def _told(listed: list[Measured]) -> str:
+def _told(listed: list[Finding]) -> str:
     return ", ".join(sorted(map(_place, listed))) or "none"
 
 
-def _place(one: Measured) -> str:
-    return f"{one.attribute} at {one.layer}{' (continuous)' if isinstance(one, Regression) else ''}"
+def _place(one: Finding) -> str:
+    return f"{one.attribute} at {one.layer}{'' if one.measurement.kind.percent else ' (continuous)'}"
 
 
-def _terms(one: Measured) -> dict[str, object]:
+def _terms(one: Finding) -> dict[str, object]:
     """What one attribute was measured on."""
-    limit = one.limit if isinstance(one, Leakage | ContinuousLeakage) else None
-    if isinstance(one, Regression):
-        return {"row counts": one.rows, "missing rows": one.missing, "limit": limit}
+    measurement = one.measurement
     return {
-        "class counts": one.classes,
-        "missing rows": one.missing,
-        "classes left out": one.left_out,
-        "limit": limit,
+        "class counts" if measurement.kind.percent else "row counts": measurement.classes,
+        "missing rows": measurement.missing,
+        "classes left out": measurement.left_out,
+        "limit": one.decision.limit if one.decision else None,
     }
 
 

@@ -1,19 +1,15 @@
 """Pair what was read before and after, and say what to know before comparing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Leakage
-from audit.evidence.headline import Judged, Measured
+from audit.evidence.findings import Finding, Measurement, Role
 from audit.evidence.numbers import hexdigits, one_line
 from reports.inputs.comparability import refuse_unlike
 from reports.inputs.integrity import refuse_unfounded_passes
-from reports.inputs.paired_difference import Change, headline_change
-
-Found_co = TypeVar("Found_co", bound=Measured, covariant=True)
+from reports.inputs.paired_difference import Change, figure_change
 
 
 @dataclass(frozen=True)
@@ -28,36 +24,45 @@ class HeadClaim:
 
 
 @dataclass(frozen=True)
-class Reading(Generic[Found_co]):
+class Reading:
     """One attribute at one layer in one of the audits."""
 
     when: str
     """`Before`, `After`, or `Audited` where there is only one."""
     audit: AuditResult
-    found: Found_co
+    found: Finding
     head: HeadClaim | None
+
+    @property
+    def measurement(self) -> Measurement:
+        """What was measured."""
+        return self.found.measurement
 
 
 @dataclass(frozen=True)
-class Pair(Generic[Found_co]):
+class Pair:
     """One attribute at one layer, in every audit given: the verdict is on the last."""
 
-    readings: tuple[Reading[Found_co], ...]
+    readings: tuple[Reading, ...]
 
     @property
-    def last(self) -> Reading[Found_co]:
+    def last(self) -> Reading:
         """The reading that the verdict is on."""
         return self.readings[-1]
 
     @property
-    def first(self) -> Reading[Found_co] | None:
+    def first(self) -> Reading | None:
         """The reading to compare with, or None for one audit alone."""
         return self.readings[0] if len(self.readings) == 2 else None
 
     @property
     def change(self) -> Change | None:
         """What changed in what the strongest attacker reads, paired; None for one audit alone."""
-        return headline_change(self.first.found, self.last.found) if self.first else None
+        return self.change_of(self.last.measurement.metric)
+
+    def change_of(self, figure: str) -> Change | None:
+        """Return what changed in a figure of the strongest attacker, or in the excess; None for one audit alone."""
+        return figure_change(self.first.measurement, self.last.measurement, figure) if self.first else None
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,9 @@ class Comparison:
 
     audits: tuple[tuple[str, AuditResult], ...]
     """`Before` and `After`, or `Audited` alone, each with its audit."""
-    pairs: tuple[Pair[Judged], ...]
-    """Private attributes: those of classes, then the continuous ones."""
-    kept: tuple[Pair[Measured], ...]
+    pairs: tuple[Pair, ...]
+    """Private attributes."""
+    kept: tuple[Pair, ...]
     """Attributes that should stay readable."""
     warnings: tuple[str, ...]
     """What to know before comparing; the audits' own warnings are not repeated here."""
@@ -79,7 +84,7 @@ class Comparison:
         return self.audits[-1][1]
 
     @property
-    def measured(self) -> tuple[Pair[Measured], ...]:
+    def measured(self) -> tuple[Pair, ...]:
         """Private attributes, and those that should stay readable."""
         return *self.pairs, *self.kept
 
@@ -100,32 +105,36 @@ def compare(before: AuditResult, after: AuditResult | None) -> Comparison:
         refuse_unfounded_passes(when, audit)
     return Comparison(
         audits,
-        pairs=(*_pairs(audits, lambda audit: audit.leakage), *_pairs(audits, lambda audit: audit.continuous)),
-        kept=(*_pairs(audits, lambda audit: audit.kept), *_pairs(audits, lambda audit: audit.kept_continuous)),
+        pairs=tuple(_pairs(audits, "private")),
+        kept=tuple(_pairs(audits, "retained")),
         warnings=() if after is None else _warnings(before, after),
     )
 
 
-def _pairs(
-    audits: tuple[tuple[str, AuditResult], ...], listed: Callable[[AuditResult], Iterable[Found_co]]
-) -> Iterable[Pair[Found_co]]:
-    for one in listed(audits[0][1]):
-        yield Pair(tuple(_reading(when, audit, one, listed(audit)) for when, audit in audits))
+def _pairs(audits: tuple[tuple[str, AuditResult], ...], role: Role) -> Iterator[Pair]:
+    for one in audits[0][1].findings:
+        if one.role == role:
+            yield Pair(tuple(_reading(when, audit, one) for when, audit in audits))
 
 
-def _reading(when: str, audit: AuditResult, like: Measured, listed: Iterable[Found_co]) -> Reading[Found_co]:
-    found = next((one for one in listed if (one.attribute, one.layer) == (like.attribute, like.layer)), None)
+def _reading(when: str, audit: AuditResult, like: Finding) -> Reading:
+    found = next((one for one in audit.findings if place(one) == place(like)), None)
     if found is None:
         raise EvidenceError(f"{one_line(like.attribute)} at {one_line(like.layer)} is missing from one audit.")
     return Reading(when, audit, found, _head(audit, found))
 
 
-def _head(audit: AuditResult, found: Measured) -> HeadClaim | None:
+def place(found: Finding) -> tuple[str, str, str, str]:
+    """Return what tells a finding from all others of its audit."""
+    return found.role, found.attribute, found.layer, found.measurement.metric
+
+
+def _head(audit: AuditResult, found: Finding) -> HeadClaim | None:
     made = audit.checkpoint.sanitizing
     accuracy = made.head_accuracy.get(found.attribute) if made else None
-    if made is None or accuracy is None or made.layer != found.layer or not isinstance(found, Leakage):
+    if made is None or accuracy is None or made.layer != found.layer or not found.measurement.kind.percent:
         return None
-    return HeadClaim(accuracy, made.head_rows, contradicted=accuracy < found.balanced_accuracy.low)
+    return HeadClaim(accuracy, made.head_rows, contradicted=accuracy < found.measurement.score.low)
 
 
 def _warnings(before: AuditResult, after: AuditResult) -> tuple[str, ...]:

@@ -6,23 +6,13 @@ A page shows what the evidence says; a gate takes no verdict on trust and decide
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import NormalDist
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, Protocol, read_audit
-from audit.evidence.findings import (
-    COMMITTEE,
-    ContinuousLeakage,
-    Estimate,
-    Leakage,
-    Readability,
-    Regression,
-    Verdict,
-)
-from audit.evidence.headline import Judged, guess, headline
+from audit.evidence.findings import COMMITTEE, Estimate, Finding, Measurement, Verdict
 from audit.evidence.json_file import DIGEST, digest, read_json
 from audit.evidence.numbers import one_line, trimmed
-from audit.evidence.verdict import judged, judged_continuous
+from audit.evidence.verdict import judge, resolution
 
 FIRST_SCHEMA = "1"
 """It had no digest yet."""
@@ -58,7 +48,7 @@ def refuse_unfounded(when: str, audit: AuditResult) -> None:
             layer, or a verdict is not the one that its figures give.
     """
     seen: set[tuple[str, str]] = set()
-    for one in _all(audit):
+    for one in audit.private:
         twice = "it stands there twice" if (one.attribute, one.layer) in seen else None
         fault = twice or next(_faults(one, audit.protocol), None)
         if fault:
@@ -94,9 +84,11 @@ def refuse_unfounded_passes(when: str, audit: AuditResult) -> None:
     Raises:
         EvidenceError: There is one.
     """
-    for one in _all(audit):
+    for one in audit.private:
         where = f"The evidence ({when.lower()}) says PASS for {one_line(one.attribute)} at {one_line(one.layer)}"
-        refuse_unfounded_pass(one.verdict, one.excess, one.limit, where=where, again="Run the audit again.")
+        refuse_unfounded_pass(
+            one.decided.verdict, one.measurement.excess, one.decided.limit, where=where, again="Run the audit again."
+        )
 
 
 def at_limit(audit: AuditResult, limit: float) -> AuditResult:
@@ -105,85 +97,58 @@ def at_limit(audit: AuditResult, limit: float) -> AuditResult:
     Raises:
         EvidenceError: Not even an attacker who reads all of an attribute would exceed the limit.
     """
-    for one in _all(audit):
-        most = 1 - guess(one)
+    for one in audit.private:
+        most = 1 - one.measurement.guess
         if not 0 <= limit < most:
             raise EvidenceError(
                 f"Cannot judge {one_line(one.attribute)} by a limit of {limit:g}: it must be at least 0, and below the "
                 f"{trimmed(most, 5)} that an attacker without an error reads beyond a guess. 0.05 is 5 points."
             )
-    return audit.model_copy(
-        update={
-            "leakage": [_classes(one, limit) for one in audit.leakage],
-            "continuous": [_number(one, limit) for one in audit.continuous],
-            "protocol": audit.protocol.model_copy(update={"limit": limit}),
-        }
-    )
+    findings = [_judged(one, limit) if one.role == "private" else one for one in audit.findings]
+    protocol = audit.protocol.model_copy(update={"limit": limit})
+    return audit.model_copy(update={"findings": findings, "protocol": protocol})
 
 
-def _all(audit: AuditResult) -> list[Judged]:
-    return [*audit.leakage, *audit.continuous]
+def _judged(one: Finding, limit: float) -> Finding:
+    """Return a private attribute with the decision that its figures give."""
+    measurement = one.measurement
+    if limit != one.decided.limit and not measurement.kind.percent:  # what rows can tell of an R² moves with the limit
+        rows = [each.test for each in measurement.classes]
+        told = resolution(measurement.metric, measurement.floor_score.value, measurement.guess, rows, limit)
+        measurement = measurement.model_copy(update={"resolution": told})
+    return one.model_copy(update={"measurement": measurement, "decision": judge(measurement, limit)})
 
 
-def _faults(one: Judged, protocol: Protocol) -> Iterator[str]:
+def _faults(one: Finding, protocol: Protocol) -> Iterator[str]:
     """Say what is wrong with the figures of one attribute at one layer, the plainest first."""
-    read, limit = headline(one), protocol.limit
+    measurement, limit = one.measurement, protocol.limit
+    read, floor, excess = measurement.score, measurement.floor_score, measurement.excess
     if protocol.bootstrap < FEWEST_RESAMPLES:
         yield f"{protocol.bootstrap} resamples are too few for an interval"
-    for estimate in (read, one.floor, one.excess):
+    for estimate in (read, floor, excess):
         if not all(map(math.isfinite, (estimate.value, estimate.low, estimate.high))):
             yield "a figure is no finite number"
         if estimate.low > estimate.high:
             yield "an interval ends before it begins"
-    if not (math.isfinite(one.resolution) and one.resolution >= 0):
+    if not (math.isfinite(measurement.resolution) and measurement.resolution >= 0):
         yield "what its rows can tell is no figure"
-    if abs(read.value - one.floor.value - one.excess.value) > ROUNDING:
+    if abs(read.value - floor.value - excess.value) > ROUNDING:
         yield "the excess is not what was read less the floor"
-    classes = one.classes if isinstance(one, Leakage) else [one.rows]
-    if min((rows.test for rows in classes), default=0) < 1:
+    if min((rows.test for rows in measurement.classes), default=0) < 1:
         yield "no row, or none of a class, tested it"
-    if isinstance(one, Leakage) and abs(one.chance * len(one.classes) - 1) > ROUNDING:
-        yield f"chance among {len(one.classes)} classes is not {trimmed(one.chance, 5)}"
-    yield from _untried(one)
-    if one.limit != limit:
-        yield f"its limit is {trimmed(one.limit, 5)} and the audit's {trimmed(limit, 5)}"
-    given = (_classes(one, limit) if isinstance(one, Leakage) else _number(one, limit)).verdict
-    if one.verdict != given:
-        yield f"it says {one.verdict}, and its own figures give {given}"
+    if measurement.kind.percent and abs(measurement.guess * len(measurement.classes) - 1) > ROUNDING:
+        yield f"chance among {len(measurement.classes)} classes is not {trimmed(measurement.guess, 5)}"
+    yield from _untried(measurement)
+    if one.decided.limit != limit:
+        yield f"its limit is {trimmed(one.decided.limit, 5)} and the audit's {trimmed(limit, 5)}"
+    given = _judged(one, limit).decided.verdict
+    if one.decided.verdict != given:
+        yield f"it says {one.decided.verdict}, and its own figures give {given}"
 
 
-def _untried(one: Judged) -> Iterator[str]:
-    figures = (
-        [(each.name, each.failure, each.balanced_accuracy) for each in one.attackers]
-        if isinstance(one, Leakage)
-        else [(each.name, each.failure, each.r2) for each in one.attackers]
-    )
-    if all(name == COMMITTEE for name, _, _ in figures):
+def _untried(measurement: Measurement) -> Iterator[str]:
+    if all(one.name == COMMITTEE for one in measurement.attackers):
         yield "no attacker tried"
-    for name, failure, read in figures:
-        if (failure is None) == (read is None):
-            yield f"the attacker {one_line(name)} must have either a figure or a reason why it could not run"
-
-
-def _classes(one: Leakage, limit: float) -> Leakage:
-    figures = Readability.model_construct(**{name: getattr(one, name) for name in Readability.model_fields})
-    again = judged(figures, limit)
-    return one.model_copy(update={"limit": limit, "verdict": again.verdict, "reason": again.reason})
-
-
-def _number(one: ContinuousLeakage, limit: float) -> ContinuousLeakage:
-    figures = Regression.model_construct(**{name: getattr(one, name) for name in Regression.model_fields})
-    if limit != one.limit:
-        figures = figures.model_copy(update={"resolution": _resolution(limit, one.rows.test)})
-    again = judged_continuous(figures, limit)
-    changed = {"limit": limit, "verdict": again.verdict, "reason": again.reason, "resolution": again.resolution}
-    return one.model_copy(update=changed)
-
-
-def _resolution(limit: float, n: int) -> float:
-    """Return the half-width of a 95 % interval of an R² as large as the limit, as audit.continuous does.
-
-    It is the one figure of an audit that moves with the limit.
-    """
-    share = max(limit, 0.01)
-    return NormalDist().inv_cdf(0.975) * 2 * math.sqrt(share / n) * (1 - share)
+    for one in measurement.attackers:
+        if (one.failure is None) == (measurement.metric not in one.figures):
+            yield f"the attacker {one_line(one.name)} must have either a figure or a reason why it could not run"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from audit.evidence.audit_result import Task
-from audit.evidence.findings import Draws, Estimate, Readability, Regression
+from audit.evidence.findings import Draws, Estimate, Measurement
+from audit.evidence.metric import EXCESS
 
 TAIL = 0.025
 """Share of the differences beyond each end of an interval."""
@@ -47,33 +48,16 @@ def changed(before: Estimate, after: Estimate, drawn: Draws, drawn_after: Draws)
     return Change(Estimate(value=value, low=min(float(low), value), high=max(float(high), value)), paired=True)
 
 
-def headline_change(before: Readability | Regression, after: Readability | Regression) -> Change | None:
-    """Return the change of what the strongest attacker reads, or None for two kinds of figures."""
-    if isinstance(before, Regression) and isinstance(after, Regression):
-        return changed(before.r2, after.r2, before.r2_draws, after.r2_draws)
-    if isinstance(before, Readability) and isinstance(after, Readability):
-        return changed(
-            before.balanced_accuracy,
-            after.balanced_accuracy,
-            before.balanced_accuracy_draws,
-            after.balanced_accuracy_draws,
-        )
-    return None
+def figure_change(before: Measurement, after: Measurement, name: str) -> Change:
+    """Return the change of a figure of the strongest attacker, or of the excess.
 
-
-def excess_change(before: Readability | Regression, after: Readability | Regression) -> Change:
-    """Return the change of the excess over the floor."""
-    return changed(before.excess, after.excess, before.excess_draws, after.excess_draws)
-
-
-def auroc_change(before: Readability, after: Readability) -> Change:
-    """Return the change of the AUROC."""
-    return changed(before.auroc, after.auroc, before.auroc_draws, after.auroc_draws)
-
-
-def error_change(before: Regression, after: Regression) -> Change:
-    """Return the change of the mean absolute error, in the attribute's unit."""
-    return changed(before.mae, after.mae, before.mae_draws, after.mae_draws)
+    Args:
+        before: Of the first audit.
+        after: Of the second one, in the same metric.
+        name: As in audit.evidence.metric: `balanced_accuracy`, `auroc`, `r2`, `mae`, `excess`.
+    """
+    figures, changed_figures = ({**one.figures, EXCESS: one.excess} for one in (before, after))
+    return changed(figures[name], changed_figures[name], before.draws.get(name, []), after.draws.get(name, []))
 
 
 def accuracy_change(before: Task, after: Task) -> Change:

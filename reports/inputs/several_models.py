@@ -3,17 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Generic, TypeVar
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.headline import Judged, Measured
+from audit.evidence.findings import Finding
 from audit.evidence.json_file import without_places
 from audit.evidence.numbers import hexdigits, one_line, shorten
 from reports.inputs.comparability import refuse_unlike
-from reports.inputs.comparison import Comparison, Pair, Reading, compare
-
-Found_co = TypeVar("Found_co", bound=Measured, covariant=True)
+from reports.inputs.comparison import Comparison, Pair, Reading, compare, place
 
 
 @dataclass(frozen=True)
@@ -35,13 +32,13 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Several(Generic[Found_co]):
+class Several:
     """One attribute at one layer, in every model."""
 
-    readings: tuple[tuple[Model, Reading[Found_co]], ...]
+    readings: tuple[tuple[Model, Reading], ...]
 
     @property
-    def first(self) -> Found_co:
+    def first(self) -> Finding:
         """What was found in the first model."""
         return self.readings[0][1].found
 
@@ -51,18 +48,18 @@ class Models:
     """Audits that measured the same thing on different checkpoints."""
 
     models: tuple[Model, ...]
-    private: tuple[Several[Judged], ...]
-    kept: tuple[Several[Measured], ...]
+    private: tuple[Several, ...]
+    kept: tuple[Several, ...]
 
     @property
-    def measured(self) -> tuple[Several[Measured], ...]:
+    def measured(self) -> tuple[Several, ...]:
         """Private attributes, and those that should stay readable."""
         return *self.private, *self.kept
 
     @property
     def has_bounds(self) -> bool:
         """Whether any model has a bound on every attacker."""
-        return any(one.certificate for model in self.models for one in model.audit.leakage)
+        return any(one.certificate for model in self.models for one in model.audit.private)
 
 
 def gather(audits: Mapping[str, AuditResult]) -> Models:
@@ -115,14 +112,11 @@ def _alone(name: str, audit: AuditResult) -> Comparison:
         raise EvidenceError(f"{one_line(name)}: {error}") from None
 
 
-def _several(
-    models: Sequence[Model], listed: Callable[[Comparison], Sequence[Pair[Found_co]]]
-) -> Iterable[Several[Found_co]]:
+def _several(models: Sequence[Model], listed: Callable[[Comparison], Sequence[Pair]]) -> Iterable[Several]:
     """Yield each attribute at each layer of the first model, with what was found there in all."""
     for one in listed(models[0].comparison):
-        place = one.last.found.attribute, one.last.found.layer
-        yield Several(tuple((model, _at(listed(model.comparison), place)) for model in models))
+        yield Several(tuple((model, _like(one, listed(model.comparison))) for model in models))
 
 
-def _at(pairs: Sequence[Pair[Found_co]], place: tuple[str, str]) -> Reading[Found_co]:
-    return next(one.last for one in pairs if (one.last.found.attribute, one.last.found.layer) == place)
+def _like(like: Pair, pairs: Sequence[Pair]) -> Reading:
+    return next(one.last for one in pairs if place(one.last.found) == place(like.last.found))

@@ -5,15 +5,9 @@ A bound is rounded up, so that no page tells it lower than it is.
 
 from collections.abc import Iterator
 
-from audit.evidence.findings import Certificate, Leakage
-from audit.evidence.headline import Measured
+from audit.evidence.findings import Certificate, Finding
 from audit.evidence.numbers import at_most, count, percent, rows_told
 from reports.inputs.comparison import Comparison
-
-
-def certificate(found: Measured) -> Certificate | None:
-    """Return the bound on every attacker of one attribute at one layer, where there is one."""
-    return found.certificate if isinstance(found, Leakage) else None
 
 
 def read_at_most(one: Certificate) -> str:
@@ -26,9 +20,9 @@ def told_at_most(one: Certificate) -> str:
     return f"{at_most(one.bits, 2 if one.bits >= 0.1 else 3)} bits"
 
 
-def bound(found: Measured) -> str:
+def bound(found: Finding) -> str:
     """Return the bound in a sentence, or nothing where there is none."""
-    one = certificate(found)
+    one = found.certificate
     if one is None:
         return ""
     counted = f"{count(one.codes)} distinct vector{'' if one.codes == 1 else 's'}, counted on {rows_told(one.rows)}"
@@ -44,10 +38,10 @@ def bound(found: Measured) -> str:
     )
 
 
-def is_exceeded(found: Measured) -> bool:
+def is_exceeded(found: Finding) -> bool:
     """Whether an attacker's whole interval lies above the bound: one of the two cannot be believed then."""
-    one = certificate(found)
-    return one is not None and isinstance(found, Leakage) and found.balanced_accuracy.low > one.balanced_accuracy
+    one = found.certificate
+    return one is not None and found.measurement.score.low > one.balanced_accuracy
 
 
 def basis(comparison: Comparison) -> tuple[str, ...]:
@@ -66,7 +60,5 @@ def basis(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _certified(comparison: Comparison) -> Iterator[Certificate]:
-    for pair in comparison.pairs:
-        for reading in pair.readings:
-            if isinstance(reading.found, Leakage) and reading.found.certificate:
-                yield reading.found.certificate
+    readings = (reading for pair in comparison.pairs for reading in pair.readings)
+    return (reading.found.certificate for reading in readings if reading.found.certificate)

@@ -1,9 +1,9 @@
 """What to know before a verdict is believed: what the comparison, the attackers and the audits themselves warn of."""
 
-from audit.evidence.headline import written
 from audit.evidence.numbers import LONGEST_TEXT, one_line, shorten
 from reports.inputs.comparison import Comparison
 from reports.text.bounds import is_exceeded
+from reports.text.figures import floor
 from reports.text.sentences import attribute_at, is_untold, told_ceiling
 
 
@@ -45,10 +45,10 @@ def _weak(comparison: Comparison) -> list[str]:
 def _told_by_the_task(comparison: Comparison) -> list[str]:
     found = [pair.last.found for pair in comparison.pairs]
     return [
-        f"{attribute_at(one)}: the predicted task label alone gives {written(one, one.floor).value}, so that even who "
+        f"{attribute_at(one)}: the predicted task label alone gives {floor(one.measurement).value}, so that even who "
         "reads all of it stays within the limit. This PASS says that the features add little to the label, and no more."
         for one in found
-        if one.verdict == "PASS" and 1 - one.floor.value <= one.limit
+        if one.decided.verdict == "PASS" and 1 - one.measurement.floor_score.value <= one.decided.limit
     ]
 
 

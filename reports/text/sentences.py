@@ -3,22 +3,13 @@
 from collections.abc import Sequence
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Ceiling, Verdict
-from audit.evidence.headline import (
-    Judged,
-    Measured,
-    guess,
-    headline,
-    tested_rows,
-    unit,
-    written,
-    written_excess,
-    written_guess,
-    written_limit,
-)
-from audit.evidence.numbers import count, limit_points, measured, named, one_line, plain, share, trimmed
+from audit.evidence.findings import Ceiling, Finding, Verdict
+from audit.evidence.headline import written, written_excess, written_guess, written_limit
+from audit.evidence.metric import METRICS
+from audit.evidence.numbers import count, measured, named, one_line, plain
 from reports.inputs.comparison import Pair, Reading, compare
 from reports.text.bounds import bound
+from reports.text.figures import floor, score, with_metric
 
 NO_TASK = "no task was named; the floor is chance"
 
@@ -33,22 +24,23 @@ def sentences(before: AuditResult, after: AuditResult | None = None) -> list[str
     return [*map(sentence, comparison.pairs), *map(kept_sentence, comparison.kept)]
 
 
-def sentence(pair: Pair[Judged]) -> str:
+def sentence(pair: Pair) -> str:
     """Return the verdict on one attribute at one layer as a line for a terminal."""
-    found = pair.last.found
-    known = "answering the mean gives" if unit(found) == "R²" else "a guess"
+    found, measurement, decided = pair.last.found, pair.last.measurement, pair.last.found.decided
+    known = measurement.kind.guess if measurement.kind.percent else f"{measurement.kind.guess} gives"
+    guess = written_guess(measurement)
     if pair.last.audit.task:
-        floor = f"the predicted task label alone gives {written(found, found.floor)} and {known} {written_guess(found)}"
+        told = f"the predicted task label alone gives {floor(measurement)} and {known} {guess}"
     else:
-        floor = f"{NO_TASK}, {written_guess(found)}"
+        told = f"{NO_TASK}, {guess}"
     text = (
-        f"{found.verdict}: {_place(found)}: {claim(pair)}, {_read(pair)}; {floor}, so the excess is "
-        f"{written_excess(found)} against a limit of {limit(pair.last)}, on {count(tested_rows(found))} test rows."
+        f"{decided.verdict}: {_place(found)}: {claim(pair)}, {_read(pair)}; {told}, so the excess is "
+        f"{written_excess(found)} against a limit of {limit(pair.last)}, on {count(measurement.test_rows)} test rows."
     )
     if most := bound(found):
         text += f" {most}"
-    if found.verdict == "INCONCLUSIVE":
-        text += f" {plain(found.reason)}"
+    if decided.verdict == "INCONCLUSIVE":
+        text += f" {plain(decided.reason)}"
     if is_untold(pair):
         text += f" {told_ceiling(pair)}"
     if pair.last.head and pair.last.head.contradicted:
@@ -56,17 +48,17 @@ def sentence(pair: Pair[Judged]) -> str:
     return text
 
 
-def kept_sentence(pair: Pair[Measured]) -> str:
+def kept_sentence(pair: Pair) -> str:
     """Return what can be read of an attribute that should stay readable, as a line for a terminal."""
-    found = pair.last.found
-    known = "answering the mean gives" if unit(found) == "R²" else "a guess gives"
-    return f"KEPT: {_place(found)}: {_read(pair)}; {known} {written_guess(found)}."
+    measurement = pair.last.measurement
+    guess = f"{measurement.kind.guess} gives {written_guess(measurement)}"
+    return f"KEPT: {_place(pair.last.found)}: {_read(pair)}; {guess}."
 
 
-def claim(pair: Pair[Judged]) -> str:
+def claim(pair: Pair) -> str:
     """Return what the verdict says about the attribute, without a figure or a full stop."""
-    earlier: Verdict | None = pair.first.found.verdict if pair.first else None
-    match pair.last.found.verdict:
+    earlier: Verdict | None = pair.first.found.decided.verdict if pair.first else None
+    match pair.last.found.decided.verdict:
         case "FAIL":
             return f"a fresh attacker {'still ' if earlier == 'FAIL' else ''}reads it beyond the limit"
         case "PASS":
@@ -75,7 +67,7 @@ def claim(pair: Pair[Judged]) -> str:
             return "not a pass, these rows cannot tell whether it is read beyond the limit"
 
 
-def limit(reading: Reading[Judged]) -> str:
+def limit(reading: Reading) -> str:
     """Return the limit and who set it."""
     who = "set by the user" if reading.audit.protocol.limit_set_by == "user" else "set by default"
     return f"{written_limit(reading.found)} ({who})"
@@ -83,12 +75,11 @@ def limit(reading: Reading[Judged]) -> str:
 
 def audit_limit(audit: AuditResult) -> str:
     """Return the limit of an audit in the units of what it measured."""
-    shares = [limit_points(audit.protocol.limit)] if audit.leakage else []
-    numbers = [f"{trimmed(audit.protocol.limit, 5)} of R²"] if audit.continuous else []
-    return " and ".join(shares + numbers)
+    once = {one.measurement.metric: one for one in audit.private}
+    return " and ".join(written_limit(once[metric]) for metric in METRICS if metric in once)
 
 
-def unpaired(pairs: Sequence[Pair[Measured]]) -> str:
+def unpaired(pairs: Sequence[Pair]) -> str:
     """Return what to know of changes whose interval takes both audits as independent."""
     paired = [pair.change.paired for pair in pairs if pair.change]
     if all(paired):
@@ -96,7 +87,7 @@ def unpaired(pairs: Sequence[Pair[Measured]]) -> str:
     return "; not all changes are paired" if any(paired) else "; changes are not paired"
 
 
-def contradiction(reading: Reading[Judged]) -> str:
+def contradiction(reading: Reading) -> str:
     """Return how a fresh attacker refutes the sanitizer's own head.
 
     Raises:
@@ -104,54 +95,54 @@ def contradiction(reading: Reading[Judged]) -> str:
     """
     if reading.head is None:
         raise ValueError("this reading has no in-loop head")
-    says, reads = measured(reading.head.accuracy), share(headline(reading.found))
+    says, reads = measured(reading.head.accuracy), score(reading.measurement)
     return (
         f"Self-certification failed: the sanitizer's own head says {says}, a fresh attacker reads {reads}; "
         "the head is no evidence of removal."
     )
 
 
-def ceiling_of(pair: Pair[Measured]) -> Ceiling | None:
+def ceiling_of(pair: Pair) -> Ceiling | None:
     """Return what was read from the raw input; it is the same for both checkpoints, so the last one tells."""
-    return next((one.found.ceiling for one in reversed(pair.readings) if one.found.ceiling), None)
+    return next((one.measurement.ceiling for one in reversed(pair.readings) if one.measurement.ceiling), None)
 
 
-def is_able(pair: Pair[Measured]) -> bool:
+def is_able(pair: Pair) -> bool:
     """Whether the attackers read the raw input better than a guess and than shuffled labels."""
-    ceiling, found = ceiling_of(pair), pair.last.found
-    return ceiling is not None and ceiling.figure.low > max(guess(found), found.null.high)
+    ceiling, measurement = ceiling_of(pair), pair.last.measurement
+    return ceiling is not None and ceiling.figure.low > max(measurement.guess, measurement.null.high)
 
 
-def is_untold(pair: Pair[Judged]) -> bool:
+def is_untold(pair: Pair) -> bool:
     """Whether a PASS may be the attackers' weakness: they could not read the raw input either."""
-    return pair.last.found.verdict == "PASS" and ceiling_of(pair) is not None and not is_able(pair)
+    return pair.last.found.decided.verdict == "PASS" and ceiling_of(pair) is not None and not is_able(pair)
 
 
-def told_ceiling(pair: Pair[Judged]) -> str:
+def told_ceiling(pair: Pair) -> str:
     """Return in a sentence whether the same attackers are able to read the attribute at all."""
-    ceiling, found = ceiling_of(pair), pair.last.found
+    ceiling, measurement = ceiling_of(pair), pair.last.measurement
     if ceiling is None:
         return "What these attackers read from the raw input was not measured."
-    figure = written(found, ceiling.figure)
-    read = f"R² {figure}" if unit(found) == "R²" else str(figure)
+    read = with_metric(measurement, written(measurement, ceiling.figure))
     if is_able(pair):
         return f"The same attackers read {read} from the raw input, so they are able to."
     weak = f"The same attackers read {read} from the raw input, not clearly more than shuffled labels or a guess give"
-    return f"{weak}: a weak attacker cannot be told from no leak." if found.verdict == "PASS" else f"{weak}."
+    is_pass = pair.last.found.decided.verdict == "PASS"
+    return f"{weak}: a weak attacker cannot be told from no leak." if is_pass else f"{weak}."
 
 
-def attribute_at(found: Measured) -> str:
+def attribute_at(found: Finding) -> str:
     """Return which attribute and which layer, for a caption."""
     return f"{named(found.attribute)} at {named(found.layer)}"
 
 
-def _read(pair: Pair[Measured]) -> str:
-    found = pair.last.found
-    read = written(found, headline(found))
-    told = f"R² {read.value}" if unit(found) == "R²" else f"{read.value} balanced accuracy"
-    earlier = f"; {written(found, headline(pair.first.found))} before" if pair.first else ""
-    return f"{told} (95 % interval {read.interval}){earlier}"
+def _read(pair: Pair) -> str:
+    measurement = pair.last.measurement
+    read = score(measurement)
+    unit = f" {measurement.kind.title}" if measurement.kind.percent else ""
+    earlier = f"; {score(pair.first.measurement)} before" if pair.first else ""
+    return f"{with_metric(measurement, read.value)}{unit} (95 % interval {read.interval}){earlier}"
 
 
-def _place(found: Measured) -> str:
+def _place(found: Finding) -> str:
     return f"{one_line(found.attribute)} at {one_line(found.layer)}"

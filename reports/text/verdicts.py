@@ -25,7 +25,7 @@ def summary(comparison: Comparison) -> str:
     """Return how many verdicts there are of each kind."""
     found = by_attribute(comparison.pairs)
     layers = max(map(len, found))
-    last = [worst(pairs).last.found.verdict for pairs in found]
+    last = [worst(pairs).last.found.decided.verdict for pairs in found]
     each = "one verdict per private attribute" + (", the worst of its layers" if layers > 1 else "")
     return f"{tally(last)} — {each}."
 

@@ -154,6 +154,10 @@ def around_word(text: str) -> Callable[[str], str]:
     return lambda word: f"{text}{word}{text}"
 
 
+BY_FIGURE = {"figures", "floor", "baseline", "draws"}
+"""Fields whose keys are names of figures: a closed list."""
+
+
 def reworded(value: Model, word: Callable[[str], str]) -> Model:
     """Return the same evidence with `word` done to every string in it, keys of mappings too.
 
@@ -164,7 +168,7 @@ def reworded(value: Model, word: Callable[[str], str]) -> Model:
     for name, field in type(value).model_fields.items():
         old = getattr(value, name)
         kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-        is_open = _holds_models(old) or _takes_words(kind, old)
+        is_open = name not in BY_FIGURE and (_holds_models(old) or _takes_words(kind, old))
         changed[name] = _reworded(old, word) if is_open else old
     return value.model_copy(update=changed)
 

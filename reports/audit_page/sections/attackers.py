@@ -4,19 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import AttackerResult, Leakage, Regression, RegressorResult
-from audit.evidence.headline import Judged, Measured, null_estimate, written
-from audit.evidence.numbers import bare, bits, count, decimal, measured, named, quantity, share, shorten, trimmed
+from audit.evidence.findings import AttackerResult, Measurement
+from audit.evidence.headline import null_estimate, written
+from audit.evidence.numbers import bare, bits, count, measured, named, shorten
 from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair, Reading
 from reports.render.facts import listed, protocol_facts
 from reports.render.section import Section
 from reports.render.table import NOTHING, Body, Cell, Row, Table, cell, figure_cell, over
+from reports.text.figures import column, figure, floor, score, selection
 from reports.text.sentences import NO_TASK, audit_limit, ceiling_of
-
-CLASSES = ("Selection", "Balanced accuracy, %", "AUROC", "Information, bits")
-NUMBERS = ("Selection", "R²", "Mean error")
-
 
 FLOORS = ("Read, % or R²", "Information, bits")
 
@@ -51,13 +48,12 @@ def view(comparison: Comparison) -> Attackers:
 SECTION = Section("attackers", "Attackers and controls", view, heading="Every attacker and control")
 
 
-def attackers(pairs: Sequence[Pair[Measured]]) -> Table:
+def attackers(pairs: Sequence[Pair]) -> Table:
     """Return every attacker's figures on one attribute, the strongest marked and a failure with its reason."""
-    found, whens = pairs[0].last.found, [one.when for one in pairs[0].readings]
-    is_number = isinstance(found, Regression)
-    parts = NUMBERS if is_number else CLASSES
+    found, measurement, whens = pairs[0].last.found, pairs[0].last.measurement, _whens(pairs)
+    parts = ("Selection", *(column(measurement, name) for name in measurement.kind.figures))
     return Table(
-        kind=f"{'regressors' if is_number else 'attackers'}-{len(whens)}",
+        kind=f"attackers-{measurement.metric}-{len(whens)}",
         caption=f"Every attacker on {named(found.attribute)}",
         columns=("Attacker", "Features", *(parts * len(whens))),
         bodies=tuple(Body(shorten(pair.last.found.layer), _attackers(pair)) for pair in pairs),
@@ -66,15 +62,17 @@ def attackers(pairs: Sequence[Pair[Measured]]) -> Table:
     )
 
 
-def _attackers(pair: Pair[Measured]) -> tuple[Row, ...]:
+def _attackers(pair: Pair) -> tuple[Row, ...]:
     """Return a row for each attacker, and one more for each that did not run."""
-    tried = [{(one.name, one.view): one for one in reading.found.attackers} for reading in pair.readings]
+    tried = [{(one.name, one.view): one for one in reading.found.measurement.attackers} for reading in pair.readings]
     rows = []
     for name, view in dict.fromkeys(key for each in tried for key in each):
         ran = [each.get((name, view)) for each in tried]
         failures = [_not_run(one) for one in ran]
         if not all(failures):
-            cells = [told for one, each in zip(ran, pair.readings, strict=True) for told in _figures(one, each.found)]
+            cells = [
+                told for one, each in zip(ran, pair.readings, strict=True) for told in _figures(one, each.measurement)
+            ]
             rows.append(Row(shorten(name), (shorten(view), *cells), tag=_strongest(pair, name, view)))
         for failure in dict.fromkeys(filter(None, failures)):
             whens = [one.when.lower() for one, each in zip(pair.readings, failures, strict=True) if each == failure]
@@ -83,40 +81,30 @@ def _attackers(pair: Pair[Measured]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _strongest(pair: Pair[Measured], name: str, view: str) -> str:
+def _strongest(pair: Pair, name: str, view: str) -> str:
     """Return in which audits this attacker was the strongest, or nothing."""
-    whens = [one.when for one in pair.readings if one.found.strongest == f"{name} on {view}"]
+    whens = [one.when for one in pair.readings if one.measurement.strongest == f"{name} on {view}"]
     if not whens:
         return ""
     return "strongest" if len(whens) == len(pair.readings) else f"strongest {whens[0].lower()}"
 
 
-def _figures(one: AttackerResult | RegressorResult | None, found: Measured) -> tuple[str, ...]:
+def _figures(one: AttackerResult | None, measurement: Measurement) -> tuple[str, ...]:
     """Return an attacker's figures, in as many cells as its group has."""
-    if isinstance(one, RegressorResult):
-        if one.r2 is None or one.mae is None:
-            return (NOTHING,) * len(NUMBERS)
-        chosen = NOTHING if one.select is None else trimmed(one.select, 3)
-        return chosen, over(decimal(one.r2)), over(quantity(one.mae))
-    if one is None or one.balanced_accuracy is None or one.bits is None:
-        return (NOTHING,) * len(NUMBERS if isinstance(found, Regression) else CLASSES)
-    return (
-        NOTHING if one.select is None else measured(one.select).partition(" ")[0],
-        over(bare(share(one.balanced_accuracy))),
-        NOTHING if one.auroc is None else over(decimal(one.auroc)),
-        over(bare(bits(one.bits))),
-    )
+    names = measurement.kind.figures
+    if one is None or not one.figures:
+        return (NOTHING,) * (1 + len(names))
+    return selection(measurement, one), *(over(figure(one, name)) for name in names)
 
 
-def _not_run(one: AttackerResult | RegressorResult | None) -> str:
+def _not_run(one: AttackerResult | None) -> str:
     """Return why an attacker has no figures, or nothing."""
     if one is None:
         return "not tried"
-    figure = one.r2 if isinstance(one, RegressorResult) else one.balanced_accuracy
-    return "" if figure is not None else f"did not run: {shorten(one.failure or 'it gave no reason', 300)}"
+    return "" if one.figures else f"did not run: {shorten(one.failure or 'it gave no reason', 300)}"
 
 
-def floors(pairs: Sequence[Pair[Measured]]) -> Table:
+def floors(pairs: Sequence[Pair]) -> Table:
     """Return what is read of each attribute from the predicted task label alone, once where all layers agree."""
     whens = _whens(pairs)
     bodies = []
@@ -135,9 +123,9 @@ def floors(pairs: Sequence[Pair[Measured]]) -> Table:
     )
 
 
-def nulls(pairs: Sequence[Pair[Measured]]) -> Table:
+def nulls(pairs: Sequence[Pair]) -> Table:
     """Return what the strongest single attacker scores on shuffled labels, at each layer."""
-    refits = " or ".join(dict.fromkeys(count(one.found.null.refits) for pair in pairs for one in pair.readings))
+    refits = " or ".join(dict.fromkeys(count(one.measurement.null.refits) for pair in pairs for one in pair.readings))
     bodies = tuple(
         Body(shorten(found[0].last.found.attribute), tuple(_null(pair) for pair in found))
         for found in by_attribute(pairs)
@@ -146,7 +134,7 @@ def nulls(pairs: Sequence[Pair[Measured]]) -> Table:
     return Table(caption, ("Layer", *_whens(pairs)), kind="nulls", bodies=bodies)
 
 
-def ceilings(pairs: Iterable[Pair[Measured]]) -> Table:
+def ceilings(pairs: Iterable[Pair]) -> Table:
     """Return what the same kind of attackers reads of each attribute from the raw input."""
     once = {pair.last.found.attribute: pair for pair in pairs}  # the raw input is the same at every layer
     columns = ("Attribute", "Read from the raw input", "By", "What it saw")
@@ -155,31 +143,25 @@ def ceilings(pairs: Iterable[Pair[Measured]]) -> Table:
     )
 
 
-def _whens(pairs: Sequence[Pair[Measured]]) -> list[str]:
+def _whens(pairs: Sequence[Pair]) -> list[str]:
     return [one.when for one in pairs[0].readings]
 
 
-def _floor(pair: Pair[Measured]) -> tuple[str, ...]:
-    return tuple(
-        told
-        for one in (reading.found for reading in pair.readings)
-        for told in (
-            over(bare(written(one, one.floor))),
-            NOTHING if isinstance(one, Regression) else over(bare(bits(one.floor_bits))),
-        )
-    )
+def _floor(pair: Pair) -> tuple[str, ...]:
+    told = ((bare(floor(one.measurement)), one.measurement.floor.get("bits")) for one in pair.readings)
+    return tuple(cell for read, some in told for cell in (over(read), over(bare(bits(some))) if some else NOTHING))
 
 
-def _null(pair: Pair[Measured]) -> Row:
-    told = (over(bare(written(one.found, null_estimate(one.found.null)))) for one in pair.readings)
+def _null(pair: Pair) -> Row:
+    told = (over(bare(written(one.measurement, null_estimate(one.measurement.null)))) for one in pair.readings)
     return Row(shorten(pair.last.found.layer), tuple(told))
 
 
-def _ceiling(pair: Pair[Measured]) -> tuple[Cell, ...]:
+def _ceiling(pair: Pair) -> tuple[Cell, ...]:
     found, ceiling = pair.last.found, ceiling_of(pair)
     if ceiling is None:
         return cell(shorten(found.attribute)), cell("not measured", kind="missing", span=3)
-    read = figure_cell(written(found, ceiling.figure))
+    read = figure_cell(written(found.measurement, ceiling.figure))
     return cell(shorten(found.attribute)), read, cell(shorten(ceiling.strongest)), cell(shorten(ceiling.source))
 
 
@@ -190,12 +172,12 @@ def heads(comparison: Comparison) -> Table | None:
     return Table("The head of the training loop beside a fresh attacker", columns, tuple(rows)) if rows else None
 
 
-def _head_row(reading: Reading[Judged]) -> tuple[Cell, ...] | None:
+def _head_row(reading: Reading) -> tuple[Cell, ...] | None:
     made, found, head = reading.audit.checkpoint.sanitizing, reading.found, reading.head
-    if made is None or made.layer != found.layer or not isinstance(found, Leakage):
+    if made is None or made.layer != found.layer or not found.measurement.kind.percent:
         return None
     place = cell(shorten(found.attribute), f"at {named(found.layer)}, {reading.when.lower()}")
-    fresh = figure_cell(share(found.balanced_accuracy))
+    fresh = figure_cell(score(found.measurement))
     if head is None:
         return place, cell("none", f"{named(made.method)} reports none for it"), fresh, cell("Nothing to compare.")
     verdict = (

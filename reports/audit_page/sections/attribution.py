@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from audit.evidence.findings import Leakage, Where
-from audit.evidence.headline import Judged
+from audit.evidence.findings import Where
 from audit.evidence.numbers import LONGEST_TEXT, count, named, shorten
 from reports.charts.heatmap import heatmap, legend, written
 from reports.inputs.by_attribute import LARGE, by_attribute, severity, worst
@@ -61,7 +60,7 @@ def view(comparison: Comparison) -> Attribution:
 SECTION = Section("attribution", "Where it leaks", view, heading="Where the attacker reads", anchor="where")
 
 
-def wheres(pairs: Sequence[Pair[Judged]]) -> tuple[WhereView, ...]:
+def wheres(pairs: Sequence[Pair]) -> tuple[WhereView, ...]:
     """Prepare a view per attribute where anybody looked, of its worst layer; of the worst alone if they are many."""
     looked = _looked(pairs)
     shown = [worst(found) for found in sorted(looked, key=lambda found: severity(worst(found)))[: _most(pairs)]]
@@ -69,28 +68,28 @@ def wheres(pairs: Sequence[Pair[Judged]]) -> tuple[WhereView, ...]:
     return tuple(_view(pair, others=others) for pair, others in views if any(pair is one for one in shown))
 
 
-def not_shown(pairs: Sequence[Pair[Judged]]) -> str:
+def not_shown(pairs: Sequence[Pair]) -> str:
     """Return how many attributes somebody looked at that have no view, or nothing."""
     rest = len(_looked(pairs)) - _most(pairs)
     attributes = f"{count(rest)} other attribute{'' if rest == 1 else 's'}"
     return f"The worst attributes are shown; the evidence holds the same for {attributes}." if rest > 0 else ""
 
 
-def _most(pairs: Sequence[Pair[Judged]]) -> int:
+def _most(pairs: Sequence[Pair]) -> int:
     return FEW if len(pairs) > LARGE else MOST
 
 
-def _looked(pairs: Sequence[Pair[Judged]]) -> list[tuple[Pair[Judged], ...]]:
+def _looked(pairs: Sequence[Pair]) -> list[tuple[Pair, ...]]:
     """Return the findings of each attribute that somebody looked into."""
     found = (tuple(pair for pair in some if _found(pair)) for some in by_attribute(pairs))
     return [some for some in found if some]
 
 
-def _found(pair: Pair[Judged]) -> dict[str, Where]:
-    return {one.when: one.found.where for one in pair.readings if isinstance(one.found, Leakage) and one.found.where}
+def _found(pair: Pair) -> dict[str, Where]:
+    return {one.when: one.found.where for one in pair.readings if one.found.where}
 
 
-def _view(pair: Pair[Judged], *, others: int) -> WhereView:
+def _view(pair: Pair, *, others: int) -> WhereView:
     found = _found(pair)
     numbers = [number for one in found.values() for row in one.input_map or [] for number in row]
     most = max(numbers, default=0.0)

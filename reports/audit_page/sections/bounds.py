@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-from audit.evidence.findings import Leakage
-from audit.evidence.headline import Judged, Measured
-from audit.evidence.numbers import bare, count, percent, share, shorten
+from audit.evidence.findings import Finding
+from audit.evidence.headline import written_guess
+from audit.evidence.numbers import bare, count, shorten
 from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair
 from reports.render.section import Section
 from reports.render.table import NOTHING, Body, Row, Table, over
-from reports.text.bounds import basis, certificate, read_at_most, told_at_most
+from reports.text.bounds import basis, read_at_most, told_at_most
+from reports.text.figures import score
 
 PARTS = ("At most, %", "Strongest tried, %", "At most, bits", "Distinct vectors", "Rows counted", "Worth at least")
 
@@ -36,9 +37,10 @@ def bounds_table(comparison: Comparison) -> Table | None:
     bodies = []
     for pairs in by_attribute(comparison.pairs):
         found = pairs[0].last.found
-        rows = tuple(_row(pair) for pair in pairs if any(certificate(one.found) for one in pair.readings))
-        if rows and isinstance(found, Leakage):
-            against = f"a guess: {percent(found.chance)}, H(v): {found.entropy:.2f} bits"
+        rows = tuple(_row(pair) for pair in pairs if any(one.found.certificate for one in pair.readings))
+        if rows:
+            most = found.measurement.entropy or 0.0
+            against = f"a guess: {written_guess(found.measurement)}, H(v): {most:.2f} bits"
             bodies.append(Body(shorten(found.attribute), rows, against))
     whens = [when for when, _ in comparison.audits]
     columns = ("Layer", *(PARTS * len(whens)))
@@ -47,17 +49,17 @@ def bounds_table(comparison: Comparison) -> Table | None:
     return Table(caption, columns, kind=f"bounds-{len(whens)}", bodies=tuple(bodies), groups=groups) if bodies else None
 
 
-def _row(pair: Pair[Judged]) -> Row:
+def _row(pair: Pair) -> Row:
     return Row(shorten(pair.last.found.layer), tuple(told for one in pair.readings for told in _told(one.found)))
 
 
-def _told(found: Measured) -> tuple[str, ...]:
-    one = certificate(found)
-    if one is None or not isinstance(found, Leakage):
+def _told(found: Finding) -> tuple[str, ...]:
+    one = found.certificate
+    if one is None:
         return (NOTHING,) * len(PARTS)
     return (
         read_at_most(one).partition(" ")[0],
-        over(bare(share(found.balanced_accuracy))),
+        over(bare(score(found.measurement))),
         told_at_most(one).partition(" ")[0],
         count(one.codes),
         count(one.rows),

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Readability, Regression
-from audit.evidence.headline import Measured
+from audit.evidence.findings import Finding
 from audit.evidence.numbers import count, named, rows_told, shorten
 from reports.inputs.comparison import Comparison, Pair
 from reports.render.section import Section
@@ -30,7 +29,7 @@ def view(comparison: Comparison) -> Classes:
 SECTION = Section("classes", "Classes and subgroups", view)
 
 
-def classes(pairs: tuple[Pair[Measured], ...]) -> Table:
+def classes(pairs: tuple[Pair, ...]) -> Table:
     """Return the rows of every class of every attribute in each split; they are the same at every layer."""
     once = {pair.last.found.attribute: pair.last.found for pair in pairs}
     return Table(
@@ -41,7 +40,7 @@ def classes(pairs: tuple[Pair[Measured], ...]) -> Table:
     )
 
 
-def classes_told(pairs: tuple[Pair[Measured], ...], audit: AuditResult) -> tuple[str, ...]:
+def classes_told(pairs: tuple[Pair, ...], audit: AuditResult) -> tuple[str, ...]:
     """Return what to know of groups, of intersections, and of counts that are not shown."""
     data = audit.data
     if data.group:
@@ -67,29 +66,28 @@ def classes_told(pairs: tuple[Pair[Measured], ...], audit: AuditResult) -> tuple
     return group, subgroups, *withheld
 
 
-def _withholds(found: Iterable[Measured]) -> bool:
+def _withholds(found: Iterable[Finding]) -> bool:
     return any(None in _counts(one) for one in found)
 
 
-def _counts(one: Measured) -> list[int | None]:
-    split = [one.rows] if isinstance(one, Regression) else one.classes
-    left_out = list(one.left_out.values()) if isinstance(one, Readability) else []
-    return [*left_out, *(rows for each in split for rows in (each.train, each.select, each.test))]
+def _counts(one: Finding) -> list[int | None]:
+    measurement = one.measurement
+    split = (rows for each in measurement.classes for rows in (each.train, each.select, each.test))
+    return [*measurement.left_out.values(), *split]
 
 
-def _rows(found: Measured) -> tuple[Row, ...]:
-    split = [found.rows] if isinstance(found, Regression) else found.classes
+def _rows(found: Finding) -> tuple[Row, ...]:
+    measurement = found.measurement
     rows = [
         Row(
-            "with a value" if isinstance(found, Regression) else shorten(one.name),
+            shorten(one.name) if measurement.kind.percent else "with a value",
             tuple(_told(rows) for rows in (one.train, one.select, one.test)),
         )
-        for one in split
+        for one in measurement.classes
     ]
-    if found.missing:
-        rows.append(Row("no value", (), note=f"{rows_told(found.missing)}; no attacker saw them"))
-    if isinstance(found, Readability):
-        rows += [Row(shorten(name), (), note=_left_out(rows)) for name, rows in found.left_out.items()]
+    if measurement.missing:
+        rows.append(Row("no value", (), note=f"{rows_told(measurement.missing)}; no attacker saw them"))
+    rows += [Row(shorten(name), (), note=_left_out(rows)) for name, rows in measurement.left_out.items()]
     return tuple(rows)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from audit.evidence.findings import Verdict
-from audit.evidence.headline import Judged, Measured, written_excess
+from audit.evidence.findings import Finding, Measurement, Verdict
+from audit.evidence.headline import written_excess
 from audit.evidence.numbers import Figure, bare, count, named, shorten
 from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair
@@ -64,7 +64,7 @@ def view(comparison: Comparison) -> Layers:
 SECTION = Section("layers", "Layers", view)
 
 
-def layers_told(pairs: tuple[Pair[Judged], ...]) -> str:
+def layers_told(pairs: tuple[Pair, ...]) -> str:
     """Return what the layers say in a sentence."""
     names = _widths(pairs)
     if len(names) == 1:
@@ -80,7 +80,7 @@ def layers_told(pairs: tuple[Pair[Judged], ...]) -> str:
     )
 
 
-def layer_matrix(pairs: tuple[Pair[Judged], ...]) -> Matrix | None:
+def layer_matrix(pairs: tuple[Pair, ...]) -> Matrix | None:
     """Return the excess of each attribute at each layer; None for one layer."""
     layers = list(_widths(pairs))
     if len(layers) == 1:
@@ -105,7 +105,7 @@ def layer_matrix(pairs: tuple[Pair[Judged], ...]) -> Matrix | None:
     )
 
 
-def widths_table(pairs: tuple[Pair[Measured], ...]) -> Table | None:
+def widths_table(pairs: tuple[Pair, ...]) -> Table | None:
     """Return how many features attackers saw at each layer; None for one layer."""
     found = _widths(pairs)
     if len(found) == 1:
@@ -114,19 +114,19 @@ def widths_table(pairs: tuple[Pair[Measured], ...]) -> Table | None:
     return Table("Features a row at each layer", ("Layer", "Features"), rows, kind="list")
 
 
-def _widths(pairs: Iterable[Pair[Measured]]) -> dict[str, Measured]:
-    found: dict[str, Measured] = {}
+def _widths(pairs: Iterable[Pair]) -> dict[str, Measurement]:
+    found: dict[str, Measurement] = {}
     for pair in pairs:
-        found.setdefault(pair.last.found.layer, pair.last.found)
+        found.setdefault(pair.last.found.layer, pair.last.measurement)
     return found
 
 
-def _features(one: Measured) -> str:
+def _features(one: Measurement) -> str:
     projected = f", projected at random from {count(one.projected_from)}" if one.projected_from else ""
     return f"{count(one.width)} feature{'' if one.width == 1 else 's'} a row{projected}"
 
 
-def _cell(pair: Pair[Judged] | None, *, narrow: bool) -> MatrixCell | None:
+def _cell(pair: Pair | None, *, narrow: bool) -> MatrixCell | None:
     if pair is None:
         return None
     figure = _bare_excess(pair.last.found)
@@ -136,8 +136,8 @@ def _cell(pair: Pair[Judged] | None, *, narrow: bool) -> MatrixCell | None:
         over(figure),
         *([f"was\N{NARROW NO-BREAK SPACE}{_bare_excess(pair.first.found).value}"] if pair.first else []),
     ]
-    return MatrixCell(pair.last.found.verdict, " ".join(told))
+    return MatrixCell(pair.last.found.decided.verdict, " ".join(told))
 
 
-def _bare_excess(found: Judged) -> Figure:
+def _bare_excess(found: Finding) -> Figure:
     return bare(written_excess(found))

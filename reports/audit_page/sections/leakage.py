@@ -3,19 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.evidence.findings import Leakage, Regression
-from audit.evidence.headline import Judged, headline, written, written_baseline, written_excess
-from audit.evidence.numbers import Figure, bare, bits, change, decimal, named, quantity, share, shorten, signed_quantity
+from audit.evidence.headline import written_baseline, written_excess
+from audit.evidence.metric import EXCESS
+from audit.evidence.numbers import Figure, bare, named, shorten
 from reports.charts.attribute import Drawing, attribute_drawings
 from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair, Reading
-from reports.inputs.paired_difference import Change, auroc_change, error_change, excess_change
 from reports.render.section import Section
-from reports.render.table import NOTHING, Body, Row, Table, over
+from reports.render.table import Body, Row, Table, over
+from reports.text.figures import column, columns, figure, pair_change
 from reports.text.sentences import unpaired
-
-CLASSES = ("Balanced accuracy, %", "Excess over floor, points", "AUROC", "Information, bits", "Given the task, bits")
-NUMBERS = ("R²", "Excess over floor, R²", "Mean error")
 
 
 @dataclass(frozen=True)
@@ -36,78 +33,36 @@ def view(comparison: Comparison) -> tuple[AttributeLeakage, ...]:
 SECTION = Section("leakage", "What attackers read", view, heading="What fresh attackers read")
 
 
-def readings(pairs: Sequence[Pair[Judged]]) -> Table:
+def readings(pairs: Sequence[Pair]) -> Table:
     """Return a row per audit and one for the change; with several layers a row per layer, audits side by side."""
-    found = pairs[0].last.found
-    is_number = isinstance(found, Regression)
+    found, measurement = pairs[0].last.found, pairs[0].last.measurement
+    names = columns(measurement)
+    parts = tuple(column(measurement, name) for name in names)
     caption = f"What the strongest attacker reads of {named(found.attribute)}, with 95 % intervals{unpaired(pairs)}"
-    parts = NUMBERS if is_number else CLASSES
-    name = "readings-number" if is_number else "readings"
-    if pairs[0].first and len(pairs) > 1:
-        return _by_layer(pairs, f"layers-{name}", caption, parts)
-    if pairs[0].first:
-        rows = (*(_row(one, one.when) for one in pairs[0].readings), *_changes(pairs[0]))
-        return Table(caption, ("Audit", *parts), kind=name, bodies=(Body("", rows),), note=written_baseline(found))
-    rows = tuple(_row(pair.last, shorten(pair.last.found.layer)) for pair in pairs)
-    return Table(caption, ("Layer", *parts), kind=name, bodies=(Body("", rows),), note=written_baseline(found))
+    kind, note = f"readings-{measurement.metric}", written_baseline(measurement)
+    if pairs[0].first is None:
+        rows = tuple(_row(pair.last, shorten(pair.last.found.layer)) for pair in pairs)
+        return Table(caption, ("Layer", *parts), kind=kind, bodies=(Body("", rows),), note=note)
+    if len(pairs) == 1:
+        changes = Row("Change", tuple(over(bare(pair_change(pairs[0], name))) for name in names))
+        rows = (*(_row(one, one.when) for one in pairs[0].readings), changes)
+        return Table(caption, ("Audit", *parts), kind=kind, bodies=(Body("", rows),), note=note)
+    # before, after and change of what is read, and before and after of what has no column of its own yet
+    groups = ((parts[0], 3), (parts[1], 2), (parts[-1], 2))
+    heads = ("Layer", "Before", "After", "Change", "Before", "After", "Before", "After")
+    body = Body("", tuple(_layer_row(pair, names) for pair in pairs))
+    return Table(caption, heads, groups=groups, kind=f"layers-{kind}", bodies=(body,), note=note)
 
 
-def _by_layer(pairs: Sequence[Pair[Judged]], kind: str, caption: str, parts: Sequence[str]) -> Table:
-    """Return before, after and change of what is read, and before and after of what has no column of its own yet."""
-    last = "Mean error" if isinstance(pairs[0].last.found, Regression) else "Given the task, bits"
-    groups = ((parts[0], 3), (parts[1], 2), (last, 2))
-    columns = ("Layer", "Before", "After", "Change", "Before", "After", "Before", "After")
-    note = written_baseline(pairs[0].last.found)
-    return Table(
-        caption, columns, groups=groups, kind=kind, bodies=(Body("", tuple(map(_layer_row, pairs))),), note=note
-    )
+def _layer_row(pair: Pair, names: Sequence[str]) -> Row:
+    read, excess, rest = ([_told(one, name) for one in pair.readings] for name in (names[0], names[1], names[-1]))
+    changed = bare(pair_change(pair, names[0]))
+    return Row(shorten(pair.last.found.layer), tuple(map(over, (*read, changed, *excess, *rest))))
 
 
-def _layer_row(pair: Pair[Judged]) -> Row:
-    read = [bare(written(one.found, headline(one.found))) for one in pair.readings]
-    excess = [bare(written_excess(one.found)) for one in pair.readings]
-    rest = [_given(one.found) if isinstance(one.found, Leakage) else quantity(one.found.mae) for one in pair.readings]
-    told = _points if isinstance(pair.last.found, Leakage) else _decimals
-    changed = [told(pair.change)] if pair.change else []
-    return Row(shorten(pair.last.found.layer), tuple(map(over, (*read, *changed, *excess, *rest))))
+def _row(reading: Reading, head: str) -> Row:
+    return Row(head, tuple(over(_told(reading, name)) for name in columns(reading.measurement)))
 
 
-def _row(reading: Reading[Judged], head: str) -> Row:
-    found = reading.found
-    excess = bare(written_excess(found))
-    if isinstance(found, Regression):
-        return Row(head, tuple(map(over, (decimal(found.r2), excess, quantity(found.mae)))))
-    cells = (bare(share(found.balanced_accuracy)), excess, decimal(found.auroc), bare(bits(found.bits)), _given(found))
-    return Row(head, tuple(map(over, cells)))
-
-
-def _changes(pair: Pair[Judged]) -> list[Row]:
-    before, after = pair.first.found if pair.first else None, pair.last.found
-    if before is None or pair.change is None:
-        return []
-    if isinstance(before, Leakage) and isinstance(after, Leakage):
-        ranks = _decimals(auroc_change(before, after))
-        return [_changed(_points(pair.change), _points(excess_change(before, after)), ranks, _NONE, _NONE)]
-    if isinstance(before, Regression) and isinstance(after, Regression):
-        error = signed_quantity(error_change(before, after).estimate)
-        return [_changed(_decimals(pair.change), _decimals(excess_change(before, after)), error)]
-    return []
-
-
-def _changed(*cells: Figure) -> Row:
-    return Row("Change", tuple(map(over, cells)))
-
-
-_NONE = Figure(NOTHING, "")
-
-
-def _given(found: Leakage) -> Figure:
-    return bare(bits(found.given_task)) if found.given_task else _NONE
-
-
-def _points(one: Change) -> Figure:
-    return bare(change(one.estimate, in_points=True))
-
-
-def _decimals(one: Change) -> Figure:
-    return change(one.estimate, in_points=False)
+def _told(reading: Reading, name: str) -> Figure:
+    return bare(written_excess(reading.found)) if name == EXCESS else figure(reading.measurement, name)

@@ -3,27 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.evidence.findings import Readability, Regression
-from audit.evidence.headline import Measured, written, written_baseline
-from audit.evidence.numbers import (
-    bare,
-    bits,
-    change,
-    count,
-    decimal,
-    named,
-    percent,
-    quantity,
-    share,
-    shorten,
-    signed_quantity,
-)
+from audit.evidence.findings import Measurement
+from audit.evidence.headline import written_baseline
+from audit.evidence.numbers import bare, change, count, named, percent, share, shorten
 from reports.charts.attribute import Drawing, attribute_drawings, task_drawing
 from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair, Reading
-from reports.inputs.paired_difference import accuracy_change, auroc_change, error_change
+from reports.inputs.paired_difference import accuracy_change
 from reports.render.section import Section
-from reports.render.table import NOTHING, Body, Cell, Row, Table, cell, figure_cell, missing, over
+from reports.render.table import Body, Cell, Row, Table, cell, figure_cell, missing, over
+from reports.text.figures import NONE, figure, floor, pair_change
 from reports.text.sentences import NO_TASK, attribute_at, unpaired
 
 
@@ -88,40 +77,36 @@ def retained_table(comparison: Comparison) -> Table | None:
     return Table(caption, columns, kind="kept", bodies=bodies)
 
 
-def _bodies(pairs: Sequence[Pair[Measured]]) -> list[Body]:
+def _bodies(pairs: Sequence[Pair]) -> list[Body]:
     """Return a body per layer with a row per audit, or for one audit alone a body with a row per layer."""
-    if pairs[0].first:
-        return [Body(attribute_at(pair.last.found), _rows(pair), written_baseline(pair.last.found)) for pair in pairs]
-    rows = tuple(_row(pair.last, shorten(pair.last.found.layer)) for pair in pairs)
-    found = pairs[0].last.found
-    return [Body(shorten(found.attribute), rows, written_baseline(found))]
+    note = written_baseline(pairs[0].last.measurement)
+    if pairs[0].first is None:
+        rows = tuple(_row(pair.last, shorten(pair.last.found.layer)) for pair in pairs)
+        return [Body(shorten(pairs[0].last.found.attribute), rows, note)]
+    return [
+        Body(
+            attribute_at(pair.last.found),
+            (*(_row(one, one.when) for one in pair.readings), _change_row(pair)),
+            written_baseline(pair.last.measurement),
+        )
+        for pair in pairs
+    ]
 
 
-def _rows(pair: Pair[Measured]) -> tuple[Row, ...]:
-    return (*(_row(one, one.when) for one in pair.readings), *_changes(pair))
+def _row(reading: Reading, head: str) -> Row:
+    measurement = reading.measurement
+    read, auroc, last = (figure(measurement, name) for name in _names(measurement))
+    return Row(head, tuple(map(over, (read, bare(floor(measurement)), auroc, last))))
 
 
-def _row(reading: Reading[Measured], head: str) -> Row:
-    found = reading.found
-    floor = over(bare(written(found, found.floor)))
-    if isinstance(found, Regression):
-        return Row(head, (over(decimal(found.r2)), floor, NOTHING, over(quantity(found.mae))))
-    cells = (bare(share(found.balanced_accuracy)), decimal(found.auroc), bare(bits(found.bits)))
-    read, auroc, information = map(over, cells)
-    return Row(head, (read, floor, auroc, information))
+def _change_row(pair: Pair) -> Row:
+    read, auroc, last = (bare(pair_change(pair, name)) for name in _names(pair.last.measurement))
+    return Row("Change", tuple(map(over, (read, NONE, auroc, last))))
 
 
-def _changes(pair: Pair[Measured]) -> list[Row]:
-    before, after = pair.first.found if pair.first else None, pair.last.found
-    if before is None or pair.change is None:
-        return []
-    read = over(bare(change(pair.change.estimate, in_points=isinstance(after, Readability))))
-    rest: tuple[str, str] = (NOTHING, NOTHING)
-    if isinstance(before, Readability) and isinstance(after, Readability):
-        rest = over(change(auroc_change(before, after).estimate, in_points=False)), NOTHING
-    if isinstance(before, Regression) and isinstance(after, Regression):
-        rest = NOTHING, over(signed_quantity(error_change(before, after).estimate))
-    return [Row("Change", (read, NOTHING, *rest))]
+def _names(measurement: Measurement) -> tuple[str, str, str]:
+    """Return the figures of the columns: the metric, the AUROC, which a quantity has not, and the last one."""
+    return measurement.metric, "auroc", measurement.kind.figures[-1]
 
 
 def _task_told(comparison: Comparison) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult, Epoch, Sanitizing
 from audit.evidence.findings import COMMITTEE
-from audit.evidence.headline import Judged
 from audit.evidence.numbers import count, measured, named, rows_told, shorten
 from reports.inputs.comparison import Comparison
 from reports.render.facts import AuditFact, listed, pairs_told, row_facts, side_by_side
@@ -93,7 +92,7 @@ def threat(comparison: Comparison) -> tuple[Term, ...]:
 
 def _has(comparison: Comparison) -> str:
     last = comparison.last
-    found = {pair.last.found.layer: pair.last.found for pair in (*comparison.pairs, *comparison.kept)}
+    found = {pair.last.found.layer: pair.last.measurement for pair in comparison.measured}
     if len(found) <= FEW:
         told = [f"{named(layer)} ({count(one.width)} numbers)" for layer, one in found.items()]
         where = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
@@ -105,8 +104,7 @@ def _has(comparison: Comparison) -> str:
 
 
 def _attackers(audit: AuditResult) -> str:
-    judged: list[Judged] = [*audit.leakage, *audit.continuous]
-    tried = {one.name for found in judged for one in found.attackers}
+    tried = {one.name for found in audit.private for one in found.measurement.attackers}
     names = len(audit.protocol.attackers)
     views = len(audit.protocol.views)
     joined = ", and a committee of them" if COMMITTEE in tried else ""

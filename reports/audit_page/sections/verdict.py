@@ -3,24 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.evidence.findings import Leakage, Regression
-from audit.evidence.headline import (
-    Judged,
-    headline,
-    tested_rows,
-    unit,
-    written,
-    written_excess,
-    written_guess,
-    written_limit,
-    written_resolution,
-)
-from audit.evidence.numbers import LONGEST_TEXT, change, count, named, shorten
+from audit.evidence.headline import written_excess, written_guess, written_limit, written_resolution
+from audit.evidence.numbers import LONGEST_TEXT, count, named, shorten
 from reports.inputs.by_attribute import by_attribute, tally, worst
 from reports.inputs.comparison import Comparison, Pair, Reading
 from reports.render.section import Section
 from reports.text.bounds import bound
 from reports.text.caveats import cautions
+from reports.text.figures import floor, pair_change, score
 from reports.text.sentences import NO_TASK, claim, contradiction, limit, told_ceiling
 from reports.text.verdicts import KINDS, MARKS, Stat, stat, summary
 
@@ -72,63 +62,62 @@ def view(comparison: Comparison) -> Verdicts:
 SECTION = Section("verdict", "Verdict", view)
 
 
-def verdict(pairs: Sequence[Pair[Judged]]) -> VerdictView:
+def verdict(pairs: Sequence[Pair]) -> VerdictView:
     """Prepare the verdict on one attribute, at whichever of its layers decides."""
     pair = worst(pairs)
     last, found = pair.last, pair.last.found
     words = claim(pair)
     contradicted = [one.last for one in pairs if one.last.head and one.last.head.contradicted]
     return VerdictView(
-        verdict=found.verdict,
-        kind=KINDS[found.verdict],
-        mark=MARKS[found.verdict],
+        verdict=found.decided.verdict,
+        kind=KINDS[found.decided.verdict],
+        mark=MARKS[found.decided.verdict],
         attribute=shorten(found.attribute),
         layer=shorten(found.layer),
         sentence=f"{words[0].upper()}{words[1:]}: {written_excess(found)} over the floor, against a limit of "
-        f"{limit(last)}, on {count(tested_rows(found))} test rows.",
+        f"{limit(last)}, on {count(found.measurement.test_rows)} test rows.",
         layers=_layers(pairs),
         stats=(*map(_read, pair.readings), *_change(pair), _floor(last), _excess(pair)),
-        reason=shorten(found.reason, LONGEST_TEXT),
+        reason=shorten(found.decided.reason, LONGEST_TEXT),
         ceiling=told_ceiling(pair),
         bound=bound(found),
         alarm=_alarm(contradicted[0], found.layer) if contradicted else "",
-        basis=f"These rows can tell an excess down to about {written_resolution(found)}.",
+        basis=f"These rows can tell an excess down to about {written_resolution(found.measurement)}.",
     )
 
 
-def _alarm(reading: Reading[Judged], decides: str) -> str:
+def _alarm(reading: Reading, decides: str) -> str:
     layer = reading.found.layer
     return contradiction(reading) + ("" if layer == decides else f" This is at {named(layer)}.")
 
 
-def _layers(pairs: Sequence[Pair[Judged]]) -> str:
+def _layers(pairs: Sequence[Pair]) -> str:
     if len(pairs) == 1:
         return ""
-    return f"The worst of {count(len(pairs))} layers: {tally([pair.last.found.verdict for pair in pairs])}."
+    return f"The worst of {count(len(pairs))} layers: {tally([pair.last.found.decided.verdict for pair in pairs])}."
 
 
-def _read(reading: Reading[Judged]) -> Stat:
-    found = reading.found
-    name = reading.when if isinstance(found, Leakage) else f"{reading.when}, {unit(found)}"
-    return stat(name, written(found, headline(found)), f"by {named(found.strongest)}")
+def _read(reading: Reading) -> Stat:
+    measurement = reading.measurement
+    name = reading.when if measurement.kind.percent else f"{reading.when}, {measurement.kind.title}"
+    return stat(name, score(measurement), f"by {named(measurement.strongest)}")
 
 
-def _change(pair: Pair[Judged]) -> list[Stat]:
+def _change(pair: Pair) -> list[Stat]:
     if pair.change is None:
         return []
     paired = "paired on the same rows" if pair.change.paired else "not paired"
-    return [stat("Change", change(pair.change.estimate, in_points=isinstance(pair.last.found, Leakage)), paired)]
+    return [stat("Change", pair_change(pair, pair.last.measurement.metric), paired)]
 
 
-def _floor(reading: Reading[Judged]) -> Stat:
-    found = reading.found
-    known = "answering the mean" if isinstance(found, Regression) else "a guess"
+def _floor(reading: Reading) -> Stat:
+    measurement, known = reading.measurement, reading.measurement.kind.guess
     if reading.audit.task is None:
-        return Stat(f"{known[0].upper()}{known[1:]} (floor)", written_guess(found), "", (NO_TASK,))
-    return stat("Task label alone (floor)", written(found, found.floor), f"{known}: {written_guess(found)}")
+        return Stat(f"{known[0].upper()}{known[1:]} (floor)", written_guess(measurement), "", (NO_TASK,))
+    return stat("Task label alone (floor)", floor(measurement), f"{known}: {written_guess(measurement)}")
 
 
-def _excess(pair: Pair[Judged]) -> Stat:
+def _excess(pair: Pair) -> Stat:
     earlier = (f"before: {written_excess(pair.first.found).value}",) if pair.first else ()
     found = pair.last.found
     return stat("Excess over the floor", written_excess(found), f"limit: {written_limit(found)}", *earlier)

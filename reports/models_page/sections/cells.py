@@ -1,16 +1,18 @@
 """Cells and tables that several sections share."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from audit.evidence.findings import Regression
-from audit.evidence.headline import Judged, Measured, headline, unit, written
+from audit.evidence.findings import Finding, Measurement
+from audit.evidence.metric import EXCESS
 from audit.evidence.numbers import change, share, shorten
 from reports.charts.attribute import Drawing
 from reports.charts.models import attribute_drawing
 from reports.inputs.comparison import Reading
-from reports.inputs.paired_difference import accuracy_change, excess_change, headline_change
+from reports.inputs.paired_difference import accuracy_change, figure_change
 from reports.inputs.several_models import Model, Models, Several
 from reports.render.table import Cell, Table, cell, figure_cell, missing
+from reports.text.figures import score, written_change
 from reports.text.sentences import attribute_at
 from reports.text.verdicts import MARKS
 
@@ -31,7 +33,7 @@ class AttributeView:
     """From the first model."""
 
 
-def attribute_view(one: Several[Measured], models: Models, place: int, table: Table, salt: str) -> AttributeView:
+def attribute_view(one: Several, models: Models, place: int, table: Table, salt: str) -> AttributeView:
     """Return a drawing and two tables of one attribute.
 
     Args:
@@ -46,13 +48,19 @@ def attribute_view(one: Several[Measured], models: Models, place: int, table: Ta
     return AttributeView(attribute_at(one.first), drawing, table, differences_table(one))
 
 
-def differences_table(one: Several[Measured]) -> Table:
+def differences_table(one: Several) -> Table:
     """Return how every other model differs from the first one, in one attribute and in the task."""
     (first, reading), *others = one.readings
     found = tuple(
-        (name_cell(model), *_changes(reading.found, other.found), _task_change(model, first)) for model, other in others
+        (name_cell(model), *_changes(reading.measurement, other.measurement), _task_change(model, first))
+        for model, other in others
     )
-    columns = ("Model", f"Strongest fresh attacker, {unit(one.first)}", "Excess", "Accuracy on the task")
+    columns = (
+        "Model",
+        f"Strongest fresh attacker, {one.first.measurement.kind.title}",
+        "Excess",
+        "Accuracy on the task",
+    )
     return Table(f"{attribute_at(one.first)}: differences from {first.name}", columns, found)
 
 
@@ -68,22 +76,19 @@ def task_cell(model: Model) -> Cell:
     return figure_cell(share(task.accuracy)) if task else missing("no task")
 
 
-def read_cell(reading: Reading[Measured]) -> Cell:
+def read_cell(reading: Reading) -> Cell:
     """Return what the strongest attacker reads, and which one that is."""
-    found = reading.found
-    return figure_cell(written(found, headline(found)), f"by {shorten(found.strongest)}")
+    return figure_cell(score(reading.measurement), f"by {shorten(reading.measurement.strongest)}")
 
 
-def verdict_told(found: Judged) -> str:
+def verdict_told(found: Finding) -> str:
     """Return a verdict with its mark."""
-    return f"{MARKS[found.verdict]}\N{NO-BREAK SPACE}{found.verdict}"
+    return f"{MARKS[found.decided.verdict]}\N{NO-BREAK SPACE}{found.decided.verdict}"
 
 
-def _changes(first: Measured, found: Measured) -> tuple[Cell, ...]:
-    in_points = not isinstance(found, Regression)
-    read, over = headline_change(first, found), excess_change(first, found)
-    told = [change(one.estimate, in_points=in_points) if one else None for one in (read, over)]
-    return tuple(figure_cell(one) if one else missing() for one in told)
+def _changes(first: Measurement, other: Measurement) -> Iterator[Cell]:
+    for name in (other.metric, EXCESS):
+        yield figure_cell(written_change(other, name, figure_change(first, other, name)))
 
 
 def _task_change(model: Model, first: Model) -> Cell:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from audit.evidence.findings import ContinuousLeakage, Regression
-from audit.evidence.headline import Judged, Measured, unit, written, written_excess
-from audit.evidence.numbers import decimal, quantity, shorten
+from audit.evidence.findings import Finding
+from audit.evidence.headline import TITLES, written_excess
+from audit.evidence.metric import EXCESS
+from audit.evidence.numbers import shorten
 from reports.inputs.several_models import Models, Several
 from reports.models_page.sections.cells import (
     AttributeView,
@@ -16,7 +17,8 @@ from reports.models_page.sections.cells import (
 )
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, figure_cell, missing
-from reports.text.bounds import certificate, read_at_most, told_at_most
+from reports.text.bounds import read_at_most, told_at_most
+from reports.text.figures import figure, floor, score
 from reports.text.sentences import attribute_at
 
 SHORT = 14
@@ -35,7 +37,7 @@ class Leakage:
 def view(models: Models) -> Leakage:
     """Prepare a drawing and two tables for each private attribute at each layer."""
     return Leakage(
-        paired=all(reading.found.excess_draws for one in models.measured for _, reading in one.readings),
+        paired=all(reading.measurement.draws.get(EXCESS) for one in models.measured for _, reading in one.readings),
         attributes=tuple(
             attribute_view(one, models, place, attribute_table(one, models), "leakage")
             for place, one in enumerate(models.private)
@@ -46,20 +48,20 @@ def view(models: Models) -> Leakage:
 SECTION = Section("leakage", "Leakage", view, heading="What fresh attackers read")
 
 
-def attribute_table(one: Several[Judged], models: Models) -> Table:
+def attribute_table(one: Several, models: Models) -> Table:
     """Return what is read of one private attribute in every model, beside its task and what should stay."""
-    is_number = isinstance(one.first, Regression)
+    kind = one.first.measurement.kind
     beside = [kept for kept in models.kept if kept.first.layer == one.first.layer]
     columns = (
-        "Model", "Verdict", f"Strongest fresh attacker, {unit(one.first)}", "Floor", "Excess", "Accuracy on the task",
-        *(["Kept, AUROC or R²"] if beside else []), "Mean error" if is_number else "Any attacker, at most",
+        "Model", "Verdict", f"Strongest fresh attacker, {kind.title}", "Floor", "Excess", "Accuracy on the task",
+        *(["Kept, AUROC or R²"] if beside else []), "Any attacker, at most" if kind.percent else TITLES["mae"],
     )  # fmt: skip
     found = tuple(
         (
             name_cell(model),
             cell(verdict_told(reading.found), kind="number"),
             read_cell(reading),
-            figure_cell(written(reading.found, reading.found.floor)),
+            figure_cell(floor(reading.measurement)),
             figure_cell(written_excess(reading.found)),
             task_cell(model),
             *([_kept_cell(beside, place)] if beside else []),
@@ -70,21 +72,19 @@ def attribute_table(one: Several[Judged], models: Models) -> Table:
     return Table(f"{attribute_at(one.first)}, in every model", columns, found)
 
 
-def _kept_cell(kept: list[Several[Measured]], place: int) -> Cell:
+def _kept_cell(kept: list[Several], place: int) -> Cell:
     first, *others = [_kept_figure(one.readings[place][1].found) for one in kept]
     return cell(first, *others, kind="number")
 
 
-def _kept_figure(found: Measured) -> str:
-    name = shorten(found.attribute, SHORT)
-    if isinstance(found, Regression):
-        return f"{name} {decimal(found.r2).value} R²"
-    return f"{name} {decimal(found.auroc).value}"
+def _kept_figure(found: Finding) -> str:
+    name, of = shorten(found.attribute, SHORT), found.measurement
+    return f"{name} {figure(of, 'auroc').value}" if "auroc" in of.figures else f"{name} {score(of).value} R²"
 
 
-def _last(found: Judged) -> Cell:
+def _last(found: Finding) -> Cell:
     """Return the error of a number, or the bound on every attacker of classes."""
-    if isinstance(found, ContinuousLeakage):
-        return figure_cell(quantity(found.mae))
-    one = certificate(found)
+    if "mae" in found.measurement.figures:
+        return figure_cell(figure(found.measurement, "mae"))
+    one = found.certificate
     return cell(read_at_most(one), told_at_most(one), kind="number") if one else missing()

@@ -1,12 +1,11 @@
 """What is read of each attribute that should stay readable, in every model."""
 
-from audit.evidence.findings import Readability, Regression
-from audit.evidence.headline import Measured
-from audit.evidence.numbers import decimal, quantity
+from audit.evidence.headline import TITLES
 from reports.inputs.several_models import Models, Several
 from reports.models_page.sections.cells import AttributeView, attribute_view, name_cell, read_cell, task_cell
 from reports.render.section import Section
 from reports.render.table import Table, figure_cell
+from reports.text.figures import figure
 from reports.text.sentences import attribute_at
 
 
@@ -21,20 +20,12 @@ def view(models: Models) -> tuple[AttributeView, ...] | None:
 SECTION = Section("retained", "What should stay", view, heading="What should stay readable", anchor="kept")
 
 
-def retained_table(one: Several[Measured]) -> Table:
+def retained_table(one: Several) -> Table:
     """Return what is read of an attribute that should stay readable, in every model."""
-    is_number = isinstance(one.first, Regression)
-    columns = ("Model", "R²" if is_number else "Balanced accuracy", "Mean error" if is_number else "AUROC",
-               "Accuracy on the task")  # fmt: skip
+    metric, second, *_ = one.first.measurement.kind.figures
+    columns = ("Model", TITLES[metric], TITLES[second], "Accuracy on the task")
     found = tuple(
-        (
-            name_cell(model),
-            read_cell(reading),
-            figure_cell(decimal(reading.found.auroc))
-            if isinstance(reading.found, Readability)
-            else figure_cell(quantity(reading.found.mae)),
-            task_cell(model),
-        )
+        (name_cell(model), read_cell(reading), figure_cell(figure(reading.measurement, second)), task_cell(model))
         for model, reading in one.readings
     )
     return Table(f"{attribute_at(one.first)}, which should stay readable", columns, found)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.headline import Judged, written_excess
+from audit.evidence.findings import Finding
+from audit.evidence.headline import written_excess
 from audit.evidence.numbers import LONGEST_TEXT, count, hexdigits, shorten
 from reports.inputs.by_attribute import tally
 from reports.inputs.several_models import Models, Several
@@ -54,7 +55,7 @@ def verdicts_table(models: Models) -> Table:
             *(
                 (_verdict_cell(one.readings[place][1].found) for one in models.private)
                 if each
-                else [cell(tally([one.readings[place][1].found.verdict for one in models.private]))]
+                else [cell(tally([one.readings[place][1].found.decided.verdict for one in models.private]))]
             ),
         )
         for place, model in enumerate(models.models)
@@ -84,13 +85,13 @@ def _made(audit: AuditResult, models: Models) -> tuple[str, ...]:
     return shorten(made.method), described(made.method), source
 
 
-def _verdict_cell(found: Judged) -> Cell:
+def _verdict_cell(found: Finding) -> Cell:
     over = written_excess(found)
     return cell(verdict_told(found), f"excess {over.value}", over.interval, kind="number")
 
 
-def _summary(one: Several[Judged]) -> str:
-    verdicts = [reading.found.verdict for _, reading in one.readings]
+def _summary(one: Several) -> str:
+    verdicts = [reading.found.decided.verdict for _, reading in one.readings]
     return f"{attribute_at(one.first)}: {tally(verdicts)} of {count(len(verdicts))} models."
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from audit.evidence.findings import Regression
 from reports.inputs.several_models import Models
 from reports.render.section import Section
 
@@ -19,7 +18,7 @@ class Words:
 
 def view(models: Models) -> Words:
     """Say which words the page uses."""
-    has_numbers = any(isinstance(one.first, Regression) for one in models.measured)
+    has_numbers = any(not one.first.measurement.kind.percent for one in models.measured)
     return Words(models.has_bounds, has_numbers, bool(models.kept))
 
 

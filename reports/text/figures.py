@@ -1,0 +1,105 @@
+"""The figures of a measurement by their names: how each is printed, how it changed, and what its column is called."""
+
+from collections.abc import Callable
+
+from audit.evidence.findings import AttackerResult, Estimate, Measurement
+from audit.evidence.headline import TITLES, WRITERS, written
+from audit.evidence.metric import EXCESS, GIVEN_TASK
+from audit.evidence.numbers import Figure, bare, change, measured, signed_quantity, trimmed
+from reports.inputs.comparison import Pair
+from reports.inputs.paired_difference import Change
+from reports.render.table import NOTHING
+
+UNITS = {"balanced_accuracy": "%", "bits": "bits", "given_task": "bits"}
+"""Said once over a column, and not in its cells."""
+NONE = Figure(NOTHING, "")
+
+
+def _in_points(estimate: Estimate) -> Figure:
+    return change(estimate, in_points=True)
+
+
+def _in_decimals(estimate: Estimate) -> Figure:
+    return change(estimate, in_points=False)
+
+
+CHANGES: dict[str, Callable[[Estimate], Figure]] = {
+    "balanced_accuracy": _in_points,
+    "auroc": _in_decimals,
+    "r2": _in_decimals,
+    "mae": signed_quantity,
+}
+"""How a change of each figure is printed; of others none is told."""
+
+
+def columns(measurement: Measurement) -> tuple[str, ...]:
+    """Return the names of what is told of the strongest attacker, the metric and its excess first."""
+    metric, *others = measurement.kind.figures
+    return metric, EXCESS, *others, *((GIVEN_TASK,) if measurement.kind.percent else ())
+
+
+def column(measurement: Measurement, name: str) -> str:
+    """Return what a figure's column is called: `Balanced accuracy, %`."""
+    if name == EXCESS:
+        return f"Excess over floor, {'points' if measurement.kind.percent else measurement.kind.title}"
+    return f"{TITLES[name]}, {UNITS[name]}" if name in UNITS else TITLES[name]
+
+
+def figure(of: Measurement | AttackerResult, name: str) -> Figure:
+    """Return a figure as a cell of its column holds it, or a dash where there is none."""
+    estimate = of.figures.get(name)
+    return bare(WRITERS[name](estimate)) if estimate else NONE
+
+
+def selection(measurement: Measurement, one: AttackerResult) -> str:
+    """Return an attacker's score on the selection rows, without its unit."""
+    if one.select is None:
+        return NOTHING
+    return measured(one.select).partition(" ")[0] if measurement.kind.percent else trimmed(one.select, 3)
+
+
+def score(measurement: Measurement) -> Figure:
+    """Return what the strongest attacker reads."""
+    return written(measurement, measurement.score)
+
+
+def floor(measurement: Measurement) -> Figure:
+    """Return what the predicted task label alone gives."""
+    return written(measurement, measurement.floor_score)
+
+
+def with_metric(measurement: Measurement, figure: object) -> str:
+    """Return figures with the metric's name where their unit does not tell it: `43.1 %`, `R² 0.431`."""
+    return str(figure) if measurement.kind.percent else f"{measurement.kind.title} {figure}"
+
+
+def axis(measurement: Measurement) -> str:
+    """Return what the scale of a drawing measures."""
+    title = measurement.kind.title
+    return title if measurement.kind.percent else f"{title}, share of the variance explained"
+
+
+def knowing_nothing(measurement: Measurement) -> str:
+    """Return what a guess is called on a drawing."""
+    return "chance" if measurement.kind.percent else "the mean alone"
+
+
+def strongest(measurement: Measurement) -> str:
+    """Return what a drawing shows of the strongest attacker."""
+    if measurement.kind.percent:
+        return "Balanced accuracy of the strongest fresh attacker"
+    return "R², the share of the variance that the strongest fresh attacker explains,"
+
+
+def written_change(measurement: Measurement, name: str, one: Change | None) -> Figure:
+    """Return the change of a figure, or of the excess, or a dash where none is told."""
+    printed = CHANGES.get(measurement.metric if name == EXCESS else name)
+    return printed(one.estimate) if printed and one else NONE
+
+
+def pair_change(pair: Pair, name: str) -> Figure:
+    """Return the change of a figure from the first audit to the last."""
+    measurement = pair.last.measurement
+    if name not in (*measurement.kind.drawn, EXCESS):
+        return NONE
+    return written_change(measurement, name, pair.change_of(name))
