@@ -145,10 +145,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def checked(installed: Path, program: str, cache: str = "cache") -> str:
+def checked(installed: Path, program: str) -> str:
     """Type-check a program against the installed packages, far from the checkout, and return what is wrong with it."""
     (installed / "user.py").write_text(program, encoding="utf-8")
-    typed = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", "user.py"]
+    typed = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache", "user.py"]
     environment = {"PYTHONPATH": str(installed / "site")}  # searched as site-packages are: for what says it has types
     done = subprocess.run(typed, capture_output=True, text=True, cwd=installed, env=environment, check=False)
     return done.stdout + done.stderr
@@ -175,13 +175,3 @@ def test_a_users_program_is_type_checked_against_the_installed_packages(installe
     assert sorted(found) == list(range(first, first + len(WRONG))), said
     for number, (line, kind) in enumerate(WRONG.items(), first):
         assert any(one.startswith(f"user.py:{number}:") and f"[{kind}]" in one for one in errors), line
-
-
-@pytest.mark.slow
-def test_without_its_marker_the_installed_interface_would_have_no_types(installed: Path) -> None:
-    marker = installed / "site" / "irene" / "py.typed"
-    marker.rename(marker.with_name("gone"))
-    try:
-        assert "[import-untyped]" in checked(installed, "import irene\n", cache="anew")
-    finally:
-        marker.with_name("gone").rename(marker)
