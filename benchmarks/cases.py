@@ -67,7 +67,7 @@ def biased_mnist(places: Path, kept: Path, seed: int, rho: float) -> Case:
 
 def celeba(places: Path, kept: Path, seed: int, task: str) -> Case:
     """5,000 faces at 64 pixels and a ResNet-18; one checkpoint for all seeds."""
-    from torchvision.models import resnet18  # noqa: PLC0415 - torchvision takes a second to import
+    from torchvision.models import resnet18
 
     train, rows = (faces(places, part) for part in ("train", "audit"))
     start = Recipe(25, batch_size=128, lr=2e-3, weight_decay=1e-2, precision="bf16-mixed", augment="flip")

@@ -46,7 +46,7 @@ def leace(fit: Seen) -> Eraser:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # its import compiles a function in a way torch gives up
-        from concept_erasure import LeaceEraser  # noqa: PLC0415 - wanted by this alone
+        from concept_erasure import LeaceEraser
 
     fitted = LeaceEraser.fit(doubles(fit.z), indicators(fit.v).double())
 

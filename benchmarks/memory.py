@@ -62,7 +62,7 @@ class Noise:
 
     def __getitem__(self, row: int, /) -> "Tensor":
         """Return one image, (3, SIDE, SIDE)."""
-        import torch  # noqa: PLC0415 - as below
+        import torch
 
         image = torch.randn(3, SIDE, SIDE, generator=torch.Generator().manual_seed(row))
         for channel, label in enumerate(self._labels[row]):
@@ -89,7 +89,7 @@ def spend(*command: str) -> Spent:
 
 def write_embeddings(folder: Path, rows: int) -> None:
     """Write embeddings.npy, whose first features tell a little of v and of y, and labels.csv with v, y, an answer."""
-    import numpy as np  # noqa: PLC0415 - as below
+    import numpy as np
 
     generator = np.random.default_rng(0)
     z = np.lib.format.open_memmap(folder / "embeddings.npy", mode="w+", dtype=np.float32, shape=(rows, WIDTH))
@@ -108,12 +108,12 @@ def write_embeddings(folder: Path, rows: int) -> None:
 
 def audit_images(rows: int) -> None:
     """Audit images at four layers of a ResNet-18 with random weights."""
-    import numpy as np  # noqa: PLC0415 - the parent has to stay small
-    import torch  # noqa: PLC0415
-    from torchvision.models import resnet18  # noqa: PLC0415
+    import numpy as np
+    import torch
+    from torchvision.models import resnet18
 
-    from audit.data.labelled import labelled  # noqa: PLC0415
-    from audit.run import audit  # noqa: PLC0415
+    from audit.data.labelled import labelled
+    from audit.run import audit
 
     torch.manual_seed(0)
     labels = np.random.default_rng(0).integers(2, size=(rows, 2))
@@ -159,9 +159,9 @@ def compare(scale: float, embeddings: int, pictures: int) -> None:
             imports = f"import os, {modules}"
             at_once, at_end = spend(python, "-c", f"{imports}; os._exit(0)"), spend(python, "-c", imports)
             found[told] = (at_once, at_end, spend(*command))
-    import joblib  # noqa: PLC0415 - the children have ended
+    import joblib
 
-    from audit.environment import versions  # noqa: PLC0415
+    from audit.environment import versions
 
     today = datetime.datetime.now(datetime.UTC).date()
     packages = ", ".join(f"{package} {version}" for package, version in versions().items())

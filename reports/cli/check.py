@@ -82,12 +82,12 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
     if private is not None and not required:
         raise click.BadParameter("it names no attribute.", param_hint="--private")
 
-    from audit.atomic_write import require_writable  # noqa: PLC0415 - keeps `irene --help` fast
-    from reports.gate.gate import conclusion, gate  # noqa: PLC0415
-    from reports.gate.json import outcome_json  # noqa: PLC0415
-    from reports.inputs.integrity import read_whole  # noqa: PLC0415
-    from reports.text.caveats import plain_cautions  # noqa: PLC0415
-    from reports.text.sentences import kept_sentence, sentence  # noqa: PLC0415
+    from audit.atomic_write import require_writable
+    from reports.gate.gate import conclusion, gate
+    from reports.gate.json import outcome_json
+    from reports.inputs.integrity import read_whole
+    from reports.text.caveats import plain_cautions
+    from reports.text.sentences import kept_sentence, sentence
 
     outcome = gate(
         read_whole(evidence),
@@ -114,11 +114,11 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
 
 
 def _write(outcome: "Outcome", outputs: dict[str, Path]) -> None:
-    from reports.gate.junit import write_junit  # noqa: PLC0415
-    from reports.gate.markdown_summary import write_summary  # noqa: PLC0415
+    from reports.gate.junit import write_junit
+    from reports.gate.markdown_summary import write_summary
 
     if report := outputs.get("report"):
-        from reports.audit_page.render import write_report  # noqa: PLC0415 - drawing takes seconds to import
+        from reports.audit_page.render import write_report
 
         write_report(report, *(audit for _, audit in outcome.comparison.audits))
     if junit := outputs.get("junit"):

@@ -56,8 +56,8 @@ def report(
     Example:
       irene report out/before.json out/after.json -o out/report.html
     """
-    from audit.evidence.sweep_result import Sweep  # noqa: PLC0415  keeps `irene --help` fast
-    from reports.inputs.files import annex_files, read_given, refuse_overwriting  # noqa: PLC0415
+    from audit.evidence.sweep_result import Sweep
+    from reports.inputs.files import annex_files, read_given, refuse_overwriting
 
     refuse_overwriting([output], evidence)
     refuse_overwriting([output], frameworks, "a framework")
@@ -86,17 +86,17 @@ def report(
 
 
 def _sweep(sweep: "Sweep", output: Path) -> list[str]:
-    from reports.charts.tradeoff_file import write_picture  # noqa: PLC0415
-    from reports.sweep_page.page import write_sweep  # noqa: PLC0415
-    from reports.sweep_page.sections.choice import sentences  # noqa: PLC0415
+    from reports.charts.tradeoff_file import write_picture
+    from reports.sweep_page.page import write_sweep
+    from reports.sweep_page.sections.choice import sentences
 
     (write_picture if output.suffix.lower() == ".svg" else write_sweep)(output, sweep)
     return [f"Wrote {output}", *sentences(sweep)]
 
 
 def _models(given: "list[tuple[Path, AuditResult]]", output: Path) -> list[str]:
-    from reports.inputs.files import refuse_twice  # noqa: PLC0415
-    from reports.models_page.page import told, write_models  # noqa: PLC0415
+    from reports.inputs.files import refuse_twice
+    from reports.models_page.page import told, write_models
 
     refuse_twice([path for path, _ in given])
     audits = {str(path): audit for path, audit in given}
@@ -105,12 +105,12 @@ def _models(given: "list[tuple[Path, AuditResult]]", output: Path) -> list[str]:
 
 
 def _audits(audits: "list[AuditResult]", frameworks: tuple[Path, ...], output: Path, dpia: bool) -> list[str]:
-    from audit.atomic_write import require_writable  # noqa: PLC0415
-    from reports.audit_page.render import render  # noqa: PLC0415
-    from reports.compliance.dpia import write_dpia  # noqa: PLC0415
-    from reports.compliance.mapping import load  # noqa: PLC0415
-    from reports.render.template import write_page  # noqa: PLC0415
-    from reports.text.sentences import sentences  # noqa: PLC0415
+    from audit.atomic_write import require_writable
+    from reports.audit_page.render import render
+    from reports.compliance.dpia import write_dpia
+    from reports.compliance.mapping import load
+    from reports.render.template import write_page
+    from reports.text.sentences import sentences
 
     first, second = audits[0], audits[1] if len(audits) == 2 else None
     own = tuple(map(load, frameworks))

@@ -29,8 +29,8 @@ def demo(output: Path) -> None:
     Example:
       irene demo
     """
-    from audit.evidence.audit_result import read_audit  # noqa: PLC0415 - keeps `irene --help` fast
-    from sanitizer.run import state_file  # noqa: PLC0415
+    from audit.evidence.audit_result import read_audit
+    from sanitizer.run import state_file
 
     leaky, clean = output / "model.safetensors", output / "clean.safetensors"
     before, after, page = output / "before.json", output / "after.json", output / "report.html"
@@ -58,15 +58,15 @@ def demo(output: Path) -> None:
 
 def _train(path: Path) -> None:
     """Train from scratch on the task alone and save a plain state_dict."""
-    import safetensors.torch  # noqa: PLC0415
-    import torch  # noqa: PLC0415
+    import safetensors.torch
+    import torch
 
-    from audit.atomic_write import write_whole  # noqa: PLC0415
-    from audit.data.sources.opening import open_data  # noqa: PLC0415
-    from audit.environment import choose_device  # noqa: PLC0415
-    from audit.model.example_networks import small_convnet  # noqa: PLC0415
-    from sanitizer.job import Recipe, TrainingJob  # noqa: PLC0415
-    from sanitizer.training.loop import fine_tune  # noqa: PLC0415
+    from audit.atomic_write import write_whole
+    from audit.data.sources.opening import open_data
+    from audit.environment import choose_device
+    from audit.model.example_networks import small_convnet
+    from sanitizer.job import Recipe, TrainingJob
+    from sanitizer.training.loop import fine_tune
 
     with torch.random.fork_rng():
         torch.manual_seed(0)

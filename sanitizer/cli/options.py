@@ -58,7 +58,7 @@ RECIPE = (
 
 def recipe_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a Recipe, and the layer, pool and device, by the values of their options."""
-    from sanitizer.job import Recipe  # noqa: PLC0415 - keeps `irene --help` fast
+    from sanitizer.job import Recipe
 
     return {name: given[name] for name in (*(one.name for one in fields(Recipe)), "layer", "pool", "device")}
 

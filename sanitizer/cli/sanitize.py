@@ -92,11 +92,11 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
       irene sanitize out/demo/model.safetensors --arch small-convnet --data digits \\
           --task digit --private colour -o out/clean.safetensors
     """
-    from audit.progress import untracked  # noqa: PLC0415 - keeps `irene --help` fast
-    from sanitizer.options import SanitizeOptions  # noqa: PLC0415
-    from sanitizer.run import program, require_output, state_file  # noqa: PLC0415
-    from sanitizer.run import sanitize as run  # noqa: PLC0415
-    from sanitizer.training.reweighting import correlated  # noqa: PLC0415
+    from audit.progress import untracked
+    from sanitizer.options import SanitizeOptions
+    from sanitizer.run import program, require_output, state_file
+    from sanitizer.run import sanitize as run
+    from sanitizer.training.reweighting import correlated
 
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
@@ -127,7 +127,7 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
 
 def _method(given: Mapping[str, Any], keep: Sequence[str], *, speak: bool) -> tuple[str, "Method"]:
     """Return the name and the method that the options of METHOD describe, and print one that nobody named."""
-    from sanitizer.method_table import make_method, release_for  # noqa: PLC0415 - keeps `irene --help` fast
+    from sanitizer.method_table import make_method, release_for
 
     name = given["method"]
     if name is None:

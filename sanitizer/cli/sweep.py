@@ -81,9 +81,9 @@ def sweep(checkpoint: Path, output: Path, **given: Any) -> None:
       irene sweep out/demo/model.safetensors --arch small-convnet --data digits \\
           --task digit --private colour --methods plain,irene,codebook --weights 0.5,2,8 -o out/sweep.json
     """
-    from audit.atomic_write import require_writable  # noqa: PLC0415 - keeps `irene --help` fast
-    from audit.evidence.audit_result import sidecar  # noqa: PLC0415
-    from sanitizer.sweep import run  # noqa: PLC0415
+    from audit.atomic_write import require_writable
+    from audit.evidence.audit_result import sidecar
+    from sanitizer.sweep import run
 
     if output.resolve() in (checkpoint.resolve(), sidecar(checkpoint).resolve()):
         raise CheckpointError(
@@ -118,8 +118,8 @@ def sweep(checkpoint: Path, output: Path, **given: Any) -> None:
 
 
 def _options(given: Mapping[str, Any]) -> "SweepOptions":
-    from audit.settings import Settings  # noqa: PLC0415 - keeps `irene --help` fast
-    from sanitizer.options import SweepOptions  # noqa: PLC0415
+    from audit.settings import Settings
+    from sanitizer.options import SweepOptions
 
     chosen: dict[str, Any] = {} if given["limit"] is None else {"limit": given["limit"]}
     if given["attackers"] is not None:
@@ -136,7 +136,7 @@ def _options(given: Mapping[str, Any]) -> "SweepOptions":
 
 def sentence(point: "SweepPoint", task: str) -> str:
     """Return the figures of a point, or why it has none, in one line."""
-    from audit.evidence.sweep_result import title  # noqa: PLC0415
+    from audit.evidence.sweep_result import title
 
     name, found = title(point.method, point.weight), point.figures
     if found is None:
@@ -158,6 +158,6 @@ def shares(estimate: "Estimate") -> str:
 
 def bound(most: "Certificate") -> str:
     """Return the upper bound on every attacker, never rounded down, with its confidence."""
-    from audit.evidence.numbers import at_most  # noqa: PLC0415
+    from audit.evidence.numbers import at_most
 
     return f"{at_most(100 * most.balanced_accuracy, 1)}% (at {most.confidence:.0%} confidence)"
