@@ -16,13 +16,13 @@ from support.findings import (
     leakage,
     readable,
     regression,
+    remeasured,
     rich,
     sanitized,
     task_less,
 )
 
 from audit.errors import EvidenceError
-from audit.evidence import notebook
 from audit.evidence.audit_result import (
     AuditResult,
     Split,
@@ -31,8 +31,7 @@ from audit.evidence.audit_result import (
 from audit.evidence.findings import (
     Estimate,
 )
-from audit.evidence.headline import headline
-from audit.evidence.numbers import at_most, bits, excess, one_line, quantity, share
+from audit.evidence.numbers import at_most, at_most_percent, bits, excess, one_line, quantity, share
 from reports.cli.report import report
 from reports.inputs.comparison import compare
 from reports.text.method_descriptions import METHODS, OWN, described
@@ -48,7 +47,7 @@ def test_a_pair_holds_before_and_after_of_one_attribute_at_one_layer() -> None:
         ["colour"] * 2,
         ["age"] * 2,
     ]
-    assert [headline(one.found).value for one in pairs[0].readings] == [0.58, 0.41]
+    assert [one.measurement.score.value for one in pairs[0].readings] == [0.58, 0.41]
 
 
 UNLIKE: dict[str, AuditResult] = {
@@ -64,10 +63,10 @@ UNLIKE: dict[str, AuditResult] = {
         protocol=audit().protocol.model_copy(update={"null_rows": 7})
     ),
     "unreadable rows": sanitized(data=audit().data.model_copy(update={"unreadable": 1})),
-    "kept attributes and layers (none before": sanitized(kept=[readable()]),
-    "attributes and layers (colour": sanitized(continuous=[continuous()]),
-    "missing rows of colour at features.7": sanitized(leakage().model_copy(update={"missing": 5})),
-    "classes left out of colour": sanitized(leakage().model_copy(update={"left_out": {"red": 2}})),
+    "kept attributes and layers (none before": sanitized(leakage(), readable()),
+    "attributes and layers (colour": sanitized(leakage(), continuous()),
+    "missing rows of colour at features.7": sanitized(remeasured(leakage(), missing=5)),
+    "classes left out of colour": sanitized(remeasured(leakage(), left_out={"red": 2})),
     "attributes and layers": sanitized(leakage("age")),
     "features.9": sanitized(leakage(layer="features.9")),
     "class counts": sanitized(leakage(classes=("yes", "no"))),
@@ -191,7 +190,7 @@ def test_a_head_is_held_against_attackers_at_its_own_layer_only() -> None:
 
 def test_a_pair_is_formed_for_continuous_and_for_kept_attributes_too() -> None:
     comparison = compare(rich(), rich(after=True))
-    assert [[headline(one.found).value for one in pair.readings] for pair in comparison.pairs] == [
+    assert [[one.measurement.score.value for one in pair.readings] for pair in comparison.pairs] == [
         [0.58, 0.40],
         [0.43, 0.20],
     ]
@@ -199,19 +198,19 @@ def test_a_pair_is_formed_for_continuous_and_for_kept_attributes_too() -> None:
 
 
 def test_kept_attributes_measured_on_other_rows_are_refused() -> None:
-    fewer = regression().model_copy(update={"missing": 99})
+    fewer = remeasured(regression(), missing=99)
     with pytest.raises(EvidenceError, match=r"missing rows of height at features.7 \(continuous\)"):
-        compare(audit(kept_continuous=[regression()]), sanitized(kept_continuous=[fewer]))
+        compare(audit(leakage(), regression()), sanitized(leakage(), fewer))
 
 
 def test_a_continuous_pass_that_its_own_interval_denies_is_refused() -> None:
     with pytest.raises(EvidenceError, match="says PASS for age"):
-        compare(audit(continuous=[continuous(read=0.40, verdict="PASS")]), None)
-    compare(audit(continuous=[continuous(read=0.02, verdict="PASS")]), None)
+        compare(audit(continuous(read=0.40, verdict="PASS")), None)
+    compare(audit(continuous(read=0.02, verdict="PASS")), None)
 
 
 def test_a_continuous_attribute_alone_is_told_in_r_squared() -> None:
-    (line,) = sentences(audit().model_copy(update={"leakage": [], "continuous": [continuous()]}))
+    (line,) = sentences(audit(continuous()))
     for part in (
         "FAIL: age at features.7", "R² 0.430 (95 % interval 0.410–0.450)", "alone gives 0.010 (−0.005 to 0.025)",
         "answering the mean gives 0", "the excess is 0.420 (0.395 to 0.445)", "limit of 0.05 of R²",
@@ -230,7 +229,7 @@ def test_without_a_task_the_floor_is_said_to_be_chance() -> None:
 def test_a_pass_of_attackers_that_cannot_read_the_raw_input_either_is_called_into_question(
     value: float, weak: bool
 ) -> None:
-    found = leakage(read=0.13, verdict="PASS").model_copy(update={"ceiling": ceiling(value)})
+    found = remeasured(leakage(read=0.13, verdict="PASS"), ceiling=ceiling(value))
     (line,) = sentences(audit(found))
     assert ("a weak attacker cannot be told from no leak" in line) is weak
 
@@ -280,7 +279,7 @@ def test_a_bound_of_all_there_is_is_not_told_as_a_limit_of_attackers() -> None:
 
 @given(st.floats(0, 1))
 def test_a_bound_is_never_told_lower_than_it_is_nor_a_digit_too_high(bound: float) -> None:
-    for told in (float(at_most(100 * bound, 1)), float(notebook.at_most_percent(bound))):
+    for told in (float(at_most(100 * bound, 1)), float(at_most_percent(bound))):
         assert 100 * bound - 1e-6 <= told < 100 * bound + 0.1 + 1e-6
 
 

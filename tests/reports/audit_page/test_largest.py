@@ -23,10 +23,12 @@ State = tuple[tuple[str, int, int], ...]
 def test_the_largest_evidence_is_20_attributes_at_12_layers_read_by_10_attackers_before_and_after() -> None:
     for audit in largest():
         assert audit is not None
-        assert len({one.attribute for one in audit.leakage}) == 20
-        assert len({one.layer for one in audit.leakage}) == 12
-        assert len(audit.leakage) == 20 * 12
-        assert {sum(attacker.name != "committee" for attacker in one.attackers) for one in audit.leakage} == {10}
+        assert len({one.attribute for one in audit.findings}) == 20
+        assert len({one.layer for one in audit.findings}) == 12
+        assert len(audit.findings) == 20 * 12
+        assert {
+            sum(attacker.name != "committee" for attacker in one.measurement.attackers) for one in audit.findings
+        } == {10}
 
 
 def test_the_largest_page_takes_under_five_seconds_and_1_2_megabytes() -> None:

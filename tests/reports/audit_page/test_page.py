@@ -17,6 +17,7 @@ from support.findings import (
     leakage,
     readable,
     regression,
+    remeasured,
     rich,
     sanitized,
     sanitizing,
@@ -96,7 +97,7 @@ def test_everything_that_was_measured_or_left_out_stands_on_the_page() -> None:
 
 
 def test_what_is_kept_has_no_verdict_on_the_page() -> None:
-    page = Outline(render(audit(kept=[readable()], kept_continuous=[regression()])))
+    page = Outline(render(audit(leakage(), readable(), regression())))
     assert len(verdicts(page)) == 1
     assert "1 FAIL — one verdict" in page.text
 
@@ -133,7 +134,7 @@ def test_without_a_task_the_page_says_that_the_floor_is_chance() -> None:
 
 
 def test_a_continuous_attribute_alone_makes_a_page() -> None:
-    text = Outline(render(audit().model_copy(update={"leakage": [], "continuous": [continuous()]}))).text
+    text = Outline(render(audit(continuous()))).text
     assert "1 FAIL — one verdict" in text
     assert "Limit on the excess 0.05 of R²" in text
 
@@ -174,7 +175,7 @@ def test_without_a_certificate_the_page_has_no_bound_and_says_that_attackers_are
 
 
 def test_the_mark_of_a_bound_points_to_its_figure() -> None:
-    found = certified(leakage(), 0.83).model_copy(update={"ceiling": ceiling(0.83)})
+    found = remeasured(certified(leakage(), 0.83), ceiling=ceiling(0.83))
     drawn = re.findall(r"<svg.*?</svg>", render(audit(found)), flags=re.S)[0]
     shapes = dict(re.findall(r'<path id="(\w+)" d="([^"]*)"', drawn))
     across = {name: [float(x) for x in re.findall(r"[ML](-?[\d.]+) ", shape)] for name, shape in shapes.items()}
@@ -223,7 +224,7 @@ def test_code_that_ran_from_the_file_is_read_with_care() -> None:
 
 
 def test_a_pass_of_weak_attackers_is_read_with_care() -> None:
-    weak = leakage(read=0.13, verdict="PASS").model_copy(update={"ceiling": ceiling(0.11)})
+    weak = remeasured(leakage(read=0.13, verdict="PASS"), ceiling=ceiling(0.11))
     text = Outline(render(audit(weak))).text
     assert text.count("a weak attacker cannot be told from no leak") == 3  # the verdict, its warning, the provisions
     able = leakage(read=0.13, verdict="PASS")

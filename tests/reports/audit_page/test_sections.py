@@ -12,6 +12,8 @@ from support.findings import (
     certified,
     leakage,
     readable,
+    redecided,
+    remeasured,
     sanitized,
     task_less,
     where,
@@ -20,6 +22,7 @@ from support.findings import (
 from support.outline import HOSTILE, Outline, everywhere, verdicts
 
 from audit.evidence.audit_result import AuditResult
+from audit.evidence.findings import Finding
 from audit.evidence.numbers import Figure, bare, named, plain, signed_quantity
 from reports.audit_page.render import render
 from reports.audit_page.sections.attackers import attackers, floors
@@ -50,6 +53,10 @@ def layered(*, after: bool = False) -> AuditResult:
     ]
     others = [leakage("age", 0.13, "PASS", layer=layer) for layer in ("conv", "head")]
     return sanitized(*found, *others) if after else audit(*found, *others)
+
+
+def with_floor(found: Finding, floor: float) -> Finding:
+    return remeasured(found, floor=found.measurement.floor | {"balanced_accuracy": around(floor)})
 
 
 def section(page: str, name: str) -> str:
@@ -92,7 +99,7 @@ def test_an_attribute_has_one_verdict_and_the_worst_of_its_layers_decides() -> N
 )
 def test_a_fail_decides_before_an_open_verdict_and_that_before_a_pass(told: tuple[str, ...], decides: int) -> None:
     found = [
-        leakage(layer=str(place)).model_copy(update={"verdict": verdict, "excess": around(0.01 * place, 0)})
+        remeasured(redecided(leakage(layer=str(place)), verdict=verdict), excess=around(0.01 * place, 0))
         for place, verdict in enumerate(told)
     ]
     (pairs,) = by_attribute(compare(audit(*found), None).pairs)
@@ -105,7 +112,7 @@ def test_verdicts_are_counted_the_worst_first() -> None:
 
 def test_the_sentence_names_a_limit_that_the_user_set() -> None:
     own = audit().protocol.model_copy(update={"limit_set_by": "user", "limit": 0.02})
-    found = leakage().model_copy(update={"limit": 0.02})
+    found = redecided(leakage(), limit=0.02)
     text = section(render(audit(found, protocol=own)), "verdict")
     assert "against a limit of 2 points (set by the user), on 2,000 test rows." in text
     assert "by default" not in text
@@ -150,7 +157,7 @@ def test_one_drawing_holds_all_layers_of_an_attribute() -> None:
 
 
 def test_no_floor_is_drawn_across_layers_that_have_others() -> None:
-    found = [leakage(layer="x"), leakage(layer="y").model_copy(update={"floor": around(0.3)})]
+    found = [leakage(layer="x"), with_floor(leakage(layer="y"), 0.3)]
     text = section(render(audit(*found)), "leakage")
     assert "The floor is another at each layer, so that no line is drawn for it, nor for the limit." in text
     assert "limit 17 %" not in text and "Dashed" not in text
@@ -177,10 +184,9 @@ def test_of_several_layers_before_after_and_change_stand_in_one_row() -> None:
 
 def test_the_change_is_paired_where_the_evidence_can_be() -> None:
     draws = [0.40 + 0.001 * i for i in range(100)]
-    before = leakage(read=0.58).model_copy(update={"balanced_accuracy_draws": [one + 0.18 for one in draws]})
-    after = leakage(read=0.40).model_copy(
-        update={"balanced_accuracy_draws": [one + 0.0001 * (i % 3) for i, one in enumerate(draws)]}
-    )
+    before = remeasured(leakage(read=0.58), draws={"balanced_accuracy": [one + 0.18 for one in draws]})
+    later = [one + 0.0001 * (i % 3) for i, one in enumerate(draws)]
+    after = remeasured(leakage(read=0.40), draws={"balanced_accuracy": later})
     text = section(render(audit(before), sanitized(after)), "verdict")
     assert "Change −18.00 points 95 % interval −18.00 to −17.98 paired on the same rows" in text
 
@@ -192,8 +198,9 @@ def test_a_caption_says_which_changes_are_not_paired(paired: tuple[bool, ...], t
     drawn = {True: [0.40, 0.41, 0.42], False: []}
     before, after = (
         [
-            leakage(f"attribute {place}", read).model_copy(
-                update={"balanced_accuracy_draws": [one + shift * i for i, one in enumerate(drawn[is_paired])]}
+            remeasured(
+                leakage(f"attribute {place}", read),
+                draws={"balanced_accuracy": [one + shift * i for i, one in enumerate(drawn[is_paired])]},
             )
             for place, is_paired in enumerate(paired)
         ]
@@ -232,7 +239,7 @@ def test_of_one_layer_a_sentence_says_so() -> None:
 
 
 def test_what_is_unknown_of_rows_is_told_and_never_a_small_count() -> None:
-    found = leakage().model_copy(update={"left_out": {"8 & red": None}, "missing": 3})
+    found = remeasured(leakage(), left_out={"8 & red": None}, missing=3)
     text = section(render(audit(found)), "classes")
     assert "8 & red left out: count withheld, too few to audit" in text
     assert "Counts so small that they could single people out are withheld." in text
@@ -252,9 +259,9 @@ def test_groups_and_intersections_are_told() -> None:
 
 def test_an_attacker_that_failed_in_one_audit_alone_keeps_its_figures_of_the_other() -> None:
     whole = leakage(read=0.58)
-    failed = [one.model_copy(update={"balanced_accuracy": None, "failure": "no memory"}) if one.name == "knn" else one
-              for one in leakage(read=0.40).attackers]  # fmt: skip
-    pair = compare(audit(whole), sanitized(leakage(read=0.40).model_copy(update={"attackers": failed}))).pairs
+    failed = [one.model_copy(update={"figures": {}, "failure": "no memory"}) if one.name == "knn" else one
+              for one in leakage(read=0.40).measurement.attackers]  # fmt: skip
+    pair = compare(audit(whole), sanitized(remeasured(leakage(read=0.40), attackers=failed))).pairs
     rows = [row for row in attackers(pair).bodies[0].rows if row.head == "knn"]
     assert [(row.cells[0], row.note) for row in rows] == [
         ("standardised", ""), ("standardised", "after: did not run: no memory"),
@@ -264,7 +271,7 @@ def test_an_attacker_that_failed_in_one_audit_alone_keeps_its_figures_of_the_oth
 
 
 def test_the_strongest_attacker_of_each_audit_is_marked_as_such() -> None:
-    after = leakage(read=0.40).model_copy(update={"strongest": "logistic on whitened"})
+    after = remeasured(leakage(read=0.40), strongest="logistic on whitened")
     rows = attackers(compare(audit(leakage(read=0.58)), sanitized(after)).pairs).bodies[0].rows
     assert {(row.head, row.cells[0]): row.tag for row in rows if row.tag} == {
         ("mlp", "standardised"): "strongest before", ("logistic", "whitened"): "strongest after",
@@ -274,7 +281,7 @@ def test_the_strongest_attacker_of_each_audit_is_marked_as_such() -> None:
 def test_a_floor_that_all_layers_share_is_told_once_and_others_each() -> None:
     same = floors(compare(layered(), None).pairs).bodies[0]
     assert [row.head for row in same.rows] == ["all 3 layers"]
-    found = [leakage(layer="x"), leakage(layer="y").model_copy(update={"floor": around(0.5)})]
+    found = [leakage(layer="x"), with_floor(leakage(layer="y"), 0.5)]
     assert [row.head for row in floors(compare(audit(*found), None).pairs).bodies[0].rows] == ["x", "y"]
 
 
@@ -370,8 +377,8 @@ def test_a_page_of_very_many_findings_draws_each_attribute_once() -> None:
 def test_the_largest_page_has_a_row_for_every_attacker() -> None:
     before, after = largest()
     page = render(before, after)
-    tried = sum(len(one.attackers) for one in before.leakage)
-    found = re.findall(r'<table class="dense attackers-2">.*?</table>', page, flags=re.S)
+    tried = sum(len(one.measurement.attackers) for one in before.findings)
+    found = re.findall(r'<table class="dense attackers-balanced_accuracy-2">.*?</table>', page, flags=re.S)
     assert sum(len(re.findall("<th scope=row>", table)) for table in found) == tried
 
 
@@ -415,13 +422,13 @@ def test_a_figure_over_its_interval_is_two_words() -> None:
 
 def test_what_should_stay_readable_says_so_when_nothing_was_named() -> None:
     assert "No attribute was named that should stay readable (--keep)." in section(render(audit()), "task")
-    kept = section(render(audit(kept=[readable()])), "task")
+    kept = section(render(audit(leakage(), readable())), "task")
     assert "No attribute was named" not in kept and "smiling" in kept
 
 
 def test_of_one_audit_what_is_kept_has_a_row_for_each_layer() -> None:
     elsewhere = readable().model_copy(update={"layer": "head"})
-    table = retained_table(compare(audit(kept=[readable(), elsewhere]), None))
+    table = retained_table(compare(audit(leakage(), readable(), elsewhere), None))
     assert table is not None
     assert [(body.name, [row.head for row in body.rows]) for body in table.bodies] == [("smiling", [LAYER, "head"])]
 

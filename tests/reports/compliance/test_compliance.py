@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from support.claims import CLAIMS
 from support.evidences import HOSTILE, KINDS, around_word, everything, largest, reworded
-from support.findings import audit, certified, continuous, leakage, readable, sanitized, task_less
+from support.findings import audit, certified, continuous, leakage, readable, remeasured, sanitized, task_less
 from support.outline import Outline, shape
 
 from audit.evidence.audit_result import AuditResult
@@ -109,10 +109,10 @@ ABSENT: dict[str, tuple[Comparison, set[Item]]] = {
     "one audit": (compare(audit(), None), {"certificate", "kept", "sanitizing", "comparison"}),
     "before and after": (compare(everything(), everything(after=True)), set()),
     "no task": (
-        compare(task_less().model_copy(update={"leakage": []}), None),
+        compare(task_less().model_copy(update={"findings": [continuous()]}), None),
         {"floor", "certificate", "task", "kept", "subgroups", "sanitizing", "comparison"},
     ),
-    "a sanitized model alone": (compare(sanitized(kept=[readable()]), None), {"certificate", "comparison"}),
+    "a sanitized model alone": (compare(sanitized(leakage(), readable()), None), {"certificate", "comparison"}),
     "a bound before and none after": (
         compare(audit(certified(leakage(read=0.58))), sanitized()),
         {"certificate", "kept"},
@@ -183,8 +183,10 @@ def test_one_audit_alone_is_told_without_a_before() -> None:
 
 def test_a_pass_of_weak_attackers_is_doubted_where_it_would_support_something() -> None:
     found = leakage(read=0.13, verdict="PASS")
-    assert found.ceiling is not None
-    weak = found.model_copy(update={"ceiling": found.ceiling.model_copy(update={"figure": found.floor})})
+    measurement = found.measurement
+    assert measurement.ceiling is not None
+    blind = measurement.ceiling.model_copy(update={"figure": measurement.floor_score})
+    weak = remeasured(found, ceiling=blind)
     doubt = "In 1 of them, a weak attacker cannot be told from no leak"
     assert doubt in told(compare(audit(weak), None), "leakage")
     assert doubt not in told(compare(audit(found), None), "leakage")
@@ -257,8 +259,8 @@ def test_a_hostile_name_comes_out_as_text_and_changes_no_shape() -> None:
 @given(st.text(min_size=1, max_size=40))
 @settings(max_examples=15, deadline=None)
 def test_no_name_changes_the_shape_of_the_section(name: str) -> None:
-    changed = reworded(audit(continuous=[continuous()]), around_word(name))
-    assert shape(section(changed)) == shape(section(audit(continuous=[continuous()])))
+    changed = reworded(audit(leakage(), continuous()), around_word(name))
+    assert shape(section(changed)) == shape(section(audit(leakage(), continuous())))
 
 
 def test_without_its_style_the_section_still_says_what_is_empty() -> None:

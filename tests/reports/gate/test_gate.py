@@ -12,15 +12,25 @@ from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.audited import run as audited
-from support.findings import audit, leakage, readable, regression, sanitized, sanitizing
+from support.findings import (
+    audit,
+    leakage,
+    readable,
+    redecided,
+    refigured,
+    regression,
+    remeasured,
+    sanitized,
+    sanitizing,
+)
 from support.gates import called, founded, leaking, number, passing, untold, verdicts
 
 from audit.errors import EvidenceError, UnknownNameError
 from audit.evidence.audit_result import AuditResult, Sidecar, write_audit
-from audit.evidence.findings import COMMITTEE, Estimate, Readability, Verdict
+from audit.evidence.findings import COMMITTEE, Estimate, Verdict
 from audit.evidence.json_file import digest, write_model
 from audit.evidence.sweep_result import Sweep, SweepSetup
-from audit.evidence.verdict import judge, judged
+from audit.evidence.verdict import judge
 from reports.gate.gate import gate
 from reports.inputs.integrity import at_limit
 
@@ -57,7 +67,7 @@ def test_a_leak_goes_before_what_is_open_and_both_before_a_pass(
     found: tuple[Verdict, ...], code: int, allowed: int, saved: Save, run: Run
 ) -> None:
     path = saved(verdicts(*found))
-    assert [one.verdict for one in gate(verdicts(*found)).findings] == list(found)
+    assert [one.decided.verdict for one in gate(verdicts(*found)).findings] == list(found)
     result = run("check", path)
     assert result.exit_code == code, result.output
     assert [line.partition(":")[0] for line in result.stdout.splitlines()[:-1]] == list(found)
@@ -76,11 +86,11 @@ def test_a_shell_sees_the_exit_code(saved: Save) -> None:
 
 def test_continuous_attributes_are_judged_as_well(saved: Save, run: Run) -> None:
     for read, code in ((0.02, 0), (0.43, 3), (0.06, 4)):
-        assert run("check", saved(audit(passing(), continuous=[number(read)]))).exit_code == code
+        assert run("check", saved(audit(passing(), number(read)))).exit_code == code
 
 
 def test_what_should_stay_readable_stops_nothing(saved: Save, run: Run) -> None:
-    result = run("check", saved(audit(passing(), kept=[readable(read=0.99)], kept_continuous=[regression()])))
+    result = run("check", saved(audit(passing(), readable(read=0.99), regression())))
     assert result.exit_code == 0
     assert result.stdout.count("KEPT: ") == 2
 
@@ -88,8 +98,8 @@ def test_what_should_stay_readable_stops_nothing(saved: Save, run: Run) -> None:
 def test_the_gate_agrees_with_an_audit_that_was_really_made(saved: Save, run: Run) -> None:
     result = audited(task="y", private=["v", "w", "age", "v+w"], layer=["head:input", "encoder"])
     outcome = gate(result)
-    given = [one.verdict for one in result.leakage] + [one.verdict for one in result.continuous]
-    assert [one.verdict for one in outcome.findings] == given
+    given = [one.decided.verdict for one in result.private]
+    assert [one.decided.verdict for one in outcome.findings] == given
     assert len(outcome.findings) == 8
     assert run("check", saved(result)).exit_code == 3
 
@@ -119,10 +129,9 @@ def test_a_verdict_at_another_limit_is_the_one_that_an_audit_with_that_limit_giv
     value, half, resolution = figures
     excess = Estimate(value=value, low=value - half, high=value + half)
     read = Estimate(value=0.12 + value, low=0.12 + value - half, high=0.12 + value + half)
-    changed = {"excess": excess, "balanced_accuracy": read, "resolution": resolution}
-    found = leakage().model_copy(update=changed)
+    found = remeasured(refigured(leakage(), balanced_accuracy=read), excess=excess, resolution=resolution)
     made = audit(founded(found, limit)).model_copy(update={"protocol": with_limit(limit)})
-    assert at_limit(made, other).leakage == [founded(found, other)]
+    assert at_limit(made, other).findings == [founded(found, other)]
     assert gate(made, limit=other).findings == (founded(found, other),)
 
 
@@ -131,12 +140,10 @@ def test_a_verdict_at_another_limit_is_the_one_that_an_audit_with_that_limit_giv
 def test_what_the_rows_can_tell_of_an_r_squared_moves_with_the_limit(
     read: float, n: int, limit: float, other: float
 ) -> None:
-    made = audit(passing()).model_copy(
-        update={"leakage": [], "continuous": [number(read, limit, n)], "protocol": with_limit(limit)}
-    )
-    (again,), wanted = at_limit(made, other).continuous, number(read, other, n)
-    assert again.resolution == pytest.approx(wanted.resolution)
-    assert (again.verdict, again.limit) == (wanted.verdict, other)
+    made = audit(number(read, limit, n), protocol=with_limit(limit))
+    (again,), wanted = at_limit(made, other).findings, number(read, other, n)
+    assert again.measurement.resolution == pytest.approx(wanted.measurement.resolution)
+    assert (again.decided.verdict, again.decided.limit) == (wanted.decided.verdict, other)
 
 
 def with_limit(limit: float) -> Any:
@@ -169,7 +176,7 @@ def test_no_caller_can_judge_by_a_limit_that_is_none(limit: float) -> None:
 
 def test_a_limit_that_nothing_could_exceed_is_refused_in_the_evidence_too(saved: Save, run: Run) -> None:
     found = founded(leakage(read=0.99, classes=("no", "yes")), 0.5)
-    assert found.verdict == "PASS"
+    assert found.decided.verdict == "PASS"
     assert run("check", saved(audit(found, protocol=with_limit(0.5)))).exit_code == 1
 
 
@@ -181,48 +188,53 @@ def put(content: dict[str, Any], value: Any, *place: str | int) -> dict[str, Any
     return content
 
 
+M = "findings", 0, "measurement"
+D = "findings", 0, "decision"
 SPOILED: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
-    "no private attribute": ("no private attribute was measured", lambda e: e | {"leakage": []}),
-    "leakage is missing": ("leakage", lambda e: {k: v for k, v in e.items() if k != "leakage"}),
-    "a number for null": ("low", lambda e: put(e, None, "leakage", 0, "excess", "low")),
-    "null for the excess": ("excess", lambda e: put(e, None, "leakage", 0, "excess")),
-    "NaN in the interval": ("NaN", lambda e: put(e, float("nan"), "leakage", 0, "excess", "low")),
-    "infinity in the interval": ("Infinity", lambda e: put(e, float("-inf"), "leakage", 0, "excess", "high")),
-    "NaN for the limit": ("NaN", lambda e: put(e, float("nan"), "leakage", 0, "limit")),
-    "nan in words": ("low", lambda e: put(e, "nan", "leakage", 0, "excess", "low")),
-    "-inf in words": ("high", lambda e: put(e, "-inf", "leakage", 0, "excess", "high")),
-    "nan for what the rows can tell": ("resolution", lambda e: put(e, "nan", "leakage", 0, "resolution")),
+    "no private attribute": ("no private attribute was measured", lambda e: e | {"findings": []}),
+    "findings are missing": ("findings", lambda e: {k: v for k, v in e.items() if k != "findings"}),
+    "a finding without a verdict": ("a private attribute has a decision", lambda e: put(e, None, *D)),
+    "a number for null": ("low", lambda e: put(e, None, *M, "excess", "low")),
+    "null for the excess": ("excess", lambda e: put(e, None, *M, "excess")),
+    "NaN in the interval": ("NaN", lambda e: put(e, float("nan"), *M, "excess", "low")),
+    "infinity in the interval": ("Infinity", lambda e: put(e, float("-inf"), *M, "excess", "high")),
+    "NaN for the limit": ("NaN", lambda e: put(e, float("nan"), *D, "limit")),
+    "nan in words": ("low", lambda e: put(e, "nan", *M, "excess", "low")),
+    "-inf in words": ("high", lambda e: put(e, "-inf", *M, "excess", "high")),
+    "nan for what the rows can tell": ("resolution", lambda e: put(e, "nan", *M, "resolution")),
     "less than nothing for what the rows can tell": (
-        "what its rows can tell", lambda e: put(e, -1.0, "leakage", 0, "resolution"),
+        "what its rows can tell", lambda e: put(e, -1.0, *M, "resolution"),
     ),
-    "an interval upside down": ("ends before it begins", lambda e: put(e, -0.5, "leakage", 0, "excess", "high")),
-    "an excess of other figures": ("what was read less the floor", lambda e: put(e, 0.9, "leakage", 0, "floor", "high")
-        and put(e, 0.1, "leakage", 0, "floor", "value")),
-    "no row": ("no row, or none of a class, tested it", lambda e: put(e, [], "leakage", 0, "classes")),
-    "no row of a class": ("none of a class", lambda e: put(e, 0, "leakage", 0, "classes", 3, "test")),
+    "an interval upside down": ("ends before it begins", lambda e: put(e, -0.5, *M, "excess", "high")),
+    "an excess of other figures": (
+        "what was read less the floor",
+        lambda e: put(e, {"value": 0.1, "low": 0.1, "high": 0.9}, *M, "floor", "balanced_accuracy"),
+    ),
+    "no row": ("at least 1", lambda e: put(e, [], *M, "classes")),
+    "no row of a class": ("none of a class", lambda e: put(e, 0, *M, "classes", 3, "test")),
     "no resample": ("0 resamples are too few", lambda e: put(e, 0, "protocol", "bootstrap")),
-    "one class": ("classes is not", lambda e: put(e, e["leakage"][0]["classes"][:1], "leakage", 0, "classes")),
-    "no attacker": ("no attacker tried", lambda e: put(e, [], "leakage", 0, "attackers")),
+    "one class": ("classes is not", lambda e: put(e, e["findings"][0]["measurement"]["classes"][:1], *M, "classes")),
+    "no attacker": ("no attacker tried", lambda e: put(e, [], *M, "attackers")),
     "an attacker without figures": (
-        "either a figure or a reason", lambda e: put(e, None, "leakage", 0, "attackers", 0, "balanced_accuracy"),
+        "balanced_accuracy is missing", lambda e: put(e, {}, *M, "attackers", 0, "figures"),
     ),
     "a pass of an attacker that could not run": (
         "says PASS, and its own figures give INCONCLUSIVE",
-        lambda e: put(put(e, None, "leakage", 0, "attackers", 0, "balanced_accuracy"), "no memory", "leakage", 0,
+        lambda e: put(put(e, {}, *M, "attackers", 0, "figures"), "no memory", *M,
             "attackers", 0, "failure"),
     ),
     "a pass of too few rows": (
-        "says PASS, and its own figures give INCONCLUSIVE", lambda e: put(e, 0.2, "leakage", 0, "resolution"),
+        "says PASS, and its own figures give INCONCLUSIVE", lambda e: put(e, 0.2, *M, "resolution"),
     ),
     "a pass typed over a leak": (
         "says PASS, and its own figures give FAIL",
-        lambda e: put(put(put(e, {"value": 0.3, "low": 0.2, "high": 0.4}, "leakage", 0, "excess"),
-            0.42, "leakage", 0, "balanced_accuracy", "value"), 0.43, "leakage", 0, "balanced_accuracy", "high"),
+        lambda e: put(put(put(e, {"value": 0.3, "low": 0.2, "high": 0.4}, *M, "excess"),
+            0.42, *M, "figures", "balanced_accuracy", "value"), 0.43, *M, "figures", "balanced_accuracy", "high"),
     ),
-    "another limit than the audit's": ("its limit is 0.4", lambda e: put(e, 0.4, "leakage", 0, "limit")),
-    "a limit in points": ("limit", lambda e: put(put(e, 5, "leakage", 0, "limit"), 5, "protocol", "limit")),
-    "the same twice": ("stands there twice", lambda e: put(e, e["leakage"] * 2, "leakage")),
-    "a verdict that is none": ("verdict", lambda e: put(e, "pass", "leakage", 0, "verdict")),
+    "another limit than the audit's": ("its limit is 0.4", lambda e: put(e, 0.4, *D, "limit")),
+    "a limit in points": ("limit", lambda e: put(put(e, 5, *D, "limit"), 5, "protocol", "limit")),
+    "the same twice": ("stands there twice", lambda e: put(e, e["findings"] * 2, "findings")),
+    "a verdict that is none": ("verdict", lambda e: put(e, "pass", *D, "verdict")),
     "a schema of the future": ("schema_version", lambda e: e | {"schema_version": "99"}),
     "a schema that is a number": ("schema_version", lambda e: e | {"schema_version": 2}),
     "a field of the future": ("waived", lambda e: e | {"waived": True}),
@@ -255,14 +267,13 @@ def refused(result: Result, told: str) -> None:
 
 def test_the_gate_is_never_green_on_a_committee_of_nobody(saved: Save, run: Run) -> None:
     found = passing()
-    (joined,) = [found.attackers[0].model_copy(update={"name": COMMITTEE})]
-    refused(run("check", saved(audit(found.model_copy(update={"attackers": [joined]})))), "no attacker tried")
+    joined = found.measurement.attackers[0].model_copy(update={"name": COMMITTEE})
+    refused(run("check", saved(audit(remeasured(found, attackers=[joined])))), "no attacker tried")
 
 
 def test_the_gate_is_never_green_on_an_attacker_that_could_not_run(saved: Save, run: Run) -> None:
     made = leakage(read=0.13)
-    fields = {name: getattr(made, name) for name in Readability.model_fields}
-    found = judged(Readability(**fields), 0.05)
+    found = made.model_copy(update={"decision": judge(made.measurement, 0.05)})
     result = run("check", saved(audit(found)))
     assert result.exit_code == 4
     assert "1 of 9 attackers could not run" in result.stdout
@@ -314,7 +325,7 @@ def test_the_gate_is_never_green_on_evidence_of_another_kind(saved: Save, run: R
 
 
 def test_an_attribute_that_was_not_audited_is_an_error_that_names_the_nearest(saved: Save, run: Run) -> None:
-    path = saved(audit(passing(), passing("gender", classes=("f", "m")), kept=[readable("smiling")]))
+    path = saved(audit(passing(), passing("gender", classes=("f", "m")), readable("smiling")))
     assert run("check", path, "--private colour,gender").exit_code in (0, 4)
     refused(run("check", path, "--private color"), "Did you mean 'colour'?")
     refused(run("check", path, "--private gender,smiling"), "Unknown private attribute 'smiling'")
@@ -350,9 +361,9 @@ def test_before_is_held_to_the_same_limit_and_to_the_same_proof(saved: Save, run
 
 def test_a_weak_or_doubtful_pass_is_noted_on_stderr(saved: Save, run: Run) -> None:
     weak = passing()
-    assert weak.ceiling is not None
-    blind = weak.ceiling.model_copy(update={"figure": Estimate(value=0.1, low=0.08, high=0.12)})
-    result = run("check", saved(audit(weak.model_copy(update={"ceiling": blind}))))
+    assert weak.measurement.ceiling is not None
+    blind = weak.measurement.ceiling.model_copy(update={"figure": Estimate(value=0.1, low=0.08, high=0.12)})
+    result = run("check", saved(audit(remeasured(weak, ceiling=blind))))
     assert result.exit_code == 0
     assert "a weak attacker cannot be told from no leak" in result.stderr
 
@@ -360,8 +371,8 @@ def test_a_weak_or_doubtful_pass_is_noted_on_stderr(saved: Save, run: Run) -> No
 def test_a_pass_that_even_a_perfect_attacker_would_get_is_noted(saved: Save, run: Run) -> None:
     floor = Estimate(value=0.97, low=0.96, high=0.98)
     told = leakage(read=0.98, classes=("no", "yes"), half=0.005)
-    excess = Estimate(value=told.balanced_accuracy.value - 0.97, low=0.0, high=0.02)
-    found = founded(told.model_copy(update={"floor": floor, "excess": excess}))
+    excess = Estimate(value=told.measurement.score.value - 0.97, low=0.0, high=0.02)
+    found = founded(remeasured(told, floor={"balanced_accuracy": floor, "bits": floor}, excess=excess))
     result = run("check", saved(audit(found)))
     assert result.exit_code == 0
     assert "the predicted task label alone gives 97.0 %, so that even who reads all of it" in result.stderr
@@ -372,16 +383,14 @@ def test_the_outcome_is_frozen_and_says_its_reasons() -> None:
     outcome = gate(verdicts("FAIL", "PASS"))
     with pytest.raises(AttributeError):
         outcome.exit_code = 0  # type: ignore[misc]
-    assert [one.reason for one in outcome.findings] == [
-        judge(one.excess, one.resolution, 0.05, 2000)[1] for one in outcome.findings
-    ]
+    assert [one.decided for one in outcome.findings] == [judge(one.measurement, 0.05) for one in outcome.findings]
 
 
 def test_a_reason_typed_into_the_file_is_not_repeated(saved: Save, run: Run) -> None:
-    found = untold().model_copy(update={"reason": "The owner waived it."})
+    found = redecided(untold(), reason="The owner waived it.")
     result = run("check", saved(audit(found)), "--json")
     assert "waived" not in result.output
-    assert json.loads(result.stdout)["findings"][0]["reason"] == untold().reason
+    assert json.loads(result.stdout)["findings"][0]["reason"] == untold().decided.reason
 
 
 def test_a_check_needs_no_torch(saved: Save) -> None:

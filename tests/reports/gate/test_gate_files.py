@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from support.findings import audit, certified, readable, regression, sanitized, task_less
+from support.findings import audit, certified, readable, redecided, regression, remeasured, sanitized, task_less
 from support.gates import called, leaking, number, passing, untold, verdicts
 
 from audit.evidence.audit_result import AuditResult, write_audit
+from audit.evidence.findings import Finding
 from irene.command import main
 from reports.gate.gate import Outcome, conclusion, gate
 from reports.gate.json import outcome_json
@@ -37,29 +38,26 @@ ANY = st.text(st.characters(exclude_categories=()), max_size=80)
 
 
 def everything(*, allow_inconclusive: bool = False) -> Outcome:
-    before = audit(leaking(), leaking("left-handed"), leaking("gender"), continuous=[number(0.43)], kept=[readable()])
-    after = sanitized(
-        passing(), untold("left-handed"), leaking("gender"), continuous=[number(0.2)], kept=[readable(read=0.86)]
-    )
+    before = audit(leaking(), leaking("left-handed"), leaking("gender"), number(0.43), readable())
+    after = sanitized(passing(), untold("left-handed"), leaking("gender"), number(0.2), readable(read=0.86))
     return gate(after, before, allow_inconclusive=allow_inconclusive)
 
 
 def everywhere(text: str) -> Outcome:
     """Return an outcome with `text` in every place that a user's string can reach."""
 
-    def named(found: Any, **more: Any) -> Any:
-        attackers = [one.model_copy(update={"view": text}) for one in found.attackers]
-        return found.model_copy(
-            update={"layer": text, "strongest": text, "reason": text, "attackers": attackers, **more}
-        )
+    def named(found: Finding, attribute: str, **more: Any) -> Finding:
+        attackers = [one.model_copy(update={"view": text}) for one in found.measurement.attackers]
+        made = remeasured(found, strongest=text, attackers=attackers, **more)
+        made = redecided(made, reason=text) if made.decision else made
+        return made.model_copy(update={"layer": text, "attribute": attribute})
 
     def result(make: Callable[..., AuditResult], *found: Any) -> AuditResult:
-        classes = [one.model_copy(update={"name": text}) for one in passing().classes]
+        classes = [one.model_copy(update={"name": text}) for one in passing().measurement.classes]
         made = make(
-            *(named(one, attribute=text + "123"[place], classes=classes) for place, one in enumerate(found)),
-            continuous=[named(number(), attribute=text)], kept=[named(readable(), attribute=text)],
-            kept_continuous=[named(regression(), attribute=text)], warnings=[text], versions={text: text},
-            device=text, command=text,
+            *(named(one, text + "123"[place], classes=classes) for place, one in enumerate(found)),
+            named(number(), text), named(readable(), text), named(regression(), text),
+            warnings=[text], versions={text: text}, device=text, command=text,
         )  # fmt: skip
         assert made.task is not None
         return made.model_copy(
@@ -126,7 +124,7 @@ ORDER = re.compile(r"properties( testcase)* system-out system-err")
 
 @pytest.mark.parametrize("result", [verdicts("PASS"), task_less("FAIL"), sanitized(untold())])
 def test_junit_has_what_its_schema_asks_for_in_the_order_it_asks_for(result: AuditResult) -> None:
-    fixed = result.model_copy(update={"leakage": [untold(), leaking("gender")], "continuous": []})
+    fixed = result.model_copy(update={"findings": [untold(), leaking("gender")]})
     root = ET.fromstring(junit(gate(fixed)))
     for one in root.iter():
         assert NEEDED.get(one.tag, set()) <= set(one.keys())
@@ -178,7 +176,7 @@ def test_the_summary_says_the_outcome_first_and_the_worst_first() -> None:
 
 
 def test_the_summary_of_one_audit_has_no_before_and_without_a_task_says_so() -> None:
-    made = task_less().model_copy(update={"leakage": [leaking()], "continuous": []})
+    made = task_less().model_copy(update={"findings": [leaking()]})
     page = markdown(gate(made))
     assert "before" not in page.lower().replace("beforehand", "") and "→" not in page
     assert "No task was named; the floor is chance." in text_of(page)
@@ -206,9 +204,9 @@ def test_json_has_the_raw_figures_and_the_exit_code() -> None:
     assert told["audits"]["after"]["sha256"] == "a" * 64
     assert [one["verdict"] for one in told["findings"]] == ["PASS", "INCONCLUSIVE", "FAIL", "FAIL"]
     gender = told["findings"][2]
-    assert gender["excess"]["low"] == leaking().excess.low
+    assert gender["excess"]["low"] == leaking().measurement.excess.low
     assert gender["read_before"]["value"] == 0.40
-    assert gender["reason"] == leaking().reason
+    assert gender["reason"] == leaking().decided.reason
     assert told["findings"][3]["measure"] == "R²"
     assert told["kept"][0]["attribute"] == "smiling"
 

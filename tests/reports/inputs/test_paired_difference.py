@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from support.findings import around, leakage
+from support.findings import around, leakage, remeasured
 
 from audit.bootstrap import draws, estimate, resample
 from audit.evidence.findings import Draws, Estimate
-from reports.inputs.paired_difference import changed, excess_change, headline_change
+from reports.inputs.paired_difference import changed, figure_change
 
 
 def figure(right: np.ndarray, seed: int = 0) -> tuple[Estimate, Draws]:
@@ -62,16 +62,11 @@ def test_evidence_without_draws_is_compared_as_if_independent(drawn: Draws, draw
 def test_each_figure_is_paired_with_its_own_draws() -> None:
     generator = np.random.default_rng(0)
     noise = generator.normal(0, 0.01, 1000)
-    before = leakage(read=0.6).model_copy(
-        update={"balanced_accuracy_draws": list(0.6 + noise), "excess_draws": list(0.5 + noise)}
-    )
-    after = leakage(read=0.4).model_copy(
-        update={
-            "balanced_accuracy_draws": list(0.4 + noise + generator.normal(0, 0.001, 1000)),
-            "excess_draws": list(0.3 - noise),
-        }
-    )
-    read, over = headline_change(before, after), excess_change(before, after)
-    assert read is not None and read.paired and over.paired
+    drawn = {"balanced_accuracy": list(0.6 + noise), "excess": list(0.5 + noise)}
+    later = {"balanced_accuracy": list(0.4 + noise + generator.normal(0, 0.001, 1000)), "excess": list(0.3 - noise)}
+    before = remeasured(leakage(read=0.6), draws=drawn).measurement
+    after = remeasured(leakage(read=0.4), draws=later).measurement
+    read, over = (figure_change(before, after, name) for name in ("balanced_accuracy", "excess"))
+    assert read.paired and over.paired
     assert read.estimate.high - read.estimate.low < 0.01
     assert over.estimate.high - over.estimate.low > 0.06

@@ -19,6 +19,7 @@ from support.findings import (
     leakage,
     readable,
     regression,
+    remeasured,
     sanitizing,
     task_less,
 )
@@ -26,7 +27,7 @@ from support.outline import Outline, assert_it_stands_alone, shape
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, write_audit
-from audit.evidence.headline import headline, written, written_excess
+from audit.evidence.headline import written, written_excess
 from reports.cli.report import report
 from reports.inputs.several_models import gather
 from reports.models_page.page import render_models, told, write_models
@@ -49,17 +50,14 @@ def model(sha: str, *found: Any, method: str = "", file: str = "model.pt", **cha
 def three() -> Audits:
     """Return three models with everything in them: a bound, a number, kept attributes, and all verdicts."""
     task = TASK.model_copy(update={"accuracy": around(0.931)})
-    rest: dict[str, Any] = {"continuous": [continuous()], "kept": [readable()], "kept_continuous": [regression()]}
-    less: dict[str, Any] = {
-        "continuous": [continuous(read=0.02, verdict="PASS")],
-        "kept": [readable(read=0.80, auroc=0.84)],
-    }
+    rest = continuous(), readable(), regression()
+    less = continuous(read=0.02, verdict="PASS"), readable(read=0.80, auroc=0.84), regression()
     return {
-        "out/before.json": model("b", leakage(read=0.58), **rest),
-        "out/code.json": model("a", certified(leakage(read=0.13, verdict="PASS"), 0.17), method="codebook",
-                               file="clean.pt", **{**rest, **less}, task=task),
-        "out/mine.json": model("c", leakage(read=0.16, verdict="INCONCLUSIVE"), method="own.py:Mine", file="clean.pt",
-                               **rest),
+        "out/before.json": model("b", leakage(read=0.58), *rest),
+        "out/code.json": model("a", certified(leakage(read=0.13, verdict="PASS"), 0.17), *less, method="codebook",
+                               file="clean.pt", task=task),
+        "out/mine.json": model("c", leakage(read=0.16, verdict="INCONCLUSIVE"), *rest, method="own.py:Mine",
+                               file="clean.pt"),
     }  # fmt: skip
 
 
@@ -76,10 +74,11 @@ def test_every_leakage_stands_beside_the_task_and_what_was_kept_with_the_figures
     text, audits = text_of(three()), three()
     for number, result in enumerate(audits.values(), 1):
         assert result.task is not None
-        (colour,), (age,) = result.leakage, result.continuous
-        for found in (colour, age):
-            read, over = written(found, headline(found)), written_excess(found)
-            assert f"{found.verdict} {read.value} {read.interval} by {found.strongest}" in text
+        assert [found.attribute for found in result.private] == ["colour", "age"]
+        for found in result.private:
+            measurement = found.measurement
+            read, over = written(measurement, measurement.score), written_excess(found)
+            assert f"{found.decided.verdict} {read.value} {read.interval} by {measurement.strongest}" in text
             assert f"{over.value} {over.interval}" in text
         assert f"{number} {result.checkpoint.file}" in text
     for part in (
@@ -121,9 +120,9 @@ def test_which_model_is_which_stands_with_file_hash_method_and_parent() -> None:
 
 def test_a_difference_from_the_first_model_is_paired_where_both_have_draws_and_said_not_to_be_where_not() -> None:
     read = [0.58 + 0.001 * (n % 40 - 20) for n in range(1000)]
-    first = leakage(read=0.58).model_copy(update={"balanced_accuracy_draws": read, "excess_draws": read})
+    first = remeasured(leakage(read=0.58), draws={"balanced_accuracy": read, "excess": read})
     less = [one - 0.18 + 0.0001 * (n % 7) for n, one in enumerate(read)]
-    second = leakage(read=0.40).model_copy(update={"balanced_accuracy_draws": less, "excess_draws": less})
+    second = remeasured(leakage(read=0.40), draws={"balanced_accuracy": less, "excess": less})
     text = text_of({"a": model("a", first), "b": model("b", second)})
     assert "Differences from the first model are taken resample by resample" in text
     assert "differences from 1 model.pt Model Strongest fresh attacker" in text
@@ -141,7 +140,7 @@ UNLIKE = {
     "they differ in: data fingerprint": unlike(data=audit().data.model_copy(update={"fingerprint": "f" * 64})),
     "they differ in: task": unlike(task=TASK.model_copy(update={"name": "parity"})),
     "they differ in: attributes and layers": model("c", leakage("age")),
-    "they differ in: kept attributes and layers": unlike(kept=[readable()]),
+    "they differ in: kept attributes and layers": model("c", leakage(), readable()),
     "they differ in: limit": unlike(protocol=audit().protocol.model_copy(update={"limit": 0.5})),
     "a.json and c.json audit the same checkpoint": model("a"),
     "says PASS for colour": model("c", leakage(read=0.40, verdict="PASS")),
