@@ -58,7 +58,7 @@ def element(figure: Figure, *, title: str, description: str, salt: str, colours:
         colours: What the page's CSS calls each colour beside the usual ones.
     """
     width, height, body = _body(figure)
-    variables = {**_PAGE, **colours}
+    variables = {**colours, **_PAGE}  # a method's colour may be one of the page's
 
     def themed(tag: re.Match[str]) -> str:
         text = re.sub(r"#[0-9a-f]{6}\b", lambda found: _variable(found[0], variables), tag[0])

@@ -1,7 +1,10 @@
 """The points of a sweep as they are drawn: where each stands, its mark, its colour and its name."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from audit.evidence.findings import Estimate
 from audit.evidence.sweep_result import UNTOUCHED, Sweep, SweepPoint, title
@@ -17,28 +20,14 @@ class Look:
     """A matplotlib marker: shapes tell the methods apart without colour."""
     colour: str
     """On white paper."""
+    dark: str
+    """On dark paper; empty where the page knows the colour."""
     variable: str
     """What a page's CSS calls the colour, for dark paper too."""
 
 
-LOOKS = {
-    UNTOUCHED: Look("D", INK, "ink"),
-    "plain": Look("s", MUTED, "muted"),
-    "codebook": Look("o", "#0b5394", "codebook"),
-    "rich": Look("P", "#17653a", "rich"),
-    "irene": Look("^", "#a3410b", "irene"),
-    "kernel": Look("v", "#7a3b8f", "kernel"),
-    "gradient-reversal": Look("<", "#8a1c3c", "gradient-reversal"),
-    "leace": Look("X", "#6b5900", "leace"),
-    "end": Look(">", "#1f6f78", "end"),
-    "rubi": Look("p", "#7d4e2d", "rubi"),
-    "learned-mixin": Look("h", "#3d4fa8", "learned-mixin"),
-    "rebias": Look("d", "#4c6b1f", "rebias"),
-    "lff": Look("8", "#93306f", "lff"),
-}
-"""Of each method; a user's own take turns among OTHERS."""
-OTHERS = (Look("*", "#2f4858", "own-1"), Look("H", "#734b00", "own-2"))
-COLOURS = {look.colour: look.variable for look in (*LOOKS.values(), *OTHERS)}
+NEUTRAL = ("*", "H", "p", "8")
+"""Marks of methods without a card of their own, in turn."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +55,14 @@ def spots_of(sweep: Sweep, attribute: str) -> list[Spot]:
     """Return the points of one attribute's drawing, in the order they were made; one without figures has none."""
     found = audited(sweep, attribute)
     best = efficient([(one.read.balanced_accuracy.value, one.figures.accuracy.value) for one in found])
-    looks, chosen = _looks(sweep), least_read(sweep, attribute)
+    known, chosen = looks(sweep), least_read(sweep, attribute)
     return [
         Spot(
             number=1 + next(place for place, point in enumerate(sweep.points) if point is one.point),
             method=one.point.method,
             weight=one.point.weight,
             title=called(one.point),
-            look=looks[one.point.method],
+            look=known[one.point.method],
             x=one.read.balanced_accuracy,
             y=one.figures.accuracy,
             floor=one.read.floor.value,
@@ -112,6 +101,25 @@ def told(spots: Sequence[Spot]) -> str:
     return "; ".join(f"{one.number} {one.title}: task {one.y.value:.1%}, read {one.x.value:.1%}" for one in spots)
 
 
-def _looks(sweep: Sweep) -> dict[str, Look]:
-    own = [name for name in dict.fromkeys(point.method for point in sweep.points) if name not in LOOKS]
-    return LOOKS | {name: OTHERS[index % len(OTHERS)] for index, name in enumerate(own)}
+def looks(sweep: Sweep) -> dict[str, Look]:
+    """Return what tells each method from others: as its card says, and grey where it has none."""
+    cards = {point.method: point.card for point in sweep.points if point.method != UNTOUCHED}
+    plain = itertools.cycle(NEUTRAL)
+    found = {UNTOUCHED: Look("D", INK, "", "ink")}
+    for number, (method, card) in enumerate(cards.items(), 1):
+        own = Look(card.mark, card.light, card.dark, f"method-{number}") if card else None
+        found[method] = own or Look(next(plain), MUTED, "", "muted")
+    return found
+
+
+def colours(sweep: Sweep) -> dict[str, str]:
+    """Return what a page's CSS calls the colour of each method."""
+    return {one.colour: one.variable for one in looks(sweep).values()}
+
+
+def colour_rules(sweep: Sweep) -> Markup:
+    """Return the rules that give a page the colours of its methods, on light and on dark paper."""
+    own = [one for one in looks(sweep).values() if one.dark]
+    light, dark = (";".join(f"--{one.variable}:{colour}" for one, colour in zip(own, some, strict=True))
+                   for some in ([one.colour for one in own], [one.dark for one in own]))  # fmt: skip
+    return Markup(f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}")

@@ -14,8 +14,7 @@ from audit.evidence.numbers import LONGEST_TEXT, Figure, count, named, percent, 
 from reports.inputs.comparison import Comparison, Pair
 from reports.text.bounds import bound, is_exceeded
 from reports.text.figures import floor, pair_change, score, with_metric
-from reports.text.method_descriptions import described
-from reports.text.sentences import NO_TASK, attribute_at, is_untold, limit
+from reports.text.sentences import NO_TASK, attribute_at, described, is_untold, limit
 from reports.text.verdicts import summary
 
 T = TypeVar("T")
@@ -182,7 +181,7 @@ def _sanitizing(comparison: Comparison) -> Fact | Absent:
     made = comparison.last.checkpoint.sanitizing
     if made is None:
         return Absent("the checkpoint carries no record of a sanitizer")
-    return Fact(f"{named(made.method)} at {named(made.layer)}.", (f"It {described(made.method)}",))
+    return Fact(f"{named(made.method)} at {named(made.layer)}.", (f"It {described(made.card)}",))
 
 
 def _comparison(comparison: Comparison) -> Fact | Absent:

@@ -5,8 +5,7 @@ from audit.evidence.findings import Finding
 from audit.evidence.numbers import count, named, rows_told, shorten
 from reports.inputs.comparison import Comparison
 from reports.render.table import Cell, Table, cell, missing
-from reports.text.method_descriptions import described
-from reports.text.sentences import NO_TASK
+from reports.text.sentences import NO_TASK, described
 
 
 def checkpoints_table(comparison: Comparison) -> Table:
@@ -47,7 +46,7 @@ def measure_table(comparison: Comparison) -> Table | None:
         return None
     settings = ", ".join(f"{name} {value}" for name, value in made.settings.items())
     facts = (
-        ("Method", cell(shorten(made.method), described(made.method))),
+        ("Method", cell(shorten(made.method), described(made.card))),
         ("Layer", cell(shorten(made.layer), kind="code")),
         ("Settings", cell(shorten(settings, 400) or "none")),
         ("Made from (SHA-256)", cell(shorten(made.parent_sha256), kind="code")),

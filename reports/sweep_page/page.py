@@ -4,6 +4,7 @@ from pathlib import Path
 
 from audit.evidence.numbers import count, named, shorten
 from audit.evidence.sweep_result import Sweep
+from reports.charts.tradeoff_points import colour_rules
 from reports.inputs.sweep_choice import refuse_unsound
 from reports.render.print_css import running_head
 from reports.render.section import Page, Section, fill_page, filled
@@ -56,7 +57,7 @@ def sweep_page(sweep: Sweep) -> Page:
         heading=file,
         subject=_subject(sweep),
         sections=filled("sweep_page", SECTIONS, sweep),
-        rules=running_head(sweep.checkpoint.file, _date(sweep)),
+        rules=colour_rules(sweep) + running_head(sweep.checkpoint.file, _date(sweep)),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Ceiling, Finding, Verdict
 from audit.evidence.headline import written, written_excess, written_guess, written_limit
+from audit.evidence.method_card import MethodCard
 from audit.evidence.metric import METRICS
 from audit.evidence.numbers import count, measured, named, one_line, plain
 from reports.inputs.comparison import Pair, Reading, compare
@@ -85,6 +86,11 @@ def unpaired(pairs: Sequence[Pair]) -> str:
     if all(paired):
         return ""
     return "; not all changes are paired" if any(paired) else "; changes are not paired"
+
+
+def described(card: MethodCard | None) -> str:
+    """Return what a removal method does, in a clause that follows its name: the words of its own card."""
+    return card.description if card else "has no description on record"
 
 
 def contradiction(reading: Reading) -> str:

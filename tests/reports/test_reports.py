@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cards import card
 from support.findings import (
     TASK,
     around,
@@ -34,9 +35,7 @@ from audit.evidence.findings import (
 from audit.evidence.numbers import at_most, at_most_percent, bits, excess, one_line, quantity, share
 from reports.cli.report import report
 from reports.inputs.comparison import compare
-from reports.text.method_descriptions import METHODS, OWN, described
-from reports.text.sentences import sentences
-from sanitizer.methods import table as sanitizers
+from reports.text.sentences import described, sentences
 
 
 def test_a_pair_holds_before_and_after_of_one_attribute_at_one_layer() -> None:
@@ -289,13 +288,7 @@ def test_a_bound_of_a_round_figure_stays_as_it_is() -> None:
     ]  # fmt: skip
 
 
-def test_every_method_of_the_sanitizer_has_words_of_its_own() -> None:
-    assert set(METHODS) == set(sanitizers.METHODS)
-    assert len(set(METHODS.values())) == len(METHODS)
-    assert all(described(name) == METHODS[name] for name in sanitizers.METHODS)
-
-
-def test_a_method_named_by_its_class_is_known_and_a_users_own_is_worded_neutrally() -> None:
-    named = {place.split(":")[1].lower(): name for name, place in sanitizers.METHODS.items()}
-    assert all(described(by_class) == METHODS[name] for by_class, name in named.items())
-    assert [described(name) for name in ("own.py:Mine", "irene2", "")] == [OWN] * 3
+def test_a_method_is_described_by_its_card_and_without_one_neutrally() -> None:
+    own = card("leace")
+    assert own is not None and described(own) == own.description
+    assert described(None) == "has no description on record"

@@ -27,6 +27,7 @@ from audit.evidence.findings import (
     Verdict,
     Where,
 )
+from support.cards import card
 
 VERSIONS = {"torch": "2.10.0", "scikit-learn": "1.7.2"}
 VIEWS = ["standardised", "whitened"]
@@ -206,7 +207,7 @@ def audit(*found: Finding, sha: str = "b" * 64, made: Sanitizing | None = None, 
 
 def sanitizing(head: float | None = 0.10, parent: str = "b" * 64, layer: str = LAYER) -> Sanitizing:
     return Sanitizing(
-        method="irene", settings={"alpha": 0.5, "seed": 0}, layer=layer, parent_sha256=parent,
+        method="irene", card=card("irene"), settings={"alpha": 0.5, "seed": 0}, layer=layer, parent_sha256=parent,
         trace=[Epoch(task_loss=0.3, penalty={"colour": 0.2})],
         head_accuracy={"colour": head}, head_rows=1500, data_fingerprint="e" * 64, versions=VERSIONS,
     )  # fmt: skip

@@ -89,7 +89,8 @@ def everywhere(text: str) -> AuditResult:
     )  # fmt: skip
     made = sanitizing().model_copy(
         update={
-            "method": text, "settings": {text: text}, "layer": text, "versions": {text: text}, "chosen": 0,
+            "method": text, "card": None, "settings": {text: text}, "layer": text,
+            "versions": {text: text}, "chosen": 0,
             "trace": [Epoch(task_loss=0.3, penalty={text: 0.2}, task_accuracy=0.9, fresh={text: 0.2})],
         }
     )  # fmt: skip

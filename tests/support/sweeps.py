@@ -13,6 +13,7 @@ from audit.evidence.sweep_result import (
     SweepReading,
     SweepSetup,
 )
+from support.cards import card
 from support.findings import ATTACKERS, VERSIONS, around, audit, certified, leakage
 
 FAILURE = "Training diverged: the information of colour is NaN in epoch 1."
@@ -52,9 +53,9 @@ def point(
     )  # fmt: skip
     made = {} if method == UNTOUCHED else {"weight": weight or 0, "levels": 1}
     return SweepPoint(
-        method=method, weight=weight, settings=dict(made), epochs=8 if made else 0, chosen=4 if made else None,
-        figures=figures, train_seconds=61.25 if made else 0, audit_seconds=181.0, created="2026-07-04T09:30:00Z",
-        call=0,
+        method=method, card=card(method), weight=weight, settings=dict(made), epochs=8 if made else 0,
+        chosen=4 if made else None, figures=figures, train_seconds=61.25 if made else 0, audit_seconds=181.0,
+        created="2026-07-04T09:30:00Z", call=0,
     )  # fmt: skip
 
 

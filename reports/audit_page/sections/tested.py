@@ -10,8 +10,7 @@ from reports.inputs.comparison import Comparison
 from reports.render.facts import AuditFact, listed, pairs_told, row_facts, side_by_side
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, missing
-from reports.text.method_descriptions import described
-from reports.text.sentences import NO_TASK
+from reports.text.sentences import NO_TASK, described
 
 FEW = 3
 """Names of layers that a sentence holds; more are counted."""
@@ -164,7 +163,7 @@ def _chosen(made: Sanitizing) -> Epoch | None:
 
 _RELEASES = {"code": "a finite code", "map": "an affine map", None: "nothing that the record names"}
 _SANITIZING: dict[str, Callable[[Sanitizing], Cell]] = {
-    "Method": lambda made: cell(made.method, described(made.method)),
+    "Method": lambda made: cell(made.method, described(made.card)),
     "Settings": lambda made: cell(pairs_told(made.settings)),
     "Layer": lambda made: cell(made.layer, kind="code"),
     "Left at the bottleneck": lambda made: cell(_RELEASES[made.release]),

@@ -16,8 +16,7 @@ from reports.models_page.sections.cells import (
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell
 from reports.text.caveats import cautions
-from reports.text.method_descriptions import described
-from reports.text.sentences import attribute_at
+from reports.text.sentences import attribute_at, described
 
 MOST_COLUMNS = 5
 """Verdicts side by side in one table; where there are more, they are counted."""
@@ -82,7 +81,7 @@ def _made(audit: AuditResult, models: Models) -> tuple[str, ...]:
         return ("no record of a sanitizer",)
     parent = next((one for one in models.models if one.audit.checkpoint.sha256 == made.parent_sha256), None)
     source = f"from {parent.name}" if parent else f"from {hexdigits(made.parent_sha256)}, which is not on this page"
-    return shorten(made.method), described(made.method), source
+    return shorten(made.method), described(made.card), source
 
 
 def _verdict_cell(found: Finding) -> Cell:

@@ -18,7 +18,7 @@ from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, figure_cell, missing
 from reports.sweep_page.sections.cells import called, failed_cell, task_cell
 from reports.text.bounds import read_at_most, told_at_most
-from reports.text.method_descriptions import described
+from reports.text.sentences import described
 from reports.text.verdicts import MARKS
 
 SHORT = 14
@@ -100,7 +100,7 @@ def _bound(found: SweepReading) -> Cell:
 def _made(point: SweepPoint) -> tuple[Cell, ...]:
     chosen = "–" if point.chosen is None else count(point.chosen + 1)
     return (
-        cell(called(point), "the checkpoint as it is" if point.method == UNTOUCHED else described(point.method)),
+        cell(called(point), "the checkpoint as it is" if point.method == UNTOUCHED else described(point.card)),
         cell(pairs_told(point.settings)),
         cell(count(point.epochs), *(["failed"] if point.failure else []), kind="number"),
         cell(chosen, kind="number"),

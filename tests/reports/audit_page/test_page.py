@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.cards import card
 from support.findings import (
     audit,
     ceiling,
@@ -194,7 +195,13 @@ def test_an_attacker_beyond_the_bound_on_every_attacker_is_read_with_care() -> N
 def test_what_the_sanitizer_did_stands_with_how_its_epoch_was_chosen() -> None:
     trace = [Epoch(task_loss=0.5 - 0.1 * i, penalty={}, task_accuracy=0.971 + 0.001 * i, fresh={"colour": 0.113})
              for i in range(8)]  # fmt: skip
-    changes: dict[str, object] = {"method": "codebook", "trace": trace, "chosen": 4, "release": "code"}
+    changes: dict[str, object] = {
+        "method": "codebook",
+        "card": card("codebook"),
+        "trace": trace,
+        "chosen": 4,
+        "release": "code",
+    }
     made = sanitizing().model_copy(update=changes)
     text = Outline(render(audit(made=made))).text
     for part in (
@@ -204,10 +211,10 @@ def test_what_the_sanitizer_did_stands_with_how_its_epoch_was_chosen() -> None:
         "Fresh attackers on held-out rows colour 11.3 % no evidence of removal: the epoch was chosen by them",
     ):  # fmt: skip
         assert part in text, part
-    headless = made.model_copy(update={"head_accuracy": {"colour": None}, "method": "own.py:Mine"})
+    headless = made.model_copy(update={"head_accuracy": {"colour": None}, "method": "own.py:Mine", "card": None})
     text = Outline(render(audit(made=headless))).text
     assert "held-out rows, not by what the method itself minimises" in text
-    assert "Method own.py:Mine a method of the user's own" in text
+    assert "Method own.py:Mine has no description on record" in text
 
 
 def test_a_record_that_names_no_epoch_claims_no_choice() -> None:

@@ -7,21 +7,22 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from support.cards import card
 from support.evidences import FRAGMENTS, HOSTILE
 from support.sweeps import failed, point, swept, typical
 
 from audit.atomic_write import write_whole
 from audit.errors import EvidenceError
-from reports.charts.svg import drawing, fitted, measured, printable
+from audit.evidence.method_card import MethodCard
+from reports.charts.svg import MUTED, drawing, fitted, measured, printable
 from reports.charts.tradeoff_curve import WIDE, curves
 from reports.charts.tradeoff_file import draw, write_picture
 from reports.charts.tradeoff_panel import draw_panel
-from reports.charts.tradeoff_points import COLOURS, LOOKS, OTHERS, called, efficient, spots_of
+from reports.charts.tradeoff_points import NEUTRAL, called, efficient, spots_of
+from reports.sweep_page.page import render_sweep
 from reports.sweep_page.sections.points import points_table
-from reports.text.method_descriptions import METHODS
 
 DRAWN = {"svg", "title", "desc", "style", "rect", "g", "path", "text", "defs", "use"}
-STYLES = Path(__file__).parents[3] / "reports/templates"
 
 
 def texts(svg: str) -> list[str]:
@@ -53,19 +54,38 @@ def test_every_number_stands_beside_its_mark_and_on_no_other_mark_or_number() ->
     assert max(math.dist(number, mark) for number, mark in zip(places, marks, strict=True)) < 20
 
 
-def test_every_method_has_a_mark_of_its_own_and_a_colour_that_the_page_knows_in_light_and_in_dark() -> None:
-    looks = (*LOOKS.values(), *OTHERS)
-    assert len({look.mark for look in looks}) == len(looks)
-    assert set(METHODS) <= set(LOOKS)
-    own, usual = ((STYLES / name).read_text(encoding="utf-8") for name in ("sweep.css", "report.css"))
-    for variable in COLOURS.values():
-        assert len(re.findall(rf"--{variable}:", own)) == 2 or f"--{variable}:" in usual, variable
+def test_a_method_looks_as_its_card_says_and_a_page_has_its_colours_for_light_and_for_dark() -> None:
+    sweep = swept(point("irene", 1), point("irene", 2), point("codebook", 1))
+    page = render_sweep(sweep)
+    for one in spots_of(sweep, "colour")[1:]:
+        own = card(one.method)
+        assert own is not None
+        assert (one.look.mark, one.look.colour, one.look.dark) == (own.mark, own.light, own.dark)
+        assert re.findall(rf"--{one.look.variable}:(#[0-9a-f]{{6}})", page) == [own.light, own.dark]
+        assert f"var(--{one.look.variable}, {own.light})" in page
 
 
-def test_a_users_own_methods_take_turns_at_the_marks_that_are_left() -> None:
-    found = spots_of(swept(point("own.py:One", 1), point("own.py:Two", 1), point("own.py:One", 2)), "colour")
-    assert [one.look for one in found[1:]] == [OTHERS[0], OTHERS[1], OTHERS[0]]
-    assert [one.title for one in found] == ["untouched", "One 1", "Two 1", "One 2"]
+def test_a_users_own_method_brings_its_looks_and_words_along() -> None:
+    own = MethodCard(description="turns the features upside down", mark="h", light="#123456", dark="#fedcba")
+    made = point("own.py:Mine", 1).model_copy(update={"card": own})
+    page = render_sweep(swept(made))
+    assert spots_of(swept(made), "colour")[1].look.mark == "h"
+    assert "#123456" in page and "#fedcba" in page and "turns the features upside down" in page
+
+
+def test_methods_without_a_card_are_grey_and_take_turns_at_neutral_marks() -> None:
+    sweep = swept(point("own.py:One", 1), point("own.py:Two", 1), point("own.py:One", 2))
+    found = spots_of(sweep, "colour")[1:]
+    assert [one.look.mark for one in found] == [NEUTRAL[0], NEUTRAL[1], NEUTRAL[0]]
+    assert {one.look.variable for one in found} == {"muted"}
+    assert [one.title for one in found] == ["One 1", "Two 1", "One 2"]
+    assert "--method-" not in render_sweep(sweep)
+
+
+def test_a_cards_colour_that_is_the_pages_own_stays_readable_on_dark_paper() -> None:
+    own = MethodCard(description="hides", mark="h", light=MUTED, dark="#141618")
+    (drawn,) = curves(swept(point("own.py:Mine", 1).model_copy(update={"card": own})), ["colour"])
+    assert f"var(--muted, {MUTED})" in drawn.wide and "--method-" not in drawn.wide
 
 
 def test_the_chosen_point_is_ringed_and_nothing_else_is() -> None:

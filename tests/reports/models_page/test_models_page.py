@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.browser import NARROW, STANDARDS, WIDE, opened, sticking_out, violations
+from support.cards import card
 from support.evidences import HOSTILE, around_word, everything, reworded
 from support.findings import (
     TASK,
@@ -42,7 +43,7 @@ Audits = dict[str, AuditResult]
 
 def model(sha: str, *found: Any, method: str = "", file: str = "model.pt", **changes: Any) -> AuditResult:
     """Return the audit of one of several checkpoints on the same rows."""
-    made = sanitizing().model_copy(update={"method": method}) if method else None
+    made = sanitizing().model_copy(update={"method": method, "card": card(method)}) if method else None
     result = audit(*found, sha=sha * 64, made=made, **changes)
     return result.model_copy(update={"checkpoint": result.checkpoint.model_copy(update={"file": file})})
 
@@ -111,7 +112,7 @@ def test_which_model_is_which_stands_with_file_hash_method_and_parent() -> None:
         f"1 model.pt evidence: out/before.json audited 2026-07-04 no record of a sanitizer {'b' * 64}",
         "2 clean.pt evidence: out/code.json audited 2026-07-04 codebook lets nothing but a finite code, cut along the "
         f"task's classes, pass the bottleneck from 1 model.pt {'a' * 64}",
-        f"own.py:Mine a method of the user's own from 1 model.pt {'c' * 64}",
+        f"own.py:Mine has no description on record from 1 model.pt {'c' * 64}",
     ):
         assert part in text, part
     alone = {name: one for name, one in three().items() if name != "out/before.json"}

@@ -38,7 +38,7 @@ from reports.inputs.sweep_choice import least_read, level
 from reports.sweep_page.page import render_sweep, write_sweep
 from reports.sweep_page.sections.choice import CAVEAT, sentences
 from reports.sweep_page.sections.curve import MOST_DRAWN
-from reports.text.method_descriptions import METHODS
+from sanitizer.method_table import METHODS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -120,7 +120,7 @@ def test_every_point_stands_with_the_figures_of_the_evidence() -> None:
         "codebook 2 95.0 % 93.0–97.0 smiling 0.910 12.0 % least read 10.0–14.0 by mlp on whitened",
         "PASS 17.0 % 0.12 bits 4 vectors", "rich 8 70.0 % 68.0–72.0 not kept",
         "codebook 2 lets nothing but a finite code, cut along the task's classes, pass the bottleneck levels 1, "
-        "weight 2 8 5 61.2 s 3.0 min 1", "own.py:Mine 1 a method of the user's own",
+        "weight 2 8 5 61.2 s 3.0 min 1", "own.py:Mine 1 has no description on record",
         "untouched the checkpoint as it is",
         "smiling, which should stay readable; a guess: 50 %", "SHA-256 " + "b" * 64, "Fingerprint " + "d" * 64,
         "Attackers selected on 1,000 rows in 1,000 groups", "Recipe epochs 8, optimizer adam", "Seed 3",
