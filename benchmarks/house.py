@@ -19,7 +19,7 @@ import click
 HERE = Path(__file__).resolve().parents[1]
 ROOMS = ("audit", "sanitizer", "reports", "irene")
 FILES = range(2, 16)
-"""How many files a folder has, its __init__.py aside."""
+"""How many files a folder has."""
 MOST_PARAMETERS, MOST_LINES = 8, 60
 """Of a function: parameters of every kind, self among them, and lines from its def to its end."""
 RESULTS = ("findings", "audit_result", "sweep_result")
@@ -91,9 +91,9 @@ class House:
         found = {}
         for room in ROOMS:
             for folder in (self.root / room, *(self.root / room).rglob("*/")):
-                inside = [one for one in folder.iterdir() if one.name not in ("__init__.py", "__pycache__", "py.typed")]
+                inside = [one for one in folder.iterdir() if one.name not in ("__pycache__", "py.typed")]
                 files = [one for one in inside if one.is_file()]
-                if folder.name != "__pycache__" and (files or not any(one.is_dir() for one in inside)):
+                if folder.name != "__pycache__" and (len(files) > 1 or not any(one.is_dir() for one in inside)):
                     found[str(folder.relative_to(self.root))] = len(files)
         return found
 

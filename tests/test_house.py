@@ -66,17 +66,19 @@ ARROWS = {
     },
     "reports": {
         "inputs": "audit.errors audit.evidence",
-        "render": "audit.atomic_write audit.evidence",
+        "render": "audit.atomic_write audit.evidence inputs",
         "text": "audit.evidence inputs render",
         "charts": "audit.atomic_write audit.evidence inputs text",
         "gate": "audit.errors audit.atomic_write audit.evidence inputs text render",
         "compliance": "audit.errors audit.atomic_write audit.evidence inputs text render",
-        "audit_page.sections": "audit.evidence inputs text render charts",
-        "audit_page": "audit.evidence inputs text render charts compliance audit_page.sections",
-        "models_page": "audit.evidence inputs text render charts",
-        "sweep_page": "audit.evidence inputs text render charts",
-        "cli": "audit.errors audit.atomic_write audit.evidence inputs text render charts gate compliance audit_page "
-        "models_page sweep_page",
+        "audit_page.sections": "audit.evidence inputs text render charts compliance",
+        "audit_page": "audit.evidence inputs render compliance audit_page.sections",
+        "models_page.sections": "audit.evidence inputs text render charts",
+        "models_page": "audit.evidence inputs text render models_page.sections",
+        "sweep_page.sections": "audit.evidence inputs text render charts",
+        "sweep_page": "audit.evidence inputs render charts sweep_page.sections",
+        "cli": "audit.atomic_write audit.evidence inputs text render charts gate compliance audit_page models_page "
+        "sweep_page sweep_page.sections",
     },
     "irene": {
         "": "audit.evidence audit.settings audit.data audit.model audit.run sanitizer.options "

@@ -1,6 +1,7 @@
 """Turn the evidence of one or two audits into one offline HTML file: no script, no request, no font."""
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 from audit.evidence.audit_result import AuditResult
@@ -25,11 +26,11 @@ def render(before: AuditResult, after: AuditResult | None = None, frameworks: Se
     return fill_page(page(compare(before, after), frameworks), "report.css", "compliance.css")
 
 
-def write_report(path: Path, before: AuditResult, after: AuditResult | None = None) -> None:
+def write_report(path: str | PathLike[str], before: AuditResult, after: AuditResult | None = None) -> None:
     """Write the report whole or not at all.
 
     Raises:
         EvidenceError: The two audits cannot be compared.
         IreneError: The file cannot be written.
     """
-    write_page(path, render(before, after))
+    write_page(Path(path), render(before, after))
