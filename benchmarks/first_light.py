@@ -47,7 +47,7 @@ class Row:
 
     task: float
     head: float | None
-    """Balanced accuracy of the head in the loop, on rows held out from it."""
+    """Balanced accuracy of the training adversary, on rows held out from it."""
     strongest: float
     floor: float
     bits: float
@@ -97,7 +97,7 @@ def table(name: str, found: dict[str, list[Row]]) -> str:
     lines = [
         f"**{name}**",
         "",
-        "| arm | task accuracy | head in the loop | strongest fresh attacker | floor | bits | verdicts |",
+        "| arm | task accuracy | training adversary | strongest fresh attacker | floor | bits | verdicts |",
         "|---|---|---|---|---|---|---|",
     ]
     for arm, rows in found.items():
