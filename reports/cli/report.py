@@ -87,7 +87,7 @@ def report(
 
 def _sweep(sweep: "Sweep", output: Path) -> list[str]:
     from reports.charts.tradeoff_file import write_picture
-    from reports.sweep_page.page import write_sweep
+    from reports.sweep_page.render import write_sweep
     from reports.sweep_page.sections.choice import sentences
 
     (write_picture if output.suffix.lower() == ".svg" else write_sweep)(output, sweep)
@@ -96,7 +96,7 @@ def _sweep(sweep: "Sweep", output: Path) -> list[str]:
 
 def _models(given: "list[tuple[Path, AuditResult]]", output: Path) -> list[str]:
     from reports.inputs.files import refuse_twice
-    from reports.models_page.page import told, write_models
+    from reports.models_page.render import told, write_models
 
     refuse_twice([path for path, _ in given])
     audits = {str(path): audit for path, audit in given}

@@ -1,14 +1,11 @@
-"""The page of a sweep: its evidence as one offline HTML file, with the curve, every point and how far to trust them."""
-
-from pathlib import Path
+"""The page of a sweep, with the curve, every point and how far to trust them: its head, and its sections in order."""
 
 from audit.evidence.numbers import count, named, shorten
 from audit.evidence.sweep_result import Sweep
 from reports.charts.tradeoff_points import colour_rules
 from reports.inputs.sweep_choice import refuse_unsound
 from reports.render.print_css import running_head
-from reports.render.section import Page, Section, fill_page, filled
-from reports.render.template import write_page
+from reports.render.section import Page, Section, filled
 from reports.sweep_page.sections import choice, curve, limits, points, repeat, retained, shared, words
 
 SECTIONS: tuple[Section[Sweep], ...] = (
@@ -22,25 +19,6 @@ SECTIONS: tuple[Section[Sweep], ...] = (
     words.SECTION,
 )
 """In the order of the page; a new one is a module, a template of the same name, and a line here."""
-
-
-def render_sweep(sweep: Sweep) -> str:
-    """Return the page of a sweep; the same evidence gives the same page, byte for byte.
-
-    Raises:
-        EvidenceError: The sweep has no untouched checkpoint, or says what its figures deny.
-    """
-    return fill_page(sweep_page(sweep), "report.css", "sweep.css")
-
-
-def write_sweep(path: Path, sweep: Sweep) -> None:
-    """Write the page of a sweep, whole or not at all.
-
-    Raises:
-        EvidenceError: The sweep has no untouched checkpoint, or says what its figures deny.
-        IreneError: The file cannot be written.
-    """
-    write_page(path, render_sweep(sweep))
 
 
 def sweep_page(sweep: Sweep) -> Page:

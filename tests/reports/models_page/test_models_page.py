@@ -31,7 +31,7 @@ from audit.evidence.audit_result import AuditResult, write_audit
 from audit.evidence.headline import written, written_excess
 from reports.cli.report import report
 from reports.inputs.several_models import gather
-from reports.models_page.page import render_models, told, write_models
+from reports.models_page.render import render_models, told, write_models
 from reports.models_page.sections.cells import MOST_LINES
 from reports.text.sentences import sentences
 

@@ -35,7 +35,7 @@ from audit.evidence.sweep_result import (
 )
 from reports.cli.report import report
 from reports.inputs.sweep_choice import least_read, level
-from reports.sweep_page.page import render_sweep, write_sweep
+from reports.sweep_page.render import render_sweep, write_sweep
 from reports.sweep_page.sections.choice import CAVEAT, sentences
 from reports.sweep_page.sections.curve import MOST_DRAWN
 from sanitizer.method_table import METHODS
