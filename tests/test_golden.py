@@ -11,6 +11,9 @@ import pytest
 from golden import make
 from golden.figures import differences, figures, words
 from golden.terms import renamed
+from support.cards import card
+
+from sanitizer.method_table import METHODS
 
 JOBS = (*make.AUDITS, make.SWEPT)
 CODES: dict[str, int] = json.loads(make.CODES.read_text(encoding="utf-8"))
@@ -70,7 +73,15 @@ def test_stored_evidence_gives_the_same_exit_codes(retold: tuple[dict[str, int],
 
 @pytest.mark.parametrize("name", [name for name in CODES if name.endswith(".page") or ".check" in name])
 def test_stored_evidence_is_told_in_the_same_words(name: str, retold: tuple[dict[str, int], dict[str, str]]) -> None:
-    assert retold[1][name] == renamed(kept_text(name))
+    assert retold[1][name] == before_cards(renamed(kept_text(name)))
+
+
+def before_cards(text: str) -> str:
+    """Return a text as evidence without cards gives it: the stored set is older than the cards of methods."""
+    for method in METHODS:
+        if own := card(method):
+            text = text.replace(own.description, "has no description on record")
+    return text
 
 
 def test_nothing_is_stored_that_no_job_gives(fresh: make.Outcome) -> None:
