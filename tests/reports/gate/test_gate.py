@@ -216,7 +216,7 @@ SPOILED: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "one class": ("classes is not", lambda e: put(e, e["findings"][0]["measurement"]["classes"][:1], *M, "classes")),
     "no attacker": ("no attacker tried", lambda e: put(e, [], *M, "attackers")),
     "an attacker without figures": (
-        "balanced_accuracy is missing", lambda e: put(e, {}, *M, "attackers", 0, "figures"),
+        "is missing", lambda e: put(e, {}, *M, "attackers", 0, "figures"),
     ),
     "a pass of an attacker that could not run": (
         "says PASS, and its own figures give INCONCLUSIVE",
