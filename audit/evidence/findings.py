@@ -179,7 +179,7 @@ class Measurement(Frozen):
     def _every_figure_is_there(self) -> Self:
         kind, ran = METRICS[self.metric], [one for one in self.attackers if one.failure is None]
         wanted: list[tuple[set[str], Collection[str]]] = [({*kind.figures}, self.figures.keys())]
-        wanted += [({*kind.floor}, self.floor.keys()), ({self.metric}, self.baseline.keys())]
+        wanted += [({*kind.floor}, self.floor.keys()), ({*kind.baseline}, self.baseline.keys())]
         wanted += [({*kind.figures}, one.figures.keys()) for one in ran]
         for names, given in wanted:
             if absent := sorted(names.difference(given)):

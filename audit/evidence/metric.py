@@ -23,6 +23,8 @@ class Metric:
     """Figures of every attacker, the metric itself first."""
     floor: tuple[str, ...]
     """Figures of the task-label baseline, the metric itself first."""
+    baseline: tuple[str, ...]
+    """Figures of a guess, the metric itself first."""
     drawn: tuple[str, ...]
     """Figures whose bootstrap draws are kept."""
 
@@ -36,6 +38,7 @@ METRICS: Mapping[MetricName, Metric] = {
         percent=True,
         figures=("balanced_accuracy", "auroc", "bits"),
         floor=("balanced_accuracy", "bits"),
+        baseline=("balanced_accuracy",),
         drawn=("balanced_accuracy", "auroc"),
     ),
     "r2": Metric(
@@ -46,6 +49,7 @@ METRICS: Mapping[MetricName, Metric] = {
         percent=False,
         figures=("r2", "mae"),
         floor=("r2",),
+        baseline=("r2", "mae"),
         drawn=("r2", "mae"),
     ),
 }

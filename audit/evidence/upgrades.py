@@ -11,7 +11,7 @@ JSON = dict[str, object]
 
 _OF_FINDING = ("attribute", "layer", "where", "certificate")
 _OF_MEASUREMENT = (
-    "width", "projected_from", "missing", "left_out", "classes", "entropy", "attackers", "strongest", "ceiling", "null",
+    "width", "projected_from", "missing", "left_out", "entropy", "attackers", "strongest", "ceiling", "null",
     "excess", "resolution",
 )  # fmt: skip
 _OF_DECISION = ("limit", "verdict", "reason")
@@ -36,7 +36,8 @@ def from_2(content: JSON) -> JSON:
     ):
         listed = new.pop(key, [])
         if not isinstance(listed, list):
-            return {**new, key: listed}
+            new[key] = listed
+            continue
         findings += [_finding(dict(one), role, *kind) if isinstance(one, dict) else one for one in listed]
     return {**new, "findings": findings}
 
@@ -46,19 +47,20 @@ UPGRADES: Mapping[str, Upgrade] = {"1": from_1, "2": from_2}
 
 
 def _finding(old: JSON, role: str, metric: str, figures: Sequence[str], drawn: Sequence[str]) -> JSON:
-    if "rows" in old:
-        old["classes"] = [old.pop("rows")]
     attackers = old.get("attackers")
     if isinstance(attackers, list):
         old["attackers"] = [_attacker(dict(one), figures) if isinstance(one, dict) else one for one in attackers]
     measurement: JSON = {"metric": metric, **_taken(old, _OF_MEASUREMENT)}
     measurement["figures"] = _taken(old, figures) | {
-        key: value for key, value in _taken(old, ("given_task",)).items() if value
+        key: value for key, value in _taken(old, ("given_task",)).items() if value is not None
     }
     measurement["floor"] = _renamed(old, {"floor": metric, "floor_bits": "bits"})
-    measurement["baseline"] = _renamed(old, {"chance": metric, "median_mae": "mae"}) | (
-        {"r2": 0.0} if metric == "r2" else {}
-    )
+    if metric == "r2":
+        measurement["classes"] = [old.pop("rows")] if "rows" in old else []
+        measurement["baseline"] = {"r2": 0.0, **_renamed(old, {"median_mae": "mae"})}
+    else:
+        measurement |= _taken(old, ("classes",))
+        measurement["baseline"] = _renamed(old, {"chance": metric})
     measurement["draws"] = _renamed(old, {f"{name}_draws": name for name in drawn})
     decision = _taken(old, _OF_DECISION)
     return {"role": role, **_taken(old, _OF_FINDING), "measurement": measurement, "decision": decision or None, **old}
