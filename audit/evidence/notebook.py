@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from math import nan
 from typing import TYPE_CHECKING
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.headline import written, written_guess, written_limit
+from audit.evidence.metric import EXCESS, GIVEN_TASK, METRICS
 from audit.evidence.numbers import Figure, at_most_percent, bits_of, count, decimal, quantity
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ COLUMNS = (
     "strongest attacker",
 )
 PICKLE_RAN = "code inside the checkpoint file ran when it was loaded; the figures are worth as much as its maker's word"
+_FIGURES = (*(name for metric in METRICS.values() for name in metric.figures), GIVEN_TASK)
+"""Of all metrics, so that every frame has the same columns."""
+_FLOORS = tuple(name for metric in METRICS.values() for name in metric.floor)
+_GUESSES = tuple(name for metric in METRICS.values() for name in metric.baseline)
 _EDGE = "border:0;border-bottom:1px solid rgba(128,128,128,.4)"
 _CELL = f"{_EDGE};padding:.25em .8em .25em 0;text-align:left;vertical-align:top;background:transparent"
 _SOFT = "opacity:.75;font-size:90%"
@@ -40,14 +46,16 @@ def _flat(one: Finding) -> dict[str, object]:
     measurement = one.measurement
     row: dict[str, object] = {"attribute": one.attribute, "layer": one.layer, "role": one.role}
     row["verdict"] = one.decision.verdict if one.decision else None
-    row["limit"] = one.decision.limit if one.decision else None
+    row["limit"] = one.decision.limit if one.decision else nan
     row |= {"metric": measurement.metric, "strongest": measurement.strongest, "test_rows": measurement.test_rows}
-    estimates = {**measurement.figures, "excess": measurement.excess}
-    estimates |= {f"floor_{name}": figure for name, figure in measurement.floor.items()}
-    for name, estimate in estimates.items():
-        row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    row |= {f"guess_{name}": value for name, value in measurement.baseline.items()}
-    row["upper_bound"] = one.certificate.balanced_accuracy if one.certificate else None
+    estimates = {name: measurement.figures.get(name) for name in _FIGURES}
+    estimates |= {EXCESS: measurement.excess}
+    estimates |= {f"floor_{name}": measurement.floor.get(name) for name in _FLOORS}
+    for name, figure in estimates.items():
+        value, low, high = (figure.value, figure.low, figure.high) if figure else (nan, nan, nan)
+        row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    row |= {f"guess_{name}": measurement.baseline.get(name, nan) for name in _GUESSES}
+    row["upper_bound"] = one.certificate.balanced_accuracy if one.certificate else nan
     return row
 
 

@@ -1,6 +1,7 @@
 """A whole audit on live objects: every attribute, layer and row is where it belongs in the evidence."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from support.audited import N, Net, data, run, table
 from support.planted import FEW, labels, noise
 from torch import Tensor, nn
 
+from audit.attackers.attack import attack
 from audit.caveats import NO_GROUP
 from audit.data.labelled import labelled
 from audit.errors import DataError, IreneError, UnreadableError
@@ -19,6 +21,8 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Measurement
 from audit.evidence.metric import GIVEN_TASK
 from audit.model.representations import Encoder
+from audit.protocol import target
+from audit.protocol.leakage import measure
 from audit.run import audit_embeddings
 from audit.settings import Settings
 
@@ -69,6 +73,49 @@ def test_several_layers_and_the_logits_are_audited_in_one_pass() -> None:
     assert (encoder.decided.verdict, encoder.measurement.width) == ("FAIL", 6)
     assert logits.measurement.width == 2
     assert abs(logits.measurement.score.value - 0.5) < 0.1, "the head reads the first number alone"
+
+
+def test_an_attribute_is_prepared_once_for_all_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def counted(place: str, call: Callable[..., object], name: Callable[..., str]) -> None:
+        def wrapper(*given: Any, **named: Any) -> object:
+            calls.append(name(*given))
+            return call(*given, **named)
+
+        monkeypatch.setattr(place, wrapper)
+
+    counted("audit.run.make_target", target.make_target, lambda attribute, *_: f"target of {attribute}")
+    counted("audit.protocol.target.by_label", target.by_label, lambda *_: "floor's table")
+    counted("audit.protocol.target.attack", attack, lambda found, _: f"input as {found.problem.metric}")
+    counted("audit.run.measure", measure, lambda _, found, *__: f"layer for {found.attribute}")
+    _, columns = table()
+    alike = np.where(np.random.default_rng(0).random(N) < 0.8, np.array(columns["y"]) == "yes", labels(N) == 1)
+    result = run(
+        data(v=alike.astype(str).tolist()),
+        private=["v", "age"],
+        keep="w",
+        task="y",
+        layer=["encoder", "head"],
+        settings=replace(FEW, ceiling=True),
+    )
+    assert len(result.findings) == 6
+    assert Counter(calls) == {
+        "target of v": 1,
+        "target of age": 1,
+        "target of w": 1,
+        "floor's table": 1,  # w has nothing to do with the task, and an age has no classes
+        "input as balanced_accuracy": 2,  # of v and w
+        "input as r2": 1,
+        "layer for v": 2,
+        "layer for age": 2,
+        "layer for w": 2,
+    }
+    here, there = (result.find("v", layer) for layer in ("encoder", "head"))
+    assert here is not None and there is not None
+    assert here.measurement.floor == there.measurement.floor
+    assert here.measurement.floor_score.value > 0.8
+    assert here.measurement.ceiling == there.measurement.ceiling
 
 
 def test_what_is_to_be_kept_is_measured_without_a_verdict() -> None:
