@@ -180,7 +180,7 @@ def bench(leaky: Path, own: Path, before: Path, tmp_path: Path) -> Path:
     for name, content in {
         "before": json.dumps(evidence),
         "text": "not JSON",
-        "newer": json.dumps(evidence | {"schema_version": "3"}),
+        "newer": json.dumps(evidence | {"schema_version": "4"}),
         "edited": json.dumps(other),
         "unlike": json.dumps(unlike | {"digest": digest(unlike)}),
     }.items():
