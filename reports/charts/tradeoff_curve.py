@@ -9,7 +9,7 @@ from audit.evidence.sweep_result import Sweep
 from reports.charts.attribute import Drawing
 from reports.charts.svg import drawing, element, printable
 from reports.charts.tradeoff_panel import TIER, Layout, draw_key, draw_panel, key_height
-from reports.charts.tradeoff_points import Spot, colours, spots_of, told
+from reports.charts.tradeoff_points import Spot, colours, in_words, spots_of
 from reports.inputs.sweep_choice import level, untouched
 
 WIDE = Layout(714, 400, 58, 28, 0, text=13, small=12, mark=11, steps=6, columns=4)
@@ -67,7 +67,7 @@ def _draw(sweep: Sweep, attribute: str, spots: list[Spot], layout: Layout, salt:
         return element(
             figure,
             title=f"Accuracy of the task against what is read of {printable(attribute)}",
-            description=f"{told(spots)}.",
+            description=f"{in_words(spots)}.",
             salt=salt,
             colours=colours(sweep),
         )

@@ -13,7 +13,7 @@ from audit.atomic_write import write_whole
 from audit.evidence.sweep_result import Sweep
 from reports.charts.svg import INK, MUTED, drawing, fitted, picture, printable
 from reports.charts.tradeoff_panel import TIER, Layout, draw_key, draw_panel, key_height
-from reports.charts.tradeoff_points import called, spots_of, told
+from reports.charts.tradeoff_points import called, in_words, spots_of
 from reports.inputs.sweep_choice import level, refuse_unsound, untouched
 
 EDGE, LEFT, RIGHT = 20.0, 58.0, 28.0
@@ -114,6 +114,6 @@ def _in_words(sweep: Sweep) -> str:
     """Tell the picture to who cannot see it."""
     return " ".join(
         f"Accuracy of the task, and balanced accuracy of an attacker on {printable(name)}. "
-        f"{told(spots_of(sweep, name))}."
+        f"{in_words(spots_of(sweep, name))}."
         for name in sweep.setup.private
     )

@@ -96,7 +96,7 @@ def called(point: SweepPoint) -> str:
     return printable(title(point.method.rpartition(":")[2], point.weight))
 
 
-def told(spots: Sequence[Spot]) -> str:
+def in_words(spots: Sequence[Spot]) -> str:
     """Return the figures of a drawing in words."""
     return "; ".join(f"{one.title}: task {one.y.value:.1%}, read {one.x.value:.1%}" for one in spots)
 

@@ -87,7 +87,7 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
     from reports.gate.json import outcome_json
     from reports.inputs.integrity import read_whole
     from reports.text.caveats import plain_cautions
-    from reports.text.sentences import kept_sentence, sentence
+    from reports.text.sentences import retained_sentence, sentence
 
     outcome = gate(
         read_whole(evidence),
@@ -101,7 +101,7 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
     _write(outcome, outputs)
     for line in (
         *map(sentence, outcome.comparison.pairs),
-        *map(kept_sentence, outcome.comparison.kept),
+        *map(retained_sentence, outcome.comparison.retained),
         *(f"Wrote {path}" for path in outputs.values()),
         conclusion(outcome),
     ):

@@ -96,12 +96,12 @@ def _sweep(sweep: "Sweep", output: Path) -> list[str]:
 
 def _models(given: "list[tuple[Path, AuditResult]]", output: Path) -> list[str]:
     from reports.inputs.files import refuse_twice
-    from reports.models_page.render import told, write_models
+    from reports.models_page.render import verdict_lines, write_models
 
     refuse_twice([path for path, _ in given])
     audits = {str(path): audit for path, audit in given}
     write_models(output, audits)
-    return [f"Wrote {output}", *told(audits)]
+    return [f"Wrote {output}", *verdict_lines(audits)]
 
 
 def _audits(audits: "list[AuditResult]", frameworks: tuple[Path, ...], output: Path, dpia: bool) -> list[str]:

@@ -14,7 +14,7 @@ from audit.evidence.numbers import LONGEST_TEXT, Figure, count, named, percent, 
 from reports.inputs.comparison import Comparison, Pair
 from reports.text.bounds import bound, is_exceeded
 from reports.text.figures import floor, pair_change, score, with_metric
-from reports.text.sentences import NO_TASK, attribute_at, described, is_untold, limit
+from reports.text.sentences import NO_TASK, attribute_at, described, is_doubtful, limit
 from reports.text.verdicts import summary
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Fact:
+class Present:
     """What an item says."""
 
     figure: str
@@ -74,7 +74,7 @@ class Evidence:
     """One item of the list in the evidence at hand."""
 
     item: Item
-    told: Fact | Absent
+    told: Present | Absent
 
     @property
     def name(self) -> str:
@@ -87,15 +87,15 @@ def items(comparison: Comparison) -> dict[Item, Evidence]:
     return {item: Evidence(item, _TOLD[item](comparison)) for item in ITEMS}
 
 
-def _leakage(comparison: Comparison) -> Fact | Absent:
+def _leakage(comparison: Comparison) -> Present | Absent:
     highest = [
         f"Highest excess over the floor{_of_kind(found, comparison)}: {written_excess(found)}, {attribute_at(found)}; "
         f"limit {written_limit(found)}"
         for found in _highest(comparison)
     ]
-    weak = sum(map(is_untold, comparison.pairs))
+    weak = sum(map(is_doubtful, comparison.pairs))
     doubts = [f"In {count(weak)} of them, a weak attacker cannot be told from no leak"] if weak else []
-    return Fact(summary(comparison), (*highest, *doubts))
+    return Present(summary(comparison), (*highest, *doubts))
 
 
 def _highest(comparison: Comparison) -> Iterable[Finding]:
@@ -112,10 +112,10 @@ def _of_kind(found: Finding, comparison: Comparison) -> str:
     return " among classes" if found.measurement.kind.percent else " among numbers"
 
 
-def _floor(comparison: Comparison) -> Fact | Absent:
+def _floor(comparison: Comparison) -> Present | Absent:
     if comparison.last.task is None:
         return Absent(NO_TASK)
-    return Fact("What the predicted task label alone gives away.", _some(_gives_away, _once(comparison)))
+    return Present("What the predicted task label alone gives away.", _some(_gives_away, _once(comparison)))
 
 
 def _gives_away(found: Finding) -> str:
@@ -124,7 +124,7 @@ def _gives_away(found: Finding) -> str:
     return f"{named(found.attribute)}: {told}; {measurement.kind.guess} {written_guess(measurement)}"
 
 
-def _certificate(comparison: Comparison) -> Fact | Absent:
+def _certificate(comparison: Comparison) -> Present | Absent:
     findings = [pair.last.found for pair in comparison.pairs]
     bounded = [found for found in findings if found.certificate]
     if not bounded:
@@ -135,7 +135,7 @@ def _certificate(comparison: Comparison) -> Fact | Absent:
     telling = [found for found in believed if _is_telling(found)]
     if not telling:
         return Absent("the distinct vectors are so many for these rows that the bound is no less than all there is")
-    return Fact(f"For {count(len(telling))} of {_findings(findings)}.", _some(_bounds, telling))
+    return Present(f"For {count(len(telling))} of {_findings(findings)}.", _some(_bounds, telling))
 
 
 def _bounds(found: Finding) -> str:
@@ -148,26 +148,26 @@ def _is_telling(found: Finding) -> bool:
     return one is not None and (one.balanced_accuracy < 1 or one.bits < most)
 
 
-def _task(comparison: Comparison) -> Fact | Absent:
+def _task(comparison: Comparison) -> Present | Absent:
     tasks = [(when, audit.task) for when, audit in comparison.audits if audit.task]
     if not tasks:
         return Absent("no task was named")
     name, chance = named(tasks[-1][1].name), percent(tasks[-1][1].chance)
-    read = _told_apart([(when, share(task.accuracy)) for when, task in tasks])
-    return Fact(f"{name}: accuracy {read}; always answering the most frequent class, {chance}.")
+    read = _set_apart([(when, share(task.accuracy)) for when, task in tasks])
+    return Present(f"{name}: accuracy {read}; always answering the most frequent class, {chance}.")
 
 
-def _kept(comparison: Comparison) -> Fact | Absent:
-    if not comparison.kept:
+def _kept(comparison: Comparison) -> Present | Absent:
+    if not comparison.retained:
         return Absent("no attribute was named that should stay readable")
-    return Fact("What can still be read of them.", _some(_reads, comparison.kept))
+    return Present("What can still be read of them.", _some(_reads, comparison.retained))
 
 
-def _subgroups(comparison: Comparison) -> Fact | Absent:
+def _subgroups(comparison: Comparison) -> Present | Absent:
     found = [one for one in _once(comparison) if one.measurement.kind.percent]
     if not found:
         return Absent("only numbers were audited, and they have no classes")
-    return Fact("Classes of each private attribute, and the test rows of the smallest.", _some(_groups, found))
+    return Present("Classes of each private attribute, and the test rows of the smallest.", _some(_groups, found))
 
 
 def _groups(found: Finding) -> str:
@@ -177,32 +177,32 @@ def _groups(found: Finding) -> str:
     return f"{named(found.attribute)}: {count(len(classes))} classes, {fewest}{left_out}"
 
 
-def _sanitizing(comparison: Comparison) -> Fact | Absent:
+def _sanitizing(comparison: Comparison) -> Present | Absent:
     made = comparison.last.checkpoint.sanitizing
     if made is None:
         return Absent("the checkpoint carries no record of a sanitizer")
-    return Fact(f"{named(made.method)} at {named(made.layer)}.", (f"It {described(made.card)}",))
+    return Present(f"{named(made.method)} at {named(made.layer)}.", (f"It {described(made.card)}",))
 
 
-def _comparison(comparison: Comparison) -> Fact | Absent:
+def _comparison(comparison: Comparison) -> Present | Absent:
     if len(comparison.audits) < 2:
         return Absent("one checkpoint was audited, and there is nothing to compare it with")
     doubts = (shorten(text, LONGEST_TEXT) for text in comparison.warnings)
     told = f"{_findings(comparison.pairs)} on the same rows, with the same attackers and splits."
-    return Fact(told, (*_some(_reads, comparison.pairs), *doubts))
+    return Present(told, (*_some(_reads, comparison.pairs), *doubts))
 
 
-def _rows(comparison: Comparison) -> Fact | Absent:
+def _rows(comparison: Comparison) -> Present | Absent:
     data = comparison.last.data
     together = f"kept together by {named(data.group)}" if data.group else "every row standing alone"
     rows = f"{rows_told(data.rows)}, {count(data.test.rows)} of them for the figures, {together}"
-    return Fact(f"{named(data.name)}: {rows}.")
+    return Present(f"{named(data.name)}: {rows}.")
 
 
-def _protocol(comparison: Comparison) -> Fact | Absent:
+def _protocol(comparison: Comparison) -> Present | Absent:
     protocol = comparison.last.protocol
     names = named(", ".join(protocol.attackers))
-    return Fact(
+    return Present(
         f"Fresh attackers ({names}) on {count(len(protocol.views))} views of the features, "
         f"{count(protocol.bootstrap)} resamples, {count(protocol.null_refits)} refits on shuffled labels, seed "
         f"{protocol.seed}, limit {limit(comparison.pairs[0].last)}."
@@ -219,12 +219,12 @@ def _once(comparison: Comparison) -> list[Finding]:
 
 def _reads(pair: Pair) -> str:
     measurement = pair.last.measurement
-    read = _told_apart([(one.when, score(one.measurement)) for one in pair.readings])
+    read = _set_apart([(one.when, score(one.measurement)) for one in pair.readings])
     by = f", change {pair_change(pair, measurement.metric)}" if pair.first else ""
     return f"{attribute_at(pair.last.found)}: {with_metric(measurement, read)}{by}"
 
 
-def _told_apart(figures: Sequence[tuple[str, Figure]]) -> str:
+def _set_apart(figures: Sequence[tuple[str, Figure]]) -> str:
     """Return one figure, or two with when they were taken."""
     return ", ".join(f"{when.lower()} {figure}" if len(figures) > 1 else str(figure) for when, figure in figures)
 
@@ -239,7 +239,7 @@ def _some(told: Callable[[T], str], found: Sequence[T]) -> tuple[str, ...]:
     return *map(told, found[:SHOWN]), *more
 
 
-_TOLD: dict[Item, Callable[[Comparison], Fact | Absent]] = {
+_TOLD: dict[Item, Callable[[Comparison], Present | Absent]] = {
     "leakage": _leakage,
     "floor": _floor,
     "certificate": _certificate,

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from audit.errors import IreneError
 from audit.evidence.numbers import plain
-from reports.compliance.evidence_items import ITEMS, Evidence, Fact, Item, items
+from reports.compliance.evidence_items import ITEMS, Evidence, Item, Present, items
 from reports.inputs.comparison import Comparison
 
 OWN = Path(__file__).parent / "provisions.toml"
@@ -122,7 +122,7 @@ def own() -> Framework:
 def supported(comparison: Comparison, framework: Framework) -> tuple[Support, ...]:
     """Return every provision of a framework with what of its evidence is here, and what is not and why."""
     found = items(comparison)
-    here = {item for item, one in found.items() if isinstance(one.told, Fact)}
+    here = {item for item, one in found.items() if isinstance(one.told, Present)}
     return tuple(
         Support(
             entry,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.compliance.evidence_items import Absent, Evidence, Fact, items
+from reports.compliance.evidence_items import Absent, Evidence, Present, items
 from reports.compliance.mapping import Framework, Instrument, Support, own, supported
 from reports.inputs.comparison import Comparison
 from reports.render.table import Cell, Table, cell, missing
@@ -90,7 +90,7 @@ def _status(one: Instrument, framework: Framework) -> str:
     return one.status if framework is own() else f"{one.status} As read on {framework.date.isoformat()}."
 
 
-def _told(one: Fact | Absent) -> Cell:
+def _told(one: Present | Absent) -> Cell:
     if isinstance(one, Absent):
         return missing(f"Not in this evidence, because {one.reason}.")
     return cell(one.figure, *one.details)

@@ -10,7 +10,7 @@ from reports.text.figures import pair_change, score
 
 def use_table(comparison: Comparison) -> Table | None:
     """Return the task's accuracy and what can be read of kept attributes, or None where neither was named."""
-    rows = (*_task(comparison), *(_kept(pair) for pair in comparison.kept))
+    rows = (*_task(comparison), *(_kept(pair) for pair in comparison.retained))
     whens = [when for when, _ in comparison.audits]
     changed = ["Change"] if len(whens) == 2 else []
     columns = ("Task or attribute", *whens, *changed, "Knowing nothing")

@@ -28,7 +28,7 @@ def rows_table(comparison: Comparison) -> Table:
     facts = (
         ("Task", cell(_task(audit))),
         ("Private attributes", _attributes([pair.last.found for pair in comparison.pairs])),
-        ("Should stay readable", _attributes([pair.last.found for pair in comparison.kept])),
+        ("Should stay readable", _attributes([pair.last.found for pair in comparison.retained])),
         ("Layers", cell(", ".join(map(named, layers)))),
         ("Data", cell(shorten(audit.data.name))),
         ("Fingerprint of the rows", cell(shorten(audit.data.fingerprint), kind="code")),

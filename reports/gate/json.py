@@ -31,7 +31,7 @@ def outcome_json(outcome: Outcome, written: Mapping[str, Path]) -> str:
         "limit_set_by": protocol.limit_set_by,
         "audits": {when.lower(): _audit(audit) for when, audit in comparison.audits},
         "findings": [_finding(pair) for pair in comparison.pairs],
-        "kept": [_read(pair) for pair in comparison.kept],
+        "kept": [_read(pair) for pair in comparison.retained],
         "warnings": list(cautions(comparison)),
         "written": {what: str(path) for what, path in written.items()},
     }

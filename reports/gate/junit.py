@@ -14,7 +14,7 @@ from audit.evidence.numbers import one_line
 from reports.gate.gate import Outcome, conclusion
 from reports.inputs.comparison import Pair
 from reports.text.caveats import plain_cautions
-from reports.text.sentences import kept_sentence, sentence
+from reports.text.sentences import retained_sentence, sentence
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to write."""
@@ -41,7 +41,7 @@ def junit(outcome: Outcome) -> bytes:
     comparison = outcome.comparison
     for pair in comparison.pairs:
         _case(suite, pair, allowed=outcome.allow_inconclusive)
-    told = [*map(sentence, comparison.pairs), *map(kept_sentence, comparison.kept), conclusion(outcome)]
+    told = [*map(sentence, comparison.pairs), *map(retained_sentence, comparison.retained), conclusion(outcome)]
     ET.SubElement(suite, "system-out").text = _legal("\n".join(told))
     ET.SubElement(suite, "system-err").text = _legal("\n".join(plain_cautions(comparison)))
     ET.indent(root)

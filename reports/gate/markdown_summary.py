@@ -140,7 +140,7 @@ def _task_change(tasks: Sequence[Task]) -> str:
 
 
 def _kept(comparison: Comparison) -> list[str]:
-    if not comparison.kept:
+    if not comparison.retained:
         return []
     columns = ("Attribute at layer", *_read_columns(comparison), "A guess", ROWS)
     rows = [
@@ -150,7 +150,7 @@ def _kept(comparison: Comparison) -> list[str]:
             written_guess(pair.last.measurement),
             count(pair.last.measurement.test_rows),
         )
-        for pair in comparison.kept
+        for pair in comparison.retained
     ]
     return ["### What should stay readable", _table(columns, rows)]
 

@@ -73,7 +73,7 @@ class Comparison:
     """`Before` and `After`, or `Audited` alone, each with its audit."""
     pairs: tuple[Pair, ...]
     """Private attributes."""
-    kept: tuple[Pair, ...]
+    retained: tuple[Pair, ...]
     """Attributes that should stay readable."""
     warnings: tuple[str, ...]
     """What to know before comparing; the audits' own warnings are not repeated here."""
@@ -86,7 +86,7 @@ class Comparison:
     @property
     def measured(self) -> tuple[Pair, ...]:
         """Private attributes, and those that should stay readable."""
-        return *self.pairs, *self.kept
+        return *self.pairs, *self.retained
 
 
 def compare(before: AuditResult, after: AuditResult | None) -> Comparison:
@@ -106,7 +106,7 @@ def compare(before: AuditResult, after: AuditResult | None) -> Comparison:
     return Comparison(
         audits,
         pairs=tuple(_pairs(audits, "private")),
-        kept=tuple(_pairs(audits, "retained")),
+        retained=tuple(_pairs(audits, "retained")),
         warnings=() if after is None else _warnings(before, after),
     )
 

@@ -49,12 +49,12 @@ class Models:
 
     models: tuple[Model, ...]
     private: tuple[Several, ...]
-    kept: tuple[Several, ...]
+    retained: tuple[Several, ...]
 
     @property
     def measured(self) -> tuple[Several, ...]:
         """Private attributes, and those that should stay readable."""
-        return *self.private, *self.kept
+        return *self.private, *self.retained
 
     @property
     def has_bounds(self) -> bool:
@@ -90,7 +90,7 @@ def gather(audits: Mapping[str, AuditResult]) -> Models:
     return Models(
         models,
         private=tuple(_several(models, lambda comparison: comparison.pairs)),
-        kept=tuple(_several(models, lambda comparison: comparison.kept)),
+        retained=tuple(_several(models, lambda comparison: comparison.retained)),
     )
 
 

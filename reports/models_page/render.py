@@ -34,7 +34,7 @@ def write_models(path: Path, audits: Mapping[str, AuditResult]) -> None:
     write_page(path, render_models(audits))
 
 
-def told(audits: Mapping[str, AuditResult]) -> list[str]:
+def verdict_lines(audits: Mapping[str, AuditResult]) -> list[str]:
     """Return the verdicts on every model as lines for a terminal.
 
     Raises:

@@ -16,7 +16,7 @@ def row_facts(data: DataRows) -> list[Fact]:
     """Return which rows were audited, and how they were split."""
     return [
         ("Data", cell(data.name)),
-        ("Options", cell(pairs_told(data.options))),
+        ("Options", cell(pairs_text(data.options))),
         ("Rows", cell(count(data.rows))),
         ("Could not be read", cell(_rows_of(data.unreadable, "nothing saw them"))),
         ("Copies across groups", cell(_rows_of(data.copies, "the groups that share an input were joined"))),
@@ -56,7 +56,7 @@ def side_by_side(caption: str, facts: Mapping[str, AuditFact], comparison: Compa
     return Table(caption, ("Fact", *(when for when, _ in comparison.audits)), rows, kind="facts")
 
 
-def pairs_told(values: Mapping[str, str | int | float | bool | None]) -> str:
+def pairs_text(values: Mapping[str, str | int | float | bool | None]) -> str:
     """Return settings in words, in the order in which evidence stands in a file: `alpha 1, seed 0`."""
     return ", ".join(f"{name} {value}" for name, value in sorted(values.items())) or "none"
 

@@ -15,7 +15,7 @@ def read_at_most(one: Certificate) -> str:
     return f"{at_most(100 * one.balanced_accuracy, 1)} %"
 
 
-def told_at_most(one: Certificate) -> str:
+def bits_at_most(one: Certificate) -> str:
     """Return the most that the layer tells of the attribute: `0.12 bits`."""
     return f"{at_most(one.bits, 2 if one.bits >= 0.1 else 3)} bits"
 
@@ -30,10 +30,10 @@ def bound(found: Finding) -> str:
     if one.balanced_accuracy >= 1:
         return (
             f"This layer gives {counted}, which bounds no attacker's balanced accuracy; what it tells is at most "
-            f"{told_at_most(one)}, {confidence}."
+            f"{bits_at_most(one)}, {confidence}."
         )
     return (
-        f"No attacker whatever can read more than {read_at_most(one)} balanced accuracy, or {told_at_most(one)}, from "
+        f"No attacker whatever can read more than {read_at_most(one)} balanced accuracy, or {bits_at_most(one)}, from "
         f"this layer, each {confidence}: it gives {counted}."
     )
 

@@ -4,7 +4,7 @@ from audit.evidence.numbers import LONGEST_TEXT, one_line, shorten
 from reports.inputs.comparison import Comparison
 from reports.text.bounds import is_exceeded
 from reports.text.figures import floor
-from reports.text.sentences import attribute_at, is_untold, told_ceiling
+from reports.text.sentences import attribute_at, ceiling_text, is_doubtful
 
 
 def cautions(comparison: Comparison) -> tuple[str, ...]:
@@ -13,7 +13,7 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
         *comparison.warnings,
         *_loaded(comparison),
         *_weak(comparison),
-        *_told_by_the_task(comparison),
+        *_given_by_the_task(comparison),
         *_exceeded(comparison),
         *_own(comparison),
     )
@@ -39,10 +39,10 @@ def _loaded(comparison: Comparison) -> list[str]:
 
 
 def _weak(comparison: Comparison) -> list[str]:
-    return [f"{attribute_at(pair.last.found)}: {told_ceiling(pair)}" for pair in comparison.pairs if is_untold(pair)]
+    return [f"{attribute_at(pair.last.found)}: {ceiling_text(pair)}" for pair in comparison.pairs if is_doubtful(pair)]
 
 
-def _told_by_the_task(comparison: Comparison) -> list[str]:
+def _given_by_the_task(comparison: Comparison) -> list[str]:
     found = [pair.last.found for pair in comparison.pairs]
     return [
         f"{attribute_at(one)}: the predicted task label alone gives {floor(one.measurement).value}, so that even who "

@@ -22,7 +22,7 @@ def sentences(before: AuditResult, after: AuditResult | None = None) -> list[str
         EvidenceError: The two audits cannot be compared.
     """
     comparison = compare(before, after)
-    return [*map(sentence, comparison.pairs), *map(kept_sentence, comparison.kept)]
+    return [*map(sentence, comparison.pairs), *map(retained_sentence, comparison.retained)]
 
 
 def sentence(pair: Pair) -> str:
@@ -42,14 +42,14 @@ def sentence(pair: Pair) -> str:
         text += f" {most}"
     if decided.verdict == "INCONCLUSIVE":
         text += f" {plain(decided.reason)}"
-    if is_untold(pair):
-        text += f" {told_ceiling(pair)}"
+    if is_doubtful(pair):
+        text += f" {ceiling_text(pair)}"
     if pair.last.head and pair.last.head.contradicted:
         text += f" {contradiction(pair.last)}"
     return text
 
 
-def kept_sentence(pair: Pair) -> str:
+def retained_sentence(pair: Pair) -> str:
     """Return what can be read of an attribute that should stay readable, as a line for a terminal."""
     measurement = pair.last.measurement
     guess = f"{measurement.kind.guess} gives {written_guess(measurement)}"
@@ -119,12 +119,12 @@ def is_able(pair: Pair) -> bool:
     return ceiling is not None and ceiling.figure.low > max(measurement.guess, measurement.null.high)
 
 
-def is_untold(pair: Pair) -> bool:
+def is_doubtful(pair: Pair) -> bool:
     """Whether a PASS may be the attackers' weakness: they could not read the raw input either."""
     return pair.last.found.decided.verdict == "PASS" and ceiling_of(pair) is not None and not is_able(pair)
 
 
-def told_ceiling(pair: Pair) -> str:
+def ceiling_text(pair: Pair) -> str:
     """Return in a sentence whether the same attackers are able to read the attribute at all."""
     ceiling, measurement = ceiling_of(pair), pair.last.measurement
     if ceiling is None:

@@ -193,7 +193,7 @@ def test_a_pair_is_formed_for_continuous_and_for_kept_attributes_too() -> None:
         [0.58, 0.40],
         [0.43, 0.20],
     ]
-    assert [pair.last.found.attribute for pair in comparison.kept] == ["smiling", "height"]
+    assert [pair.last.found.attribute for pair in comparison.retained] == ["smiling", "height"]
 
 
 def test_kept_attributes_measured_on_other_rows_are_refused() -> None:

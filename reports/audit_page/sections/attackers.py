@@ -36,7 +36,7 @@ def view(comparison: Comparison) -> Attackers:
     """Prepare the tables of attackers and controls."""
     measured = comparison.measured
     return Attackers(
-        attackers=tuple(map(attackers, (*by_attribute(comparison.pairs), *by_attribute(comparison.kept)))),
+        attackers=tuple(map(attackers, (*by_attribute(comparison.pairs), *by_attribute(comparison.retained)))),
         floors=floors(measured),
         nulls=nulls(measured),
         ceilings=ceilings(measured),

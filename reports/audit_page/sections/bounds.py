@@ -9,7 +9,7 @@ from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair
 from reports.render.section import Section
 from reports.render.table import NOTHING, Body, Row, Table, over
-from reports.text.bounds import basis, read_at_most, told_at_most
+from reports.text.bounds import basis, bits_at_most, read_at_most
 from reports.text.figures import score
 
 PARTS = ("At most, %", "Strongest tried, %", "At most, bits", "Distinct vectors", "Rows counted", "Worth at least")
@@ -60,7 +60,7 @@ def _told(found: Finding) -> tuple[str, ...]:
     return (
         read_at_most(one).partition(" ")[0],
         over(bare(score(found.measurement))),
-        told_at_most(one).partition(" ")[0],
+        bits_at_most(one).partition(" ")[0],
         count(one.codes),
         count(one.rows),
         count(int(min(one.independent, default=0))),

@@ -23,7 +23,7 @@ class Classes:
 
 def view(comparison: Comparison) -> Classes:
     """Prepare the rows of every class, in each split."""
-    return Classes(classes_told(comparison.measured, comparison.last), classes(comparison.measured))
+    return Classes(classes_text(comparison.measured, comparison.last), classes(comparison.measured))
 
 
 SECTION = Section("classes", "Classes and subgroups", view)
@@ -40,7 +40,7 @@ def classes(pairs: tuple[Pair, ...]) -> Table:
     )
 
 
-def classes_told(pairs: tuple[Pair, ...], audit: AuditResult) -> tuple[str, ...]:
+def classes_text(pairs: tuple[Pair, ...], audit: AuditResult) -> tuple[str, ...]:
     """Return what to know of groups, of intersections, and of counts that are not shown."""
     data = audit.data
     if data.group:

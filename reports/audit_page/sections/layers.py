@@ -58,13 +58,13 @@ class Layers:
 def view(comparison: Comparison) -> Layers:
     """Prepare the findings by attribute and layer."""
     pairs = comparison.pairs
-    return Layers(layers_told(pairs), layer_matrix(pairs), widths_table(comparison.measured))
+    return Layers(layers_text(pairs), layer_matrix(pairs), widths_table(comparison.measured))
 
 
 SECTION = Section("layers", "Layers", view)
 
 
-def layers_told(pairs: tuple[Pair, ...]) -> str:
+def layers_text(pairs: tuple[Pair, ...]) -> str:
     """Return what the layers say in a sentence."""
     names = _widths(pairs)
     if len(names) == 1:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
 from reports.inputs.comparison import Comparison
-from reports.render.facts import AuditFact, pairs_told, side_by_side
+from reports.render.facts import AuditFact, pairs_text, side_by_side
 from reports.render.section import Section
 from reports.render.table import Table
 
@@ -74,7 +74,7 @@ _RUN: dict[str, AuditFact] = {
     "Created": ("text", lambda audit: audit.created),
     "Device": ("text", lambda audit: audit.device),
     "Seed": ("text", lambda audit: str(audit.protocol.seed)),
-    "Versions": ("text", lambda audit: pairs_told(audit.versions)),
+    "Versions": ("text", lambda audit: pairs_text(audit.versions)),
 }
 _FINGERPRINTS: dict[str, AuditFact] = {
     "Checkpoint": ("code", lambda audit: audit.checkpoint.sha256),

@@ -31,10 +31,10 @@ class TaskView:
 def view(comparison: Comparison) -> TaskView:
     """Prepare drawings and tables of the task and of the retained attributes."""
     return TaskView(
-        sentences=_task_told(comparison),
+        sentences=_task_text(comparison),
         drawing=task_drawing(comparison),
         table=task_table(comparison),
-        retained=attribute_drawings(by_attribute(comparison.kept), "kept"),
+        retained=attribute_drawings(by_attribute(comparison.retained), "kept"),
         retained_table=retained_table(comparison),
     )
 
@@ -68,12 +68,12 @@ def task_table(comparison: Comparison) -> Table | None:
 
 def retained_table(comparison: Comparison) -> Table | None:
     """Return the figures of the attributes that should stay readable, or None where none was named."""
-    if not comparison.kept:
+    if not comparison.retained:
         return None
-    first = "Audit" if comparison.kept[0].first else "Layer"
+    first = "Audit" if comparison.retained[0].first else "Layer"
     columns = (first, "Balanced accuracy in %, or R²", "Floor", "AUROC", "Information in bits, or mean error")
-    bodies = tuple(body for pairs in by_attribute(comparison.kept) for body in _bodies(pairs))
-    caption = f"What can be read of attributes that should stay readable{unpaired(comparison.kept)}"
+    bodies = tuple(body for pairs in by_attribute(comparison.retained) for body in _bodies(pairs))
+    caption = f"What can be read of attributes that should stay readable{unpaired(comparison.retained)}"
     return Table(caption, columns, kind="kept", bodies=bodies)
 
 
@@ -109,7 +109,7 @@ def _names(measurement: Measurement) -> tuple[str, str, str]:
     return measurement.metric, "auroc", measurement.kind.figures[-1]
 
 
-def _task_told(comparison: Comparison) -> str:
+def _task_text(comparison: Comparison) -> str:
     tasks = [audit.task for _, audit in comparison.audits if audit.task]
     if not tasks:
         return (

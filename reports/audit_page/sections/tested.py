@@ -7,7 +7,7 @@ from audit.evidence.audit_result import AuditResult, Epoch, Sanitizing
 from audit.evidence.findings import COMMITTEE
 from audit.evidence.numbers import count, measured, named, rows_told, shorten
 from reports.inputs.comparison import Comparison
-from reports.render.facts import AuditFact, listed, pairs_told, row_facts, side_by_side
+from reports.render.facts import AuditFact, listed, pairs_text, row_facts, side_by_side
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, missing
 from reports.text.sentences import NO_TASK, described
@@ -164,14 +164,14 @@ def _chosen(made: Sanitizing) -> Epoch | None:
 _RELEASES = {"code": "a finite code", "map": "an affine map", None: "nothing that the record names"}
 _SANITIZING: dict[str, Callable[[Sanitizing], Cell]] = {
     "Method": lambda made: cell(made.method, described(made.card)),
-    "Settings": lambda made: cell(pairs_told(made.settings)),
+    "Settings": lambda made: cell(pairs_text(made.settings)),
     "Layer": lambda made: cell(made.layer, kind="code"),
     "Left at the bottleneck": lambda made: cell(_RELEASES[made.release]),
     "Epoch": _epoch,
     "Task on held-out rows": _held_out_task,
     "Fresh attackers on held-out rows": _held_out_fresh,
     "Task loss, first and last epoch (nats)": lambda made: cell(_ends([one.task_loss for one in made.trace])),
-    "Versions": lambda made: cell(pairs_told(made.versions)),
+    "Versions": lambda made: cell(pairs_text(made.versions)),
 }
 
 

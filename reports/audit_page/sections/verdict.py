@@ -11,7 +11,7 @@ from reports.render.section import Section
 from reports.text.bounds import bound
 from reports.text.caveats import cautions
 from reports.text.figures import floor, pair_change, score
-from reports.text.sentences import NO_TASK, claim, contradiction, limit, told_ceiling
+from reports.text.sentences import NO_TASK, ceiling_text, claim, contradiction, limit
 from reports.text.verdicts import KINDS, MARKS, Stat, stat, summary
 
 
@@ -79,7 +79,7 @@ def verdict(pairs: Sequence[Pair]) -> VerdictView:
         layers=_layers(pairs),
         stats=(*map(_read, pair.readings), *_change(pair), _floor(last), _excess(pair)),
         reason=shorten(found.decided.reason, LONGEST_TEXT),
-        ceiling=told_ceiling(pair),
+        ceiling=ceiling_text(pair),
         bound=bound(found),
         alarm=_alarm(contradicted[0], found.layer) if contradicted else "",
         basis=f"These rows can tell an excess down to about {written_resolution(found.measurement)}.",

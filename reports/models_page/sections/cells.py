@@ -81,7 +81,7 @@ def read_cell(reading: Reading) -> Cell:
     return figure_cell(score(reading.measurement), f"by {shorten(reading.measurement.strongest)}")
 
 
-def verdict_told(found: Finding) -> str:
+def verdict_text(found: Finding) -> str:
     """Return a verdict with its mark."""
     return f"{MARKS[found.decided.verdict]}\N{NO-BREAK SPACE}{found.decided.verdict}"
 

@@ -13,11 +13,11 @@ from reports.models_page.sections.cells import (
     name_cell,
     read_cell,
     task_cell,
-    verdict_told,
+    verdict_text,
 )
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, figure_cell, missing
-from reports.text.bounds import read_at_most, told_at_most
+from reports.text.bounds import bits_at_most, read_at_most
 from reports.text.figures import figure, floor, score
 from reports.text.sentences import attribute_at
 
@@ -51,7 +51,7 @@ SECTION = Section("leakage", "Leakage", view, heading="What fresh attackers read
 def attribute_table(one: Several, models: Models) -> Table:
     """Return what is read of one private attribute in every model, beside its task and what should stay."""
     kind = one.first.measurement.kind
-    beside = [kept for kept in models.kept if kept.first.layer == one.first.layer]
+    beside = [kept for kept in models.retained if kept.first.layer == one.first.layer]
     columns = (
         "Model", "Verdict", f"Strongest fresh attacker, {kind.title}", "Floor", "Excess", "Accuracy on the task",
         *(["Kept, AUROC or R²"] if beside else []), "Any attacker, at most" if kind.percent else TITLES["mae"],
@@ -59,7 +59,7 @@ def attribute_table(one: Several, models: Models) -> Table:
     found = tuple(
         (
             name_cell(model),
-            cell(verdict_told(reading.found), kind="number"),
+            cell(verdict_text(reading.found), kind="number"),
             read_cell(reading),
             figure_cell(floor(reading.measurement)),
             figure_cell(written_excess(reading.found)),
@@ -87,4 +87,4 @@ def _last(found: Finding) -> Cell:
     if "mae" in found.measurement.figures:
         return figure_cell(figure(found.measurement, "mae"))
     one = found.certificate
-    return cell(read_at_most(one), told_at_most(one), kind="number") if one else missing()
+    return cell(read_at_most(one), bits_at_most(one), kind="number") if one else missing()

@@ -3,7 +3,7 @@
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.numbers import count
 from reports.inputs.several_models import Models
-from reports.render.facts import Fact, listed, pairs_told
+from reports.render.facts import Fact, listed, pairs_text
 from reports.render.section import Section
 from reports.render.table import Table, cell
 
@@ -22,9 +22,9 @@ def _run(audit: AuditResult) -> list[Fact]:
         ("Architecture", cell(one.architecture, kind="code")),
         ("Parameters", cell(count(one.parameters))),
         ("Format", cell(one.format)),
-        ("Settings of its method", cell(pairs_told(one.sanitizing.settings) if one.sanitizing else "none on record")),
+        ("Settings of its method", cell(pairs_text(one.sanitizing.settings) if one.sanitizing else "none on record")),
         ("Command", cell(audit.command, kind="code")),
         ("Created", cell(audit.created)),
         ("Device", cell(audit.device)),
-        ("Versions", cell(pairs_told(audit.versions))),
+        ("Versions", cell(pairs_text(audit.versions))),
     ]

@@ -11,10 +11,8 @@ from reports.text.sentences import attribute_at
 
 def view(models: Models) -> tuple[AttributeView, ...] | None:
     """Prepare a drawing and two tables for each retained attribute; None where there is none."""
-    return (
-        tuple(attribute_view(one, models, place, retained_table(one), "kept") for place, one in enumerate(models.kept))
-        or None
-    )
+    views = (attribute_view(one, models, n, retained_table(one), "kept") for n, one in enumerate(models.retained))
+    return tuple(views) or None
 
 
 SECTION = Section("retained", "What should stay", view, heading="What should stay readable", anchor="kept")

@@ -11,7 +11,7 @@ from reports.inputs.several_models import Models, Several
 from reports.models_page.sections.cells import (
     name_cell,
     task_cell,
-    verdict_told,
+    verdict_text,
 )
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell
@@ -86,7 +86,7 @@ def _made(audit: AuditResult, models: Models) -> tuple[str, ...]:
 
 def _verdict_cell(found: Finding) -> Cell:
     over = written_excess(found)
-    return cell(verdict_told(found), f"excess {over.value}", over.interval, kind="number")
+    return cell(verdict_text(found), f"excess {over.value}", over.interval, kind="number")
 
 
 def _summary(one: Several) -> str:

@@ -19,7 +19,7 @@ class Words:
 def view(models: Models) -> Words:
     """Say which words the page uses."""
     has_numbers = any(not one.first.measurement.kind.percent for one in models.measured)
-    return Words(models.has_bounds, has_numbers, bool(models.kept))
+    return Words(models.has_bounds, has_numbers, bool(models.retained))
 
 
 SECTION = Section("words", "Words", view)

@@ -22,7 +22,7 @@ from audit.evidence.sweep_result import Sweep, title
 from reports.inputs.sweep_choice import Audited, audited, keeping, least_read, level, untouched
 from reports.render.section import Section
 from reports.sweep_page.sections.cells import called
-from reports.text.bounds import read_at_most, told_at_most
+from reports.text.bounds import bits_at_most, read_at_most
 from reports.text.verdicts import KINDS, MARKS, Stat, stat
 
 CAVEAT = (
@@ -156,10 +156,10 @@ def _read(name: str, one: Audited) -> Stat:
 def _bound(one: Certificate) -> str:
     confidence = f"with {percent(one.confidence)} confidence"
     if one.balanced_accuracy >= 1:
-        return f"What this point's code tells of it is at most {told_at_most(one)}, {confidence}."
+        return f"What this point's code tells of it is at most {bits_at_most(one)}, {confidence}."
     return (
         f"No attacker whatever can read more than {read_at_most(one)} balanced accuracy there, or "
-        f"{told_at_most(one)}, each {confidence}."
+        f"{bits_at_most(one)}, each {confidence}."
     )
 
 

@@ -13,11 +13,11 @@ from audit.evidence.numbers import (
 )
 from audit.evidence.sweep_result import UNTOUCHED, Sweep, SweepFigures, SweepPoint, SweepReading
 from reports.inputs.sweep_choice import least_read, level
-from reports.render.facts import pairs_told
+from reports.render.facts import pairs_text
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, figure_cell, missing
 from reports.sweep_page.sections.cells import called, failed_cell, task_cell
-from reports.text.bounds import read_at_most, told_at_most
+from reports.text.bounds import bits_at_most, read_at_most
 from reports.text.sentences import described
 from reports.text.verdicts import MARKS
 
@@ -94,14 +94,14 @@ def _bound(found: SweepReading) -> Cell:
     one = found.certificate
     if one is None:
         return missing()
-    return cell(read_at_most(one), told_at_most(one), f"{count(one.codes)} vectors", kind="number")
+    return cell(read_at_most(one), bits_at_most(one), f"{count(one.codes)} vectors", kind="number")
 
 
 def _made(point: SweepPoint) -> tuple[Cell, ...]:
     chosen = "–" if point.chosen is None else count(point.chosen + 1)
     return (
         cell(called(point), "the checkpoint as it is" if point.method == UNTOUCHED else described(point.card)),
-        cell(pairs_told(point.settings)),
+        cell(pairs_text(point.settings)),
         cell(count(point.epochs), *(["failed"] if point.failure else []), kind="number"),
         cell(chosen, kind="number"),
         cell(_time(point.train_seconds), kind="number"),

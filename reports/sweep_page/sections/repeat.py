@@ -11,7 +11,7 @@ from audit.evidence.sweep_result import Sweep
 from reports.inputs.sweep_choice import (
     least_read,
 )
-from reports.render.facts import listed, pairs_told
+from reports.render.facts import listed, pairs_text
 from reports.render.section import Section
 from reports.render.table import Table, cell
 
@@ -44,7 +44,7 @@ def calls_tables(sweep: Sweep) -> tuple[Table, ...]:
                 ("Points", cell(count(sum(point.call == number for point in sweep.points)))),
                 ("Created", cell(call.created)),
                 ("Device", cell(call.device)),
-                ("Versions", cell(pairs_told(call.versions))),
+                ("Versions", cell(pairs_text(call.versions))),
             ],
         )
         for number, call in enumerate(sweep.calls)

@@ -7,7 +7,7 @@ from audit.evidence.numbers import (
     rows_told,
 )
 from audit.evidence.sweep_result import Sweep
-from reports.render.facts import Fact, listed, pairs_told, protocol_facts, row_facts
+from reports.render.facts import Fact, listed, pairs_text, protocol_facts, row_facts
 from reports.render.section import Section
 from reports.render.table import Table, cell
 
@@ -49,6 +49,6 @@ def _training(sweep: Sweep) -> list[Fact]:
         ("Rows", cell(f"{rows_told(setup.train_rows)}, which no attacker saw")),
         ("Their labels, SHA-256", cell(setup.train_labels, kind="code")),
         ("Labels of the audited rows, SHA-256", cell(setup.audit_labels, kind="code")),
-        ("Recipe", cell(pairs_told(setup.recipe))),
+        ("Recipe", cell(pairs_text(setup.recipe))),
         ("Seed", cell(str(setup.seed))),
     ]

@@ -17,7 +17,7 @@ from support.outline import Outline, shape
 
 from audit.evidence.audit_result import AuditResult
 from reports.compliance import mapping as mappings
-from reports.compliance.evidence_items import ITEMS, SCHEMA, SHOWN, Absent, Fact, Item, items
+from reports.compliance.evidence_items import ITEMS, SCHEMA, SHOWN, Absent, Item, Present, items
 from reports.compliance.mapping import OWN, FrameworkError, load, own, supported
 from reports.compliance.provisions_view import compliance_view
 from reports.inputs.comparison import Comparison, compare
@@ -199,7 +199,7 @@ def test_a_change_between_unrelated_models_is_told_as_one() -> None:
 
 
 def test_many_findings_stay_a_few_lines() -> None:
-    found = [one.told for one in items(compare(*largest())).values() if isinstance(one.told, Fact)]
+    found = [one.told for one in items(compare(*largest())).values() if isinstance(one.told, Present)]
     assert [one for one in found if len(one.details) == SHOWN + 1]
     for one in found:
         assert len(one.details) <= SHOWN + 1

@@ -31,7 +31,7 @@ from audit.evidence.audit_result import AuditResult, write_audit
 from audit.evidence.headline import written, written_excess
 from reports.cli.report import report
 from reports.inputs.several_models import gather
-from reports.models_page.render import render_models, told, write_models
+from reports.models_page.render import render_models, verdict_lines, write_models
 from reports.models_page.sections.cells import MOST_LINES
 from reports.text.sentences import sentences
 
@@ -255,8 +255,8 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Audits:
 def test_three_audits_make_the_page_and_two_do_if_they_are_asked_to(saved: Audits) -> None:
     result = called(*saved, "-o", "models.html")
     assert result.exit_code == 0, result.output
-    assert result.output.splitlines() == ["Wrote models.html", *told(saved)]
-    assert told(saved)[0] == f"1 model.pt: {sentences(saved['a.json'])[0]}"
+    assert result.output.splitlines() == ["Wrote models.html", *verdict_lines(saved)]
+    assert verdict_lines(saved)[0] == f"1 model.pt: {sentences(saved['a.json'])[0]}"
     assert "3 models side by side" in Path("models.html").read_text(encoding="utf-8")
     for asked, many in (([], False), (["--side-by-side"], True)):
         assert called("a.json", "b.json", *asked, "-o", "two.html").exit_code == 0
