@@ -168,7 +168,8 @@ def reworded(value: Model, word: Callable[[str], str]) -> Model:
     for name, field in type(value).model_fields.items():
         old = getattr(value, name)
         kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-        is_open = name not in BY_FIGURE and (_holds_models(old) or _takes_words(kind, old))
+        is_open = _holds_models(old) or _takes_words(kind, old)
+        is_open &= not (name in BY_FIGURE and isinstance(old, dict))
         changed[name] = _reworded(old, word) if is_open else old
     return value.model_copy(update=changed)
 

@@ -179,7 +179,7 @@ def test_the_mark_of_a_bound_points_to_its_figure() -> None:
     found = remeasured(certified(leakage(), 0.83), ceiling=ceiling(0.83))
     drawn = re.findall(r"<svg.*?</svg>", render(audit(found)), flags=re.S)[0]
     shapes = dict(re.findall(r'<path id="(\w+)" d="([^"]*)"', drawn))
-    across = {name: [float(x) for x in re.findall(r"[ML](-?[\d.]+) ", shape)] for name, shape in shapes.items()}
+    across = {name: [float(x) for x in re.findall(r"[ML] (-?[\d.]+) ", shape)] for name, shape in shapes.items()}
     marks = [(name, float(x)) for name, x in re.findall(r'<use[^>]* href="#(\w+)" x="([\d.]+)"', drawn)]
     (arrow,) = [(name, x) for name, x in marks if across[name] and min(across[name]) == 0 < max(across[name])]
     assert marks.count(arrow) == 1

@@ -100,7 +100,7 @@ def test_a_risk_stands_with_its_interval_floor_limit_rows_and_verdict() -> None:
 def test_what_a_measure_changed_stands_beside_what_is_left() -> None:
     before, after = (one.model_copy(update={"findings": [first, certified(second, most), *rest]})
                      for one, most in zip(both(), (0.5, 0.2), strict=True)
-                     for first, second, *rest in [one.findings])  # fmt: skip
+                     for first, second, _, *rest in [one.findings])  # fmt: skip
     _, *rows = cells(render_markdown(before, after), "What can be inferred, before and after")
     assert [[one.strip() for one in row][:4] for row in rows][:2] == [
         ["colour (at features.7)", "58.0 % (56.0–60.0)", "40.0 % (38.0–42.0)", "−18.0 points (−20.8 to −15.2)"],
