@@ -44,7 +44,7 @@ def attribute_drawings(found: Sequence[Sequence[Pair]], salt: str) -> tuple[Draw
 
 
 def attribute_drawing(pairs: Sequence[Pair], salt: str, *, both: bool = True) -> Drawing:
-    """Draw what is read of one attribute beside ceiling, floor, chance, null band and limit.
+    """Draw the leakage of one attribute beside input control, task-label baseline, chance, null band and limit.
 
     Args:
         pairs: One per layer; private, with a limit, or to be kept, without one.
@@ -90,7 +90,7 @@ def task_drawing(comparison: Comparison) -> Drawing | None:
 
 
 def _layer_rows(pair: Pair) -> list[Row | Lane]:
-    """Return a row each for what is read at one layer, before and after, for bounds, and for heads."""
+    """Return a row each for the score at one layer, before and after, for bounds, and for training adversaries."""
     rows: list[Row | Lane] = [
         _read(one.measurement, one.when, _mark(is_last=one is pair.last), one.measurement.score)
         for one in pair.readings

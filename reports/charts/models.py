@@ -1,4 +1,4 @@
-"""Drawings of several models: a line for each, with what is read of it, its own floor, and its own bound."""
+"""Drawings of several models: a line for each, with its leakage, its task-label baseline and its upper bound."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from reports.text.verdicts import MARKS
 
 
 def attribute_drawing(one: Several, salt: str) -> Drawing:
-    """Draw what is read of one attribute at one layer in every model.
+    """Draw the leakage of one attribute at one layer in every model.
 
     Args:
         one: Private, with verdicts, or to be kept, without.

@@ -28,7 +28,7 @@ KEY = (
 
 
 def curves(sweep: Sweep, attributes: Sequence[str]) -> tuple[Drawing, ...]:
-    """Draw how well each point does the task against what is read, once for each of these attributes."""
+    """Draw task accuracy against leakage, once for each of these attributes."""
     return tuple(
         _curve(sweep, name, f"curve-{place}", "Marks and lines as above." if place else KEY)
         for place, name in enumerate(attributes)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Limit(click.FloatRange):
-    """A share from 0 to 1; who writes points, a comma or no number at all is told how."""
+    """A share from 0 to 1; anything else, such as points or a decimal comma, is an error that shows the form."""
 
     name = "share"
 
@@ -128,7 +128,7 @@ def _write(outcome: "Outcome", outputs: dict[str, Path]) -> None:
 
 
 def _refuse_overlap(read: dict[str, Path | None], outputs: dict[str, Path]) -> None:
-    """Refuse to write over what is read, or one file twice."""
+    """Refuse an output that is an input, or the same output twice."""
     taken = {path.resolve(): what for what, path in read.items() if path is not None}
     for option, path in outputs.items():
         if what := taken.get(path.resolve()):

@@ -1,4 +1,4 @@
-"""What evidence there can be, and what of it is here: the closed list that provisions are mapped to.
+"""The closed list of evidence that provisions are mapped to, and which items of it the audit holds.
 
 An item says little however many attributes and layers there are; the report has them all.
 """

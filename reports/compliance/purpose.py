@@ -1,4 +1,4 @@
-"""What the model is for, and what else is to stay readable: what a measure may cost."""
+"""The task and the retained attributes: what a measure may cost."""
 
 from audit.evidence.headline import written_guess
 from audit.evidence.numbers import change, percent, share, shorten

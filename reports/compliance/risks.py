@@ -1,4 +1,4 @@
-"""The risk that was measured, attribute by attribute, and what the measures changed of it."""
+"""The risk that was measured, attribute by attribute, and its change by the measures."""
 
 from audit.evidence.headline import written_excess, written_guess, written_limit
 from audit.evidence.numbers import count, shorten
@@ -9,14 +9,14 @@ from reports.text.figures import floor, pair_change, score, with_metric
 
 
 def risk_table(comparison: Comparison) -> Table:
-    """Return what was read of each attribute at each layer, in the first audit given."""
+    """Return the leakage of each attribute at each layer, in the first audit given."""
     columns = ("Attribute and layer", "Read", "Floor", "Excess", "Test rows", "Verdict")
     rows = tuple(_risk(pair.readings[0]) for pair in comparison.pairs)
     return Table(f"What can be inferred{', before' if len(comparison.audits) == 2 else ''}", columns, rows)
 
 
 def effect_table(comparison: Comparison) -> Table | None:
-    """Return what was read before and after, or None for one audit alone."""
+    """Return the leakage before and after, or None for one audit alone."""
     if len(comparison.audits) < 2:
         return None
     columns = ("Attribute and layer", "Before", "After", "Change", "Excess, after", "Verdict, after")

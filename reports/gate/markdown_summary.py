@@ -109,7 +109,7 @@ def _place(found: Finding) -> str:
 
 
 def _read(pair: Pair) -> tuple[str, ...]:
-    """Return what was read, and where there is a before, that first and the change."""
+    """Return the score, or for two audits the scores before and after and their change."""
     measurement = pair.last.measurement
     read = with_metric(measurement, " → ".join(str(score(one.measurement)) for one in pair.readings))
     return (read, str(pair_change(pair, measurement.metric))) if pair.first else (read,)

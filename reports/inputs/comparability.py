@@ -28,7 +28,7 @@ _SAME: dict[str, Callable[[AuditResult], str]] = {
     "pooling": lambda audit: audit.protocol.pool,
     "limit": lambda audit: str(audit.protocol.limit),
 }
-"""Two audits are alike if each of these is told in the same words."""
+"""Two audits are comparable if each of these texts is equal."""
 
 
 def refuse_unlike(before: AuditResult, after: AuditResult) -> None:

@@ -1,4 +1,4 @@
-"""Pair what was read before and after, and say what to know before comparing."""
+"""Pairs of findings before and after, and warnings about their comparison."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from reports.inputs.paired_difference import Change, figure_change
 
 @dataclass(frozen=True)
 class HeadClaim:
-    """What the head of the sanitizer's own training loop said; it is no evidence of removal."""
+    """What the training adversary of the sanitizer reported; it is no evidence of removal."""
 
     accuracy: float
     """Balanced accuracy on the rows held out from the head, in [0, 1]."""

@@ -1,4 +1,4 @@
-"""What the files that a report is asked for hold: audits, or one sweep."""
+"""The files given to a report: audits, or one sweep."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""What a verdict must rest on before a gate acts on it: whole figures that belong together, and the audit's own rule.
+"""Integrity of evidence: figures that are whole and belong together, and verdicts that follow from them.
 
-A page shows what the evidence says; a gate takes no verdict on trust and decides every one again.
+A page shows the verdicts of the evidence, a PASS only where its interval allows it; a gate decides every one again.
 """
 
 import math
@@ -23,7 +23,7 @@ ROUNDING = 1e-6
 
 
 def read_whole(path: Path) -> AuditResult:
-    """Read evidence that nobody changed since `irene audit` wrote it, as far as its own digest tells.
+    """Read evidence that is unchanged since `irene audit` wrote it, by its own digest.
 
     Raises:
         EvidenceError: It cannot be read, its digest is of other content, or it has none and its schema asks for one.

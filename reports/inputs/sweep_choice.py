@@ -1,4 +1,4 @@
-"""Which point of a sweep leaves least to read while the task is kept, and what a sweep must hold to be asked that.
+"""The point of a sweep with the least leakage while the task is kept, and the checks that a sweep has to pass first.
 
 The task is kept where its accuracy is no lower than the lower end of the untouched checkpoint's interval. The choice
 is made on the test rows themselves, so the figures of the chosen point are better than those of a fresh audit.
@@ -14,7 +14,7 @@ from reports.inputs.integrity import refuse_unfounded_pass
 
 @dataclass(frozen=True)
 class Audited:
-    """A point that was audited, and what was read there of one private attribute."""
+    """A point that was audited, and the leakage of one private attribute there."""
 
     point: SweepPoint
     figures: SweepFigures
@@ -22,7 +22,7 @@ class Audited:
 
 
 def refuse_unsound(sweep: Sweep) -> None:
-    """Refuse a sweep whose points cannot be told beside each other, or with a PASS that its figures deny.
+    """Refuse a sweep whose points cannot be compared, or with a PASS that its figures deny.
 
     Raises:
         EvidenceError: The untouched checkpoint or an attribute is missing, or a PASS does not follow.
@@ -47,7 +47,7 @@ def _refuse_unsound(name: str, figures: SweepFigures, sweep: Sweep) -> None:
 
 
 def audited(sweep: Sweep, attribute: str) -> list[Audited]:
-    """Return what was read of one attribute at every point that has figures, in the order they were made."""
+    """Return the leakage of one attribute at every point that has figures, in the order the points were made."""
     return [
         Audited(point, point.figures, one)
         for point in sweep.points
@@ -63,7 +63,7 @@ def has_bounds(sweep: Sweep) -> bool:
 
 
 def untouched(sweep: Sweep, attribute: str) -> Audited:
-    """Return what was read of one attribute at the checkpoint as it is; `refuse_unsound` sees that there is one."""
+    """Return the leakage of one attribute at the untouched checkpoint; `refuse_unsound` sees that there is one."""
     return next(one for one in audited(sweep, attribute) if one.point.method == UNTOUCHED)
 
 

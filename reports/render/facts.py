@@ -1,4 +1,4 @@
-"""What was the same for every figure on a page: the rows that were audited, and how they were measured."""
+"""Tables of facts: the audited rows, the protocol, and facts of each audit side by side."""
 
 from collections.abc import Callable, Mapping
 
@@ -28,7 +28,7 @@ def row_facts(data: DataRows) -> list[Fact]:
 
 
 def protocol_facts(protocol: Protocol, limit: str) -> list[Fact]:
-    """Return how it was measured; `limit` is told in the unit of what was measured."""
+    """Return the protocol; `limit` is written in the unit of the metric."""
     who = "the user" if protocol.limit_set_by == "user" else "default"
     return [
         ("Attackers", cell(", ".join(protocol.attackers))),

@@ -1,4 +1,4 @@
-"""What a style sheet has to know of one page: its name and date at the head of every sheet of paper."""
+"""CSS of one page for print: its name and date at the head of every sheet of paper."""
 
 from markupsafe import Markup
 

@@ -1,4 +1,4 @@
-"""A table as a value: what stands in each cell and how it is set.
+"""A table as a value: the content of each cell and how it is set.
 
 A table of figures may have thousands of cells. Such a one has bodies of rows whose cells are words without markup: how
 a cell is set, and what its column is called on a screen too narrow for columns, follows from its place, by rules that

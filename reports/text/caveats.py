@@ -1,4 +1,4 @@
-"""What to know before a verdict is believed: what the comparison, the attackers and the audits themselves warn of."""
+"""Warnings about the verdicts: from the comparison, from the attackers, and from the audits themselves."""
 
 from audit.evidence.numbers import LONGEST_TEXT, one_line, shorten
 from reports.inputs.comparison import Comparison

@@ -29,11 +29,11 @@ CHANGES: dict[str, Callable[[Estimate], Figure]] = {
     "r2": _in_decimals,
     "mae": signed_quantity,
 }
-"""How a change of each figure is printed; of others none is told."""
+"""How a change of each figure is printed; for other figures no change is reported."""
 
 
 def columns(measurement: Measurement) -> tuple[str, ...]:
-    """Return the names of what is told of the strongest attacker, the metric and its excess first."""
+    """Return the names of the strongest attacker's columns: the metric, its excess, and its other figures."""
     metric, *others = measurement.kind.figures
     return metric, EXCESS, *others, *((GIVEN_TASK,) if measurement.kind.percent else ())
 
@@ -59,12 +59,12 @@ def selection(measurement: Measurement, one: AttackerResult) -> str:
 
 
 def score(measurement: Measurement) -> Figure:
-    """Return what the strongest attacker reads."""
+    """Return the metric of the strongest attacker."""
     return written(measurement, measurement.score)
 
 
 def floor(measurement: Measurement) -> Figure:
-    """Return what the predicted task label alone gives."""
+    """Return the metric of the task-label baseline."""
     return written(measurement, measurement.floor_score)
 
 
@@ -92,7 +92,7 @@ def strongest(measurement: Measurement) -> str:
 
 
 def written_change(measurement: Measurement, name: str, one: Change | None) -> Figure:
-    """Return the change of a figure, or of the excess, or a dash where none is told."""
+    """Return the change of a figure, or of the excess; a dash where no change is reported."""
     printed = CHANGES.get(measurement.metric if name == EXCESS else name)
     return printed(one.estimate) if printed and one else NONE
 

@@ -94,7 +94,7 @@ def described(card: MethodCard | None) -> str:
 
 
 def contradiction(reading: Reading) -> str:
-    """Return how a fresh attacker refutes the sanitizer's own head.
+    """Return how a fresh attacker refutes the sanitizer's training adversary.
 
     Raises:
         ValueError: The reading has no head to refute.
@@ -109,7 +109,7 @@ def contradiction(reading: Reading) -> str:
 
 
 def ceiling_of(pair: Pair) -> Ceiling | None:
-    """Return what was read from the raw input; it is the same for both checkpoints, so the last one tells."""
+    """Return the input control; it is the same for both checkpoints, and the last audit that has it counts."""
     return next((one.measurement.ceiling for one in reversed(pair.readings) if one.measurement.ceiling), None)
 
 

@@ -105,7 +105,7 @@ def _not_run(one: AttackerResult | None) -> str:
 
 
 def floors(pairs: Sequence[Pair]) -> Table:
-    """Return what is read of each attribute from the predicted task label alone, once where all layers agree."""
+    """Return the task-label baseline of each attribute, once where all layers agree."""
     whens = _whens(pairs)
     bodies = []
     for found in by_attribute(pairs):

@@ -1,4 +1,4 @@
-"""What the strongest attacker reads of each attribute, in every measure, before and after, and what changed."""
+"""The leakage of each private attribute by the strongest attacker: every figure, before and after, and its change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The task, and what should stay readable: how well the one is done, how much is read of the other."""
+"""The task and the retained attributes: accuracy of the one, figures of the other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

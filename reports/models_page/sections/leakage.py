@@ -1,4 +1,4 @@
-"""What is read of each private attribute in every model, beside its task and what should stay."""
+"""The leakage of each private attribute in every model, beside its task and the retained attributes."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ SECTION = Section("leakage", "Leakage", view, heading="What fresh attackers read
 
 
 def attribute_table(one: Several, models: Models) -> Table:
-    """Return what is read of one private attribute in every model, beside its task and what should stay."""
+    """Return the leakage of one private attribute in every model, beside its task and the retained attributes."""
     kind = one.first.measurement.kind
     beside = [kept for kept in models.retained if kept.first.layer == one.first.layer]
     columns = (

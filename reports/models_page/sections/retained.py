@@ -1,4 +1,4 @@
-"""What is read of each attribute that should stay readable, in every model."""
+"""The figures of each retained attribute in every model."""
 
 from audit.evidence.headline import TITLES
 from reports.inputs.several_models import Models, Several
@@ -19,7 +19,7 @@ SECTION = Section("retained", "What should stay", view, heading="What should sta
 
 
 def retained_table(one: Several) -> Table:
-    """Return what is read of an attribute that should stay readable, in every model."""
+    """Return the figures of a retained attribute in every model."""
     metric, second, *_ = one.first.measurement.kind.figures
     columns = ("Model", TITLES[metric], TITLES[second], "Accuracy on the task")
     found = tuple(

@@ -1,4 +1,4 @@
-"""The answer for each private attribute: which point leaves least to read, and what that costs."""
+"""The answer for each private attribute: the point with the least leakage, and its cost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

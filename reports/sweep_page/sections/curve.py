@@ -1,4 +1,4 @@
-"""The curve: how well each point does the task against what is read."""
+"""The trade-off curve: task accuracy of each point against its leakage."""
 
 from dataclasses import dataclass
 

@@ -24,7 +24,7 @@ from reports.text.verdicts import MARKS
 SHORT = 14
 """Characters of a retained attribute's name beside a leakage; it stands in full in a table of its own."""
 LONG = 120
-"""Seconds from which a time is told in minutes."""
+"""Seconds from which a duration is written in minutes."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ SECTION = Section("points", "Every point", view)
 
 
 def points_table(sweep: Sweep, attribute: str) -> Table:
-    """Return every point with what was read of one attribute, beside the task and what should stay."""
+    """Return the leakage of one attribute at every point, beside the task and the retained attributes."""
     kept = ("Kept, AUROC",) if sweep.setup.keep else ()
     columns = (
         "Point", "Accuracy on the task", *kept, "Strongest fresh attacker", "Floor", "Excess", "Verdict",

@@ -1,4 +1,4 @@
-"""What is read at every point of the attributes that should stay readable."""
+"""The figures of the retained attributes at every point."""
 
 from audit.evidence.numbers import (
     decimal,
