@@ -8,7 +8,7 @@ from markupsafe import Markup
 from audit.evidence.findings import Estimate, Measurement
 from audit.evidence.headline import null_estimate, written, written_guess, written_level
 from audit.evidence.numbers import Figure, count, measured, percent, share, shorten
-from reports.charts.intervals import NARROW, WIDE, Lane, Layout, Line, Mark, Point, Row, Scale, draw
+from reports.charts.intervals import NARROW, WIDE, Lane, Layout, Line, Mark, Point, Scale, draw
 from reports.inputs.by_attribute import LARGE
 from reports.inputs.comparison import Comparison, Pair
 from reports.text.bounds import read_at_most
@@ -54,7 +54,8 @@ def attribute_drawing(pairs: Sequence[Pair], salt: str, *, both: bool = True) ->
     found, measurement = pairs[0].last.found, pairs[0].last.measurement
     has_task = pairs[0].last.audit.task is not None
     has_floor = len({pair.last.measurement.floor_score for pair in pairs}) == 1
-    rows: list[Row | Lane] = _layer_rows(pairs[0]) if len(pairs) == 1 else [*map(_lane, pairs)]
+    rows = _layer_rows(pairs[0]) if len(pairs) == 1 else [*map(_lane, pairs)]
+    layers = len(rows) if len(pairs) > 1 else 0
     ceiling = ceiling_of(pairs[-1])
     if ceiling:
         rows.append(_read(measurement, "From the raw input (ceiling)", "ceiling", ceiling.figure))
@@ -70,7 +71,7 @@ def attribute_drawing(pairs: Sequence[Pair], salt: str, *, both: bool = True) ->
     band = (measurement.floor_score.low, measurement.floor_score.high) if has_task and has_floor else None
     scale = Scale(axis(measurement), measurement.kind.percent)
     layouts = LANES if len(pairs) > 1 else (WIDE, NARROW)
-    wide, narrow = _both(rows, lines, band, scale=scale, salt=salt, layouts=layouts[: 2 if both else 1])
+    wide, narrow = _both(rows, lines, band, scale=scale, salt=salt, layers=layers, layouts=layouts[: 2 if both else 1])
     floor = _FLOOR if has_task and has_floor else _FLOORS if has_task else _NO_FLOOR
     caption = " ".join(_caption(pairs, rows, floor, has_limit=len(lines) > 1))
     return Drawing(shorten(found.attribute), shorten(found.layer) if len(pairs) == 1 else "", wide, narrow, caption)
@@ -89,9 +90,9 @@ def task_drawing(comparison: Comparison) -> Drawing | None:
     return Drawing(shorten(last.name), "", wide, narrow, caption)
 
 
-def _layer_rows(pair: Pair) -> list[Row | Lane]:
+def _layer_rows(pair: Pair) -> list[Lane]:
     """Return a row each for the score at one layer, before and after, for bounds, and for training adversaries."""
-    rows: list[Row | Lane] = [
+    rows = [
         _read(one.measurement, one.when, _mark(is_last=one is pair.last), one.measurement.score)
         for one in pair.readings
     ]
@@ -99,34 +100,25 @@ def _layer_rows(pair: Pair) -> list[Row | Lane]:
         most = reading.found.certificate
         if most:
             name = "Any attacker (bound)" if reading is pair.last else "Any attacker before (bound)"
-            x = most.balanced_accuracy
-            rows.append(Row(name, f"at most {read_at_most(most)}", "bound", x, x, x))
+            rows.append(Lane(name, f"at most {read_at_most(most)}", (Point.at("bound", most.balanced_accuracy),)))
     for reading in pair.readings:
         if reading.head:
             name = "Its own head, no evidence" if reading is pair.last else "Own head before, no evidence"
             says = reading.head.accuracy
-            rows.append(Row(name, measured(says), "head", says, says, says))
+            rows.append(Lane(name, measured(says), (Point.at("head", says),)))
     return rows
 
 
 def _lane(pair: Pair) -> Lane:
     """Return one line for one of several layers, with all of its figures."""
-    points = [_point("null", null_estimate(pair.last.measurement.null))]
-    points += [_point(_mark(is_last=one is pair.last), one.measurement.score) for one in pair.readings]
+    points = [Point.of("null", null_estimate(pair.last.measurement.null))]
+    points += [Point.of(_mark(is_last=one is pair.last), one.measurement.score) for one in pair.readings]
     if most := pair.last.found.certificate:
-        points.append(_exact("bound", most.balanced_accuracy))
+        points.append(Point.at("bound", most.balanced_accuracy))
     if pair.last.head:
-        points.append(_exact("head", pair.last.head.accuracy))
+        points.append(Point.at("head", pair.last.head.accuracy))
     told = " → ".join(score(one.measurement).value for one in pair.readings)
     return Lane(shorten(pair.last.found.layer), told, tuple(points))
-
-
-def _point(mark: Mark, estimate: Estimate) -> Point:
-    return Point(mark, estimate.value, estimate.low, estimate.high)
-
-
-def _exact(mark: Mark, value: float) -> Point:
-    return Point(mark, value, value, value)
 
 
 _FLOOR = "Light band: the floor's interval."
@@ -134,11 +126,10 @@ _FLOORS = "The floor is another at each layer, so that no line is drawn for it, 
 _NO_FLOOR = "No task was named; the floor is chance."
 
 
-def _caption(pairs: Sequence[Pair], rows: Sequence[Row | Lane], floor: str, *, has_limit: bool) -> Iterator[str]:
+def _caption(pairs: Sequence[Pair], rows: Sequence[Lane], floor: str, *, has_limit: bool) -> Iterator[str]:
     """Yield what the marks of a drawing mean."""
     what = strongest(pairs[0].last.measurement)
-    marks = {row.mark for row in rows if isinstance(row, Row)}
-    marks |= {one.mark for row in rows if isinstance(row, Lane) for one in row.points}
+    marks = {one.mark for row in rows for one in row.points}
     yield f"{what} with its 95 % interval{'' if len(pairs) == 1 else f', at {count(len(pairs))} layers'}."
     if len(pairs) > 1:
         if "before" in marks:
@@ -153,12 +144,12 @@ def _caption(pairs: Sequence[Pair], rows: Sequence[Row | Lane], floor: str, *, h
         yield "Arrowhead to the left: the bound on every attacker, tried or not; no interval."
 
 
-def _read(measurement: Measurement, name: str, mark: Mark, estimate: Estimate) -> Row:
+def _read(measurement: Measurement, name: str, mark: Mark, estimate: Estimate) -> Lane:
     return _row(name, mark, estimate, written(measurement, estimate))
 
 
-def _row(name: str, mark: Mark, estimate: Estimate, figure: Figure) -> Row:
-    return Row(name, str(figure), mark, estimate.value, estimate.low, estimate.high)
+def _row(name: str, mark: Mark, estimate: Estimate, figure: Figure) -> Lane:
+    return Lane(name, str(figure), (Point.of(mark, estimate),))
 
 
 def _mark(*, is_last: bool) -> Mark:
@@ -166,17 +157,17 @@ def _mark(*, is_last: bool) -> Mark:
 
 
 def _both(
-    rows: Sequence[Row | Lane],
+    rows: Sequence[Lane],
     lines: list[Line],
     band: tuple[float, float] | None,
     *,
     scale: Scale,
     salt: str,
+    layers: int = 0,
     layouts: Sequence[Layout] = (WIDE, NARROW),
 ) -> tuple[Markup, Markup]:
-    layers = sum(isinstance(row, Lane) for row in rows)
     many = [f"{count(layers)} layers, whose figures stand in the table below"] if layers else []
-    told = [f"{row.name}: {row.told}" for row in rows if isinstance(row, Row)] + [line.name for line in lines]
+    told = [f"{row.name}: {row.told}" for row in rows[layers:]] + [line.name for line in lines]
     drawn = [
         draw(rows, lines, band, scale=scale, label=f"{'; '.join(many + told)}.", layout=layout, salt=f"{salt}-{name}")
         for layout, name in zip(layouts, ("wide", "narrow"), strict=False)

@@ -16,6 +16,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 
+from audit.evidence.findings import Estimate
 from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, drawing, element, printable
 
 Mark = Literal["before", "after", "head", "ceiling", "floor", "null", "bound"]
@@ -30,18 +31,6 @@ _APART = 0.16
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of a drawing: its name, its figure in words, and the interval."""
-
-    name: str
-    told: str
-    mark: Mark
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Point:
     """A figure with its interval and the mark that says whose it is."""
 
@@ -50,10 +39,20 @@ class Point:
     low: float
     high: float
 
+    @classmethod
+    def of(cls, mark: Mark, estimate: Estimate) -> "Point":
+        """Return the mark of an estimate."""
+        return cls(mark, estimate.value, estimate.low, estimate.high)
+
+    @classmethod
+    def at(cls, mark: Mark, value: float) -> "Point":
+        """Return the mark of a value that has no interval."""
+        return cls(mark, value, value, value)
+
 
 @dataclass(frozen=True)
 class Lane:
-    """One line of a drawing that several figures share, such as a layer before and after."""
+    """One line of a drawing: a figure, or several that share it, such as a layer before and after."""
 
     name: str
     """Any text; it is cut to its room."""
@@ -97,7 +96,7 @@ NARROW = Layout(width=320, names=0, figures=0, row=46, text=12)
 
 
 def draw(
-    rows: Sequence[Row | Lane],
+    lanes: Sequence[Lane],
     lines: Sequence[Line],
     band: tuple[float, float] | None,
     *,
@@ -106,20 +105,19 @@ def draw(
     layout: Layout,
     salt: str,
 ) -> Markup:
-    """Return an `<svg>` element with one interval per row, or several per lane.
+    """Return an `<svg>` element with one line per lane.
 
     Args:
-        rows: From top to bottom.
+        lanes: From top to bottom.
         lines: References across all rows, named above the scale.
-        band: A light band across all rows, in the rows' units.
+        band: A light band across all rows, in the lanes' units.
         scale: What the horizontal axis measures.
         label: The drawing in words, for who cannot see it.
         layout: `WIDE` or `NARROW`.
         salt: Sets the element ids apart from those of other drawings on the page.
     """
     top, bottom = 17.0 * len(lines) + 8, 44.0
-    height = top + layout.row * len(rows) + bottom
-    lanes = [row if isinstance(row, Lane) else _alone(row) for row in rows]
+    height = top + layout.row * len(lanes) + bottom
     with drawing(layout.width, height, salt=salt) as figure:
         side = 16.0 if layout.names == 0 else 0.0  # the marks at either end need room where no names stand
         left, right = layout.names + side, layout.width - layout.figures - side
@@ -136,10 +134,6 @@ def draw(
         _write(figure, axes, lanes, layout)
         title = f"{scale.words[0].upper()}{scale.words[1:]}"
         return element(figure, title=title, description=label, salt=salt, colours={})
-
-
-def _alone(row: Row) -> Lane:
-    return Lane(row.name, row.told, (Point(row.mark, row.value, row.low, row.high),))
 
 
 def _set_scale(axes: Axes, lanes: Sequence[Lane], lines: Sequence[Line], scale: Scale, layout: Layout) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from audit.evidence.findings import Estimate, Finding
+from audit.evidence.findings import Finding
 from audit.evidence.headline import written, written_guess
 from audit.evidence.numbers import percent, share, shorten
 from reports.charts.attribute import Drawing
-from reports.charts.intervals import NARROW, WIDE, Lane, Line, Mark, Point, Row, Scale, draw
+from reports.charts.intervals import NARROW, WIDE, Lane, Line, Point, Scale, draw
 from reports.inputs.several_models import Model, Models, Several
 from reports.text.figures import axis, knowing_nothing, score, strongest
 from reports.text.verdicts import MARKS
@@ -20,12 +20,11 @@ def attribute_drawing(one: Several, salt: str) -> Drawing:
         salt: Sets this drawing apart from the others on the page.
     """
     found, measurement = one.first, one.first.measurement
-    rows: list[Lane | Row] = [_lane(model, reading.found) for model, reading in one.readings]
+    rows = [_lane(model, reading.found) for model, reading in one.readings]
     ceilings = (reading.measurement.ceiling for _, reading in one.readings)
     if ceiling := next(filter(None, ceilings), None):
-        figure = ceiling.figure
-        told = str(written(measurement, figure))
-        rows.append(Row("From the raw input (ceiling)", told, "ceiling", figure.value, figure.low, figure.high))
+        told = str(written(measurement, ceiling.figure))
+        rows.append(Lane("From the raw input (ceiling)", told, (Point.of("ceiling", ceiling.figure),)))
     lines = [Line(f"{knowing_nothing(measurement)} {written_guess(measurement)}", measurement.guess, ":")]
     scale = Scale(axis(measurement), measurement.kind.percent)
     has_bound = any(reading.found.certificate for _, reading in one.readings)
@@ -41,7 +40,7 @@ def task_drawing(models: Models) -> Drawing | None:
     if not tasks:
         return None
     task = tasks[0][1]
-    rows = [Lane(model.name, str(share(one.accuracy)), (_point("before", one.accuracy),)) for model, one in tasks]
+    rows = [Lane(model.name, str(share(one.accuracy)), (Point.of("before", one.accuracy),)) for model, one in tasks]
     lines = [Line(f"most frequent class {percent(task.chance)}", task.chance, ":")]
     caption = "Accuracy on the task with its 95 % interval, on the same test rows."
     return _drawing(shorten(task.name), "", rows, lines, Scale("accuracy on the task", True), "task", caption)
@@ -49,12 +48,12 @@ def task_drawing(models: Models) -> Drawing | None:
 
 def _lane(model: Model, found: Finding) -> Lane:
     mark = f"{MARKS[found.decision.verdict]} " if found.decision else ""
-    points = [_point("before", found.measurement.score)]
+    points = [Point.of("before", found.measurement.score)]
     if model.audit.task:
-        points.append(_exactly("floor", found.measurement.floor_score.value))
+        points.append(Point.at("floor", found.measurement.floor_score.value))
     most = found.certificate
     if most:
-        points.append(_exactly("bound", most.balanced_accuracy))
+        points.append(Point.at("bound", most.balanced_accuracy))
     return Lane(model.name, f"{mark}{score(found.measurement)}", tuple(points))
 
 
@@ -70,16 +69,8 @@ def _caption(found: Finding, *, has_task: bool, has_bound: bool) -> str:
     return " ".join(said)
 
 
-def _point(mark: Mark, estimate: Estimate) -> Point:
-    return Point(mark, estimate.value, estimate.low, estimate.high)
-
-
-def _exactly(mark: Mark, x: float) -> Point:
-    return Point(mark, x, x, x)
-
-
 def _drawing(
-    attribute: str, layer: str, rows: Sequence[Lane | Row], lines: Sequence[Line], scale: Scale, salt: str, caption: str
+    attribute: str, layer: str, rows: Sequence[Lane], lines: Sequence[Line], scale: Scale, salt: str, caption: str
 ) -> Drawing:
     told = "; ".join([f"{row.name}: {row.told}" for row in rows] + [line.name for line in lines])
     label = f"{scale.words[0].upper()}{scale.words[1:]}. {told}."
