@@ -6,7 +6,7 @@ from pathlib import Path
 
 from audit.evidence.audit_result import AuditResult
 from reports.audit_page.page import page
-from reports.compliance.mapping import Framework
+from reports.compliance.mapping import Framework, load
 from reports.inputs.comparison import compare
 from reports.render.section import fill_page
 from reports.render.template import write_page
@@ -26,11 +26,24 @@ def render(before: AuditResult, after: AuditResult | None = None, frameworks: Se
     return fill_page(page(compare(before, after), frameworks), "report.css", "compliance.css")
 
 
-def write_report(path: str | PathLike[str], before: AuditResult, after: AuditResult | None = None) -> None:
+def write_report(
+    path: str | PathLike[str],
+    before: AuditResult,
+    after: AuditResult | None = None,
+    *,
+    frameworks: Sequence[str | PathLike[str]] = (),
+) -> None:
     """Write the report whole or not at all.
+
+    Args:
+        path: The HTML file to write.
+        before: The audit, or the one of the checkpoint before it was sanitized.
+        after: The audit of the sanitized checkpoint.
+        frameworks: TOML files of a user's own provisions, which follow those that come with irene.
 
     Raises:
         EvidenceError: The two audits cannot be compared.
+        FrameworkError: A framework cannot be read.
         IreneError: The file cannot be written.
     """
-    write_page(Path(path), render(before, after))
+    write_page(Path(path), render(before, after, [load(Path(one)) for one in frameworks]))

@@ -50,7 +50,7 @@ def gate(
     before: AuditResult | None = None,
     *,
     limit: float | None = None,
-    private: Iterable[str] = (),
+    private: str | Iterable[str] = (),
     allow_inconclusive: bool = False,
 ) -> Outcome:
     """Judge an audit and say whether a build goes on.
@@ -59,7 +59,7 @@ def gate(
         audit: The evidence that the verdict is on.
         before: The audit of the checkpoint before it, told beside it; it stops nothing.
         limit: The largest excess that passes; the one that the audit was made with if left out.
-        private: Attributes that must have been audited.
+        private: Attributes that must have been audited: one name, or several.
         allow_inconclusive: Let pass what these rows cannot tell.
 
     Raises:
@@ -71,7 +71,7 @@ def gate(
     comparison = compare(judged[0], judged[1] if before else None)
     findings = [pair.last.found for pair in comparison.pairs]
     audited = {one.attribute for one in findings}
-    for name in private:
+    for name in [private] if isinstance(private, str) else private:
         if name not in audited:
             raise UnknownNameError("private attribute", one_line(name), map(one_line, sorted(audited)))
     verdict = min((one.decided.verdict for one in findings), key=WORST_FIRST.index)

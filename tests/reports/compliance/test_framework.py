@@ -13,9 +13,9 @@ from support.sweeps import typical
 
 from audit.evidence.audit_result import write_audit
 from audit.evidence.json_file import write_model
-from reports.audit_page.render import render
+from reports.audit_page.render import render, write_report
 from reports.cli.report import report
-from reports.compliance.mapping import Framework, load
+from reports.compliance.mapping import Framework, FrameworkError, load
 
 DOCS = Path(__file__).parents[3] / "docs/framework.md"
 OWN = """\
@@ -147,3 +147,12 @@ def test_whatever_a_framework_says_comes_out_as_text(name: str) -> None:
     changed = framework().model_copy(update={"entries": (entry,)})
     plain, odd = (Outline(render(audit(), frameworks=[one])).tags for one in (framework(), changed))
     assert [tag for tag, _ in odd] == [tag for tag, _ in plain]
+
+
+def test_a_report_written_from_python_takes_the_same_files(here: Path) -> None:
+    write_report("again.html", audit(), frameworks=["own.toml"])
+    text = Outline(Path("again.html").read_text(encoding="utf-8")).text
+    assert "Works agreement" in text and "As read on 2026-11-20." in text
+    with pytest.raises(FrameworkError, match=r"Cannot read none\.toml"):
+        write_report("third.html", audit(), frameworks=[Path("none.toml")])
+    assert not Path("third.html").exists()

@@ -333,6 +333,12 @@ def test_an_attribute_that_was_not_audited_is_an_error_that_names_the_nearest(sa
         assert run("check", path, empty).exit_code == 2
 
 
+def test_one_attribute_may_be_named_by_its_name_alone() -> None:
+    assert gate(audit(passing()), private="colour").exit_code == 0
+    with pytest.raises(UnknownNameError, match="Unknown private attribute 'gender'"):
+        gate(audit(passing()), private="gender")
+
+
 def test_an_attribute_named_by_a_hostile_string_is_told_in_one_line() -> None:
     made = audit(passing("\x1b[31mred\n" * 900))
     with pytest.raises(UnknownNameError) as error:
