@@ -36,7 +36,7 @@ def mutual_information(p: Tensor, v: Tensor) -> Tensor:
     return terms.sum() / math.log(k)
 
 
-def by_class(measure: Callable[[Tensor, Tensor], Tensor], z: Tensor, v: Tensor, y: Tensor) -> Tensor:
+def by_class(measure: Callable[[Tensor, Tensor], Tensor], z: Tensor, v: Tensor, y: Tensor | None) -> Tensor:
     """Return the mean of a measure of (z, v) within each class of y, weighted by the class's rows.
 
     With `mutual_information` it is I(v; prediction | y), as a share of log k. A class of one row carries none.
@@ -45,8 +45,10 @@ def by_class(measure: Callable[[Tensor, Tensor], Tensor], z: Tensor, v: Tensor, 
         measure: Gives a scalar for some rows of z and v.
         z: Features or predictions, (n, d).
         v: Private labels, (n,) int64.
-        y: Task labels, (n,) int64.
+        y: Task labels, (n,) int64; None to measure all rows together.
     """
+    if y is None:
+        return measure(z, v)
     classes = [y == c for c in torch.unique(y)]
     parts = [measure(z[own], v[own]) * (int(own.sum()) / len(y)) for own in classes if int(own.sum()) > 1]
     return torch.stack(parts).sum() if parts else z.sum() * 0

@@ -31,7 +31,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Rows:
-    """Training rows with their representations and scores, of the model in eval mode."""
+    """Training rows with their representations and scores; on their own, of the model in eval mode."""
 
     before: Tensor
     """Representation before the release module, (n, d)."""
@@ -46,19 +46,9 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One step's rows; with several processes, those of all of them."""
+class Batch(Rows):
+    """One step's rows, in float32 and attached to the model; with several processes, those of all of them."""
 
-    before: Tensor
-    """Representation before the release module, (n, d) float32, attached to the encoder."""
-    z: Tensor
-    """Representation behind the release module, (n, d) float32, attached to the model."""
-    scores: Tensor
-    """Of the task's classes, (n, k) float32, attached to the model."""
-    y: Tensor
-    """Task labels, (n,) int64."""
-    v: Mapping[str, Tensor]
-    """Labels of the private and the retained attributes, (n,) int64 each."""
     rows: Tensor
     """Which training rows they are, (n,) int64."""
     x: Callable[[], Tensor]
@@ -126,6 +116,12 @@ class Optimized(Objective):
     """An objective that trains something beside the model, with an optimizer of its own."""
 
     optimizer: torch.optim.Optimizer
+
+    def step(self, loss: Tensor) -> None:
+        """Step the optimizer on a scalar."""
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
 
     def get_extra_state(self) -> dict[str, object]:
         """Return the optimizer's state."""

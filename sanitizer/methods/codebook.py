@@ -107,11 +107,7 @@ def fit_code(rows: Rows, levels: int) -> Code:
     """Return the code of a model's predictions: the predicted class, and the level of its score.
 
     The scores are a linear map of the features. Where the layers behind the bottleneck are not linear, a logistic
-    regression of the predicted class approximates them.
-
-    Args:
-        rows: Training rows.
-        levels: Codewords of each class, for equal numbers of these rows.
+    regression of the predicted class approximates them. Each class has `levels` codewords, for equal numbers of rows.
     """
     z, scores = (part.double().cpu().numpy() for part in (rows.before, rows.scores))
     predicted, d = scores.argmax(axis=1), z.shape[1]

@@ -10,12 +10,11 @@ import math
 from dataclasses import dataclass
 
 from torch import nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Setting, Terms
-from sanitizer.methods.heads import Head, entropy, make_head
+from sanitizer.methods.heads import Head, entropy, held_fixed, make_head
 from sanitizer.methods.irene import Irene, IreneObjective
 
 STEEPNESS = 10.0
@@ -60,9 +59,7 @@ class GradientReversalObjective(IreneObjective):
         """Return the task's loss, the reversed loss of each head, and how certain the heads are; all held fixed."""
         climbed, certainty = {}, batch.z.new_zeros(())
         for name, place in self._places.items():
-            head = self.heads[place]
-            fixed = {part: parameter.detach() for part, parameter in head.named_parameters()}
-            logits = functional_call(head, fixed, (batch.z,))
+            logits = held_fixed(self.heads[place], batch.z)
             climbed[name] = -strength(batch.progress) * functional.cross_entropy(logits, batch.v[name])
             certainty = certainty - entropy(logits)
         return Terms(functional.cross_entropy(batch.scores, batch.y), climbed, self._entropy * certainty)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 HIDDEN = 256
@@ -22,6 +23,12 @@ def mlp(width: int, classes: int) -> nn.Module:
     return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes))
 
 
+def held_fixed(head: nn.Module, z: Tensor) -> Tensor:
+    """Return the head's output for features, with a gradient for them and none at all for the head."""
+    output: Tensor = functional_call(head, {name: one.detach() for name, one in head.named_parameters()}, (z,))
+    return output
+
+
 def entropy(logits: Tensor) -> Tensor:
     """Return the mean entropy of softmax(logits), (n, k), in nats."""
     log_p = logits.log_softmax(dim=1)
@@ -29,10 +36,5 @@ def entropy(logits: Tensor) -> Tensor:
 
 
 def one_hot(v: Mapping[str, Tensor], classes: Mapping[str, int]) -> Tensor:
-    """Return the one-hot labels of several attributes side by side, (n, sum of k) float32.
-
-    Args:
-        v: Labels of each attribute, (n,) int64.
-        classes: Which attributes, and the number of classes of each.
-    """
+    """Return the one-hot labels of the attributes in `classes` side by side, (n, sum of k) float32."""
     return torch.cat([functional.one_hot(v[name], k).float() for name, k in classes.items()], dim=1)

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from sanitizer.information import by_class, mutual_information
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
-from sanitizer.methods.heads import Head, make_head
+from sanitizer.methods.heads import Head, held_fixed, make_head
 
 CARD = MethodCard(
     description="minimises the mutual information between the attribute and what a head in the loop reads of it",
@@ -57,27 +56,18 @@ class IreneObjective(Optimized):
         self._settings = settings
 
     def terms(self, batch: Batch) -> Terms:
-        """Return the task's loss and I(v; H(z)) with H held fixed: as a constant, it gets no gradient at all."""
-        leakage = {}
+        """Return the task's loss and I(v; H(z)) with H held fixed."""
+        leakage, strata = {}, batch.y if self._settings.conditional else None
         for name, place in self._places.items():
-            head, v = self.heads[place], batch.v[name]
-            fixed = {part: parameter.detach() for part, parameter in head.named_parameters()}
-            p = functional_call(head, fixed, (batch.z,)).softmax(dim=1)
-            leakage[name] = (
-                by_class(mutual_information, p, v, batch.y) if self._settings.conditional else mutual_information(p, v)
-            )
+            p = held_fixed(self.heads[place], batch.z).softmax(dim=1)
+            leakage[name] = by_class(mutual_information, p, batch.v[name], strata)
         return Terms(functional.cross_entropy(batch.scores, batch.y), leakage)
 
     def learn(self, batch: Batch) -> None:
         """Step the heads on their own cross-entropy."""
         for _ in range(self._settings.inner_steps):
-            self.optimizer.zero_grad()
-            losses = [
-                functional.cross_entropy(self.heads[place](batch.z), batch.v[name])
-                for name, place in self._places.items()
-            ]
-            torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
+            losses = [functional.cross_entropy(self.says(batch.z, name), batch.v[name]) for name in self._places]
+            self.step(torch.stack(losses).sum())
 
     def says(self, z: Tensor, attribute: str) -> Tensor:
         """Return the head's logits, (n, k)."""

@@ -4,9 +4,11 @@ A training adversary that takes gradient steps lags behind the encoder and then 
 is solved anew in closed form for every batch, on whitened features, so that there is no lag.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from torch import Tensor
 from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
@@ -33,21 +35,25 @@ class Kernel:
 
     def start(self, setting: Setting) -> "KernelObjective":
         """Begin; nothing is trained."""
-        return KernelObjective(dict(setting.classes), self)
+        return KernelObjective(setting.classes, self.ridge, conditional=self.conditional)
 
 
 class KernelObjective(Objective):
     """The adversary has no state: it is solved on each batch."""
 
-    def __init__(self, classes: dict[str, int], settings: Kernel) -> None:
+    def __init__(self, classes: Mapping[str, int], ridge: float, *, conditional: bool) -> None:
         super().__init__()
-        self._classes, self._settings = classes, settings
+        self._classes, self._ridge, self._conditional = classes, ridge, conditional
 
     def terms(self, batch: Batch) -> Terms:
         """Return the task's loss and the share of v's variance that the batch's own regression explains."""
-        leakage = {}
-        for name, k in self._classes.items():
-            share = partial(explained_share, k=k, ridge=self._settings.ridge)
-            v = batch.v[name]
-            leakage[name] = by_class(share, batch.z, v, batch.y) if self._settings.conditional else share(batch.z, v)
+        leakage = self.explained(batch.z, batch.v, batch.y)
         return Terms(functional.cross_entropy(batch.scores, batch.y), leakage)
+
+    def explained(self, z: Tensor, v: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
+        """Return the share of each attribute's variance that the adversary explains from features (n, d)."""
+        strata = y if self._conditional else None
+        return {
+            name: by_class(partial(explained_share, k=k, ridge=self._ridge), z, v[name], strata)
+            for name, k in self._classes.items()
+        }

@@ -6,7 +6,7 @@ a constant, it is the one that moves the features least, in mean square. Nothing
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from audit.evidence.method_card import MethodCard
@@ -31,23 +31,20 @@ CARD = MethodCard(
 
 @dataclass(frozen=True)
 class Leace:
-    """Settings of LEACE: perfect against linear attackers only.
-
-    Information that is not linear stays: v as the exclusive or of two features, for instance.
-    """
+    """Settings of LEACE; information that is not linear stays: v as the exclusive or of two features, for instance."""
 
     weight: float = 0.0
     """Weighs nothing: the map is fitted after training."""
 
     def start(self, setting: Setting) -> "LeaceObjective":
         """Begin; there is nothing but the task."""
-        return LeaceObjective(dict(setting.classes))
+        return LeaceObjective(setting.classes)
 
 
 class LeaceObjective(Objective):
     """The task alone, and a map at the end."""
 
-    def __init__(self, classes: dict[str, int]) -> None:
+    def __init__(self, classes: Mapping[str, int]) -> None:
         super().__init__()
         self._classes = classes
 
@@ -58,8 +55,7 @@ class LeaceObjective(Objective):
         seen = rows()
         z = seen.before.double()
         # An eraser never raises the total variance: the package's guard against it could only be met by rounding.
-        fitter = LeaceFitter.fit(
-            z, one_hot(seen.v, self._classes).double(), svd_tol=NEGLIGIBLE, constrain_cov_trace=False
-        )
+        member = one_hot(seen.v, self._classes).double()
+        fitter = LeaceFitter.fit(z, member, svd_tol=NEGLIGIBLE, constrain_cov_trace=False)
         weight, mean = fitter.eraser.P, fitter.mean_x
         return Affine(weight.float(), (mean - weight @ mean).float())

@@ -9,9 +9,8 @@ the same adversary on all training rows.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,8 +18,8 @@ from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from audit.model.release import Affine
-from sanitizer.information import by_class, explained_share
-from sanitizer.methods.base import Batch, Objective, Rows, Setting, Terms
+from sanitizer.methods.base import Batch, Rows, Setting, Terms
+from sanitizer.methods.kernel import KernelObjective
 from sanitizer.methods.low_rank import LowRank, refined, whitened
 
 REFINED_ON = 2000
@@ -74,13 +73,13 @@ class Rich:
         return RichObjective(projection, setting, self)
 
 
-class RichObjective(Objective):
-    """The projection in training."""
+class RichObjective(KernelObjective):
+    """The projection in training, against the kernel adversary on projected features."""
 
     def __init__(self, projection: LowRank, setting: Setting, settings: Rich) -> None:
-        super().__init__()
+        super().__init__(setting.classes, settings.ridge, conditional=settings.conditional)
         self.release: LowRank = projection
-        self._settings, self._classes, self._keep = settings, dict(setting.classes), dict(setting.keep)
+        self._settings, self._keep = settings, setting.keep
         self._past: deque[tuple[Tensor, Tensor, dict[str, Tensor]]] = deque()
 
     def terms(self, batch: Batch) -> Terms:
@@ -89,7 +88,7 @@ class RichObjective(Objective):
         rows = torch.cat([c, *(one[0] for one in self._past)])
         y = torch.cat([batch.y, *(one[1] for one in self._past)])
         v = {name: torch.cat([batch.v[name], *(one[2][name] for one in self._past)]) for name in self._classes}
-        leakage = self._explained(rows, v, y)
+        leakage = self.explained(rows, v, y)
         self._past.appendleft((c.detach(), batch.y, {name: batch.v[name] for name in self._classes}))
         while len(self._past) * len(c) > self._settings.memory:
             self._past.pop()
@@ -108,18 +107,10 @@ class RichObjective(Objective):
         def leak(c: Tensor) -> Tensor:
             some = torch.randperm(len(c), generator=generator, device="cpu")[:REFINED_ON].to(c.device)
             v = {name: seen.v[name][some] for name in self._classes}
-            explained = self._explained(c[some], v, seen.y[some])
+            explained = self.explained(c[some], v, seen.y[some])
             return self._settings.weight * torch.stack([*explained.values(), c.sum() * 0]).sum()
 
         return refined(self.release, seen.before, seen.scores, leak, stay=self._settings.stay)
-
-    def _explained(self, c: Tensor, v: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
-        """Return the share of each attribute that the adversary explains from projected features (n, rank)."""
-        shares = {}
-        for name, k in self._classes.items():
-            share = partial(explained_share, k=k, ridge=self._settings.ridge)
-            shares[name] = by_class(share, c, v[name], y) if self._settings.conditional else share(c, v[name])
-        return shares
 
     def get_extra_state(self) -> list[tuple[Tensor, Tensor, dict[str, Tensor]]]:
         """Return the earlier rows."""
@@ -134,12 +125,7 @@ class RichObjective(Objective):
 
 
 def _predictive(white: Tensor, v: Tensor) -> Tensor:
-    """Return the covariance of each direction with membership in each class over √share, (d, classes).
-
-    Args:
-        white: Features of mean 0 and covariance 1, (n, d).
-        v: Labels, (n,) int64.
-    """
+    """Return the covariance of each of d white directions with membership in each class over √share, (d, classes)."""
     member = functional.one_hot(torch.unique(v, return_inverse=True)[1]).to(white.dtype)
     share = member.mean(dim=0)
     correlation: Tensor = white.T @ ((member - share) / share.sqrt()) / len(white)

@@ -1,6 +1,6 @@
 """The forward pass of a model in training: its bottleneck and its scores on some rows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from audit.errors import TrainingError
 from audit.model import release
 from audit.model.forward import class_scores
 from audit.model.layers import Pool, Taps, evaluating, tap
-from sanitizer.methods.base import Batch, Objective, Rows
+from sanitizer.methods.base import Batch, Rows
 from sanitizer.training.batches import batches, in_order
 
 BEFORE = f"{release.NAME}.map:input"
@@ -59,15 +59,12 @@ class ForwardPass:
             TrainingError: It makes NaN or infinity of them.
         """
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
-        codes: dict[str, list[Tensor]] = {name: [] for name in self.classes}
         with evaluating(self.model), torch.no_grad(), self.tapped() as taps:
-            for x, labels in batches(data, list(self.classes), in_order(len(data), AT_ONCE)):
+            for x, _ in batches(data, [self.task], in_order(len(data), AT_ONCE)):
                 scores = self.scores(self.model(x.to(self.device)))
                 parts.append((*self.features(taps), scores))
-                for name, parts_of in codes.items():
-                    parts_of.append(labels[name].to(self.device))
         before, z, scores = (torch.cat(part) for part in zip(*parts, strict=True))
-        v = {name: torch.cat(parts_of) for name, parts_of in codes.items()}
+        v = {name: torch.as_tensor(data.codes(name), dtype=torch.int64, device=self.device) for name in self.classes}
         for what, values in (("bottleneck", before), ("bottleneck", z), ("scores", scores)):
             if not bool((values.abs() < LARGEST).all()):
                 raise TrainingError(f"Fine-tuning diverged: the {what} became NaN or infinite. Try a smaller --lr.")
@@ -84,13 +81,12 @@ class ForwardPass:
             yield Batch(empty, empty, empty, v[self.task], v, places, lambda on=on: on, 0.0)  # type: ignore[misc]
 
     @contextmanager
-    def as_released(self, objective: Objective, rows: Callable[[], Rows]) -> Iterator[None]:
-        """Install, for a block, the release module that the model would get if training ended now."""
-        last = objective.finished(rows) if objective.release is None else None
-        if last is None:
+    def releasing(self, module: nn.Module | None) -> Iterator[None]:
+        """Install a release module, if there is one, at the bottleneck for a block."""
+        if module is None:
             yield
             return
-        release.install(self.model, self.layer, last)
+        release.install(self.model, self.layer, module)
         try:
             yield
         finally:

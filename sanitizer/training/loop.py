@@ -9,9 +9,10 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from audit.data.labelled import LabelledData
 from audit.errors import TrainingError, UnknownNameError
 from audit.evidence.audit_result import Epoch
-from audit.model.release import NAME, install, remove
+from audit.model.release import NAME, install
 from audit.progress import Track, untracked
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Objective, Setting
@@ -46,13 +47,8 @@ def fine_tune(
     One forward pass a step; all gradients are taken at the parameters before the step. Each epoch ends with a
     fresh audit on held-out rows, and the weights of the best epoch are the result: the task first, then leakage and
     retained attributes, all beyond the noise of so few rows, and of those that are as good the last. A method's
-    release module stays installed at the bottleneck (audit.model.release).
-
-    Args:
-        model: Scores the task's classes, (n, k).
-        job: Rows, columns, bottleneck, method and recipe.
-        resume_file: Where the state after each epoch is saved, and restored from.
-        track: Shows progress over the epochs.
+    release module stays installed at the bottleneck (audit.model.release). The state after each epoch goes to the
+    resume file, if there is one.
 
     Raises:
         TrainingError: A loss became NaN or infinite, or the method found no finite solution.
@@ -78,7 +74,7 @@ def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | Non
         torch.manual_seed(job.recipe.seed)
         setting = _setting(job, rows, forward)
         objective = job.method.start(setting).to(device)
-        with _installed(model, job.layer, objective.release):
+        with forward.releasing(objective.release):
             step, state = _prepared(job, len(rows.fit) // job.recipe.batch_size, fabric, forward, objective)
             run = _Run(job, rows, step, state, resume_file)
             trace, best = run.epochs(track)
@@ -144,8 +140,7 @@ class _Run:
         left = range(len(trace), recipe.epochs)
         for epoch in track(left, len(left), "epochs"):
             losses = self.step.epoch(changing, self.job.columns, epoch, self.rows.probabilities)
-            with self.step.forward.as_released(self.step.objective, lambda: self.step.forward.run(sample)):
-                metrics = self._check()
+            metrics = self._check(sample)
             trace.append(self._record(losses, metrics))
             best = self._better(best, metrics, epoch)
             if self.resume_file is not None and self.step.fabric.is_global_zero:
@@ -154,9 +149,13 @@ class _Run:
                 break
         return trace, best
 
-    def _check(self) -> HeldOutMetrics:
-        job, held_out = self.job, self.rows.held_out
-        seen, share = self.step.forward.run(held_out), self.rows.effective_share
+    def _check(self, sample: LabelledData) -> HeldOutMetrics:
+        """Audit the model with the release module, fitted on a sample, that it would get if training ended now."""
+        job, held_out, forward, objective = self.job, self.rows.held_out, self.step.forward, self.step.objective
+        last = objective.finished(lambda: forward.run(sample)) if objective.release is None else None
+        with forward.releasing(last):
+            seen = forward.run(held_out)
+        share = self.rows.effective_share
         return check(seen, held_out, job.private, job.keep, seed=job.recipe.seed, effective_share=share)
 
     def _record(self, losses: Mapping[str, float], metrics: HeldOutMetrics) -> Epoch:
@@ -176,19 +175,6 @@ class _Run:
         if not best.metrics.better_than(metrics):  # compared with the best, not with the last that was as good
             return BestEpoch.of(best.metrics, best.since, epoch, model, objective)
         return best
-
-
-@contextmanager
-def _installed(model: nn.Module, layer: str, release: nn.Module | None) -> Iterator[None]:
-    """Install a method's own layer at the bottleneck for a block."""
-    if release is None:
-        yield
-        return
-    install(model, layer, release)
-    try:
-        yield
-    finally:
-        remove(model)
 
 
 @contextmanager

@@ -67,15 +67,9 @@ def check(
     seed: int,
     effective_share: float = 1.0,
 ) -> HeldOutMetrics:
-    """Measure the task and each attribute on the held-out rows.
+    """Measure the task and each attribute on held-out rows, as the model saw them; the seed draws some for attackers.
 
-    Args:
-        seen: Representations, scores and labels of the held-out rows.
-        data: The rows.
-        private: Columns to remove.
-        keep: Columns to retain.
-        seed: Of the rows that are drawn, and of the attackers.
-        effective_share: Independent rows that these are equivalent to, as a share of them.
+    They are equivalent to so many independent rows, as a share of them.
     """
     y = seen.y.cpu().numpy()
     rows = np.random.default_rng(seed).permutation(len(y))[:MOST]
@@ -105,10 +99,8 @@ def _fresh(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float:
     if not folds:
         return 1 / max(1, len(np.unique(v)))
     white = preprocessing("whitened", z).transform(z)
-    predictions = (
-        cross_val_predict(family(name).classifiers(seed)[0](white.shape[1]), white, v, cv=folds) for name in ATTACKERS
-    )
-    return max(_balanced_accuracy(v, predicted) for predicted in predictions)
+    attackers = [family(name).classifiers(seed)[0](white.shape[1]) for name in ATTACKERS]
+    return max(_balanced_accuracy(v, cross_val_predict(one, white, v, cv=folds)) for one in attackers)
 
 
 def _area(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float | None:

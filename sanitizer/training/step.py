@@ -6,8 +6,8 @@ whole batch from them: information terms are no means over rows and cannot be av
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -43,13 +43,9 @@ class TrainingStep:
     def epoch(
         self, data: LabelledData, columns: Sequence[str], epoch: int, probabilities: Doubles | None = None
     ) -> dict[str, float]:
-        """Take every step of one epoch and return the mean of each term.
+        """Take every step of one epoch, from 0, and return the mean of each term.
 
-        Args:
-            data: Training rows, n.
-            columns: Columns whose labels the steps need.
-            epoch: From 0.
-            probabilities: Sampling probability per row, (n,); None for one pass over all rows.
+        Rows are drawn by their sampling probabilities, (n,), or without any, each once.
 
         Raises:
             TrainingError: A term became NaN or infinite.
@@ -61,30 +57,27 @@ class TrainingStep:
         else:
             order = draw(probabilities, seed=self.recipe.seed, turn=epoch + 1)
         steps = len(data) // size  # a last small batch would weigh its rows more, and starve a kernel
-        own = [self._share(order[step * size : (step + 1) * size]) for step in range(steps)]
+        world, rank = self.fabric.world_size, self.fabric.global_rank
+        own = [np.array_split(order[step * size : (step + 1) * size], world)[rank] for step in range(steps)]
         losses = []
         with self.forward.tapped() as taps:
             for step, (inputs, labels) in enumerate(batches(data, columns, own, workers=self.recipe.workers)):
                 x = inputs.to(self.fabric.device, non_blocking=True)
                 scores = self.forward.scores(self.wrapped(x))
-                batch = self._batch(x, scores, self.forward.features(taps), labels, own[step])
                 progress = (epoch + step / steps) / self.recipe.epochs
-                losses.append(self._step(batch(progress)))
+                batch = self._batch(x, scores, self.forward.features(taps), labels, own[step])
+                losses.append(self._step(replace(batch, progress=progress)))
         return {name: float(np.mean([one[name] for one in losses])) for name in losses[0]}
-
-    def _share(self, rows: Ints) -> Ints:
-        """Return the rows of a batch that are this process's."""
-        return np.array_split(rows, self.fabric.world_size)[self.fabric.global_rank]
 
     def _batch(
         self, x: Tensor, scores: Tensor, features: tuple[Tensor, Tensor], labels: Mapping[str, Tensor], rows: Ints
-    ) -> Callable[[float], Batch]:
-        """Return what makes the batch of all processes for a given progress."""
+    ) -> Batch:
+        """Return the batch of all processes, of the first step."""
         every = self._gathered
         before, z = (every(part) for part in features)
         v = {name: every(codes.to(x.device)) for name, codes in labels.items()}
         gathered, places = every(scores), every(torch.as_tensor(rows, device=x.device))
-        return lambda progress: Batch(before, z, gathered, v[self.forward.task], v, places, lambda: every(x), progress)
+        return Batch(before, z, gathered, v[self.forward.task], v, places, lambda: every(x), progress=0.0)
 
     def _gathered(self, part: Tensor) -> Tensor:
         """Return the rows of all processes, with their gradients."""

@@ -54,23 +54,12 @@ class EnDObjective(Objective):
 
 
 def disentangling(z: Tensor, v: Tensor) -> Tensor:
-    """Return R⊥, the mean |cosine| over pairs of rows of the same v: 0 where they are orthogonal; 0 without pairs.
-
-    Args:
-        z: Features, (n, d).
-        v: Private labels, (n,) int64.
-    """
+    """Return R⊥, the mean |cosine| of features (n, d) over pairs of rows of the same v, (n,) int64; 0 without pairs."""
     return _mean(_cosines(z).abs(), _equal(v))
 
 
 def entangling(z: Tensor, v: Tensor, y: Tensor) -> Tensor:
-    """Return R∥, the mean −cosine over pairs of rows of the same y and different v: −1 where they point one way.
-
-    Args:
-        z: Features, (n, d).
-        v: Private labels, (n,) int64.
-        y: Task labels, (n,) int64.
-    """
+    """Return R∥, the mean −cosine over pairs of rows of the same y and different v: −1 where they point one way."""
     return -_mean(_cosines(z), _equal(y) & ~_equal(v))
 
 

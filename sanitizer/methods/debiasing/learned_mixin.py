@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.methods.debiasing.bias_branch import Biased
-from sanitizer.methods.heads import entropy
+from sanitizer.methods.heads import entropy, held_fixed
 
 CARD = MethodCard(
     description="trains the model beside a network that reads the bias, so that it need not learn that itself",
@@ -49,29 +48,24 @@ class LearnedMixinObjective(Optimized):
         super().__init__()
         self.biased = Biased(setting)
         self.trust = nn.Linear(setting.width, 1)
-        optimizer = torch.optim.Adam(self.biased.parameters(), lr=settings.biased_lr)
+        self.optimizer = torch.optim.Adam(self.biased.parameters(), lr=settings.biased_lr)
         for _ in range(settings.pretraining):
             for batch in setting.batches():
-                optimizer.zero_grad()
-                functional.cross_entropy(self.biased(batch), batch.y).backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-        optimizer.zero_grad()
+                self.step(functional.cross_entropy(self.biased(batch), batch.y))
+        self.optimizer.zero_grad()
         self.biased.eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.trust.parameters(), lr=settings.biased_lr)
         self._settings = settings
 
     def terms(self, batch: Batch) -> Terms:
         """Return the loss of the ensemble and the entropy of the scaled bias."""
-        fixed = {part: parameter.detach() for part, parameter in self.trust.named_parameters()}
-        task, spread = self._ensemble(batch, functional_call(self.trust, fixed, (batch.z,)))
+        task, spread = self._ensemble(batch, held_fixed(self.trust, batch.z))
         return Terms(task, {}, self._settings.weight * spread)
 
     def learn(self, batch: Batch) -> None:
         """Step the trust on the same loss."""
         task, spread = self._ensemble(batch, self.trust(batch.z))
-        self.optimizer.zero_grad()
-        (task + self._settings.weight * spread).backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        self.step(task + self._settings.weight * spread)
 
     def _ensemble(self, batch: Batch, trust: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cross-entropy of the ensemble and the entropy of the scaled bias, by logits of trust (n, 1)."""

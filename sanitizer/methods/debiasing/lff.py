@@ -78,9 +78,7 @@ class LfFObjective(Optimized):
             each = functional.cross_entropy(batch.scores, batch.y, reduction="none")
             self.losses[:, batch.rows] = self._followed(batch, scores, each)
             self.labels[batch.rows] = batch.y
-        self.optimizer.zero_grad()
-        generalised_cross_entropy(scores, batch.y, q=self._settings.q).backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        self.step(generalised_cross_entropy(scores, batch.y, q=self._settings.q))
 
     def _followed(self, batch: Batch, biased: Tensor, model: Tensor) -> Tensor:
         """Return the moving averages of the batch's rows, (2, n), by scores (n, k) and cross-entropies (n,)."""
@@ -102,10 +100,7 @@ class LfFObjective(Optimized):
 def generalised_cross_entropy(scores: Tensor, y: Tensor, *, q: float) -> Tensor:
     """Return the mean of (1 − p^q) / q over rows, p the probability of the label: its gradient is p^q · CE's.
 
-    Args:
-        scores: Of the classes, (n, k).
-        y: Labels, (n,) int64.
-        q: In (0, 1].
+    Scores are (n, k), labels (n,) int64, and q is in (0, 1].
     Source: Zhang and Sabuncu, Generalized Cross Entropy Loss, NeurIPS 2018.
     """
     likelihood = -functional.cross_entropy(scores, y, reduction="none")

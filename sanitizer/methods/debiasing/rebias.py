@@ -62,18 +62,13 @@ class ReBiasObjective(Optimized):
         features = self.biased.features(batch)
         task = functional.cross_entropy(self.biased.classifier(features), batch.y)
         dependence = hsic(batch.z, features, sigma=self._settings.sigma)
-        self.optimizer.zero_grad()
-        (task - self._settings.weight * dependence).backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        self.step(task - self._settings.weight * dependence)
 
 
 def hsic(a: Tensor, b: Tensor, *, sigma: float) -> Tensor:
     """Return the unbiased Hilbert–Schmidt independence criterion of paired rows: 0 on average if independent.
 
-    Args:
-        a: Features, (n, d).
-        b: Other features of the same rows, (n, e).
-        sigma: Of the RBF kernels.
+    a and b are features of the same rows, (n, d) and (n, e), and sigma is that of both RBF kernels.
 
     Raises:
         TrainingError: There are fewer than 4 rows, for which it is not defined.

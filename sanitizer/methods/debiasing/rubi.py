@@ -62,6 +62,4 @@ class RubiObjective(Optimized):
         masked = functional.cross_entropy(batch.scores * q.sigmoid(), batch.y)
         own = functional.cross_entropy(self.classifier(q), batch.y)
         bias = functional.cross_entropy(self.biased.classifier(features), batch.y)
-        self.optimizer.zero_grad()
-        (masked + self._settings.weight * own + bias).backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        self.step(masked + self._settings.weight * own + bias)
