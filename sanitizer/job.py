@@ -64,19 +64,24 @@ class TrainingJob:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
+    def named(self) -> list[str]:
+        """The task, the private and the retained columns, as they were named."""
+        return [self.task, *self.private, *self.keep]
+
+    @property
     def columns(self) -> list[str]:
-        """Every column whose labels training needs, the task first."""
-        return list(dict.fromkeys([self.task, *self.private, *self.keep]))
+        """Every column whose labels training needs, once, the task first."""
+        return list(dict.fromkeys(self.named))
 
     @property
     def classes(self) -> dict[str, int]:
-        """Number of classes of each of these columns."""
-        return self.count(self.columns)
+        """Number of classes of each of these columns; one that is a quantity, or of one class only, is a DataError."""
+        return {name: len(self.data.column(name, "labelled").classes) for name in self.columns}
 
-    def count(self, columns: Sequence[str]) -> dict[str, int]:
-        """Return the number of classes of some columns.
 
-        Raises:
-            DataError: One is a quantity, or of one class only.
-        """
-        return {name: len(self.data.column(name, "labelled").classes) for name in columns}
+def require_classes(task: str, private: Sequence[str], keep: Sequence[str], *rows: LabelledData) -> None:
+    """Fail on a column that is not there, is continuous, or has one class only in some of the rows."""
+    for kind, names in (("task", [task]), ("private", private), ("kept", keep)):
+        for name in names:
+            for data in rows:
+                data.column(name, kind)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from audit.atomic_write import require_writable, sha256
 from audit.data.labelled import LabelledData
@@ -23,7 +23,7 @@ from audit.model.state_dict import Weights, save_like
 from audit.names import several
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import export
-from sanitizer.job import TrainingJob
+from sanitizer.job import TrainingJob, require_classes
 from sanitizer.method_table import card_of, make_method, release_for
 from sanitizer.methods.base import Method
 from sanitizer.options import SanitizeOptions
@@ -72,8 +72,8 @@ def sanitize(
     x = first_input(model, data, rows=2)
     layer = options.layer or suggest(model, x)
     job = TrainingJob(data, task, layer, private, keep, method, options.recipe, options.pool, options.place)
-    labels = data.labels_sha256([task, *private, *keep])
-    request = json.dumps([name, layer, job.pool, weights.sha256, labels, _settings(job)], default=str)
+    asked = [name, layer, job.pool, weights.sha256, data.labels_sha256(job.named), _settings(job)]
+    request = json.dumps(asked, default=str)
     resume_file = ResumeFile(state_file(output), request, options.resume)
     resume_file.require()
     try:
@@ -83,7 +83,12 @@ def sanitize(
         raise TrainingError(f"{error} {resume_file.remedy()}") from None
     done = _record(name, weights, model, job, outcome)
     if int(os.environ.get("RANK", "0")) == 0:
-        _write(done, weights, model, x, output, resume_file)
+        save_like(weights, model, output)
+        _write_record(done, output)
+        resume_file.path.unlink(missing_ok=True)  # the result is whole, even where no program can be made of it
+        if done.release:
+            export(model.cpu(), x.cpu(), layer, program(output))
+            _write_record(done, program(output))
     return done
 
 
@@ -105,9 +110,7 @@ def _require_columns(data: LabelledData, task: str, private: Sequence[str], keep
     for attribute in keep:
         if attribute in private:
             raise DataError(f"{attribute!r} is to be kept and to be removed. Name it once.")
-    for kind, names in (("task", [task]), ("private", private), ("kept", keep)):
-        for attribute in names:
-            data.column(attribute, kind)
+    require_classes(task, private, keep, data)
 
 
 def _named(method: str | Method | None, keep: Sequence[str], name: str | None) -> tuple[str, Method]:
@@ -141,21 +144,13 @@ def _record(name: str, weights: Weights, model: nn.Module, job: TrainingJob, out
         release=None if installed is None else "code" if isinstance(installed, release.Code) else "map",
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,
-        data_fingerprint=job.data.labels_sha256([job.task, *job.private, *job.keep]),
+        data_fingerprint=job.data.labels_sha256(job.named),
         versions=versions(),
     )
 
 
-def _write(
-    done: Sanitizing, weights: Weights, model: nn.Module, x: Tensor, output: Path, resume_file: ResumeFile
-) -> None:
-    """Write the checkpoint and its record, and for a released model its program with the same record."""
-    save_like(weights, model, output)
-    write_model(Sidecar(sha256=sha256(output), sanitizing=done), sidecar(output))
-    resume_file.path.unlink(missing_ok=True)  # the result is whole, even where no program can be made of it
-    if done.release:
-        export(model.cpu(), x.cpu(), done.layer, program(output))
-        write_model(Sidecar(sha256=sha256(program(output)), sanitizing=done), sidecar(program(output)))
+def _write_record(done: Sanitizing, beside: Path) -> None:
+    write_model(Sidecar(sha256=sha256(beside), sanitizing=done), sidecar(beside))
 
 
 def require_output(output: Path, parent: Path) -> None:

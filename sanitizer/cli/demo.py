@@ -4,21 +4,15 @@ from pathlib import Path
 
 import click
 
-from audit.cli.options import progress
+from audit.cli.options import progress, with_options
+from sanitizer.cli.options import output_option
 
 ARCHITECTURE = ("--arch", "small-convnet")
 ROWS = ("--data", "digits", "--task", "digit", "--private", "colour")
 
 
 @click.command()
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("out/demo"),
-    show_default=True,
-    help="A folder.",
-)
+@with_options(output_option("A folder.", "out/demo"))
 def demo(output: Path) -> None:
     """Train a digit classifier on coloured digits, audit it, sanitize it, audit it again and write the report.
 

@@ -22,7 +22,7 @@ from audit.cli.options import (
     with_options,
 )
 from audit.errors import IreneError
-from sanitizer.cli.options import KEEP, LAYER, RECIPE, limited_rows, recipe_fields
+from sanitizer.cli.options import KEEP, LAYER, RECIPE, limited_rows, output_option, recipe_fields
 
 if TYPE_CHECKING:
     from audit.evidence.audit_result import Sanitizing
@@ -69,13 +69,7 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", 
 @CHECKPOINT
 @with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS, LAYER, METHOD, RECIPE)
 @click.option("--resume", is_flag=True, help="Go on from the state that a run with the same options left.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The new checkpoint; its record goes beside it.",
-)
+@with_options(output_option("The new checkpoint; its record goes beside it."))
 def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> None:
     """Fine-tune the encoder of CHECKPOINT so that less of the private attributes can be read at its bottleneck.
 

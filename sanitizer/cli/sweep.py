@@ -21,7 +21,7 @@ from audit.cli.options import (
     with_options,
 )
 from audit.errors import CheckpointError, IreneError
-from sanitizer.cli.options import KEEP, LAYER, RECIPE, limited_rows, recipe_fields
+from sanitizer.cli.options import KEEP, LAYER, RECIPE, limited_rows, output_option, recipe_fields
 
 if TYPE_CHECKING:
     from audit.evidence.findings import Certificate, Estimate
@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 
 def weights_of(context: click.Context, option: click.Parameter, text: str) -> list[float]:
     """Read numbers with commas between them; twice the same one counts once."""
-    one = Real(min=0)
-    return list(
-        dict.fromkeys(float(one.convert(word, option, context)) for word in Names().convert(text, option, context))
-    )
+    words = Names().convert(text, option, context)
+    return list(dict.fromkeys(Real(min=0).convert(word, option, context) for word in words))
 
 
 @click.command()
@@ -57,14 +55,7 @@ def weights_of(context: click.Context, option: click.Parameter, text: str) -> li
 @click.option("--attackers", type=Names(), help="Which attackers, as `irene audit` knows them; all if left out.")
 @click.option("--limit", type=Real(0, 1), help="Tolerance: largest excess leakage that passes; 0.05 if left out.")
 @with_options(RECIPE)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("out/sweep.json"),
-    show_default=True,
-    help="The evidence; the chart goes beside it, as .svg.",
-)
+@with_options(output_option("The evidence; the chart goes beside it, as .svg.", "out/sweep.json"))
 def sweep(checkpoint: Path, output: Path, **given: Any) -> None:
     """Draw the task accuracy of CHECKPOINT against its leakage to fresh attackers, over methods and weights.
 

@@ -27,12 +27,8 @@ TINY = 1e-6
 LINEAR = 0.999
 """Share of the scores' variance that a linear map of z explains if the layers behind the bottleneck are linear."""
 
-CARD = MethodCard(
-    description="lets nothing but a finite code, cut along the task's classes, pass the bottleneck",
-    mark="o",
-    light="#0b5394",
-    dark="#7ab8f5",
-)
+DESCRIPTION = "lets nothing but a finite code, cut along the task's classes, pass the bottleneck"
+CARD = MethodCard(description=DESCRIPTION, mark="o", light="#0b5394", dark="#7ab8f5")
 
 
 @dataclass(frozen=True)

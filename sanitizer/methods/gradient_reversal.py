@@ -20,12 +20,8 @@ from sanitizer.methods.irene import Irene, IreneObjective
 STEEPNESS = 10.0
 """Of DANN's schedule."""
 
-CARD = MethodCard(
-    description="lets the encoder climb the loss of a head that learns to read the attribute",
-    mark="<",
-    light="#8a1c3c",
-    dark="#f597b2",
-)
+DESCRIPTION = "lets the encoder climb the loss of a head that learns to read the attribute"
+CARD = MethodCard(description=DESCRIPTION, mark="<", light="#8a1c3c", dark="#f597b2")
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,8 @@ from sanitizer.information import by_class, mutual_information
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.methods.heads import Head, held_fixed, make_head
 
-CARD = MethodCard(
-    description="minimises the mutual information between the attribute and what a head in the loop reads of it",
-    mark="^",
-    light="#a3410b",
-    dark="#f0a276",
-)
+DESCRIPTION = "minimises the mutual information between the attribute and what a head in the loop reads of it"
+CARD = MethodCard(description=DESCRIPTION, mark="^", light="#a3410b", dark="#f0a276")
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,8 @@ from audit.evidence.method_card import MethodCard
 from sanitizer.information import by_class, explained_share
 from sanitizer.methods.base import Batch, Objective, Setting, Terms
 
-CARD = MethodCard(
-    description="minimises what a kernel regression, solved anew on every batch, explains of the attribute",
-    mark="v",
-    light="#7a3b8f",
-    dark="#cf9fe3",
-)
+DESCRIPTION = "minimises what a kernel regression, solved anew on every batch, explains of the attribute"
+CARD = MethodCard(description=DESCRIPTION, mark="v", light="#7a3b8f", dark="#cf9fe3")
 
 
 @dataclass(frozen=True)

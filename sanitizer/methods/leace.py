@@ -21,12 +21,8 @@ with warnings.catch_warnings():
 NEGLIGIBLE = 1e-6
 """Whitened covariances with v below this are rounding; the package's own .01 would leave traces."""
 
-CARD = MethodCard(
-    description="trains on the task alone, then projects out what a linear attacker could read, and no more than that",
-    mark="X",
-    light="#6b5900",
-    dark="#d8c265",
-)
+DESCRIPTION = "trains on the task alone, then projects out what a linear attacker could read, and no more than that"
+CARD = MethodCard(description=DESCRIPTION, mark="X", light="#6b5900", dark="#d8c265")
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Objective, Setting
 
-CARD = MethodCard(
-    description="trains on the task alone and removes nothing",
-    mark="s",
-    light="#565b63",
-    dark="#a3a9b1",
-)
+DESCRIPTION = "trains on the task alone and removes nothing"
+CARD = MethodCard(description=DESCRIPTION, mark="s", light="#565b63", dark="#a3a9b1")
 
 
 @dataclass(frozen=True)

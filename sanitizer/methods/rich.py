@@ -25,13 +25,11 @@ from sanitizer.methods.low_rank import LowRank, refined, whitened
 REFINED_ON = 2000
 """Rows subsampled at each step of the final refinement; kernel ridge regression is O(n³) in them."""
 
-CARD = MethodCard(
-    description="narrows the bottleneck to a map of low rank and removes what an exactly solved head reads there; "
-    "attributes that are named stay",
-    mark="P",
-    light="#17653a",
-    dark="#74cf9a",
+DESCRIPTION = (
+    "narrows the bottleneck to a map of low rank and removes what an exactly solved head reads there; "
+    "attributes that are named stay"
 )
+CARD = MethodCard(description=DESCRIPTION, mark="P", light="#17653a", dark="#74cf9a")
 
 
 @dataclass(frozen=True)

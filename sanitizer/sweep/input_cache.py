@@ -1,6 +1,6 @@
 """A cache of decoded inputs in memory, for work that goes over the same rows again and again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -36,32 +36,22 @@ class CachedInputs:
             raise UnreadableError(self._unreadable[row])
         return self._decoded[row].clone()
 
-    @property
-    def size(self) -> int:
-        """Bytes in memory."""
-        return self._decoded.nbytes
-
 
 def cache_inputs(
     data: LabelledData, *, budget: int = BUDGET, workers: int = 0, track: Track = untracked
 ) -> tuple[LabelledData, int]:
     """Return the same rows with their inputs in memory, and the bytes that they take there.
 
-    Rows that need more than the budget are returned as they are, 0 bytes; so are inputs of unlike shapes, and those
-    that come out differently each time, as under a random transform.
-
-    Args:
-        data: Its rows.
-        budget: Bytes.
-        workers: Processes that read inputs, beside this one.
-        track: Shows progress.
+    Rows that need more bytes than the budget are returned as they are, 0 bytes; so are inputs of unlike shapes, and
+    those that come out differently each time, as under a random transform.
     """
-    first = _first(data.inputs)
-    if first is None or first.nbytes * len(data) > budget or not _steady(data.inputs):
+    readable = _Readable(data.inputs)
+    first = next((x for _, x in (readable[row] for row in range(len(data))) if isinstance(x, Tensor)), None)
+    if first is None or first.nbytes * len(data) > budget or not _steady(readable):
         return data, 0
     decoded = torch.zeros(len(data), *first.shape, dtype=first.dtype)
     unreadable: dict[int, str] = {}
-    loader = DataLoader(_Readable(data.inputs), batch_size=64, num_workers=workers, collate_fn=_as_they_are)
+    loader = DataLoader(readable, batch_size=64, num_workers=workers, collate_fn=list)
     for block in track(loader, len(loader), "inputs"):
         for row, x in block:
             if isinstance(x, str):
@@ -70,8 +60,7 @@ def cache_inputs(
                 return data, 0
             else:
                 decoded[row] = x
-    inputs = CachedInputs(decoded, unreadable)
-    return replace(data, inputs=inputs), inputs.size
+    return replace(data, inputs=CachedInputs(decoded, unreadable)), decoded.nbytes
 
 
 class _Readable(Dataset[tuple[int, Tensor | str]]):
@@ -90,18 +79,8 @@ class _Readable(Dataset[tuple[int, Tensor | str]]):
             return row, str(error)
 
 
-def _as_they_are(rows: Sequence[tuple[int, Tensor | str]]) -> list[tuple[int, Tensor | str]]:
-    return list(rows)
-
-
-def _first(inputs: Inputs) -> Tensor | None:
-    readable = _Readable(inputs)
-    return next((x for _, x in (readable[row] for row in range(len(readable))) if isinstance(x, Tensor)), None)
-
-
-def _steady(inputs: Inputs) -> bool:
+def _steady(readable: _Readable) -> bool:
     """Return whether the first rows come out the same when they are read again."""
-    readable = _Readable(inputs)
     for row in range(min(READ_TWICE, len(readable))):
         (_, once), (_, again) = readable[row], readable[row]
         if isinstance(once, Tensor) and isinstance(again, Tensor) and not torch.equal(once, again):

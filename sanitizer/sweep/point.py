@@ -11,14 +11,7 @@ from audit.errors import BottleneckError, CheckpointError, DataError, TrainingEr
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.json_file import Options
-from audit.evidence.sweep_result import (
-    UNTOUCHED,
-    SweepFigures,
-    SweepKept,
-    SweepPoint,
-    SweepReading,
-    title,
-)
+from audit.evidence.sweep_result import UNTOUCHED, SweepFigures, SweepKept, SweepPoint, SweepReading, title
 from audit.model.checkpoint import LoadedModel, require_weights
 from audit.model.describe import describe_checkpoint
 from audit.model.representations import Encoder
@@ -102,17 +95,10 @@ def rehearse(job: SweepJob) -> None:
 def make_point(
     request: PointRequest, job: SweepJob, *, parent: str, call: int, track: Track
 ) -> tuple[SweepPoint, AuditResult | None]:
-    """Train and audit one point; the audit is None where training left nothing to audit.
-
-    Args:
-        request: Method and weight.
-        job: What all points share.
-        parent: SHA-256 of the checkpoint.
-        call: Which of the sweep's calls this is.
-        track: Shows progress.
+    """Train and audit one point, in one of the sweep's calls; the audit is None where training left nothing to audit.
 
     Raises:
-        CheckpointError: The file is another one by now.
+        CheckpointError: The file no longer has the SHA-256 of the parent.
         IreneError: Of any other kind, if it is no fault of the method's.
     """
     loaded = job.fresh()
@@ -195,36 +181,29 @@ def _figures(result: AuditResult) -> SweepFigures:
     return SweepFigures(
         accuracy=result.task.accuracy,
         balanced_accuracy=result.task.balanced_accuracy,
-        read=[_reading(one) for one in result.private],
-        kept=[_retained(one) for one in result.retained],
+        read=[
+            SweepReading(
+                **_measured(one),
+                entropy=one.measurement.entropy or 0.0,
+                bits=one.measurement.figures["bits"],
+                floor=one.measurement.floor_score,
+                excess=one.measurement.excess,
+                verdict=one.decided.verdict,
+                reason=one.decided.reason,
+                certificate=one.certificate,
+            )
+            for one in result.private
+        ],
+        kept=[SweepKept(**_measured(one), auroc=one.measurement.figures["auroc"]) for one in result.retained],
     )
 
 
-def _reading(one: Finding) -> SweepReading:
-    measurement, decision = one.measurement, one.decided
-    return SweepReading(
-        attribute=one.attribute,
-        test_rows=measurement.test_rows,
-        chance=measurement.guess,
-        entropy=measurement.entropy or 0.0,
-        strongest=measurement.strongest,
-        balanced_accuracy=measurement.score,
-        bits=measurement.figures["bits"],
-        floor=measurement.floor_score,
-        excess=measurement.excess,
-        verdict=decision.verdict,
-        reason=decision.reason,
-        certificate=one.certificate,
-    )
-
-
-def _retained(one: Finding) -> SweepKept:
-    measurement = one.measurement
-    return SweepKept(
-        attribute=one.attribute,
-        test_rows=measurement.test_rows,
-        chance=measurement.guess,
-        strongest=measurement.strongest,
-        auroc=measurement.figures["auroc"],
-        balanced_accuracy=measurement.score,
-    )
+def _measured(one: Finding) -> dict[str, Any]:
+    """Return the figures that a private and a retained attribute share."""
+    return {
+        "attribute": one.attribute,
+        "test_rows": one.measurement.test_rows,
+        "chance": one.measurement.guess,
+        "strongest": one.measurement.strongest,
+        "balanced_accuracy": one.measurement.score,
+    }

@@ -20,7 +20,7 @@ from audit.names import several
 from audit.progress import Track
 from audit.request import AuditRequest
 from sanitizer.checkpoint import require_unsanitized
-from sanitizer.job import TrainingJob
+from sanitizer.job import TrainingJob, require_classes
 from sanitizer.options import SweepOptions
 from sanitizer.sweep.input_cache import cache_inputs
 from sanitizer.sweep.point import PointRequest, SweepJob, make_point, now, rehearse, requests
@@ -71,7 +71,8 @@ def sweep(
     """
     options, output = options or SweepOptions(), Path(output)
     require_output(output)
-    _require_one_process()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise TrainingError("A sweep runs in one process. Start it without torchrun.")
     wanted = requests(methods if isinstance(methods, Mapping) else dict.fromkeys(several(methods), ()))
     loaded = fresh()
     job = _job(fresh, loaded, train, audited, task=task, private=private, options=options)
@@ -109,11 +110,14 @@ def _job(
     settings = replace(options.settings, seed=options.seed, ceiling=False)
     asked = AuditRequest.of(audited, task, private, options.keep, settings)
     asked.require_rows(audited, settings)
-    _require_classes(train, audited, asked)
+    require_classes(task, asked.private, asked.keep, audited, train)
+    require_unsanitized(loaded)
+    model = loaded.module.to(options.place)
+    x = first_input(model, audited)  # fails on rows that the model does not take, even where the layer is named
     training = TrainingJob(
         data=train.complete([task, *asked.audited]),
         task=task,
-        layer=_layer(loaded, audited, options),
+        layer=options.layer or suggest(model, x),
         private=asked.private,
         keep=asked.keep,
         recipe=options.recipe,
@@ -137,42 +141,21 @@ def require_output(output: Path) -> None:
     require_writable(output)
 
 
-def _require_one_process() -> None:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise TrainingError("A sweep runs in one process. Start it without torchrun.")
-
-
-def _require_classes(train: LabelledData, audited: LabelledData, asked: AuditRequest) -> None:
-    """Fail on a column that is continuous, or of one class only in the rows that train."""
-    for kind, names in (("task", [asked.task or ""]), ("private", asked.private), ("kept", asked.keep)):
-        for name in names:
-            for rows in (audited, train):
-                rows.column(name, kind)
-
-
-def _layer(loaded: LoadedModel, data: LabelledData, options: SweepOptions) -> str:
-    """Return the bottleneck of a model that takes these rows, and that has no release module yet."""
-    require_unsanitized(loaded)
-    model = loaded.module.to(options.place)
-    x = first_input(model, data)
-    return options.layer or suggest(model, x)
-
-
 def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:
     """Return what a later call must ask for, too; how many processes read inputs counts where they also draw."""
-    training, recipe = job.training, job.training.recipe
+    training, recipe, audited = job.training, job.training.recipe, job.audited
     aside = ("seed", "freeze", *(["workers"] if recipe.augment == "none" else []))
     settings: dict[str, Any] = {name: value for name, value in asdict(recipe).items() if name not in aside}
     return SweepSetup(
         checkpoint=loaded.sha256,
         architecture=loaded.architecture,
-        data=job.audited.name,
-        options=dict(job.audited.options),
-        group=job.audited.group_name,
-        audit_rows=len(job.audited),
-        audit_labels=job.audited.labels_sha256([training.task, *training.private, *training.keep]),
+        data=audited.name,
+        options=dict(audited.options),
+        group=audited.group_name,
+        audit_rows=len(audited),
+        audit_labels=audited.labels_sha256(training.named),
         train_rows=len(training.data),
-        train_labels=training.data.labels_sha256([training.task, *training.private, *training.keep]),
+        train_labels=training.data.labels_sha256(training.named),
         task=training.task,
         private=list(training.private),
         keep=list(training.keep),
@@ -197,17 +180,10 @@ def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[PointRequest]) ->
         found = read_sweep(output)
     except EvidenceError as error:
         raise EvidenceError(f"{error} Or name another file with -o.") from None
-    there, here = found.setup.model_dump(), setup.model_dump()
-    unlike = _differences(there, here)
+    unlike = _differences(found.setup.model_dump(), setup.model_dump())
     for one in wanted:
-        point = found.find(one.name, one.weight)
-        if point is not None:
-            unlike += _differences(
-                *(
-                    {f"{name} of {one.title}": value for name, value in settings.items()}
-                    for settings in (point.settings, one.settings)
-                )
-            )
+        if point := found.find(one.name, one.weight):
+            unlike += _differences(point.settings, one.settings, f" of {one.title}")
     if unlike:
         raise EvidenceError(
             f"{output} is a sweep with another {' and another '.join(unlike)}. Ask for the same, or name another file "
@@ -216,7 +192,7 @@ def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[PointRequest]) ->
     return found
 
 
-def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any], of: str = "") -> list[str]:
     """Name what differs, with what is there and what is asked for now; settings within settings by their own names."""
     found = []
     for name in dict.fromkeys([*there, *here]):
@@ -224,7 +200,7 @@ def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
         if isinstance(old, dict) and isinstance(new, dict):
             found += _differences(old, new)
         elif old != new:
-            found.append(f"{WORDS.get(name, name)} ({_shown(old)} there, {_shown(new)} now)")
+            found.append(f"{WORDS.get(name, name)}{of} ({_shown(old)} there, {_shown(new)} now)")
     return found
 
 

@@ -15,12 +15,8 @@ from torch.nn import functional
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Objective, Setting, Terms
 
-CARD = MethodCard(
-    description="pulls rows of one private class apart, and rows of one task class together across private classes",
-    mark=">",
-    light="#1f6f78",
-    dark="#7fd0da",
-)
+DESCRIPTION = "pulls rows of one private class apart, and rows of one task class together across private classes"
+CARD = MethodCard(description=DESCRIPTION, mark=">", light="#1f6f78", dark="#7fd0da")
 
 
 @dataclass(frozen=True)

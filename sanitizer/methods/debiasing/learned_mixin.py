@@ -17,12 +17,8 @@ from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.methods.debiasing.bias_branch import Biased
 from sanitizer.methods.heads import entropy, held_fixed
 
-CARD = MethodCard(
-    description="trains the model beside a network that reads the bias, so that it need not learn that itself",
-    mark="h",
-    light="#3d4fa8",
-    dark="#a9b6f7",
-)
+DESCRIPTION = "trains the model beside a network that reads the bias, so that it need not learn that itself"
+CARD = MethodCard(description=DESCRIPTION, mark="h", light="#3d4fa8", dark="#a9b6f7")
 
 
 @dataclass(frozen=True)

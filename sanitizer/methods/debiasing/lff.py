@@ -21,12 +21,8 @@ from sanitizer.methods.debiasing.bias_branch import Biased
 
 TINY = 1e-8
 
-CARD = MethodCard(
-    description="gives more weight to rows that are harder for a biased network than for the model",
-    mark="8",
-    light="#93306f",
-    dark="#ee9dcf",
-)
+DESCRIPTION = "gives more weight to rows that are harder for a biased network than for the model"
+CARD = MethodCard(description=DESCRIPTION, mark="8", light="#93306f", dark="#ee9dcf")
 
 
 @dataclass(frozen=True)

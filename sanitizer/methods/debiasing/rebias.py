@@ -17,12 +17,8 @@ from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.methods.debiasing.bias_branch import Biased
 
-CARD = MethodCard(
-    description="makes the features independent of those of a network that can read little but the bias",
-    mark="d",
-    light="#4c6b1f",
-    dark="#b2d27f",
-)
+DESCRIPTION = "makes the features independent of those of a network that can read little but the bias"
+CARD = MethodCard(description=DESCRIPTION, mark="d", light="#4c6b1f", dark="#b2d27f")
 
 
 @dataclass(frozen=True)

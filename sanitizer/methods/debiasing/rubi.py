@@ -16,12 +16,8 @@ from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.methods.debiasing.bias_branch import FEATURES, Biased
 from sanitizer.methods.heads import mlp
 
-CARD = MethodCard(
-    description="masks the model's scores in training by what the bias tells, so that it learns from the other rows",
-    mark="p",
-    light="#7d4e2d",
-    dark="#dcae8a",
-)
+DESCRIPTION = "masks the model's scores in training by what the bias tells, so that it learns from the other rows"
+CARD = MethodCard(description=DESCRIPTION, mark="p", light="#7d4e2d", dark="#dcae8a")
 
 
 @dataclass(frozen=True)
