@@ -25,11 +25,7 @@ def require_unsanitized(loaded: LoadedModel) -> Weights:
 
 
 def require_finite(weights: Weights, model: nn.Module) -> None:
-    """Fail on weights that the last step broke, in the types of the checkpoint: no loss was taken after it.
-
-    Raises:
-        TrainingError: One is not finite.
-    """
+    """Raise a TrainingError for weights, in the checkpoint's types, that the last step broke: no loss came after it."""
     state = model.state_dict()
     for key, old in weights.tensors.items():
         if old.is_floating_point() and not torch.isfinite(state[key].to(old.dtype)).all():

@@ -18,11 +18,7 @@ from audit.model.safe_pickle import listed
 
 
 def export(model: nn.Module, x: Tensor, layer: str, path: Path) -> None:
-    """Write a program for any number of rows; x is a batch of two rows or more.
-
-    Raises:
-        CheckpointError: torch.export cannot follow the model.
-    """
+    """Write a program for any number of rows; x is a batch of two or more; a CheckpointError if torch cannot."""
     content = io.BytesIO()
     try:
         with _quiet(), evaluating(model), torch.no_grad():

@@ -39,13 +39,8 @@ def mutual_information(p: Tensor, v: Tensor) -> Tensor:
 def by_class(measure: Callable[[Tensor, Tensor], Tensor], z: Tensor, v: Tensor, y: Tensor | None) -> Tensor:
     """Return the mean of a measure of (z, v) within each class of y, weighted by the class's rows.
 
-    With `mutual_information` it is I(v; prediction | y), as a share of log k. A class of one row carries none.
-
-    Args:
-        measure: Gives a scalar for some rows of z and v.
-        z: Features or predictions, (n, d).
-        v: Private labels, (n,) int64.
-        y: Task labels, (n,) int64; None to measure all rows together.
+    With `mutual_information` it is I(v; prediction | y), as a share of log k. A class of one row carries none, and
+    without y all rows are measured together. z are features or predictions, (n, d); labels are (n,) int64.
     """
     if y is None:
         return measure(z, v)
@@ -61,11 +56,7 @@ def explained_share(z: Tensor, v: Tensor, *, k: int, ridge: float) -> Tensor:
     kernel is the mean of RBF kernels at three bandwidths and a linear one, centred; z is whitened by its
     own batch first, since attackers whiten too. In [0, 1]; above 0 for independent v, by overfitting.
 
-    Args:
-        z: Features, (n, d), attached to the encoder.
-        v: Private labels, (n,) int64.
-        k: Number of private classes.
-        ridge: Regularisation, as a share of n.
+    Features are (n, d), labels of k classes (n,) int64, and the ridge is a share of n.
     """
     n = len(z)
     white = whiten(z.double())  # float32 cannot factor the kernel of real features
@@ -84,14 +75,10 @@ def explained_share(z: Tensor, v: Tensor, *, k: int, ridge: float) -> Tensor:
 
 
 def whiten(z: Tensor, *, shrinkage: float = 1e-4) -> Tensor:
-    """Return z with mean 0 and covariance near the identity, by its own batch, (n, min(d, n / 8)).
+    """Return features (n, d) in float64 with mean 0 and covariance near the identity by the batch, (n, min(d, n / 8)).
 
-    A batch determines no more directions than that: whitened in all of them, any labels could be
-    predicted. Where d is larger, the directions of largest variance are kept.
-
-    Args:
-        z: Features in float64, (n, d).
-        shrinkage: Share of the mean variance added to every direction.
+    A batch determines no more directions than that: whitened in all of them, any labels could be predicted. Where d
+    is larger, the directions of largest variance are kept. Each gets a share of the mean variance, `shrinkage`, more.
     """
     centred = z - z.mean(dim=0)
     keep = max(1, len(z) // ROWS_PER_DIRECTION)

@@ -32,12 +32,7 @@ def release_for(keep: Sequence[str]) -> str:
 
 
 def make_method(name: str, options: Mapping[str, object]) -> Method:
-    """Return a method with the user's settings.
-
-    Raises:
-        UnknownNameError: No such method, or it has no such setting.
-        IreneError: The name makes no method, or not with these settings.
-    """
+    """Return a method with the user's settings; an IreneError if the name makes none, or not with these settings."""
     named = resolve(name, "method", METHODS)
     try:
         made = call(named, options, f"method {name}")
@@ -53,11 +48,7 @@ def make_method(name: str, options: Mapping[str, object]) -> Method:
 
 
 def card_of(method: Method) -> MethodCard | None:
-    """Return the card that the method's module declares as `CARD`; None where it declares none.
-
-    Raises:
-        IreneError: Its `CARD` is something else.
-    """
+    """Return the card that the method's module declares as `CARD`; None where it declares none."""
     module = type(method).__module__
     card = vars(sys.modules[module]).get("CARD")
     if card is None or isinstance(card, MethodCard):

@@ -154,12 +154,7 @@ def _write_record(done: Sanitizing, beside: Path) -> None:
 
 
 def require_output(output: Path, parent: Path) -> None:
-    """Fail before the work if the result could not be written, or would overwrite what it came from.
-
-    Raises:
-        CheckpointError: Same file, or another format.
-        IreneError: The folder cannot be written to.
-    """
+    """Raise an IreneError before the work if the result could not be written, or would overwrite its parent."""
     if output.suffix == program(output).suffix:
         raise CheckpointError(
             f"{output.name} would be overwritten by a program of torch.export. Give it the suffix {parent.suffix!r}."

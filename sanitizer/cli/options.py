@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit.cli.options import Command, Names, Real, RowOptions, SourceOptions
+from audit.cli.options import Names, Real, RowOptions, SourceOptions
 
 if TYPE_CHECKING:
     from audit.data.labelled import LabelledData, Part
+
+Option = Callable[[Any], Any]
 
 KEEP = (click.option("--keep", type=Names(), default="", help="Columns to retain, with commas between them."),)
 LAYER = (click.option("--layer", help="The bottleneck; the suggested one if left out."),)
 
 
-def output_option(text: str, default: str | None = None) -> tuple[Callable[[Command], Command]]:
+def output_option(text: str, default: str | None = None) -> tuple[Option]:
     """Return the option -o, required unless it has a default."""
     path = click.Path(path_type=Path)
     if default is None:
@@ -24,39 +26,38 @@ def output_option(text: str, default: str | None = None) -> tuple[Callable[[Comm
     return (click.option("-o", "--output", type=path, default=Path(default), show_default=True, help=text),)
 
 
-def _shown(
-    name: str, default: object, kind: "click.ParamType[Any]", text: str | None = None
-) -> Callable[[Command], Command]:
-    """Return an option whose help ends with its default."""
-    return click.option(name, type=kind, default=default, show_default=True, help=text)
+def option(name: str, kind: "click.ParamType[Any]", text: str | None, default: object = None) -> Option:
+    """Return an option whose help ends with its default, if it has one."""
+    return click.option(name, type=kind, default=default, show_default=default is not None, help=text)
 
 
-WHOLE, FACTOR = click.IntRange(min=0), Real(min=0)
+WHOLE, COUNT = click.IntRange(min=0), click.IntRange(min=1)
+FACTOR, POSITIVE = Real(min=0), Real(min=0, min_open=True)
 RECIPE = (
-    _shown("--epochs", 30, WHOLE),
-    _shown("--batch-size", 512, click.IntRange(min=2), "Of all processes together."),
-    _shown("--optimizer", "adam", click.Choice(["adam", "sgd"])),
-    _shown("--lr", 1e-3, Real(min=0, min_open=True)),
-    _shown("--weight-decay", 1e-4, FACTOR),
-    _shown("--alpha", 1.0, FACTOR, "Weight of the task's loss."),
-    _shown(
+    option("--epochs", WHOLE, None, 30),
+    option("--batch-size", click.IntRange(min=2), "Of all processes together.", 512),
+    option("--optimizer", click.Choice(["adam", "sgd"]), None, "adam"),
+    option("--lr", POSITIVE, None, 1e-3),
+    option("--weight-decay", FACTOR, None, 1e-4),
+    option("--alpha", FACTOR, "Weight of the task's loss.", 1.0),
+    option(
         "--patience",
-        0,
         WHOLE,
         "Stop after so many epochs without a better one, by a fresh audit of held-out rows; 0: never.",
+        0,
     ),
-    _shown(
+    option(
         "--precision",
-        "32-true",
         click.Choice(["32-true", "bf16-mixed", "16-mixed"]),
         "Precision of the forward and backward pass; information terms are computed in float32 or higher.",
+        "32-true",
     ),
     click.option("--freeze", type=Names(), default="", help="Modules that are not trained, with commas between them."),
-    _shown(
+    option(
         "--augment",
-        "none",
         click.Choice(["none", "shift", "flip"]),
         "How training images change each time they are read: shifted; or shifted and, every second one, mirrored.",
+        "none",
     ),
     click.option(
         "--reweigh",
@@ -64,7 +65,7 @@ RECIPE = (
         help="Resample training rows so that task and private attributes are independent (Kamiran & Calders 2012); "
         "use it if their correlation is an artefact of sampling.",
     ),
-    _shown("--workers", 0, WHOLE, "Processes that read inputs."),
+    option("--workers", WHOLE, "Processes that read inputs.", 0),
 )
 
 

@@ -16,13 +16,23 @@ from audit.cli.options import (
     SOURCE,
     TASK,
     ModelOptions,
-    Real,
     arguments,
     progress,
     with_options,
 )
 from audit.errors import IreneError
-from sanitizer.cli.options import KEEP, LAYER, RECIPE, limited_rows, output_option, recipe_fields
+from sanitizer.cli.options import (
+    COUNT,
+    FACTOR,
+    KEEP,
+    LAYER,
+    POSITIVE,
+    RECIPE,
+    limited_rows,
+    option,
+    output_option,
+    recipe_fields,
+)
 
 if TYPE_CHECKING:
     from audit.evidence.audit_result import Sanitizing
@@ -35,31 +45,17 @@ METHOD = (
         "or package.module:attribute. If left out: codebook, a release for the task alone; with --keep, rich.",
     ),
     *KEEP,
-    click.option(
-        "--weight",
-        type=Real(min=0),
-        help="Weight of the removal (the paper's gamma); the method's own if left out.",
-    ),
-    click.option(
-        "--head", type=click.Choice(["linear", "mlp"]), help="The training adversary (irene, gradient-reversal)."
-    ),
-    click.option(
-        "--inner-steps",
-        type=click.IntRange(min=1),
-        help="Steps of the training adversary for each step of the encoder (irene).",
-    ),
-    click.option("--head-lr", type=Real(min=0, min_open=True), help="Learning rate of the training adversary."),
-    click.option(
-        "--ridge",
-        type=Real(min=0, min_open=True),
-        help="Regularisation of the training adversary, a kernel ridge regression (kernel, rich).",
-    ),
+    option("--weight", FACTOR, "Weight of the removal (the paper's gamma); the method's own if left out."),
+    option("--head", click.Choice(["linear", "mlp"]), "The training adversary (irene, gradient-reversal)."),
+    option("--inner-steps", COUNT, "Steps of the training adversary for each step of the encoder (irene)."),
+    option("--head-lr", POSITIVE, "Learning rate of the training adversary."),
+    option("--ridge", POSITIVE, "Regularisation of the training adversary, a kernel ridge regression (kernel, rich)."),
     click.option(
         "--conditional/--marginal",
         default=None,
         help="Remove the attribute's leakage given the task's label, or all of it; the method's own if left out.",
     ),
-    click.option("--levels", type=click.IntRange(min=1), help="Codewords for each class of the task (codebook)."),
+    option("--levels", COUNT, "Codewords for each class of the task (codebook)."),
     click.option("--method-arg", multiple=True, metavar="NAME=VALUE", help="Another setting of the method."),
 )
 SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", "levels")
@@ -103,10 +99,9 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
     try:
         done = run(loaded, data, output, task=task, private=private, keep=keep, method=method, options=options)
     except KeyboardInterrupt:
-        if state_file(output).is_file():
-            raise IreneError(
-                f"Stopped; the last whole epoch is in {state_file(output)}. Go on with --resume."
-            ) from None
+        state = state_file(output)
+        if state.is_file():
+            raise IreneError(f"Stopped; the last whole epoch is in {state}. Go on with --resume.") from None
         raise
     if first:
         describe(done, program(output))
@@ -138,10 +133,8 @@ def describe(done: "Sanitizing", beside: Path) -> None:
     if done.trace:
         first, last = done.trace[0], done.trace[-1]
         click.echo(f"Task loss, first and last epoch: {first.task_loss:.3f} and {last.task_loss:.3f} nats")
-        for attribute, penalty in last.penalty.items():
-            click.echo(
-                f"What {done.method} minimises for {attribute}: {first.penalty[attribute]:.3f} and {penalty:.3f}"
-            )
+        for name, penalty in last.penalty.items():
+            click.echo(f"What {done.method} minimises for {name}: {first.penalty[name]:.3f} and {penalty:.3f}")
     if done.chosen is not None:
         best = done.trace[done.chosen]
         read = ", ".join(f"{100 * value:.1f} % of {name}" for name, value in best.fresh.items())

@@ -112,9 +112,7 @@ def _options(given: Mapping[str, Any]) -> "SweepOptions":
     from audit.settings import Settings
     from sanitizer.options import SweepOptions
 
-    chosen: dict[str, Any] = {} if given["limit"] is None else {"limit": given["limit"]}
-    if given["attackers"] is not None:
-        chosen["attackers"] = tuple(given["attackers"])
+    chosen = {name: given[name] for name in ("limit", "attackers") if given[name] is not None}
     return SweepOptions(
         **recipe_fields(given),
         keep=given["keep"],
@@ -135,9 +133,8 @@ def sentence(point: "SweepPoint", task: str) -> str:
     parts = [f"accuracy on {task} {shares(found.accuracy)}"]
     for one in found.read:
         most = f", no attacker above {bound(one.certificate)}" if one.certificate else ""
-        parts.append(
-            f"{one.attribute} {shares(one.balanced_accuracy)}, floor {one.floor.value:.1%}{most}: {one.verdict}"
-        )
+        read = shares(one.balanced_accuracy)
+        parts.append(f"{one.attribute} {read}, floor {one.floor.value:.1%}{most}: {one.verdict}")
     parts += [f"{one.attribute} retained at AUROC {one.auroc.value:.3f}" for one in found.kept]
     return f"{name}: {'; '.join(parts)}"
 

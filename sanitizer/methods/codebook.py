@@ -78,13 +78,8 @@ def running_information(table: Tensor, predicted: Tensor, strata: Tensor, v: Ten
     """Put a batch into a running table and return I(v; predicted | strata) of the table, as a share of log k.
 
     The gradient is that of the table's information by the batch's share in it, undiminished: the running table only
-    makes it less noisy.
-
-    Args:
-        table: Joint of (stratum, v, prediction), (s, k, c); changed in place.
-        predicted: Distribution over the predicted classes of each row, (n, c).
-        strata: Stratum of each row, (n,) int64.
-        v: Private labels, (n,) int64.
+    makes it less noisy. The table is the joint of (stratum, v, prediction), (s, k, c), and changed in place.
+    Predictions are distributions over classes, (n, c), and strata and v labels, (n,) int64.
     """
     s, k, _ = table.shape
     member = functional.one_hot(strata * k + v, s * k).to(predicted.dtype)  # (n, s k)

@@ -39,7 +39,7 @@ class PointRequest:
 
     @property
     def settings(self) -> Options:
-        """Return all settings of the method."""
+        """All settings of the method."""
         return {} if self.method is None else asdict(self.method)  # type: ignore[call-overload]
 
     @property
@@ -53,7 +53,6 @@ class SweepJob:
     """The parts that all points of a sweep share."""
 
     fresh: Callable[[], LoadedModel]
-    """Loads the checkpoint anew."""
     training: TrainingJob
     """Its method is each point's own."""
     audited: LabelledData
@@ -66,11 +65,7 @@ def requests(methods: Mapping[str, Sequence[float]]) -> list[PointRequest]:
     """Return the points of a sweep: the untouched checkpoint, then each method at each of its weights.
 
     A method whose own weight is 0 (plain, leace) takes none and is one point; without weights, each is at its own.
-
-    Raises:
-        TrainingError: No method was named.
-        UnknownNameError: No such method.
-        IreneError: One cannot be made with a weight.
+    None at all, an unknown one, or one that takes no weight is an IreneError.
     """
     if not methods:
         raise TrainingError("No method was named. Name at least one, for instance --methods plain,irene.")
@@ -80,9 +75,8 @@ def requests(methods: Mapping[str, Sequence[float]]) -> list[PointRequest]:
         if own.weight == 0:
             found.append(PointRequest(name, None, own))
         else:
-            found += [
-                PointRequest(name, weight, make_method(name, {"weight": weight})) for weight in weights or [own.weight]
-            ]
+            for weight in weights or [own.weight]:
+                found.append(PointRequest(name, weight, make_method(name, {"weight": weight})))
     return found
 
 
@@ -141,11 +135,7 @@ def now() -> str:
 
 
 def _fine_tune(loaded: LoadedModel, job: TrainingJob, track: Track) -> Outcome:
-    """Train the copy in place, and round its weights to the types of the checkpoint, as a file of them would.
-
-    Raises:
-        TrainingError: It diverged, however that showed.
-    """
+    """Train the copy in place, and round its weights to the types of the checkpoint, as a file of them would."""
     outcome = fine_tune(loaded.module, job, track=track)
     weights, state = require_weights(loaded), loaded.module.state_dict()
     require_finite(weights, loaded.module)

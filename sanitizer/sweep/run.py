@@ -128,12 +128,7 @@ def _job(
 
 
 def require_output(output: Path) -> None:
-    """Fail before the work if the sweep could not be written.
-
-    Raises:
-        EvidenceError: The file is no `.json`.
-        IreneError: Its folder cannot be written to.
-    """
+    """Raise an IreneError before the work if the file is no `.json`, or its folder cannot be written to."""
     if output.suffix != ".json":
         raise EvidenceError(
             f"{output} is not a .json file. Name one with -o, for instance out/sweep.json; the chart goes beside it."
@@ -169,11 +164,7 @@ def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:
 
 
 def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[PointRequest]) -> Sweep | None:
-    """Return the sweep of earlier calls, if there is one.
-
-    Raises:
-        EvidenceError: The file holds something else, or was made with other settings.
-    """
+    """Return the sweep of earlier calls, if there is one; an EvidenceError if it is another, or no sweep."""
     if not output.exists():
         return None
     try:
@@ -221,11 +212,7 @@ def _in_memory(job: SweepJob, budget: int, track: Track) -> SweepJob:
 def _with(
     done: Sweep | None, point: SweepPoint, result: AuditResult | None, setup: SweepSetup, call: SweepCall
 ) -> Sweep:
-    """Return a sweep with one more point; the first one, the untouched checkpoint, begins it.
-
-    Raises:
-        EvidenceError: It was audited on other inputs than the points before.
-    """
+    """Return a sweep with one more point, which must be of the same inputs; the untouched checkpoint begins it."""
     if done is None:
         assert result is not None and result.task is not None  # it has a task, and is audited or raises
         return Sweep(

@@ -1,24 +1,59 @@
-"""Rows in batches, as training and its checks go over them."""
+"""Rows in batches, as training and its checks go over them, and images that change each time they are read.
 
-from collections.abc import Iterator, Sequence
+Augmentation works against removal that holds on the training rows alone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, StackDataset
 
 from audit.data.columns import Ints
-from audit.data.labelled import LabelledData
+from audit.data.labelled import Inputs, LabelledData
+from audit.errors import DataError
+from sanitizer.job import Augment
+
+MOST = 8
+"""A shift is at most the side over this."""
 
 
 def batches(
     data: LabelledData, columns: Sequence[str], order: Sequence[Ints], *, workers: int = 0
 ) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
     """Yield inputs (b, …) and their labels {column: (b,) int64}, the rows of each batch as `order` lists them."""
-    labels = StackDataset(**{name: data.codes(name).astype(np.int64) for name in columns})  # type: ignore[arg-type]  # any sequences
-    rows = StackDataset(data.inputs, labels)  # type: ignore[arg-type]
+    codes = {name: data.codes(name).astype(np.int64) for name in columns}
+    rows = StackDataset(data.inputs, StackDataset(**codes))  # type: ignore[arg-type]  # takes any sequences
     yield from DataLoader(rows, batch_sampler=[one.tolist() for one in order], num_workers=workers)
 
 
 def in_order(n: int, size: int) -> list[Ints]:
     """Return the rows 0 … n − 1 as they stand, in batches of at most `size`."""
     return np.array_split(np.arange(n), max(1, -(-n // size)))
+
+
+def augmented(data: LabelledData, augment: Augment) -> LabelledData:
+    """Return the same rows, whose images change each time they are read, by torch's own random numbers."""
+    if augment == "none":
+        return data
+    shape = data.inputs[0].shape
+    if len(shape) != 3:
+        raise DataError(f"Rows of shape {list(shape)} are no images (c, h, w). Leave --augment out.")
+    from torchvision.transforms import v2  # noqa: PLC0415 - torchvision takes a second to import
+
+    h, w = shape[1:]
+    shift = v2.RandomCrop((h, w), padding=(w // MOST, h // MOST), padding_mode="reflect")
+    change = v2.Compose([shift, v2.RandomHorizontalFlip()]) if augment == "flip" else shift
+    return replace(data, inputs=_Changing(data.inputs, change))
+
+
+class _Changing:
+    def __init__(self, inputs: Inputs, change: Callable[[Tensor], Tensor]) -> None:
+        self._inputs, self._change = inputs, change
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def __getitem__(self, row: int, /) -> Tensor:
+        return self._change(self._inputs[row])

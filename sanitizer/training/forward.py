@@ -53,11 +53,7 @@ class ForwardPass:
         return found[BEFORE].float() if BEFORE in found else z, z
 
     def run(self, data: LabelledData) -> Rows:
-        """Run the model over rows in eval mode.
-
-        Raises:
-            TrainingError: It makes NaN or infinity of them.
-        """
+        """Run the model over rows in eval mode; a TrainingError if it makes NaN or infinity of them."""
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
         with evaluating(self.model), torch.no_grad(), self.tapped() as taps:
             for x, _ in batches(data, [self.task], in_order(len(data), AT_ONCE)):

@@ -16,7 +16,7 @@ from audit.model.release import NAME, install
 from audit.progress import Track, untracked
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Objective, Setting
-from sanitizer.training.augmentation import augmented
+from sanitizer.training.batches import augmented
 from sanitizer.training.forward import ForwardPass
 from sanitizer.training.model_selection import HeldOutMetrics, check, head_accuracy
 from sanitizer.training.resume import BestEpoch, ResumeFile, Stateful
@@ -141,7 +141,15 @@ class _Run:
         for epoch in track(left, len(left), "epochs"):
             losses = self.step.epoch(changing, self.job.columns, epoch, self.rows.probabilities)
             metrics = self._check(sample)
-            trace.append(self._record(losses, metrics))
+            trace.append(
+                Epoch(
+                    task_loss=losses[self.job.task],
+                    penalty={name: losses[name] for name in self.job.private if name in losses},
+                    task_accuracy=metrics.task,
+                    fresh=dict(metrics.fresh),
+                    kept=dict(metrics.retained),
+                )
+            )
             best = self._better(best, metrics, epoch)
             if self.resume_file is not None and self.step.fabric.is_global_zero:
                 self.resume_file.save(self.state, trace, best)
@@ -157,15 +165,6 @@ class _Run:
             seen = forward.run(held_out)
         share = self.rows.effective_share
         return check(seen, held_out, job.private, job.keep, seed=job.recipe.seed, effective_share=share)
-
-    def _record(self, losses: Mapping[str, float], metrics: HeldOutMetrics) -> Epoch:
-        return Epoch(
-            task_loss=losses[self.job.task],
-            penalty={name: losses[name] for name in self.job.private if name in losses},
-            task_accuracy=metrics.task,
-            fresh=dict(metrics.fresh),
-            kept=dict(metrics.retained),
-        )
 
     def _better(self, best: BestEpoch | None, metrics: HeldOutMetrics, epoch: int) -> BestEpoch:
         """Return this epoch if it is better than the best so far, or as good: the later one, without a drift."""

@@ -75,17 +75,13 @@ def check(
     rows = np.random.default_rng(seed).permutation(len(y))[:MOST]
     z, groups = seen.z.cpu().numpy()[rows], data.groups()[rows]
     labels = {name: seen.v[name].cpu().numpy()[rows] for name in (*private, *keep)}
+    counts = {name: np.unique(v, return_counts=True)[1] for name, v in {"": y, **labels}.items()}
     return HeldOutMetrics(
         task=_balanced_accuracy(y, seen.scores.argmax(dim=1).cpu().numpy()),
         fresh={name: _fresh(z, labels[name], groups, seed) for name in private},
-        rows={name: effective_share * effective_rows(class_counts(v)) for name, v in {"": y, **labels}.items()},
+        rows={name: effective_share * effective_rows(of_class) for name, of_class in counts.items()},
         retained={name: area for name in keep if (area := _area(z, labels[name], groups, seed)) is not None},
     )
-
-
-def class_counts(v: Ints) -> Ints:
-    """Return the rows of each class that occurs in labels, (n,)."""
-    return np.unique(v, return_counts=True)[1].astype(np.int64)
 
 
 def head_accuracy(scores: Tensor | None, v: Tensor) -> float | None:

@@ -63,11 +63,7 @@ class ResumeFile:
     """Whether to go on from the state in the file."""
 
     def require(self) -> None:
-        """Fail where there is no state to go on from, or where a new run would overwrite one.
-
-        Raises:
-            TrainingError: Either of them.
-        """
+        """Raise a TrainingError where there is no state to go on from, or where a new run would overwrite one."""
         if self.resume and not self.path.is_file():
             raise TrainingError(f"No state {self.path} to go on from. Leave --resume out to begin.")
         if not self.resume and self.path.exists():
@@ -76,12 +72,7 @@ class ResumeFile:
             )
 
     def restore(self, parts: Mapping[str, Stateful]) -> tuple[list[Epoch], BestEpoch | None]:
-        """Put the saved state into every part, and return the epochs so far; none where a run begins.
-
-        Raises:
-            TrainingError: It is the state of another run.
-            CheckpointError: The file is damaged.
-        """
+        """Put the saved state of this run into every part, and return the epochs so far; none where a run begins."""
         if not self.resume:
             return [], None
         content, _ = read_torch(self.path)
@@ -92,11 +83,8 @@ class ResumeFile:
             )
         for name, part in parts.items():
             part.load_state_dict(content["state"][name])
-        best = content["best"]
-        return (
-            [Epoch(**one) for one in content["trace"]],
-            BestEpoch(**best | {"metrics": HeldOutMetrics(**best["metrics"])}),
-        )
+        metrics = HeldOutMetrics(**content["best"]["metrics"])
+        return [Epoch(**one) for one in content["trace"]], BestEpoch(**content["best"] | {"metrics": metrics})
 
     def save(self, parts: Mapping[str, Stateful], trace: list[Epoch], best: BestEpoch) -> None:
         """Write the state after an epoch, whole or not at all."""

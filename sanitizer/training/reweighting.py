@@ -22,10 +22,7 @@ NOTABLE = 0.1
 
 
 def independence_probabilities(data: LabelledData, task: str, private: Sequence[str]) -> Doubles:
-    """Return the sampling probability of each row, (n,), proportional to p(y) p(v) / p(y, v).
-
-    v is the combination of all private attributes.
-    """
+    """Return each row's sampling probability, (n,), in proportion to p(y) p(v) / p(y, v); v is all private together."""
     of_y, of_v, counts = _cells(data, task, private)
     odds = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0) / np.maximum(counts, 1)
     found = odds[of_y, of_v]
@@ -33,11 +30,7 @@ def independence_probabilities(data: LabelledData, task: str, private: Sequence[
 
 
 def require_every_cell(data: LabelledData, task: str, private: Sequence[str]) -> None:
-    """Fail where no resampling can make the task independent of the attributes.
-
-    Raises:
-        DataError: No row has some class of the task together with some classes of the attributes.
-    """
+    """Raise a DataError where no row has some class of the task together with some classes of the attributes."""
     of_y, of_v, counts = _cells(data, task, private)
     for y, v in np.argwhere(counts == 0)[:1]:
         row, column = np.flatnonzero(of_v == v)[0], np.flatnonzero(of_y == y)[0]
@@ -50,10 +43,7 @@ def require_every_cell(data: LabelledData, task: str, private: Sequence[str]) ->
 
 
 def correlated(data: LabelledData, task: str, private: Sequence[str]) -> dict[str, float]:
-    """Return which attributes are notably correlated with the task, and how much.
-
-    The measure is their mutual information as a share of the smaller entropy of the two, in [0, 1].
-    """
+    """Return notable correlations with the task: mutual information over the smaller of two entropies, in [0, 1]."""
     known = data.complete([task, *private])
     shares = {
         name: float(normalized_mutual_info_score(known.codes(task), known.codes(name), average_method="min"))

@@ -8,14 +8,8 @@ from sklearn.model_selection import GroupShuffleSplit
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
 from sanitizer.job import TrainingJob
-from sanitizer.training.reweighting import (
-    Doubles,
-    draw,
-    effective_share,
-    independence_probabilities,
-    require_every_cell,
-    take_drawn,
-)
+from sanitizer.training import reweighting
+from sanitizer.training.reweighting import Doubles, draw, take_drawn
 
 HELD_OUT = 0.15
 """Share of the training groups that only choose the epoch and check the training adversary."""
@@ -38,20 +32,16 @@ class TrainingRows:
 
     @staticmethod
     def of(job: TrainingJob) -> "TrainingRows":
-        """Split the rows of a job by its recipe.
-
-        Raises:
-            DataError: They do not fill one batch, or no resampling can make task and attributes independent.
-        """
+        """Split the rows of a job by its recipe; a DataError if they fill no batch, or cannot be resampled as asked."""
         recipe = job.recipe
         fit, held_out = hold_out(job.data, recipe.seed)
         if recipe.reweigh and job.private:
-            require_every_cell(fit, job.task, job.private)
-            ours, others = (independence_probabilities(part, job.task, job.private) for part in (fit, held_out))
-            full, chosen = (
-                take_drawn(part, draw(by, seed=recipe.seed)) for part, by in ((fit, ours), (held_out, others))
-            )
-            rows = TrainingRows(fit, ours, full, chosen, effective_share(others))
+            reweighting.require_every_cell(fit, job.task, job.private)
+            ours = reweighting.independence_probabilities(fit, job.task, job.private)
+            others = reweighting.independence_probabilities(held_out, job.task, job.private)
+            full = take_drawn(fit, draw(ours, seed=recipe.seed))
+            chosen = take_drawn(held_out, draw(others, seed=recipe.seed))
+            rows = TrainingRows(fit, ours, full, chosen, reweighting.effective_share(others))
         else:
             rows = TrainingRows(fit, None, fit, held_out, 1.0)
         if len(fit) < recipe.batch_size:

@@ -45,10 +45,8 @@ class TrainingStep:
     ) -> dict[str, float]:
         """Take every step of one epoch, from 0, and return the mean of each term.
 
-        Rows are drawn by their sampling probabilities, (n,), or without any, each once.
-
-        Raises:
-            TrainingError: A term became NaN or infinite.
+        Rows are drawn by their sampling probabilities, (n,), or without any, each once. A term that becomes NaN or
+        infinite is a TrainingError.
         """
         torch.manual_seed(self.recipe.seed + 1_000_003 * (epoch + 1))  # an epoch that is resumed begins as it did
         size = self.recipe.batch_size
@@ -101,11 +99,7 @@ class TrainingStep:
 
 
 def make_fabric(device: torch.device, recipe: Recipe) -> Fabric:
-    """Return the Fabric that places and wraps a model: on one device, or one for each process that torchrun started.
-
-    Raises:
-        TrainingError: A batch cannot be shared evenly.
-    """
+    """Return the Fabric that places and wraps a model: on one device, or one for each process that torchrun started."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     here = int(os.environ.get("LOCAL_WORLD_SIZE", str(processes)))
     if recipe.batch_size % processes:

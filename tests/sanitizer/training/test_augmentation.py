@@ -6,7 +6,7 @@ import torch
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
-from sanitizer.training.augmentation import augmented
+from sanitizer.training.batches import augmented
 
 
 def images(n: int = 64) -> LabelledData:
