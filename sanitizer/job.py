@@ -69,14 +69,9 @@ class TrainingJob:
         return [self.task, *self.private, *self.keep]
 
     @property
-    def columns(self) -> list[str]:
-        """Every column whose labels training needs, once, the task first."""
-        return list(dict.fromkeys(self.named))
-
-    @property
     def classes(self) -> dict[str, int]:
-        """Number of classes of each of these columns; one that is a quantity, or of one class only, is a DataError."""
-        return {name: len(self.data.column(name, "labelled").classes) for name in self.columns}
+        """Number of classes of each of them; one that is a quantity, or of one class only, is a DataError."""
+        return {name: len(self.data.column(name, "labelled").classes) for name in self.named}
 
 
 def require_classes(task: str, private: Sequence[str], keep: Sequence[str], *rows: LabelledData) -> None:

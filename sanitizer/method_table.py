@@ -43,8 +43,9 @@ def make_method(name: str, options: Mapping[str, object]) -> Method:
             f"{name} gave a {type(made).__name__}, not a method. Name a dataclass with `weight` and `start`, "
             "as sanitizer.methods.base describes it."
         )
-    card_of(cast(Method, made))
-    return cast(Method, made)
+    method = cast(Method, made)
+    card_of(method)  # fails here, before any work, on a card that is none
+    return method
 
 
 def card_of(method: Method) -> MethodCard | None:

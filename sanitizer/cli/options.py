@@ -21,9 +21,8 @@ LAYER = (click.option("--layer", help="The bottleneck; the suggested one if left
 def output_option(text: str, default: str | None = None) -> tuple[Option]:
     """Return the option -o, required unless it has a default."""
     path = click.Path(path_type=Path)
-    if default is None:
-        return (click.option("-o", "--output", type=path, required=True, help=text),)
-    return (click.option("-o", "--output", type=path, default=Path(default), show_default=True, help=text),)
+    shown: dict[str, Any] = {"default": default, "show_default": True} if default else {"required": True}
+    return (click.option("-o", "--output", type=path, help=text, **shown),)
 
 
 def option(name: str, kind: "click.ParamType[Any]", text: str | None, default: object = None) -> Option:
@@ -31,8 +30,7 @@ def option(name: str, kind: "click.ParamType[Any]", text: str | None, default: o
     return click.option(name, type=kind, default=default, show_default=default is not None, help=text)
 
 
-WHOLE, COUNT = click.IntRange(min=0), click.IntRange(min=1)
-FACTOR, POSITIVE = Real(min=0), Real(min=0, min_open=True)
+WHOLE, FACTOR, POSITIVE = click.IntRange(min=0), Real(min=0), Real(min=0, min_open=True)
 RECIPE = (
     option("--epochs", WHOLE, None, 30),
     option("--batch-size", click.IntRange(min=2), "Of all processes together.", 512),

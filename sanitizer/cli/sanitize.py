@@ -16,23 +16,13 @@ from audit.cli.options import (
     SOURCE,
     TASK,
     ModelOptions,
+    Real,
     arguments,
     progress,
     with_options,
 )
 from audit.errors import IreneError
-from sanitizer.cli.options import (
-    COUNT,
-    FACTOR,
-    KEEP,
-    LAYER,
-    POSITIVE,
-    RECIPE,
-    limited_rows,
-    option,
-    output_option,
-    recipe_fields,
-)
+from sanitizer.cli.options import KEEP, LAYER, POSITIVE, RECIPE, limited_rows, option, output_option, recipe_fields
 
 if TYPE_CHECKING:
     from audit.evidence.audit_result import Sanitizing
@@ -45,9 +35,11 @@ METHOD = (
         "or package.module:attribute. If left out: codebook, a release for the task alone; with --keep, rich.",
     ),
     *KEEP,
-    option("--weight", FACTOR, "Weight of the removal (the paper's gamma); the method's own if left out."),
+    option("--weight", Real(min=0), "Weight of the removal (the paper's gamma); the method's own if left out."),
     option("--head", click.Choice(["linear", "mlp"]), "The training adversary (irene, gradient-reversal)."),
-    option("--inner-steps", COUNT, "Steps of the training adversary for each step of the encoder (irene)."),
+    option(
+        "--inner-steps", click.IntRange(min=1), "Steps of the training adversary for each step of the encoder (irene)."
+    ),
     option("--head-lr", POSITIVE, "Learning rate of the training adversary."),
     option("--ridge", POSITIVE, "Regularisation of the training adversary, a kernel ridge regression (kernel, rich)."),
     click.option(
@@ -55,7 +47,7 @@ METHOD = (
         default=None,
         help="Remove the attribute's leakage given the task's label, or all of it; the method's own if left out.",
     ),
-    option("--levels", COUNT, "Codewords for each class of the task (codebook)."),
+    option("--levels", click.IntRange(min=1), "Codewords for each class of the task (codebook)."),
     click.option("--method-arg", multiple=True, metavar="NAME=VALUE", help="Another setting of the method."),
 )
 SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", "levels")

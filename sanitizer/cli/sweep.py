@@ -24,7 +24,7 @@ from audit.errors import CheckpointError, IreneError
 from sanitizer.cli.options import KEEP, LAYER, RECIPE, limited_rows, output_option, recipe_fields
 
 if TYPE_CHECKING:
-    from audit.evidence.findings import Certificate, Estimate
+    from audit.evidence.findings import Estimate
     from audit.evidence.sweep_result import SweepPoint
     from sanitizer.options import SweepOptions
 
@@ -125,6 +125,7 @@ def _options(given: Mapping[str, Any]) -> "SweepOptions":
 
 def sentence(point: "SweepPoint", task: str) -> str:
     """Return the figures of a point, or why it has none, in one line."""
+    from audit.evidence.numbers import at_most
     from audit.evidence.sweep_result import title
 
     name, found = title(point.method, point.weight), point.figures
@@ -132,7 +133,10 @@ def sentence(point: "SweepPoint", task: str) -> str:
         return f"{name}: failed. {point.failure}"
     parts = [f"accuracy on {task} {shares(found.accuracy)}"]
     for one in found.read:
-        most = f", no attacker above {bound(one.certificate)}" if one.certificate else ""
+        most = ""
+        if one.certificate:
+            bound, sure = at_most(100 * one.certificate.balanced_accuracy, 1), one.certificate.confidence
+            most = f", no attacker above {bound}% (at {sure:.0%} confidence)"
         read = shares(one.balanced_accuracy)
         parts.append(f"{one.attribute} {read}, floor {one.floor.value:.1%}{most}: {one.verdict}")
     parts += [f"{one.attribute} retained at AUROC {one.auroc.value:.3f}" for one in found.kept]
@@ -142,10 +146,3 @@ def sentence(point: "SweepPoint", task: str) -> str:
 def shares(estimate: "Estimate") -> str:
     """Return a share with its interval in percent."""
     return f"{estimate.value:.1%} [{estimate.low:.1%}, {estimate.high:.1%}]"
-
-
-def bound(most: "Certificate") -> str:
-    """Return the upper bound on every attacker, never rounded down, with its confidence."""
-    from audit.evidence.numbers import at_most
-
-    return f"{at_most(100 * most.balanced_accuracy, 1)}% (at {most.confidence:.0%} confidence)"

@@ -89,9 +89,8 @@ def refined(projection: LowRank, z: Tensor, scores: Tensor, leak: Callable[[Tens
     """
     white = whitened(z)
     with torch.no_grad():
-        begun = torch.linalg.qr(
-            white.rows.T @ projection.project(z).double()
-        ).Q  # (m, rank): whatever its own scales are
+        inside = projection.project(z).double()
+        begun = torch.linalg.qr(white.rows.T @ inside).Q  # (m, rank): whatever its own scales are
         used_to = projection(z).double()
         scores_on = begun.T @ white.rows.T @ (scores - scores.mean(dim=1, keepdim=True)).double()
         turned, lengths, _ = torch.linalg.svd(scores_on, full_matrices=True)

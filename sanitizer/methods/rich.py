@@ -117,9 +117,7 @@ class RichObjective(KernelObjective):
     def set_extra_state(self, state: list[tuple[Tensor, Tensor, dict[str, Tensor]]]) -> None:
         """Take them back."""
         on = self.release.down.device
-        self._past = deque(
-            (c.to(on), y.to(on), {name: v.to(on) for name, v in labels.items()}) for c, y, labels in state
-        )
+        self._past = deque((c.to(on), y.to(on), {name: one.to(on) for name, one in v.items()}) for c, y, v in state)
 
 
 def _predictive(white: Tensor, v: Tensor) -> Tensor:

@@ -139,7 +139,7 @@ class _Run:
         changing = augmented(self.rows.fit, recipe.augment)
         left = range(len(trace), recipe.epochs)
         for epoch in track(left, len(left), "epochs"):
-            losses = self.step.epoch(changing, self.job.columns, epoch, self.rows.probabilities)
+            losses = self.step.epoch(changing, list(self.step.forward.classes), epoch, self.rows.probabilities)
             metrics = self._check(sample)
             trace.append(
                 Epoch(

@@ -67,10 +67,7 @@ def check(
     seed: int,
     effective_share: float = 1.0,
 ) -> HeldOutMetrics:
-    """Measure the task and each attribute on held-out rows, as the model saw them; the seed draws some for attackers.
-
-    They are equivalent to so many independent rows, as a share of them.
-    """
+    """Measure the task and each attribute on held-out rows, worth so many independent ones as a share of them."""
     y = seen.y.cpu().numpy()
     rows = np.random.default_rng(seed).permutation(len(y))[:MOST]
     z, groups = seen.z.cpu().numpy()[rows], data.groups()[rows]
