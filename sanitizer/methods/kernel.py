@@ -43,8 +43,7 @@ class KernelObjective(Objective):
 
     def terms(self, batch: Batch) -> Terms:
         """Return the task's loss and the share of v's variance that the batch's own regression explains."""
-        leakage = self.explained(batch.z, batch.v, batch.y)
-        return Terms(functional.cross_entropy(batch.scores, batch.y), leakage)
+        return Terms(functional.cross_entropy(batch.scores, batch.y), self.explained(batch.z, batch.v, batch.y))
 
     def explained(self, z: Tensor, v: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
         """Return the share of each attribute's variance that the adversary explains from features (n, d)."""

@@ -28,11 +28,6 @@ def batches(
     yield from DataLoader(rows, batch_sampler=[one.tolist() for one in order], num_workers=workers)
 
 
-def in_order(n: int, size: int) -> list[Ints]:
-    """Return the rows 0 … n − 1 as they stand, in batches of at most `size`."""
-    return np.array_split(np.arange(n), max(1, -(-n // size)))
-
-
 def augmented(data: LabelledData, augment: Augment) -> LabelledData:
     """Return the same rows, whose images change each time they are read, by torch's own random numbers."""
     if augment == "none":

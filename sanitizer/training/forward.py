@@ -1,9 +1,10 @@
 """The forward pass of a model in training: its bottleneck and its scores on some rows."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +14,7 @@ from audit.model import release
 from audit.model.forward import class_scores
 from audit.model.layers import Pool, Taps, evaluating, tap
 from sanitizer.methods.base import Batch, Rows
-from sanitizer.training.batches import batches, in_order
+from sanitizer.training.batches import batches
 
 BEFORE = f"{release.NAME}.map:input"
 """Layer name: representation before the release module."""
@@ -35,12 +36,10 @@ class ForwardPass:
     """Number of classes of every such column, the task among them."""
     device: torch.device
 
-    @contextmanager
-    def tapped(self) -> Iterator[Taps]:
+    def tapped(self) -> AbstractContextManager[Taps]:
         """Tap the bottleneck, before and behind a release module if there is one, for a block."""
         released = release.NAME in dict(self.model.named_children())
-        with tap(self.model, [self.layer, BEFORE] if released else [self.layer], pool=self.pool) as taps:
-            yield taps
+        return tap(self.model, [self.layer, BEFORE] if released else [self.layer], pool=self.pool)
 
     def scores(self, output: object) -> Tensor:
         """Return the task's scores, (n, k) in float32."""
@@ -55,8 +54,9 @@ class ForwardPass:
     def run(self, data: LabelledData) -> Rows:
         """Run the model over rows in eval mode; a TrainingError if it makes NaN or infinity of them."""
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
+        blocks = np.array_split(np.arange(len(data)), max(1, -(-len(data) // AT_ONCE)))
         with evaluating(self.model), torch.no_grad(), self.tapped() as taps:
-            for x, _ in batches(data, [self.task], in_order(len(data), AT_ONCE)):
+            for x, _ in batches(data, [self.task], blocks):
                 scores = self.scores(self.model(x.to(self.device)))
                 parts.append((*self.features(taps), scores))
         before, z, scores = (torch.cat(part) for part in zip(*parts, strict=True))

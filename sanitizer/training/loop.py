@@ -76,8 +76,7 @@ def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | Non
         objective = job.method.start(setting).to(device)
         with forward.releasing(objective.release):
             step, state = _prepared(job, len(rows.fit) // job.recipe.batch_size, fabric, forward, objective)
-            run = _Run(job, rows, step, state, resume_file)
-            trace, best = run.epochs(track)
+            trace, best = _Run(job, rows, step, state, resume_file).epochs(track)
             if best is not None:
                 best.restore(model, objective)
             last = objective.finished(setting.look)
