@@ -98,7 +98,7 @@ def called(point: SweepPoint) -> str:
 
 def in_words(spots: Sequence[Spot]) -> str:
     """Return the figures of a drawing in words."""
-    return "; ".join(f"{one.title}: task {one.y.value:.1%}, read {one.x.value:.1%}" for one in spots)
+    return "; ".join(f"{one.number} {one.title}: task {one.y.value:.1%}, read {one.x.value:.1%}" for one in spots)
 
 
 def looks(sweep: Sweep) -> dict[str, Look]:
