@@ -10,10 +10,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.ensemble import choose_members, joined
-from audit.attackers.families import VIEWS, Estimator, Make, Matrix, Preprocessing, family, preprocessing
-from audit.attackers.problem import Fit, Labels, Problem
+from audit.attackers.families import VIEWS, Estimator, Labels, Make, Matrix, Preprocessing, family, preprocessing
 from audit.attackers.readings import Reading
+from audit.attackers.regression import Regression, RegressionFit
 from audit.bootstrap import Doubles
 from audit.errors import DataError
 from audit.evidence.findings import COMMITTEE
@@ -21,6 +22,8 @@ from audit.parallel import side_by_side
 from audit.settings import Settings
 
 Result = TypeVar("Result")
+Problem = Classification | Regression
+"""How attackers of one kind of attribute are fitted, joined and read."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class FittedAttacker:
     """The preprocessing's name."""
     make: Make
     preprocessing: Preprocessing
-    fit: Fit
+    fit: ClassFit | RegressionFit
 
     @property
     def title(self) -> str:

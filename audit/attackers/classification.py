@@ -7,17 +7,21 @@ from typing import Final
 import numpy as np
 
 from audit.attackers.calibration import Calibration, calibrate, raw_scores, read
-from audit.attackers.families import Estimator, Family, Make, Matrix
-from audit.attackers.problem import Fit, Labels, Three
+from audit.attackers.families import Estimator, Family, Labels, Make, Matrix, Three
 from audit.attackers.readings import ClassReading
 from audit.bootstrap import Doubles
 from audit.evidence.metric import MetricName
 
 
 @dataclass(frozen=True)
-class ClassFit(Fit):
+class ClassFit:
     """An attacker fitted on the training split and calibrated on the selection split."""
 
+    estimator: Estimator
+    answers: tuple[Doubles, Doubles]
+    """Log-odds of the selection and the test rows, which can be averaged over attackers."""
+    select: ClassReading
+    test: ClassReading
     prior: Doubles
     """Frequencies of the classes in the training split, (k,)."""
     calibration: Calibration
@@ -39,7 +43,9 @@ class Classification:
     k: int
     metric: MetricName = "balanced_accuracy"
     control_tries: Final[int | None] = 1
+    """Settings of each attacker that the input control tries; None: all."""
     lists_ensemble: Final = True
+    """Whether the ensemble is listed among the attackers."""
 
     def makes(self, family: Family, seed: int) -> tuple[Make, ...]:
         """Return the family's classifiers."""
@@ -70,7 +76,13 @@ class Classification:
         return read(select, v[1], calibration), read(test, v[2], calibration)
 
     def headline(self, before: Doubles, answer: Doubles, v: Sequence[Labels]) -> ClassReading:
-        """Read the test split; the threshold moves with the scores of attackers that were fitted again."""
+        """Read the test split from the joined answer of attackers that were fitted again; the threshold moves with it.
+
+        Args:
+            before: What they answered of the selection rows, fitted on the training split.
+            answer: Of the test rows, fitted on both.
+            v: Labels of the three splits.
+        """
         calibration = calibrate(before, v[1], self._prior(v[0]))
         return read(answer, v[2], calibration.moved(before, answer))
 

@@ -7,9 +7,9 @@ al., Ensemble selection from libraries of models, ICML 2004.
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+from audit.bootstrap import Doubles
+
 ROUNDS = 20
 
 

@@ -6,7 +6,7 @@ small variance, which whitening blows up again. A family may bring several setti
 choose among them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
@@ -28,6 +28,11 @@ from audit.errors import IreneError, UnknownNameError
 from audit.plugins import resolve
 
 Matrix = NDArray[Any]
+"""Features of some rows, (n, d)."""
+Three = Sequence[Matrix]
+"""Features of the training, the selection and the test split."""
+Labels = NDArray[Any]
+"""v of some rows, (n,): codes 0 … k − 1 of classes, or numbers."""
 
 
 class Estimator(Protocol):
@@ -61,69 +66,45 @@ class Family:
     """By seed; they see standardised values of v."""
 
 
-def _settings(kind: Callable[..., Any], *each: Mapping[str, Any], **common: Any) -> tuple[Make, ...]:
-    return tuple(partial(_made, kind, {**common, **one}) for one in each)
+def _settings(kind: Callable[..., Any], *each: Mapping[str, Any], **common: Any) -> Callable[[int], tuple[Make, ...]]:
+    """Return estimators of one kind by their seed; `width` is the kernel's gamma times d, since features vary by 1."""
+
+    def made(settings: Mapping[str, Any], seed: int, d: int) -> Estimator:
+        own = {**common, **settings}
+        if "width" in own:
+            own["gamma"] = own.pop("width") / d
+        return cast(Estimator, _seeded(partial(kind, **own), seed))
+
+    return lambda seed: tuple(partial(made, one, seed) for one in each)
 
 
-def _made(kind: Callable[..., Any], settings: Mapping[str, Any], d: int) -> Any:
-    """Make an estimator; `width` is the kernel's gamma as a multiple of 1 / d, since features have variance 1."""
-    own = {
-        ("gamma" if name == "width" else name): (value / d if name == "width" else value)
-        for name, value in settings.items()
-    }
-    return kind(**own)
-
-
-def _linear(seed: int) -> tuple[Make, ...]:
-    return _settings(LogisticRegression, {"C": 0.01}, {"C": 1.0}, max_iter=2000, random_state=seed)
-
-
-def _ridge(_seed: int) -> tuple[Make, ...]:
-    return _settings(Ridge, {"alpha": 10.0}, {"alpha": 1000.0})
-
-
-def _mlp(kind: type, seed: int) -> tuple[Make, ...]:
-    broad = {"hidden_layer_sizes": (256,), "alpha": 1e-2, "max_iter": 60}
-    deep = {"hidden_layer_sizes": (128, 64), "alpha": 1.0, "max_iter": 40}
-    return _settings(kind, broad, deep, learning_rate_init=2e-3, tol=0, random_state=seed)
-
-
-def _svc(seed: int) -> tuple[Make, ...]:
-    return _settings(
-        SVC,
-        {"C": 10.0, "width": 1.0},
-        {"C": 100.0, "width": 0.1},
-        cache_size=CACHE,
-        class_weight="balanced",
-        random_state=seed,
-    )
-
-
-def _svr(_seed: int) -> tuple[Make, ...]:
-    return _settings(SVR, {"C": 1.0, "width": 1.0}, {"C": 10.0, "width": 0.1}, cache_size=CACHE)
-
-
-def _knn(kind: type, _seed: int) -> tuple[Make, ...]:
-    return _settings(kind, {"n_neighbors": 15}, weights="distance")
-
-
-def _boosted_trees(kind: type, seed: int) -> tuple[Make, ...]:
-    small = {"max_iter": 50, "max_leaf_nodes": 15, "max_bins": 63, "max_features": 0.2}
-    return _settings(kind, small, early_stopping=False, random_state=seed)
-
-
+CACHE = 400
+"""Megabytes of kernel values that one fit may keep: all of 10,000 rows, or fits on noise take many times as long."""
+_BROAD = {"hidden_layer_sizes": (256,), "alpha": 1e-2, "max_iter": 60}
+_DEEP = {"hidden_layer_sizes": (128, 64), "alpha": 1.0, "max_iter": 40}
+_TREES = {"max_iter": 50, "max_leaf_nodes": 15, "max_bins": 63, "max_features": 0.2, "early_stopping": False}
 ATTACKERS: Mapping[str, Family] = {
-    "logistic": Family(_linear, _ridge),
-    "mlp": Family(partial(_mlp, MLPClassifier), partial(_mlp, MLPRegressor)),
-    "rbf-svm": Family(_svc, _svr),
-    "knn": Family(partial(_knn, KNeighborsClassifier), partial(_knn, KNeighborsRegressor)),
+    "logistic": Family(
+        _settings(LogisticRegression, {"C": 0.01}, {"C": 1.0}, max_iter=2000),
+        _settings(Ridge, {"alpha": 10.0}, {"alpha": 1000.0}),
+    ),
+    "mlp": Family(
+        _settings(MLPClassifier, _BROAD, _DEEP, learning_rate_init=2e-3, tol=0),
+        _settings(MLPRegressor, _BROAD, _DEEP, learning_rate_init=2e-3, tol=0),
+    ),
+    "rbf-svm": Family(
+        _settings(SVC, {"C": 10, "width": 1}, {"C": 100, "width": 0.1}, cache_size=CACHE, class_weight="balanced"),
+        _settings(SVR, {"C": 1, "width": 1}, {"C": 10, "width": 0.1}, cache_size=CACHE),
+    ),
+    "knn": Family(
+        _settings(KNeighborsClassifier, {"n_neighbors": 15, "weights": "distance"}),
+        _settings(KNeighborsRegressor, {"n_neighbors": 15, "weights": "distance"}),
+    ),
     "boosted-trees": Family(
-        partial(_boosted_trees, HistGradientBoostingClassifier), partial(_boosted_trees, HistGradientBoostingRegressor)
+        _settings(HistGradientBoostingClassifier, _TREES), _settings(HistGradientBoostingRegressor, _TREES)
     ),
 }
 """For a continuous attribute, `logistic` is ridge regression and the others regress."""
-CACHE = 400
-"""Megabytes of kernel values that one fit may keep: all of 10,000 rows, or fits on noise take many times as long."""
 VIEWS = ("standardised", "whitened")
 """How features are preprocessed for every attacker."""
 MIN_VARIANCE = 1e-9
@@ -148,30 +129,26 @@ def family(name: str, device: str = "cpu") -> Family:
         raise UnknownNameError("attacker", name, [*ATTACKERS, "package.module:Class"])
     named = resolve(name, "attacker")
     try:
-        made = _own(named, 0, device)
+        made = _seeded(named, 0, device)
     except Exception as error:
         raise IreneError(f"{name} cannot be made without arguments ({error}). Name one that can.") from None
     if not isinstance(made, BaseEstimator) or not (is_classifier(made) or is_regressor(made)):
         raise IreneError(f"{name} is no scikit-learn classifier or regressor. Name a class with fit and predict.")
 
     def own(seed: int) -> tuple[Make, ...]:
-        return (lambda _d: cast(Estimator, _own(named, seed, device)),)
+        return (lambda _d: cast(Estimator, _seeded(named, seed, device)),)
 
-    return Family(own, _none) if is_classifier(made) else Family(_none, own)
+    return Family(own, _settings(named)) if is_classifier(made) else Family(_settings(named), own)
 
 
-def _own(named: Callable[..., object], seed: int, device: str) -> object:
-    """Make the user's estimator, with what it takes of the seed and the device."""
+def _seeded(named: Callable[..., object], seed: int, device: str = "cpu") -> object:
+    """Make an estimator, with what it takes of the seed and the device."""
     offered = {"random_state": seed, "seed": seed, "device": device}
     try:
         taken = {*signature(named).parameters}
     except ValueError:  # a type of C has none
         taken = set()
     return named(**{name: value for name, value in offered.items() if name in taken})
-
-
-def _none(_seed: int) -> tuple[Make, ...]:
-    return ()
 
 
 def preprocessing(name: str, z: Matrix) -> Preprocessing:

@@ -27,10 +27,11 @@ class Reading(Protocol):
 
     def estimate(self, figure: str, resamples: Resamples, each: Doubles | None = None) -> Estimate:
         """Return one figure with its 95 % interval, from `each` where that is known already."""
+        return estimate(self.each(figure, resamples) if each is None else each)
 
 
 @dataclass(frozen=True)
-class ClassReading:
+class ClassReading(Reading):
     """Classes that an attacker named."""
 
     right: NDArray[np.bool_]
@@ -72,14 +73,14 @@ class ClassReading:
 
     def estimate(self, figure: str, resamples: Resamples, each: Doubles | None = None) -> Estimate:
         """Return one figure with its 95 % interval; that of the balanced accuracy is no narrower than Wilson's."""
+        if figure != "balanced_accuracy":
+            return super().estimate(figure, resamples, each)
         each = self.each(figure, resamples) if each is None else each
-        if figure == "balanced_accuracy":
-            return estimate_share(each, resamples.independent(self.labels, self.k))
-        return estimate(each)
+        return estimate_share(each, resamples.independent(self.labels, self.k))
 
 
 @dataclass(frozen=True)
-class QuantityReading:
+class QuantityReading(Reading):
     """Numbers that an attacker answered."""
 
     answer: Doubles
@@ -108,18 +109,19 @@ class QuantityReading:
         error = resamples.means((self.values - self.answer) ** 2)
         return np.asarray(1 - np.divide(error, variance, out=np.full_like(error, np.nan), where=variance > 0))
 
-    def estimate(self, figure: str, resamples: Resamples, each: Doubles | None = None) -> Estimate:
-        """Return one figure with its 95 % interval."""
-        return estimate(self.each(figure, resamples) if each is None else each)
-
 
 @dataclass(frozen=True)
-class GuessReading:
-    """The answers of an attacker who knows nothing: the same score in every resample."""
+class GuessReading(Reading):
+    """The answers of an attacker who knows nothing: the same figures in every resample."""
 
-    score: float
-    """The metric of a guess; any other figure is 0."""
     metric: str
+    guess: float
+    """The metric of a guess; any other figure is 0."""
+
+    @property
+    def score(self) -> float:
+        """The guess."""
+        return self.guess
 
     @property
     def loss(self) -> float:
@@ -127,9 +129,5 @@ class GuessReading:
         return 0.0
 
     def each(self, figure: str, resamples: Resamples) -> Doubles:
-        """Return the score, or 0, for each resample."""
-        return np.full(len(resamples.weights), self.score if figure == self.metric else 0.0)
-
-    def estimate(self, figure: str, resamples: Resamples, each: Doubles | None = None) -> Estimate:
-        """Return the score, or 0, with an interval of no width."""
-        return estimate(self.each(figure, resamples) if each is None else each)
+        """Return the guess, or 0, for each resample."""
+        return np.full(len(resamples.weights), self.guess if figure == self.metric else 0.0)

@@ -6,17 +6,21 @@ from typing import Final
 
 import numpy as np
 
-from audit.attackers.families import Estimator, Family, Make, Matrix
-from audit.attackers.problem import Fit, Labels, Three
+from audit.attackers.families import Estimator, Family, Labels, Make, Matrix, Three
 from audit.attackers.readings import QuantityReading
 from audit.bootstrap import Doubles
 from audit.evidence.metric import MetricName
 
 
 @dataclass(frozen=True)
-class RegressionFit(Fit):
+class RegressionFit:
     """A regressor fitted on the training split, its answers shrunk towards the mean."""
 
+    estimator: Estimator
+    answers: tuple[Doubles, Doubles]
+    """Of the selection and the test rows, in the attribute's unit."""
+    select: QuantityReading
+    test: QuantityReading
     slope: float
     """Shrinkage fitted on the selection split: 1 is none, 0 is answering the mean."""
 
@@ -29,7 +33,7 @@ class RegressionFit(Fit):
 
 @dataclass(frozen=True)
 class Regression:
-    """Attack a quantity."""
+    """Attack a quantity, as Classification does classes."""
 
     metric: MetricName = "r2"
     control_tries: Final[int | None] = None

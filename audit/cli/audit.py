@@ -21,6 +21,7 @@ from audit.cli.options import (
     RowOptions,
     SourceOptions,
     command_line,
+    option,
     progress,
     with_options,
 )
@@ -88,52 +89,43 @@ class AuditOptions(Options):
     subject: Path
     task: str | None
     private: tuple[str, ...]
-    keep: tuple[str, ...]
-    layer: tuple[str, ...]
-    attackers: tuple[str, ...] | None
-    limit: float | None
-    where: bool
-    no_ceiling: bool
-    table: Path | None
-    predicted: str | None
     pool: "Pool"
-    batch_size: int
-    workers: int
-    output: Path
-    as_json: bool
+    keep: tuple[str, ...] = option(
+        type=Names(), default="", help="Columns that should stay readable, with commas between them."
+    )
+    layer: tuple[str, ...] = option(
+        type=Names(),
+        default="",
+        help="Where to look, with commas between several; the suggested bottleneck if left out.",
+    )
+    attackers: tuple[str, ...] | None = option(
+        type=Names(),
+        help="Which attackers, with commas between them: logistic, mlp, rbf-svm, knn, boosted-trees (all if left "
+        "out), or any scikit-learn estimator by package.module:Class.",
+    )
+    limit: float | None = option(
+        type=Real(0, 1),
+        help="Largest excess over the floor that passes, of balanced accuracy or of R²; 0.05 if left out.",
+    )
+    where: bool = option(is_flag=True, help="Also tell which units, and where in the input, the attacker reads.")
+    no_ceiling: bool = option(is_flag=True, help="Do not attack the raw input.")
+    table: Path | None = option(type=click.Path(path_type=Path), help="Labels of embeddings in a .npy file.")
+    predicted: str | None = option(help="Column with what the model answered, for embeddings.")
+    batch_size: int = option(type=click.IntRange(min=1), default=128, show_default=True)
+    workers: int = option(type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read inputs.")
+    output: Path = option(
+        "-o", "--output", type=click.Path(path_type=Path), default=Path("out/audit.json"), show_default=True
+    )
+    as_json: bool = option(
+        "--json", "as_json", is_flag=True, help="Print the evidence on stdout instead of the sentences."
+    )
 
 
 @click.command()
 @click.argument("subject", type=click.Path(path_type=Path))
 @with_options(MODEL, SOURCE)
 @click.option("--task", help="Column that the model predicts; without one the floor is chance.")
-@with_options(PRIVATE, ROWS)
-@click.option("--keep", type=Names(), default="", help="Columns that should stay readable, with commas between them.")
-@click.option(
-    "--layer",
-    type=Names(),
-    default="",
-    help="Where to look, with commas between several; the suggested bottleneck if left out.",
-)
-@click.option(
-    "--attackers",
-    type=Names(),
-    help="Which attackers, with commas between them: logistic, mlp, rbf-svm, knn, boosted-trees (all if left out), or "
-    "any scikit-learn estimator by package.module:Class.",
-)
-@click.option(
-    "--limit",
-    type=Real(0, 1),
-    help="Largest excess over the floor that passes, of balanced accuracy or of R²; 0.05 if left out.",
-)
-@click.option("--where", is_flag=True, help="Also tell which units, and where in the input, the attacker reads.")
-@click.option("--no-ceiling", is_flag=True, help="Do not attack the raw input.")
-@click.option("--table", type=click.Path(path_type=Path), help="Labels of embeddings in a .npy file.")
-@click.option("--predicted", help="Column with what the model answered, for embeddings.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
-@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read inputs.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out/audit.json"), show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print the evidence on stdout instead of the sentences.")
+@with_options(PRIVATE, ROWS, AuditOptions.declared())
 def audit(**options: object) -> None:
     """Measure how much of each private attribute fresh attackers read at a bottleneck of SUBJECT.
 
@@ -196,9 +188,9 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     from audit.model.describe import describe_checkpoint
     from audit.model.representations import Encoder
 
-    for option, value in (("table", asked.table), ("predicted", asked.predicted)):
+    for name, value in (("table", asked.table), ("predicted", asked.predicted)):
         if value is not None:
-            raise click.UsageError(f"--{option} is for embeddings, and {asked.subject} is a model. Leave it out.")
+            raise click.UsageError(f"--{name} is for embeddings, and {asked.subject} is a model. Leave it out.")
     model, rows = ModelOptions.of(options), RowOptions.of(options)
     loaded = model.load(asked.subject)
     device = choose_device(model.device)
@@ -222,10 +214,10 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
     from audit.errors import UnknownNameError
     from audit.model.describe import describe_embeddings_file
 
-    for option in FOR_MODELS:
-        if click.get_current_context().get_parameter_source(option) is not ParameterSource.DEFAULT:
+    for name in FOR_MODELS:
+        if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise click.UsageError(
-                f"{asked.subject} holds embeddings, which need no --{option.replace('_', '-')}. Leave it out."
+                f"{asked.subject} holds embeddings, which need no --{name.replace('_', '-')}. Leave it out."
             )
     source, rows = SourceOptions.of(options), RowOptions.of(options)
     found = read_embeddings(

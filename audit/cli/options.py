@@ -1,6 +1,7 @@
 """Options that several commands share, and each group of them as one typed value.
 
-A command takes `**options` from click and builds the values it needs: `ModelOptions.of(options)`.
+A command is decorated `@with_options(ModelOptions.declared())`, takes `**options` from click and builds the values it
+needs: `ModelOptions.of(options)`.
 """
 
 import json
@@ -8,7 +9,7 @@ import math
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -54,53 +55,6 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
 
 CHECKPOINT = click.argument("checkpoint", type=click.Path(path_type=Path))
 TASK = (click.option("--task", required=True, help="Column that the model predicts."),)
-MODEL = (
-    click.option(
-        "--arch",
-        help="Who builds the model that the weights are for: torchvision.models:resnet18, timm:NAME, "
-        "package.module:factory, file.py:factory, biased-mnist or small-convnet. Programs bring their own.",
-    ),
-    click.option(
-        "--arch-arg",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="An argument of the factory, for instance num_classes=2.",
-    ),
-    click.option("--weights-key", help="Under which key of the file the weights stand, for instance model_ema."),
-    click.option("--allow-pickle", is_flag=True, help="Run the code in a pickled file. Only for a file that you made."),
-    click.option("--device", default="auto", show_default=True, help="auto is CUDA where there is one, else the CPU."),
-)
-SOURCE = (
-    click.option(
-        "--data",
-        help=f"Whose rows: a folder of images with {METADATA_FILES}, a table ({', '.join(TABLES)}), "
-        f"{', '.join(DATASETS)}, package.module:factory or file.py:factory.",
-    ),
-    click.option("--data-root", help="Folder of the data's files (biased-mnist, celeba)."),
-    click.option(
-        "--rho",
-        type=float,
-        help="Share of a digit's images in its own colour (digits, biased-mnist); .1 is uncorrelated.",
-    ),
-    click.option(
-        "--transform",
-        help="How rows become what the model takes: imagenet, half, unit, package.module:factory or file.py:factory.",
-    ),
-    click.option("--image-size", type=click.IntRange(min=8), help="Side of the images in pixels."),
-    click.option("--features", help="A table's columns that the model takes, with commas between them."),
-    click.option("--group", help="Column of what must not be split: a person, a household."),
-    click.option("--continuous", help="Columns to read as numbers, with commas between them."),
-    click.option("--classes", help="Columns of many whole numbers to read as classes, with commas between them."),
-    click.option("--data-arg", multiple=True, metavar="NAME=VALUE", help="Another argument of the data source."),
-)
-ROWS = (
-    click.option(
-        "--limit-rows",
-        type=click.IntRange(min=1),
-        help="Use at most this many rows, drawn by the seed, whole groups.",
-    ),
-    click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), default=0, show_default=True),
-)
 PRIVATE = (
     click.option(
         "--private",
@@ -143,25 +97,46 @@ def arguments(pairs: Sequence[str]) -> dict[str, object]:
     return found
 
 
+def option(*names: str, **settings: Any) -> Any:
+    """Declare a field of Options as an option of click's, named as the field unless other names are given."""
+    return field(metadata={"names": names, "settings": settings})
+
+
 @dataclass(frozen=True)
 class Options:
-    """Values of several options of one command; each field has the name of its option."""
+    """Values of several options of one command, each declared with its field."""
+
+    @classmethod
+    def declared(cls) -> tuple[Callable[[Command], Command], ...]:
+        """Return the options as decorators of a command, in order; a field without a declaration is another's."""
+        return tuple(
+            click.option(*(one.metadata["names"] or [f"--{one.name.replace('_', '-')}"]), **one.metadata["settings"])
+            for one in fields(cls)
+            if one.metadata
+        )
 
     @classmethod
     def of(cls, options: Mapping[str, object]) -> Self:
-        """Take them out of all that click gives to a command."""
-        return cls(**{field.name: options[field.name] for field in fields(cls)})
+        """Take the values out of all that click gives to a command."""
+        return cls(**{one.name: options[one.name] for one in fields(cls)})
 
 
 @dataclass(frozen=True)
 class ModelOptions(Options):
-    """The options in MODEL."""
+    """How a checkpoint becomes a model."""
 
-    arch: str | None
-    arch_arg: tuple[str, ...]
-    weights_key: str | None
-    allow_pickle: bool
-    device: str
+    arch: str | None = option(
+        help="Who builds the model that the weights are for: torchvision.models:resnet18, timm:NAME, "
+        "package.module:factory, file.py:factory, biased-mnist or small-convnet. Programs bring their own.",
+    )
+    arch_arg: tuple[str, ...] = option(
+        multiple=True, metavar="NAME=VALUE", help="An argument of the factory, for instance num_classes=2."
+    )
+    weights_key: str | None = option(
+        help="Under which key of the file the weights stand, for instance model_ema.",
+    )
+    allow_pickle: bool = option(is_flag=True, help="Run the code in a pickled file. Only for a file that you made.")
+    device: str = option(default="auto", show_default=True, help="auto is CUDA where there is one, else the CPU.")
 
     def load(self, checkpoint: Path) -> "LoadedModel":
         """Load a checkpoint, on the CPU.
@@ -183,18 +158,26 @@ class ModelOptions(Options):
 
 @dataclass(frozen=True)
 class SourceOptions(Options):
-    """The options in SOURCE."""
+    """Which rows, and how they are opened."""
 
-    data: str | None
-    data_root: str | None
-    rho: float | None
-    transform: str | None
-    image_size: int | None
-    features: str | None
-    group: str | None
-    continuous: str | None
-    classes: str | None
-    data_arg: tuple[str, ...]
+    data: str | None = option(
+        help=f"Whose rows: a folder of images with {METADATA_FILES}, a table ({', '.join(TABLES)}), "
+        f"{', '.join(DATASETS)}, package.module:factory or file.py:factory.",
+    )
+    data_root: str | None = option(help="Folder of the data's files (biased-mnist, celeba).")
+    rho: float | None = option(
+        type=float,
+        help="Share of a digit's images in its own colour (digits, biased-mnist); .1 is uncorrelated.",
+    )
+    transform: str | None = option(
+        help="How rows become what the model takes: imagenet, half, unit, package.module:factory or file.py:factory.",
+    )
+    image_size: int | None = option(type=click.IntRange(min=8), help="Side of the images in pixels.")
+    features: str | None = option(help="A table's columns that the model takes, with commas between them.")
+    group: str | None = option(help="Column of what must not be split: a person, a household.")
+    continuous: str | None = option(help="Columns to read as numbers, with commas between them.")
+    classes: str | None = option(help="Columns of many whole numbers to read as classes, with commas between them.")
+    data_arg: tuple[str, ...] = option(multiple=True, metavar="NAME=VALUE", help="Another argument of the data source.")
 
     def for_source(self) -> dict[str, object]:
         """Return the options that the user gave to the data source; those not given keep its defaults.
@@ -236,19 +219,24 @@ class SourceOptions(Options):
 
 
 NOT_OF_A_SOURCE = ("data", "group", "data_arg")
-"""Options in SOURCE that no data source takes by their name."""
+"""Options of SourceOptions that no data source takes by their name."""
 
 
 @dataclass(frozen=True)
 class RowOptions(Options):
-    """The options in ROWS."""
+    """How many of the rows."""
 
-    limit_rows: int | None
-    seed: int
+    limit_rows: int | None = option(
+        type=click.IntRange(min=1), help="Use at most this many rows, drawn by the seed, whole groups."
+    )
+    seed: int = option(type=click.IntRange(min=0, max=2**32 - 1), default=0, show_default=True)
 
     def limit(self, data: "LabelledData") -> "LabelledData":
         """Return at most `limit_rows` rows, whole groups drawn by the seed."""
         return data.limited(self.limit_rows or len(data), seed=self.seed)
+
+
+MODEL, SOURCE, ROWS = ModelOptions.declared(), SourceOptions.declared(), RowOptions.declared()
 
 
 def command_line() -> str:

@@ -16,9 +16,9 @@ import numpy as np
 import scipy.stats
 
 from audit.attackers.attack import Attack, Failure, FittedAttacker, SplitData, again, attack, persistent
-from audit.attackers.classification import Classification
-from audit.attackers.families import Estimator, Matrix
-from audit.attackers.readings import ClassReading, Reading
+from audit.attackers.classification import ClassFit, Classification
+from audit.attackers.families import Matrix
+from audit.attackers.readings import Reading
 from audit.bootstrap import Resamples, draws, estimate
 from audit.data.columns import MISSING
 from audit.data.on_disk import in_memory
@@ -145,7 +145,7 @@ def _given_task(found: Attack, z: Matrix, target: Target) -> Estimate | None:
     alone = by_label(label, v, rows, problem.k)
     beside = np.eye(int(label.max()) + 1, dtype=np.float32)
 
-    def with_y(member: FittedAttacker) -> tuple[Reading, Reading]:
+    def with_y(member: FittedAttacker) -> ClassFit:
         seen = [
             np.concatenate(
                 [member.preprocessing.transform(in_memory(z, part)).astype(np.float32), beside[label[part]]], axis=1
@@ -153,15 +153,9 @@ def _given_task(found: Attack, z: Matrix, target: Target) -> Estimate | None:
             for part in rows
         ]
 
-        def fitted(estimator: Estimator) -> tuple[Reading, Reading]:
-            fit = problem.fit(estimator, seen, v)
-            return fit.select, fit.test
+        return again(member, seen[0].shape[1], lambda estimator: problem.fit(estimator, seen, v))
 
-        return again(member, seen[0].shape[1], fitted)
-
-    _, both = min(side_by_side(with_y, _asked(found)), key=lambda read: read[0].loss)
-    if not (isinstance(both, ClassReading) and isinstance(alone, ClassReading)):
-        return None
+    both = min(side_by_side(with_y, _asked(found)), key=lambda fit: fit.select.loss).test
     return estimate(target.draw(rows[2]).means(both.true_log2 - alone.true_log2))
 
 

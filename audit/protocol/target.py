@@ -8,11 +8,10 @@ import scipy.stats
 from scipy.stats.contingency import crosstab
 from sklearn.naive_bayes import CategoricalNB
 
-from audit.attackers.attack import SplitData, attack, persistent
+from audit.attackers.attack import Problem, SplitData, attack, persistent
 from audit.attackers.classification import Classification
-from audit.attackers.families import Matrix
-from audit.attackers.problem import Labels, Problem, Three
-from audit.attackers.readings import GuessReading, QuantityReading, Reading
+from audit.attackers.families import Labels, Matrix, Three
+from audit.attackers.readings import ClassReading, GuessReading, QuantityReading, Reading
 from audit.attackers.regression import Regression
 from audit.bootstrap import Resamples, resample
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity
@@ -147,7 +146,7 @@ def in_memory_each(values: Matrix, rows: Rows) -> tuple[Matrix, Matrix, Matrix]:
     return in_memory(values, rows[0]), in_memory(values, rows[1]), in_memory(values, rows[2])
 
 
-def by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> Reading:
+def by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> ClassReading:
     """Read v from one discrete input: the table of frequencies is the best attacker there is.
 
     Args:
@@ -175,7 +174,7 @@ def _floor(predicted: Ints | None, found: Audited) -> Reading:
     """
     v, rows, problem = found.split_labels, found.rows, found.problem
     if isinstance(problem, Classification):
-        guess = GuessReading(1 / problem.k, problem.metric)
+        guess = GuessReading(problem.metric, 1 / problem.k)
         if predicted is None:
             return guess
         label = np.unique(predicted, return_inverse=True)[1]
@@ -184,7 +183,7 @@ def _floor(predicted: Ints | None, found: Audited) -> Reading:
             return guess
         return by_label(label, v, rows, problem.k)
     if predicted is None:
-        return GuessReading(0.0, problem.metric)
+        return GuessReading(problem.metric, 0.0)
     label = np.unique(predicted, return_inverse=True)[1]
     count = int(label.max()) + 1
     sums = np.bincount(label[rows[0]], v[0], count)
