@@ -17,8 +17,7 @@ LONGEST_NAME = 250
 def staged(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside `path` that takes its place when the block ends without an error.
 
-    Raises:
-        IreneError: The folder cannot be made or written to, or the disk is full.
+    Raises IreneError if the folder cannot be made or written to, or the disk is full.
     """
     require_writable(path)
     temporary = path.with_name(f".{uuid.uuid4().hex}.partial")
@@ -36,11 +35,7 @@ def staged(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all: a killed run leaves the old file.
-
-    Raises:
-        IreneError: The folder cannot be made or written to.
-    """
+    """Write `content` to `path` as `staged` does: a killed run leaves the old file."""
     with staged(path) as temporary:
         temporary.write_bytes(content)
 
@@ -48,8 +43,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def require_writable(path: Path) -> None:
     """Make the folder of `path`, and fail now rather than after an hour of work.
 
-    Raises:
-        IreneError: `path` is a folder, or its folder cannot be made or written to.
+    Raises IreneError if `path` is a folder, or its folder cannot be made or written to.
     """
     if path.is_dir():
         raise IreneError(f"Cannot write {path}: it is a folder. Name a file, for instance {path / 'out.json'}.")

@@ -19,7 +19,10 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Resamples:
-    """How often each group of the test rows is drawn; the first resample is the rows as they are."""
+    """How often each group of the test rows is drawn; the first resample is the rows as they are.
+
+    Labels are classes 0 … k − 1 of the test rows, (n,); every figure has the shape (1 + resamples,).
+    """
 
     member: Ints
     """Group of each test row, (n,), in 0 … groups − 1."""
@@ -42,13 +45,7 @@ class Resamples:
         return np.asarray(total / (rows if total.ndim == 1 else rows[:, None]))
 
     def mean_recall(self, right: NDArray[np.bool_], labels: Ints, k: int) -> Doubles:
-        """Return the balanced accuracy in each resample; a class that it did not draw does not count.
-
-        Args:
-            right: Whether each row was named right, (n,).
-            labels: Class of each row, (n,).
-            k: Number of classes.
-        """
+        """Return the balanced accuracy, of rows named `right`, (n,); a class that was not drawn does not count."""
         of_class = np.eye(k)[labels]  # (n, k)
         total, hits = self.sums(of_class), self.sums(of_class * right[:, None])
         recalls = np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
@@ -58,22 +55,12 @@ class Resamples:
         """Return how many independent rows a balanced accuracy rests on: the harmonic mean of the classes' groups.
 
         Its variance is p (1 − p) over this number, as that of a share of so many rows.
-
-        Args:
-            labels: Class of each row, (n,).
-            k: Number of classes.
         """
         groups = [max(1, len(np.unique(self.member[labels == c]))) for c in range(k)]
         return max(1, round(effective_rows(groups)))
 
     def auroc(self, scores: Doubles, labels: Ints, k: int) -> Doubles:
-        """Return the area under the ROC curve in each resample, one class against the others, mean over classes.
-
-        Args:
-            scores: One for each class, (n, k): higher means more likely.
-            labels: Class of each row, (n,).
-            k: Number of classes.
-        """
+        """Return the area under the ROC curve by scores, (n, k), of one class against the others, mean over classes."""
         classes = [1] if k == 2 else range(k)  # of two classes, the second tells what the first does
         areas = [self._area(scores[:, c] - (scores[:, 0] if k == 2 else 0), labels == c) for c in classes]
         return _mean_of_known(np.stack(areas, axis=1))
@@ -134,11 +121,7 @@ def estimate_share(figures: Doubles, n: int) -> Estimate:
 
 
 def draws(figures: Doubles) -> list[float | None]:
-    """Return a figure on each resample, to four digits, for the evidence: two audits of the same rows are paired by it.
-
-    Args:
-        figures: Of the real rows, the first, and of each resample, (1 + resamples,).
-    """
+    """Return a figure on each resample, to four digits, by which two audits of the same rows are paired."""
     return [round(float(one), 4) if np.isfinite(one) else None for one in figures[1:]]
 
 

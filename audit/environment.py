@@ -24,8 +24,7 @@ def versions() -> dict[str, str]:
 def choose_device(name: str) -> torch.device:
     """Return the device of that name; `auto` is CUDA where there is one, else the CPU.
 
-    Raises:
-        IreneError: There is no such device here.
+    Raises IreneError if there is no such device here.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

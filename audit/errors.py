@@ -45,6 +45,16 @@ class TrainingError(IreneError):
     """A fine-tuning run cannot go on."""
 
 
+def in_one_line(error: Exception) -> str:
+    """Return another library's error in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of another library's error: the fact, without its advice."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 class UnknownNameError(IreneError):
     """A name is not among the known ones."""
 

@@ -20,9 +20,8 @@ def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> A
 
     Built-in names map to `package.module:attribute` too, so that nothing is imported before it is asked for.
 
-    Raises:
-        UnknownNameError: `name` is neither built in nor of the form `module:attribute`.
-        IreneError: The module cannot be imported, or has no such attribute.
+    Raises UnknownNameError if `name` is neither built in nor of the form `module:attribute`; IreneError if the module
+    cannot be imported, or has no such attribute.
     """
     builtin = builtin or {}
     target = builtin.get(name, name)
@@ -42,8 +41,7 @@ def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> A
 def call(function: Callable[..., T], options: Mapping[str, object], kind: str) -> T:
     """Call a factory with the options the user gave, and name the one that it does not take.
 
-    Raises:
-        UnknownNameError: The factory takes no such option.
+    Raises UnknownNameError if the factory takes no such option.
     """
     parameters = inspect.signature(function).parameters
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):

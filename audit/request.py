@@ -46,9 +46,8 @@ class AuditRequest:
     ) -> "AuditRequest":
         """Look the columns up, and fail on what cannot be audited before any work is done.
 
-        Raises:
-            DataError: Columns play parts that do not go together, or no attacker was named.
-            UnknownNameError: No such column or attacker.
+        Raises DataError if columns play parts that do not go together, or no attacker was named; UnknownNameError if
+        there is no such column or attacker.
         """
         if not settings.attackers:
             raise DataError(f"No attacker was named. Name at least one of {', '.join(ATTACKERS)}.")

@@ -100,12 +100,9 @@ def audit_embeddings(
     Args:
         layers: Representations by name, each (n, d).
         data: Their labels; its inputs are not looked at.
-        private: Columns that should not leak; `a+b` is the intersection of two.
+        private: As of `audit`, and so are `keep`, `settings` and `provenance`.
         task: Column with the true label of what the model was for.
         predicted: Column with what the model answered, for the floor; without one the floor is a guess.
-        keep: Columns that should stay.
-        settings: Attackers, limit, seed, sizes, attribution.
-        provenance: What only the caller knows, for the record.
 
     Raises:
         IreneError: Any of its kinds; see audit.errors.
@@ -125,11 +122,7 @@ def audit_embeddings(
 
 
 def _same_classes(answered: Column, target: Column, name: str) -> Ints:
-    """Return the predictions as codes of the task's classes.
-
-    Raises:
-        DataError: They name other classes, or some are missing.
-    """
+    """Return the predictions as codes of the task's classes."""
     if not answered.known.all() or not set(answered.classes) <= set(target.classes):
         raise DataError(
             f"Predicted column {name!r} has {int((~answered.known).sum())} missing values and the classes "

@@ -16,7 +16,7 @@ from audit.attackers.families import VIEWS, Estimator, Labels, Make, Matrix, Pre
 from audit.attackers.readings import Reading
 from audit.attackers.regression import Regression, RegressionFit
 from audit.bootstrap import Doubles
-from audit.errors import DataError
+from audit.errors import DataError, first_line
 from audit.evidence.findings import COMMITTEE
 from audit.parallel import side_by_side
 from audit.settings import Settings
@@ -94,14 +94,10 @@ def attack(
     """Let every attacker try.
 
     Args:
-        data: Features and labels of the three splits.
-        settings: Attackers, seed, device.
         tries: At most so many settings of each attacker; None: all.
         failed: Attackers, by title, that are known not to run, with the reason.
 
-    Raises:
-        DataError: None could run.
-        AttackerError: One could be fitted on the training split and not on both.
+    Raises DataError if none could run; AttackerError if one could be fitted on the training split and not on both.
     """
     seen = preprocessed(data.z)
     members = _members(data, seen, settings, tries, failed or {})
@@ -123,11 +119,7 @@ def attack(
 
 
 def persistent(run: Callable[[Mapping[str, str]], Result]) -> Result:
-    """Run what attacks, and run it again without each attacker that turns out not to run, until all others did.
-
-    Args:
-        run: Takes the attackers that are known not to run, by title, with the reason.
-    """
+    """Run what attacks, and again without each attacker that turned out not to run; it is given these with reasons."""
     failed: dict[str, str] = {}
     while True:
         try:
@@ -147,15 +139,11 @@ def preprocessed(z: Sequence[Matrix]) -> dict[str, tuple[Preprocessing, list[Mat
 
 
 def again(attacker: FittedAttacker, width: int, run: Callable[[Estimator], Result]) -> Result:
-    """Make an attacker anew, for features of that width, and run it.
-
-    Raises:
-        AttackerError: Whatever it raised.
-    """
+    """Make an attacker anew, for features of that width, and run it. Raises AttackerError with whatever it raised."""
     try:
         return run(attacker.make(width))
     except Exception as error:
-        raise AttackerError(attacker.title, _reason(error)) from error
+        raise AttackerError(attacker.title, first_line(error)) from error
 
 
 def _members(
@@ -177,7 +165,7 @@ def _members(
             found, z = seen[view]
             return FittedAttacker(name, view, make, found, data.problem.fit(make(z[0].shape[1]), z, data.v))
         except Exception as error:  # an attacker may be the user's own, and raise anything
-            return Failure(name, view, _reason(error))
+            return Failure(name, view, first_line(error))
 
     tried = side_by_side(one, [(name, view, make) for name, view in pairs for make in makes[name]])
     return [_best(tried, name, view) for name, view in pairs if makes[name]]
@@ -211,7 +199,3 @@ def _headline(
 
 def _title(name: str, view: str) -> str:
     return f"{name} on {view}"
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0] or type(error).__name__

@@ -47,11 +47,8 @@ class Calibration:
         """Return the calibration with its threshold moved to the scores of an attacker that was fitted again.
 
         Such scores may lie a little higher or lower as a whole, which matters where they are close together.
-        The threshold goes where it cuts off the same share of rows; no label is looked at.
-
-        Args:
-            fitted: Scores of the selection rows that the threshold was chosen on, (n, k).
-            again: Scores of other rows by the attacker that was fitted again, (m, k).
+        The threshold goes where it cuts off the same share of rows, `again`, (m, k), as it did of the selection rows,
+        `fitted`, (n, k); no label is looked at.
         """
         if len(self.prior) != 2:
             return self

@@ -16,11 +16,7 @@ ROUNDS = 20
 def choose_members(answers: Sequence[Doubles], loss: Callable[[Doubles], float]) -> Doubles:
     """Return how much each attacker counts, (attackers,), summing to 1.
 
-    In each round the attacker is added, maybe again, that makes the mean of the answers best.
-
-    Args:
-        answers: What each attacker says of the selection rows, all of one shape.
-        loss: Of such an answer, lower is better.
+    In each round the attacker is added, maybe again, that makes the loss of the mean of the answers lowest.
     """
     counts = np.zeros(len(answers))
     total = np.zeros_like(answers[0])

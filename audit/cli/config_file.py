@@ -36,12 +36,7 @@ def _read(context: click.Context, _option: click.Parameter, path: Path | None) -
 
 
 def _from_file(context: click.Context, path: Path, known: Mapping[str, click.Parameter]) -> dict[str, object]:
-    """Return the options in the file for this command.
-
-    Raises:
-        IreneError: It is not there, or no TOML.
-        UnknownNameError: It names an option that this command, or at its top any command, does not have.
-    """
+    """Return the options in the file for this command."""
     own, commands = str(context.info_name), _commands(context)
     content = _toml(path)
     tables = {name: content.pop(name) for name in commands if isinstance(content.get(name), dict)}

@@ -80,11 +80,7 @@ def with_options(*groups: Sequence[Callable[[Command], Command]]) -> Callable[[C
 
 
 def arguments(pairs: Sequence[str]) -> dict[str, object]:
-    """Read NAME=VALUE pairs; a value that is JSON becomes what it says, any other stays text.
-
-    Raises:
-        click.UsageError: A pair has no equals sign.
-    """
+    """Read NAME=VALUE pairs; a value that is JSON becomes what it says, any other stays text."""
     found: dict[str, object] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -139,12 +135,7 @@ class ModelOptions(Options):
     device: str = option(default="auto", show_default=True, help="auto is CUDA where there is one, else the CPU.")
 
     def load(self, checkpoint: Path) -> "LoadedModel":
-        """Load a checkpoint, on the CPU.
-
-        Raises:
-            click.UsageError: A pair is not NAME=VALUE.
-            IreneError: It cannot be loaded.
-        """
+        """Load a checkpoint, on the CPU."""
         from audit.model.checkpoint import load
 
         return load(
@@ -180,11 +171,7 @@ class SourceOptions(Options):
     data_arg: tuple[str, ...] = option(multiple=True, metavar="NAME=VALUE", help="Another argument of the data source.")
 
     def for_source(self) -> dict[str, object]:
-        """Return the options that the user gave to the data source; those not given keep its defaults.
-
-        Raises:
-            click.UsageError: A pair is not NAME=VALUE, or it asks for the other part of the rows.
-        """
+        """Return the options that the user gave to the data source; those not given keep its defaults."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         given = {name: own[name] for name in own if name not in NOT_OF_A_SOURCE and own[name] is not None}
         more = arguments(self.data_arg)
@@ -198,10 +185,6 @@ class SourceOptions(Options):
         """Open the rows that --data names.
 
         Images in a folder are seen through the architecture's published transform if no other is named.
-
-        Raises:
-            click.UsageError: No data was named, or a pair is not NAME=VALUE.
-            IreneError: They cannot be opened, or have no such group column.
         """
         from audit.data.sources.opening import open_data
         from audit.data.transforms import known_transform

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.errors import DataError, UnknownNameError
+from audit.errors import DataError, UnknownNameError, in_one_line
 
 Ints = NDArray[np.int64]
 MISSING = -1
@@ -31,7 +31,6 @@ class Column:
     classes: tuple[str, ...]
 
     def __len__(self) -> int:
-        """Return n."""
         return len(self.codes)
 
     @property
@@ -57,7 +56,6 @@ class Quantity:
     """(n,); NaN where it is not known."""
 
     def __len__(self) -> int:
-        """Return n."""
         return len(self.values)
 
     @property
@@ -87,12 +85,10 @@ def as_column(name: str, values: object, *, continuous: bool | None = None) -> A
     it (`?`, `NA`, the empty text) are missing.
 
     Args:
-        name: For messages.
         values: (n,) anything a pandas Series takes, or a Column or Quantity.
         continuous: Overrides the rule: True is a quantity, False is classes.
 
-    Raises:
-        DataError: The values are no column, or no numbers where a quantity is asked for.
+    Raises DataError if the values are no column, or no numbers where a quantity is asked for.
     """
     if isinstance(values, Column | Quantity):
         return values
@@ -105,20 +101,12 @@ def as_column(name: str, values: object, *, continuous: bool | None = None) -> A
 def label_columns(
     values: Mapping[str, object], *, continuous: Sequence[str] = (), classes: Sequence[str] = (), source: str
 ) -> tuple[dict[str, AnyColumn], tuple[str, ...]]:
-    """Read every column of a table as labels.
+    """Read every column of a table as labels; those named `continuous` or `classes` as such, whatever they look like.
 
-    Args:
-        values: (n,) values by column name.
-        continuous: Columns to treat as numbers, whatever as_column would make of them.
-        classes: Columns to treat as classes, for instance years of school.
-        source: Name of the table in messages.
+    Returns the columns by name, and a note on each that was left out because it holds lists or the like.
 
-    Returns:
-        The columns by name, and a note on each column that was left out because it holds lists or the like.
-
-    Raises:
-        UnknownNameError: `continuous` or `classes` names a column that is not there.
-        DataError: A column is named in both, or is to be continuous and holds text.
+    Raises UnknownNameError if `continuous` or `classes` names a column that is not there; DataError if a column is
+    named in both, or is to be continuous and holds text.
     """
     for name in [*continuous, *classes]:
         if name not in values:
@@ -160,8 +148,7 @@ def _series(name: str, values: Any) -> pd.Series:
             values = np.char.decode(values, "utf-8")
         series = pd.Series(values) if dimensions == 1 else None
     except (TypeError, ValueError) as error:
-        fact = " ".join(str(error).split())
-        raise DataError(f"Column {name!r} cannot be read: {fact}. Give one value a row.") from None
+        raise DataError(f"Column {name!r} cannot be read: {in_one_line(error)}. Give one value a row.") from None
     if series is None:
         raise DataError(f"Column {name!r} has {dimensions} dimensions. Give one value a row.")
     if series.dtype.kind in "cV":

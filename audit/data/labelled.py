@@ -26,11 +26,7 @@ class Inputs(Protocol):
         """Return n."""
 
     def __getitem__(self, row: int, /) -> Tensor:
-        """Return one input without a batch dimension.
-
-        Raises:
-            UnreadableError: It cannot be read.
-        """
+        """Return one input without a batch dimension. Raises UnreadableError if it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +63,13 @@ class LabelledData:
                 self._require_codes(name, column)
 
     def __len__(self) -> int:
-        """Return n."""
         return len(self.inputs)
 
     def column(self, name: str, kind: str) -> Column:
         """Return a column of classes by name; `a+b` is the intersection of two.
 
-        Raises:
-            UnknownNameError: There is no such column.
-            DataError: All rows have the same class, or it is continuous.
+        Raises UnknownNameError if there is no such column; DataError if all rows have the same class, or it is
+        continuous.
         """
         column = self.attribute(name, kind)
         if not isinstance(column, Column):
@@ -85,9 +79,8 @@ class LabelledData:
     def attribute(self, name: str, kind: str) -> AnyColumn:
         """Return a column of either kind by name; `a+b` is the intersection of two.
 
-        Raises:
-            UnknownNameError: There is no such column.
-            DataError: All rows have the same value, or a continuous column is to be intersected.
+        Raises UnknownNameError if there is no such column; DataError if all rows have the same value, or a continuous
+        column is to be intersected.
         """
         if name not in self.columns and "+" in name:
             return intersect({part: self.column(part, kind) for part in name.split("+")})
@@ -131,8 +124,7 @@ class LabelledData:
 
         A row without a value becomes a group of its own, and a note counts them.
 
-        Raises:
-            UnknownNameError: There is no such column.
+        Raises UnknownNameError if there is no such column.
         """
         if name not in self.columns:
             raise UnknownNameError(f"group column of {self.name}", name, self.columns)
@@ -173,6 +165,10 @@ class LabelledData:
             digest.update(f"{name}\0{self.attribute(name, 'labelled').sha256()}\0".encode())
         digest.update(self.groups().astype("<i8").tobytes())
         return digest.hexdigest()
+
+    def fingerprint(self, columns: Sequence[str], digests: Sequence[bytes] = ()) -> str:
+        """Return a SHA-256 over the given labels, the groups and the rows' own digests, in order."""
+        return hashlib.sha256(self.labels_sha256(columns).encode() + b"".join(digests)).hexdigest()
 
     def _require_codes(self, name: str, column: Column) -> None:
         codes = column.codes

@@ -16,18 +16,13 @@ Read = tuple[int, Tensor | None]
 def batches(inputs: Inputs, *, batch_size: int, workers: int) -> DataLoader[Read]:
     """Return a loader of batches: the rows that could be read, and their inputs stacked, (b, …).
 
-    Raises:
-        DataError: Inputs of one batch have unlike shapes (when the batch is taken).
+    Raises DataError if inputs of one batch have unlike shapes (when the batch is taken).
     """
     return DataLoader(_Readable(inputs), batch_size=batch_size, num_workers=workers, collate_fn=_stacked)
 
 
 def first_readable(data: LabelledData) -> Tensor:
-    """Return the first input that can be read, without a batch dimension.
-
-    Raises:
-        DataError: There is none.
-    """
+    """Return the first input that can be read, without a batch dimension. Raises DataError if there is none."""
     readable = _Readable(data.inputs)
     for row in range(len(data)):
         x = readable[row][1]

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from audit.errors import DataError, IreneError, UnknownNameError
+from audit.errors import DataError, IreneError, UnknownNameError, in_one_line
 from audit.plugins import resolve
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -47,9 +47,8 @@ def image_transform(name: str | None, *, image_size: int | None = None) -> Image
             for instance `torchvision.models:ResNet18_Weights.DEFAULT.transforms`; or `timm:NAME`.
         image_size: Side in pixels, by default 224; only for the three.
 
-    Raises:
-        DataError: No name, a size that is none, or a size for a transform that has its own.
-        UnknownNameError: There is no such transform.
+    Raises DataError if the name is missing, or the size is none or not for choice; UnknownNameError if there is no such
+    transform.
     """
     if not name:
         raise DataError(f"No `transform` was named, and a model sees nothing in images of another scale. Give {FORMS}.")
@@ -70,11 +69,7 @@ def image_transform(name: str | None, *, image_size: int | None = None) -> Image
 
 
 def known_transform(architecture: str) -> str | None:
-    """Return the name of the transform that was published with an architecture's default weights, if one was.
-
-    Args:
-        architecture: As `--arch` takes it, for instance `torchvision.models:resnet18` or `timm:resnet18`.
-    """
+    """Return the name of the transform that was published with the default weights of an `--arch`, if one was."""
     location, _, name = architecture.rpartition(":")
     if location == "timm":
         return architecture
@@ -90,11 +85,7 @@ def known_transform(architecture: str) -> str | None:
 
 
 def square(image_size: int) -> int:
-    """Return the side of an image, once it is one.
-
-    Raises:
-        DataError: It is not a whole number above 0.
-    """
+    """Return the side of an image, once it is one. Raises DataError if it is not a whole number above 0."""
     if not isinstance(image_size, int) or image_size < 1:
         raise DataError(f"image_size is {image_size!r}; it is a side in pixels. Give a whole number, for instance 64.")
     return image_size
@@ -127,8 +118,9 @@ def _of_timm(architecture: str) -> ImageTransform:
     try:
         published = timm.get_pretrained_cfg(architecture, allow_unregistered=False)
     except RuntimeError as error:
-        fact = " ".join(str(error).split())
-        raise DataError(f"timm publishes no transform for {architecture!r} ({fact}). Give {FORMS}.") from None
+        raise DataError(
+            f"timm publishes no transform for {architecture!r} ({in_one_line(error)}). Give {FORMS}."
+        ) from None
     config = data.resolve_data_config(pretrained_cfg=published.to_dict())
     return ImageTransform(
         name=f"timm:{published.architecture}" + (f".{published.tag}" if published.tag else ""),

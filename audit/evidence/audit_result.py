@@ -235,7 +235,6 @@ def sidecar(path: Path) -> Path:
 def read_sidecar(path: Path) -> Sidecar:
     """Read the record that `irene sanitize` left beside a checkpoint.
 
-    Raises:
-        EvidenceError: The file is missing, is not JSON, or does not fit.
+    Raises EvidenceError if the file is missing, is not JSON, or does not fit.
     """
     return parse(Sidecar, path, "a sanitizer's record", SIDECAR_VERSION)

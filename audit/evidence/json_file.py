@@ -62,7 +62,6 @@ def without_small_cells(counts: dict[str, int | None]) -> dict[str, int | None]:
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 MaybeNumber = Annotated[Number | None, BeforeValidator(_known)]
-MaybeShare = Annotated[Share | None, BeforeValidator(_known)]
 Text = Annotated[str, AfterValidator(without_places)]
 """Words that may hold a path."""
 Options = dict[str, Text | int | float | bool | None]
@@ -95,11 +94,7 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
-    """Read a file that holds one JSON object.
-
-    Raises:
-        EvidenceError: The file is missing, or holds something else.
-    """
+    """Read a file that holds one JSON object. Raises EvidenceError if the file is missing, or holds something else."""
     try:
         found = json.loads(path.read_bytes(), parse_constant=_refuse)
     except OSError as error:
@@ -117,17 +112,9 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 def parse(
     model: type[Model], path: Path, what: str, version: str, upgrades: Mapping[str, Upgrade] | None = None
 ) -> Model:
-    """Read one JSON file into a model, and say in one line what is wrong with it.
+    """Read one JSON file into a model, `what` in words, by way of the upgrades from an older version to the next.
 
-    Args:
-        model: What the file should hold.
-        path: The file.
-        what: The same in words.
-        version: The schema's present version.
-        upgrades: How the JSON of each older version becomes that of the next.
-
-    Raises:
-        EvidenceError: The file is missing, is not JSON, or does not fit the model.
+    Raises EvidenceError if the file is missing, is not JSON, or does not fit the model.
     """
     content = read_json(path, what)
     upgrades = upgrades or {}

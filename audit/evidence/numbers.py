@@ -67,13 +67,7 @@ def signed_quantity(estimate: Estimate) -> Figure:
 
 
 def excess(estimate: Estimate, limit: float, *, in_points: bool = True) -> Figure:
-    """Return an excess with the digits it takes to see on which side of the limit its ends lie.
-
-    Args:
-        estimate: A difference of two shares, or of two R².
-        limit: The largest that passes.
-        in_points: Print percentage points; otherwise decimals.
-    """
+    """Return a difference of two shares, or of two R², with the digits that show on which side of the limit it ends."""
     scale = 100 if in_points else 1
     ends = scale * estimate.low, scale * estimate.high
     digits = _digits(ends[1] - ends[0]) if in_points else _decimals(ends[1] - ends[0])

@@ -172,7 +172,6 @@ def title(method: str, weight: float | None) -> str:
 def read_sweep(path: Path) -> Sweep:
     """Read the evidence that `irene sweep` wrote.
 
-    Raises:
-        EvidenceError: No such file, no JSON, another schema version, or a field that is missing or wrong.
+    Raises EvidenceError if the file is missing, is not JSON, or does not fit.
     """
     return parse(Sweep, path, "a sweep's evidence", SWEEP_VERSION)

@@ -17,9 +17,7 @@ LEAST_LIMIT = 0.01
 def judge(measurement: Measurement, limit: float) -> Decision:
     """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone.
 
-    Args:
-        measurement: Of the attribute at one layer.
-        limit: Tolerance, the largest excess that passes: of balanced accuracy, or of R².
+    The limit, or tolerance, is the largest excess that passes: of balanced accuracy, or of R².
     """
     verdict, reason = by_interval(
         measurement.excess, measurement.resolution, limit, measurement.test_rows, measurement.kind.unit
@@ -29,15 +27,9 @@ def judge(measurement: Measurement, limit: float) -> Decision:
 
 
 def resolution(metric: MetricName, floor: float, guess: float, rows: Sequence[int], limit: float) -> float:
-    """Return the half-width of a 95 % interval at the floor: of balanced accuracy at a given recall of every class,
-    of R² at about the size of the limit for jointly normal values.
+    """Return the half-width of a 95 % interval at the floor, by the test rows of each class, or of a quantity.
 
-    Args:
-        metric: Which of the two.
-        floor: The task-label baseline.
-        guess: What a guess scores.
-        rows: Test rows of each class; of a quantity one number.
-        limit: Tolerance.
+    Of balanced accuracy, every class has the same recall; of R², values are jointly normal and it is about the limit.
     """
     reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     if metric == "r2":
@@ -48,15 +40,7 @@ def resolution(metric: MetricName, floor: float, guess: float, rows: Sequence[in
 
 
 def by_interval(excess: Estimate, resolution: float, limit: float, n: int, unit: str = "points") -> tuple[Verdict, str]:
-    """Decide by the interval of the excess, and say why.
-
-    Args:
-        excess: What the strongest attacker reads beyond the floor: of balanced accuracy, or of R².
-        resolution: The smallest difference that these test rows can tell.
-        limit: The largest excess that passes.
-        n: Test rows.
-        unit: What a hundredth of the excess is called.
-    """
+    """Decide by the interval of the excess on n test rows, and say why; `unit` is what a hundredth of it is called."""
     points = f"{100 * limit:g} {unit}"
     if excess.low > limit:
         return (

@@ -42,16 +42,16 @@ class _Files:
     checkpoints: dict[str, str]
     """SHA-256 of each file that is no JSON, by its path."""
 
+    def path_of(self, sha256: str) -> str | None:
+        return next((path for path, digits in self.checkpoints.items() if digits == sha256), None)
+
 
 def verify(paths: Sequence[Path]) -> list[Link]:
-    """Return every link between evidence, sanitizer's records and checkpoints, and whether it holds.
+    """Return every link between `.json` evidence, sanitizer's records and checkpoints, and whether it holds.
 
-    Args:
-        paths: `.json` files that `irene audit` or `irene sanitize` wrote, and checkpoints of any other suffix; the
-            record beside a checkpoint is read with it.
+    The record beside a checkpoint is read with it.
 
-    Raises:
-        EvidenceError: A file cannot be read, or is none of these.
+    Raises EvidenceError if a file cannot be read, or is none of these.
     """
     files = _read(paths)
     links = [
@@ -99,9 +99,8 @@ def _sealed(one: _Audit) -> Link:
 def _checkpoint(one: _Audit, files: _Files) -> Iterator[Link]:
     """Check the audited file against the files given."""
     audited = one.result.checkpoint
-    found = [path for path, digits in files.checkpoints.items() if digits == audited.sha256]
-    if found:
-        yield Link(True, f"{one.name} is an audit of {found[0]}")
+    if found := files.path_of(audited.sha256):
+        yield Link(True, f"{one.name} is an audit of {found}")
     elif alike := [path for path in files.checkpoints if Path(path).name == audited.file]:
         yield Link(False, f"{alike[0]} is not the file that {one.name} audited: its SHA-256 is another")
     elif audited.format == "live object":
@@ -120,9 +119,8 @@ def _parent(one: _Audit, files: _Files) -> Iterator[Link]:
         if other.result.checkpoint.sha256 == made.parent_sha256:
             yield Link(True, f"the checkpoint of {one.name} was made from the one of {other.name}")
             return
-    found = [path for path, digits in files.checkpoints.items() if digits == made.parent_sha256]
-    if found:
-        yield Link(True, f"the checkpoint of {one.name} was made from {found[0]}")
+    if found := files.path_of(made.parent_sha256):
+        yield Link(True, f"the checkpoint of {one.name} was made from {found}")
     elif before := [other.name for other in others if other.result.checkpoint.sanitizing is None]:
         yield Link(False, f"the checkpoint of {one.name} was not made from the one of {', '.join(before)}")
     else:
@@ -136,9 +134,8 @@ def _record(name: str, record: Sidecar, files: _Files) -> Link:
     for one in audits:
         if one.result.checkpoint.sanitizing != record.sanitizing:
             return Link(False, f"{one.name} quotes another record of its checkpoint than {name}")
-    found = [path for path, digits in files.checkpoints.items() if digits == record.sha256]
-    if found or audits:
-        return Link(True, f"{name} is the record of {(found or [one.name for one in audits])[0]}")
+    if found := files.path_of(record.sha256) or next((one.name for one in audits), None):
+        return Link(True, f"{name} is the record of {found}")
     if str(Path(name).with_suffix("")) in files.checkpoints:
         return Link(False, f"{name} is not the record of {Path(name).with_suffix('')}: it names another SHA-256")
     return Link(None, f"{name} is the record of SHA-256 {record.sha256}, which was not given")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from audit.errors import CheckpointError, IreneError, UnknownNameError
+from audit.errors import CheckpointError, IreneError, UnknownNameError, in_one_line
 from audit.plugins import call, resolve
 
 ARCHITECTURES = {
@@ -23,9 +23,8 @@ def build(architecture: str, arguments: Mapping[str, object]) -> nn.Module:
         architecture: A built-in name, `timm:NAME`, `package.module:factory` or `file.py:factory`.
         arguments: Keyword arguments of the factory, for instance `num_classes`.
 
-    Raises:
-        CheckpointError: The factory refuses the arguments, or returns something else than a module.
-        UnknownNameError: There is no such architecture.
+    Raises CheckpointError if the factory refuses the arguments, or returns something else than a module;
+    UnknownNameError if there is no such architecture.
     """
     timm = architecture.startswith(TIMM)
     factory = _timm(architecture, arguments) if timm else resolve(architecture, "architecture", ARCHITECTURES)
@@ -34,9 +33,9 @@ def build(architecture: str, arguments: Mapping[str, object]) -> nn.Module:
     except IreneError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
-        fact = " ".join(str(error).split())  # one line, whatever a factory says
         raise CheckpointError(
-            f"{architecture} cannot be built with {dict(arguments)}: {fact}. Give its arguments by --arch-arg."
+            f"{architecture} cannot be built with {dict(arguments)}: {in_one_line(error)}. "
+            "Give its arguments by --arch-arg."
         ) from None
     if not isinstance(module, nn.Module):
         raise CheckpointError(

@@ -79,8 +79,7 @@ def load(
 def require_weights(loaded: LoadedModel) -> Weights:
     """Return the weights of a loaded model, to be changed and written back.
 
-    Raises:
-        CheckpointError: It came as a program or a pickled module.
+    Raises CheckpointError if it came as a program or a pickled module.
     """
     if loaded.weights is None:
         what = {"torchscript": "a TorchScript program", "exported program": "a program of torch.export"}
@@ -143,30 +142,23 @@ def _pickled_module(file: CheckpointFile, modules: Mapping[str, nn.Module], key:
     )
 
 
-def _torchscript(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
-    from audit.model.torchscript import load_torchscript  # noqa: PLC0415 - most checkpoints are weights
-
-    notes = _program_notes(file, options)
-    module = load_torchscript(file.path)
-    return LoadedModel(module.eval(), None, type(module).__name__, "torchscript", file.path, file.sha256, notes=notes)
-
-
-def _exported_program(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
-    from audit.model.exported_program import load_exported  # noqa: PLC0415 - torch.export takes a second to import
-
-    notes = _program_notes(file, options)
-    module, name, fixed_batch = load_exported(file)
-    return LoadedModel(
-        module.eval(), None, name, "exported program", file.path, file.sha256, fixed_batch=fixed_batch, notes=notes
-    )
-
-
-def _program_notes(file: CheckpointFile, options: LoadOptions) -> tuple[str, ...]:
+def _program(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
     if options.weights_key is not None:
         raise CheckpointError(f"{file.path} is a program, which keeps no weights under keys. Leave --weights-key out.")
-    if options.architecture is None:
-        return ()
-    return (f"the file is a program of its own; {options.architecture} was not used",)
+    unused = f"the file is a program of its own; {options.architecture} was not used"
+    notes, fixed_batch = () if options.architecture is None else (unused,), None
+    if file.kind == "torchscript":
+        from audit.model.torchscript import load_torchscript  # noqa: PLC0415 - most checkpoints are weights
+
+        module: nn.Module = load_torchscript(file.path)
+        name = type(module).__name__
+    else:
+        from audit.model.exported_program import load_exported  # noqa: PLC0415 - takes a second to import
+
+        module, name, fixed_batch = load_exported(file)
+    return LoadedModel(
+        module.eval(), None, name, file.kind, file.path, file.sha256, fixed_batch=fixed_batch, notes=notes
+    )
 
 
 def _is_module(content: object) -> TypeGuard[nn.Module]:
@@ -176,7 +168,7 @@ def _is_module(content: object) -> TypeGuard[nn.Module]:
 READERS: Mapping[Kind, Callable[[CheckpointFile, LoadOptions], LoadedModel]] = {
     "safetensors": _safetensors,
     "torch file": _torch_file,
-    "torchscript": _torchscript,
-    "exported program": _exported_program,
+    "torchscript": _program,
+    "exported program": _program,
 }
 """How each kind of file is read; each refuses before anything in the file could run."""

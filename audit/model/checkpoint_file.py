@@ -29,8 +29,7 @@ class CheckpointFile:
 def open_checkpoint(path: str | os.PathLike[str]) -> CheckpointFile:
     """Find out what kind of file a checkpoint is.
 
-    Raises:
-        CheckpointError: There is no such file, or it may not be read.
+    Raises CheckpointError if there is no such file, or it may not be read.
     """
     path = Path(path)
     if not path.is_file():

@@ -18,7 +18,7 @@ from torch import nn
 from torch.export import ExportedProgram
 from torch.export.pt2_archive import PT2ArchiveReader
 
-from audit.errors import CheckpointError
+from audit.errors import CheckpointError, first_line
 from audit.model.checkpoint_file import CheckpointFile
 from audit.model.safe_pickle import listed
 from audit.model.torchscript import named_as
@@ -61,8 +61,7 @@ def load_exported(file: CheckpointFile) -> tuple[nn.Module, str, int | None]:
         A module whose submodules have the names of the original model's and fire hooks; the original model's
         class; and the batch size if the program takes no other.
 
-    Raises:
-        CheckpointError: It is damaged, of an older form, holds a pickle or calls what is no arithmetic.
+    Raises CheckpointError if it is damaged, of an older form, holds a pickle or calls what is no arithmetic.
     """
     require_arithmetic(file)
     path = file.path
@@ -71,10 +70,9 @@ def load_exported(file: CheckpointFile) -> tuple[nn.Module, str, int | None]:
             program = torch.export.load(content)
         module: nn.Module = torch.export.unflatten(program)
     except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
-        fact = listed([next(iter(str(error).strip().splitlines()), type(error).__name__)])
         raise CheckpointError(
-            f"{path} is a program of torch.export that cannot be loaded safely here ({fact}). Export it again, or "
-            "save the weights: torch.save(model.state_dict(), 'model.pt')."
+            f"{path} is a program of torch.export that cannot be loaded safely here ({listed([first_line(error)])}). "
+            "Export it again, or save the weights: torch.save(model.state_dict(), 'model.pt')."
         ) from None
     kinds = _kinds(program)
     for name, inner in module.named_modules():
@@ -85,11 +83,7 @@ def load_exported(file: CheckpointFile) -> tuple[nn.Module, str, int | None]:
 
 
 def require_arithmetic(file: CheckpointFile) -> None:
-    """Read a program's description and refuse what loading or running it would execute.
-
-    Raises:
-        CheckpointError: It names what is no arithmetic, or it cannot be read.
-    """
+    """Read a program's description; raise a CheckpointError if loading or running it would do more than arithmetic."""
     path = file.path
     older = CheckpointError(
         f"{path} is no program that this version reads: it holds no {PROGRAM}. Export it again: "

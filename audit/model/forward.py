@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from audit.data.labelled import LabelledData
 from audit.data.loading import first_readable
-from audit.errors import DataError
+from audit.errors import DataError, first_line
 from audit.model.layers import Taps, evaluating, require_evaluating
 
 
@@ -26,8 +26,7 @@ class Pass:
 def run_model(model: nn.Module, x: Tensor, taps: Taps, fixed_batch: int | None) -> Pass:
     """Run a tapped model on a copy of x, (b, …), padded to `fixed_batch` rows if it takes no other number.
 
-    Raises:
-        BottleneckError: The model puts itself in train mode, or a tapped layer gives no representation.
+    Raises BottleneckError if the model puts itself in train mode, or a tapped layer gives no representation.
     """
     b = len(x)
     padded = torch.cat([x, x[-1:].expand(fixed_batch - b, *x.shape[1:])]) if fixed_batch and b < fixed_batch else x
@@ -42,17 +41,15 @@ def run_model(model: nn.Module, x: Tensor, taps: Taps, fixed_batch: int | None) 
 def first_input(model: nn.Module, data: LabelledData, *, rows: int = 1) -> Tensor:
     """Return the first readable input, `rows` times, (rows, …), on the model's device, once the model has taken it.
 
-    Raises:
-        DataError: The model cannot take it, or there is none.
+    Raises DataError if the model cannot take it, or there is none.
     """
     x = first_readable(data).unsqueeze(0).repeat_interleave(rows, dim=0).to(device_of(model))
     try:
         with evaluating(model), torch.inference_mode():
             model(x.clone())
     except (RuntimeError, ValueError, AssertionError) as error:
-        fact = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"The model cannot take the inputs of {data.name}, of shape {list(x.shape[1:])} ({fact}). "
+            f"The model cannot take the inputs of {data.name}, of shape {list(x.shape[1:])} ({first_line(error)}). "
             "Give the data and the image size that it was trained on."
         ) from None
     return x
@@ -61,8 +58,7 @@ def first_input(model: nn.Module, data: LabelledData, *, rows: int = 1) -> Tenso
 def class_scores(output: object, classes: int, task: str) -> Tensor:
     """Return a model's output as one score a class, (n, classes); a single logit counts for class 1.
 
-    Raises:
-        DataError: The output is no tensor, or has another number of classes than the task's column.
+    Raises DataError if the output is no tensor, or has another number of classes than the task's column.
     """
     if not isinstance(output, Tensor):
         raise DataError(

@@ -72,11 +72,7 @@ class Taps:
         self._rows = None if first is None else len(first)
 
     def record(self, name: str, value: object) -> None:
-        """Keep a value that a hook was given.
-
-        Raises:
-            BottleneckError: The name points to a part that is not there.
-        """
+        """Keep a value that a hook was given. Raises BottleneckError if the name points to a part that is not there."""
         value = _picked(name, value, parse(name).elements)
         # a copy, because a ReLU in place would change it before the pass is over
         self._seen[name].append(value.clone() if isinstance(value, Tensor) else value)
@@ -88,8 +84,8 @@ class Taps:
     def take(self) -> dict[str, Tensor]:
         """Return each layer's representations, (n, d), attached to the graph, and wait for the next pass.
 
-        Raises:
-            BottleneckError: A layer ran never or more than once, gave no tensor of floats, or not one row an input.
+        Raises BottleneckError if a layer ran never or more than once, gave no tensor of floats, or not one row an
+        input.
         """
         features = {}
         for name, values in self._seen.items():
@@ -112,9 +108,8 @@ class Taps:
 def tap(model: nn.Module, names: Sequence[str], *, pool: Pool = "mean") -> Iterator[Taps]:
     """Hook the named layers for the length of a block.
 
-    Raises:
-        UnknownNameError: The model has no such layer.
-        BottleneckError: A hooked layer cannot give features (when they are taken).
+    Raises UnknownNameError if the model has no such layer; BottleneckError if a hooked layer cannot give features (when
+    they are taken).
     """
     modules = dict(model.named_modules())
     taps = Taps(pool)
@@ -151,11 +146,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def require_evaluating(model: nn.Module) -> None:
-    """Fail if a module is in train mode after a forward pass inside `evaluating`: the model put itself there.
-
-    Raises:
-        BottleneckError: One is.
-    """
+    """Raise a BottleneckError if a module is in train mode after a pass inside `evaluating`: the model put it there."""
     switched = next((name for name, module in model.named_modules() if module.training), None)
     if switched is not None:
         raise BottleneckError(
@@ -167,8 +158,7 @@ def require_evaluating(model: nn.Module) -> None:
 def parse(name: str) -> Place:
     """Read a layer's name: `module`, `module:input` or `module:output`, and `[…]` for parts of a tuple or mapping.
 
-    Raises:
-        BottleneckError: The part behind the colon is neither, or the brackets do not close.
+    Raises BottleneckError if the part behind the colon is neither, or the brackets do not close.
     """
     found = PLACE.fullmatch(name)
     if found is None:
@@ -216,8 +206,7 @@ def layers(model: nn.Module, x: Tensor) -> list[Layer]:
 def suggest(model: nn.Module, x: Tensor) -> str:
     """Return the name of the input of the linear layer that runs last, the usual bottleneck.
 
-    Raises:
-        BottleneckError: No linear layer runs exactly once.
+    Raises BottleneckError if no linear layer runs exactly once.
     """
     modules = dict(model.named_modules())
     ran = [

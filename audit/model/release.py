@@ -94,8 +94,7 @@ class BottleneckModule(nn.Module):
 def vectors(value: object) -> Tensor:
     """Return the value at a layer as one vector a row, (n, d).
 
-    Raises:
-        BottleneckError: It is no tensor, or has more than one vector a row.
+    Raises BottleneckError if it is no tensor, or has more than one vector a row.
     """
     if not isinstance(value, Tensor) or value.ndim < 2 or math.prod(value.shape[2:]) != 1:
         shape = list(value.shape[1:]) if isinstance(value, Tensor) else type(value).__name__
@@ -109,10 +108,8 @@ def vectors(value: object) -> Tensor:
 def install(model: nn.Module, layer: str, map_: nn.Module) -> BottleneckModule:
     """Put a map (n, d) -> (n, d) at a layer of a model.
 
-    Raises:
-        BottleneckError: The layer is a part of a tuple or the model's output.
-        CheckpointError: The model has a module of that name already.
-        UnknownNameError: It has no such layer.
+    Raises BottleneckError if the layer is a part of a tuple or the model's output; CheckpointError if the model has a
+    module of that name already; UnknownNameError if it has no such layer.
     """
     place, modules = parse(layer), dict(model.named_modules())
     if place.elements or (place.module == OUTPUT and OUTPUT not in modules):
@@ -146,8 +143,7 @@ def remove(model: nn.Module) -> None:
 def install_from(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put the release that a checkpoint's tensors describe at the bottleneck; nothing where they describe none.
 
-    Raises:
-        CheckpointError: They are not what irene writes, or name another model's layer.
+    Raises CheckpointError if they are not what irene writes, or name another model's layer.
     """
     own = {key.removeprefix(f"{NAME}."): value for key, value in tensors.items() if key.startswith(f"{NAME}.")}
     if not own or NAME in dict(model.named_children()):

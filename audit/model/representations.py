@@ -4,6 +4,7 @@ What does not fit in memory stays on the disk: representations and reduced input
 files, so that memory does not grow with the number of rows.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,6 @@ from sklearn.random_projection import SparseRandomProjection
 from torch import Tensor, nn
 
 from audit.data.columns import Ints
-from audit.data.fingerprint import fingerprint, row_digest, same_rows
 from audit.data.labelled import LabelledData
 from audit.data.loading import batches, none_readable
 from audit.data.on_disk import AT_ONCE, Floats, Store, blocks
@@ -82,18 +82,15 @@ def extract(
     """Run the model once over all rows in eval mode, on the device it is on, and keep what the layers give.
 
     Args:
-        encoder: The model, left as found.
         data: Its rows; one whose input cannot be read is left out.
         layers: Names, as audit.model.layers reads them.
         task: Column whose classes the model scores; None: its output is not looked at.
         columns: Labels that count for the fingerprint.
         raw: Whether to keep the inputs too, reduced.
         seed: Of the random projections.
-        track: Shows progress.
 
-    Raises:
-        BottleneckError: A layer cannot be tapped or gives NaN, or the model trains while it is audited.
-        DataError: No row can be read, inputs have unlike shapes, or the scores are not the task's.
+    Raises BottleneckError if a layer cannot be tapped or gives NaN, or the model trains while it is audited; DataError
+    if no row can be read, inputs have unlike shapes, or the scores are not the task's.
     """
     classes = len(data.column(task, "task").classes) if task else 0
     gathered = _Gathered(layers, len(data), Projections(seed))
@@ -117,14 +114,14 @@ def ready_made(
 ) -> Features:
     """Return representations that came from a file, with their predictions, as if a model had made them."""
     first = next(iter(layers.values()))
-    digests = [row_digest(row.tobytes()) for rows in blocks(first, AT_ONCE) for row in rows]
+    digests = [hashlib.sha256(row.tobytes()).digest() for rows in blocks(first, AT_ONCE) for row in rows]
     return Features(
         z=layers,
         predicted=predicted,
         rows=np.arange(len(data), dtype=np.int64),
-        copies=same_rows(digests),
+        copies=_alike(digests),
         same_input=False,
-        fingerprint=fingerprint(data, columns),  # labels alone: z before and after is of the same rows
+        fingerprint=data.fingerprint(columns),  # labels alone: z before and after is of the same rows
     )
 
 
@@ -148,6 +145,11 @@ def encoding(
         yield encode
 
 
+def _alike(digests: Sequence[bytes]) -> Ints:
+    """Return a number for each row, (n,), the same for rows of the very same content."""
+    return np.unique(np.array(digests, dtype="S32"), return_inverse=True)[1].astype(np.int64)
+
+
 class _Gathered:
     """The rows that a pass has been over so far."""
 
@@ -165,7 +167,7 @@ class _Gathered:
 
     def add_inputs(self, rows: Sequence[int], x: Tensor, *, keep: bool) -> None:
         self._rows += rows
-        self._digests += [row_digest(one.numpy().tobytes()) for one in x]
+        self._digests += [hashlib.sha256(one.numpy().tobytes()).digest() for one in x]
         if keep:
             self._inputs.add(self._projections.narrow_inputs(x))
             self._source = describe_inputs(x)
@@ -201,8 +203,8 @@ class _Gathered:
             z={name: store.take() for name, store in self._layers.items()},
             predicted=np.concatenate(self._predicted) if self._predicted else None,
             rows=rows,
-            copies=same_rows(self._digests),
-            fingerprint=fingerprint(data.take(rows), columns, self._digests),
+            copies=_alike(self._digests),
+            fingerprint=data.take(rows).fingerprint(columns, self._digests),
             projections={name: made for name, made in self._projections.by_layer.items() if name in self._layers},
             raw=self._inputs.take() if self._source else None,
             raw_source=self._source,

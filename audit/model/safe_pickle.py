@@ -24,12 +24,9 @@ PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Stora
 def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[object, bool]:
     """Return what a file of torch.save holds, and whether code of the file's own had to run for it.
 
-    Args:
-        path: An existing file.
-        allow_pickle: Let the file run its code where the safe reader refuses it.
+    It runs only if `allow_pickle`, and where the safe reader refuses the file.
 
-    Raises:
-        CheckpointError: The file is damaged, is no torch file, or needs code that may not or cannot run.
+    Raises CheckpointError if the file is damaged, is no torch file, or needs code that may not or cannot run.
     """
     try:
         with warnings.catch_warnings():

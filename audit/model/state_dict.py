@@ -56,12 +56,11 @@ def weights_in(file: CheckpointFile, content: object, key: str | None = None) ->
 
     Args:
         file: Where the content came from.
-        content: What the safe reader gave: a state_dict, or mappings that hold some.
-        key: Where in the file the weights are, for instance `model_ema`; the usual places if not given.
+        content: A state_dict, or mappings that hold some.
+        key: Where they are, for instance `model_ema`; the usual places if not given.
 
-    Raises:
-        CheckpointError: There is no state_dict, or one that is not finite.
-        UnknownNameError: No weights under `key`.
+    Raises CheckpointError if there is no state_dict, or one that is not finite; UnknownNameError if none are
+    under `key`.
     """
     path = file.path
     nest, state, notes = _unwrap(path, content, key)
@@ -113,11 +112,7 @@ def align(weights: Weights, wanted: set[str]) -> Weights:
 
 
 def fit(module: nn.Module, weights: Weights, architecture: str) -> None:
-    """Copy all weights into the module.
-
-    Raises:
-        CheckpointError: Some do not match; nothing is changed.
-    """
+    """Copy all weights into the module. Raises CheckpointError if some do not match; nothing is changed."""
     wanted = module.state_dict()
     missing = [k for k in wanted if k not in weights.tensors and not k.endswith("num_batches_tracked")]
     extra = [k for k in weights.tensors if k not in wanted]
@@ -144,11 +139,7 @@ def fit(module: nn.Module, weights: Weights, architecture: str) -> None:
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Read all tensors of a safetensors file.
-
-    Raises:
-        CheckpointError: It is damaged.
-    """
+    """Read all tensors of a safetensors file. Raises CheckpointError if it is damaged."""
     try:
         return safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, OSError) as error:
@@ -165,9 +156,7 @@ def within(content: object, wanted: Callable[[object], TypeGuard[T]]) -> dict[st
 def chosen(path: Path, found: Mapping[str, object], key: str | None) -> tuple[str, list[str]]:
     """Return which of several things under dotted keys to take, and what a reader should know of that choice.
 
-    Raises:
-        UnknownNameError: `key` is not among them.
-        CheckpointError: None of them is in a usual place.
+    Raises UnknownNameError if `key` is not among them; CheckpointError if none of them is in a usual place.
     """
     if key is not None:
         if key not in found:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch._C import Block, Graph, Node, Value
 
-from audit.errors import CheckpointError
+from audit.errors import CheckpointError, first_line
 from audit.model.safe_pickle import listed
 
 TOUCHING = re.compile(r"\b(?:torch|ops(?:\.\w+)+)\.(from_file|save|load|rpc_\w+|open\w*)\b")
@@ -98,8 +98,7 @@ class Station(nn.Module):
 def load_torchscript(path: Path) -> Station:
     """Load a TorchScript program in eval mode on the CPU.
 
-    Raises:
-        CheckpointError: It is damaged, touches files, or was traced in train mode.
+    Raises CheckpointError if it is damaged, touches files, or was traced in train mode.
     """
     require_harmless(path)
     try:
@@ -109,10 +108,10 @@ def load_torchscript(path: Path) -> Station:
         program.eval()
         graph = program.inlined_graph
     except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
-        fact = listed([next(iter(str(error).strip().splitlines()), type(error).__name__)])
         raise CheckpointError(
-            f"{path} is a TorchScript program that torch cannot load ({fact}). Copy it again, or save the weights "
-            "of the model it was made from: torch.save(model.state_dict(), 'model.pt')."
+            f"{path} is a TorchScript program that torch cannot load ({listed([first_line(error)])}). "
+            "Copy it again, or save the weights of the model it was made from: "
+            "torch.save(model.state_dict(), 'model.pt')."
         ) from None
     for node in _nodes(graph):
         place = TRAINING.get(node.kind())
@@ -126,11 +125,7 @@ def load_torchscript(path: Path) -> Station:
 
 
 def require_harmless(path: Path) -> None:
-    """Read a program's code, before any of it runs, and refuse what touches files or other processes.
-
-    Raises:
-        CheckpointError: It does, or its code cannot be read.
-    """
+    """Read a program's code, before any of it runs; raise a CheckpointError if it touches files or other processes."""
     try:
         reader = torch._C.PyTorchFileReader(str(path))  # as torch.jit.load reads it; another might see other parts
         code = {name: reader.get_record(name) for name in reader.get_all_records() if not name.startswith("data/")}
@@ -178,11 +173,7 @@ def _handed_on(program: Any, method: str) -> str:
 def _instrumented(program: Any, method: str, hooked: frozenset[str], *, tuples: bool = True) -> Instrumented:
     """Make one method return, beside its result, the inputs and the output of every call that leads to a hook.
 
-    Args:
-        program: The submodule.
-        method: Its method.
-        hooked: Paths of the submodules below it that have hooks.
-        tuples: Whether an output that is a tuple is returned too; it is None otherwise.
+    An output that is a tuple is returned too if `tuples`, else None in its place.
     """
     graph = program._c._get_method(method).graph.copy()
     itself = next(iter(graph.inputs())).debugName()

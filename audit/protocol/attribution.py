@@ -81,14 +81,7 @@ def where(attacked: Attacked, *, seed: int, sizes: Sizes | None = None, track: T
     Units that say the same hide each other: with one shuffled, the attacker still learns it from the other. So the
     bits of the units do not add up to the leak, and a unit worth nothing here may leak all the same.
 
-    Args:
-        attacked: The attacker and the rows.
-        seed: Of the rows that are looked at and of the shuffles.
-        sizes: Rows, units and patches.
-        track: Shows progress.
-
-    Raises:
-        DataError: There are fewer than 50 rows, or fewer are asked for.
+    Raises DataError if there are fewer than 50 rows, or fewer are asked for.
     """
     sizes, attack, v = sizes or Sizes(), attacked.attack, attacked.v
     require_samples(min(len(attacked.z), sizes.samples), attacked.attacker)
@@ -114,11 +107,7 @@ def where(attacked: Attacked, *, seed: int, sizes: Sizes | None = None, track: T
 
 
 def require_samples(count: int, name: str) -> None:
-    """Fail if a mean over so many test rows could show one person.
-
-    Raises:
-        DataError: There are fewer than 50.
-    """
+    """Raise a DataError if a mean over so many test rows could show one person."""
     if count < FEWEST_ROWS:
         raise DataError(
             f"Where {name} is read would be a mean over {count} test rows, few enough to show one person. "

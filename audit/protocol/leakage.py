@@ -43,17 +43,9 @@ class Measured:
 def measure(
     z: Matrix, target: Target, settings: Settings, *, layer: str = "z", projected_from: int | None = None
 ) -> Measured:
-    """Attack one attribute at one layer.
+    """Attack one attribute in z, (n, d), of a layer; `projected_from` is the width of z before a random projection.
 
-    Args:
-        z: Representation, (n, d).
-        target: The attribute.
-        settings: Attackers, seed, sizes, limit.
-        layer: Its name, for messages.
-        projected_from: Width of z before a random projection.
-
-    Raises:
-        DataError: No attacker could run.
+    Raises DataError if no attacker could run.
     """
     data = target.audited.split(z)
 

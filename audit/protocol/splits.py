@@ -37,15 +37,9 @@ Rows = tuple[Ints, Ints, Ints]
 
 
 def split_rows(groups: Ints, labels: Sequence[AnyColumn], *, seed: int) -> Splits:
-    """Split rows 5 : 2 : 3, whole groups each, with the classes of all labels spread evenly.
+    """Split rows 5 : 2 : 3, whole groups each, with the classes of all labels, and fifths of quantities, spread evenly.
 
-    Args:
-        groups: Group of each row, (n,).
-        labels: Columns to spread, each of n rows; a quantity is spread by fifths.
-        seed: Of the shuffle.
-
-    Raises:
-        DataError: There are too few groups.
+    Raises DataError if there are too few groups.
     """
     found = len(np.unique(groups))
     if found < FOLDS:
@@ -86,11 +80,7 @@ def split_subset(column: AnyColumn, splits: Splits, settings: Settings) -> Rows:
 
 
 def value_rows(attribute: str, quantity: Quantity, splits: Splits, settings: Settings) -> Rows:
-    """Return the rows with a value that fit, select and test.
-
-    Raises:
-        DataError: There are too few.
-    """
+    """Return the rows with a value that fit, select and test. Raises DataError if there are too few."""
     rows = split_subset(quantity, splits, settings)
     if min(map(len, rows)) < MIN_ROWS:
         counts = " / ".join(str(len(part)) for part in rows)
@@ -119,8 +109,7 @@ def at_most(rows: Ints, most: int, seed: int, codes: Ints | None = None) -> Ints
 def class_rows(attribute: str, column: Column, rows: Rows) -> list[ClassRows]:
     """Count each class among the rows that fit, choose and test.
 
-    Raises:
-        DataError: A class has too few rows to say anything about it, or there is one alone.
+    Raises DataError if a class has too few rows to say anything about it, or there is one alone.
     """
     found = [
         ClassRows(name=name, train=int(a), select=int(b), test=int(c))

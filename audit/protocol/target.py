@@ -90,16 +90,9 @@ class Target:
 
 
 def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Settings) -> Audited:
-    """Choose the classes and the rows of an attribute that are audited.
+    """Choose the classes and the rows of an attribute that are audited; of an intersection, `a+b`, not the rare ones.
 
-    Args:
-        attribute: Its name; classes of an intersection, `a+b`, that are too rare are left out and counted.
-        column: v of each row.
-        splits: Which rows fit, select and test.
-        settings: Sizes and seed.
-
-    Raises:
-        DataError: A class, or the quantity, has too few rows.
+    Raises DataError if a class, or the quantity, has too few rows.
     """
     missing = int((~column.known).sum())
     if isinstance(column, Quantity):
@@ -120,8 +113,7 @@ def make_target(
 ) -> Target:
     """Prepare an attribute: rows, labels, resamples, task-label baseline, input control.
 
-    Raises:
-        DataError: A class, or the quantity, has too few rows, or no attacker could run on the input.
+    Raises DataError if a class, or the quantity, has too few rows, or no attacker could run on the input.
     """
     beside = baselines or Baselines()
     found = audited(attribute, column, splits, settings)
@@ -147,14 +139,7 @@ def in_memory_each(values: Matrix, rows: Rows) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> ClassReading:
-    """Read v from one discrete input: the table of frequencies is the best attacker there is.
-
-    Args:
-        label: The input, (n,), in 0 … m − 1.
-        v: Classes of the rows that fit, select and test.
-        rows: Those rows.
-        k: Number of classes.
-    """
+    """Read v from a discrete input of every row, (n,), in 0 … m − 1: the table of frequencies is the best attacker."""
     table = CategoricalNB(min_categories=int(label.max()) + 1)
     seen: Three = [label[part].reshape(-1, 1) for part in rows]
     return Classification(k).fit(table, seen, v).test

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from audit.data.columns import Column, Ints
 from audit.data.labelled import LabelledData, Part
-from audit.errors import DataError
+from audit.errors import DataError, first_line
 
 PALETTE = {
     "red": (255, 0, 0),
@@ -38,7 +38,6 @@ class ColouredImages:
         self._palette = torch.tensor(list(PALETTE.values()), dtype=torch.float32)
 
     def __len__(self) -> int:
-        """Return n."""
         return len(self._strokes)
 
     def __getitem__(self, row: int, /) -> Tensor:
@@ -62,8 +61,7 @@ def assign_colours(digits: Ints, rho: float, *, seed: int) -> Ints:
 
     The rest is cut in chunks of `ceil(rest / 9)`; rho = .1 is uncorrelated.
 
-    Raises:
-        DataError: rho is not a share.
+    Raises DataError if rho is not a share.
     """
     if not 0 <= rho <= 1:
         raise DataError(f"rho is {rho}; it is the share of a digit's images in its own colour. Give 0 to 1.")
@@ -96,8 +94,7 @@ def load(part: Part, *, data_root: str = "data", rho: float | None = None, seed:
         rho: Share of a digit's images in its own colour; by default .1, uncorrelated.
         seed: Of the colours.
 
-    Raises:
-        DataError: The files are not there and cannot be downloaded.
+    Raises DataError if the files are not there and cannot be downloaded.
     """
     from torchvision.datasets import MNIST  # noqa: PLC0415 - torchvision takes a second to import
 
@@ -105,9 +102,9 @@ def load(part: Part, *, data_root: str = "data", rho: float | None = None, seed:
     try:
         mnist = MNIST(data_root, train=part == "train", download=True)
     except Exception as error:  # a half-made folder fails in as many ways as there are bytes
-        fact = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"No whole MNIST under {Path(data_root)} and no download ({fact}). Give another folder with --data-root."
+            f"No whole MNIST under {Path(data_root)} and no download ({first_line(error)}). "
+            "Give another folder with --data-root."
         ) from None
     digits = mnist.targets.numpy().astype(np.int64)
     colours = assign_colours(digits, rho, seed=seed)

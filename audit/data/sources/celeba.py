@@ -9,7 +9,7 @@ from audit.data import transforms
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.image_folder import Images
-from audit.errors import DataError
+from audit.errors import DataError, in_one_line
 
 PARTITIONS = {"train": (0,), "audit": (1, 2)}
 """The official train partition shapes models; validation and test people are for the attackers."""
@@ -25,8 +25,7 @@ def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -
             and `identity_CelebA.txt`.
         image_size: Side of the square that the model sees, in pixels, normalised by ImageNet's mean and deviation.
 
-    Raises:
-        DataError: A file is missing or not in the official format.
+    Raises DataError if a file is missing or not in the official format.
     """
     transform = transforms.image_transform("imagenet", image_size=image_size)
     root = Path(data_root)
@@ -55,8 +54,7 @@ def _table(path: Path, values: set[int] | None = None, *, header: int | None = N
     try:
         table = pd.read_csv(path, sep=r"\s+", header=header, index_col=0)
     except (ValueError, pd.errors.ParserError) as error:
-        fact = " ".join(str(error).split())  # pandas ends its lines
-        raise DataError(f"{path} is not in CelebA's format: {fact}. Take the official file.") from None
+        raise DataError(f"{path} is not in CelebA's format: {in_one_line(error)}. Take the official file.") from None
     numbers = all(kind.kind == "i" for kind in table.dtypes)
     if not numbers or table.empty or not table.index.is_unique or (values and not table.isin(values).all(axis=None)):
         wanted = f"one of {sorted(values)}" if values else "a number"

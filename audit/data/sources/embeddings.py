@@ -21,7 +21,7 @@ from audit.data.columns import label_columns
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import blocks
 from audit.data.sources.table import columns_of, read_table, recorded
-from audit.errors import DataError
+from audit.errors import DataError, in_one_line
 from audit.names import split_names
 
 Layer = NDArray[np.floating]
@@ -48,7 +48,6 @@ class LayerRows:
         self._layer = layer
 
     def __len__(self) -> int:
-        """Return n."""
         return len(self._layer)
 
     def __getitem__(self, row: int, /) -> Tensor:
@@ -69,15 +68,12 @@ def read_embeddings(
     layer, and stays on the disk. A .parquet file holds a column of lists of floats for each layer, and labels.
 
     Args:
-        path: The file.
-        table: More labels: a .csv, .tsv, .jsonl or .parquet file with the same rows in the same order; a .npy
-            file needs it.
+        table: More labels, of the same rows in the same order: a .csv, .tsv, .jsonl or .parquet file.
         continuous: Columns to treat as numbers, as a list or with commas between them.
         classes: Columns of many whole numbers to treat as classes.
 
-    Raises:
-        DataError: No file, no layer, no label, another number of rows, or features that are not finite.
-        UnknownNameError: There is no such column.
+    Raises DataError if there is no file, layer or label, if they differ in rows, or features are not finite;
+    UnknownNameError if there is no such column.
     """
     path, table = Path(path), None if table is None else Path(table)
     reader = {".npz": _read_npz, ".npy": _read_npy, ".parquet": _read_parquet}.get(path.suffix.lower())
@@ -87,8 +83,9 @@ def read_embeddings(
     try:
         layers, labels = reader(path)
     except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        fact = " ".join(str(error).split())
-        raise DataError(f"Cannot read {path}: {fact}. Save it again, as arrays of floats and of text.") from None
+        raise DataError(
+            f"Cannot read {path}: {in_one_line(error)}. Save it again, as arrays of floats and of text."
+        ) from None
     if not layers:
         raise DataError(f"{path} holds no embeddings. Save them as an array of floats, (rows, features).")
     if table is not None:

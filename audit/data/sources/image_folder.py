@@ -12,7 +12,7 @@ from audit.data.labelled import LabelledData, Part
 from audit.data.sources.catalogue import METADATA, METADATA_FILES
 from audit.data.sources.table import read_table, recorded, rows_of
 from audit.data.transforms import image_transform
-from audit.errors import DataError, UnreadableError
+from audit.errors import DataError, UnreadableError, in_one_line
 from audit.names import split_names
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
@@ -26,23 +26,18 @@ class Images:
         self._folder, self._names, self._transform = folder, names, transform
 
     def __len__(self) -> int:
-        """Return n."""
         return len(self._names)
 
     def __getitem__(self, row: int, /) -> Tensor:
-        """Return one image as the transform makes it, (3, h, w).
-
-        Raises:
-            UnreadableError: The image is missing or broken.
-            DataError: The transform returns no tensor of floats.
-        """
+        """Return one image as the transform makes it, (3, h, w). Raises UnreadableError if it is missing or broken."""
         path = self._folder / self._names[row]
         try:
             with Image.open(path, formats=FORMATS) as image:
                 rgb = image.convert("RGB")
         except Exception as error:  # a broken image fails in as many ways as there are bytes
-            fact = " ".join(str(error).split()) or type(error).__name__
-            raise UnreadableError(f"Cannot read the image {path}: {fact}. Restore it, or take its row out.") from None
+            raise UnreadableError(
+                f"Cannot read the image {path}: {in_one_line(error)}. Restore it, or take its row out."
+            ) from None
         x = self._transform(rgb)
         if not isinstance(x, Tensor) or not x.is_floating_point():
             kind = f"{x.dtype} tensor" if isinstance(x, Tensor) else type(x).__name__
@@ -62,15 +57,13 @@ def load(
     """Open a folder with `metadata.csv`, `.jsonl` or `.parquet`: a row an image, by its path in `file_name`.
 
     Args:
-        path: The folder.
         part: `train` is the rows whose `split` is `train`, `audit` all others; all rows without such a column.
         transform: What the model was trained on: `imagenet`, `half`, `unit`, or a factory; see audit.data.transforms.
         image_size: Side of the square that the model sees, in pixels; by default 224.
         continuous: Columns to treat as numbers, as a list or with commas between them.
         classes: Columns of many whole numbers to treat as classes.
 
-    Raises:
-        DataError: No metadata, no `file_name`, a path that leaves the folder, or no transform.
+    Raises DataError if metadata, its `file_name` or a transform is missing, or a path leaves the folder.
     """
     path = Path(path)
     metadata = _metadata(path)

@@ -8,7 +8,7 @@ from typing import cast
 
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.catalogue import DATASETS, FOLDER, PATHS, TABLE, TABLES
-from audit.errors import DataError, UnknownNameError
+from audit.errors import DataError, UnknownNameError, in_one_line
 from audit.plugins import call, resolve
 
 
@@ -18,12 +18,10 @@ def open_data(name: str | os.PathLike[str], part: Part, options: Mapping[str, ob
     Args:
         name: `digits`, `biased-mnist`, `celeba`; a folder of images with metadata.csv, .jsonl or .parquet; a table
             (.csv, .tsv, .jsonl, .parquet); or a factory that takes `part` and returns LabelledData.
-        part: Which rows.
         options: Keyword arguments of the source, for instance `rho`, or `transform` of a folder.
 
-    Raises:
-        UnknownNameError: No such source, or it takes no such option.
-        DataError: Files are missing, or the factory returns something else.
+    Raises UnknownNameError if there is no such source or option; DataError if files are missing, or the factory returns
+    something else.
     """
     name = os.fspath(name)
     if "part" in options:
@@ -32,8 +30,9 @@ def open_data(name: str | os.PathLike[str], part: Part, options: Mapping[str, ob
     try:
         data = call(factory, {"part": part, **options}, name)
     except (TypeError, ValueError) as error:
-        fact = " ".join(str(error).split())  # one line, whatever a factory says
-        raise DataError(f"{name} cannot be opened with {dict(options)}: {fact}. Change its options.") from None
+        raise DataError(
+            f"{name} cannot be opened with {dict(options)}: {in_one_line(error)}. Change its options."
+        ) from None
     if not isinstance(data, LabelledData):
         raise DataError(f"{name} returned a {type(data).__name__}. A data factory returns audit.data.LabelledData.")
     return data

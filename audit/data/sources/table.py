@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from audit.data.columns import MISSING_WORDS, AnyColumn, Ints, Quantity, label_columns
 from audit.data.labelled import LabelledData, Part
-from audit.errors import DataError, UnknownNameError
+from audit.errors import DataError, UnknownNameError, in_one_line
 from audit.names import split_names
 from audit.plugins import resolve
 
@@ -40,7 +40,6 @@ def load(
     names, all 0 where they are missing.
 
     Args:
-        path: The file.
         part: `train` is the rows whose `split` is `train`, `audit` all others; all rows without such a column.
         features: Columns that the model sees, in its order, as a list or with commas between them.
         transform: `package.module:factory` or `file.py:factory`; it returns a callable from the table's features
@@ -48,9 +47,8 @@ def load(
         continuous: Columns to treat as numbers.
         classes: Columns of many whole numbers to treat as classes.
 
-    Raises:
-        DataError: The file is no table, or neither features nor a transform are given.
-        UnknownNameError: There is no such column.
+    Raises DataError if the file is no table, or neither features nor a transform are given; UnknownNameError if there
+    is no such column.
     """
     path = Path(path)
     frame = read_table(path)
@@ -87,14 +85,12 @@ def load(
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table; nothing in the file is run, and the usual words for a missing value are read as one.
 
-    Raises:
-        DataError: The file is no table, or has no rows.
+    Raises DataError if the file is no table, or has no rows.
     """
     try:
         frame = _read(path)
     except (OSError, ValueError, NotImplementedError) as error:
-        fact = " ".join(str(error).split())
-        raise DataError(f"Cannot read {path} as a table: {fact}. Mend it, or save it again.") from None
+        raise DataError(f"Cannot read {path} as a table: {in_one_line(error)}. Mend it, or save it again.") from None
     frame.columns = pd.Index([str(name) for name in frame.columns])
     if frame.empty:
         raise DataError(f"{path} has no rows. Give a table with one row for each input.")
@@ -108,9 +104,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def rows_of(frame: pd.DataFrame, part: Part, *, source: str) -> tuple[Ints, tuple[str, ...]]:
     """Return the rows of a part by the column `split`, and what a reader should know of them.
 
-    Raises:
-        DataError: There are none, or there is no such column and the part is `train`.
-        UnknownNameError: A split that is not among the known ones.
+    Raises DataError if there are none, or no such column to take `train` rows by; UnknownNameError if a split is
+    unknown.
     """
     if "split" not in frame:
         if part == "train":
