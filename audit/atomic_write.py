@@ -41,10 +41,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def require_writable(path: Path) -> None:
-    """Make the folder of `path`, and fail now rather than after an hour of work.
-
-    Raises IreneError if `path` is a folder, or its folder cannot be made or written to.
-    """
+    """Make the folder of `path`; raise an IreneError if the file could not be written, before an hour of work."""
     if path.is_dir():
         raise IreneError(f"Cannot write {path}: it is a folder. Name a file, for instance {path / 'out.json'}.")
     try:

@@ -22,10 +22,7 @@ def versions() -> dict[str, str]:
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` is CUDA where there is one, else the CPU.
-
-    Raises IreneError if there is no such device here.
-    """
+    """Return the device of that name, CUDA or else the CPU for `auto`; raise an IreneError if it is not here."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():

@@ -39,10 +39,7 @@ def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> A
 
 
 def call(function: Callable[..., T], options: Mapping[str, object], kind: str) -> T:
-    """Call a factory with the options the user gave, and name the one that it does not take.
-
-    Raises UnknownNameError if the factory takes no such option.
-    """
+    """Call a factory with the user's options; raise an UnknownNameError for one that it does not take."""
     parameters = inspect.signature(function).parameters
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         for option in options:

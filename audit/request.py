@@ -44,11 +44,7 @@ class AuditRequest:
         keep: str | Sequence[str],
         settings: Settings,
     ) -> "AuditRequest":
-        """Look the columns up, and fail on what cannot be audited before any work is done.
-
-        Raises DataError if columns play parts that do not go together, or no attacker was named; UnknownNameError if
-        there is no such column or attacker.
-        """
+        """Look columns and attackers up; raise an IreneError for what cannot be audited, before any work is done."""
         if not settings.attackers:
             raise DataError(f"No attacker was named. Name at least one of {', '.join(ATTACKERS)}.")
         for name in settings.attackers:

@@ -139,7 +139,7 @@ def preprocessed(z: Sequence[Matrix]) -> dict[str, tuple[Preprocessing, list[Mat
 
 
 def again(attacker: FittedAttacker, width: int, run: Callable[[Estimator], Result]) -> Result:
-    """Make an attacker anew, for features of that width, and run it. Raises AttackerError with whatever it raised."""
+    """Make an attacker anew, for features of that width, and run it; raise what it raises as an AttackerError."""
     try:
         return run(attacker.make(width))
     except Exception as error:

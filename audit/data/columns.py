@@ -125,10 +125,7 @@ def label_columns(
 
 
 def intersect(columns: Mapping[str, Column]) -> Column:
-    """Return the joint class of several columns, `female & black`; missing where any of them is.
-
-    Combinations without any row have no class.
-    """
+    """Return the joint class of columns, `female & black`, of combinations that have a row; missing where one is."""
     known = np.logical_and.reduce([column.known for column in columns.values()])
     stacked = np.stack([column.codes for column in columns.values()], axis=1)  # (n, columns)
     cells, inverse = np.unique(stacked[known], axis=0, return_inverse=True)

@@ -66,11 +66,7 @@ class LabelledData:
         return len(self.inputs)
 
     def column(self, name: str, kind: str) -> Column:
-        """Return a column of classes by name; `a+b` is the intersection of two.
-
-        Raises UnknownNameError if there is no such column; DataError if all rows have the same class, or it is
-        continuous.
-        """
+        """Return a column of classes by name, as `attribute` does; raise a DataError if it is continuous."""
         column = self.attribute(name, kind)
         if not isinstance(column, Column):
             raise DataError(f"{kind.capitalize()} column {name!r} is continuous; classes are needed here. Cut it.")

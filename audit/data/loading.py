@@ -14,10 +14,7 @@ Read = tuple[int, Tensor | None]
 
 
 def batches(inputs: Inputs, *, batch_size: int, workers: int) -> DataLoader[Read]:
-    """Return a loader of batches: the rows that could be read, and their inputs stacked, (b, …).
-
-    Raises DataError if inputs of one batch have unlike shapes (when the batch is taken).
-    """
+    """Return a loader of batches: the rows that could be read, and their inputs, (b, …), if these have one shape."""
     return DataLoader(_Readable(inputs), batch_size=batch_size, num_workers=workers, collate_fn=_stacked)
 
 

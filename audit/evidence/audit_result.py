@@ -233,8 +233,5 @@ def sidecar(path: Path) -> Path:
 
 
 def read_sidecar(path: Path) -> Sidecar:
-    """Read the record that `irene sanitize` left beside a checkpoint.
-
-    Raises EvidenceError if the file is missing, is not JSON, or does not fit.
-    """
+    """Read the record that `irene sanitize` left beside a checkpoint, or raise an EvidenceError."""
     return parse(Sidecar, path, "a sanitizer's record", SIDECAR_VERSION)

@@ -94,7 +94,7 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
-    """Read a file that holds one JSON object. Raises EvidenceError if the file is missing, or holds something else."""
+    """Read a file that holds one JSON object, or raise an EvidenceError."""
     try:
         found = json.loads(path.read_bytes(), parse_constant=_refuse)
     except OSError as error:
@@ -112,10 +112,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 def parse(
     model: type[Model], path: Path, what: str, version: str, upgrades: Mapping[str, Upgrade] | None = None
 ) -> Model:
-    """Read one JSON file into a model, `what` in words, by way of the upgrades from an older version to the next.
-
-    Raises EvidenceError if the file is missing, is not JSON, or does not fit the model.
-    """
+    """Read `what`, one JSON file, into a model, upgraded from an older version, or raise an EvidenceError."""
     content = read_json(path, what)
     upgrades = upgrades or {}
     while isinstance(older := content.get("schema_version"), str) and older in upgrades:

@@ -170,8 +170,5 @@ def title(method: str, weight: float | None) -> str:
 
 
 def read_sweep(path: Path) -> Sweep:
-    """Read the evidence that `irene sweep` wrote.
-
-    Raises EvidenceError if the file is missing, is not JSON, or does not fit.
-    """
+    """Read the evidence that `irene sweep` wrote, or raise an EvidenceError."""
     return parse(Sweep, path, "a sweep's evidence", SWEEP_VERSION)

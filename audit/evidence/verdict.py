@@ -15,10 +15,7 @@ LEAST_LIMIT = 0.01
 
 
 def judge(measurement: Measurement, limit: float) -> Decision:
-    """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone.
-
-    The limit, or tolerance, is the largest excess that passes: of balanced accuracy, or of R².
-    """
+    """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone."""
     verdict, reason = by_interval(
         measurement.excess, measurement.resolution, limit, measurement.test_rows, measurement.kind.unit
     )

@@ -47,12 +47,7 @@ class _Files:
 
 
 def verify(paths: Sequence[Path]) -> list[Link]:
-    """Return every link between `.json` evidence, sanitizer's records and checkpoints, and whether it holds.
-
-    The record beside a checkpoint is read with it.
-
-    Raises EvidenceError if a file cannot be read, or is none of these.
-    """
+    """Return every link between `.json` evidence, checkpoints and the records beside them, and whether it holds."""
     files = _read(paths)
     links = [
         *(_sealed(one) for one in files.audits),

@@ -77,10 +77,7 @@ def load(
 
 
 def require_weights(loaded: LoadedModel) -> Weights:
-    """Return the weights of a loaded model, to be changed and written back.
-
-    Raises CheckpointError if it came as a program or a pickled module.
-    """
+    """Return the weights, to be changed and written back; raise a CheckpointError if the model brings none."""
     if loaded.weights is None:
         what = {"torchscript": "a TorchScript program", "exported program": "a program of torch.export"}
         raise CheckpointError(

@@ -27,10 +27,7 @@ class CheckpointFile:
 
 
 def open_checkpoint(path: str | os.PathLike[str]) -> CheckpointFile:
-    """Find out what kind of file a checkpoint is.
-
-    Raises CheckpointError if there is no such file, or it may not be read.
-    """
+    """Find out what kind of file a checkpoint is; raise a CheckpointError if it cannot be read."""
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"No checkpoint {path}. Give the path of a .safetensors or .pt file.")

@@ -24,10 +24,7 @@ class Pass:
 
 
 def run_model(model: nn.Module, x: Tensor, taps: Taps, fixed_batch: int | None) -> Pass:
-    """Run a tapped model on a copy of x, (b, …), padded to `fixed_batch` rows if it takes no other number.
-
-    Raises BottleneckError if the model puts itself in train mode, or a tapped layer gives no representation.
-    """
+    """Run a tapped model on a copy of x, (b, …), padded to `fixed_batch` rows if it takes no other number."""
     b = len(x)
     padded = torch.cat([x, x[-1:].expand(fixed_batch - b, *x.shape[1:])]) if fixed_batch and b < fixed_batch else x
     given = padded.to(device_of(model), copy=True)
@@ -39,10 +36,7 @@ def run_model(model: nn.Module, x: Tensor, taps: Taps, fixed_batch: int | None) 
 
 
 def first_input(model: nn.Module, data: LabelledData, *, rows: int = 1) -> Tensor:
-    """Return the first readable input, `rows` times, (rows, …), on the model's device, once the model has taken it.
-
-    Raises DataError if the model cannot take it, or there is none.
-    """
+    """Return the first readable input, `rows` times, (rows, …); raise a DataError if the model cannot take it."""
     x = first_readable(data).unsqueeze(0).repeat_interleave(rows, dim=0).to(device_of(model))
     try:
         with evaluating(model), torch.inference_mode():
@@ -56,10 +50,7 @@ def first_input(model: nn.Module, data: LabelledData, *, rows: int = 1) -> Tenso
 
 
 def class_scores(output: object, classes: int, task: str) -> Tensor:
-    """Return a model's output as one score a class, (n, classes); a single logit counts for class 1.
-
-    Raises DataError if the output is no tensor, or has another number of classes than the task's column.
-    """
+    """Return a model's output as the scores of the task's classes, (n, classes); a single logit counts for class 1."""
     if not isinstance(output, Tensor):
         raise DataError(
             f"The model returns a {type(output).__name__}, not a tensor of class scores. "

@@ -156,10 +156,7 @@ def require_evaluating(model: nn.Module) -> None:
 
 
 def parse(name: str) -> Place:
-    """Read a layer's name: `module`, `module:input` or `module:output`, and `[…]` for parts of a tuple or mapping.
-
-    Raises BottleneckError if the part behind the colon is neither, or the brackets do not close.
-    """
+    """Read a layer's name: `module`, `module:input` or `module:output`, and `[…]` for parts of a tuple or mapping."""
     found = PLACE.fullmatch(name)
     if found is None:
         raise BottleneckError(f"Layer {name!r} cannot be read. Write for instance 'fc', 'fc:input' or 'lstm[1][0]'.")
@@ -204,10 +201,7 @@ def layers(model: nn.Module, x: Tensor) -> list[Layer]:
 
 
 def suggest(model: nn.Module, x: Tensor) -> str:
-    """Return the name of the input of the linear layer that runs last, the usual bottleneck.
-
-    Raises BottleneckError if no linear layer runs exactly once.
-    """
+    """Return the usual bottleneck, the input of the linear layer that runs last, or raise a BottleneckError."""
     modules = dict(model.named_modules())
     ran = [
         layer

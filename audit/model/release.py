@@ -92,10 +92,7 @@ class BottleneckModule(nn.Module):
 
 
 def vectors(value: object) -> Tensor:
-    """Return the value at a layer as one vector a row, (n, d).
-
-    Raises BottleneckError if it is no tensor, or has more than one vector a row.
-    """
+    """Return the value at a layer as one vector a row, (n, d); raise a BottleneckError if it has none."""
     if not isinstance(value, Tensor) or value.ndim < 2 or math.prod(value.shape[2:]) != 1:
         shape = list(value.shape[1:]) if isinstance(value, Tensor) else type(value).__name__
         raise BottleneckError(

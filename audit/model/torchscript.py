@@ -96,10 +96,7 @@ class Station(nn.Module):
 
 
 def load_torchscript(path: Path) -> Station:
-    """Load a TorchScript program in eval mode on the CPU.
-
-    Raises CheckpointError if it is damaged, touches files, or was traced in train mode.
-    """
+    """Load a TorchScript program in eval mode on the CPU; raise a CheckpointError if it is harmful or damaged."""
     require_harmless(path)
     try:
         with warnings.catch_warnings():

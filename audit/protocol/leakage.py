@@ -43,10 +43,7 @@ class Measured:
 def measure(
     z: Matrix, target: Target, settings: Settings, *, layer: str = "z", projected_from: int | None = None
 ) -> Measured:
-    """Attack one attribute in z, (n, d), of a layer; `projected_from` is the width of z before a random projection.
-
-    Raises DataError if no attacker could run.
-    """
+    """Attack one attribute in z, (n, d), of a layer; `projected_from` is the width of z before a random projection."""
     data = target.audited.split(z)
 
     def tried(failed: Mapping[str, str]) -> Measured:

@@ -37,10 +37,7 @@ Rows = tuple[Ints, Ints, Ints]
 
 
 def split_rows(groups: Ints, labels: Sequence[AnyColumn], *, seed: int) -> Splits:
-    """Split rows 5 : 2 : 3, whole groups each, with the classes of all labels, and fifths of quantities, spread evenly.
-
-    Raises DataError if there are too few groups.
-    """
+    """Split rows 5 : 2 : 3, whole groups each, with the classes of labels and the fifths of quantities spread evenly."""
     found = len(np.unique(groups))
     if found < FOLDS:
         raise DataError(f"{len(groups)} rows form {found} groups; three splits need at least {FOLDS}. Give more rows.")
@@ -80,7 +77,7 @@ def split_subset(column: AnyColumn, splits: Splits, settings: Settings) -> Rows:
 
 
 def value_rows(attribute: str, quantity: Quantity, splits: Splits, settings: Settings) -> Rows:
-    """Return the rows with a value that fit, select and test. Raises DataError if there are too few."""
+    """Return the rows with a value that fit, select and test, or raise a DataError if they are too few."""
     rows = split_subset(quantity, splits, settings)
     if min(map(len, rows)) < MIN_ROWS:
         counts = " / ".join(str(len(part)) for part in rows)
@@ -107,10 +104,7 @@ def at_most(rows: Ints, most: int, seed: int, codes: Ints | None = None) -> Ints
 
 
 def class_rows(attribute: str, column: Column, rows: Rows) -> list[ClassRows]:
-    """Count each class among the rows that fit, choose and test.
-
-    Raises DataError if a class has too few rows to say anything about it, or there is one alone.
-    """
+    """Count each class in the splits; raise a DataError if one has too few rows to be audited, or is the only one."""
     found = [
         ClassRows(name=name, train=int(a), select=int(b), test=int(c))
         for name, a, b, c in zip(column.classes, *_counts(column, rows), strict=True)

@@ -66,7 +66,8 @@ class Audited:
 
     def split(self, z: Matrix) -> SplitData:
         """Read the features, (n, d), of the rows that fit, select and test."""
-        return SplitData(in_memory_each(z, self.rows), self.split_labels, self.problem)
+        train, select, test = (in_memory(z, part) for part in self.rows)
+        return SplitData((train, select, test), self.split_labels, self.problem)
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,7 @@ class Target:
 
 
 def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Settings) -> Audited:
-    """Choose the classes and the rows of an attribute that are audited; of an intersection, `a+b`, not the rare ones.
-
-    Raises DataError if a class, or the quantity, has too few rows.
-    """
+    """Choose the classes and rows of an attribute that are audited; of an intersection, `a+b`, not the rare ones."""
     missing = int((~column.known).sum())
     if isinstance(column, Quantity):
         rows = value_rows(attribute, column, splits, settings)
@@ -111,10 +109,7 @@ def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Setting
 def make_target(
     attribute: str, column: AnyColumn, splits: Splits, settings: Settings, baselines: Baselines | None = None
 ) -> Target:
-    """Prepare an attribute: rows, labels, resamples, task-label baseline, input control.
-
-    Raises DataError if a class, or the quantity, has too few rows, or no attacker could run on the input.
-    """
+    """Prepare an attribute: rows, labels, resamples, task-label baseline, input control."""
     beside = baselines or Baselines()
     found = audited(attribute, column, splits, settings)
 
@@ -131,11 +126,6 @@ def make_target(
         draw=draw,
         groups=splits.groups,
     )
-
-
-def in_memory_each(values: Matrix, rows: Rows) -> tuple[Matrix, Matrix, Matrix]:
-    """Read the rows that fit, select and test."""
-    return in_memory(values, rows[0]), in_memory(values, rows[1]), in_memory(values, rows[2])
 
 
 def by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> ClassReading:

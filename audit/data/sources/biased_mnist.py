@@ -46,11 +46,7 @@ class ColouredImages:
 
 
 def paint(strokes: Tensor, colour: Tensor) -> Tensor:
-    """Put one image (h, w) on a background (3,) in 0–255: zero pixels take it, all others turn white.
-
-    Returns:
-        (3, h, w), normalised by mean .5 and deviation .5.
-    """
+    """Return an image, (3, h, w) in [-1, 1]: strokes, (h, w), in white on a background colour, (3,) in 0–255."""
     background = (strokes == 0).unsqueeze(0)  # (1, h, w)
     image = torch.where(background, colour[:, None, None], torch.tensor(255.0))
     return image / 127.5 - 1

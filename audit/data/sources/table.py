@@ -83,10 +83,7 @@ def load(
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a table; nothing in the file is run, and the usual words for a missing value are read as one.
-
-    Raises DataError if the file is no table, or has no rows.
-    """
+    """Read a table with the usual words for a missing value, or raise a DataError; nothing in the file is run."""
     try:
         frame = _read(path)
     except (OSError, ValueError, NotImplementedError) as error:
