@@ -19,9 +19,7 @@ def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> A
     """Return the object that `name` refers to: a built-in name, `package.module:attribute` or `file.py:attribute`.
 
     Built-in names map to `package.module:attribute` too, so that nothing is imported before it is asked for.
-
-    Raises UnknownNameError if `name` is neither built in nor of the form `module:attribute`; IreneError if the module
-    cannot be imported, or has no such attribute.
+    Raises UnknownNameError if there is none of that name; IreneError if its module cannot be imported.
     """
     builtin = builtin or {}
     target = builtin.get(name, name)

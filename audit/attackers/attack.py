@@ -91,11 +91,7 @@ class Attack:
 def attack(
     data: SplitData, settings: Settings, *, tries: int | None = None, failed: Mapping[str, str] | None = None
 ) -> Attack:
-    """Let every attacker try.
-
-    Args:
-        tries: At most so many settings of each attacker; None: all.
-        failed: Attackers, by title, that are known not to run, with the reason.
+    """Let every attacker try, in `tries` settings at most; those that `failed`, by title, are listed with their reason.
 
     Raises DataError if none could run; AttackerError if one could be fitted on the training split and not on both.
     """

@@ -76,12 +76,9 @@ class Classification:
         return read(select, v[1], calibration), read(test, v[2], calibration)
 
     def headline(self, before: Doubles, answer: Doubles, v: Sequence[Labels]) -> ClassReading:
-        """Read the test split from the joined answer of attackers that were fitted again; the threshold moves with it.
+        """Read the test split from `answer`, joined over attackers that were fitted again on both other splits.
 
-        Args:
-            before: What they answered of the selection rows, fitted on the training split.
-            answer: Of the test rows, fitted on both.
-            v: Labels of the three splits.
+        The threshold moves with them, from what they said of the selection rows, `before`.
         """
         calibration = calibrate(before, v[1], self._prior(v[0]))
         return read(answer, v[2], calibration.moved(before, answer))

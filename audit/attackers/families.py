@@ -118,9 +118,6 @@ def family(name: str, device: str = "cpu") -> Family:
 
     The attribute is a class or a function that makes a scikit-learn classifier, which attacks classes, or a regressor,
     which attacks quantities. It is given `random_state` or `seed`, and `device`, if it takes them.
-
-    Raises UnknownNameError if there is none of that name; IreneError if what was named is no classifier and no
-    regressor, or cannot be made without other arguments.
     """
     if name in ATTACKERS:
         return ATTACKERS[name]

@@ -104,9 +104,6 @@ def label_columns(
     """Read every column of a table as labels; those named `continuous` or `classes` as such, whatever they look like.
 
     Returns the columns by name, and a note on each that was left out because it holds lists or the like.
-
-    Raises UnknownNameError if `continuous` or `classes` names a column that is not there; DataError if a column is
-    named in both, or is to be continuous and holds text.
     """
     for name in [*continuous, *classes]:
         if name not in values:

@@ -75,8 +75,7 @@ class LabelledData:
     def attribute(self, name: str, kind: str) -> AnyColumn:
         """Return a column of either kind by name; `a+b` is the intersection of two.
 
-        Raises UnknownNameError if there is no such column; DataError if all rows have the same value, or a continuous
-        column is to be intersected.
+        Raises UnknownNameError if there is no such column; DataError if all rows have the same value.
         """
         if name not in self.columns and "+" in name:
             return intersect({part: self.column(part, kind) for part in name.split("+")})
@@ -119,8 +118,6 @@ class LabelledData:
         """Return the same rows with another column as their group, for instance people's ids.
 
         A row without a value becomes a group of its own, and a note counts them.
-
-        Raises UnknownNameError if there is no such column.
         """
         if name not in self.columns:
             raise UnknownNameError(f"group column of {self.name}", name, self.columns)
@@ -148,9 +145,7 @@ class LabelledData:
     def some_rows(self, rows: int, *, seed: int) -> Ints:
         """Return which rows `limited` takes."""
         groups = self.groups()
-        order = np.random.default_rng(seed).permutation(groups.max() + 1)
-        rank = np.empty_like(order)
-        rank[order] = np.arange(len(order))
+        rank = np.argsort(np.random.default_rng(seed).permutation(groups.max() + 1))
         by_rank = np.argsort(rank[groups], kind="stable")
         return np.sort(by_rank[:rows])
 

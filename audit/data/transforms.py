@@ -39,16 +39,10 @@ class ImageTransform:
 def image_transform(name: str | None, *, image_size: int | None = None) -> ImageTransform:
     """Open a transform by name.
 
-    `imagenet`, `half` and `unit` resize the shorter side to `image_size`, cut out the centre square and scale
-    to [0, 1]; then `imagenet` takes off ImageNet's mean and divides by its deviation, and `half` gives [-1, 1].
-
-    Args:
-        name: One of these; or a factory without arguments that returns a callable from an RGB image to a tensor,
-            for instance `torchvision.models:ResNet18_Weights.DEFAULT.transforms`; or `timm:NAME`.
-        image_size: Side in pixels, by default 224; only for the three.
-
-    Raises DataError if the name is missing, or the size is none or not for choice; UnknownNameError if there is no such
-    transform.
+    `imagenet`, `half` and `unit` resize the shorter side to `image_size`, by default 224, cut out the centre square and
+    scale to [0, 1]; then `imagenet` takes off ImageNet's mean and divides by its deviation, and `half` gives [-1, 1].
+    Any other has a size of its own: `timm:NAME`, or a factory without arguments that returns a callable from an RGB
+    image to a tensor, for instance `torchvision.models:ResNet18_Weights.DEFAULT.transforms`.
     """
     if not name:
         raise DataError(f"No `transform` was named, and a model sees nothing in images of another scale. Give {FORMS}.")

@@ -38,32 +38,27 @@ def measured(share: float) -> str:
 
 def share(estimate: Estimate) -> Figure:
     """Return a share with its interval: `43.1 %` and `40.2–46.0`."""
-    digits = _digits(100 * (estimate.high - estimate.low))
-    value, low, high = (_fixed(100 * x, digits) for x in (estimate.value, estimate.low, estimate.high))
-    return Figure(f"{value} %", f"{low}–{high}")
+    return _figure(estimate, _digits(100 * (estimate.high - estimate.low)), scale=100, unit=" %")
 
 
 def decimal(estimate: Estimate) -> Figure:
     """Return a figure that is no share, AUROC or R², with its interval: `0.921` and `0.900–0.942`."""
-    digits = _decimals(estimate.high - estimate.low)
-    return Figure(_fixed(estimate.value, digits), _range(estimate, digits))
+    return _figure(estimate, _decimals(estimate.high - estimate.low))
 
 
-def quantity(estimate: Estimate) -> Figure:
+def quantity(estimate: Estimate, *, signed: bool = False) -> Figure:
     """Return a figure in an attribute's own unit with about two digits of its uncertainty: `4.2` and `3.9–4.5`."""
-    digits = _places(estimate)
-    if digits is None:
-        return Figure(f"{estimate.value:.3g}", f"{estimate.low:.3g} to {estimate.high:.3g}")
-    return Figure(_fixed(estimate.value, digits), _range(estimate, digits))
+    width = estimate.high - estimate.low
+    digits = 1 - math.floor(math.log10(width)) if width > 0 else 2
+    if digits <= 6 and abs(estimate.value) < 1e9:
+        return _figure(estimate, max(digits, 0), signed=signed)
+    sign = "+" if signed else ""
+    return Figure(f"{estimate.value:{sign}.3g}", f"{estimate.low:{sign}.3g} to {estimate.high:{sign}.3g}")
 
 
 def signed_quantity(estimate: Estimate) -> Figure:
     """Return a signed change in an attribute's own unit: `−0.40` and `−0.90 to +0.10`."""
-    digits = _places(estimate)
-    if digits is None:
-        return Figure(f"{estimate.value:+.3g}", f"{estimate.low:+.3g} to {estimate.high:+.3g}")
-    value, low, high = (_signed(x, digits) for x in (estimate.value, estimate.low, estimate.high))
-    return Figure(value, f"{low} to {high}")
+    return quantity(estimate, signed=True)
 
 
 def excess(estimate: Estimate, limit: float, *, in_points: bool = True) -> Figure:
@@ -88,8 +83,7 @@ def change(estimate: Estimate, *, in_points: bool) -> Figure:
     scale = 100 if in_points else 1
     width = scale * (estimate.high - estimate.low)
     digits = _digits(width) if in_points else _decimals(width)
-    value, low, high = (_signed(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
-    return Figure(f"{value} points" if in_points else value, f"{low} to {high}")
+    return _figure(estimate, digits, scale=scale, unit=" points" if in_points else "", signed=True)
 
 
 def points(difference: float) -> str:
@@ -199,16 +193,11 @@ def _decimals(width: float) -> int:
     return 4 if 0 < width < 0.005 else 3
 
 
-def _places(estimate: Estimate) -> int | None:
-    """Decimals of a figure in its own unit; None where they would be too many, or the figure too large."""
-    width = estimate.high - estimate.low
-    digits = 1 - math.floor(math.log10(width)) if width > 0 else 2
-    return None if digits > 6 or abs(estimate.value) >= 1e9 else max(digits, 0)
-
-
-def _range(estimate: Estimate, digits: int) -> str:
-    low, high = (_fixed(x, digits) for x in (estimate.low, estimate.high))
-    return f"{low} to {high}" if low.startswith("−") else f"{low}–{high}"
+def _figure(estimate: Estimate, digits: int, *, scale: int = 1, unit: str = "", signed: bool = False) -> Figure:
+    written = _signed if signed else _fixed
+    value, low, high = (written(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
+    between = " to " if signed or low.startswith("−") else "–"
+    return Figure(f"{value}{unit}", f"{low}{between}{high}")
 
 
 def _signed(value: float, digits: int) -> str:

@@ -17,14 +17,9 @@ WAYS = "--arch torchvision.models:resnet18, timm:NAME, package.module:factory or
 
 
 def build(architecture: str, arguments: Mapping[str, object]) -> nn.Module:
-    """Build an untrained model.
+    """Build an untrained model from an `--arch` and its factory's arguments, for instance `num_classes`.
 
-    Args:
-        architecture: A built-in name, `timm:NAME`, `package.module:factory` or `file.py:factory`.
-        arguments: Keyword arguments of the factory, for instance `num_classes`.
-
-    Raises CheckpointError if the factory refuses the arguments, or returns something else than a module;
-    UnknownNameError if there is no such architecture.
+    Raises UnknownNameError if there is no such architecture; CheckpointError if it refuses the arguments, or is none.
     """
     timm = architecture.startswith(TIMM)
     factory = _timm(architecture, arguments) if timm else resolve(architecture, "architecture", ARCHITECTURES)

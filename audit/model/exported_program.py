@@ -55,13 +55,10 @@ SWITCHED = ("train", "training")
 
 
 def load_exported(file: CheckpointFile) -> tuple[nn.Module, str, int | None]:
-    """Load a program of torch.export.
+    """Load a program of torch.export, or raise a CheckpointError if it would do more than arithmetic.
 
-    Returns:
-        A module whose submodules have the names of the original model's and fire hooks; the original model's
-        class; and the batch size if the program takes no other.
-
-    Raises CheckpointError if it is damaged, of an older form, holds a pickle or calls what is no arithmetic.
+    Returns a module whose submodules have the names of the original model's and fire hooks; the original model's class;
+    and the batch size if the program takes no other.
     """
     require_arithmetic(file)
     path = file.path

@@ -84,8 +84,7 @@ class Taps:
     def take(self) -> dict[str, Tensor]:
         """Return each layer's representations, (n, d), attached to the graph, and wait for the next pass.
 
-        Raises BottleneckError if a layer ran never or more than once, gave no tensor of floats, or not one row an
-        input.
+        Raises BottleneckError if a layer did not run once, or gave no floats or not one row an input.
         """
         features = {}
         for name, values in self._seen.items():
@@ -108,8 +107,7 @@ class Taps:
 def tap(model: nn.Module, names: Sequence[str], *, pool: Pool = "mean") -> Iterator[Taps]:
     """Hook the named layers for the length of a block.
 
-    Raises UnknownNameError if the model has no such layer; BottleneckError if a hooked layer cannot give features (when
-    they are taken).
+    Raises UnknownNameError for a layer that is not there; BottleneckError when values are taken that are no features.
     """
     modules = dict(model.named_modules())
     taps = Taps(pool)

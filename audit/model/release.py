@@ -103,11 +103,7 @@ def vectors(value: object) -> Tensor:
 
 
 def install(model: nn.Module, layer: str, map_: nn.Module) -> BottleneckModule:
-    """Put a map (n, d) -> (n, d) at a layer of a model.
-
-    Raises BottleneckError if the layer is a part of a tuple or the model's output; CheckpointError if the model has a
-    module of that name already; UnknownNameError if it has no such layer.
-    """
+    """Put a map (n, d) -> (n, d) at the input or output of a module, or raise an IreneError if that cannot be."""
     place, modules = parse(layer), dict(model.named_modules())
     if place.elements or (place.module == OUTPUT and OUTPUT not in modules):
         raise BottleneckError(f"Layer {layer!r} cannot be replaced. Choose a module's input or output.")

@@ -83,7 +83,6 @@ def extract(
 
     Args:
         data: Its rows; one whose input cannot be read is left out.
-        layers: Names, as audit.model.layers reads them.
         task: Column whose classes the model scores; None: its output is not looked at.
         columns: Labels that count for the fingerprint.
         raw: Whether to keep the inputs too, reduced.

@@ -52,15 +52,9 @@ class Weights:
 
 
 def weights_in(file: CheckpointFile, content: object, key: str | None = None) -> Weights:
-    """Find the weights in a file's content and undo the wrappings of training scripts.
+    """Find the weights in a file's content, under `key` or in the usual places, and undo what training scripts wrap.
 
-    Args:
-        file: Where the content came from.
-        content: A state_dict, or mappings that hold some.
-        key: Where they are, for instance `model_ema`; the usual places if not given.
-
-    Raises CheckpointError if there is no state_dict, or one that is not finite; UnknownNameError if none are
-    under `key`.
+    Raises CheckpointError if there are none, or they are not finite; UnknownNameError if none are under `key`.
     """
     path = file.path
     nest, state, notes = _unwrap(path, content, key)

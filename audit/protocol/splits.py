@@ -37,7 +37,7 @@ Rows = tuple[Ints, Ints, Ints]
 
 
 def split_rows(groups: Ints, labels: Sequence[AnyColumn], *, seed: int) -> Splits:
-    """Split rows 5 : 2 : 3, whole groups each, with the classes of labels and the fifths of quantities spread evenly."""
+    """Split rows 5 : 2 : 3, whole groups each, the classes of labels and the fifths of quantities spread evenly."""
     found = len(np.unique(groups))
     if found < FOLDS:
         raise DataError(f"{len(groups)} rows form {found} groups; three splits need at least {FOLDS}. Give more rows.")

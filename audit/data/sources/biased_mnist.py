@@ -55,9 +55,7 @@ def paint(strokes: Tensor, colour: Tensor) -> Tensor:
 def assign_colours(digits: Ints, rho: float, *, seed: int) -> Ints:
     """Return a colour for each digit, (n,): `int(n_c · rho)` of a class get its own, the rest the nine others.
 
-    The rest is cut in chunks of `ceil(rest / 9)`; rho = .1 is uncorrelated.
-
-    Raises DataError if rho is not a share.
+    The rest is cut in chunks of `ceil(rest / 9)`; rho = .1 is uncorrelated. Raises DataError if rho is no share.
     """
     if not 0 <= rho <= 1:
         raise DataError(f"rho is {rho}; it is the share of a digit's images in its own colour. Give 0 to 1.")
@@ -82,15 +80,12 @@ def digits_and_colours(digits: Ints, colours: Ints) -> dict[str, Column]:
 
 
 def load(part: Part, *, data_root: str = "data", rho: float | None = None, seed: int = 0) -> LabelledData:
-    """Open the real MNIST on coloured backgrounds: 60,000 train rows, 10,000 audit rows.
+    """Open the real MNIST on coloured backgrounds: 60,000 training images as `train` rows, 10,000 others as `audit`.
 
     Args:
-        part: `train` rows are MNIST's training images, `audit` rows its test images.
         data_root: Folder that holds, or will hold, torchvision's `MNIST/raw`.
         rho: Share of a digit's images in its own colour; by default .1, uncorrelated.
         seed: Of the colours.
-
-    Raises DataError if the files are not there and cannot be downloaded.
     """
     from torchvision.datasets import MNIST  # noqa: PLC0415 - torchvision takes a second to import
 

@@ -17,15 +17,11 @@ MEAN, DEVIATION = transforms.MEAN, transforms.DEVIATION
 
 
 def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -> LabelledData:
-    """Open CelebA's rows with all 40 attributes as columns, grouped by person.
+    """Open CelebA's rows with all 40 attributes as columns, grouped by person; validation and test people are `audit`.
 
     Args:
-        part: `train` is the official training partition, `audit` validation and test together.
-        data_root: Folder with `img_align_celeba/`, `list_attr_celeba.txt`, `list_eval_partition.txt`
-            and `identity_CelebA.txt`.
+        data_root: Folder with `img_align_celeba/` and the official lists of attributes, partition and identity.
         image_size: Side of the square that the model sees, in pixels, normalised by ImageNet's mean and deviation.
-
-    Raises DataError if a file is missing or not in the official format.
     """
     transform = transforms.image_transform("imagenet", image_size=image_size)
     root = Path(data_root)

@@ -14,10 +14,9 @@ PARTITION = 1
 
 
 def load(part: Part, *, rho: float | None = None, seed: int = 0) -> LabelledData:
-    """Open 1,797 real 8×8 digits, five coloured copies of each; no source image is in both parts.
+    """Open 1,797 real 8×8 digits, five coloured copies of each: 60 % as `train` rows, the others as `audit`.
 
     Args:
-        part: `train` holds the copies of 60 % of the images, `audit` those of the others.
         rho: Share of a digit's copies in its own colour; by default .1, uncorrelated.
         seed: Of the colours; the parts are always the same.
     """

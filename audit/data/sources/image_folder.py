@@ -57,11 +57,9 @@ def load(
     """Open a folder with `metadata.csv`, `.jsonl` or `.parquet`: a row an image, by its path in `file_name`.
 
     Args:
-        part: `train` is the rows whose `split` is `train`, `audit` all others; all rows without such a column.
+        part: As of a table, and so are `continuous` and `classes`.
         transform: What the model was trained on: `imagenet`, `half`, `unit`, or a factory; see audit.data.transforms.
         image_size: Side of the square that the model sees, in pixels; by default 224.
-        continuous: Columns to treat as numbers, as a list or with commas between them.
-        classes: Columns of many whole numbers to treat as classes.
 
     Raises DataError if metadata, its `file_name` or a transform is missing, or a path leaves the folder.
     """

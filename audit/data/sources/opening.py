@@ -13,12 +13,9 @@ from audit.plugins import call, resolve
 
 
 def open_data(name: str | os.PathLike[str], part: Part, options: Mapping[str, object]) -> LabelledData:
-    """Open a data source by its name, by its path, or by `package.module:factory`.
+    """Open a data source by its name, by its path, or by a factory that takes `part` and returns LabelledData.
 
-    Args:
-        name: `digits`, `biased-mnist`, `celeba`; a folder of images with metadata.csv, .jsonl or .parquet; a table
-            (.csv, .tsv, .jsonl, .parquet); or a factory that takes `part` and returns LabelledData.
-        options: Keyword arguments of the source, for instance `rho`, or `transform` of a folder.
+    The source takes the options, for instance `rho` of digits, or `transform` of a folder of images.
 
     Raises UnknownNameError if there is no such source or option; DataError if files are missing, or the factory returns
     something else.

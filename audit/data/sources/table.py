@@ -101,8 +101,7 @@ def read_table(path: Path) -> pd.DataFrame:
 def rows_of(frame: pd.DataFrame, part: Part, *, source: str) -> tuple[Ints, tuple[str, ...]]:
     """Return the rows of a part by the column `split`, and what a reader should know of them.
 
-    Raises DataError if there are none, or no such column to take `train` rows by; UnknownNameError if a split is
-    unknown.
+    Raises DataError if there are none, or no such column to take `train` rows by.
     """
     if "split" not in frame:
         if part == "train":
