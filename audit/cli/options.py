@@ -123,14 +123,12 @@ class ModelOptions(Options):
 
     arch: str | None = option(
         help="Who builds the model that the weights are for: torchvision.models:resnet18, timm:NAME, "
-        "package.module:factory, file.py:factory, biased-mnist or small-convnet. Programs bring their own.",
+        "package.module:factory, file.py:factory, biased-mnist or small-convnet. Programs bring their own."
     )
     arch_arg: tuple[str, ...] = option(
         multiple=True, metavar="NAME=VALUE", help="An argument of the factory, for instance num_classes=2."
     )
-    weights_key: str | None = option(
-        help="Under which key of the file the weights stand, for instance model_ema.",
-    )
+    weights_key: str | None = option(help="Under which key of the file the weights stand, for instance model_ema.")
     allow_pickle: bool = option(is_flag=True, help="Run the code in a pickled file. Only for a file that you made.")
     device: str = option(default="auto", show_default=True, help="auto is CUDA where there is one, else the CPU.")
 
@@ -153,15 +151,14 @@ class SourceOptions(Options):
 
     data: str | None = option(
         help=f"Whose rows: a folder of images with {METADATA_FILES}, a table ({', '.join(TABLES)}), "
-        f"{', '.join(DATASETS)}, package.module:factory or file.py:factory.",
+        f"{', '.join(DATASETS)}, package.module:factory or file.py:factory."
     )
     data_root: str | None = option(help="Folder of the data's files (biased-mnist, celeba).")
     rho: float | None = option(
-        type=float,
-        help="Share of a digit's images in its own colour (digits, biased-mnist); .1 is uncorrelated.",
+        type=float, help="Share of a digit's images in its own colour (digits, biased-mnist); .1 is uncorrelated."
     )
     transform: str | None = option(
-        help="How rows become what the model takes: imagenet, half, unit, package.module:factory or file.py:factory.",
+        help="How rows become what the model takes: imagenet, half, unit, package.module:factory or file.py:factory."
     )
     image_size: int | None = option(type=click.IntRange(min=8), help="Side of the images in pixels.")
     features: str | None = option(help="A table's columns that the model takes, with commas between them.")

@@ -11,17 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from pydantic import model_validator
 
 from audit.evidence.findings import Draws, Estimate, Finding
-from audit.evidence.json_file import (
-    Frozen,
-    Number,
-    Options,
-    Share,
-    Text,
-    as_json,
-    digest,
-    parse,
-    write_model,
-)
+from audit.evidence.json_file import Frozen, Number, Options, Share, Text, as_json, digest, parse, write_model
 from audit.evidence.method_card import MethodCard
 from audit.evidence.upgrades import UPGRADES
 

@@ -73,9 +73,7 @@ def load(
     names = [_inside(name, row, metadata) for row, name in enumerate(frame["file_name"].tolist(), 1)]
     kinds = {"continuous": split_names(continuous), "classes": split_names(classes)}
     columns, notes = label_columns(
-        {str(name): values for name, values in frame.items() if name != "file_name"},
-        source=source,
-        **kinds,
+        {str(name): values for name, values in frame.items() if name != "file_name"}, source=source, **kinds
     )
     rows, part_notes = rows_of(frame, part, source=source)
     return LabelledData(
