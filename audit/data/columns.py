@@ -148,7 +148,9 @@ def _series(name: str, values: Any) -> pd.Series:
     if series.dtype.kind in "cV":
         raise DataError(f"Column {name!r} holds {series.dtype} values. Give text or plain numbers.")
     if isinstance(series.dtype, pd.CategoricalDtype):
-        return series.cat.set_categories([one for one in series.cat.categories if not _is_missing_word(one)])
+        return series.cat.set_categories(
+            [one for one in series.cat.categories if str(one).strip() not in MISSING_WORDS]
+        )
     if pd.api.types.is_float_dtype(series):
         return pd.Series(_finite(series))
     if pd.api.types.is_numeric_dtype(series):  # whole numbers and booleans
@@ -201,10 +203,6 @@ def _holds_several(column: object) -> bool:
     if not isinstance(column, pd.Series) or column.dtype != object:
         return False
     return any(isinstance(one, list | dict | np.ndarray) for one in column)
-
-
-def _is_missing_word(value: object) -> bool:
-    return str(value).strip() in MISSING_WORDS
 
 
 def _written(value: object) -> str:

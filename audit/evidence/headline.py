@@ -1,27 +1,15 @@
 """A finding's figures as they are printed, whatever its metric: balanced accuracy in percent, R² in decimals."""
 
+from audit.evidence import numbers
 from audit.evidence.findings import Certificate, Estimate, Finding, Measurement, NullBand
-from audit.evidence.numbers import (
-    Figure,
-    at_most_percent,
-    bits,
-    count,
-    decimal,
-    excess,
-    limit_points,
-    percent,
-    quantity,
-    share,
-    trimmed,
-)
 
 WRITERS = {
-    "balanced_accuracy": share,
-    "auroc": decimal,
-    "bits": bits,
-    "given_task": bits,
-    "r2": decimal,
-    "mae": quantity,
+    "balanced_accuracy": numbers.share,
+    "auroc": numbers.decimal,
+    "bits": numbers.bits,
+    "given_task": numbers.bits,
+    "r2": numbers.decimal,
+    "mae": numbers.quantity,
 }
 """How each figure is printed."""
 TITLES = {
@@ -35,7 +23,7 @@ TITLES = {
 """What each figure is called at the head of a column."""
 
 
-def written(measurement: Measurement, estimate: Estimate) -> Figure:
+def written(measurement: Measurement, estimate: Estimate) -> numbers.Figure:
     """Return an estimate in the metric's unit: `43.1 %` of balanced accuracy, `0.431` of R²."""
     return WRITERS[measurement.metric](estimate)
 
@@ -47,28 +35,36 @@ def written_guess(measurement: Measurement) -> str:
 
 def written_baseline(measurement: Measurement) -> str:
     """Return in a sentence what every figure of an attribute is read against, and on how many rows it was taken."""
-    rows = f"{count(measurement.test_rows)} test rows"
+    rows = f"{numbers.count(measurement.test_rows)} test rows"
     if measurement.entropy is None:
-        median = quantity(measurement.figures["mae"].model_copy(update={"value": measurement.baseline["mae"]})).value
+        median = numbers.quantity(
+            measurement.figures["mae"].model_copy(update={"value": measurement.baseline["mae"]})
+        ).value
         return f"Answering the mean gives R² 0, and the median a mean error of {median}; {rows}."
     return f"A guess gives {written_guess(measurement)}, AUROC 0.5 and 0 of {measurement.entropy:.2f} bits; {rows}."
 
 
+def written_median(measurement: Measurement) -> str:
+    """Return the mean error of the median, with as many digits as that of the strongest attacker."""
+    error = measurement.figures["mae"]
+    return numbers.quantity(error.model_copy(update={"value": measurement.baseline["mae"]})).value
+
+
 def written_level(measurement: Measurement, level: float) -> str:
     """Return a level on the metric's scale that has no interval: `15 %`, `0.05`."""
-    return percent(level) if measurement.kind.percent else trimmed(level, 3)
+    return numbers.percent(level) if measurement.kind.percent else numbers.trimmed(level, 3)
 
 
-def written_excess(finding: Finding) -> Figure:
+def written_excess(finding: Finding) -> numbers.Figure:
     """Return the excess leakage, with the digits it takes to tell it from the limit."""
     measurement = finding.measurement
-    return excess(measurement.excess, finding.decided.limit, in_points=measurement.kind.percent)
+    return numbers.excess(measurement.excess, finding.decided.limit, in_points=measurement.kind.percent)
 
 
 def written_limit(finding: Finding) -> str:
     """Return the limit as the user gave it: `5 points`, `0.05 of R²`."""
     limit = finding.decided.limit
-    return limit_points(limit) if finding.measurement.kind.percent else f"{trimmed(limit, 5)} of R²"
+    return numbers.limit_points(limit) if finding.measurement.kind.percent else f"{numbers.trimmed(limit, 5)} of R²"
 
 
 def written_resolution(measurement: Measurement) -> str:
@@ -98,7 +94,7 @@ def bound(certificate: Certificate | None) -> str:
     """Return the upper bound on any attacker as a clause for a terminal, or nothing where there is none."""
     if certificate is None:
         return ""
-    most = at_most_percent(certificate.balanced_accuracy)
+    most = numbers.at_most_percent(certificate.balanced_accuracy)
     return f"; no attacker reads more than {most}% ({certificate.confidence:.0%})"
 
 

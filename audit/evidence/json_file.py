@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, TypeVar
 
@@ -121,7 +121,7 @@ def parse(
         return model.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = _place(first["loc"])
+        place = ".".join(map(str, first["loc"])) + ": " if first["loc"] else ""
         raise EvidenceError(
             f"{path} is not {what} that this version reads (schema {version}): {place}{first['msg']}. "
             "Run the command that wrote it again."
@@ -130,7 +130,3 @@ def parse(
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no figure")
-
-
-def _place(location: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in location) + ": " if location else ""

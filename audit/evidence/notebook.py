@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
-from audit.evidence.headline import written, written_guess, written_limit
+from audit.evidence.headline import written, written_guess, written_limit, written_median
 from audit.evidence.metric import EXCESS, GIVEN_TASK, METRICS
 from audit.evidence.numbers import Figure, at_most_percent, bits_of, count, decimal, quantity
 
@@ -110,8 +110,7 @@ def _beside(one: Finding) -> str:
         return _soft(f"no attacker reads more than {share} ({100 * most.confidence:g} %)")
     if error is None:
         return ""
-    median = error.model_copy(update={"value": one.measurement.baseline["mae"]})
-    return _soft(f"mean error {quantity(error).value}, of the median {quantity(median).value}")
+    return _soft(f"mean error {quantity(error).value}, of the median {written_median(one.measurement)}")
 
 
 def _bracketed(figure: Figure) -> str:

@@ -76,18 +76,6 @@ def split_subset(column: AnyColumn, splits: Splits, settings: Settings) -> Rows:
     return train, select, test
 
 
-def value_rows(attribute: str, quantity: Quantity, splits: Splits, settings: Settings) -> Rows:
-    """Return the rows with a value that fit, select and test, or raise a DataError if they are too few."""
-    rows = split_subset(quantity, splits, settings)
-    if min(map(len, rows)) < MIN_ROWS:
-        counts = " / ".join(str(len(part)) for part in rows)
-        raise DataError(
-            f"{attribute!r} has a value in {counts} rows to fit, choose and test attackers; each needs {MIN_ROWS}. "
-            "Give more rows."
-        )
-    return rows
-
-
 def at_most(rows: Ints, most: int, seed: int, codes: Ints | None = None) -> Ints:
     """Return at most so many of the rows, (n,), drawn by the seed, in order.
 

@@ -15,10 +15,11 @@ from audit.attackers.readings import ClassReading, GuessReading, QuantityReading
 from audit.attackers.regression import Regression
 from audit.bootstrap import Resamples, resample
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity
+from audit.data.labelled import MIN_ROWS
 from audit.data.on_disk import in_memory
 from audit.errors import DataError
 from audit.evidence.findings import Ceiling, ClassRows
-from audit.protocol.splits import Rows, Splits, at_most, class_rows, split_subset, value_rows, without_rare
+from audit.protocol.splits import Rows, Splits, at_most, class_rows, split_subset, without_rare
 from audit.settings import Settings
 
 CONTROL = ("logistic", "rbf-svm")
@@ -94,8 +95,13 @@ def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Setting
     """Choose the classes and rows of an attribute that are audited; of an intersection, `a+b`, not the rare ones."""
     missing = int((~column.known).sum())
     if isinstance(column, Quantity):
-        rows = value_rows(attribute, column, splits, settings)
+        rows = split_subset(column, splits, settings)
         train, select, test = map(len, rows)
+        if min(train, select, test) < MIN_ROWS:
+            raise DataError(
+                f"{attribute!r} has a value in {train} / {select} / {test} rows to fit, choose and test attackers; each "
+                f"needs {MIN_ROWS}. Give more rows."
+            )
         entry = ClassRows(name=attribute, train=train, select=select, test=test)
         return Audited(column.values, rows, (entry,), missing, {}, Regression())
     left_out: dict[str, int] = {}
