@@ -55,7 +55,6 @@ class Provenance:
     checkpoint: Checkpoint | None = None
     """Where the model came from; a hash over its weights if not given."""
     command: str = ""
-    """What was run."""
     notes: Sequence[str] = ()
     """What a reader should know beforehand."""
     limit_set_by: Literal["user", "default"] = "user"

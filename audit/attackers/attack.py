@@ -33,9 +33,7 @@ class SplitData:
     z: tuple[Matrix, Matrix, Matrix]
     """Each (n, d)."""
     v: tuple[Labels, Labels, Labels]
-    """Each (n,)."""
     problem: Problem
-    """Classes or a quantity."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,6 @@ class FittedAttacker:
 
     name: str
     view: str
-    """The preprocessing's name."""
     make: Make
     preprocessing: Preprocessing
     fit: ClassFit | RegressionFit
@@ -85,7 +82,6 @@ class Attack:
     headline: Reading
     """Of the test rows, fitted on the training and the selection split."""
     best: FittedAttacker
-    """The strongest single attacker."""
 
 
 def attack(

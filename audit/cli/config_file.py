@@ -90,7 +90,6 @@ def in_full(context: click.Context, typed: list[str]) -> list[str]:
 
 
 def _commands(context: click.Context) -> dict[str, click.Command]:
-    """Return every command by its name."""
     group = context.parent.command if context.parent else None
     if not isinstance(group, click.Group):
         return {}
@@ -112,21 +111,16 @@ def _key(parameter: click.Parameter) -> str:
 def _value(parameter: click.Parameter, value: object, place: str) -> str | list[str] | bool:
     """Return a value as click takes it: text as if it had been typed, or whether a flag is set."""
     flag = isinstance(parameter, click.Option) and parameter.is_flag
-    if flag != isinstance(value, bool):
-        raise IreneError(f"{place} is {json.dumps(value, default=str)}, and takes {_takes(flag)}.")
     several = parameter.nargs == -1 or bool(getattr(parameter, "multiple", False))
-    if isinstance(value, bool):
-        return value
     if isinstance(value, Mapping) and several:
         return [f"{name}={json.dumps(one)}" for name, one in value.items()]
     parts = value if isinstance(value, list) else [value]
-    if isinstance(value, Mapping) or any(isinstance(part, (list, dict, bool)) for part in parts):
-        raise IreneError(f"{place} is {json.dumps(value, default=str)}, and takes {_takes(flag)}.")
+    if flag != isinstance(value, bool) or (not flag and any(isinstance(part, (list, dict, bool)) for part in parts)):
+        takes = "true or false" if flag else "text, a number or a list of them"
+        raise IreneError(f"{place} is {json.dumps(value, default=str)}, and takes {takes}.")
+    if isinstance(value, bool):
+        return value
     return [str(part) for part in parts] if several else ",".join(str(part) for part in parts)
-
-
-def _takes(flag: bool) -> str:
-    return "true or false" if flag else "text, a number or a list of them"
 
 
 def _typed(parameter: click.Parameter, value: str | list[str] | bool) -> Iterator[str]:

@@ -19,7 +19,6 @@ MOST_CLASSES = 20
 LARGEST_WHOLE = 2**53
 """From here on a float does not hold every whole number, and two ids would become one."""
 MISSING_WORDS = ("", "?", "NA", "N/A", "NaN", "nan", "None", "null")
-"""Texts that mean a missing value."""
 
 
 @dataclass(frozen=True)

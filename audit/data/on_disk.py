@@ -25,7 +25,6 @@ class Store:
     most: int
     """Rows that there is room for."""
     filled: int = 0
-    """Rows that are there."""
     values: Floats | None = None
 
     def add(self, rows: Floats) -> None:

@@ -26,14 +26,13 @@ FORMS = "imagenet, half or unit, or package.module:factory or file.py:factory"
 
 @dataclass(frozen=True)
 class ImageTransform:
-    """A function from every image to a model's input."""
+    """A function from an RGB image to a model's input, (channels, h, w)."""
 
     name: str
     """One that opens the same transform again, whatever a library calls its default by then."""
     image_size: int | None
     """Side of the square in pixels; None where the transform has a size of its own."""
     apply: Callable[[Image.Image], Tensor]
-    """Takes an RGB image and returns its tensor, (channels, h, w)."""
 
 
 def image_transform(name: str | None, *, image_size: int | None = None) -> ImageTransform:

@@ -31,7 +31,6 @@ class Layer:
 
     name: str
     kind: str
-    """The module's class."""
     shape: tuple[int, ...] | None
     """Of its output without the batch dimension; None where it returns no single tensor."""
     fired: int
@@ -52,7 +51,6 @@ class Place:
     """The place in a model that a layer's name points to."""
 
     module: str
-    """A dotted module name."""
     side: Literal["input", "output"]
     elements: tuple[str, ...]
     """Positions or keys in the tuples and mappings at that place, outermost first."""

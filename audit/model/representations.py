@@ -35,7 +35,6 @@ class Encoder:
     pool: Pool = "mean"
     """How maps (c, h, w) and tokens (t, d) become one vector a row."""
     batch_size: int = 128
-    """Rows in one forward pass."""
     fixed_batch: int | None = None
     """Rows that the model takes, if it takes no other number."""
     workers: int = 0

@@ -82,13 +82,11 @@ class Target:
     floor: Reading
     """The task-label baseline on the test rows."""
     ceiling: Ceiling | None
-    """The input control."""
     y: Ints | None
-    """True task label of every row, (n,), MISSING where it is not known."""
+    """The true task label of every row, as in Baselines."""
     draw: Callable[[Ints], Resamples]
     """Resamples other test rows alike."""
     groups: Ints
-    """Group of every row, (n,)."""
 
 
 def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Settings) -> Audited:

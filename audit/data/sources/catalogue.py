@@ -8,7 +8,6 @@ DATASETS = {
 FOLDER, TABLE = "audit.data.sources.image_folder:load", "audit.data.sources.table:load"
 """The sources for a folder of images and for a file."""
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
-"""Suffixes of files that hold a table."""
 METADATA = tuple(f"metadata{suffix}" for suffix in TABLES if suffix != ".tsv")
 """The table of an image folder, by the Hugging Face convention."""
 EMBEDDINGS = (".npz", ".npy", ".parquet")
@@ -22,4 +21,3 @@ def either(names: tuple[str, ...]) -> str:
 
 METADATA_FILES = either((METADATA[0], *(name.removeprefix("metadata") for name in METADATA[1:])))
 PATHS = f"a folder that holds {METADATA_FILES}", f"a {either(TABLES)} file"
-"""The kinds of path to data, in words."""
