@@ -71,12 +71,21 @@ def assign_colours(digits: Ints, rho: float, *, seed: int) -> Ints:
     return colours
 
 
-def digits_and_colours(digits: Ints, colours: Ints) -> dict[str, Column]:
-    """Return the two label columns of a coloured digit set."""
-    return {
-        "digit": Column(digits, tuple(str(digit) for digit in range(10))),
-        "colour": Column(colours, tuple(PALETTE)),
-    }
+def coloured(
+    name: str, part: Part, strokes: NDArray[np.uint8], digits: Ints, rho: float | None, seed: int
+) -> LabelledData:
+    """Paint images (n, h, w) of digits (n,); by default rho is .1, uncorrelated."""
+    rho = UNCORRELATED if rho is None else rho
+    colours = assign_colours(digits, rho, seed=seed)
+    return LabelledData(
+        name=name,
+        inputs=ColouredImages(strokes, colours),
+        columns={
+            "digit": Column(digits, tuple(str(digit) for digit in range(10))),
+            "colour": Column(colours, tuple(PALETTE)),
+        },
+        options={"part": part, "rho": rho, "seed": seed},
+    )
 
 
 def load(part: Part, *, data_root: str = "data", rho: float | None = None, seed: int = 0) -> LabelledData:
@@ -89,7 +98,6 @@ def load(part: Part, *, data_root: str = "data", rho: float | None = None, seed:
     """
     from torchvision.datasets import MNIST  # noqa: PLC0415 - torchvision takes a second to import
 
-    rho = UNCORRELATED if rho is None else rho
     try:
         mnist = MNIST(data_root, train=part == "train", download=True)
     except Exception as error:  # a half-made folder fails in as many ways as there are bytes
@@ -97,11 +105,4 @@ def load(part: Part, *, data_root: str = "data", rho: float | None = None, seed:
             f"No whole MNIST under {Path(data_root)} and no download ({first_line(error)}). "
             "Give another folder with --data-root."
         ) from None
-    digits = mnist.targets.numpy().astype(np.int64)
-    colours = assign_colours(digits, rho, seed=seed)
-    return LabelledData(
-        name="biased-mnist",
-        inputs=ColouredImages(mnist.data.numpy(), colours),
-        columns=digits_and_colours(digits, colours),
-        options={"part": part, "rho": rho, "seed": seed},
-    )
+    return coloured("biased-mnist", part, mnist.data.numpy(), mnist.targets.numpy().astype(np.int64), rho, seed)

@@ -1,11 +1,13 @@
 """Coloured digits: scikit-learn's bundled handwritten digits, painted by the Biased-MNIST rule; no download."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from audit.data.labelled import LabelledData, Part
-from audit.data.sources.biased_mnist import UNCORRELATED, ColouredImages, assign_colours, digits_and_colours
+from audit.data.sources.biased_mnist import coloured
 
 COPIES = 5
 """Each source image is painted this often, each time by a draw of its own."""
@@ -20,19 +22,10 @@ def load(part: Part, *, rho: float | None = None, seed: int = 0) -> LabelledData
         rho: Share of a digit's copies in its own colour; by default .1, uncorrelated.
         seed: Of the colours; the parts are always the same.
     """
-    rho = UNCORRELATED if rho is None else rho
     bundled = load_digits()
     sides = train_test_split(
         np.arange(len(bundled.target)), train_size=0.6, stratify=bundled.target, random_state=PARTITION
     )
     sources = np.repeat(np.sort(sides[part == "audit"]), COPIES)  # (n,) which image each row shows
-    digits = bundled.target[sources].astype(np.int64)
-    colours = assign_colours(digits, rho, seed=seed)
-    return LabelledData(
-        name="digits",
-        inputs=ColouredImages(bundled.images[sources].astype(np.uint8), colours),
-        columns=digits_and_colours(digits, colours),
-        group=sources,
-        group_name="source image",
-        options={"part": part, "rho": rho, "seed": seed},
-    )
+    digits, images = bundled.target[sources].astype(np.int64), bundled.images[sources].astype(np.uint8)
+    return replace(coloured("digits", part, images, digits, rho, seed), group=sources, group_name="source image")
