@@ -37,10 +37,7 @@ def written_baseline(measurement: Measurement) -> str:
     """Return in a sentence what every figure of an attribute is read against, and on how many rows it was taken."""
     rows = f"{numbers.count(measurement.test_rows)} test rows"
     if measurement.entropy is None:
-        median = numbers.quantity(
-            measurement.figures["mae"].model_copy(update={"value": measurement.baseline["mae"]})
-        ).value
-        return f"Answering the mean gives R² 0, and the median a mean error of {median}; {rows}."
+        return f"Answering the mean gives R² 0, and the median a mean error of {written_median(measurement)}; {rows}."
     return f"A guess gives {written_guess(measurement)}, AUROC 0.5 and 0 of {measurement.entropy:.2f} bits; {rows}."
 
 

@@ -97,8 +97,8 @@ def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Setting
         train, select, test = map(len, rows)
         if min(train, select, test) < MIN_ROWS:
             raise DataError(
-                f"{attribute!r} has a value in {train} / {select} / {test} rows to fit, choose and test attackers; each "
-                f"needs {MIN_ROWS}. Give more rows."
+                f"{attribute!r} has a value in {train} / {select} / {test} rows to fit, choose and test attackers; "
+                f"each needs {MIN_ROWS}. Give more rows."
             )
         entry = ClassRows(name=attribute, train=train, select=select, test=test)
         return Audited(column.values, rows, (entry,), missing, {}, Regression())
