@@ -156,6 +156,8 @@ def around_word(text: str) -> Callable[[str], str]:
 
 BY_FIGURE = {"figures", "floor", "baseline", "draws"}
 """Fields whose keys are names of figures: a closed list."""
+LONGEST = 200
+"""Characters of a method's description on its card."""
 
 
 def reworded(value: Model, word: Callable[[str], str]) -> Model:
@@ -170,7 +172,8 @@ def reworded(value: Model, word: Callable[[str], str]) -> Model:
         kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
         is_open = _holds_models(old) or _takes_words(kind, old)
         is_open &= not (name in BY_FIGURE and isinstance(old, dict))
-        changed[name] = _reworded(old, word) if is_open else old
+        new = _reworded(old, word) if is_open else old
+        changed[name] = new[:LONGEST] if name == "description" and isinstance(new, str) else new
     return value.model_copy(update=changed)
 
 
