@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit.attackers.families import ATTACKERS, family
+from audit.column_names import several
 from audit.data.columns import AnyColumn, Column
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
-from audit.names import several
 from audit.protocol.attribution import require_samples
+from audit.protocol.audited_rows import audited
 from audit.protocol.splits import split_rows
-from audit.protocol.target import audited
 from audit.settings import Settings
 
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from audit.attackers.classification import ClassFit
-from audit.attackers.families import VIEWS
+from audit.attackers.preprocessing import VIEWS
 from audit.bootstrap import draws, estimate_share, resample
 from audit.caveats import cautions, rare_classes
+from audit.column_names import several
 from audit.data.columns import AnyColumn, Column, Ints
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import in_memory
@@ -26,14 +27,14 @@ from audit.model.describe import describe_features, describe_model
 from audit.model.forward import device_of, first_input
 from audit.model.layers import suggest
 from audit.model.representations import Encoder, Features, encoding, extract, ready_made
-from audit.names import several
 from audit.protocol.attribution import Attacked
 from audit.protocol.attribution import where as attribute
+from audit.protocol.baselines import Baselines
 from audit.protocol.bound import cells, certify
 from audit.protocol.duplicates import join_copies
 from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
-from audit.protocol.target import Baselines, Target, make_target
+from audit.protocol.target import Target, make_target
 from audit.request import AuditRequest
 from audit.settings import Provenance, Settings
 

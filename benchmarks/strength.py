@@ -26,14 +26,15 @@ from subjects import SUBJECTS, Places, Subject, subject
 
 from audit.attackers.attack import SplitData, attack
 from audit.attackers.classification import Classification
-from audit.attackers.readings import ClassReading
+from audit.attackers.scoring import ClassReading
 from audit.bootstrap import estimate, resample
 from audit.data.columns import Column, Ints
 from audit.environment import versions
 from audit.evidence.findings import Estimate
+from audit.protocol.baselines import Baselines
 from audit.protocol.leakage import measure
 from audit.protocol.splits import split_rows, split_subset
-from audit.protocol.target import Baselines, make_target
+from audit.protocol.target import make_target
 from audit.settings import Settings
 
 RESAMPLES = 1000

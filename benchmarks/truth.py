@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from audit.data.columns import Column, Ints
 from audit.environment import versions
 from audit.errors import DataError
+from audit.protocol.baselines import Baselines
 from audit.protocol.leakage import measure
 from audit.protocol.splits import split_rows
-from audit.protocol.target import Baselines, make_target
+from audit.protocol.target import make_target
 from audit.settings import Settings
 
 SIZES = (500, 2_000, 10_000)

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from audit.atomic_write import require_writable, sha256
+from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.environment import versions
 from audit.errors import CheckpointError, DataError, TrainingError
@@ -20,7 +21,6 @@ from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
 from audit.model.layers import suggest
 from audit.model.state_dict import Weights, save_like
-from audit.names import several
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import export
 from sanitizer.job import TrainingJob, require_classes

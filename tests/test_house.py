@@ -26,7 +26,7 @@ ROOMS = ("audit", "sanitizer", "reports")
 ARROWS = {
     "audit": {
         "errors": "",
-        "names": "",
+        "column_names": "",
         "parallel": "",
         "progress": "",
         "atomic_write": "errors",
@@ -35,15 +35,16 @@ ARROWS = {
         "evidence": "errors atomic_write",
         "settings": "errors evidence progress",
         "data": "errors plugins",
-        "data.sources": "errors names plugins data",
+        "data.sources": "errors column_names plugins data",
         "bootstrap": "data evidence",
         "model": "errors atomic_write plugins progress evidence data",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "caveats": "evidence data model protocol",
-        "request": "errors names settings data attackers protocol",
-        "run": "errors names environment evidence settings data bootstrap model attackers protocol caveats request",
-        "cli": "errors names atomic_write environment evidence settings data data.sources model run",
+        "request": "errors column_names settings data attackers protocol",
+        "run": "errors column_names environment evidence settings data bootstrap model attackers protocol caveats "
+        "request",
+        "cli": "errors column_names atomic_write environment evidence settings data data.sources model run",
     },
     "sanitizer": {
         "information": "",
@@ -56,9 +57,9 @@ ARROWS = {
         "export": "audit.errors audit.atomic_write audit.model",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
         "audit.model audit.attackers methods job",
-        "run": "audit.errors audit.names audit.atomic_write audit.environment audit.evidence audit.data audit.model "
-        "methods method_table job options checkpoint export training",
-        "sweep": "audit.errors audit.names audit.atomic_write audit.environment audit.progress audit.evidence "
+        "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
+        "audit.model methods method_table job options checkpoint export training",
+        "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
         "audit.settings audit.data audit.model audit.request audit.run methods method_table job options checkpoint "
         "training",
         "cli": "audit.errors audit.atomic_write audit.environment audit.progress audit.evidence audit.settings "

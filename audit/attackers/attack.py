@@ -12,12 +12,13 @@ import numpy as np
 
 from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.ensemble import choose_members, joined
-from audit.attackers.families import VIEWS, Estimator, Labels, Make, Matrix, Preprocessing, family, preprocessing
-from audit.attackers.readings import Reading
+from audit.attackers.families import Estimator, Labels, Make, Matrix, family
+from audit.attackers.preprocessing import VIEWS, Preprocessing, preprocessing
 from audit.attackers.regression import Regression, RegressionFit
+from audit.attackers.scoring import Reading
 from audit.bootstrap import Doubles
 from audit.errors import DataError, first_line
-from audit.evidence.findings import COMMITTEE
+from audit.evidence.findings import ENSEMBLE
 from audit.parallel import side_by_side
 from audit.settings import Settings
 
@@ -105,7 +106,7 @@ def attack(
     if len(able) == 1 or ensemble[0].score < best.fit.select.score:
         shares = np.array([float(member is best) for member in able])
     counted = [(member, share) for member, share in zip(able, shares, strict=True) if share > 0]
-    strongest = counted[0][0].title if len(counted) == 1 else COMMITTEE
+    strongest = counted[0][0].title if len(counted) == 1 else ENSEMBLE
     listed = ensemble if len(able) > 1 and data.problem.lists_ensemble else None
     return Attack(members, listed, strongest, _headline(counted, data, seen), best)
 

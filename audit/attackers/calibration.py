@@ -13,7 +13,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from audit.attackers.families import Matrix
-from audit.attackers.readings import ClassReading
+from audit.attackers.scoring import ClassReading
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from audit.attackers.calibration import Calibration, calibrate, raw_scores, read
 from audit.attackers.families import Estimator, Family, Labels, Make, Matrix, Three
-from audit.attackers.readings import ClassReading
+from audit.attackers.scoring import ClassReading
 from audit.bootstrap import Doubles
 from audit.evidence.metric import MetricName
 

@@ -12,16 +12,12 @@ from functools import partial
 from inspect import signature
 from typing import Any, Protocol, cast
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
-from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
 from audit.errors import IreneError, UnknownNameError
@@ -43,13 +39,6 @@ class Estimator(Protocol):
 
     def predict(self, z: Matrix, /) -> NDArray[Any]:
         """Return a class or a number for each row, (n,)."""
-
-
-class Preprocessing(Protocol):
-    """A fitted scikit-learn transformer."""
-
-    def transform(self, z: Matrix, /) -> Matrix:
-        """Return features, (n, m), of features, (n, d)."""
 
 
 Make = Callable[[int], Estimator]
@@ -105,12 +94,6 @@ ATTACKERS: Mapping[str, Family] = {
     ),
 }
 """For a continuous attribute, `logistic` is ridge regression and the others regress."""
-VIEWS = ("standardised", "whitened")
-"""How features are preprocessed for every attacker."""
-MIN_VARIANCE = 1e-9
-"""Whitening drops directions below this share of the largest variance: they hold rounding noise only."""
-ROWS_PER_DIRECTION = 4
-"""Whitening keeps at most one direction for this many rows, or noise is all it blows up."""
 
 
 def family(name: str, device: str = "cpu") -> Family:
@@ -145,18 +128,3 @@ def _seeded(named: Callable[..., object], seed: int, device: str = "cpu") -> obj
     except ValueError:  # a type of C has none
         taken = set()
     return named(**{name: value for name, value in offered.items() if name in taken})
-
-
-def preprocessing(name: str, z: Matrix) -> Preprocessing:
-    """Fit one of VIEWS on the attackers' training rows z, (n, d)."""
-    scaler: Preprocessing = StandardScaler().fit(z)
-    if name == "standardised":
-        return scaler
-    scaled = scaler.transform(z)
-    variances = np.linalg.svd(scaled, compute_uv=False) ** 2  # descending
-    if not variances[0] > 0:
-        return scaler  # one vector for all rows: there is no direction to whiten
-    rank = int((variances > MIN_VARIANCE * variances[0]).sum())
-    directions = max(1, min(rank, len(z) // ROWS_PER_DIRECTION))
-    whitening: Preprocessing = make_pipeline(scaler, PCA(directions, whiten=True, svd_solver="full").fit(scaled))
-    return whitening

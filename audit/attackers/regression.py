@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from audit.attackers.families import Estimator, Family, Labels, Make, Matrix, Three
-from audit.attackers.readings import QuantityReading
+from audit.attackers.scoring import QuantityReading
 from audit.bootstrap import Doubles
 from audit.evidence.metric import MetricName
 

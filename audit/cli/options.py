@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import click
 
 from audit.cli.config_file import in_full
+from audit.column_names import split_names
 from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES
-from audit.names import split_names
 
 if TYPE_CHECKING:
     from audit.data.labelled import LabelledData, Part

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from audit.evidence.json_file import Cells, Frozen, MaybeNumber, Number, Share, Text
 from audit.evidence.metric import GIVEN_TASK, METRICS, Metric, MetricName
 
-COMMITTEE: Final = "committee"
+ENSEMBLE: Final = "committee"
 """Name of the attacker that is several, joined on the selection rows."""
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]

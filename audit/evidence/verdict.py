@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
-from audit.evidence.findings import COMMITTEE, Decision, Estimate, Measurement, Verdict
+from audit.evidence.findings import ENSEMBLE, Decision, Estimate, Measurement, Verdict
 from audit.evidence.metric import MetricName
 
 CONFIDENCE = 0.95
@@ -67,7 +67,7 @@ def by_interval(excess: Estimate, resolution: float, limit: float, n: int, unit:
 
 def _doubt(measurement: Measurement) -> str:
     """Return why a PASS cannot rest on these attackers: one could not run, or they are weaker than the baseline."""
-    tried = [one for one in measurement.attackers if one.name != COMMITTEE]
+    tried = [one for one in measurement.attackers if one.name != ENSEMBLE]
     missing = sum(one.failure is not None for one in tried)
     if missing:
         return f"{missing} of {len(tried)} attackers could not run; a pass needs all of them to have tried."

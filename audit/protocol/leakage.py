@@ -18,17 +18,18 @@ import scipy.stats
 from audit.attackers.attack import Attack, Failure, FittedAttacker, SplitData, again, attack, persistent
 from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.families import Matrix
-from audit.attackers.readings import Reading
+from audit.attackers.scoring import Reading
 from audit.bootstrap import Resamples, draws, estimate
 from audit.data.columns import MISSING
 from audit.data.on_disk import in_memory
 from audit.errors import DataError
-from audit.evidence.findings import COMMITTEE, AttackerResult, Estimate, Measurement, NullBand
+from audit.evidence.findings import ENSEMBLE, AttackerResult, Estimate, Measurement
 from audit.evidence.metric import EXCESS, GIVEN_TASK, METRICS
-from audit.evidence.verdict import CONFIDENCE, resolution
+from audit.evidence.verdict import resolution
 from audit.parallel import side_by_side
-from audit.protocol.splits import at_most
-from audit.protocol.target import Target, by_label
+from audit.protocol.baselines import by_label
+from audit.protocol.permutation_null import permutation_null
+from audit.protocol.target import Target
 from audit.settings import Settings
 
 
@@ -85,7 +86,7 @@ def _measurement(
         figures=figures if given_task is None else {**figures, GIVEN_TASK: given_task},
         floor=floor,
         ceiling=target.ceiling,
-        null=_null(found.best, data, settings),
+        null=permutation_null(found.best, data, settings),
         excess=estimate(excess),
         resolution=resolution(
             kind.name, floor[kind.name].value, baseline[kind.name], [one.test for one in rows.classes], settings.limit
@@ -114,7 +115,7 @@ def _results(found: Attack, resamples: Resamples, figures: Sequence[str]) -> lis
         else result(one.name, one.view, one.fit.select, one.fit.test)
         for one in found.members
     ]
-    return results if found.ensemble is None else [*results, result(COMMITTEE, "both", *found.ensemble)]
+    return results if found.ensemble is None else [*results, result(ENSEMBLE, "both", *found.ensemble)]
 
 
 def _given_task(found: Attack, z: Matrix, target: Target) -> Estimate | None:
@@ -157,27 +158,3 @@ def _asked(found: Attack) -> list[FittedAttacker]:
         smooth = [one for one in curved if one.name == "rbf-svm"] or [strongest]
         asked |= {one.title: one for one in (strongest, smooth[0])}
     return list(asked.values())
-
-
-def _null(best: FittedAttacker, data: SplitData, settings: Settings) -> NullBand:
-    """Permutation null: refit the strongest single attacker on shuffled labels."""
-    generator = np.random.default_rng(settings.seed)
-    train, classes = data.v[0], isinstance(data.problem, Classification)
-    codes = train.astype(np.int64) if classes else None
-    few = at_most(np.arange(len(train)), settings.null_rows, settings.seed, codes)
-    z = [best.preprocessing.transform(rows).astype(np.float32) for rows in (data.z[0][few], *data.z[1:])]
-    shuffled = [
-        [generator.permutation(part) for part in (train[few], *data.v[1:])] for _ in range(settings.null_refits)
-    ]
-
-    def score(v: Sequence[np.ndarray]) -> float:
-        return again(best, z[0].shape[1], lambda estimator: data.problem.fit(estimator, z, v).test.score)
-
-    return null_band(side_by_side(score, shuffled))
-
-
-def null_band(figures: Sequence[float]) -> NullBand:
-    """Return the mean of the refits and a 95 % prediction interval for one more."""
-    mean, deviation = float(np.mean(figures)), float(np.std(figures, ddof=1))
-    reach = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(figures) - 1) * deviation * np.sqrt(1 + 1 / len(figures))
-    return NullBand(mean=mean, low=mean - float(reach), high=mean + float(reach), refits=len(figures))

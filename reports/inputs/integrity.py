@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, Protocol, read_audit
-from audit.evidence.findings import COMMITTEE, Estimate, Finding, Measurement, Verdict
+from audit.evidence.findings import ENSEMBLE, Estimate, Finding, Measurement, Verdict
 from audit.evidence.json_file import DIGEST, digest, read_json
 from audit.evidence.numbers import one_line, trimmed
 from audit.evidence.verdict import judge, resolution
@@ -147,7 +147,7 @@ def _faults(one: Finding, protocol: Protocol) -> Iterator[str]:
 
 
 def _untried(measurement: Measurement) -> Iterator[str]:
-    if all(one.name == COMMITTEE for one in measurement.attackers):
+    if all(one.name == ENSEMBLE for one in measurement.attackers):
         yield "no attacker tried"
     for one in measurement.attackers:
         if (one.failure is None) == (measurement.metric not in one.figures):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audit.atomic_write import require_writable
+from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.environment import describe_device, versions
 from audit.errors import EvidenceError, TrainingError
@@ -16,7 +17,6 @@ from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
 from audit.model.layers import suggest
-from audit.names import several
 from audit.progress import Track
 from audit.request import AuditRequest
 from sanitizer.checkpoint import require_unsanitized

@@ -9,7 +9,8 @@ from sklearn.metrics import recall_score, roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from torch import Tensor
 
-from audit.attackers.families import family, preprocessing
+from audit.attackers.families import family
+from audit.attackers.preprocessing import preprocessing
 from audit.bootstrap import effective_rows
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData

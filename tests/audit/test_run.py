@@ -21,7 +21,6 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Measurement
 from audit.evidence.metric import GIVEN_TASK
 from audit.model.representations import Encoder
-from audit.protocol import target
 from audit.protocol.leakage import measure
 from audit.run import audit_embeddings
 from audit.settings import Settings
@@ -86,8 +85,8 @@ def test_an_attribute_is_prepared_once_for_all_layers(monkeypatch: pytest.Monkey
         monkeypatch.setattr(place, wrapper)
 
     counted("audit.run.make_target", target.make_target, lambda attribute, *_: f"target of {attribute}")
-    counted("audit.protocol.target.by_label", target.by_label, lambda *_: "floor's table")
-    counted("audit.protocol.target.attack", attack, lambda found, _: f"input as {found.problem.metric}")
+    counted("audit.protocol.baselines.by_label", baselines.by_label, lambda *_: "floor's table")
+    counted("audit.protocol.baselines.attack", attack, lambda found, _: f"input as {found.problem.metric}")
     counted("audit.run.measure", measure, lambda _, found, *__: f"layer for {found.attribute}")
     _, columns = table()
     alike = np.where(np.random.default_rng(0).random(N) < 0.8, np.array(columns["y"]) == "yes", labels(N) == 1)

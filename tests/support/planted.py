@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 from audit.data.columns import AnyColumn, Column, Ints
 from audit.evidence.findings import Finding
 from audit.evidence.verdict import judge
+from audit.protocol.baselines import Baselines
 from audit.protocol.leakage import measure
 from audit.protocol.splits import split_rows
-from audit.protocol.target import Baselines, make_target
+from audit.protocol.target import make_target
 from audit.settings import Settings
 
 ROWS = "--arch small-convnet --data digits --task digit --private colour"

@@ -17,12 +17,12 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
+from audit.column_names import split_names
 from audit.data.columns import label_columns
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import blocks
 from audit.data.sources.table import columns_of, read_table, recorded
 from audit.errors import DataError, in_one_line
-from audit.names import split_names
 
 Layer = NDArray[np.floating]
 Labels = NDArray[np.generic] | pd.Series

@@ -7,13 +7,13 @@ from pathlib import Path, PurePath
 from PIL import Image
 from torch import Tensor
 
+from audit.column_names import split_names
 from audit.data.columns import label_columns
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.catalogue import METADATA, METADATA_FILES
 from audit.data.sources.table import read_table, recorded, rows_of
 from audit.data.transforms import image_transform
 from audit.errors import DataError, UnreadableError, in_one_line
-from audit.names import split_names
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Formats that are decoded; PostScript, which Pillow would hand to an interpreter, is not among them."""

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
+from audit.column_names import split_names
 from audit.data.columns import MISSING_WORDS, AnyColumn, Ints, Quantity, label_columns
 from audit.data.labelled import LabelledData, Part
 from audit.errors import DataError, UnknownNameError, in_one_line
-from audit.names import split_names
 from audit.plugins import resolve
 
 SPLITS = ("train", "validation", "val", "test", "audit")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult, Epoch, Sanitizing
-from audit.evidence.findings import COMMITTEE
+from audit.evidence.findings import ENSEMBLE
 from audit.evidence.numbers import count, measured, named, rows_told, shorten
 from reports.inputs.comparison import Comparison
 from reports.render.facts import AuditFact, listed, pairs_text, row_facts, side_by_side
@@ -106,7 +106,7 @@ def _attackers(audit: AuditResult) -> str:
     tried = {one.name for found in audit.private for one in found.measurement.attackers}
     names = len(audit.protocol.attackers)
     views = len(audit.protocol.views)
-    joined = ", and a committee of them" if COMMITTEE in tried else ""
+    joined = ", and a committee of them" if ENSEMBLE in tried else ""
     kinds = f"{count(names)} kind{'' if names == 1 else 's'} of attacker"
     return f"{kinds} on {count(views)} view{'' if views == 1 else 's'} of the features{joined},"
 

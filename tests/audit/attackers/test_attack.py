@@ -14,11 +14,11 @@ from support.planted import FEW, classes, labels, measured, noise
 from audit.attackers.attack import FittedAttacker, SplitData, attack
 from audit.attackers.classification import ClassFit
 from audit.attackers.ensemble import choose_members, joined
-from audit.attackers.families import VIEWS
+from audit.attackers.preprocessing import VIEWS
 from audit.data.columns import Ints
-from audit.evidence.findings import COMMITTEE
+from audit.evidence.findings import ENSEMBLE
+from audit.protocol.audited_rows import audited
 from audit.protocol.splits import split_rows
-from audit.protocol.target import audited
 
 
 def thirds(z: NDArray[np.float64], v: Ints) -> SplitData:
@@ -55,7 +55,7 @@ def test_attackers_that_each_read_a_part_read_more_together() -> None:
     found = attack(thirds(z, v), replace(FEW, attackers=("logistic", "rbf-svm", "boosted-trees")))
     members = [member.fit.test.score for member in found.members if isinstance(member, FittedAttacker)]
     assert len(members) == 6
-    assert found.strongest == COMMITTEE
+    assert found.strongest == ENSEMBLE
     assert found.headline.score > max(members) - 0.01
     assert found.ensemble is not None
     assert found.ensemble[0].score >= found.best.fit.select.score

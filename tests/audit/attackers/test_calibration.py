@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.svm import SVC
 
 from audit.attackers.calibration import Calibration, calibrate, fit_offset, fit_temperature, raw_scores, read
-from audit.attackers.readings import ClassReading
+from audit.attackers.scoring import ClassReading
 from audit.bootstrap import Doubles, Resamples
 from audit.data.columns import Ints
 

@@ -13,8 +13,8 @@ from support.planted import FEW, classes, labels, measured, noise
 from audit.attackers.families import Estimator, family
 from audit.data.columns import AnyColumn, Quantity
 from audit.errors import DataError, IreneError
-from audit.evidence.findings import COMMITTEE, Finding, Measurement
-from audit.protocol.target import Baselines
+from audit.evidence.findings import ENSEMBLE, Finding, Measurement
+from audit.protocol.baselines import Baselines
 from audit.settings import Settings
 
 FIRST_FEATURE = """
@@ -140,7 +140,7 @@ def found_by(name: str, *, seed: int = 0) -> Measurement:
 @pytest.mark.parametrize("name", ["GaussianNB", "BernoulliNB"])
 def test_any_classifier_of_scikit_learn_attacks_by_its_name(name: str) -> None:
     found = found_by(f"sklearn.naive_bayes:{name}")
-    assert {one.name for one in found.attackers} == {f"sklearn.naive_bayes:{name}", COMMITTEE}
+    assert {one.name for one in found.attackers} == {f"sklearn.naive_bayes:{name}", ENSEMBLE}
     assert found.score.value > 0.85
 
 
@@ -204,7 +204,7 @@ def test_a_regressor_attacks_numbers_alone_and_a_classifier_classes_alone() -> N
     read = measured(z, Quantity(z[:, 0]), attribute="age", settings=both).measurement
     assert {one.name for one in read.attackers} == {"sklearn.linear_model:BayesianRidge"}
     classed = measured(z, classes(v), settings=both).measurement
-    assert {one.name for one in classed.attackers} == {"sklearn.naive_bayes:GaussianNB", COMMITTEE}
+    assert {one.name for one in classed.attackers} == {"sklearn.naive_bayes:GaussianNB", ENSEMBLE}
     with pytest.raises(DataError, match=r"'v' at 'fc:input': No attacker could run: none of them reads classes\."):
         measured(z, classes(v), settings=replace(both, attackers=both.attackers[1:]))
     with pytest.raises(DataError, match=r"'age' at 'fc:input': No attacker could run: none of them reads numbers\."):
@@ -242,7 +242,7 @@ def test_an_attacker_that_raises_anything_is_listed_with_its_reason_and_the_audi
     failures = {(one.name, one.view): one.failure for one in found.attackers if one.failure is not None}
     assert failures == {(name, view): BREAKS[when].reason for view in ("standardised", "whitened")}
     assert all(one.figures == {} and one.select is None for one in found.attackers if one.failure is not None)
-    assert found.strongest.startswith("logistic") or found.strongest == COMMITTEE
+    assert found.strongest.startswith("logistic") or found.strongest == ENSEMBLE
     assert abs(found.excess.value) < 0.1, "what the others read"
     assert decided.verdict == "INCONCLUSIVE"
     assert decided.reason == "2 of 4 attackers could not run; a pass needs all of them to have tried."

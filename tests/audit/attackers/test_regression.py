@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from support.planted import measured, noise
 
 from audit.data.columns import Quantity
-from audit.evidence.findings import COMMITTEE, Measurement
+from audit.evidence.findings import ENSEMBLE, Measurement
 
 N = 3000
 
@@ -28,9 +28,9 @@ def test_a_signal_that_is_no_line_is_found_although_the_linear_attacker_is_blind
 def test_attackers_that_each_read_a_part_read_more_together() -> None:
     z = noise(N, 10)
     found = attack(z, 2 * z[:, 0] + z[:, 1] ** 2 + noise(N, 1, seed=1)[:, 0])  # a line and a curve
-    alone = [one.figures["r2"].value for one in found.attackers if one.name != COMMITTEE]
+    alone = [one.figures["r2"].value for one in found.attackers if one.name != ENSEMBLE]
     assert len(alone) == 4
-    assert found.strongest == COMMITTEE
+    assert found.strongest == ENSEMBLE
     assert found.score.value > max(alone) + 0.02
 
 

@@ -13,7 +13,7 @@ from audit.data.columns import Column, Ints, Quantity, intersect
 from audit.errors import DataError, UnknownNameError
 from audit.evidence.findings import Estimate, Finding
 from audit.evidence.metric import GIVEN_TASK
-from audit.protocol.target import Baselines
+from audit.protocol.baselines import Baselines
 from audit.settings import Settings
 
 QUICK = Settings(attackers=("logistic", "rbf-svm"), bootstrap=200, null_refits=3, ceiling=False)

@@ -27,7 +27,7 @@ from support.gates import called, founded, leaking, number, passing, untold, ver
 
 from audit.errors import EvidenceError, UnknownNameError
 from audit.evidence.audit_result import AuditResult, Sidecar, write_audit
-from audit.evidence.findings import COMMITTEE, Estimate, Verdict
+from audit.evidence.findings import ENSEMBLE, Estimate, Verdict
 from audit.evidence.json_file import digest, write_model
 from audit.evidence.sweep_result import Sweep, SweepSetup
 from audit.evidence.verdict import judge
@@ -267,7 +267,7 @@ def refused(result: Result, told: str) -> None:
 
 def test_the_gate_is_never_green_on_a_committee_of_nobody(saved: Save, run: Run) -> None:
     found = passing()
-    joined = found.measurement.attackers[0].model_copy(update={"name": COMMITTEE})
+    joined = found.measurement.attackers[0].model_copy(update={"name": ENSEMBLE})
     refused(run("check", saved(audit(remeasured(found, attackers=[joined])))), "no attacker tried")
 
 

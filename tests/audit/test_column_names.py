@@ -1,6 +1,6 @@
 """Names as users give them."""
 
-from audit.names import split_names
+from audit.column_names import split_names
 
 
 def test_names_are_split_at_commas_or_taken_as_they_are() -> None:

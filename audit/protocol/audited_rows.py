@@ -1,0 +1,74 @@
+"""The classes and rows of an attribute that are audited: what fits, selects and tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from audit.attackers.attack import Problem, SplitData
+from audit.attackers.classification import Classification
+from audit.attackers.families import Labels, Matrix
+from audit.attackers.regression import Regression
+from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity
+from audit.data.labelled import MIN_ROWS
+from audit.data.on_disk import in_memory
+from audit.errors import DataError
+from audit.evidence.findings import ClassRows
+from audit.protocol.splits import Rows, Splits, class_rows, split_subset, without_rare
+from audit.settings import Settings
+
+
+@dataclass(frozen=True)
+class Audited:
+    """The rows of one attribute that are audited."""
+
+    labels: Labels
+    """v of every row, (n,): codes 0 … k − 1, MISSING for classes that are not audited, or numbers."""
+    rows: Rows
+    """Those that fit, select and test."""
+    classes: tuple[ClassRows, ...]
+    """Rows of each class; a quantity has one entry, named as the attribute."""
+    missing: int
+    """Rows without a value."""
+    left_out: Mapping[str, int]
+    """Rows of classes of an intersection that are too rare."""
+    problem: Problem
+
+    @property
+    def split_labels(self) -> tuple[Labels, Labels, Labels]:
+        """v of the rows that fit, select and test."""
+        train, select, test = (self.labels[part] for part in self.rows)
+        return train, select, test
+
+    def split(self, z: Matrix) -> SplitData:
+        """Read the features, (n, d), of the rows that fit, select and test."""
+        train, select, test = (in_memory(z, part) for part in self.rows)
+        return SplitData((train, select, test), self.split_labels, self.problem)
+
+
+def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Settings) -> Audited:
+    """Choose the classes and rows of an attribute that are audited; of an intersection, `a+b`, not the rare ones."""
+    missing = int((~column.known).sum())
+    if isinstance(column, Quantity):
+        rows = split_subset(column, splits, settings)
+        train, select, test = map(len, rows)
+        if min(train, select, test) < MIN_ROWS:
+            raise DataError(
+                f"{attribute!r} has a value in {train} / {select} / {test} rows to fit, choose and test attackers; "
+                f"each needs {MIN_ROWS}. Give more rows."
+            )
+        entry = ClassRows(name=attribute, train=train, select=select, test=test)
+        return Audited(column.values, rows, (entry,), missing, {}, Regression())
+    left_out: dict[str, int] = {}
+    if "+" in attribute:
+        column, left_out = without_rare(column, split_subset(column, splits, settings))
+    rows = split_subset(column, splits, settings)
+    classes = class_rows(attribute, column, rows)
+    return Audited(_numbered(column), rows, tuple(classes), missing, left_out, Classification(len(classes)))
+
+
+def _numbered(column: Column) -> Ints:
+    """Return the codes without gaps: classes without a row are gone."""
+    codes = np.full(len(column), MISSING, dtype=np.int64)
+    codes[column.known] = np.unique(column.codes[column.known], return_inverse=True)[1]
+    return codes
