@@ -126,7 +126,7 @@ def test_the_picture_tells_its_figures_to_who_cannot_see_it_and_which_points_fai
     drawn = draw(swept(point("codebook", 2, read=0.12), failed("irene", 64)))
     title = ET.fromstring(drawn).find("{http://www.w3.org/2000/svg}title")
     assert title is not None and title.text is not None
-    assert "codebook 2: task 95.0%, read 12.0%" in title.text
+    assert "2 codebook 2: task 95.0%, read 12.0%" in title.text
     assert "Not shown, since training failed: irene 64." in texts(drawn)
 
 
