@@ -8,11 +8,7 @@ from audit.evidence.headline import written_excess
 from audit.evidence.numbers import LONGEST_TEXT, count, hexdigits, shorten
 from reports.inputs.by_attribute import tally
 from reports.inputs.several_models import Models, Several
-from reports.models_page.sections.cells import (
-    name_cell,
-    task_cell,
-    verdict_text,
-)
+from reports.models_page.sections.cells import name_cell, task_cell, verdict_text
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell
 from reports.text.caveats import cautions

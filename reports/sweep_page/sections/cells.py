@@ -1,9 +1,6 @@
 """Cells that several sections share."""
 
-from audit.evidence.numbers import (
-    share,
-    shorten,
-)
+from audit.evidence.numbers import share, shorten
 from audit.evidence.sweep_result import Sweep, SweepFigures, SweepPoint, title
 from reports.inputs.sweep_choice import keeps_the_task
 from reports.render.table import Cell, cell, figure_cell

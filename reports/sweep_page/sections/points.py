@@ -2,15 +2,7 @@
 
 from dataclasses import dataclass
 
-from audit.evidence.numbers import (
-    bits,
-    count,
-    decimal,
-    excess,
-    percent,
-    share,
-    shorten,
-)
+from audit.evidence.numbers import bits, count, decimal, excess, percent, share, shorten
 from audit.evidence.sweep_result import UNTOUCHED, Sweep, SweepFigures, SweepPoint, SweepReading
 from reports.inputs.sweep_choice import least_read, level
 from reports.render.facts import pairs_text

@@ -3,14 +3,9 @@
 import shlex
 from dataclasses import dataclass
 
-from audit.evidence.numbers import (
-    count,
-    shorten,
-)
+from audit.evidence.numbers import count, shorten
 from audit.evidence.sweep_result import Sweep
-from reports.inputs.sweep_choice import (
-    least_read,
-)
+from reports.inputs.sweep_choice import least_read
 from reports.render.facts import listed, pairs_text
 from reports.render.section import Section
 from reports.render.table import Table, cell

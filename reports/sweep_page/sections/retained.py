@@ -1,11 +1,6 @@
 """The figures of the retained attributes at every point."""
 
-from audit.evidence.numbers import (
-    decimal,
-    percent,
-    share,
-    shorten,
-)
+from audit.evidence.numbers import decimal, percent, share, shorten
 from audit.evidence.sweep_result import Sweep, SweepFigures, SweepKept
 from reports.inputs.sweep_choice import untouched
 from reports.render.section import Section

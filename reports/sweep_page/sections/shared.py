@@ -1,11 +1,6 @@
 """What was the same for all points."""
 
-from audit.evidence.numbers import (
-    count,
-    limit_points,
-    percent,
-    rows_told,
-)
+from audit.evidence.numbers import count, limit_points, percent, rows_told
 from audit.evidence.sweep_result import Sweep
 from reports.render.facts import Fact, listed, pairs_text, protocol_facts, row_facts
 from reports.render.section import Section
