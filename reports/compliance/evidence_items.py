@@ -22,31 +22,6 @@ Item = Literal[
     "leakage", "floor", "certificate", "task", "kept", "subgroups", "sanitizing", "comparison", "rows", "protocol"
 ]
 ITEMS: tuple[Item, ...] = get_args(Item)
-NAMES: dict[Item, str] = {
-    "leakage": "Leakage",
-    "floor": "Floor",
-    "certificate": "Bound",
-    "task": "Task",
-    "kept": "Kept attributes",
-    "subgroups": "Groups",
-    "sanitizing": "Sanitizing",
-    "comparison": "Before and after",
-    "rows": "Rows",
-    "protocol": "Protocol",
-}
-SCHEMA: dict[Item, tuple[str, ...]] = {
-    "leakage": ("findings.measurement.excess", "findings.decision.verdict"),
-    "floor": ("findings.measurement.floor",),
-    "certificate": ("findings.certificate",),
-    "task": ("task",),
-    "kept": ("findings.role", "findings.measurement.figures"),
-    "subgroups": ("findings.measurement.classes", "findings.measurement.left_out"),
-    "sanitizing": ("checkpoint.sanitizing",),
-    "comparison": ("checkpoint.sha256", "data.fingerprint"),
-    "rows": ("data.name", "data.rows", "data.fingerprint", "data.group"),
-    "protocol": ("protocol",),
-}
-"""Where each item stands in the evidence."""
 SHOWN = 3
 """Findings that one line names; the others are counted."""
 
@@ -74,17 +49,13 @@ class Evidence:
     """One item of the list in the evidence at hand."""
 
     item: Item
+    name: str
     told: Present | Absent
-
-    @property
-    def name(self) -> str:
-        """What the item is called."""
-        return NAMES[self.item]
 
 
 def items(comparison: Comparison) -> dict[Item, Evidence]:
     """Return every item of the list: what it says here, or why it is absent."""
-    return {item: Evidence(item, _TOLD[item](comparison)) for item in ITEMS}
+    return {item: Evidence(item, name, told(comparison)) for item, (name, told) in _ITEMS.items()}
 
 
 def _leakage(comparison: Comparison) -> Present | Absent:
@@ -239,15 +210,16 @@ def _some(told: Callable[[T], str], found: Sequence[T]) -> tuple[str, ...]:
     return *map(told, found[:SHOWN]), *more
 
 
-_TOLD: dict[Item, Callable[[Comparison], Present | Absent]] = {
-    "leakage": _leakage,
-    "floor": _floor,
-    "certificate": _certificate,
-    "task": _task,
-    "kept": _kept,
-    "subgroups": _subgroups,
-    "sanitizing": _sanitizing,
-    "comparison": _comparison,
-    "rows": _rows,
-    "protocol": _protocol,
+_ITEMS: dict[Item, tuple[str, Callable[[Comparison], Present | Absent]]] = {
+    "leakage": ("Leakage", _leakage),
+    "floor": ("Floor", _floor),
+    "certificate": ("Bound", _certificate),
+    "task": ("Task", _task),
+    "kept": ("Kept attributes", _kept),
+    "subgroups": ("Groups", _subgroups),
+    "sanitizing": ("Sanitizing", _sanitizing),
+    "comparison": ("Before and after", _comparison),
+    "rows": ("Rows", _rows),
+    "protocol": ("Protocol", _protocol),
 }
+"""What each item is called, and what it says or why it is absent."""

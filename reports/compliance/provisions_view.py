@@ -6,35 +6,19 @@ from dataclasses import dataclass
 from reports.compliance.evidence_items import Absent, Evidence, Present, items
 from reports.compliance.mapping import Framework, Instrument, Support, own, supported
 from reports.inputs.comparison import Comparison
+from reports.render.facts import listed
 from reports.render.table import Cell, Table, cell, missing
 
 
 @dataclass(frozen=True)
-class ProvisionView:
-    """One provision."""
-
-    id: str
-    article: str
-    title: str
-    about: str
-    supports: tuple[tuple[str, str], ...]
-    """Names of the evidence that is here, each with what it supports; empty where none is."""
-    absent: str
-    """Names of the evidence that is not here, in a list; the table of the evidence tells the reasons."""
-    fields: tuple[str, ...]
-    """Labels of what a person has to fill in."""
-
-
-@dataclass(frozen=True)
 class InstrumentView:
-    """One law, framework or standard with its provisions."""
+    """One law, framework or standard with its provisions and the evidence for each."""
 
-    id: str
-    short: str
-    title: str
-    binds: str
+    instrument: Instrument
     status: str
-    provisions: tuple[ProvisionView, ...]
+    provisions: tuple[Support, ...]
+    mark: str
+    """Begins the anchors of the provisions: the number of a user's framework, so that no anchor stands twice."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +37,12 @@ def compliance_view(comparison: Comparison, frameworks: Sequence[Framework] = ()
         date=own().date.isoformat(),
         evidence=evidence_table(comparison),
         instruments=tuple(
-            _instrument(key, one, supported(comparison, framework), number, framework)
+            InstrumentView(
+                instrument=one,
+                status=_status(one, framework),
+                provisions=tuple(each for each in supported(comparison, framework) if each.entry.instrument == key),
+                mark=f"framework-{number}-" if number else "",
+            )
             for number, framework in enumerate((own(), *frameworks))
             for key, one in framework.instruments.items()
         ),
@@ -62,8 +51,8 @@ def compliance_view(comparison: Comparison, frameworks: Sequence[Framework] = ()
 
 def evidence_table(comparison: Comparison) -> Table:
     """Return every item of the list with what it says here, or why it is absent."""
-    rows = tuple((cell(one.name), _told(one.told)) for one in items(comparison).values())
-    return Table("What this evidence holds", ("Evidence", "What it says here"), rows, kind="list")
+    told = [(one.name, _told(one.told)) for one in items(comparison).values()]
+    return listed("What this evidence holds", told, ("Evidence", "What it says here"))
 
 
 def mapping_table(comparison: Comparison, frameworks: Sequence[Framework] = ()) -> Table:
@@ -96,34 +85,6 @@ def _told(one: Present | Absent) -> Cell:
     return cell(one.figure, *one.details)
 
 
-def _instrument(
-    key: str, one: Instrument, provisions: tuple[Support, ...], number: int, framework: Framework
-) -> InstrumentView:
-    """Return one instrument; in a user's framework the anchors have its number, so that none stands twice."""
-    mark = f"framework-{number}-" if number else ""
-    return InstrumentView(
-        id=f"{mark}{key}",
-        short=one.short,
-        title=f"{one.name}, {one.number}",
-        binds=one.binds,
-        status=_status(one, framework),
-        provisions=tuple(_provision(support, mark) for support in provisions if support.entry.instrument == key),
-    )
-
-
-def _provision(support: Support, mark: str) -> ProvisionView:
-    entry = support.entry
-    return ProvisionView(
-        id=f"{mark}{entry.id}",
-        article=entry.article,
-        title=entry.title,
-        about=entry.about,
-        supports=tuple((evidence.name, sentence) for evidence, sentence in support.present),
-        absent=_names(support.absent),
-        fields=entry.fields,
-    )
-
-
 def _row(support: Support, framework: Framework) -> tuple[Cell, ...]:
     entry = support.entry
     short = framework.instruments[entry.instrument].short
@@ -133,5 +94,4 @@ def _row(support: Support, framework: Framework) -> tuple[Cell, ...]:
 
 
 def _names(found: Sequence[Evidence]) -> str:
-    text = ", ".join(one.name for one in found).lower()
-    return text[:1].upper() + text[1:]
+    return ", ".join(one.name for one in found).capitalize()

@@ -3,22 +3,23 @@
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.numbers import count, named, rows_told, shorten
-from reports.inputs.comparison import Comparison
+from reports.inputs.comparison import Comparison, Pair
+from reports.render.facts import AuditFact, listed, side_by_side
 from reports.render.table import Cell, Table, cell, missing
 from reports.text.sentences import NO_TASK, described
+
+_CHECKPOINT: dict[str, AuditFact] = {
+    "File": ("code", lambda audit: shorten(audit.checkpoint.file)),
+    "SHA-256": ("code", lambda audit: shorten(audit.checkpoint.sha256)),
+    "Architecture": ("code", lambda audit: shorten(audit.checkpoint.architecture)),
+    "Audited": ("text", lambda audit: shorten(audit.created)),
+    "Evidence (digest)": ("code", lambda audit: shorten(audit.digest or "none")),
+}
 
 
 def checkpoints_table(comparison: Comparison) -> Table:
     """Return which model was audited, in every audit given."""
-    audits = [audit for _, audit in comparison.audits]
-    rows = (
-        (cell("File"), *(cell(shorten(one.checkpoint.file), kind="code") for one in audits)),
-        (cell("SHA-256"), *(cell(shorten(one.checkpoint.sha256), kind="code") for one in audits)),
-        (cell("Architecture"), *(cell(shorten(one.checkpoint.architecture), kind="code") for one in audits)),
-        (cell("Audited"), *(cell(shorten(one.created)) for one in audits)),
-        (cell("Evidence (digest)"), *(cell(shorten(one.digest or "none"), kind="code") for one in audits)),
-    )
-    return Table("The model", ("Fact", *(when for when, _ in comparison.audits)), rows, kind="facts")
+    return side_by_side("The model", _CHECKPOINT, comparison)
 
 
 def rows_table(comparison: Comparison) -> Table:
@@ -27,16 +28,15 @@ def rows_table(comparison: Comparison) -> Table:
     layers = dict.fromkeys(pair.last.found.layer for pair in comparison.pairs)
     facts = (
         ("Task", cell(_task(audit))),
-        ("Private attributes", _attributes([pair.last.found for pair in comparison.pairs])),
-        ("Should stay readable", _attributes([pair.last.found for pair in comparison.retained])),
+        ("Private attributes", _attributes(comparison.pairs)),
+        ("Should stay readable", _attributes(comparison.retained)),
         ("Layers", cell(", ".join(map(named, layers)))),
         ("Data", cell(shorten(audit.data.name))),
         ("Fingerprint of the rows", cell(shorten(audit.data.fingerprint), kind="code")),
         ("Rows", cell(count(audit.data.rows), f"figures taken on {rows_told(audit.data.test.rows)}")),
         ("Kept together by", cell(shorten(audit.data.group or "nothing: every row stands alone"))),
     )
-    rows = tuple((cell(name), value) for name, value in facts)
-    return Table("What was audited", ("Fact", "Value"), rows, kind="list")
+    return listed("What was audited", facts)
 
 
 def measure_table(comparison: Comparison) -> Table | None:
@@ -52,16 +52,15 @@ def measure_table(comparison: Comparison) -> Table | None:
         ("Made from (SHA-256)", cell(shorten(made.parent_sha256), kind="code")),
         ("Training rows (fingerprint)", cell(shorten(made.data_fingerprint), kind="code")),
     )
-    rows = tuple((cell(name), value) for name, value in facts)
-    return Table("The measure on the model, as its record tells it", ("Fact", "Value"), rows, kind="list")
+    return listed("The measure on the model, as its record tells it", facts)
 
 
 def _task(audit: AuditResult) -> str:
     return shorten(f"{audit.task.name}: {', '.join(audit.task.classes)}", 400) if audit.task else NO_TASK
 
 
-def _attributes(found: list[Finding]) -> Cell:
-    once = {one.attribute: one for one in found}
+def _attributes(pairs: tuple[Pair, ...]) -> Cell:
+    once = {pair.last.found.attribute: pair.last.found for pair in pairs}
     return cell(", ".join(map(_attribute, once.values()))) if once else missing("none named")
 
 

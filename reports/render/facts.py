@@ -1,6 +1,6 @@
 """Tables of facts: the audited rows, the protocol, and facts of each audit side by side."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from audit.evidence.audit_result import AuditResult, DataRows, Protocol, Split
 from audit.evidence.numbers import count, rows_told
@@ -42,9 +42,9 @@ def protocol_facts(protocol: Protocol, limit: str) -> list[Fact]:
     ]
 
 
-def listed(caption: str, facts: list[Fact]) -> Table:
+def listed(caption: str, facts: Sequence[Fact], columns: tuple[str, str] = ("Fact", "Value")) -> Table:
     """Return a table of facts, each with one value."""
-    return Table(caption, ("Fact", "Value"), tuple((cell(name), value) for name, value in facts), kind="list")
+    return Table(caption, columns, tuple((cell(name), value) for name, value in facts), kind="list")
 
 
 def side_by_side(caption: str, facts: Mapping[str, AuditFact], comparison: Comparison) -> Table:

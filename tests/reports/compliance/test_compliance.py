@@ -17,7 +17,7 @@ from support.outline import Outline, shape
 
 from audit.evidence.audit_result import AuditResult
 from reports.compliance import mapping as mappings
-from reports.compliance.evidence_items import ITEMS, SCHEMA, SHOWN, Absent, Item, Present, items
+from reports.compliance.evidence_items import ITEMS, SHOWN, Absent, Item, Present, items
 from reports.compliance.mapping import OWN, FrameworkError, load, own, supported
 from reports.compliance.provisions_view import compliance_view
 from reports.inputs.comparison import Comparison, compare
@@ -92,6 +92,21 @@ def kinds(annotation: typing.Any) -> Iterator[type]:
         yield annotation if isinstance(annotation, type) else object
     for one in within:
         yield from kinds(one)
+
+
+SCHEMA: dict[Item, tuple[str, ...]] = {
+    "leakage": ("findings.measurement.excess", "findings.decision.verdict"),
+    "floor": ("findings.measurement.floor",),
+    "certificate": ("findings.certificate",),
+    "task": ("task",),
+    "kept": ("findings.role", "findings.measurement.figures"),
+    "subgroups": ("findings.measurement.classes", "findings.measurement.left_out"),
+    "sanitizing": ("checkpoint.sanitizing",),
+    "comparison": ("checkpoint.sha256", "data.fingerprint"),
+    "rows": ("data.name", "data.rows", "data.fingerprint", "data.group"),
+    "protocol": ("protocol",),
+}
+"""Where each item stands in the evidence."""
 
 
 @pytest.mark.parametrize("item", ITEMS)

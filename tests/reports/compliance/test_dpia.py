@@ -50,7 +50,7 @@ def both() -> tuple[AuditResult, AuditResult]:
 
 
 def sections(before: AuditResult, after: AuditResult | None = None) -> tuple[Part, ...]:
-    return assessment(compare(before, after)).sections
+    return tuple(assessment(compare(before, after)).sections.values())
 
 
 def words(before: AuditResult, after: AuditResult | None = None) -> dict[str, str]:
