@@ -32,7 +32,7 @@ from reports.gate.gate import gate
 from reports.gate.json import outcome_json
 from reports.gate.junit import junit
 from reports.gate.markdown_summary import markdown
-from reports.models_page.render import render_models
+from reports.models_page.page import render_models
 from reports.text.sentences import sentences
 
 PLAIN = "plain"

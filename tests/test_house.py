@@ -70,7 +70,7 @@ ARROWS = {
         "render": "audit.atomic_write audit.evidence inputs",
         "text": "audit.evidence inputs render",
         "charts": "audit.atomic_write audit.evidence inputs text",
-        "gate": "audit.errors audit.atomic_write audit.evidence inputs text render",
+        "gate": "audit.errors audit.evidence inputs text render",
         "compliance": "audit.errors audit.atomic_write audit.evidence inputs text render",
         "audit_page.sections": "audit.evidence inputs text render charts compliance",
         "audit_page": "audit.evidence inputs render compliance audit_page.sections",

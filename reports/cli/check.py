@@ -114,17 +114,18 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
 
 
 def _write(outcome: "Outcome", outputs: dict[str, Path]) -> None:
-    from reports.gate.junit import write_junit
-    from reports.gate.markdown_summary import write_summary
+    from audit.atomic_write import write_whole
+    from reports.gate.junit import junit
+    from reports.gate.markdown_summary import markdown
 
     if report := outputs.get("report"):
         from reports.audit_page.render import write_report
 
         write_report(report, *(audit for _, audit in outcome.comparison.audits))
-    if junit := outputs.get("junit"):
-        write_junit(junit, outcome)
-    if markdown := outputs.get("markdown"):
-        write_summary(markdown, outcome, report)
+    if path := outputs.get("junit"):
+        write_whole(path, junit(outcome))
+    if path := outputs.get("markdown"):
+        write_whole(path, markdown(outcome, report).encode())
 
 
 def _refuse_overlap(read: dict[str, Path | None], outputs: dict[str, Path]) -> None:

@@ -87,20 +87,25 @@ def report(
 
 def _sweep(sweep: "Sweep", output: Path) -> list[str]:
     from reports.charts.tradeoff_file import write_picture
-    from reports.sweep_page.render import write_sweep
+    from reports.render.template import write_page
+    from reports.sweep_page.page import render_sweep
     from reports.sweep_page.sections.choice import sentences
 
-    (write_picture if output.suffix.lower() == ".svg" else write_sweep)(output, sweep)
+    if output.suffix.lower() == ".svg":
+        write_picture(output, sweep)
+    else:
+        write_page(output, render_sweep(sweep))
     return [f"Wrote {output}", *sentences(sweep)]
 
 
 def _models(given: "list[tuple[Path, AuditResult]]", output: Path) -> list[str]:
     from reports.inputs.files import refuse_twice
-    from reports.models_page.render import verdict_lines, write_models
+    from reports.models_page.page import render_models, verdict_lines
+    from reports.render.template import write_page
 
     refuse_twice([path for path, _ in given])
     audits = {str(path): audit for path, audit in given}
-    write_models(output, audits)
+    write_page(output, render_models(audits))
     return [f"Wrote {output}", *verdict_lines(audits)]
 
 

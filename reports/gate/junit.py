@@ -7,9 +7,7 @@ One suite for the audit, one case for each private attribute at each layer. It f
 import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
-from pathlib import Path
 
-from audit.atomic_write import write_whole
 from audit.evidence.numbers import one_line
 from reports.gate.gate import Outcome, conclusion
 from reports.inputs.comparison import Pair
@@ -20,15 +18,6 @@ FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to write."""
 UNTIMED = "0"
 """The format asks for seconds, and the evidence has none."""
-
-
-def write_junit(path: Path, outcome: Outcome) -> None:
-    """Write the outcome as JUnit XML, whole or not at all.
-
-    Raises:
-        IreneError: The file cannot be written.
-    """
-    write_whole(path, junit(outcome))
 
 
 def junit(outcome: Outcome) -> bytes:

@@ -6,7 +6,6 @@ Whatever comes from the evidence goes through reports.markdown: it is shown as t
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit.atomic_write import write_whole
 from audit.evidence.audit_result import AuditResult, Task
 from audit.evidence.findings import Finding
 from audit.evidence.headline import written_excess, written_guess
@@ -25,15 +24,6 @@ MOST_ROWS = 100
 """Of a table; a comment on a pull request holds 65,536 characters."""
 ROWS = "Test rows"
 CAVEAT = "A PASS speaks of these attackers, these layers and these rows; an attacker that nobody tried may read more."
-
-
-def write_summary(path: Path, outcome: Outcome, report: Path | None = None) -> None:
-    """Write the outcome as Markdown, whole or not at all.
-
-    Raises:
-        IreneError: The file cannot be written.
-    """
-    write_whole(path, markdown(outcome, report).encode())
 
 
 def markdown(outcome: Outcome, report: Path | None = None) -> str:

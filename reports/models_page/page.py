@@ -1,10 +1,14 @@
 """The page of several models, side by side and without a ranking: its head, and its sections in order."""
 
-from audit.evidence.numbers import count, named, rows_told, shorten
-from reports.inputs.several_models import Models
+from collections.abc import Mapping
+
+from audit.evidence.audit_result import AuditResult
+from audit.evidence.numbers import count, named, one_line, rows_told, shorten
+from reports.inputs.several_models import Models, gather
 from reports.models_page.sections import leakage, limits, repeat, retained, shared, task, verdicts, words
 from reports.render.print_css import running_head
-from reports.render.section import Page, Section, filled
+from reports.render.section import Page, Section, fill_page, filled
+from reports.text.sentences import sentences
 
 SECTIONS: tuple[Section[Models], ...] = (
     verdicts.SECTION,
@@ -17,6 +21,27 @@ SECTIONS: tuple[Section[Models], ...] = (
     words.SECTION,
 )
 """In the order of the page; a new one is a module, a template of the same name, and a line here."""
+
+
+def render_models(audits: Mapping[str, AuditResult]) -> str:
+    """Return the page of several models as one offline HTML file; the same evidence gives the same, byte for byte.
+
+    Args:
+        audits: Two at least, each by the name of its evidence, in the order of the page.
+
+    Raises:
+        EvidenceError: The audits cannot stand side by side.
+    """
+    return fill_page(models_page(gather(audits)), "report.css", "models.css")
+
+
+def verdict_lines(audits: Mapping[str, AuditResult]) -> list[str]:
+    """Return the verdicts on every model as lines for a terminal.
+
+    Raises:
+        EvidenceError: The audits cannot stand side by side.
+    """
+    return [f"{one_line(one.name)}: {line}" for one in gather(audits).models for line in sentences(one.audit)]
 
 
 def models_page(models: Models) -> Page:

@@ -32,6 +32,17 @@ class Section(Generic[Source]):
 
 
 @dataclass(frozen=True)
+class Mentions:
+    """What a page tells of because its evidence has it; limits and words are explained for nothing else."""
+
+    has_bounds: bool
+    """Bounds on every attacker."""
+    has_numbers: bool = False
+    """An attribute that is a number, such as an age."""
+    has_retained: bool = False
+
+
+@dataclass(frozen=True)
 class FilledSection:
     """A section of one page, with what it shows."""
 

@@ -5,7 +5,7 @@ from audit.evidence.sweep_result import Sweep
 from reports.charts.tradeoff_points import colour_rules
 from reports.inputs.sweep_choice import refuse_unsound
 from reports.render.print_css import running_head
-from reports.render.section import Page, Section, filled
+from reports.render.section import Page, Section, fill_page, filled
 from reports.sweep_page.sections import choice, curve, limits, points, repeat, retained, shared, words
 
 SECTIONS: tuple[Section[Sweep], ...] = (
@@ -19,6 +19,15 @@ SECTIONS: tuple[Section[Sweep], ...] = (
     words.SECTION,
 )
 """In the order of the page; a new one is a module, a template of the same name, and a line here."""
+
+
+def render_sweep(sweep: Sweep) -> str:
+    """Return the page of a sweep as one offline HTML file; the same evidence gives the same, byte for byte.
+
+    Raises:
+        EvidenceError: The sweep has no untouched checkpoint, or says what its figures deny.
+    """
+    return fill_page(sweep_page(sweep), "report.css", "sweep.css")
 
 
 def sweep_page(sweep: Sweep) -> Page:

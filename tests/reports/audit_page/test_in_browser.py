@@ -15,9 +15,9 @@ from audit.errors import IreneError
 from audit.evidence.audit_result import AuditResult
 from reports.audit_page.render import render
 from reports.compliance.dpia import render_html
-from reports.models_page.render import render_models
+from reports.models_page.page import render_models
 from reports.render.template import write_page
-from reports.sweep_page.render import render_sweep
+from reports.sweep_page.page import render_sweep
 
 sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 

@@ -19,7 +19,7 @@ from reports.charts.tradeoff_curve import WIDE, curves
 from reports.charts.tradeoff_file import draw, write_picture
 from reports.charts.tradeoff_panel import draw_panel
 from reports.charts.tradeoff_points import NEUTRAL, called, efficient, spots_of
-from reports.sweep_page.render import render_sweep
+from reports.sweep_page.page import render_sweep
 from reports.sweep_page.sections.points import points_table
 
 DRAWN = {"svg", "title", "desc", "style", "rect", "g", "path", "text", "defs", "use"}

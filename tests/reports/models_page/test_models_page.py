@@ -31,8 +31,9 @@ from audit.evidence.audit_result import AuditResult, write_audit
 from audit.evidence.headline import written, written_excess
 from reports.cli.report import report
 from reports.inputs.several_models import gather
-from reports.models_page.render import render_models, verdict_lines, write_models
+from reports.models_page.page import render_models, verdict_lines
 from reports.models_page.sections.cells import MOST_LINES
+from reports.render.template import write_page
 from reports.text.sentences import sentences
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ UNLIKE = {
 def test_unlike_audits_are_refused_in_one_line_that_names_both_files(said: str, tmp_path: Path) -> None:
     audits = {"a.json": model("a"), "b.json": model("b"), "c.json": UNLIKE[said]}
     with pytest.raises(EvidenceError) as error:
-        write_models(tmp_path / "models.html", audits)
+        write_page(tmp_path / "models.html", render_models(audits))
     assert said in str(error.value) and "c.json" in str(error.value) and "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -310,7 +311,7 @@ def test_a_browser_shows_the_page_without_a_request_an_overflow_or_a_violation(
     path = tmp_path / "models.html"
     rich = {"before": everything(), "after": everything(after=True)}
     pages = {"typical": three(), "rich": rich, "hostile": everywhere(HOSTILE), "long": everywhere("W" * 3000)}
-    write_models(path, pages[kind])
+    write_page(path, render_models(pages[kind]))
     for width in (NARROW, WIDE):
         with opened(browser, path, width=width) as (page, heard):
             assert heard.asked == [path.as_uri()] and heard.complaints == []

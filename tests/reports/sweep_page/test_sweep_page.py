@@ -35,7 +35,8 @@ from audit.evidence.sweep_result import (
 )
 from reports.cli.report import report
 from reports.inputs.sweep_choice import least_read, level
-from reports.sweep_page.render import render_sweep, write_sweep
+from reports.render.template import write_page
+from reports.sweep_page.page import render_sweep
 from reports.sweep_page.sections.choice import CAVEAT, sentences
 from reports.sweep_page.sections.curve import MOST_DRAWN
 from sanitizer.method_table import METHODS
@@ -191,7 +192,7 @@ UNSOUND = {
 @pytest.mark.parametrize("said", UNSOUND)
 def test_a_sweep_that_does_not_hold_together_is_refused_in_one_line(said: str, tmp_path: Path) -> None:
     with pytest.raises(EvidenceError) as error:
-        write_sweep(tmp_path / "sweep.html", UNSOUND[said])
+        write_page(tmp_path / "sweep.html", render_sweep(UNSOUND[said]))
     assert said in str(error.value) and "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -301,7 +302,9 @@ def test_a_browser_shows_the_page_without_a_request_an_overflow_or_a_violation(
     browser: "Browser", tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "sweep.html"
-    write_sweep(path, {"typical": typical(), "hostile": everywhere(HOSTILE), "long": everywhere("W" * 3000)}[kind])
+    write_page(
+        path, render_sweep({"typical": typical(), "hostile": everywhere(HOSTILE), "long": everywhere("W" * 3000)}[kind])
+    )
     for width in (NARROW, WIDE):
         with opened(browser, path, width=width) as (page, heard):
             assert heard.asked == [path.as_uri()] and heard.complaints == []
@@ -319,7 +322,7 @@ def test_every_methods_name_can_be_read_and_no_print_cuts_a_curve(
 ) -> None:
     path = tmp_path / "sweep.html"
     names = [*METHODS, "own.py:One", "own.py:Two"]
-    write_sweep(path, swept(*(point(name, 1, 0.1 + 0.03 * place) for place, name in enumerate(names))))
+    write_page(path, render_sweep(swept(*(point(name, 1, 0.1 + 0.03 * place) for place, name in enumerate(names)))))
     with opened(browser, path, scheme=scheme, javascript=True) as (page, _):
         found = contrasts(page)
         assert len(found) > len(names)
