@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
+from audit.evidence.audit_result import Task
 from audit.evidence.findings import Estimate, Measurement
 from audit.evidence.headline import null_estimate, written, written_guess, written_level
 from audit.evidence.numbers import Figure, count, measured, percent, share, shorten
 from reports.charts.intervals import NARROW, WIDE, Lane, Layout, Line, Mark, Point, Scale, draw
 from reports.inputs.by_attribute import LARGE
-from reports.inputs.comparison import Comparison, Pair
+from reports.inputs.comparison import Pair
 from reports.text.bounds import read_at_most
 from reports.text.figures import axis, knowing_nothing, score, strongest
 from reports.text.sentences import ceiling_of
@@ -70,30 +71,35 @@ def attribute_drawing(pairs: Sequence[Pair], salt: str, *, both: bool = True) ->
         lines.append(Line(f"limit {written_level(measurement, most)}", most, "--"))
     band = (measurement.floor_score.low, measurement.floor_score.high) if has_task and has_floor else None
     scale = Scale(axis(measurement), measurement.kind.percent)
-    layouts = LANES if len(pairs) > 1 else (WIDE, NARROW)
-    wide, narrow = _both(rows, lines, band, scale=scale, salt=salt, layers=layers, layouts=layouts[: 2 if both else 1])
+    layouts = (LANES if len(pairs) > 1 else (WIDE, NARROW))[: 2 if both else 1]
+    wide, narrow = both_widths(rows, lines, band, scale=scale, salt=salt, layers=layers, layouts=layouts)
     floor = _FLOOR if has_task and has_floor else _FLOORS if has_task else _NO_FLOOR
     caption = " ".join(_caption(pairs, rows, floor, has_limit=len(lines) > 1))
     return Drawing(shorten(found.attribute), shorten(found.layer) if len(pairs) == 1 else "", wide, narrow, caption)
 
 
-def task_drawing(comparison: Comparison) -> Drawing | None:
-    """Draw how well the model does its task, beside always answering the most frequent class."""
-    last = comparison.last.task
-    tasks = [(when, audit.task) for when, audit in comparison.audits if audit.task]
-    if last is None:
+def task_drawing(tasks: Sequence[tuple[str, Task]], last: Mark = "after", said: str = "") -> Drawing | None:
+    """Draw how well models do a task, beside always answering the most frequent class; None where none was named.
+
+    Args:
+        tasks: Each line's name, and its task.
+        last: The mark of the last line; all others are marked as `before`.
+        said: Begins the drawing in words.
+    """
+    if not tasks:
         return None
-    rows = [_row(when, _mark(is_last=task is last), task.accuracy, share(task.accuracy)) for when, task in tasks]
-    lines = [Line(f"most frequent class {percent(last.chance)}", last.chance, ":")]
-    wide, narrow = _both(rows, lines, None, scale=Scale("accuracy on the task", True), salt="task")
+    one = tasks[-1][1]
+    rows = [_row(name, last if task is one else "before", task.accuracy, share(task.accuracy)) for name, task in tasks]
+    lines = [Line(f"most frequent class {percent(one.chance)}", one.chance, ":")]
+    wide, narrow = both_widths(rows, lines, scale=Scale("accuracy on the task", True), salt="task", said=said)
     caption = "Accuracy on the task with its 95 % interval, on the same test rows."
-    return Drawing(shorten(last.name), "", wide, narrow, caption)
+    return Drawing(shorten(one.name), "", wide, narrow, caption)
 
 
 def _layer_rows(pair: Pair) -> list[Lane]:
     """Return a row each for the score at one layer, before and after, for bounds, and for training adversaries."""
     rows = [
-        _read(one.measurement, one.when, _mark(is_last=one is pair.last), one.measurement.score)
+        _read(one.measurement, one.when, "after" if one is pair.last else "before", one.measurement.score)
         for one in pair.readings
     ]
     for reading in pair.readings:
@@ -112,7 +118,7 @@ def _layer_rows(pair: Pair) -> list[Lane]:
 def _lane(pair: Pair) -> Lane:
     """Return one line for one of several layers, with all of its figures."""
     points = [Point.of("null", null_estimate(pair.last.measurement.null))]
-    points += [Point.of(_mark(is_last=one is pair.last), one.measurement.score) for one in pair.readings]
+    points += [Point.of("after" if one is pair.last else "before", one.measurement.score) for one in pair.readings]
     if most := pair.last.found.certificate:
         points.append(Point.at("bound", most.balanced_accuracy))
     if pair.last.head:
@@ -152,24 +158,26 @@ def _row(name: str, mark: Mark, estimate: Estimate, figure: Figure) -> Lane:
     return Lane(name, str(figure), (Point.of(mark, estimate),))
 
 
-def _mark(*, is_last: bool) -> Mark:
-    return "after" if is_last else "before"
-
-
-def _both(
+def both_widths(
     rows: Sequence[Lane],
     lines: list[Line],
-    band: tuple[float, float] | None,
+    band: tuple[float, float] | None = None,
     *,
     scale: Scale,
     salt: str,
+    said: str = "",
     layers: int = 0,
     layouts: Sequence[Layout] = (WIDE, NARROW),
 ) -> tuple[Markup, Markup]:
+    """Draw the same for wide and for narrow screens; the latter is empty where there is no second layout.
+
+    `said` begins the drawing in words, which leaves out so many first rows as `layers` counts.
+    """
     many = [f"{count(layers)} layers, whose figures stand in the table below"] if layers else []
     told = [f"{row.name}: {row.told}" for row in rows[layers:]] + [line.name for line in lines]
+    label = f"{said}{'; '.join(many + told)}."
     drawn = [
-        draw(rows, lines, band, scale=scale, label=f"{'; '.join(many + told)}.", layout=layout, salt=f"{salt}-{name}")
+        draw(rows, lines, band, scale=scale, label=label, layout=layout, salt=f"{salt}-{name}")
         for layout, name in zip(layouts, ("wide", "narrow"), strict=False)
     ]
     return drawn[0], drawn[1] if len(drawn) > 1 else Markup()

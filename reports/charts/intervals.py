@@ -12,12 +12,11 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.markers import CARETLEFT
-from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 
 from audit.evidence.findings import Estimate
-from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, drawing, element, printable
+from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, drawing, element, fitted, printable
 
 Mark = Literal["before", "after", "head", "ceiling", "floor", "null", "bound"]
 _MARKERS: dict[Mark, str | int] = {
@@ -242,20 +241,11 @@ def _write(figure: Figure, axes: Axes, lanes: Sequence[Lane], layout: Layout) ->
     for x, side in ((0, "left"), (1, "right")):
         for index, lane in enumerate(lanes):
             marks = {one.mark for one in lane.points}
-            told = figure.text(
-                x, index + (0.3 if is_narrow else 0.5), lane.told if x else printable(lane.name), transform=across,
+            weight = "bold" if marks == {"after"} else "normal"
+            room = (layout.width - 24) * 0.6 if is_narrow else layout.names - 10
+            words = lane.told if x else fitted(figure, printable(lane.name), room, size=layout.text, weight=weight)
+            figure.text(
+                x, index + (0.3 if is_narrow else 0.5), words, transform=across,
                 ha=side, va="center", fontsize=layout.text, color=MUTED if marks <= _REFERENCES else INK,
-                weight="bold" if marks == {"after"} else "normal", gid=f"{NAME}-{side}-{index}" if is_narrow else None,
+                weight=weight, gid=f"{NAME}-{side}-{index}" if is_narrow else None,
             )  # fmt: skip
-            if x == 0:
-                _fit(told, (layout.width - 24) * 0.6 if is_narrow else layout.names - 10)
-
-
-def _fit(text: Text, room: float) -> None:
-    """Leave the middle of a text out until it fits into so many pixels."""
-    words = text.get_text()
-    length = len(words)
-    while length > 4 and text.get_window_extent().width > room:
-        length = min(length - 1, int(length * room / text.get_window_extent().width))
-        half = max((length - 1) // 2, 1)
-        text.set_text(f"{words[:half]}…{words[-half:]}")

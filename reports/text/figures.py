@@ -1,6 +1,7 @@
 """The figures of a measurement by their names: how each is printed, how it changed, and what its column is called."""
 
 from collections.abc import Callable
+from functools import partial
 
 from audit.evidence.findings import AttackerResult, Estimate, Measurement
 from audit.evidence.headline import TITLES, WRITERS, written
@@ -15,18 +16,10 @@ UNITS = {"balanced_accuracy": "%", "bits": "bits", "given_task": "bits"}
 NONE = Figure(NOTHING, "")
 
 
-def _in_points(estimate: Estimate) -> Figure:
-    return change(estimate, in_points=True)
-
-
-def _in_decimals(estimate: Estimate) -> Figure:
-    return change(estimate, in_points=False)
-
-
 CHANGES: dict[str, Callable[[Estimate], Figure]] = {
-    "balanced_accuracy": _in_points,
-    "auroc": _in_decimals,
-    "r2": _in_decimals,
+    "balanced_accuracy": partial(change, in_points=True),
+    "auroc": partial(change, in_points=False),
+    "r2": partial(change, in_points=False),
     "mae": signed_quantity,
 }
 """How a change of each figure is printed; for other figures no change is reported."""

@@ -1,13 +1,15 @@
 """Verdicts on a page: their marks, how they are set, how many there are, and a figure that one is read against."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from audit.evidence.findings import Verdict
 from audit.evidence.numbers import Figure
 from reports.inputs.by_attribute import by_attribute, tally, worst
 from reports.inputs.comparison import Comparison
 
-KINDS = {"FAIL": "fail", "PASS": "pass", "INCONCLUSIVE": "open"}
-MARKS = {"FAIL": "●", "INCONCLUSIVE": "◐", "PASS": "○"}
+KINDS: dict[Verdict, str] = {"FAIL": "fail", "PASS": "pass", "INCONCLUSIVE": "open"}
+MARKS: dict[Verdict, str] = {"FAIL": "●", "INCONCLUSIVE": "◐", "PASS": "○"}
 """How full the mark is tells the verdict in grey and on paper too."""
 
 
@@ -19,6 +21,44 @@ class Stat:
     value: str
     interval: str
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer for one private attribute, at the layer or the point that decides."""
+
+    attribute: str
+    layer: str
+    verdict: Verdict | Literal[""]
+    """Empty where no point of a sweep keeps the task."""
+    claim: str
+    """What was found, in one sentence with its figures, its limit and its rows."""
+    stats: tuple[Stat, ...]
+    reason: str
+    """Why this verdict, or empty without one."""
+    basis: str
+    """What the answer rests on: what these rows and attackers can tell, or the limit and what counts as kept."""
+    layers: str = ""
+    """What the other layers say, or empty where there are none."""
+    bound: str = ""
+    """What no attacker whatever can exceed, or empty."""
+    alarm: str = ""
+    """How a fresh attacker refutes the sanitizer's own head, or empty."""
+
+    @property
+    def kind(self) -> str:
+        """`fail`, `pass` or `open`: how it is set; empty without a verdict."""
+        return KINDS[self.verdict] if self.verdict else ""
+
+    @property
+    def mark(self) -> str:
+        """How full the verdict's circle is."""
+        return MARKS[self.verdict] if self.verdict else ""
+
+
+def marked(verdict: Verdict) -> str:
+    """Return a verdict with its mark."""
+    return f"{MARKS[verdict]}\N{NO-BREAK SPACE}{verdict}"
 
 
 def summary(comparison: Comparison) -> str:

@@ -8,6 +8,7 @@ from audit.evidence.headline import written_excess
 from audit.evidence.numbers import Figure, bare, count, named, shorten
 from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair
+from reports.render.facts import listed
 from reports.render.section import Section
 from reports.render.table import Table, cell, over
 
@@ -25,22 +26,14 @@ class MatrixCell:
 
 
 @dataclass(frozen=True)
-class MatrixRow:
-    """One attribute or layer."""
-
-    head: str
-    cells: tuple[MatrixCell | None, ...]
-    """None where this was not audited."""
-
-
-@dataclass(frozen=True)
 class Matrix:
     """All findings at once: the fewer of attributes and layers across."""
 
     caption: str
     head: str
     columns: tuple[str, ...]
-    rows: tuple[MatrixRow, ...]
+    rows: tuple[tuple[str, tuple[MatrixCell | None, ...]], ...]
+    """Each attribute or layer, and its cells; None where this was not audited."""
     upright: bool
     """Whether the columns are so many that their names stand on end."""
 
@@ -100,7 +93,7 @@ def layer_matrix(pairs: tuple[Pair, ...]) -> Matrix | None:
         caption="Excess over the floor, by attribute and layer",
         head=head,
         columns=columns,
-        rows=tuple(MatrixRow(name, tuple(_cell(one, narrow=upright) for one in row)) for name, row in rows),
+        rows=tuple((name, tuple(_cell(one, narrow=upright) for one in row)) for name, row in rows),
         upright=upright,
     )
 
@@ -110,8 +103,8 @@ def widths_table(pairs: tuple[Pair, ...]) -> Table | None:
     found = _widths(pairs)
     if len(found) == 1:
         return None
-    rows = tuple((cell(shorten(name)), cell(_features(one))) for name, one in found.items())
-    return Table("Features a row at each layer", ("Layer", "Features"), rows, kind="list")
+    facts = [(shorten(name), cell(_features(one))) for name, one in found.items()]
+    return listed("Features a row at each layer", facts, ("Layer", "Features"))
 
 
 def _widths(pairs: Iterable[Pair]) -> dict[str, Measurement]:

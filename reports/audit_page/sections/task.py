@@ -32,7 +32,7 @@ def view(comparison: Comparison) -> TaskView:
     """Prepare drawings and tables of the task and of the retained attributes."""
     return TaskView(
         sentences=_task_text(comparison),
-        drawing=task_drawing(comparison),
+        drawing=task_drawing([(when, audit.task) for when, audit in comparison.audits if audit.task]),
         table=task_table(comparison),
         retained=attribute_drawings(by_attribute(comparison.retained), "kept"),
         retained_table=retained_table(comparison),

@@ -17,11 +17,15 @@ FEW = 3
 
 
 @dataclass(frozen=True)
-class Term:
-    """One thing to know, and what it is."""
+class Attacker:
+    """The sizes of this audit in the threat model, whose fixed words are the template's."""
 
-    name: str
-    says: str
+    has: str
+    fit_rows: str
+    train_rows: str
+    select_rows: str
+    trains: str
+    floor: str
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,13 @@ class Tested:
     """Model, rows and attacker."""
 
     sentences: str
-    threat: tuple[Term, ...]
+    attacker: Attacker
     provenance: tuple[Table, ...]
 
 
 def view(comparison: Comparison) -> Tested:
     """Prepare what was tested, the threat model, and the records of checkpoints and rows."""
-    return Tested(tested(comparison), threat(comparison), provenance(comparison))
+    return Tested(tested(comparison), attacker(comparison), provenance(comparison))
 
 
 SECTION = Section("tested", "What was tested", view)
@@ -57,35 +61,16 @@ def tested(comparison: Comparison) -> str:
     )
 
 
-def threat(comparison: Comparison) -> tuple[Term, ...]:
-    """Return the threat model, with the sizes of this audit in it."""
+def attacker(comparison: Comparison) -> Attacker:
+    """Return what the attacker has, learns from, does and gains."""
     last = comparison.last
-    floor = "what the predicted task label alone gives" if last.task else "a guess"
-    return (
-        Term("Has", _has(comparison)),
-        Term(
-            "Learns from",
-            f"Rows of the same population with the attribute known: at most {count(last.protocol.fit_rows)} to fit "
-            f"an attacker, of {count(last.data.train.rows)} here, and {count(last.data.select.rows)} to tune and "
-            "choose it. Who has fewer may read less, and who has more may read more.",
-        ),
-        Term(
-            "Knows",
-            "Which attribute to guess, and what these numbers are. Neither the architecture nor the weights are used: "
-            "attackers see features alone. Whoever has the weights can look at any other layer too.",
-        ),
-        Term(
-            "Does",
-            f"Passive. It trains {_attackers(last)} from scratch, takes the strongest, and guesses for rows that it "
-            "never saw. It changes neither the model nor its data, and asks the model nothing more.",
-        ),
-        Term("Gains", f"What it reads beyond {floor}; the verdict is on this excess."),
-        Term(
-            "Out of scope",
-            "Whether a record was among the training rows (membership); rebuilding inputs from features; attackers "
-            "who know more of a row than its features, take part in training, or craft inputs; other layers, "
-            "attributes and populations.",
-        ),
+    return Attacker(
+        has=_has(comparison),
+        fit_rows=count(last.protocol.fit_rows),
+        train_rows=count(last.data.train.rows),
+        select_rows=count(last.data.select.rows),
+        trains=_attackers(last),
+        floor="what the predicted task label alone gives" if last.task else "a guess",
     )
 
 

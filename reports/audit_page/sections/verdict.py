@@ -12,33 +12,7 @@ from reports.text.bounds import bound
 from reports.text.caveats import cautions
 from reports.text.figures import floor, pair_change, score
 from reports.text.sentences import NO_TASK, ceiling_text, claim, contradiction, limit
-from reports.text.verdicts import KINDS, MARKS, Stat, stat, summary
-
-
-@dataclass(frozen=True)
-class VerdictView:
-    """The answer for one attribute, at the layer that decides."""
-
-    verdict: str
-    kind: str
-    """`fail`, `pass` or `open`: how it is set."""
-    mark: str
-    attribute: str
-    layer: str
-    sentence: str
-    """What was found, against which limit and whose, and on how many rows."""
-    layers: str
-    """What the other layers say, or empty where there are none."""
-    stats: tuple[Stat, ...]
-    reason: str
-    ceiling: str
-    """Whether the attackers are able to read the attribute at all."""
-    bound: str
-    """What no attacker whatever can exceed, or empty."""
-    alarm: str
-    """How a fresh attacker refutes the sanitizer's own head, or empty."""
-    basis: str
-    """What these rows can resolve."""
+from reports.text.verdicts import Answer, Stat, stat, summary
 
 
 @dataclass(frozen=True)
@@ -46,7 +20,7 @@ class Verdicts:
     """The answers, the worst first, and what to know before one is believed."""
 
     summary: str
-    verdicts: tuple[VerdictView, ...]
+    verdicts: tuple[Answer, ...]
     cautions: tuple[str, ...]
 
 
@@ -62,27 +36,25 @@ def view(comparison: Comparison) -> Verdicts:
 SECTION = Section("verdict", "Verdict", view)
 
 
-def verdict(pairs: Sequence[Pair]) -> VerdictView:
+def verdict(pairs: Sequence[Pair]) -> Answer:
     """Prepare the verdict on one attribute, at whichever of its layers decides."""
     pair = worst(pairs)
     last, found = pair.last, pair.last.found
     words = claim(pair)
     contradicted = [one.last for one in pairs if one.last.head and one.last.head.contradicted]
-    return VerdictView(
+    return Answer(
         verdict=found.decided.verdict,
-        kind=KINDS[found.decided.verdict],
-        mark=MARKS[found.decided.verdict],
         attribute=shorten(found.attribute),
         layer=shorten(found.layer),
-        sentence=f"{words[0].upper()}{words[1:]}: {written_excess(found)} over the floor, against a limit of "
+        claim=f"{words[0].upper()}{words[1:]}: {written_excess(found)} over the floor, against a limit of "
         f"{limit(last)}, on {count(found.measurement.test_rows)} test rows.",
         layers=_layers(pairs),
         stats=(*map(_read, pair.readings), *_change(pair), _floor(last), _excess(pair)),
         reason=shorten(found.decided.reason, LONGEST_TEXT),
-        ceiling=ceiling_text(pair),
         bound=bound(found),
         alarm=_alarm(contradicted[0], found.layer) if contradicted else "",
-        basis=f"These rows can tell an excess down to about {written_resolution(found.measurement)}.",
+        basis=f"{ceiling_text(pair)} These rows can tell an excess down to about "
+        f"{written_resolution(found.measurement)}.",
     )
 
 

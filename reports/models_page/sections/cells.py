@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from audit.evidence.findings import Finding, Measurement
+from audit.evidence.findings import Measurement
 from audit.evidence.metric import EXCESS
 from audit.evidence.numbers import change, share, shorten
 from reports.charts.attribute import Drawing
@@ -14,7 +14,6 @@ from reports.inputs.several_models import Model, Models, Several
 from reports.render.table import Cell, Table, cell, figure_cell, missing
 from reports.text.figures import score, written_change
 from reports.text.sentences import attribute_at
-from reports.text.verdicts import MARKS
 
 MOST_LINES = 160
 """Lines of all drawings of one section together, a model at one layer each; what comes after stands in tables alone."""
@@ -79,11 +78,6 @@ def task_cell(model: Model) -> Cell:
 def read_cell(reading: Reading) -> Cell:
     """Return what the strongest attacker reads, and which one that is."""
     return figure_cell(score(reading.measurement), f"by {shorten(reading.measurement.strongest)}")
-
-
-def verdict_text(found: Finding) -> str:
-    """Return a verdict with its mark."""
-    return f"{MARKS[found.decided.verdict]}\N{NO-BREAK SPACE}{found.decided.verdict}"
 
 
 def _changes(first: Measurement, other: Measurement) -> Iterator[Cell]:

@@ -7,19 +7,13 @@ from audit.evidence.headline import TITLES, written_excess
 from audit.evidence.metric import EXCESS
 from audit.evidence.numbers import shorten
 from reports.inputs.several_models import Models, Several
-from reports.models_page.sections.cells import (
-    AttributeView,
-    attribute_view,
-    name_cell,
-    read_cell,
-    task_cell,
-    verdict_text,
-)
+from reports.models_page.sections.cells import AttributeView, attribute_view, name_cell, read_cell, task_cell
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, figure_cell, missing
 from reports.text.bounds import bits_at_most, read_at_most
 from reports.text.figures import figure, floor, score
 from reports.text.sentences import attribute_at
+from reports.text.verdicts import marked
 
 SHORT = 14
 """Characters of a retained attribute's name beside a leakage; it stands in full in a table of its own."""
@@ -59,7 +53,7 @@ def attribute_table(one: Several, models: Models) -> Table:
     found = tuple(
         (
             name_cell(model),
-            cell(verdict_text(reading.found), kind="number"),
+            cell(marked(reading.found.decided.verdict), kind="number"),
             read_cell(reading),
             figure_cell(floor(reading.measurement)),
             figure_cell(written_excess(reading.found)),

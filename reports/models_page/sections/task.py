@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from reports.charts.attribute import Drawing
-from reports.charts.models import task_drawing
+from reports.charts.attribute import Drawing, task_drawing
 from reports.inputs.several_models import Models
 from reports.render.section import Section
 
@@ -18,7 +17,8 @@ class TaskView:
 
 def view(models: Models) -> TaskView:
     """Prepare the drawing of the task."""
-    return TaskView(task_drawing(models))
+    tasks = [(one.name, one.audit.task) for one in models.models if one.audit.task]
+    return TaskView(task_drawing(tasks, last="before", said="Accuracy on the task. "))
 
 
 SECTION = Section("task", "Task", view, heading="What the models are for")

@@ -8,11 +8,12 @@ from audit.evidence.headline import written_excess
 from audit.evidence.numbers import LONGEST_TEXT, count, hexdigits, shorten
 from reports.inputs.by_attribute import tally
 from reports.inputs.several_models import Models, Several
-from reports.models_page.sections.cells import name_cell, task_cell, verdict_text
+from reports.models_page.sections.cells import name_cell, task_cell
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell
 from reports.text.caveats import cautions
 from reports.text.sentences import attribute_at, described
+from reports.text.verdicts import marked
 
 MOST_COLUMNS = 5
 """Verdicts side by side in one table; where there are more, they are counted."""
@@ -82,7 +83,7 @@ def _made(audit: AuditResult, models: Models) -> tuple[str, ...]:
 
 def _verdict_cell(found: Finding) -> Cell:
     over = written_excess(found)
-    return cell(verdict_text(found), f"excess {over.value}", over.interval, kind="number")
+    return cell(marked(found.decided.verdict), f"excess {over.value}", over.interval, kind="number")
 
 
 def _summary(one: Several) -> str:

@@ -23,7 +23,7 @@ from reports.inputs.sweep_choice import Audited, audited, keeping, least_read, l
 from reports.render.section import Section
 from reports.sweep_page.sections.cells import called
 from reports.text.bounds import bits_at_most, read_at_most
-from reports.text.verdicts import KINDS, MARKS, Stat, stat
+from reports.text.verdicts import Answer, Stat, stat
 
 CAVEAT = (
     "A point is chosen on the rows that its figures are of, as the least of several, so they are rather too good: "
@@ -32,32 +32,10 @@ CAVEAT = (
 
 
 @dataclass(frozen=True)
-class ChoiceView:
-    """The answer for one private attribute."""
-
-    attribute: str
-    layer: str
-    verdict: str
-    """Of the chosen point; empty where no point keeps the task."""
-    kind: str
-    """`fail`, `pass` or `open`: how it is set; empty without a verdict."""
-    mark: str
-    claim: str
-    """The answer in one sentence, with its figures."""
-    bound: str
-    """What no attacker whatever can exceed at the chosen point, or empty."""
-    stats: tuple[Stat, ...]
-    reason: str
-    """Why this verdict, or empty without one."""
-    basis: str
-    """Limit, who set it, when the task counts as kept, and the test rows."""
-
-
-@dataclass(frozen=True)
 class Choices:
     """The answers, and what to know before one is believed."""
 
-    choices: tuple[ChoiceView, ...]
+    choices: tuple[Answer, ...]
     warnings: tuple[str, ...]
 
 
@@ -69,17 +47,15 @@ def view(sweep: Sweep) -> Choices:
 SECTION = Section("choice", "Least read", view, heading="Least read while the task is kept")
 
 
-def choice(sweep: Sweep, attribute: str) -> ChoiceView:
+def choice(sweep: Sweep, attribute: str) -> Answer:
     """Prepare the answer for one private attribute."""
     first, best = untouched(sweep, attribute), least_read(sweep, attribute)
     who = "set by the user" if sweep.protocol.limit_set_by == "user" else "set by default"
     claim = _claim(sweep, attribute, named)
-    return ChoiceView(
+    return Answer(
         attribute=shorten(attribute),
         layer=shorten(sweep.setup.layer),
         verdict=best.read.verdict if best else "",
-        kind=KINDS[best.read.verdict] if best else "",
-        mark=MARKS[best.read.verdict] if best else "",
         claim=f"{claim[0].upper()}{claim[1:]}",
         bound=_bound(best.read.certificate) if best and best.read.certificate else "",
         stats=_stats(sweep, first, best),

@@ -11,7 +11,7 @@ from reports.render.table import Cell, Table, cell, figure_cell, missing
 from reports.sweep_page.sections.cells import called, failed_cell, task_cell
 from reports.text.bounds import bits_at_most, read_at_most
 from reports.text.sentences import described
-from reports.text.verdicts import MARKS
+from reports.text.verdicts import marked
 
 SHORT = 14
 """Characters of a retained attribute's name beside a leakage; it stands in full in a table of its own."""
@@ -71,7 +71,7 @@ def _point(point: SweepPoint, sweep: Sweep, attribute: str, width: int) -> tuple
         ),
         figure_cell(share(found.floor)),
         figure_cell(excess(found.excess, sweep.protocol.limit)),
-        cell(f"{MARKS[found.verdict]}\N{NO-BREAK SPACE}{found.verdict}", kind="number"),
+        cell(marked(found.verdict), kind="number"),
         _bound(found),
         figure_cell(bits(found.bits)),
     )
