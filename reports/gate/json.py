@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Estimate
 from reports.gate.gate import Outcome
 from reports.inputs.comparison import Pair
 from reports.text.caveats import cautions
@@ -45,7 +44,7 @@ def _audit(audit: AuditResult) -> dict[str, object]:
         "sha256": audit.checkpoint.sha256,
         "test_rows": audit.data.test.rows,
         "task": audit.task.name if audit.task else None,
-        "task_accuracy": _estimate(audit.task.accuracy) if audit.task else None,
+        "task_accuracy": audit.task.accuracy.model_dump() if audit.task else None,
     }
 
 
@@ -56,7 +55,7 @@ def _finding(pair: Pair) -> dict[str, object]:
         "verdict": decided.verdict,
         "reason": decided.reason,
         "limit": decided.limit,
-        "excess": _estimate(measurement.excess),
+        "excess": measurement.excess.model_dump(),
         "strongest": measurement.strongest,
         "verdict_before": pair.first.found.decided.verdict if pair.first else None,
     }
@@ -68,13 +67,9 @@ def _read(pair: Pair) -> dict[str, object]:
         "attribute": found.attribute,
         "layer": found.layer,
         "measure": measurement.kind.title,
-        "read": _estimate(measurement.score),
-        "read_before": _estimate(pair.first.measurement.score) if pair.first else None,
-        "floor": _estimate(measurement.floor_score),
+        "read": measurement.score.model_dump(),
+        "read_before": pair.first.measurement.score.model_dump() if pair.first else None,
+        "floor": measurement.floor_score.model_dump(),
         "guess": measurement.guess,
         "test_rows": measurement.test_rows,
     }
-
-
-def _estimate(estimate: Estimate) -> dict[str, float]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}

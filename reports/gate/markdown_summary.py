@@ -22,7 +22,7 @@ from reports.text.sentences import NO_TASK, limit
 
 MOST_ROWS = 100
 """Of a table; a comment on a pull request holds 65,536 characters."""
-ROWS = "Test rows"
+PLACE, ROWS = "Attribute at layer", "Test rows"
 CAVEAT = "A PASS speaks of these attackers, these layers and these rows; an attacker that nobody tried may read more."
 
 
@@ -35,9 +35,12 @@ def markdown(outcome: Outcome, report: Path | None = None) -> str:
     """
     comparison = outcome.comparison
     pairs = sorted(comparison.pairs, key=lambda pair: WORST_FIRST.index(pair.last.found.decided.verdict))
+    columns = (
+        "Verdict", PLACE, *_read_columns(comparison), "Floor", "Excess over the floor", "Limit", ROWS,
+    )  # fmt: skip
     blocks = (
         [f"## Privacy check: {outcome.verdict}", conclusion(outcome), _subject(comparison)],
-        [_table(_columns(comparison), [_row(pair) for pair in pairs])],
+        [_table(columns, [_row(pair) for pair in pairs])],
         _reasons(pairs),
         [_task(comparison)],
         _kept(comparison),
@@ -58,18 +61,6 @@ def _subject(comparison: Comparison) -> str:
 
 def _checkpoint(audit: AuditResult) -> str:
     return f"{_name(audit.checkpoint.file)} (SHA-256 {_name(hexdigits(audit.checkpoint.sha256))})"
-
-
-def _columns(comparison: Comparison) -> tuple[str, ...]:
-    return (
-        "Verdict",
-        "Attribute at layer",
-        *_read_columns(comparison),
-        "Floor",
-        "Excess over the floor",
-        "Limit",
-        ROWS,
-    )
 
 
 def _read_columns(comparison: Comparison) -> tuple[str, ...]:
@@ -132,16 +123,11 @@ def _task_change(tasks: Sequence[Task]) -> str:
 def _kept(comparison: Comparison) -> list[str]:
     if not comparison.retained:
         return []
-    columns = ("Attribute at layer", *_read_columns(comparison), "A guess", ROWS)
-    rows = [
-        (
-            _place(pair.last.found),
-            *_read(pair),
-            written_guess(pair.last.measurement),
-            count(pair.last.measurement.test_rows),
-        )
-        for pair in comparison.retained
-    ]
+    columns = (PLACE, *_read_columns(comparison), "A guess", ROWS)
+    rows = []
+    for pair in comparison.retained:
+        one = pair.last.measurement
+        rows.append((_place(pair.last.found), *_read(pair), written_guess(one), count(one.test_rows)))
     return ["### What should stay readable", _table(columns, rows)]
 
 

@@ -43,6 +43,14 @@ class Mentions:
 
 
 @dataclass(frozen=True)
+class Told:
+    """Sentences, and the tables that they introduce."""
+
+    sentences: tuple[str, ...]
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
 class FilledSection:
     """A section of one page, with what it shows."""
 

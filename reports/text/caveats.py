@@ -6,6 +6,15 @@ from reports.text.bounds import is_exceeded
 from reports.text.figures import floor
 from reports.text.sentences import attribute_at, ceiling_text, is_doubtful
 
+CODE_RAN = (
+    "inside the checkpoint file ran when it was loaded (--allow-pickle). Such code could change anything, these "
+    "figures too; they are worth as much as the trust in whoever made the file."
+)
+ABOVE_BOUND = (
+    "the strongest attacker's whole interval lies above the bound on every attacker, so one of them is wrong. Take the "
+    "attacker's figure, and look for rows that belong together."
+)
+
 
 def cautions(comparison: Comparison) -> tuple[str, ...]:
     """Return every warning in a sentence or two, the gravest kinds first."""
@@ -30,12 +39,7 @@ def _plain(text: str) -> str:
 
 
 def _loaded(comparison: Comparison) -> list[str]:
-    return [
-        f"{when}: code inside the checkpoint file ran when it was loaded (--allow-pickle). Such code could change "
-        "anything, these figures too; they are worth as much as the trust in whoever made the file."
-        for when, audit in comparison.audits
-        if audit.checkpoint.pickle_ran
-    ]
+    return [f"{when}: code {CODE_RAN}" for when, audit in comparison.audits if audit.checkpoint.pickle_ran]
 
 
 def _weak(comparison: Comparison) -> list[str]:
@@ -54,10 +58,7 @@ def _given_by_the_task(comparison: Comparison) -> list[str]:
 
 def _exceeded(comparison: Comparison) -> list[str]:
     return [
-        f"{attribute_at(pair.last.found)}: the strongest attacker's whole interval lies above the bound on every "
-        "attacker, so one of them is wrong. Take the attacker's figure, and look for rows that belong together."
-        for pair in comparison.pairs
-        if is_exceeded(pair.last.found)
+        f"{attribute_at(pair.last.found)}: {ABOVE_BOUND}" for pair in comparison.pairs if is_exceeded(pair.last.found)
     ]
 
 

@@ -1,13 +1,11 @@
 """Every bound on all attackers, tried or not, with what it was counted on."""
 
-from dataclasses import dataclass
-
 from audit.evidence.findings import Finding
 from audit.evidence.headline import written_guess
 from audit.evidence.numbers import bare, count, shorten
 from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair
-from reports.render.section import Section
+from reports.render.section import Section, Told
 from reports.render.table import NOTHING, Body, Row, Table, over
 from reports.text.bounds import basis, bits_at_most, read_at_most
 from reports.text.figures import score
@@ -15,18 +13,10 @@ from reports.text.figures import score
 PARTS = ("At most, %", "Strongest tried, %", "At most, bits", "Distinct vectors", "Rows counted", "Worth at least")
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """The bounds, and what they rest on."""
-
-    basis: tuple[str, ...]
-    table: Table
-
-
-def view(comparison: Comparison) -> Bounds | None:
+def view(comparison: Comparison) -> Told | None:
     """Prepare the bounds; None where no layer gives so few distinct vectors that they could be counted."""
     table = bounds_table(comparison)
-    return Bounds(basis(comparison), table) if table else None
+    return Told(basis(comparison), (table,)) if table else None
 
 
 SECTION = Section("bounds", "Bound on every attacker", view)

@@ -1,29 +1,20 @@
 """How many rows of each class the figures rest on, and which rows no attacker saw."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.numbers import count, named, rows_told, shorten
 from reports.inputs.comparison import Comparison, Pair
-from reports.render.section import Section
+from reports.render.section import Section, Told
 from reports.render.table import Body, Row, Table
 
 WITHHELD = "withheld"
 
 
-@dataclass(frozen=True)
-class Classes:
-    """Rows of each class, and what to know of them."""
-
-    sentences: tuple[str, ...]
-    table: Table
-
-
-def view(comparison: Comparison) -> Classes:
+def view(comparison: Comparison) -> Told:
     """Prepare the rows of every class, in each split."""
-    return Classes(classes_text(comparison.measured, comparison.last), classes(comparison.measured))
+    return Told(classes_text(comparison.measured, comparison.last), (classes(comparison.measured),))
 
 
 SECTION = Section("classes", "Classes and subgroups", view)

@@ -1,7 +1,6 @@
 """The leakage of each private attribute by the strongest attacker: every figure, before and after, and its change."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from audit.evidence.headline import written_baseline, written_excess
 from audit.evidence.metric import EXCESS
@@ -15,19 +14,11 @@ from reports.text.figures import column, columns, figure, pair_change
 from reports.text.sentences import unpaired
 
 
-@dataclass(frozen=True)
-class AttributeLeakage:
-    """What is read of one private attribute, drawn and in figures."""
-
-    drawing: Drawing
-    readings: Table
-
-
-def view(comparison: Comparison) -> tuple[AttributeLeakage, ...]:
+def view(comparison: Comparison) -> tuple[tuple[Drawing, Table], ...]:
     """Prepare a drawing and a table for each private attribute."""
     private = by_attribute(comparison.pairs)
     drawn = zip(attribute_drawings(private, "leakage"), private, strict=True)
-    return tuple(AttributeLeakage(drawing, readings(pairs)) for drawing, pairs in drawn)
+    return tuple((drawing, readings(pairs)) for drawing, pairs in drawn)
 
 
 SECTION = Section("leakage", "What attackers read", view, heading="What fresh attackers read")

@@ -1,26 +1,15 @@
 """How to come to the same figures again, and what to compare when you did."""
 
-from dataclasses import dataclass
-
 from audit.evidence.audit_result import AuditResult
 from reports.inputs.comparison import Comparison
 from reports.render.facts import AuditFact, pairs_text, side_by_side
-from reports.render.section import Section
+from reports.render.section import Section, Told
 from reports.render.table import Table
 
 
-@dataclass(frozen=True)
-class Reproduce:
-    """What to do, and what to compare."""
-
-    steps: tuple[str, ...]
-    runs: Table
-    fingerprints: Table
-
-
-def view(comparison: Comparison) -> Reproduce:
+def view(comparison: Comparison) -> Told:
     """Prepare steps, commands and hashes."""
-    return Reproduce(steps(comparison), side_by_side("Runs", _RUN, comparison), fingerprints(comparison))
+    return Told(steps(comparison), (side_by_side("Runs", _RUN, comparison), fingerprints(comparison)))
 
 
 SECTION = Section("reproduce", "How to reproduce it", view)

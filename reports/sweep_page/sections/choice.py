@@ -23,6 +23,7 @@ from reports.inputs.sweep_choice import Audited, audited, keeping, least_read, l
 from reports.render.section import Section
 from reports.sweep_page.sections.cells import called
 from reports.text.bounds import bits_at_most, read_at_most
+from reports.text.caveats import ABOVE_BOUND, CODE_RAN
 from reports.text.verdicts import Answer, Stat, stat
 
 CAVEAT = (
@@ -140,25 +141,14 @@ def _bound(one: Certificate) -> str:
 
 
 def _warnings(sweep: Sweep) -> tuple[str, ...]:
-    failed = [point for point in sweep.points if point.figures is None]
-    beyond = [
-        f"{named(name)} at {named(called(one.point))}: the strongest attacker's whole interval lies above the bound on "
-        "every attacker, so one of them is wrong. Take the attacker's figure, and look for rows that belong together."
-        for name in sweep.setup.private
-        for one in audited(sweep, name)
-        if one.read.certificate and one.read.balanced_accuracy.low > one.read.certificate.balanced_accuracy
-    ]
-    return (
-        CAVEAT,
-        *(
-            ["Code inside the checkpoint file ran when it was loaded (--allow-pickle). Such code could change "
-             "anything, these figures too; they are worth as much as the trust in whoever made the file."]
-            if sweep.checkpoint.pickle_ran
-            else []
-        ),
-        *(
-            [f"Training failed at {', '.join(map(called, failed))}; the tables say why."] if failed else []
-        ),
-        *beyond,
-        *(shorten(text, LONGEST_TEXT) for text in sweep.warnings),
-    )  # fmt: skip
+    warnings = [CAVEAT]
+    if sweep.checkpoint.pickle_ran:
+        warnings.append(f"Code {CODE_RAN}")
+    if failed := [point for point in sweep.points if point.figures is None]:
+        warnings.append(f"Training failed at {', '.join(map(called, failed))}; the tables say why.")
+    for name in sweep.setup.private:
+        for one in audited(sweep, name):
+            bound = one.read.certificate
+            if bound and one.read.balanced_accuracy.low > bound.balanced_accuracy:
+                warnings.append(f"{named(name)} at {named(called(one.point))}: {ABOVE_BOUND}")
+    return *warnings, *(shorten(text, LONGEST_TEXT) for text in sweep.warnings)

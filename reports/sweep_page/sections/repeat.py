@@ -21,29 +21,23 @@ class Repeat:
 
 
 def view(sweep: Sweep) -> Repeat:
-    """Prepare the calls, and the options that make the chosen point."""
-    return Repeat(_asked(sweep), calls_tables(sweep))
+    """Prepare the calls that made the points, and the options that make the chosen point."""
+    return Repeat(_asked(sweep), tuple(_call(sweep, number) for number in range(len(sweep.calls))))
 
 
 SECTION = Section("repeat", "How to repeat it", view)
 
 
-def calls_tables(sweep: Sweep) -> tuple[Table, ...]:
-    """Return the commands that made the points."""
-    alone = len(sweep.calls) == 1
-    return tuple(
-        listed(
-            "The call" if alone else f"Call {number + 1} of {len(sweep.calls)}",
-            [
-                ("Command", cell(call.command or "not recorded: made from Python", kind="code")),
-                ("Points", cell(count(sum(point.call == number for point in sweep.points)))),
-                ("Created", cell(call.created)),
-                ("Device", cell(call.device)),
-                ("Versions", cell(pairs_text(call.versions))),
-            ],
-        )
-        for number, call in enumerate(sweep.calls)
-    )
+def _call(sweep: Sweep, number: int) -> Table:
+    call, calls = sweep.calls[number], len(sweep.calls)
+    facts = [
+        ("Command", cell(call.command or "not recorded: made from Python", kind="code")),
+        ("Points", cell(count(sum(point.call == number for point in sweep.points)))),
+        ("Created", cell(call.created)),
+        ("Device", cell(call.device)),
+        ("Versions", cell(pairs_text(call.versions))),
+    ]
+    return listed("The call" if calls == 1 else f"Call {number + 1} of {calls}", facts)
 
 
 def _asked(sweep: Sweep) -> str:
