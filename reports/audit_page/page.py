@@ -21,8 +21,7 @@ from reports.audit_page.sections import (
 )
 from reports.compliance.mapping import Framework
 from reports.inputs.comparison import Comparison
-from reports.render.print_css import running_head
-from reports.render.section import Page, Section, filled
+from reports.render.section import Page, Section, filled, running_head
 
 
 def sections(frameworks: Sequence[Framework]) -> tuple[Section[Comparison], ...]:

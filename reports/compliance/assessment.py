@@ -15,9 +15,14 @@ from audit.evidence.numbers import count, shorten
 from reports.compliance.evidence_items import Absent, Item, items
 from reports.compliance.mapping import Framework, own
 from reports.compliance.provisions_view import instruments_table, mapping_table
-from reports.compliance.purpose import use_table
-from reports.compliance.risks import effect_table, risk_table
-from reports.compliance.subject import checkpoints_table, measure_table, rows_table
+from reports.compliance.tables import (
+    checkpoints_table,
+    effect_table,
+    measure_table,
+    risk_table,
+    rows_table,
+    use_table,
+)  # fmt: skip
 from reports.inputs.comparison import Comparison
 from reports.render.table import Table
 from reports.text.bounds import basis

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audit.atomic_write import require_writable
 from audit.evidence.audit_result import AuditResult
-from reports.compliance.assessment import Assessment, assessment
+from reports.compliance.assessment import assessment
 from reports.compliance.mapping import Framework
 from reports.inputs.comparison import compare
 from reports.inputs.files import annex_files
@@ -31,9 +31,8 @@ def write_dpia(
         EvidenceError: The two audits cannot be compared.
         IreneError: A file cannot be written.
     """
-    view = assessment(compare(before, after), frameworks)
     annex = annex_files(path)
-    contents = _markdown(view), _html(view)
+    contents = render_markdown(before, after, frameworks), render_html(before, after, frameworks)
     for one in annex:
         require_writable(one)
     for one, content in zip(annex, contents, strict=True):
@@ -41,27 +40,11 @@ def write_dpia(
     return annex
 
 
-def render_html(before: AuditResult, after: AuditResult | None = None) -> str:
-    """Return the annex as one HTML page; the same evidence gives the same page, byte for byte.
-
-    Raises:
-        EvidenceError: The two audits cannot be compared.
-    """
-    return _html(assessment(compare(before, after)))
+def render_html(before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()) -> str:
+    """Return the annex as one HTML page; the same evidence gives the same page, byte for byte."""
+    return fill("dpia.html.j2", "report.css", "compliance.css", page=assessment(compare(before, after), frameworks))
 
 
-def render_markdown(before: AuditResult, after: AuditResult | None = None) -> str:
-    """Return the annex as Markdown.
-
-    Raises:
-        EvidenceError: The two audits cannot be compared.
-    """
-    return _markdown(assessment(compare(before, after)))
-
-
-def _html(view: Assessment) -> str:
-    return fill("dpia.html.j2", "report.css", "compliance.css", page=view)
-
-
-def _markdown(view: Assessment) -> str:
-    return fill_markdown("dpia.md.j2", page=view)
+def render_markdown(before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()) -> str:
+    """Return the annex as Markdown; arguments and errors are those of `write_dpia`."""
+    return fill_markdown("dpia.md.j2", page=assessment(compare(before, after), frameworks))

@@ -6,8 +6,7 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.numbers import count, named, one_line, rows_told, shorten
 from reports.inputs.several_models import Models, gather
 from reports.models_page.sections import leakage, limits, repeat, retained, shared, task, verdicts, words
-from reports.render.print_css import running_head
-from reports.render.section import Page, Section, fill_page, filled
+from reports.render.section import Page, Section, fill_page, filled, running_head
 from reports.text.sentences import sentences
 
 SECTIONS: tuple[Section[Models], ...] = (

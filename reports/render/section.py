@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 
 from markupsafe import Markup
 
-from reports.render.table import Table, rules
+from audit.evidence.numbers import one_line
+from reports.render.table import Table, quoted, rules
 from reports.render.template import fill
 
 Source = TypeVar("Source")
@@ -101,6 +102,17 @@ def filled(folder: str, sections: Sequence[Section[Source]], source: Source) -> 
 def fill_page(page: Page, *styles: str) -> str:
     """Return a page as one HTML file; `styles` are the names of CSS files, in their order."""
     return fill("page.html.j2", *styles, page=page)
+
+
+def running_head(name: str, date: str) -> Markup:
+    """Return the rules that set file and date above, and the number below, each printed sheet.
+
+    Args:
+        name: What the page is about; any text, set as text.
+        date: When it was audited.
+    """
+    top = f"@top-left{{content:{quoted(one_line(name))}}}@top-right{{content:{quoted(f'Privacy audit, {date}')}}}"
+    return Markup(f"@media print{{@page{{{top}}}}}")
 
 
 def _tables(value: object) -> Iterator[Table]:

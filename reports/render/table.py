@@ -12,7 +12,6 @@ from typing import Literal
 from markupsafe import Markup
 
 from audit.evidence.numbers import Figure
-from reports.render.print_css import quoted
 
 LONG = 20
 """A table of more rows is cut between them where a sheet of paper ends."""
@@ -171,3 +170,11 @@ def _intervals(tables: Iterable[Table], column: int) -> Iterator[int]:
 
 def _written(found: dict[str, str]) -> str:
     return "".join(f"{selector}{{{declared}}}" for selector, declared in found.items())
+
+
+def quoted(text: str) -> str:
+    """Return a string of CSS in which no character means anything but itself."""
+    plain = "".join(
+        mark if mark == " " or (mark.isascii() and mark.isalnum()) else f"\\{ord(mark):x} " for mark in text
+    )
+    return f'"{plain}"'

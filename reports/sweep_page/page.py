@@ -4,8 +4,7 @@ from audit.evidence.numbers import count, named, shorten
 from audit.evidence.sweep_result import Sweep
 from reports.charts.tradeoff_points import colour_rules
 from reports.inputs.sweep_choice import refuse_unsound
-from reports.render.print_css import running_head
-from reports.render.section import Page, Section, fill_page, filled
+from reports.render.section import Page, Section, fill_page, filled, running_head
 from reports.sweep_page.sections import choice, curve, limits, points, repeat, retained, shared, words
 
 SECTIONS: tuple[Section[Sweep], ...] = (

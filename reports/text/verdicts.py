@@ -56,6 +56,15 @@ class Answer:
         return MARKS[self.verdict] if self.verdict else ""
 
 
+@dataclass(frozen=True)
+class Answers:
+    """The answers, the summary of them if there is one, and what to know before one is believed."""
+
+    answers: tuple[Answer, ...]
+    warnings: tuple[str, ...]
+    summary: str = ""
+
+
 def marked(verdict: Verdict) -> str:
     """Return a verdict with its mark."""
     return f"{MARKS[verdict]}\N{NO-BREAK SPACE}{verdict}"

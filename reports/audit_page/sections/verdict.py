@@ -1,7 +1,6 @@
 """The answer for each private attribute: one sentence with its limit and rows, and the figures it is read against."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from audit.evidence.headline import written_excess, written_guess, written_limit, written_resolution
 from audit.evidence.numbers import LONGEST_TEXT, count, named, shorten
@@ -12,24 +11,15 @@ from reports.text.bounds import bound
 from reports.text.caveats import cautions
 from reports.text.figures import floor, pair_change, score
 from reports.text.sentences import NO_TASK, ceiling_text, claim, contradiction, limit
-from reports.text.verdicts import Answer, Stat, stat, summary
+from reports.text.verdicts import Answer, Answers, Stat, stat, summary
 
 
-@dataclass(frozen=True)
-class Verdicts:
-    """The answers, the worst first, and what to know before one is believed."""
-
-    summary: str
-    verdicts: tuple[Answer, ...]
-    cautions: tuple[str, ...]
-
-
-def view(comparison: Comparison) -> Verdicts:
+def view(comparison: Comparison) -> Answers:
     """Prepare the verdicts of all private attributes."""
-    return Verdicts(
+    return Answers(
         summary=summary(comparison),
-        verdicts=tuple(map(verdict, by_attribute(comparison.pairs))),
-        cautions=tuple(shorten(text, LONGEST_TEXT) for text in cautions(comparison)),
+        answers=tuple(map(verdict, by_attribute(comparison.pairs))),
+        warnings=tuple(shorten(text, LONGEST_TEXT) for text in cautions(comparison)),
     )
 
 

@@ -1,7 +1,6 @@
 """The answer for each private attribute: the point with the least leakage, and its cost."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from audit.evidence.findings import Certificate
 from audit.evidence.numbers import (
@@ -24,7 +23,7 @@ from reports.render.section import Section
 from reports.sweep_page.sections.cells import called
 from reports.text.bounds import bits_at_most, read_at_most
 from reports.text.caveats import ABOVE_BOUND, CODE_RAN
-from reports.text.verdicts import Answer, Stat, stat
+from reports.text.verdicts import Answer, Answers, Stat, stat
 
 CAVEAT = (
     "A point is chosen on the rows that its figures are of, as the least of several, so they are rather too good: "
@@ -32,17 +31,9 @@ CAVEAT = (
 )
 
 
-@dataclass(frozen=True)
-class Choices:
-    """The answers, and what to know before one is believed."""
-
-    choices: tuple[Answer, ...]
-    warnings: tuple[str, ...]
-
-
-def view(sweep: Sweep) -> Choices:
+def view(sweep: Sweep) -> Answers:
     """Prepare the answers for all private attributes."""
-    return Choices(tuple(choice(sweep, name) for name in sweep.setup.private), _warnings(sweep))
+    return Answers(tuple(choice(sweep, name) for name in sweep.setup.private), _warnings(sweep))
 
 
 SECTION = Section("choice", "Least read", view, heading="Least read while the task is kept")

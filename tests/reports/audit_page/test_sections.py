@@ -32,8 +32,8 @@ from reports.audit_page.sections.task import retained_table
 from reports.charts.intervals import NARROW, WIDE, Lane, Line, Point, Scale, draw
 from reports.inputs.by_attribute import LARGE, by_attribute, tally, worst
 from reports.inputs.comparison import compare
-from reports.render.print_css import quoted, running_head
-from reports.render.table import Body, Row, Table, over, rules
+from reports.render.section import running_head
+from reports.render.table import Body, Row, Table, over, quoted, rules
 from reports.text.sentences import unpaired
 
 SECTIONS = [
@@ -215,8 +215,8 @@ def test_the_layers_stand_beside_each_other_with_their_verdicts(after: AuditResu
     matrix = layer_matrix(compare(layered(), after).pairs)
     assert matrix is not None
     assert matrix.columns == ("colour", "age")
-    assert [row.head for row in matrix.rows] == ["conv", LAYER, "head"]
-    verdict, missing = matrix.rows[1].cells
+    assert [head for head, _ in matrix.rows] == ["conv", LAYER, "head"]
+    _, (verdict, missing) = matrix.rows[1]
     assert missing is None, "age was not audited there"
     assert verdict is not None and verdict.verdict == ("PASS" if after else "FAIL")
     assert ("was" in verdict.figure) is (after is not None)
@@ -229,7 +229,8 @@ def test_the_fewer_of_attributes_and_layers_stand_across() -> None:
     wide = [leakage(f"attribute {name}", layer=f"layer {layer}") for name in range(8) for layer in range(7)]
     upright = layer_matrix(compare(audit(*wide), None).pairs)
     assert upright is not None and upright.upright
-    assert upright.rows[0].cells[0] is not None and "25.7…30.3" in upright.rows[0].cells[0].figure
+    _, (first, *_others) = upright.rows[0]
+    assert first is not None and "25.7…30.3" in first.figure
 
 
 def test_of_one_layer_a_sentence_says_so() -> None:
