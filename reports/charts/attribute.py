@@ -34,12 +34,7 @@ class Drawing:
 
 
 def attribute_drawings(found: Sequence[Sequence[Pair]], salt: str) -> tuple[Drawing, ...]:
-    """Draw every attribute.
-
-    Args:
-        found: The pairs of each attribute, one per layer.
-        salt: Sets these drawings apart from the others on the page.
-    """
+    """Draw every attribute by its pairs, one per layer; `salt` sets these drawings apart from others on the page."""
     both = sum(map(len, found)) <= LARGE
     return tuple(attribute_drawing(pairs, f"{salt}-{place}", both=both) for place, pairs in enumerate(found))
 

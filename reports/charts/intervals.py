@@ -112,8 +112,8 @@ def draw(
         band: A light band across all rows, in the lanes' units.
         scale: What the horizontal axis measures.
         label: The drawing in words, for who cannot see it.
-        layout: `WIDE` or `NARROW`.
-        salt: Sets the element ids apart from those of other drawings on the page.
+        layout: `WIDE` or `NARROW`, or one like them.
+        salt: As of `drawing`.
     """
     top, bottom = 17.0 * len(lines) + 8, 44.0
     height = top + layout.row * len(lanes) + bottom

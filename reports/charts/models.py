@@ -11,11 +11,9 @@ from reports.text.verdicts import MARKS, marked
 
 
 def attribute_drawing(one: Several, salt: str) -> Drawing:
-    """Draw the leakage of one attribute at one layer in every model.
+    """Draw the leakage of one attribute at one layer in every model: private, with verdicts, or retained, without.
 
-    Args:
-        one: Private, with verdicts, or to be kept, without.
-        salt: Sets this drawing apart from the others on the page.
+    `salt` sets this drawing apart from the others on the page.
     """
     found, measurement = one.first, one.first.measurement
     rows = [_lane(model, reading.found) for model, reading in one.readings]

@@ -33,10 +33,7 @@ LONGEST = 40
 def drawing(width: float, height: float, *, salt: str) -> Iterator[Figure]:
     """Yield an empty figure whose pixels are those of the picture; it has to be saved inside the block.
 
-    Args:
-        width: In pixels.
-        height: In pixels.
-        salt: Sets the element ids apart from those of other drawings on the page.
+    `salt` sets the element ids apart from those of other drawings on the page.
     """
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()  # a matplotlibrc in the user's home must not change the evidence's looks
@@ -91,10 +88,7 @@ def picture(figure: Figure, *, title: str) -> str:
 def measured(figure: Figure, words: str, **font: Any) -> tuple[float, float]:
     """Return how wide and how high words are, in pixels of a figure of `drawing`; its font is a wide one.
 
-    Args:
-        figure: Of `drawing`.
-        words: Printable ones.
-        font: As matplotlib's FontProperties names it: `size`, `weight`.
+    `font` is as matplotlib's FontProperties names it: `size`, `weight`.
     """
     assert isinstance(figure.canvas, FigureCanvasAgg)
     renderer = figure.canvas.get_renderer()  # type: ignore[no-untyped-call]

@@ -16,8 +16,6 @@ WIDE = Layout(714, 400, 58, 28, 0, text=13, small=12, mark=11, steps=6, columns=
 NARROW = Layout(268, 270, 40, 12, 0, text=11.5, small=11, mark=10, steps=4, columns=2)
 UNDER = 46.0
 """Pixels under what is plotted, for the scale and its name."""
-
-
 KEY = (
     "Further left less is read; further up the task is done better. Numbers: the points in the order they were made, "
     "named under the drawing. Filled and bold: no other point is as good in both "
@@ -52,9 +50,7 @@ def _draw(sweep: Sweep, attribute: str, spots: list[Spot], layout: Layout, salt:
     width, height = layout.left + layout.width + layout.right, top + layout.height + bottom
     with drawing(width, height, salt=salt) as figure:
         draw_panel(
-            figure.add_axes(
-                (layout.left / width, bottom / height, layout.width / width, layout.height / height)
-            ),
+            figure.add_axes((layout.left / width, bottom / height, layout.width / width, layout.height / height)),
             spots,
             layout,
             across=f"balanced accuracy{',' if layout is NARROW else ' of the'} strongest fresh attacker",
@@ -62,7 +58,7 @@ def _draw(sweep: Sweep, attribute: str, spots: list[Spot], layout: Layout, salt:
             heading="",
             chance=untouched(sweep, attribute).read.chance,
             kept=level(sweep),
-        )  # fmt: skip
+        )
         draw_key(figure, spots, layout, bottom - UNDER)
         return element(
             figure,

@@ -65,7 +65,8 @@ def draw_panel(
         kept: The lowest accuracy at which the task counts as kept.
     """
     _set_scales(axes, spots, layout, chance)
-    figure, beside = _figure(axes), layout.width + layout.right
+    figure, beside = axes.get_figure(root=True), layout.width + layout.right
+    assert figure is not None
     across = fitted(figure, across, beside, size=layout.small)
     axes.set_xlabel(across, color=MUTED, fontsize=layout.small, labelpad=6, loc="left")
     tiers = _draw_references(axes, spots, layout, chance)
@@ -211,9 +212,3 @@ def _write_numbers(axes: Axes, spots: Sequence[Spot], layout: Layout) -> None:
             fontsize=layout.small, color=spot.look.colour, weight="bold" if spot.efficient else "normal",
             gid=f"{NAME}{len(axes.texts)}",
         )  # fmt: skip
-
-
-def _figure(axes: Axes) -> Figure:
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    return figure

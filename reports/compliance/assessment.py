@@ -22,7 +22,7 @@ from reports.compliance.tables import (
     risk_table,
     rows_table,
     use_table,
-)  # fmt: skip
+)
 from reports.inputs.comparison import Comparison
 from reports.render.table import Table
 from reports.text.bounds import basis

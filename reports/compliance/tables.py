@@ -135,11 +135,7 @@ def _effect(pair: Pair) -> tuple[Cell, ...]:
         _read(pair.readings[0]),
         _read(pair.last),
         figure_cell(pair_change(pair, measurement.metric)),
-        figure_cell(
-            written_excess(found),
-            f"floor {floor(measurement).value}",
-            f"limit {written_limit(found)}",
-        ),
+        figure_cell(written_excess(found), f"floor {floor(measurement).value}", f"limit {written_limit(found)}"),
         _verdict(pair.last),
     )
 

@@ -107,10 +107,5 @@ def _judged(when: str, audit: AuditResult, limit: float | None) -> AuditResult:
 
 
 def _exit_code(verdict: Verdict, *, allowed: bool) -> int:
-    match verdict:
-        case "PASS":
-            return 0
-        case "FAIL":
-            return LEAK
-        case "INCONCLUSIVE":
-            return 0 if allowed else OPEN
+    codes: dict[Verdict, int] = {"PASS": 0, "INCONCLUSIVE": 0 if allowed else OPEN, "FAIL": LEAK}
+    return codes[verdict]

@@ -14,12 +14,7 @@ OUTCOME_VERSION: Final = "1"
 
 
 def outcome_json(outcome: Outcome, written: Mapping[str, Path]) -> str:
-    """Return the outcome as one indented JSON object.
-
-    Args:
-        outcome: What the gate decided.
-        written: The files that were written, by what they are.
-    """
+    """Return the outcome as one indented JSON object; `written` are the files that were written, by what they are."""
     comparison, protocol = outcome.comparison, outcome.audit.protocol
     told = {
         "schema_version": OUTCOME_VERSION,

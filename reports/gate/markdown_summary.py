@@ -6,7 +6,7 @@ Whatever comes from the evidence goes through reports.markdown: it is shown as t
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit.evidence.audit_result import AuditResult, Task
+from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.headline import written_excess, written_guess
 from audit.evidence.json_file import without_places
@@ -27,12 +27,7 @@ CAVEAT = "A PASS speaks of these attackers, these layers and these rows; an atta
 
 
 def markdown(outcome: Outcome, report: Path | None = None) -> str:
-    """Return the outcome as Markdown; the same outcome gives the same text.
-
-    Args:
-        outcome: What the gate decided.
-        report: Where the full report was written, if it was.
-    """
+    """Return the outcome as Markdown, always the same; `report` is where the full report was written, if it was."""
     comparison = outcome.comparison
     pairs = sorted(comparison.pairs, key=lambda pair: WORST_FIRST.index(pair.last.found.decided.verdict))
     columns = (
@@ -110,14 +105,12 @@ def _task(comparison: Comparison) -> str:
     if not tasks:
         return f"{NO_TASK[0].upper()}{NO_TASK[1:]}."
     told = " → ".join(str(share(task.accuracy)) for task in tasks)
+    if len(tasks) == 2:
+        told += f", a change of {change(accuracy_change(*tasks).estimate, in_points=True)}"
     return (
-        f"Task {_name(tasks[-1].name)}: accuracy {told}{_task_change(tasks)}; always answering the most frequent class "
+        f"Task {_name(tasks[-1].name)}: accuracy {told}; always answering the most frequent class "
         f"gives {percent(tasks[-1].chance)}."
     )
-
-
-def _task_change(tasks: Sequence[Task]) -> str:
-    return f", a change of {change(accuracy_change(*tasks).estimate, in_points=True)}" if len(tasks) == 2 else ""
 
 
 def _kept(comparison: Comparison) -> list[str]:

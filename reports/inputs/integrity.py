@@ -62,12 +62,7 @@ def refuse_unfounded(when: str, audit: AuditResult) -> None:
 def refuse_unfounded_pass(verdict: Verdict, excess: Estimate, limit: float, *, where: str, again: str) -> None:
     """Refuse a PASS that does not follow from its figures: one typed into the file must not reach a page.
 
-    Args:
-        verdict: What the evidence says.
-        excess: On which it has to rest.
-        limit: The largest excess that passes.
-        where: Who says so, and of what: `The sweep says PASS for age at irene 1`.
-        again: What to do, as a sentence.
+    `where` tells who says so, and of what: `The sweep says PASS for age at irene 1`; `again` what to do, in a sentence.
 
     Raises:
         EvidenceError: A PASS whose interval reaches above the limit.

@@ -35,11 +35,7 @@ def render_models(audits: Mapping[str, AuditResult]) -> str:
 
 
 def verdict_lines(audits: Mapping[str, AuditResult]) -> list[str]:
-    """Return the verdicts on every model as lines for a terminal.
-
-    Raises:
-        EvidenceError: The audits cannot stand side by side.
-    """
+    """Return the verdicts on every model as lines for a terminal; arguments and errors are those of the page."""
     return [f"{one_line(one.name)}: {line}" for one in gather(audits).models for line in sentences(one.audit)]
 
 

@@ -33,14 +33,9 @@ class AttributeView:
 
 
 def attribute_view(one: Several, models: Models, place: int, table: Table, salt: str) -> AttributeView:
-    """Return a drawing and two tables of one attribute.
+    """Return a drawing and two tables of one attribute: its figures in `table`, and its differences.
 
-    Args:
-        one: What was found in every model.
-        models: All of them.
-        place: How many attributes stand before it.
-        table: Its figures.
-        salt: Sets its drawing apart from the others on the page.
+    `place` counts the attributes before it; `salt` sets its drawing apart from the others on the page.
     """
     is_drawn = (place + 1) * len(models.models) <= MOST_LINES
     drawing = attribute_drawing(one, f"{salt}-{place}") if is_drawn else None
