@@ -50,7 +50,7 @@ def in_one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of another library's error: the fact, without its advice."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 

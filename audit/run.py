@@ -36,7 +36,7 @@ from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Target, make_target
 from audit.request import AuditRequest
-from audit.settings import Provenance, Settings
+from audit.settings import LIMIT, Provenance, Settings
 
 
 def audit(
@@ -57,7 +57,7 @@ def audit(
             run: pooling, batch size, workers.
         data: Rows that the model was not trained on.
         private: Columns that should not leak; `a+b` is the intersection of two.
-        task: Column that the model scores, (n, classes); without one the floor is a guess.
+        task: Column that the model scores, (n, classes); without one the floor is chance.
         layer: Where to look, several in one pass; the suggested bottleneck if none is named.
         keep: Columns that should stay: measured alike, without a verdict.
         settings: Attackers, limit, seed, sizes, attribution.
@@ -103,7 +103,7 @@ def audit_embeddings(
         data: Their labels; its inputs are not looked at.
         private: As of `audit`, and so are `keep`, `settings` and `provenance`.
         task: Column with the true label of what the model was for.
-        predicted: Column with what the model answered, for the floor; without one the floor is a guess.
+        predicted: Column with what the model answered, for the floor; without one the floor is chance.
 
     Raises:
         IreneError: Any of its kinds; see audit.errors.
@@ -248,7 +248,7 @@ class _Run:
             null_rows=settings.null_rows,
             pool=self.encoder.pool if self.encoder else "none",
             limit=settings.limit,
-            limit_set_by=self.provenance.limit_set_by,
+            limit_set_by=self.provenance.limit_set_by or ("default" if settings.limit == LIMIT else "user"),
         )
 
 

@@ -1,10 +1,10 @@
 """What a user may change about the measurement."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from audit.column_names import several
 from audit.errors import IreneError
 from audit.evidence.audit_result import Checkpoint
 from audit.progress import Track, untracked
@@ -18,16 +18,17 @@ ATTACKERS = ("logistic", "mlp", "rbf-svm", "knn", "boosted-trees")
 class Settings:
     """Attackers, limit, seed and sizes."""
 
-    attackers: tuple[str, ...] = ATTACKERS
+    attackers: str | Sequence[str] = ATTACKERS
+    """Names of built-in ones, or `package.module:attribute` of your own."""
     limit: float = LIMIT
-    """Largest excess over the floor that passes: of balanced accuracy, or of R²."""
+    """Tolerance: largest excess over the floor that passes, of balanced accuracy or of R², in [0, 1]."""
     seed: int = 0
     bootstrap: int = 1000
     """Resamples of the test groups."""
     null_refits: int = 20
     """Attackers fitted on shuffled labels: their spread is the null's band."""
     fit_rows: int = 5000
-    """At most this many rows fit an attacker, and at most this many choose among them."""
+    """At most this many rows fit an attacker; as many form the selection split."""
     test_rows: int = 10_000
     """At most this many rows test an attacker."""
     null_rows: int = 500
@@ -40,12 +41,13 @@ class Settings:
     """What a user's own attacker is told to run on, if it asks."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "attackers", tuple(several(self.attackers)))
         least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}
         for name, few in least.items():
             if getattr(self, name) < few:
                 raise IreneError(f"Settings of the audit: {name} is {getattr(self, name)}. Give {few} or more.")
-        if not (math.isfinite(self.limit) and self.limit >= 0):
-            raise IreneError(f"Settings of the audit: limit is {self.limit}. Give 0 or more, 0.05 for five points.")
+        if not 0 <= self.limit <= 1:
+            raise IreneError(f"Settings of the audit: limit is {self.limit}. Give 0 to 1, 0.05 for five points.")
 
 
 @dataclass(frozen=True)
@@ -57,5 +59,6 @@ class Provenance:
     command: str = ""
     notes: Sequence[str] = ()
     """What a reader should know beforehand."""
-    limit_set_by: Literal["user", "default"] = "user"
+    limit_set_by: Literal["user", "default"] | None = None
+    """None: the default limit was not chosen by anybody."""
     track: Track = untracked

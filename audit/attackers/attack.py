@@ -135,7 +135,7 @@ def again(attacker: FittedAttacker, width: int, run: Callable[[Estimator], Resul
     """Make an attacker anew, for features of that width, and run it; raise what it raises as an AttackerError."""
     try:
         return run(attacker.make(width))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AttackerError(attacker.title, first_line(error)) from error
 
 
@@ -157,7 +157,7 @@ def _members(
         try:
             found, z = seen[view]
             return FittedAttacker(name, view, make, found, data.problem.fit(make(z[0].shape[1]), z, data.v))
-        except Exception as error:  # an attacker may be the user's own, and raise anything
+        except (Exception, SystemExit) as error:  # an attacker may be the user's own, and raise anything
             return Failure(name, view, first_line(error))
 
     tried = side_by_side(one, [(name, view, make) for name, view in pairs for make in makes[name]])

@@ -107,16 +107,18 @@ def family(name: str, device: str = "cpu") -> Family:
     if ":" not in name:
         raise UnknownNameError("attacker", name, [*ATTACKERS, "package.module:Class"])
     named = resolve(name, "attacker")
-    try:
-        made = _seeded(named, 0, device)
-    except Exception as error:
-        raise IreneError(f"{name} cannot be made without arguments ({error}). Name one that can.") from None
-    if not isinstance(made, BaseEstimator) or not (is_classifier(made) or is_regressor(made)):
-        raise IreneError(f"{name} is no scikit-learn classifier or regressor. Name a class with fit and predict.")
 
     def own(seed: int) -> tuple[Make, ...]:
         return (lambda _d: cast(Estimator, _seeded(named, seed, device)),)
 
+    try:
+        made = _seeded(named, 0, device)
+    except TypeError as error:
+        raise IreneError(f"{name} cannot be made without arguments ({error}). Name one that can.") from None
+    except Exception:
+        return Family(own, own)
+    if not isinstance(made, BaseEstimator) or not (is_classifier(made) or is_regressor(made)):
+        raise IreneError(f"{name} is no scikit-learn classifier or regressor, and makes none. Name one that is.")
     return Family(own, _settings(named)) if is_classifier(made) else Family(_settings(named), own)
 
 
