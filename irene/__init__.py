@@ -11,9 +11,10 @@
     irene.write_report("report.html", before, after)
     print(irene.gate(after, before, limit=0.05).verdict)
 
-How an audit, a sanitizing, a sweep or a model's passes are carried out is said by `Settings`, `SanitizeOptions`,
-`SweepOptions` and `Encoder`, all with defaults. `__all__` is the public interface; every other module may change
-without notice. A name is imported when it is first used, so that `import irene` costs neither torch nor NumPy.
+Options: `Settings` of an audit, `SanitizeOptions`, `SweepOptions`; `Encoder` sets pooling and batch size, `Provenance`
+what the record says of where a model came from. `sweep` yields its points: iterate over it. Every error that a user can
+mend is an `IreneError`. `__all__` is the public interface; every other module may change without notice. A name is
+imported when it is first used, so that `import irene` costs neither torch nor NumPy.
 """
 
 from importlib import import_module
@@ -21,11 +22,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from audit.data.labelled import labelled
-    from audit.evidence.audit_result import read_audit
+    from audit.errors import IreneError
+    from audit.evidence.audit_result import read_audit, write_audit
     from audit.model.checkpoint import load
     from audit.model.representations import Encoder
     from audit.run import audit, audit_embeddings
-    from audit.settings import Settings
+    from audit.settings import Provenance, Settings
     from reports.audit_page.render import write_report
     from reports.gate.gate import gate
     from sanitizer.options import SanitizeOptions, SweepOptions
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Encoder",
+    "IreneError",
+    "Provenance",
     "SanitizeOptions",
     "Settings",
     "SweepOptions",
@@ -48,11 +52,14 @@ __all__ = [
     "read_audit",
     "sanitize",
     "sweep",
+    "write_audit",
     "write_report",
 ]
 
 _HOMES = {
     "Encoder": "audit.model.representations",
+    "IreneError": "audit.errors",
+    "Provenance": "audit.settings",
     "SanitizeOptions": "sanitizer.options",
     "Settings": "audit.settings",
     "SweepOptions": "sanitizer.options",
@@ -64,6 +71,7 @@ _HOMES = {
     "read_audit": "audit.evidence.audit_result",
     "sanitize": "sanitizer.run",
     "sweep": "sanitizer.sweep.run",
+    "write_audit": "audit.evidence.audit_result",
     "write_report": "reports.audit_page.render",
 }
 """The module of each public name."""

@@ -42,7 +42,7 @@ class TrainingOptions(Recipe):
 
 @dataclass(frozen=True)
 class SanitizeOptions(TrainingOptions):
-    """What may be changed about one sanitizing."""
+    """Training options of `sanitize`."""
 
     name: str | None = None
     """What the method is called in the record; its class if not given."""
@@ -52,13 +52,13 @@ class SanitizeOptions(TrainingOptions):
 
 @dataclass(frozen=True)
 class SweepOptions(TrainingOptions):
-    """What may be changed about a sweep; the recipe's seed is that of the audits too."""
+    """Options of a sweep; the recipe's seed is that of the audits too."""
 
     keep: str | Sequence[str] = ()
     """Columns to retain, for methods that can."""
     settings: Settings = field(default_factory=Settings)
     """Of the audits: attackers and limit; the raw input is not attacked."""
-    limit_set_by: Literal["user", "default"] = "user"
+    limit_set_by: Literal["user", "default"] | None = None
     command: str = ""
     """What was run, for the record."""
     budget: int = BUDGET

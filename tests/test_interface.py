@@ -16,8 +16,8 @@ from audit.data.sources.digits import load as digits
 from audit.model.example_networks import small_convnet
 
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = "load labelled audit audit_embeddings sanitize sweep write_report gate read_audit"
-VALUES = "Encoder SanitizeOptions Settings SweepOptions __version__"
+FUNCTIONS = "load labelled audit audit_embeddings sanitize sweep write_report gate read_audit write_audit"
+VALUES = "Encoder IreneError Provenance SanitizeOptions Settings SweepOptions __version__"
 RIGHT = """
 import torch
 from torch import nn

@@ -104,13 +104,14 @@ def load(path: Path) -> Framework:
         FrameworkError: No such file, no TOML, an item of evidence that does not exist, or a field that is wrong.
     """
     try:
-        return Framework.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Framework.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise FrameworkError(f"Cannot read {path}: {error.strerror}.") from None
     except ValidationError as error:
         raise FrameworkError(f"{path} is no framework: {_fault(error)}.") from None
-    except ValueError as error:  # TOML or UTF-8
-        raise FrameworkError(f"{path} is no framework: {error}.") from None
+    except (ValueError, RecursionError) as error:  # TOML or UTF-8
+        fact = "it is nested too deep" if isinstance(error, RecursionError) else error
+        raise FrameworkError(f"{path} is no framework: {fact}.") from None
 
 
 @cache

@@ -1,6 +1,7 @@
 """The gate's outcome as Markdown, for a pull request or the summary of a job.
 
-Whatever comes from the evidence goes through reports.markdown: it is shown as text, calls nobody and links nowhere.
+Whatever comes from the evidence goes through reports.render.markdown: shown as text, calling
+nobody and linking nowhere.
 """
 
 from collections.abc import Sequence

@@ -27,7 +27,7 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode's controls, directions, halves of characters and ends of lines: spaces, here."""
 _ISOLATES = "\u2068\u2069"
 _ISOLATED = re.compile("\u2068[^\u2066-\u2069]*\u2069")
-"""A name that runs to the left and turns nothing around it (reports.figures.named)."""
+"""A name that runs to the left and turns nothing around it (audit.evidence.numbers.named)."""
 
 
 def text(value: str) -> str:

@@ -58,7 +58,7 @@ class SweepJob:
     audited: LabelledData
     """Rows that no point is trained on."""
     settings: Settings
-    limit_set_by: Literal["user", "default"]
+    limit_set_by: Literal["user", "default"] | None
 
 
 def requests(methods: Mapping[str, Sequence[float]]) -> list[PointRequest]:

@@ -49,7 +49,7 @@ def sweep(
     private: str | Sequence[str],
     options: SweepOptions | None = None,
 ) -> Iterator[tuple[SweepPoint, bool]]:
-    """Yield the points that `output` holds, then make those that it lacks, and write it whole after each.
+    """Yield the finished points of `output`, then train, audit and save each missing one: iterate over it.
 
     The first point is the checkpoint as it is. Every other one is a fresh copy of it, fine-tuned, and then audited by
     attackers trained from scratch, with the same rows, splits and seed for all. One whose training diverges is

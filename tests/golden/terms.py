@@ -2,6 +2,7 @@
 
 TERMS: list[tuple[str, str]] = [
     (" kept at AUROC ", " retained at AUROC "),
+    (", and a committee of them", ", and an ensemble of them"),
 ]
 
 

@@ -31,7 +31,9 @@ def open_data(name: str | os.PathLike[str], part: Part, options: Mapping[str, ob
             f"{name} cannot be opened with {dict(options)}: {in_one_line(error)}. Change its options."
         ) from None
     if not isinstance(data, LabelledData):
-        raise DataError(f"{name} returned a {type(data).__name__}. A data factory returns audit.data.LabelledData.")
+        raise DataError(
+            f"{name} returned a {type(data).__name__}. A data factory returns what irene.labelled(...) makes."
+        )
     return data
 
 

@@ -91,7 +91,7 @@ def _attackers(audit: AuditResult) -> str:
     tried = {one.name for found in audit.private for one in found.measurement.attackers}
     names = len(audit.protocol.attackers)
     views = len(audit.protocol.views)
-    joined = ", and a committee of them" if ENSEMBLE in tried else ""
+    joined = ", and an ensemble of them" if ENSEMBLE in tried else ""
     kinds = f"{count(names)} kind{'' if names == 1 else 's'} of attacker"
     return f"{kinds} on {count(views)} view{'' if views == 1 else 's'} of the features{joined},"
 

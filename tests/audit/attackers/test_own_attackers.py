@@ -108,6 +108,7 @@ BREAKS = {
     "at the refit on train and select": Break("fit", f"self.rows_ > {TRAIN + 5}", f"RuntimeError({MEMORY!r})", MEMORY),
     "at the answers of the refit": Break("predict", f"self.rows_ > {TRAIN + 5}", "NoAnswer()", "NoAnswer"),
     "in the permutation null": Break("fit", f"self.rows_ < {NULL + 50}", "NoAnswer('too few')", "too few"),
+    "by leaving the program": Break("fit", "True", "SystemExit(7)", "7"),
     "beside the task alone": Break("fit", "self.width_ == 8", "NoAnswer('wide')", "wide"),
 }
 
@@ -261,3 +262,10 @@ def test_where_none_can_run_the_first_reason_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         measured(z, columns["classes"], settings=replace(ASKED, attackers=(name,)))
     assert str(caught.value) == f"'v' at 'fc:input': No attacker could run: {MEMORY}."
+
+
+def test_a_factory_that_breaks_is_listed_with_its_reason_too(tmp_path: Path) -> None:
+    name = own(tmp_path, "def made(seed):\n    raise RuntimeError('no licence')", "made")
+    finding = audit_with(name, "classes")
+    assert {one.failure for one in finding.measurement.attackers if one.name == name} == {"no licence"}
+    assert finding.decided.verdict == "INCONCLUSIVE"

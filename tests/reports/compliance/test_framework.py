@@ -105,6 +105,7 @@ def test_without_one_the_page_has_the_provisions_of_irene_alone() -> None:
         ('instrument = "works-agreement"->instrument = "other"', "no instrument 'other'; known: works-agreement"),
         ("date = 2026-11-20->", "date: Field required"),
         ("[[entries]]->[[entries", "Expected"),
+        (f"date = 2026-11-20->date = {'[' * 3000}", "nested too deep"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused_in_one_line_and_nothing_is_written(here: Path, change: str, said: str) -> None:
@@ -116,6 +117,11 @@ def test_a_file_that_is_wrong_is_refused_in_one_line_and_nothing_is_written(here
     assert result.exit_code == 1 and told.startswith("own.toml is no framework: ") and said in told, told
     assert "\n" not in told
     assert {path.name for path in here.iterdir()} == {"before.json", "after.json", "own.toml"}
+
+
+def test_a_file_may_begin_with_the_mark_that_some_editors_write(here: Path) -> None:
+    Path("own.toml").write_text(OWN, encoding="utf-8-sig")
+    assert called("before.json --framework own.toml -o report.html").exit_code == 0
 
 
 @pytest.mark.parametrize(
