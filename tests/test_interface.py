@@ -103,6 +103,7 @@ def test_the_example_of_the_docstring_runs_on_real_digits(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mymodels", raising=False)  # of another test
     (tmp_path / "mymodels.py").write_text("from audit.model.example_networks import small_convnet as build\n")
     torch.save(small_convnet().state_dict(), "model.pt")
     data = digits("audit")

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 import textwrap
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def test_every_command_line_parses(line: str) -> None:
 def test_the_python_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mymodels", raising=False)  # of another test
     (tmp_path / "mymodels.py").write_text(FACTORY)
     generator = np.random.default_rng(0)
     images = torch.from_numpy(generator.normal(size=(800, 3, 2, 2)).astype(np.float32))

@@ -149,7 +149,8 @@ def test_the_chart_names_every_point_in_text(swept: tuple[Sweep, Path, Result]) 
     found, out, _ = swept
     drawn = ET.parse(out / "sweep.svg").getroot()
     texts = [node.text for node in drawn.iter("{http://www.w3.org/2000/svg}text")]
-    assert {title(point.method, point.weight) for point in found.points} <= set(texts)
+    named = {f"{number} {title(one.method, one.weight)}" for number, one in enumerate(found.points, 1)}
+    assert named <= set(texts) and {str(number) for number in range(1, len(named) + 1)} <= set(texts)
     said = " ".join(filter(None, texts))
     for words in ("accuracy on digit", "strongest fresh attacker on colour, n = ", "chance", "floor", "95 %"):
         assert words in said
