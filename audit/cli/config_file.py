@@ -103,9 +103,8 @@ def _plain(options: Mapping[str, object]) -> dict[str, object]:
 
 def _key(parameter: click.Parameter) -> str:
     """Return the longest name of an option without its dashes, or an argument's name."""
-    if isinstance(parameter, click.Argument):
-        return str(parameter.name)
-    return max(parameter.opts, key=len).lstrip("-")
+    is_argument = isinstance(parameter, click.Argument)
+    return str(parameter.name) if is_argument else max(parameter.opts, key=len).lstrip("-")
 
 
 def _value(parameter: click.Parameter, value: object, place: str) -> str | list[str] | bool:

@@ -66,9 +66,8 @@ def written_limit(finding: Finding) -> str:
 
 def written_resolution(measurement: Measurement) -> str:
     """Return the smallest excess that these rows can tell."""
-    if measurement.kind.percent:
-        return f"{100 * measurement.resolution:.1f} points"
-    return f"{measurement.resolution:.3f} of R²"
+    points = f"{100 * measurement.resolution:.1f} points"
+    return points if measurement.kind.percent else f"{measurement.resolution:.3f} of R²"
 
 
 def null_estimate(null: NullBand) -> Estimate:

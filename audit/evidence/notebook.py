@@ -15,16 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "attribute",
-    "layer",
-    "verdict",
-    "leakage, 95 % interval",
-    "floor",
-    "chance",
-    "AUROC",
-    "bits of H(v)",
+    "attribute", "layer", "verdict", "leakage, 95 % interval", "floor", "chance", "AUROC", "bits of H(v)",
     "strongest attacker",
-)
+)  # fmt: skip
 PICKLE_RAN = "code inside the checkpoint file ran when it was loaded; the figures are worth as much as its maker's word"
 _FIGURES = (*(name for metric in METRICS.values() for name in metric.figures), GIVEN_TASK)
 """Of all metrics, so that every frame has the same columns."""

@@ -181,16 +181,12 @@ def named(text: str) -> str:
 
 def _digits(width: float) -> int:
     """Decimals of a figure whose interval is `width` points wide: about two digits of the uncertainty."""
-    if width >= 10:
-        return 0
-    return 2 if 0 < width < 0.5 else 1
+    return 0 if width >= 10 else 2 if 0 < width < 0.5 else 1
 
 
 def _decimals(width: float) -> int:
     """Decimals of AUROC or R² whose interval is `width` wide."""
-    if width >= 0.1:
-        return 2
-    return 4 if 0 < width < 0.005 else 3
+    return 2 if width >= 0.1 else 4 if 0 < width < 0.005 else 3
 
 
 def _figure(estimate: Estimate, digits: int, *, scale: int = 1, unit: str = "", signed: bool = False) -> Figure:

@@ -40,15 +40,11 @@ def by_interval(excess: Estimate, resolution: float, limit: float, n: int, unit:
     """Decide by the interval of the excess on n test rows, and say why; `unit` is what a hundredth of it is called."""
     points = f"{100 * limit:g} {unit}"
     if excess.low > limit:
-        return (
-            "FAIL",
-            f"The attacker beats the floor by at least {100 * excess.low:.1f} {unit}; the limit is {points}.",
-        )
+        least = f"{100 * excess.low:.1f} {unit}"
+        return "FAIL", f"The attacker beats the floor by at least {least}; the limit is {points}."
     if excess.high <= limit and resolution <= limit:
-        return (
-            "PASS",
-            f"The attacker beats the floor by at most {100 * max(excess.high, 0):.1f} {unit}; the limit is {points}.",
-        )
+        most = f"{100 * max(excess.high, 0):.1f} {unit}"
+        return "PASS", f"The attacker beats the floor by at most {most}; the limit is {points}."
     width = max(resolution, (excess.high - excess.low) / 2)
     room = abs(limit - excess.value)
     needed = f"about {_rounded(n * (width / room) ** 2)} test rows" if room > 0.1 * width else "many more test rows"

@@ -87,10 +87,6 @@ def require_weights(loaded: LoadedModel) -> Weights:
     return loaded.weights
 
 
-def _safetensors(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
-    return _weights(file, read_safetensors(file.path), options)
-
-
 def _torch_file(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
     content, ran = read_torch(file.path, allow_pickle=options.allow_pickle)
     if ran:
@@ -163,7 +159,7 @@ def _is_module(content: object) -> TypeGuard[nn.Module]:
 
 
 READERS: Mapping[Kind, Callable[[CheckpointFile, LoadOptions], LoadedModel]] = {
-    "safetensors": _safetensors,
+    "safetensors": lambda file, options: _weights(file, read_safetensors(file.path), options),
     "torch file": _torch_file,
     "torchscript": _program,
     "exported program": _program,

@@ -41,9 +41,7 @@ class Layer:
     @property
     def width(self) -> int | None:
         """Return the features a row after mean pooling: c of (c, h, w), d of (t, d) and of (d,)."""
-        if not self.shape:
-            return None
-        return self.shape[0] if len(self.shape) > 2 else self.shape[-1]
+        return self.shape[0 if len(self.shape) > 2 else -1] if self.shape else None
 
 
 @dataclass(frozen=True)
@@ -185,14 +183,8 @@ def layers(model: nn.Module, x: Tensor) -> list[Layer]:
             handle.remove()
     order = {name: place for place, name in enumerate(ended)}
     return [
-        Layer(
-            name,
-            type(module).__name__,
-            shapes[name][0] if shapes[name] else None,
-            len(shapes[name]),
-            order.get(name, -1),
-        )
-        for name, module in named.items()
+        Layer(name, type(module).__name__, next(iter(seen), None), len(seen), order.get(name, -1))
+        for (name, module), seen in zip(named.items(), shapes.values(), strict=True)
     ]
 
 
@@ -242,9 +234,8 @@ def _picked(name: str, value: object, elements: Sequence[str]) -> object:
 def _kind(value: object) -> str:
     if isinstance(value, Tensor):
         return f"a {value.dtype} tensor of {value.ndim} dimensions"
-    if isinstance(value, tuple | list | Mapping):
-        return f"a {type(value).__name__} of {len(value)}"
-    return f"a {type(value).__name__}"
+    parts = f" of {len(value)}" if isinstance(value, tuple | list | Mapping) else ""
+    return f"a {type(value).__name__}{parts}"
 
 
 def _pooled(name: str, value: object, pool: Pool) -> Tensor:

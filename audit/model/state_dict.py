@@ -96,7 +96,7 @@ def align(weights: Weights, wanted: set[str]) -> Weights:
     A wrapper of the user's may be called `module` itself, so the names as they are in the file come first.
     """
     tensors, prefix = {weights.prefix + key: value for key, value in weights.tensors.items()}, ""
-    while not _named_as(wanted, tensors):
+    while not tensors.keys() <= wanted or tensors.keys().isdisjoint(wanted):
         heads = {key.partition(".")[0] for key in tensors}
         if len(heads) != 1 or any("." not in key for key in tensors):
             return weights  # no prefix fits: report the mismatch with the original names
@@ -162,9 +162,8 @@ def chosen(path: Path, found: Mapping[str, object], key: str | None) -> tuple[st
             f"{path} holds weights in several places: {listed(list(found), 8)}. Choose one with --weights-key."
         )
     others = [name for name in found if name != first]
-    if others:
-        return first, [f"the weights under {first!r} were taken; others stand under {listed(others)} (--weights-key)"]
-    return first, []
+    note = f"the weights under {first!r} were taken; others stand under {listed(others)} (--weights-key)"
+    return first, [note] if others else []
 
 
 def _rank(key: str, ranks: Mapping[str, int]) -> tuple[int, int]:
@@ -211,10 +210,6 @@ def is_state(content: object) -> TypeGuard[Mapping[str, Tensor]]:
         and len(content) > 0
         and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items())
     )
-
-
-def _named_as(wanted: set[str], tensors: Mapping[str, object]) -> bool:
-    return all(key in wanted for key in tensors) and any(key in tensors for key in wanted)
 
 
 def _require_finite(path: Path, key: str, value: Tensor) -> None:

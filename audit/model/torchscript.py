@@ -130,8 +130,7 @@ def require_harmless(path: Path) -> None:
         raise CheckpointError(f"{path} is cut off or damaged. Copy it again.") from None
     for content in code.values():
         text = content.decode("utf-8", errors="replace")
-        found = TOUCHING.search(text) or CLASSES.search(text)
-        if found:
+        if found := TOUCHING.search(text) or CLASSES.search(text):
             raise CheckpointError(
                 f"{path} is a TorchScript program that calls {found.group(1)!r}, which may touch files; it was not "
                 "loaded. Save the weights alone: torch.save(model.state_dict(), 'model.pt')."
@@ -168,10 +167,7 @@ def _handed_on(program: Any, method: str) -> str:
 
 
 def _instrumented(program: Any, method: str, hooked: frozenset[str], *, tuples: bool = True) -> Instrumented:
-    """Make one method return, beside its result, the inputs and the output of every call that leads to a hook.
-
-    An output that is a tuple is returned too if `tuples`, else None in its place.
-    """
+    """Make one method also return what every call that leads to a hook takes and gives; no tuple unless `tuples`."""
     graph = program._c._get_method(method).graph.copy()
     itself = next(iter(graph.inputs())).debugName()
     calls = []

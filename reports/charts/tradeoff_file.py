@@ -75,7 +75,12 @@ def draw(sweep: Sweep) -> str:
         draw_key(figure, points, layout, foot - 10)
         under = height - TIER * len(notes) - 10
         _write(figure, [(under + TIER * (index + 0.5), line) for index, line in enumerate(notes)], size=layout.small)
-        return picture(figure, title=_in_words(sweep))
+        told = (
+            f"Accuracy of the task, and balanced accuracy of an attacker on {printable(name)}. "
+            f"{in_words(spots_of(sweep, name))}."
+            for name in sweep.setup.private
+        )
+        return picture(figure, title=" ".join(told))
 
 
 def _write(figure: Figure, lines: list[tuple[float, str]], *, size: float, bold: bool = False) -> None:
@@ -108,12 +113,3 @@ def _notes(sweep: Sweep) -> list[str]:
         "lowest to highest of all points.",
         *([f"Not shown, since training failed: {failed}."] if failed else []),
     ]
-
-
-def _in_words(sweep: Sweep) -> str:
-    """Tell the picture to who cannot see it."""
-    return " ".join(
-        f"Accuracy of the task, and balanced accuracy of an attacker on {printable(name)}. "
-        f"{in_words(spots_of(sweep, name))}."
-        for name in sweep.setup.private
-    )

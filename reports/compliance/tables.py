@@ -1,6 +1,5 @@
 """The tables of an impact assessment: what was audited, its purpose, what can be inferred, and what a measure did."""
 
-from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.headline import written_excess, written_guess, written_limit
 from audit.evidence.numbers import change, count, named, percent, rows_told, share, shorten
@@ -30,8 +29,9 @@ def rows_table(comparison: Comparison) -> Table:
     """Return which rows were audited, and for what."""
     audit = comparison.last
     layers = dict.fromkeys(pair.last.found.layer for pair in comparison.pairs)
+    task = shorten(f"{audit.task.name}: {', '.join(audit.task.classes)}", 400) if audit.task else NO_TASK
     facts = (
-        ("Task", cell(_task_text(audit))),
+        ("Task", cell(task)),
         ("Private attributes", _attributes(comparison.pairs)),
         ("Should stay readable", _attributes(comparison.retained)),
         ("Layers", cell(", ".join(map(named, layers)))),
@@ -57,10 +57,6 @@ def measure_table(comparison: Comparison) -> Table | None:
         ("Training rows (fingerprint)", cell(shorten(made.data_fingerprint), kind="code")),
     )
     return listed("The measure on the model, as its record tells it", facts)
-
-
-def _task_text(audit: AuditResult) -> str:
-    return shorten(f"{audit.task.name}: {', '.join(audit.task.classes)}", 400) if audit.task else NO_TASK
 
 
 def _attributes(pairs: tuple[Pair, ...]) -> Cell:

@@ -75,7 +75,8 @@ def gate(
         if name not in audited:
             raise UnknownNameError("private attribute", one_line(name), map(one_line, sorted(audited)))
     verdict = min((one.decided.verdict for one in findings), key=WORST_FIRST.index)
-    return Outcome(comparison, allow_inconclusive, verdict, _exit_code(verdict, allowed=allow_inconclusive))
+    codes: dict[Verdict, int] = {"PASS": 0, "INCONCLUSIVE": 0 if allow_inconclusive else OPEN, "FAIL": LEAK}
+    return Outcome(comparison, allow_inconclusive, verdict, codes[verdict])
 
 
 def counted(outcome: Outcome) -> str:
@@ -104,8 +105,3 @@ def _judged(when: str, audit: AuditResult, limit: float | None) -> AuditResult:
         return at_limit(audit, audit.protocol.limit)
     changed = at_limit(audit, limit)
     return changed.model_copy(update={"protocol": changed.protocol.model_copy(update={"limit_set_by": "user"})})
-
-
-def _exit_code(verdict: Verdict, *, allowed: bool) -> int:
-    codes: dict[Verdict, int] = {"PASS": 0, "INCONCLUSIVE": 0 if allowed else OPEN, "FAIL": LEAK}
-    return codes[verdict]

@@ -31,9 +31,7 @@ def markdown(outcome: Outcome, report: Path | None = None) -> str:
     """Return the outcome as Markdown, always the same; `report` is where the full report was written, if it was."""
     comparison = outcome.comparison
     pairs = sorted(comparison.pairs, key=lambda pair: WORST_FIRST.index(pair.last.found.decided.verdict))
-    columns = (
-        "Verdict", PLACE, *_read_columns(comparison), "Floor", "Excess over the floor", "Limit", ROWS,
-    )  # fmt: skip
+    columns = ("Verdict", PLACE, *_read_columns(comparison), "Floor", "Excess over the floor", "Limit", ROWS)
     blocks = (
         [f"## Privacy check: {outcome.verdict}", conclusion(outcome), _subject(comparison)],
         [_table(columns, [_row(pair) for pair in pairs])],
@@ -118,10 +116,8 @@ def _kept(comparison: Comparison) -> list[str]:
     if not comparison.retained:
         return []
     columns = (PLACE, *_read_columns(comparison), "A guess", ROWS)
-    rows = []
-    for pair in comparison.retained:
-        one = pair.last.measurement
-        rows.append((_place(pair.last.found), *_read(pair), written_guess(one), count(one.test_rows)))
+    found = [(pair, pair.last.measurement) for pair in comparison.retained]
+    rows = [(_place(pair.last.found), *_read(pair), written_guess(one), count(one.test_rows)) for pair, one in found]
     return ["### What should stay readable", _table(columns, rows)]
 
 

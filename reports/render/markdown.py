@@ -33,7 +33,8 @@ _ISOLATED = re.compile("\u2068[^\u2066-\u2069]*\u2069")
 def text(value: str) -> str:
     """Return a value as Markdown that shows it as one line of text, in a paragraph, a list or a cell of a table."""
     kept = _ISOLATES if not set(_ISOLATES) & set(_ISOLATED.sub("", value)) else ""
-    line = " ".join("".join(mark if mark in kept or _is_seen(mark) else " " for mark in value).split())
+    seen = (mark if mark in kept or unicodedata.category(mark) not in _UNSEEN else " " for mark in value)
+    line = " ".join("".join(seen).split())
     escaped = "".join(map(_escape, _CALLS.sub(JOINER, line)))
     return _OPENING.sub(_escape_last, escaped)
 
@@ -45,10 +46,6 @@ def fill(template: str, *, page: object) -> str:
 
 def _as_text(value: object) -> Markup:
     return value if isinstance(value, Markup) else Markup(text(str(value)))
-
-
-def _is_seen(mark: str) -> bool:
-    return unicodedata.category(mark) not in _UNSEEN
 
 
 def _escape(mark: str) -> str:

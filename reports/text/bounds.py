@@ -3,8 +3,6 @@
 A bound is rounded up, so that no page tells it lower than it is.
 """
 
-from collections.abc import Iterator
-
 from audit.evidence.findings import Certificate, Finding
 from audit.evidence.numbers import at_most, count, percent, rows_told
 from reports.inputs.comparison import Comparison
@@ -46,7 +44,8 @@ def is_exceeded(found: Finding) -> bool:
 
 def basis(comparison: Comparison) -> tuple[str, ...]:
     """Return what the bounds rest on, in sentences; nothing where there are none."""
-    confidence = " or ".join(dict.fromkeys(percent(one.confidence) for one in _certified(comparison)))
+    found = [reading.found.certificate for pair in comparison.pairs for reading in pair.readings]
+    confidence = " or ".join(dict.fromkeys(percent(one.confidence) for one in found if one))
     if not confidence:
         return ()
     return (
@@ -57,8 +56,3 @@ def basis(comparison: Comparison) -> tuple[str, ...]:
         "It is a bound on what this layer gives for one row as released, to someone who knows nothing else of that "
         "row. It is none on the weights: whoever holds the encoder before the code sees more.",
     )
-
-
-def _certified(comparison: Comparison) -> Iterator[Certificate]:
-    readings = (reading for pair in comparison.pairs for reading in pair.readings)
-    return (reading.found.certificate for reading in readings if reading.found.certificate)

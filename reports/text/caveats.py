@@ -1,5 +1,8 @@
 """Warnings about the verdicts: from the comparison, from the attackers, and from the audits themselves."""
 
+from collections.abc import Sequence
+
+from audit.evidence.findings import Finding
 from audit.evidence.numbers import LONGEST_TEXT, one_line, shorten
 from reports.inputs.comparison import Comparison
 from reports.text.bounds import is_exceeded
@@ -18,12 +21,13 @@ ABOVE_BOUND = (
 
 def cautions(comparison: Comparison) -> tuple[str, ...]:
     """Return every warning in a sentence or two, the gravest kinds first."""
+    found = [pair.last.found for pair in comparison.pairs]
     return (
         *comparison.warnings,
-        *_loaded(comparison),
-        *_weak(comparison),
-        *_given_by_the_task(comparison),
-        *_exceeded(comparison),
+        *(f"{when}: code {CODE_RAN}" for when, audit in comparison.audits if audit.checkpoint.pickle_ran),
+        *(f"{attribute_at(one.last.found)}: {ceiling_text(one)}" for one in comparison.pairs if is_doubtful(one)),
+        *_given_by_the_task(found),
+        *(f"{attribute_at(one)}: {ABOVE_BOUND}" for one in found if is_exceeded(one)),
         *_own(comparison),
     )
 
@@ -38,27 +42,12 @@ def _plain(text: str) -> str:
     return shorten(" ".join(words), LONGEST_TEXT)
 
 
-def _loaded(comparison: Comparison) -> list[str]:
-    return [f"{when}: code {CODE_RAN}" for when, audit in comparison.audits if audit.checkpoint.pickle_ran]
-
-
-def _weak(comparison: Comparison) -> list[str]:
-    return [f"{attribute_at(pair.last.found)}: {ceiling_text(pair)}" for pair in comparison.pairs if is_doubtful(pair)]
-
-
-def _given_by_the_task(comparison: Comparison) -> list[str]:
-    found = [pair.last.found for pair in comparison.pairs]
+def _given_by_the_task(found: Sequence[Finding]) -> list[str]:
     return [
         f"{attribute_at(one)}: the predicted task label alone gives {floor(one.measurement).value}, so that even who "
         "reads all of it stays within the limit. This PASS says that the features add little to the label, and no more."
         for one in found
         if one.decided.verdict == "PASS" and 1 - one.measurement.floor_score.value <= one.decided.limit
-    ]
-
-
-def _exceeded(comparison: Comparison) -> list[str]:
-    return [
-        f"{attribute_at(pair.last.found)}: {ABOVE_BOUND}" for pair in comparison.pairs if is_exceeded(pair.last.found)
     ]
 
 

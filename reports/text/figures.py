@@ -14,8 +14,6 @@ from reports.render.table import NOTHING
 UNITS = {"balanced_accuracy": "%", "bits": "bits", "given_task": "bits"}
 """Said once over a column, and not in its cells."""
 NONE = Figure(NOTHING, "")
-
-
 CHANGES: dict[str, Callable[[Estimate], Figure]] = {
     "balanced_accuracy": partial(change, in_points=True),
     "auroc": partial(change, in_points=False),
@@ -79,9 +77,8 @@ def knowing_nothing(measurement: Measurement) -> str:
 
 def strongest(measurement: Measurement) -> str:
     """Return what a drawing shows of the strongest attacker."""
-    if measurement.kind.percent:
-        return "Balanced accuracy of the strongest fresh attacker"
-    return "R², the share of the variance that the strongest fresh attacker explains,"
+    explained = "R², the share of the variance that the strongest fresh attacker explains,"
+    return "Balanced accuracy of the strongest fresh attacker" if measurement.kind.percent else explained
 
 
 def written_change(measurement: Measurement, name: str, one: Change | None) -> Figure:
@@ -93,6 +90,5 @@ def written_change(measurement: Measurement, name: str, one: Change | None) -> F
 def pair_change(pair: Pair, name: str) -> Figure:
     """Return the change of a figure from the first audit to the last."""
     measurement = pair.last.measurement
-    if name not in (*measurement.kind.drawn, EXCESS):
-        return NONE
-    return written_change(measurement, name, pair.change_of(name))
+    is_drawn = name in (*measurement.kind.drawn, EXCESS)
+    return written_change(measurement, name, pair.change_of(name)) if is_drawn else NONE

@@ -99,6 +99,5 @@ class ResumeFile:
 
     def remedy(self) -> str:
         """Return what a run that failed left, in a sentence."""
-        if self.path.is_file():
-            return f"No result was written; the state of the last good epoch is in {self.path}."
-        return "Nothing was written."
+        left = f"No result was written; the state of the last good epoch is in {self.path}."
+        return left if self.path.is_file() else "Nothing was written."

@@ -1,7 +1,5 @@
 """How many rows of each class the figures rest on, and which rows no attacker saw."""
 
-from collections.abc import Iterable
-
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.numbers import count, named, rows_told, shorten
@@ -53,12 +51,9 @@ def classes_text(pairs: tuple[Pair, ...], audit: AuditResult) -> tuple[str, ...]
         subgroups = f"{of} of attributes: its classes are the subgroups, and one that is too rare to audit is left out."
     else:
         subgroups = "No intersection of attributes was audited: --private a+b audits the subgroups of two."
-    withheld = ["Counts so small that they could single people out are withheld."] if _withholds(found.values()) else []
-    return group, subgroups, *withheld
-
-
-def _withholds(found: Iterable[Finding]) -> bool:
-    return any(None in _counts(one) for one in found)
+    withheld = any(None in _counts(one) for one in found.values())
+    told = ["Counts so small that they could single people out are withheld."] if withheld else []
+    return group, subgroups, *told
 
 
 def _counts(one: Finding) -> list[int | None]:

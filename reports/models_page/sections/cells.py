@@ -49,12 +49,8 @@ def differences_table(one: Several) -> Table:
         (name_cell(model), *_changes(reading.measurement, other.measurement), _task_change(model, first))
         for model, other in others
     )
-    columns = (
-        "Model",
-        f"Strongest fresh attacker, {one.first.measurement.kind.title}",
-        "Excess",
-        "Accuracy on the task",
-    )
+    read = f"Strongest fresh attacker, {one.first.measurement.kind.title}"
+    columns = ("Model", read, "Excess", "Accuracy on the task")
     return Table(f"{attribute_at(one.first)}: differences from {first.name}", columns, found)
 
 

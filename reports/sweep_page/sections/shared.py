@@ -9,9 +9,10 @@ from reports.render.table import Table, cell
 
 def view(sweep: Sweep) -> tuple[Table, ...]:
     """Return checkpoint, rows, training and protocol of the sweep."""
+    fingerprint = "Fingerprint", cell(sweep.data.fingerprint, kind="code")
     return (
         listed("The checkpoint that every point starts from", _checkpoint(sweep)),
-        listed("Rows that every point was audited on", [*row_facts(sweep.data), _fingerprint(sweep)]),
+        listed("Rows that every point was audited on", [*row_facts(sweep.data), fingerprint]),
         listed("How every point was trained", _training(sweep)),
         listed("How every point was audited", protocol_facts(sweep.protocol, limit_points(sweep.protocol.limit))),
     )
@@ -32,10 +33,6 @@ def _checkpoint(sweep: Sweep) -> list[Fact]:
         ("Private", cell(", ".join(sweep.setup.private))),
         ("To be kept", cell(", ".join(sweep.setup.keep) or "none")),
     ]
-
-
-def _fingerprint(sweep: Sweep) -> Fact:
-    return "Fingerprint", cell(sweep.data.fingerprint, kind="code")
 
 
 def _training(sweep: Sweep) -> list[Fact]:
