@@ -16,14 +16,12 @@ def cautions(data: LabelledData, features: Features, columns: Mapping[str, AnyCo
     found = []
     if data.group is None:
         found.append(NO_GROUP)
-    unreadable = len(data) - len(features.rows)
-    if unreadable:
+    if unreadable := len(data) - len(features.rows):
         found.append(f"{unreadable} of {len(data)} inputs could not be read and were left out")
     if copies:
         found.append(describe_copies(copies, features, grouped=data.group is not None))
     for name, column in columns.items():
-        missing = int((~column.known).sum())
-        if missing:
+        if missing := int((~column.known).sum()):
             found.append(
                 f"{name!r} is not known for {missing} of {len(column)} rows, which were left out where it counts"
             )

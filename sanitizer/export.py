@@ -36,11 +36,7 @@ def export(model: nn.Module, x: Tensor, layer: str, path: Path) -> None:
 
 
 def _place(program: torch.export.ExportedProgram, layer: str) -> None:
-    """Record the release module in the program as a step before the layer, or as the last step of it.
-
-    It is called by a hook, so torch takes it for the first step of the layer, and a tap on the layer's input
-    would return the representation before it.
-    """
+    """Record the release module, which a hook calls, as a step before the layer or its last; torch says its first."""
     place = parse(layer)
     for node in program.graph.nodes:
         stack = node.meta.get("nn_module_stack")

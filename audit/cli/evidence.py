@@ -27,8 +27,7 @@ def verify(files: tuple[Path, ...]) -> None:
     found = links(files)
     for link in found:
         click.echo(f"{WORDS[link.holds]:8}{link.says}")
-    broken = sum(link.holds is False for link in found)
-    if broken:
+    if broken := sum(link.holds is False for link in found):
         raise EvidenceError(f"{broken} of {len(found)} links are broken. Find the files that belong together.")
     if not any(link.holds for link in found):
         raise EvidenceError("Nothing could be verified. Give the checkpoints that the evidence names, too.")

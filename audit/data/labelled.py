@@ -47,8 +47,7 @@ class LabelledData:
     def __post_init__(self) -> None:
         n = len(self.inputs)
         lengths = {name: len(column) for name, column in self.columns.items()}
-        if self.group is not None:
-            lengths["group"] = len(self.group)
+        lengths |= {} if self.group is None else {"group": len(self.group)}
         for name, length in lengths.items():
             if length != n:
                 raise DataError(f"{self.name} has {n} inputs and {length} values of {name!r}. Give one value a row.")

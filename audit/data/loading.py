@@ -9,21 +9,21 @@ from torch.utils.data import DataLoader, Dataset
 from audit.data.labelled import Inputs, LabelledData
 from audit.errors import DataError, UnreadableError
 
-Read = tuple[int, Tensor | None]
-"""The row of an input, and the input, or None where it cannot be read."""
+Read = tuple[int, Tensor | str]
+"""The row of an input, and the input, or why it cannot be read."""
 
 
 def batches(inputs: Inputs, *, batch_size: int, workers: int) -> DataLoader[Read]:
     """Return a loader of batches: the rows that could be read, and their inputs, (b, …), if these have one shape."""
-    return DataLoader(_Readable(inputs), batch_size=batch_size, num_workers=workers, collate_fn=_stacked)
+    return DataLoader(Readable(inputs), batch_size=batch_size, num_workers=workers, collate_fn=_stacked)
 
 
 def first_readable(data: LabelledData) -> Tensor:
     """Return the first input that can be read, without a batch dimension. Raises DataError if there is none."""
-    readable = _Readable(data.inputs)
+    readable = Readable(data.inputs)
     for row in range(len(data)):
         x = readable[row][1]
-        if x is not None:
+        if not isinstance(x, str):
             return x
     raise none_readable(data)
 
@@ -33,24 +33,26 @@ def none_readable(data: LabelledData) -> DataError:
     return DataError(f"None of the {len(data)} inputs of {data.name} can be read. Check the files.")
 
 
-class _Readable(Dataset[Read]):
-    """Inputs with their rows."""
+class Readable(Dataset[Read]):
+    """Inputs with their rows; for one that cannot be read, why."""
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
 
     def __len__(self) -> int:
+        """Return n."""
         return len(self._inputs)
 
     def __getitem__(self, row: int) -> Read:
+        """Return one input, or why it cannot be read."""
         try:
             return row, self._inputs[row]
-        except UnreadableError:
-            return row, None
+        except UnreadableError as error:
+            return row, str(error)
 
 
 def _stacked(read: Sequence[Read]) -> tuple[list[int], Tensor]:
-    found = [(row, x) for row, x in read if x is not None]
+    found = [(row, x) for row, x in read if not isinstance(x, str)]
     shapes = {tuple(x.shape) for _, x in found}
     if len(shapes) > 1:
         raise DataError(f"Inputs have unlike shapes: {' and '.join(str(list(s)) for s in sorted(shapes)[:2])}. Resize.")

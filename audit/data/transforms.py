@@ -54,7 +54,9 @@ def image_transform(name: str | None, *, image_size: int | None = None) -> Image
         raise DataError(f"Transform {name!r} has an image size of its own. Leave image_size out.")
     if name.startswith("timm:"):
         return _of_timm(name.removeprefix("timm:"))
-    name = _explicit(name)
+    weights, alias, rest = name.partition(".DEFAULT.")
+    if alias:  # the weights that it stands for today
+        name = f"{weights}.{resolve(weights, 'transform').DEFAULT.name}.{rest}"
     apply = resolve(name, "transform")()
     if not callable(apply):
         raise DataError(f"{name} returned a {type(apply).__name__}. A transform's factory returns a callable.")
@@ -94,12 +96,6 @@ def _standard(
         steps.append(v2.Normalize(*normalisation))
     composed: Callable[[Image.Image], Tensor] = v2.Compose(steps)
     return composed
-
-
-def _explicit(name: str) -> str:
-    """Return the name with the weights that `DEFAULT` stands for today."""
-    weights, alias, rest = name.partition(".DEFAULT.")
-    return f"{weights}.{resolve(weights, 'transform').DEFAULT.name}.{rest}" if alias else name
 
 
 def _of_timm(architecture: str) -> ImageTransform:

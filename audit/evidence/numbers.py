@@ -33,7 +33,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 def measured(share: float) -> str:
     """Return a measured share that comes without an interval: `10.0 %`."""
-    return f"{_fixed(100 * share, 1)} %"
+    return f"{fixed(100 * share, 1)} %"
 
 
 def share(estimate: Estimate) -> Figure:
@@ -69,7 +69,7 @@ def excess(estimate: Estimate, limit: float, *, in_points: bool = True) -> Figur
     most = 4 if in_points else 6
     while digits < most and any(_side(round(end, digits), scale * limit) != _side(end, scale * limit) for end in ends):
         digits += 1
-    value, low, high = (_fixed(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
+    value, low, high = (fixed(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
     return Figure(f"{value} points" if in_points else value, f"{low} to {high}")
 
 
@@ -110,7 +110,7 @@ def bits_share(estimate: Estimate, entropy: float) -> Figure:
         return Figure("no entropy", "")
     digits = _digits(100 * (estimate.high - estimate.low) / entropy)
     value, low, high = (
-        _fixed(100 * max(0.0, x) / entropy, digits) for x in (estimate.value, estimate.low, estimate.high)
+        fixed(100 * max(0.0, x) / entropy, digits) for x in (estimate.value, estimate.low, estimate.high)
     )
     return Figure(f"{value} %", f"{low}–{high}")
 
@@ -134,7 +134,7 @@ def at_most(value: float, digits: int) -> str:
 
 def trimmed(value: float, digits: int) -> str:
     """Return a number without the zeros that end it."""
-    text = _fixed(value, digits)
+    text = fixed(value, digits)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -190,18 +190,19 @@ def _decimals(width: float) -> int:
 
 
 def _figure(estimate: Estimate, digits: int, *, scale: int = 1, unit: str = "", signed: bool = False) -> Figure:
-    written = _signed if signed else _fixed
+    written = _signed if signed else fixed
     value, low, high = (written(scale * x, digits) for x in (estimate.value, estimate.low, estimate.high))
     between = " to " if signed or low.startswith("−") else "–"
     return Figure(f"{value}{unit}", f"{low}{between}{high}")
 
 
 def _signed(value: float, digits: int) -> str:
-    text = _fixed(value, digits)
+    text = fixed(value, digits)
     return text if text.startswith("−") or float(text) == 0 else f"+{text}"
 
 
-def _fixed(value: float, digits: int) -> str:
+def fixed(value: float, digits: int) -> str:
+    """Return a number with so many decimals and a true minus sign, and no sign where it is printed as 0."""
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 

@@ -64,8 +64,7 @@ def by_interval(excess: Estimate, resolution: float, limit: float, n: int, unit:
 def _doubt(measurement: Measurement) -> str:
     """Return why a PASS cannot rest on these attackers: one could not run, or they are weaker than the baseline."""
     tried = [one for one in measurement.attackers if one.name != ENSEMBLE]
-    missing = sum(one.failure is not None for one in tried)
-    if missing:
+    if missing := sum(one.failure is not None for one in tried):
         return f"{missing} of {len(tried)} attackers could not run; a pass needs all of them to have tried."
     excess, floor = measurement.excess, measurement.floor_score
     if excess.high < 0 and floor.low < floor.high:

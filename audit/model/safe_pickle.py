@@ -64,8 +64,7 @@ def _run(path: Path) -> object:
 
 def _refusal(path: Path) -> str:
     """Say why torch did not load a file; torch's own words are left out: they advise weights_only=False."""
-    classes = _classes(path)
-    if classes:
+    if classes := _classes(path):
         return (
             f"{path} is a pickle that would run code from {listed(sorted(classes), 8)}; it was not loaded. "
             "Save the weights alone: torch.save(model.state_dict(), 'model.pt'). Only if you made this file "

@@ -197,8 +197,7 @@ def _unwrap(path: Path, content: object, key: str | None) -> tuple[str | None, d
         raise CheckpointError(f"{path} holds no state_dict (it holds: {held}). Save model.state_dict().")
     nest, notes = chosen(path, found, key)
     heads = {name.partition(".")[0] for name in found}
-    rest = sorted(str(name) for name in content if str(name) not in heads)
-    if rest:
+    if rest := sorted(str(name) for name in content if str(name) not in heads):
         notes.append(f"the checkpoint also holds {listed(rest)}, which was not used")
     return nest, dict(found[nest]), notes
 

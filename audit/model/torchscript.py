@@ -50,8 +50,7 @@ class Station(nn.Module):
 
     def forward(self, *given: object, call: Call | None = None) -> object:
         """Run the program, or return its output of when its parent ran it."""
-        hooked = _hooked(self)
-        if hooked:
+        if hooked := _hooked(self):
             result = self._play(call.method if call else "forward", given, hooked)
             return call.output if call else result
         return call.output if call else self._program[0](*given)

@@ -52,8 +52,7 @@ def attribute_drawing(pairs: Sequence[Pair], salt: str, *, both: bool = True) ->
     has_floor = len({pair.last.measurement.floor_score for pair in pairs}) == 1
     rows = _layer_rows(pairs[0]) if len(pairs) == 1 else [*map(_lane, pairs)]
     layers = len(rows) if len(pairs) > 1 else 0
-    ceiling = ceiling_of(pairs[-1])
-    if ceiling:
+    if ceiling := ceiling_of(pairs[-1]):
         rows.append(_read(measurement, "From the raw input (ceiling)", "ceiling", ceiling.figure))
     if has_task and has_floor:
         rows.append(_read(measurement, "Task label alone (floor)", "floor", measurement.floor_score))
@@ -98,8 +97,7 @@ def _layer_rows(pair: Pair) -> list[Lane]:
         for one in pair.readings
     ]
     for reading in pair.readings:
-        most = reading.found.certificate
-        if most:
+        if most := reading.found.certificate:
             name = "Any attacker (bound)" if reading is pair.last else "Any attacker before (bound)"
             rows.append(Lane(name, f"at most {read_at_most(most)}", (Point.at("bound", most.balanced_accuracy),)))
     for reading in pair.readings:

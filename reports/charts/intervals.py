@@ -146,17 +146,14 @@ def _set_scale(axes: Axes, lanes: Sequence[Lane], lines: Sequence[Line], scale: 
     low, high = axes.get_xlim()
     found = MaxNLocator(4 if layout.names == 0 else 6, steps=[1, 2, 5, 10]).tick_values(low, high)
     ticks = [float(x) for x in found if low <= x <= high]
-    axes.set_xticks(ticks, [_tick(x, scale) for x in ticks])
+    told = [f"{round(100 * x, 6):g} %" if scale.is_share else f"{round(x, 6):g}".replace("-", "−") for x in ticks]
+    axes.set_xticks(ticks, told)
     axes.tick_params(axis="x", labelcolor=MUTED, labelsize=layout.text - 1, length=0, pad=8)
     foot = 1 + 4 / (layout.row * len(lanes))
     across = axes.get_xaxis_transform()
     marks = _apart([((x, 0), (x, 1 - foot)) for x in ticks])
     axes.plot(*marks, color=HAIRLINE, linewidth=0.8, clip_on=False, transform=across)
     axes.set_xlabel(scale.words, color=MUTED, fontsize=layout.text - 1, labelpad=4)
-
-
-def _tick(x: float, scale: Scale) -> str:
-    return f"{round(100 * x, 6):g} %" if scale.is_share else f"{round(x, 6):g}".replace("-", "−")
 
 
 def _draw_lines(axes: Axes, lines: Sequence[Line], tier: float, layout: Layout) -> None:

@@ -34,8 +34,7 @@ def _lane(model: Model, found: Finding) -> Lane:
     points = [Point.of("before", found.measurement.score)]
     if model.audit.task:
         points.append(Point.at("floor", found.measurement.floor_score.value))
-    most = found.certificate
-    if most:
+    if most := found.certificate:
         points.append(Point.at("bound", most.balanced_accuracy))
     return Lane(model.name, f"{mark}{score(found.measurement)}", tuple(points))
 

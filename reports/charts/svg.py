@@ -55,18 +55,19 @@ def element(figure: Figure, *, title: str, description: str, salt: str, colours:
         colours: What the page's CSS calls each colour beside the usual ones.
     """
     width, height, body = _body(figure)
-    variables = {**colours, **_PAGE}  # a method's colour may be one of the page's
+    names = {**colours, **_PAGE}  # a method's colour may be one of the page's
+    variables = {colour: f"var(--{name}, {colour})" for colour, name in names.items()}
 
     def themed(tag: re.Match[str]) -> str:
-        text = re.sub(r"#[0-9a-f]{6}\b", lambda found: _variable(found[0], variables), tag[0])
+        text = re.sub(r"#[0-9a-f]{6}\b", lambda found: variables.get(found[0], found[0]), tag[0])
         text = re.sub(r"font: ([^;\"]*?)([\d.]+px)[^;\"]*", _short_font, text)
         return re.sub(r" ?font-family: [^;\"]*;?", "", text)
 
-    names = f"{salt}-title", f"{salt}-description"
+    ids = f"{salt}-title", f"{salt}-description"
     return Markup(
-        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{" ".join(names)}">'
-        f'<title id="{names[0]}">{html.escape(title)}</title>'
-        f'<desc id="{names[1]}">{html.escape(description)}</desc>{_TAG.sub(themed, body)}</svg>'
+        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{" ".join(ids)}">'
+        f'<title id="{ids[0]}">{html.escape(title)}</title>'
+        f'<desc id="{ids[1]}">{html.escape(description)}</desc>{_TAG.sub(themed, body)}</svg>'
     )  # fmt: skip
 
 
@@ -132,10 +133,6 @@ def _plain(found: re.Match[str]) -> str:
     tag = re.sub(r' transform="rotate\(-0 [^"]*"', "", tag).replace("xlink:href", "href")
     tag = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), tag)
     return re.sub(r"\s+", " ", tag)
-
-
-def _variable(colour: str, variables: Mapping[str, str]) -> str:
-    return f"var(--{variables[colour]}, {colour})" if colour in variables else colour
 
 
 def _short_font(found: re.Match[str]) -> str:

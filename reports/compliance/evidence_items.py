@@ -72,8 +72,7 @@ def _leakage(comparison: Comparison) -> Present | Absent:
 def _highest(comparison: Comparison) -> Iterable[Finding]:
     """Yield the finding with the highest excess in each metric, which have other units."""
     for metric in METRICS:
-        found = [pair.last.found for pair in comparison.pairs if pair.last.measurement.metric == metric]
-        if found:
+        if found := [pair.last.found for pair in comparison.pairs if pair.last.measurement.metric == metric]:
             yield max(found, key=lambda one: one.measurement.excess.value)
 
 
@@ -106,11 +105,8 @@ def _certificate(comparison: Comparison) -> Present | Absent:
     telling = [found for found in believed if _is_telling(found)]
     if not telling:
         return Absent("the distinct vectors are so many for these rows that the bound is no less than all there is")
-    return Present(f"For {count(len(telling))} of {_findings(findings)}.", _some(_bounds, telling))
-
-
-def _bounds(found: Finding) -> str:
-    return f"{attribute_at(found)}: {bound(found).removesuffix('.')}"
+    told = _some(lambda one: f"{attribute_at(one)}: {bound(one).removesuffix('.')}", telling)
+    return Present(f"For {count(len(telling))} of {_findings(findings)}.", told)
 
 
 def _is_telling(found: Finding) -> bool:

@@ -11,9 +11,9 @@ _SAME: dict[str, Callable[[AuditResult], str]] = {
     "data fingerprint": lambda audit: audit.data.fingerprint,
     "grouping": lambda audit: audit.data.group or "none",
     "unreadable rows": lambda audit: count(audit.data.unreadable),
-    "train split": lambda audit: _split(audit.data.train),
-    "select split": lambda audit: _split(audit.data.select),
-    "test split": lambda audit: _split(audit.data.test),
+    "train split": lambda audit: split_told(audit.data.train),
+    "select split": lambda audit: split_told(audit.data.select),
+    "test split": lambda audit: split_told(audit.data.test),
     "task": lambda audit: f"{audit.task.name} ({', '.join(audit.task.classes)})" if audit.task else "none",
     "rows without a task label": lambda audit: count(audit.task.missing) if audit.task else "none",
     "attributes and layers": lambda audit: _told(audit.private),
@@ -53,10 +53,9 @@ def refuse_unlike(before: AuditResult, after: AuditResult) -> None:
         for name, told in _SAME.items()
         if told(before) != told(after)
     ]
-    others = _everything(after)
-    for place, one in _everything(before).items():
-        other = others.get(place)
-        if other:
+    others = {_place(one): one for one in after.findings}
+    for place, one in {_place(one): one for one in before.findings}.items():
+        if other := others.get(place):
             terms, changed = _terms(one), _terms(other)
             differences += [f"{name} of {one_line(place)}" for name in terms if terms[name] != changed[name]]
     if differences:
@@ -64,10 +63,6 @@ def refuse_unlike(before: AuditResult, after: AuditResult) -> None:
             f"Cannot compare these two audits, they differ in: {'; '.join(differences)}. "
             "Audit both checkpoints with the same data and options."
         )
-
-
-def _everything(audit: AuditResult) -> dict[str, Finding]:
-    return {_place(one): one for one in audit.findings}
 
 
 def _told(listed: list[Finding]) -> str:
@@ -89,7 +84,8 @@ def _terms(one: Finding) -> dict[str, object]:
     }
 
 
-def _split(split: Split) -> str:
+def split_told(split: Split) -> str:
+    """Return how many rows and groups a split has, in words."""
     return f"{count(split.rows)} rows in {count(split.groups)} groups"
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from audit.evidence.audit_result import AuditResult, DataRows, Protocol, Split
+from audit.evidence.audit_result import AuditResult, DataRows, Protocol
 from audit.evidence.numbers import count, rows_told
+from reports.inputs.comparability import split_told
 from reports.inputs.comparison import Comparison
 from reports.render.table import Cell, Kind, Table, cell
 
@@ -21,9 +22,9 @@ def row_facts(data: DataRows) -> list[Fact]:
         ("Could not be read", cell(_rows_of(data.unreadable, "nothing saw them"))),
         ("Copies across groups", cell(_rows_of(data.copies, "the groups that share an input were joined"))),
         ("Kept together by", cell(data.group or "nothing: every row stands alone")),
-        ("Attackers trained on", cell(_split(data.train))),
-        ("Attackers selected on", cell(_split(data.select))),
-        ("Figures taken on (test)", cell(_split(data.test))),
+        ("Attackers trained on", cell(split_told(data.train))),
+        ("Attackers selected on", cell(split_told(data.select))),
+        ("Figures taken on (test)", cell(split_told(data.test))),
     ]
 
 
@@ -63,7 +64,3 @@ def pairs_text(values: Mapping[str, str | int | float | bool | None]) -> str:
 
 def _rows_of(number: int, then: str) -> str:
     return f"{rows_told(number)}; {then}" if number else "none"
-
-
-def _split(split: Split) -> str:
-    return f"{count(split.rows)} rows in {count(split.groups)} groups"

@@ -13,8 +13,7 @@ from markupsafe import Markup
 from reports.render.template import environment
 
 JOINER = "\u2060"
-_REFERENCES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_MARKS = frozenset("\\`*_[]|~$#")
+_ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]|~$#"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 """What opens something anywhere in a line."""
 _OPENING = re.compile(r"^(?:[+=-]|\d{1,9}[.)](?=\s|$))")
 """What opens something at the start of a line."""
@@ -35,21 +34,16 @@ def text(value: str) -> str:
     kept = _ISOLATES if not set(_ISOLATES) & set(_ISOLATED.sub("", value)) else ""
     seen = (mark if mark in kept or unicodedata.category(mark) not in _UNSEEN else " " for mark in value)
     line = " ".join("".join(seen).split())
-    escaped = "".join(map(_escape, _CALLS.sub(JOINER, line)))
-    return _OPENING.sub(_escape_last, escaped)
+    return _OPENING.sub(_escape_last, _CALLS.sub(JOINER, line).translate(_ESCAPED))
 
 
 def fill(template: str, *, page: object) -> str:
     """Return a template of Markdown filled in; every value goes through `text`."""
-    return environment(_as_text).get_template(template).render(page=page)
-
-
-def _as_text(value: object) -> Markup:
-    return value if isinstance(value, Markup) else Markup(text(str(value)))
-
-
-def _escape(mark: str) -> str:
-    return _REFERENCES.get(mark, f"\\{mark}" if mark in _MARKS else mark)
+    return (
+        environment(lambda value: value if isinstance(value, Markup) else Markup(text(str(value))))
+        .get_template(template)
+        .render(page=page)
+    )
 
 
 def _escape_last(opening: re.Match[str]) -> str:

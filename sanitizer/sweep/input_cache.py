@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from audit.data.labelled import Inputs, LabelledData
+from audit.data.labelled import LabelledData
+from audit.data.loading import Readable
 from audit.errors import UnreadableError
 from audit.progress import Track, untracked
 from sanitizer.options import BUDGET
@@ -45,7 +46,7 @@ def cache_inputs(
     Rows that need more bytes than the budget are returned as they are, 0 bytes; so are inputs of unlike shapes, and
     those that come out differently each time, as under a random transform.
     """
-    readable = _Readable(data.inputs)
+    readable = Readable(data.inputs)
     first = next((x for _, x in (readable[row] for row in range(len(data))) if isinstance(x, Tensor)), None)
     if first is None or first.nbytes * len(data) > budget or not _steady(readable):
         return data, 0
@@ -63,23 +64,7 @@ def cache_inputs(
     return replace(data, inputs=CachedInputs(decoded, unreadable)), decoded.nbytes
 
 
-class _Readable(Dataset[tuple[int, Tensor | str]]):
-    """Inputs with their positions; for one that cannot be read, why."""
-
-    def __init__(self, inputs: Inputs) -> None:
-        self._inputs = inputs
-
-    def __len__(self) -> int:
-        return len(self._inputs)
-
-    def __getitem__(self, row: int) -> tuple[int, Tensor | str]:
-        try:
-            return row, self._inputs[row]
-        except UnreadableError as error:
-            return row, str(error)
-
-
-def _steady(readable: _Readable) -> bool:
+def _steady(readable: Readable) -> bool:
     """Return whether the first rows come out the same when they are read again."""
     for row in range(min(READ_TWICE, len(readable))):
         (_, once), (_, again) = readable[row], readable[row]

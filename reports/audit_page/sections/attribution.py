@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from audit.evidence.findings import Where
-from audit.evidence.numbers import LONGEST_TEXT, count, named, shorten
+from audit.evidence.numbers import LONGEST_TEXT, count, fixed, named, shorten
 from reports.charts.heatmap import heatmap, legend, written
 from reports.inputs.by_attribute import LARGE, by_attribute, severity, worst
 from reports.inputs.comparison import Comparison, Pair
@@ -140,9 +140,6 @@ def _units(place: str, found: dict[str, Where]) -> Table:
 
 
 def _unit(one: Where, rank: int) -> tuple[str, str]:
-    return (str(one.units[rank].index), _bits(one.units[rank].bits)) if rank < len(one.units) else (NOTHING, NOTHING)
-
-
-def _bits(number: float) -> str:
-    text = f"{number:.3f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+    if rank >= len(one.units):
+        return NOTHING, NOTHING
+    return str(one.units[rank].index), fixed(one.units[rank].bits, 3)

@@ -27,8 +27,7 @@ def bounds_table(comparison: Comparison) -> Table | None:
     bodies = []
     for pairs in by_attribute(comparison.pairs):
         found = pairs[0].last.found
-        rows = tuple(_row(pair) for pair in pairs if any(one.found.certificate for one in pair.readings))
-        if rows:
+        if rows := tuple(_row(pair) for pair in pairs if any(one.found.certificate for one in pair.readings)):
             most = found.measurement.entropy or 0.0
             against = f"a guess: {written_guess(found.measurement)}, H(v): {most:.2f} bits"
             bodies.append(Body(shorten(found.attribute), rows, against))

@@ -125,11 +125,8 @@ def _cell(pair: Pair | None, *, narrow: bool) -> MatrixCell | None:
     figure = _bare_excess(pair.last.found)
     if narrow:
         figure = replace(figure, interval=figure.interval.replace(" to ", "…"))
-    told = [
-        over(figure),
-        *([f"was\N{NARROW NO-BREAK SPACE}{_bare_excess(pair.first.found).value}"] if pair.first else []),
-    ]
-    return MatrixCell(pair.last.found.decided.verdict, " ".join(told))
+    earlier = [f"was\N{NARROW NO-BREAK SPACE}{_bare_excess(pair.first.found).value}"] if pair.first else []
+    return MatrixCell(pair.last.found.decided.verdict, " ".join([over(figure), *earlier]))
 
 
 def _bare_excess(found: Finding) -> Figure:

@@ -163,8 +163,7 @@ _SANITIZING: dict[str, Callable[[Sanitizing], Cell]] = {
 def _sanitized(comparison: Comparison) -> list[Table]:
     tables = []
     for when, audit in comparison.audits:
-        made = audit.checkpoint.sanitizing
-        if made:
+        if made := audit.checkpoint.sanitizing:
             facts = [(name, told(made)) for name, told in _SANITIZING.items()]
             tables.append(listed(f"What the sanitizer says it did ({when.lower()})", facts))
     return tables

@@ -112,8 +112,7 @@ def _unlike(models: Models) -> list[str]:
     if len({audit.checkpoint.architecture for audit in audits}) > 1:
         unlike.append("The models are of different architectures; their layers share the names only.")
     names = sorted({name for audit in audits for name in audit.versions})
-    changed = [name for name in names if len({audit.versions.get(name) for audit in audits}) > 1]
-    if changed:
+    if changed := [name for name in names if len({audit.versions.get(name) for audit in audits}) > 1]:
         unlike.append(f"The audits ran on different versions of {shorten(', '.join(changed))}.")
     if len({audit.device for audit in audits}) > 1:
         unlike.append("The audits ran on different devices.")
