@@ -15,14 +15,7 @@ from audit.evidence.numbers import count, shorten
 from reports.compliance.evidence_items import Absent, Item, items
 from reports.compliance.mapping import Framework, own
 from reports.compliance.provisions_view import instruments_table, mapping_table
-from reports.compliance.tables import (
-    checkpoints_table,
-    effect_table,
-    measure_table,
-    risk_table,
-    rows_table,
-    use_table,
-)
+from reports.compliance.tables import checkpoints_table, effect_table, measure_table, risk_table, rows_table, use_table
 from reports.inputs.comparison import Comparison
 from reports.render.table import Table
 from reports.text.bounds import basis

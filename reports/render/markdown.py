@@ -39,11 +39,11 @@ def text(value: str) -> str:
 
 def fill(template: str, *, page: object) -> str:
     """Return a template of Markdown filled in; every value goes through `text`."""
-    return (
-        environment(lambda value: value if isinstance(value, Markup) else Markup(text(str(value))))
-        .get_template(template)
-        .render(page=page)
-    )
+    return environment(_as_text).get_template(template).render(page=page)
+
+
+def _as_text(value: object) -> Markup:
+    return value if isinstance(value, Markup) else Markup(text(str(value)))
 
 
 def _escape_last(opening: re.Match[str]) -> str:
