@@ -33,7 +33,7 @@ ARROWS = {
         "environment": "errors",
         "plugins": "errors",
         "evidence": "errors atomic_write",
-        "settings": "errors evidence progress",
+        "settings": "errors column_names evidence progress",
         "data": "errors plugins",
         "data.sources": "errors column_names plugins data",
         "bootstrap": "data evidence",
@@ -82,7 +82,7 @@ ARROWS = {
         "sweep_page sweep_page.sections",
     },
     "irene": {
-        "": "audit.evidence audit.settings audit.data audit.model audit.run sanitizer.options "
+        "": "audit.errors audit.evidence audit.settings audit.data audit.model audit.run sanitizer.options "
         "sanitizer.run sanitizer.sweep reports.audit_page reports.gate",
         "command": "audit.errors audit.cli sanitizer.cli reports.cli",
         "__main__": "command",
