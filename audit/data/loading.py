@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from audit.data.labelled import Inputs, LabelledData
 from audit.errors import DataError, UnreadableError
 
-Read = tuple[int, Tensor | str]
+Read = tuple[int, Tensor | UnreadableError]
 """The row of an input, and the input, or why it cannot be read."""
 
 
@@ -23,7 +23,7 @@ def first_readable(data: LabelledData) -> Tensor:
     readable = Readable(data.inputs)
     for row in range(len(data)):
         x = readable[row][1]
-        if not isinstance(x, str):
+        if not isinstance(x, UnreadableError):
             return x
     raise none_readable(data)
 
@@ -48,11 +48,11 @@ class Readable(Dataset[Read]):
         try:
             return row, self._inputs[row]
         except UnreadableError as error:
-            return row, str(error)
+            return row, error
 
 
 def _stacked(read: Sequence[Read]) -> tuple[list[int], Tensor]:
-    found = [(row, x) for row, x in read if not isinstance(x, str)]
+    found = [(row, x) for row, x in read if not isinstance(x, UnreadableError)]
     shapes = {tuple(x.shape) for _, x in found}
     if len(shapes) > 1:
         raise DataError(f"Inputs have unlike shapes: {' and '.join(str(list(s)) for s in sorted(shapes)[:2])}. Resize.")

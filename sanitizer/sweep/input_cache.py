@@ -55,8 +55,8 @@ def cache_inputs(
     loader = DataLoader(readable, batch_size=64, num_workers=workers, collate_fn=list)
     for block in track(loader, len(loader), "inputs"):
         for row, x in block:
-            if isinstance(x, str):
-                unreadable[row] = x
+            if isinstance(x, UnreadableError):
+                unreadable[row] = str(x)
             elif (x.shape, x.dtype) != (first.shape, first.dtype):
                 return data, 0
             else:
