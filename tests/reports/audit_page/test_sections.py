@@ -132,7 +132,7 @@ def test_the_threat_model_says_what_the_attacker_has_and_what_nobody_tried() -> 
 
 def test_a_committee_is_told_of_only_where_one_attacked() -> None:
     assert "and an ensemble of them, from scratch" in section(render(largest()[0]), "tested")
-    assert "committee" not in section(render(audit()), "tested")
+    assert "ensemble" not in section(render(audit()), "tested")
 
 
 def test_of_embeddings_no_model_is_claimed_to_be_frozen() -> None:
