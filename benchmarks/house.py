@@ -22,8 +22,16 @@ FILES = range(2, 16)
 """How many files a folder has."""
 MOST_PARAMETERS, MOST_LINES = 8, 60
 """Of a function: parameters of every kind, self among them, and lines from its def to its end."""
-RESULTS = ("findings", "audit_result", "sweep_result")
-"""The modules of audit.evidence whose classes are kinds of result."""
+RESULTS = (
+    *("audit.evidence.findings", "audit.evidence.audit_result", "audit.evidence.sweep_result"),
+    *(
+        "audit.attackers.attack",
+        "audit.attackers.classification",
+        "audit.attackers.regression",
+        "audit.attackers.scoring",
+    ),
+)
+"""The modules whose classes are kinds of result, in the evidence and on the way to it."""
 NAMED = re.compile(r"(\w+(?:\.\w+)+):\w+")
 START, END = "<!-- benchmarks/house.py -->", "<!-- end -->"
 
@@ -98,8 +106,8 @@ class House:
         return found
 
     def kinds(self) -> set[str]:
-        """Return the names of the classes that evidence consists of."""
-        trees = [self.trees[f"audit.evidence.{name}"] for name in RESULTS]
+        """Return the names of the classes that a result is of."""
+        trees = [self.trees[name] for name in RESULTS]
         return {node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
 
     def questions_of_kind(self) -> int:
