@@ -101,7 +101,7 @@ class AuditOptions(Options):
     attackers: tuple[str, ...] | None = option(
         type=Names(),
         help="Which attackers, with commas between them: logistic, mlp, rbf-svm, knn, boosted-trees (all if left "
-        "out), or any scikit-learn estimator by package.module:Class.",
+        "out), or your own by package.module:attribute, a scikit-learn estimator or what makes one.",
     )
     limit: float | None = option(
         type=Real(0, 1),
