@@ -245,6 +245,7 @@ class _Run:
             bootstrap=settings.bootstrap,
             null_refits=settings.null_refits,
             fit_rows=settings.fit_rows,
+            test_rows=settings.test_rows,
             null_rows=settings.null_rows,
             pool=self.encoder.pool if self.encoder else "none",
             limit=settings.limit,

@@ -7,7 +7,7 @@ import numpy as np
 
 from audit.attackers.attack import Problem, SplitData
 from audit.attackers.classification import Classification
-from audit.attackers.families import Labels, Matrix
+from audit.attackers.learner import Labels, Matrix
 from audit.attackers.regression import Regression
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity
 from audit.data.labelled import MIN_ROWS
