@@ -23,6 +23,8 @@ FLAT = 0.2
 """Of the limit: a last doubling of the rows that gains less has settled."""
 RECOVERED = 1 / 3
 """The share of a planted leak that attackers who may certify must read."""
+COMPLETE = 0.8
+"""The share of a planted leak below which a figure is called a lower bound."""
 POSSIBLE = 100
 """How many times the rows held may be asked for; beyond it, only a narrower layer helps."""
 
@@ -36,6 +38,12 @@ def judge(measurement: Measurement, limit: float) -> Decision:
         else ""
     )
     return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
+
+
+def is_lower_bound(measurement: Measurement, limit: float) -> bool:
+    """Return whether curve or planted leaks say that an attacker with more rows would read more than was read here."""
+    largest = {one.kind: one for one in sorted(measurement.spikes, key=lambda one: one.planted)}
+    return bool(_unsettled(measurement, limit)) or any(one.share < COMPLETE for one in largest.values())
 
 
 def resolution(metric: MetricName, floor: float, guess: float, rows: Sequence[int], limit: float) -> float:

@@ -39,11 +39,16 @@ FARTHEST = 3.0
 MOST = 0.98
 """Of the metric: nothing beyond it is planted."""
 STEEPEST = 60.0
+ROOM = 0.5
+"""The share of the excess asked for that has to find room in the features."""
 BLOCK = 4096
 
 
 def spikes(found: Attack, data: SplitData, target: Target, settings: Settings) -> list[Spike]:
-    """Plant linear and quadratic leaks of the size of the limit and of twice that, and let the attackers read them."""
+    """Plant linear and quadratic leaks of the size of the limit and of twice that, and let the attackers read them.
+
+    None where these features have no room for one: those that tell the predicted task label alone, or nothing.
+    """
     if settings.limit == 0:
         return []
     generator = np.random.default_rng(settings.seed)
@@ -58,7 +63,8 @@ def spikes(found: Attack, data: SplitData, target: Target, settings: Settings) -
         for _ in range(DRAWS[size][many])
     ]
     read = side_by_side(lambda one: _read(one, readers, found, data), [planted for _, _, planted in jobs])
-    return [_joined(kind, size, jobs, read, readers) for kind in get_args(Kind) for size in SIZES]
+    joined = [(size, _joined(kind, size, jobs, read, readers)) for kind in get_args(Kind) for size in SIZES]
+    return [one for size, one in joined if one.planted >= ROOM * size * settings.limit]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from audit.evidence.metric import GIVEN_TASK
 from audit.protocol.baselines import Baselines
 from audit.settings import Settings
 
-QUICK = Settings(attackers=("logistic", "rbf-svm"), bootstrap=200, null_refits=3, ceiling=False)
+QUICK = Settings(attackers=("logistic", "products", "rbf-svm"), bootstrap=200, null_refits=3, ceiling=False)
 CURVED = replace(QUICK, attackers=("rbf-svm",))
 N = 3000
 
