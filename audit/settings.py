@@ -31,6 +31,9 @@ class Settings:
     """At most this many rows fit an attacker, and as many choose among attackers, drawn evenly by class; None: all."""
     test_rows: int | None = None
     """At most this many rows test an attacker, drawn evenly by class; None: all."""
+    budget: float | None = None
+    """Seconds that attackers may take, about; where all rows would take longer, fewer fit them: as many as the pace of
+    the machine allows. None: as long as it takes."""
     null_rows: int = 500
     """At most this many rows fit an attacker on shuffled labels."""
     ceiling: bool = True
@@ -42,7 +45,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attackers", tuple(several(self.attackers)))
-        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}
+        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1, "budget": 1}
         for name, few in least.items():
             given = getattr(self, name)
             if given is not None and given < few:

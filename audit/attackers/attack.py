@@ -18,7 +18,7 @@ from audit.attackers.preprocessing import VIEWS, Preprocessing, preprocessing
 from audit.attackers.regression import Regression, RegressionFit
 from audit.attackers.scoring import Reading
 from audit.bootstrap import Doubles
-from audit.data.on_disk import Store, blocks
+from audit.data.on_disk import HELD, blocks, filed
 from audit.errors import DataError, first_line
 from audit.evidence.findings import ENSEMBLE
 from audit.parallel import side_by_side
@@ -29,8 +29,6 @@ Problem = Classification | Regression
 """How attackers of one kind of attribute are fitted, joined and read."""
 Seen = Mapping[str, tuple[Preprocessing, list[Matrix]]]
 """By the name of a preprocessing: itself, and what it made of the rows that fit, select and test."""
-IN_MEMORY = 10_000_000
-"""Numbers of preprocessed features, rows times width, that stay in memory; more go to a file."""
 
 
 @dataclass(frozen=True)
@@ -146,12 +144,7 @@ def preprocessed(z: Sequence[Matrix]) -> Seen:
 def transformed(preprocessing: Preprocessing, z: Matrix) -> Matrix:
     """Return preprocessed features, (n, m), of z, (n, d), in single precision; many of them in a mapped file."""
     made = (preprocessing.transform(block).astype(np.float32) for block in blocks(z, AT_ONCE))
-    if z.size <= IN_MEMORY:
-        return np.concatenate(list(made))
-    store = Store(len(z))
-    for block in made:
-        store.add(block)
-    return store.take()
+    return np.concatenate(list(made)) if z.size <= HELD else filed(made, len(z))
 
 
 def again(attacker: FittedAttacker, width: int, run: Callable[[Learner], Result]) -> Result:
@@ -164,13 +157,9 @@ def again(attacker: FittedAttacker, width: int, run: Callable[[Learner], Result]
 
 def stacked(parts: Sequence[Matrix]) -> Matrix:
     """Put rows under each other, in a mapped file if there are many."""
-    if sum(part.size for part in parts) <= IN_MEMORY:
+    if sum(part.size for part in parts) <= HELD:
         return np.concatenate(list(parts))
-    store = Store(sum(map(len, parts)))
-    for part in parts:
-        for block in blocks(part, AT_ONCE):
-            store.add(block)
-    return store.take()
+    return filed((block for part in parts for block in blocks(part, AT_ONCE)), sum(map(len, parts)))
 
 
 def _members(

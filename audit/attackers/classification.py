@@ -46,6 +46,11 @@ class Classification:
     lists_ensemble: Final = True
     """Whether the ensemble is listed among the attackers."""
 
+    @property
+    def guess(self) -> float:
+        """The metric of a guess."""
+        return 1 / self.k
+
     def strata(self, v: Labels) -> Ints | None:
         """Return what rows are drawn evenly by: their class, (n,)."""
         return np.asarray(v, dtype=np.int64)

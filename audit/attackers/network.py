@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from audit.attackers.learner import Labels, Matrix
 from audit.bootstrap import Doubles
-from audit.data.on_disk import blocks, in_memory
+from audit.data.on_disk import HELD, blocks, in_memory
 
 STEPS = 3000
 """Steps that a small set is gone over for."""
@@ -30,8 +30,6 @@ BLOCK = 4096
 LEARNING_RATE = 2e-3
 WARM = 0.1
 """Share of the steps in which the learning rate rises."""
-HELD = 10_000_000
-"""Numbers, rows times features, that are held in memory; of more, each step reads its rows from the file."""
 
 
 class _Network(BaseEstimator):  # type: ignore[misc]

@@ -41,6 +41,11 @@ class Regression:
     control_tries: Final[int | None] = None
     lists_ensemble: Final = False
 
+    @property
+    def guess(self) -> float:
+        """The metric of a guess."""
+        return 0.0
+
     def strata(self, v: Labels) -> Ints | None:  # noqa: ARG002
         """Return what rows are drawn evenly by: nothing."""
         return None

@@ -115,6 +115,9 @@ class AuditOptions(Options):
         type=click.IntRange(min=1),
         help="Most rows that test attackers, drawn evenly by class; all if left out.",
     )
+    budget: float | None = option(
+        type=Real(1), help="Seconds that attackers may take, about; where all rows would take longer, fewer fit them."
+    )
     where: bool = option(is_flag=True, help="Also tell which units, and where in the input, the attacker reads.")
     no_ceiling: bool = option(is_flag=True, help="Do not attack the raw input.")
     table: Path | None = option(type=click.Path(path_type=Path), help="Labels of embeddings in a .npy file.")
@@ -179,6 +182,7 @@ def _settings(asked: AuditOptions, seed: int, device: str = "cpu") -> "Settings"
         limit=LIMIT if asked.limit is None else asked.limit,
         fit_rows=asked.fit_rows,
         test_rows=asked.test_rows,
+        budget=asked.budget,
         ceiling=not asked.no_ceiling,
         where=asked.where,
         device=device,

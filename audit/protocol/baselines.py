@@ -55,7 +55,7 @@ def task_label_baseline(predicted: Ints | None, found: Audited) -> Reading:
     """
     v, rows, problem = found.split_labels, found.rows, found.problem
     if isinstance(problem, Classification):
-        guess = GuessReading(problem.metric, 1 / problem.k)
+        guess = GuessReading(problem.metric, problem.guess)
         if predicted is None:
             return guess
         label = np.unique(predicted, return_inverse=True)[1]
@@ -64,7 +64,7 @@ def task_label_baseline(predicted: Ints | None, found: Audited) -> Reading:
             return guess
         return by_label(label, v, rows, problem.k)
     if predicted is None:
-        return GuessReading(problem.metric, 0.0)
+        return GuessReading(problem.metric, problem.guess)
     label = np.unique(predicted, return_inverse=True)[1]
     count = int(label.max()) + 1
     sums = np.bincount(label[rows[0]], v[0], count)

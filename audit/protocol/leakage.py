@@ -109,8 +109,8 @@ def _without_z(data: SplitData) -> tuple[dict[str, float], float | None]:
     train, _, test = data.v
     if isinstance(data.problem, Classification):
         entropy = float(scipy.stats.entropy(np.bincount(test.astype(np.int64)), base=2))
-        return {data.problem.metric: 1 / data.problem.k}, entropy
-    return {data.problem.metric: 0.0, "mae": float(np.abs(test - np.median(train)).mean())}, None
+        return {data.problem.metric: data.problem.guess}, entropy
+    return {data.problem.metric: data.problem.guess, "mae": float(np.abs(test - np.median(train)).mean())}, None
 
 
 def _results(found: Attack, resamples: Resamples, figures: Sequence[str]) -> list[AttackerResult]:
