@@ -21,7 +21,6 @@ from audit.model.representations import Encoder, extract
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.training.loop import fine_tune
 
-
 INCOME_TRAIN = 100_000
 """Rows of the census that train the income net; all others are read."""
 
