@@ -83,7 +83,7 @@ def _settings(
 CACHE = 400
 """Megabytes of kernel values that one fit may keep: all of 5,000 rows, or fits on noise take many times as long."""
 _BROAD, _DEEP = {"hidden": (256,), "decay": 0.3}, {"hidden": (128, 64), "decay": 10.0}
-_TREES = {"max_iter": 50, "max_leaf_nodes": 15, "max_bins": 63, "max_features": 0.2, "early_stopping": False}
+_TREES = {"max_iter": 100, "max_leaf_nodes": 15, "max_bins": 63, "max_features": 0.2, "early_stopping": False}
 _EVEN = {"class_weight": "balanced"}
 ATTACKERS: Mapping[str, Callable[[str], Family]] = {
     "logistic": lambda _: Family(

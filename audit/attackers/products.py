@@ -33,6 +33,8 @@ TRIPLE_WORK = 5e10
 TRIPLE_ROWS = 500
 """With fewer rows there is nothing to tell one triple from another."""
 HALVES = 2
+UNIT_ROWS = 10_000
+"""Rows, evenly spaced, by which a filter's deviation is measured."""
 Floats = NDArray[np.float32]
 
 
@@ -88,16 +90,22 @@ class _Products(BaseEstimator):  # type: ignore[misc]
         triples = _searched(z, columns, half, self.random_state)
         crossed = [_filters([sums[1 - one]], triples[1 - one]) for one in range(HALVES)]
         said = np.zeros((len(z), len(crossed[0]) * 5))
+        stirs = np.ones(said.shape[1], dtype=bool)
         for one in range(HALVES):
             own = np.flatnonzero(half == one)
-            said[own] = np.concatenate([_said(crossed[one], block) for block in _rows(z, own)])
-        self.filters_ = _filters(sums, triples[HALVES])
-        self.unit_ = np.where(said.std(axis=0) > 0, said.std(axis=0), 1.0)
-        return said / self.unit_
+            found = np.concatenate([_said(crossed[one], block) for block in _rows(z, own)])
+            unit = found.std(axis=0)
+            said[own] = found / np.where(unit > 0, unit, 1.0)
+            stirs &= unit > 0
+        self.filters_, some = _filters(sums, triples[HALVES]), np.linspace(0, len(z) - 1, UNIT_ROWS).astype(np.int64)
+        self.unit_ = np.concatenate([_said(self.filters_, block) for block in _rows(z, np.unique(some))]).std(axis=0)
+        self.stirs_ = stirs & (self.unit_ > 0)  # a filter that only one half has is a filter of noise
+        return np.where(self.stirs_, said, 0.0)
 
     def _seen(self, z: Matrix) -> Doubles:
-        """Return what the filters say of new rows, in the units that the weights are for."""
-        return np.concatenate([_said(self.filters_, _cut(block)) for block in blocks(z, BLOCK)]) / self.unit_
+        """Return what the filters say of new rows, in their deviations."""
+        found = np.concatenate([_said(self.filters_, _cut(block)) for block in blocks(z, BLOCK)])
+        return np.where(self.stirs_, found / np.where(self.unit_ > 0, self.unit_, 1.0), 0.0)
 
 
 class ProductsClassifier(ClassifierMixin, _Products):  # type: ignore[misc]

@@ -188,7 +188,7 @@ def by_heart(*, exact: bool) -> AuditResult:
     seen = np.repeat(np.arange(300), 5)
     x = torch.tensor(noise(300)[seen], dtype=torch.float32)
     x = x if exact else x + 1e-4 * torch.tensor(noise(1500, seed=8), dtype=torch.float32)
-    return run(labelled(x, {"v": labels(300, seed=4)[seen].tolist()}))
+    return run(labelled(x, {"v": labels(300, seed=4)[seen].tolist()}), settings=replace(FEW, attackers=("knn",)))
 
 
 def test_exact_copies_are_joined_counted_and_told_so_that_no_split_knows_anothers() -> None:
@@ -318,7 +318,10 @@ def test_a_finite_code_that_tells_the_attribute_is_no_set_of_copies() -> None:
     v = np.random.default_rng(0).random(N) < np.where(code % 2, 0.9, 0.1)
     z = noise(16, 8)[code].astype(np.float32)
     result = audit_embeddings(
-        {"code": z}, labelled(torch.from_numpy(z), {"v": v.astype(str).tolist()}), private="v", settings=FEW
+        {"code": z},
+        labelled(torch.from_numpy(z), {"v": v.astype(str).tolist()}),
+        private="v",
+        settings=replace(FEW, attackers=("knn",)),
     )
     assert result.private[0].decided.verdict == "FAIL"
     assert only(result).score.value == pytest.approx(0.9, abs=0.05)
