@@ -33,6 +33,10 @@ class Settings:
     """At most this many rows test an attacker."""
     null_rows: int = 500
     """At most this many rows fit an attacker on shuffled labels."""
+    min_class: int = 10
+    """A class needs this many rows in each of the splits that fit, select and test; rarer ones are left out."""
+    merge_rare: str | None = None
+    """Merge classes that are too rare into one of this name, for instance "other", instead of leaving them out."""
     ceiling: bool = True
     """Whether the raw input is attacked too: the input control."""
     where: bool = False
@@ -42,7 +46,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attackers", tuple(several(self.attackers)))
-        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}
+        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1, "min_class": 2}
         for name, few in least.items():
             if getattr(self, name) < few:
                 raise IreneError(f"Settings of the audit: {name} is {getattr(self, name)}. Give {few} or more.")

@@ -25,29 +25,9 @@ MISSING = -1
 MISSING_WORDS = ("?",)
 """Words that mean missing unless the user names others; an empty cell, null and NaN always do."""
 USUAL_WORDS = frozenset(
-    [
-        "?",
-        "na",
-        "n/a",
-        "n.a.",
-        "#n/a",
-        "<na>",
-        "nan",
-        "nat",
-        "none",
-        "null",
-        "nil",
-        "unknown",
-        "unk",
-        "missing",
-        "undefined",
-        "unspecified",
-        "-",
-        "--",
-        ".",
-        "...",
-    ]
-) | {"not available", "not known", "not specified", "no answer"}
+    {"?", "-", "--", ".", "...", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "nat", "none", "null", "nil", "unk"}
+    | {"unknown", "missing", "undefined", "unspecified", "not available", "not known", "not specified", "no answer"}
+)
 """Words that often mean missing, in small letters: a reader is told where one counts as a class."""
 LARGEST_WHOLE = 2**53
 """From here on a float does not hold every whole number, and two ids would become one."""
@@ -95,8 +75,8 @@ class Cells:
 def read_cells(name: str, values: object) -> Cells:
     """Take a column apart. Raises DataError if the values are no column of text or numbers."""
     if isinstance(values, Written):
-        codes, words = pd.factorize(values.cells)
-        return Cells(codes.astype(np.int64), tuple(words), "written")
+        codes, different = pd.factorize(values.cells)
+        return Cells(codes.astype(np.int64), tuple(different), "written")
     series = _series(name, values)
     if isinstance(series.dtype, pd.CategoricalDtype):
         words = tuple(_text(name, one) for one in series.cat.categories)
@@ -199,7 +179,7 @@ def _series(name: str, values: object) -> pd.Series:
         if isinstance(values, np.ndarray) and values.dtype.kind == "S":
             values = np.char.decode(values, "utf-8")
         exact = object if isinstance(values, list | tuple) else None  # a gap would turn whole numbers into floats
-        series = pd.Series(values, dtype=exact) if dimensions == 1 else None  # type: ignore[call-overload]
+        series = pd.Series(values, dtype=exact) if dimensions == 1 else None
     except (TypeError, ValueError) as error:
         raise DataError(f"Column {name!r} cannot be read: {in_one_line(error)}. Give one value a row.") from None
     if series is None:

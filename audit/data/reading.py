@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,6 @@ from audit.data.cells import (
     has_comma,
     in_order,
     is_code,
-    is_missing,
     number,
     read_cells,
     rows_told,
@@ -96,34 +96,54 @@ def label_columns(
 
 
 class _Column:
-    """One column on its way to classes or a quantity."""
+    """One column on its way to classes or a quantity, by its different cells, (m,)."""
 
     def __init__(self, name: str, cells: Cells, missing: frozenset[str], of_source: str) -> None:
         self._name, self._cells, self._of_source = name, cells, of_source
-        self._words = [spelling(one) if cells.kind == "numbers" else clean(str(one)) for one in cells.values]
-        self._missing = [is_missing(word, missing) for word in self._words]
-        if cells.kind == "numbers":
-            finite = np.isfinite(np.array(cells.values, dtype=np.float64))
-            self._missing = [gone or not real for gone, real in zip(self._missing, finite, strict=True)]
+        self._typed = cells.kind == "numbers"
+        named = [value for word in missing if (value := number(word)) is not None]
+        if self._typed:
+            self._numbers = np.array(cells.values, dtype=np.float64)
+            self._missing = ~np.isfinite(self._numbers) | np.isin(self._numbers, named)
+            self._usual = np.zeros(len(cells.values), dtype=bool)
+        else:
+            read = [number(word) for word in self._words]
+            self._numbers = np.array([np.nan if one is None else one for one in read], dtype=np.float64)
+            words = [fold(word) if one is None else None for word, one in zip(self._words, read, strict=True)]
+            gone = [word is not None and (not word or word in missing) for word in words]
+            self._missing = np.array(gone, dtype=bool) | np.isin(self._numbers, named)
+            self._usual = np.array([word in USUAL_WORDS for word in words], dtype=bool) & ~self._missing
+        self._is_number = np.isfinite(self._numbers)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        """Each value in its own spelling, without blanks around it."""
+        if self._typed:
+            return [spelling(one) for one in self._cells.values]
+        return [text if number(text) is not None else clean(text) for text in map(str, self._cells.values)]
 
     def decided(self) -> LabelColumn:
         """Return classes or a quantity where the values say which."""
-        held = [word for word in self._held() if self._cells.kind == "numbers" or fold(word) not in USUAL_WORDS]
-        numbers = [number(word) for word in held]
-        if self._cells.kind == "ordered" or not held:
+        held = ~self._missing & ~self._usual
+        values, kind = self._numbers[held], self._cells.kind
+        if kind == "ordered" or not held.any():
             return self.classes()
-        if None in numbers or any(map(is_code, held)):
-            many = len(held) > MOST_CLASSES and all(has_comma(word) or number(word) is not None for word in held)
-            fact = f"holds numbers with a comma, such as {next(filter(has_comma, held), '')!r}"
-            return Undecided(self.classes(), None, fact) if many and any(map(has_comma, held)) else self.classes()
-        values, is_text = np.array(numbers, dtype=np.float64), self._cells.kind == "text"
-        if (values != values.round()).any() and not is_text:
+        words = [] if self._typed else [word for word, is_held in zip(self._words, held, strict=True) if is_held]
+        if not self._is_number[held].all() or any(map(is_code, words)):
+            return self._of_text(words)
+        if (values != values.round()).any() and kind != "text":
             return self.quantity()
-        distinct = len({spelling(word) for word in held})
-        if distinct <= MOST_CLASSES or (not self._rounded() and np.abs(values).max() >= LARGEST_WHOLE):
+        distinct = len(np.unique(values))
+        if distinct <= MOST_CLASSES or (not self._rounded and np.abs(values).max() >= LARGEST_WHOLE):
             return self.classes()
-        fact = f"holds {distinct:,} different {'numbers as text' if is_text else 'whole numbers'}"
-        return Undecided(self.classes(), None if is_text else self.quantity(), fact)
+        fact = f"holds {distinct:,} different {'numbers as text' if kind == 'text' else 'whole numbers'}"
+        return Undecided(self.classes(), None if kind == "text" else self.quantity(), fact)
+
+    def _of_text(self, words: Sequence[str]) -> LabelColumn:
+        commas = [word for word in words if has_comma(word)]
+        if len(words) > MOST_CLASSES and commas and all(has_comma(word) or number(word) is not None for word in words):
+            return Undecided(self.classes(), None, f"holds numbers with a comma, such as {commas[0]!r}")
+        return self.classes()
 
     def classes(self) -> Column:
         """Return the rows as classes."""
@@ -136,51 +156,45 @@ class _Column:
         different = {one: place for place, one in enumerate(names)}
         codes = self._codes([None if one is None else places[names[one]] for one in exact])
         own = self._codes([None if one is None else different[one] for one in exact])
-        remarks = Remarks(self._doubts(is_quantity=False), self._merged(exact, names), self._rounded())
+        remarks = Remarks(self._doubts(is_quantity=False), self._merged(exact, names), self._rounded)
         return Column(codes, tuple(order), own if len(names) > len(order) else None, remarks)
 
     def quantity(self) -> Quantity:
         """Return the rows as numbers; raise a DataError where a cell is none."""
-        numbers = []
-        for word, gone in zip(self._words, self._missing, strict=True):
-            found = None if gone else number(word)
-            if found is None and not gone and (self._cells.kind == "numbers" or fold(word) not in USUAL_WORDS):
-                hint = "Write a point for the comma" if has_comma(word) else "Mend it"
-                raise DataError(
-                    f"Column {self._name!r} is to be continuous and holds {word[:40]!r}, which is no number. "
-                    f"{hint}, or leave the column out of `continuous`."
-                )
-            numbers.append(np.nan if found is None else found)
-        if self._cells.kind == "numbers":
-            own = np.array(self._cells.values, dtype=np.float64)
-            numbers = list(np.where(self._missing, np.nan, own))
-        values = np.append(np.array(numbers, dtype=np.float64), np.nan)[self._cells.codes]
-        return Quantity(values, Remarks(self._doubts(is_quantity=True), rounded=self._rounded()))
-
-    def _held(self) -> list[str]:
-        return [word for word, gone in zip(self._words, self._missing, strict=True) if not gone]
+        wrong = np.flatnonzero(~self._missing & ~self._usual & ~self._is_number)
+        if len(wrong):
+            word = self._words[wrong[0]]
+            hint = "Write a point for the comma" if has_comma(word) else "Mend it"
+            raise DataError(
+                f"Column {self._name!r} is to be continuous and holds {word[:40]!r}, which is no number. "
+                f"{hint}, or leave the column out of `continuous`."
+            )
+        numbers = np.where(self._missing | self._usual, np.nan, self._numbers)
+        remarks = Remarks(self._doubts(is_quantity=True), rounded=self._rounded)
+        return Quantity(np.append(numbers, np.nan)[self._cells.codes], remarks)
 
     def _codes(self, places: Sequence[int | None]) -> Ints:
         """Return the place of each row's value, (n,)."""
         own = [MISSING if place is None else place for place in places]
         return np.array([*own, MISSING], dtype=np.int64)[self._cells.codes]
 
+    @cached_property
     def _rounded(self) -> bool:
         """Whether whole numbers were held as floats that are too short for them."""
-        large = [
-            word if self._cells.kind == "written" else str(one)
-            for word, one in zip(self._words, self._cells.values, strict=True)
-            if (self._cells.kind == "written" or isinstance(one, float)) and abs(number(word) or 0) >= LARGEST_WHOLE
-        ]
-        return any(mark in text for text in large for mark in ".eE")
+        large = np.flatnonzero(self._is_number & (np.abs(self._numbers) >= LARGEST_WHOLE))
+        if self._cells.kind == "written":
+            return any(mark in self._words[one] for one in large for mark in ".eE")
+        return any(isinstance(self._cells.values[one], float) for one in large)
 
     def _spellings(self) -> list[str | None]:
         """Return the spelling of each value by which ids are told apart; None where it is missing."""
-        words, kind, held = self._words, self._cells.kind, self._held()
-        if kind == "written" and all(number(word) is not None and not is_code(word) for word in held):
-            words = [spelling(word) for word in words]
-        if kind == "written" and {fold(word) for word in held} <= {"true", "false"}:
-            words = [word.capitalize() for word in words]
+        words = self._words
+        if self._cells.kind == "written":
+            held = [word for word, gone in zip(words, self._missing, strict=True) if not gone]
+            if self._is_number[~self._missing].all() and not any(map(is_code, held)):
+                words = [spelling(word) for word in words]
+            elif {fold(word) for word in held} <= {"true", "false"}:
+                words = [word.capitalize() for word in words]
         return [None if gone else word for word, gone in zip(words, self._missing, strict=True)]
 
     def _names(self, exact: Sequence[str | None]) -> dict[str, str]:
@@ -211,14 +225,12 @@ class _Column:
 
     def _doubts(self, *, is_quantity: bool) -> tuple[str, ...]:
         rows: dict[str, Counter[str]] = {"missing": Counter(), "no number": Counter(), "class": Counter()}
-        for word, gone, count in zip(self._words, self._missing, self._cells.counts, strict=True):
-            usual = (
-                word
-                and (gone or fold(word) in USUAL_WORDS)
-                and (self._cells.kind != "numbers" or number(word) is not None)
-            )
-            if usual and count:
-                rows["missing" if gone else "no number" if is_quantity else "class"][word] += int(count)
+        counts = self._cells.counts
+        for one in np.flatnonzero((self._missing | self._usual) & (counts > 0)):
+            word = "" if self._typed and not self._is_number[one] else self._words[one]
+            if word:
+                sort = "missing" if self._missing[one] else "no number" if is_quantity else "class"
+                rows[sort][word] += int(counts[one])
         ends = {
             "missing": "counts as missing (`--missing` names other words)",
             "no number": "is no number and counts as missing",
@@ -226,8 +238,8 @@ class _Column:
         }
         return tuple(
             f"{self._name!r}{self._of_source}: {word!r} in {rows_told(count)} {ends[sort].format(word=word)}"
-            for sort, counts in rows.items()
-            for word, count in counts.items()
+            for sort, words in rows.items()
+            for word, count in words.items()
         )
 
 

@@ -88,7 +88,8 @@ def read_embeddings(
         ) from None
     if not layers:
         raise DataError(f"{path} holds no embeddings. Save them as an array of floats, (rows, features).")
-    labels, header_notes = _named(labels, path), ()
+    labels = _named(labels, path)
+    header_notes: tuple[str, ...] = ()
     if table is not None:
         more = read_table(table)
         labels, header_notes = _joined(labels, more.columns, table), more.notes

@@ -131,12 +131,12 @@ def rows_of(table: Table, part: Part) -> tuple[Ints, tuple[str, ...]]:
                 "Add one, with `train` for the rows that it may train on and `audit` for the others."
             )
         note = f"no `split` column in {source}: all rows were audited, and rows that trained the model leak more"
-        return np.arange(len(table), dtype=np.int64), (f"{note} than others would",)
+        return np.arange(len(table), dtype=np.int64), (*table.notes, f"{note} than others would")
     rows = np.flatnonzero(_is_train(table) == (part == "train")).astype(np.int64)
     if not len(rows):
         wanted = "`train`" if part == "train" else "anything but `train`"
         raise DataError(f"No row of {source} has {wanted} as its `split`. Mark those rows that are.")
-    return rows, ()
+    return rows, table.notes
 
 
 def recorded(lists: Mapping[str, Sequence[str]]) -> dict[str, str]:

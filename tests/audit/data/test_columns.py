@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from audit.data.columns import Column, Quantity, Undecided, intersect
+from audit.data.columns import Column, Quantity, intersect
 from audit.data.reading import as_column, label_columns
 from audit.errors import DataError, IreneError, UnknownNameError
 
