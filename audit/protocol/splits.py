@@ -92,7 +92,7 @@ def at_most(rows: Ints, most: int, seed: int, codes: Ints | None = None) -> Ints
     return np.sort(rows[first])
 
 
-def class_rows(attribute: str, column: Column, rows: Rows) -> list[ClassRows]:
+def class_rows(attribute: str, column: Column, rows: Rows, least: int) -> list[ClassRows]:
     """Count each class that is left in the splits; raise a DataError if there are fewer than two."""
     found = [
         ClassRows(name=name, train=int(a), select=int(b), test=int(c))
@@ -101,8 +101,8 @@ def class_rows(attribute: str, column: Column, rows: Rows) -> list[ClassRows]:
     ]
     if len(found) < 2:
         raise DataError(
-            f"{attribute!r} has {'one class' if found else 'no class'} with enough rows to fit, choose and test "
-            "attackers; two are needed. Give more rows, or ask for fewer with --min-class, or merge with --merge-rare."
+            f"{attribute!r} has {'one class' if found else 'no class'} with enough rows to fit, to choose and to test "
+            f"attackers: each needs {least}. Give more rows, or merge classes, for instance with --merge-rare."
         )
     return found
 

@@ -346,7 +346,7 @@ def test_inputs_of_few_distinct_values_are_people_who_look_alike_and_no_copies()
         ({"task": "age"}, "Task column 'age' is continuous"),
         ({"settings": replace(FEW, attackers=())}, "No attacker was named"),
         ({"settings": replace(FEW, attackers=("knnn",))}, "Did you mean 'knn'"),
-        ({"private": "w"}, "Class 'b' of 'w' has"),
+        ({"private": "w"}, "'w' has one class with enough rows"),
         ({"keep": "rare"}, "'rare' has a value in"),
     ],
 )
