@@ -63,7 +63,7 @@ def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Setting
         return Audited(column.values, rows, (entry,), missing, {}, {}, Regression())
     common = without_rare(column, splits.rows, settings.min_class, settings.merge_rare)
     rows = split_subset(common.column, splits, settings)
-    classes = tuple(class_rows(attribute, common.column, rows, settings.min_class))
+    classes = tuple(class_rows(attribute, common, rows, settings.min_class))
     problem = Classification(len(classes))
     return Audited(_numbered(common.column), rows, classes, missing, common.left_out, common.merged, problem)
 

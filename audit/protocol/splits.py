@@ -92,21 +92,6 @@ def at_most(rows: Ints, most: int, seed: int, codes: Ints | None = None) -> Ints
     return np.sort(rows[first])
 
 
-def class_rows(attribute: str, column: Column, rows: Rows, least: int) -> list[ClassRows]:
-    """Count each class that is left in the splits; raise a DataError if there are fewer than two."""
-    found = [
-        ClassRows(name=name, train=int(a), select=int(b), test=int(c))
-        for name, a, b, c in zip(column.classes, *_counts(column, rows), strict=True)
-        if a + b + c > 0
-    ]
-    if len(found) < 2:
-        raise DataError(
-            f"{attribute!r} has {'one class' if found else 'no class'} with enough rows to fit, to choose and to test "
-            f"attackers: each needs {least}. Give more rows, or merge classes, for instance with --merge-rare."
-        )
-    return found
-
-
 @dataclass(frozen=True)
 class CommonClasses:
     """A column without its rare classes."""
@@ -116,6 +101,23 @@ class CommonClasses:
     """Rows of each class that was taken out."""
     merged: dict[str, int]
     """Rows of each class that was merged with others."""
+
+
+def class_rows(attribute: str, common: CommonClasses, rows: Rows, least: int) -> list[ClassRows]:
+    """Count each class that is left in the splits; raise a DataError if there are fewer than two."""
+    found = [
+        ClassRows(name=name, train=int(a), select=int(b), test=int(c))
+        for name, a, b, c in zip(common.column.classes, *_counts(common.column, rows), strict=True)
+        if a + b + c > 0
+    ]
+    if len(found) < 2:
+        next_one = max(common.left_out, key=lambda name: common.left_out[name], default=None)
+        fact = "" if next_one is None else f", and {next_one!r} has {common.left_out[next_one]} in all"
+        raise DataError(
+            f"{attribute!r} has {'one class' if found else 'no class'} with enough rows to fit, to choose and to test "
+            f"attackers: each needs {least}{fact}. Give more rows, or merge classes, for instance with --merge-rare."
+        )
+    return found
 
 
 def without_rare(column: Column, rows: Rows, least: int, merge: str | None = None) -> CommonClasses:

@@ -70,8 +70,7 @@ def load(
             raise UnknownNameError(f"feature of {path.name}", name, columns)
     rows, part_notes = rows_of(table, part)
     if transform is None:
-        fitting = _is_train(table) if SPLIT in table.columns else np.ones(len(table), dtype=bool)
-        inputs = _encoded({name: columns[name] for name in names}, fitting, path.name)
+        inputs = _encoded({name: columns[name] for name in names}, table)
         part_notes += tuple(note for name in names for note in _remarks(columns[name]))
     else:
         frame = table.frame(words_of(said.missing))
@@ -166,7 +165,10 @@ def _as_feature(column: LabelColumn) -> Column | Quantity:
     return column
 
 
-def _encoded(features: Mapping[str, LabelColumn], fitting: NDArray[np.bool_], source: str) -> NDArray[np.float32]:
+def _encoded(features: Mapping[str, LabelColumn], table: Table) -> NDArray[np.float32]:
+    source, fitting = table.source, np.ones(len(table), dtype=bool)
+    if SPLIT in table.columns:
+        fitting = _is_train(table)
     blocks = []
     for name, either in features.items():
         column = _as_feature(either)
