@@ -76,7 +76,7 @@ def read_cells(name: str, values: object) -> Cells:
     """Take a column apart. Raises DataError if the values are no column of text or numbers."""
     if isinstance(values, Written):
         codes, different = pd.factorize(values.cells)
-        return Cells(codes.astype(np.int64), tuple(different), "written")
+        return Cells(codes.astype(np.int64), tuple(different.to_numpy(dtype=object).tolist()), "written")
     series = _series(name, values)
     if isinstance(series.dtype, pd.CategoricalDtype):
         words = tuple(_text(name, one) for one in series.cat.categories)
@@ -117,9 +117,20 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def numbers_of(texts: Sequence[str]) -> Floats | None:
+    """Return the numbers that texts are if all are numbers, blanks around them aside, (m,); else None."""
+    if not texts or number(clean(texts[0])) is None:
+        return None
+    try:
+        read = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
+    except ValueError:
+        return None
+    return read if np.isfinite(read).all() and "_" not in "".join(texts) else None
+
+
 def is_code(text: str) -> bool:
     """Whether digits begin with a zero that a number would not have, as in a zip code."""
-    return _LEADING_ZERO.match(text) is not None
+    return text[:1] in ("0", "+", "-") and _LEADING_ZERO.match(text) is not None
 
 
 def has_comma(text: str) -> bool:

@@ -19,6 +19,7 @@ from audit.data.cells import (
     in_order,
     is_code,
     number,
+    numbers_of,
     read_cells,
     rows_told,
     spelling,
@@ -106,7 +107,12 @@ class _Column:
             self._numbers = np.array(cells.values, dtype=np.float64)
             self._missing = ~np.isfinite(self._numbers) | np.isin(self._numbers, named)
             self._usual = np.zeros(len(cells.values), dtype=bool)
+        elif (numbers := numbers_of(texts := [str(one) for one in cells.values])) is not None:
+            self._words, self._numbers = [text.strip() for text in texts], numbers
+            self._missing = np.isin(numbers, named)
+            self._usual = np.zeros(len(texts), dtype=bool)
         else:
+            self._words = [clean(text) for text in texts]
             read = [number(word) for word in self._words]
             self._numbers = np.array([np.nan if one is None else one for one in read], dtype=np.float64)
             words = [fold(word) if one is None else None for word, one in zip(self._words, read, strict=True)]
@@ -118,9 +124,7 @@ class _Column:
     @cached_property
     def _words(self) -> list[str]:
         """Each value in its own spelling, without blanks around it."""
-        if self._typed:
-            return [spelling(one) for one in self._cells.values]
-        return [text if number(text) is not None else clean(text) for text in map(str, self._cells.values)]
+        return [spelling(one) for one in self._cells.values]
 
     def decided(self) -> LabelColumn:
         """Return classes or a quantity where the values say which."""
