@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick lowest check format clean
@@ -13,11 +14,11 @@ demo: $(VENV)/installed  ## Audit, sanitize and report on embedded real data, in
 	@$(BIN)/irene demo
 
 test: check  ## Run all checks and tests
-	@$(BIN)/pytest -q --cov --cov-report=
+	@$(BIN)/pytest -q $(SPREAD) --cov --cov-report=
 
 quick: $(VENV)/tested  ## Run the linter and the quick tests, in under a minute
 	@$(BIN)/ruff check -q .
-	@$(BIN)/pytest -q -m 'not slow and not browser and not data'
+	@$(BIN)/pytest -q $(SPREAD) -m 'not slow and not browser and not data'
 
 lowest:  ## Run the quick tests with the lowest declared versions, in .venv-lowest
 	@$(PYTHON) -m venv .venv-lowest
@@ -25,7 +26,7 @@ lowest:  ## Run the quick tests with the lowest declared versions, in .venv-lowe
 	@echo "Installing the lowest declared versions, an older PyTorch among them, into .venv-lowest ..."
 	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint .venv-lowest/constraints.txt --editable '.[test]'
-	@.venv-lowest/bin/pytest -q -m 'not slow and not browser and not data'
+	@.venv-lowest/bin/pytest -q $(SPREAD) -m 'not slow and not browser and not data'
 
 check: $(VENV)/tested  ## Run the linter and the type checker
 	@$(BIN)/ruff check -q .

@@ -29,10 +29,16 @@ class AuditRequest:
         return [*self.private, *self.keep]
 
     def require_rows(self, data: LabelledData, settings: Settings) -> None:
-        """Fail before the work is done if a class has too few rows, or attribution too few to be a mean over."""
+        """Fail before the work is done: a class has too few rows, attribution too few, or no leak exceeds the limit."""
         splits = split_rows(data.groups(), [*self.columns.values()], seed=settings.seed)
         for name in self.audited:
             found = audited(name, self.columns[name], splits, settings)
+            most = 1 - found.problem.guess
+            if name in self.private and settings.limit >= most:
+                raise DataError(
+                    f"A limit of {settings.limit:g} lets all of {name!r} pass: an attacker without an error reads "
+                    f"{most:.3g} beyond a guess. Give a smaller one; 0.05 is 5 points."
+                )
             if settings.where and name in self.private and isinstance(self.columns[name], Column):
                 require_samples(len(found.rows[2]), name)
 

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from audit.protocol.attribution import Attacked
 from audit.protocol.attribution import where as attribute
 from audit.protocol.baselines import Baselines
 from audit.protocol.bound import cells, certify
+from audit.protocol.budget import rows_within_budget
 from audit.protocol.duplicates import join_copies
 from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
@@ -151,7 +152,8 @@ class _Run:
         columns = {name: column.take(features.rows) for name, column in self.request.columns.items()}
         groups, copies = join_copies(read.groups(), features)
         splits = split_rows(groups, [*columns.values()], seed=settings.seed)
-        findings = self._findings(read, columns, splits)
+        limited, told = self._within_budget(columns, splits)
+        findings = limited._findings(read, columns, splits)
         task = columns[self.request.task] if self.request.task else None
         return AuditResult(
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -170,9 +172,10 @@ class _Run:
                 test=_split(splits.test, groups),
             ),
             task=_task(self.request.task, task, features.predicted, splits, settings),
-            protocol=self._protocol(),
+            protocol=limited._protocol(),
             findings=findings,
             warnings=[
+                *told,
                 *self.provenance.notes,
                 *read.notes,
                 *features.notes,
@@ -183,12 +186,31 @@ class _Run:
             device=describe_device(device),
         )
 
+    def _within_budget(self, columns: Mapping[str, AnyColumn], splits: Splits) -> tuple["_Run", list[str]]:
+        """Return the audit with as many rows to fit attackers as its seconds allow, and a note if these are not all."""
+        settings, rows = self.settings, len(splits.train)
+        first, baselines = self.request.audited[0], self._baselines(columns)
+        fit_rows = rows_within_budget(
+            self.features.z,
+            lambda probing: make_target(first, columns[first], splits, probing, baselines),
+            len(self.request.audited),
+            rows,
+            settings,
+        )
+        if fit_rows == settings.fit_rows:
+            return self, []
+        note = f"a budget of {settings.budget:g} s let {fit_rows:,} of {rows:,} rows fit an attacker on this machine"
+        return replace(self, settings=replace(settings, fit_rows=fit_rows)), [note]
+
+    def _baselines(self, columns: Mapping[str, AnyColumn]) -> Baselines:
+        task = columns[self.request.task] if self.request.task else None
+        y = task.codes if isinstance(task, Column) else None
+        return Baselines(self.features.predicted, y, self.features.raw, self.features.raw_source)
+
     def _findings(self, read: LabelledData, columns: Mapping[str, AnyColumn], splits: Splits) -> list[Finding]:
         """Return the findings, the private attributes first."""
         features, settings, track = self.features, self.settings, self.provenance.track
-        task = columns[self.request.task] if self.request.task else None
-        y = task.codes if isinstance(task, Column) else None
-        baselines = Baselines(features.predicted, y, features.raw, features.raw_source)
+        baselines = self._baselines(columns)
         targets = {name: make_target(name, columns[name], splits, settings, baselines) for name in self.request.audited}
         codes = {layer: cells(z) for layer, z in features.z.items()}
         places = [(name, layer) for layer in features.z for name in self.request.audited]
@@ -245,6 +267,7 @@ class _Run:
             bootstrap=settings.bootstrap,
             null_refits=settings.null_refits,
             fit_rows=settings.fit_rows,
+            test_rows=settings.test_rows,
             null_rows=settings.null_rows,
             min_class=settings.min_class,
             merge_rare=settings.merge_rare,

@@ -10,7 +10,7 @@ from audit.evidence.audit_result import Checkpoint
 from audit.progress import Track, untracked
 
 LIMIT = 0.05
-ATTACKERS = ("logistic", "mlp", "rbf-svm", "knn", "boosted-trees")
+ATTACKERS = ("logistic", "products", "mlp", "rbf-svm", "knn", "boosted-trees")
 """Who attacks unless the user says otherwise."""
 
 
@@ -27,10 +27,13 @@ class Settings:
     """Resamples of the test groups."""
     null_refits: int = 20
     """Attackers fitted on shuffled labels: their spread is the null's band."""
-    fit_rows: int = 5000
-    """At most this many rows fit an attacker; as many form the selection split."""
-    test_rows: int = 10_000
-    """At most this many rows test an attacker."""
+    fit_rows: int | None = None
+    """At most this many rows fit an attacker, and as many choose among attackers, drawn evenly by class; None: all."""
+    test_rows: int | None = None
+    """At most this many rows test an attacker, drawn evenly by class; None: all."""
+    budget: float | None = None
+    """Seconds that attackers may take, about; where all rows would take longer, fewer fit them: as many as the pace of
+    the machine allows. None: as long as it takes."""
     null_rows: int = 500
     """At most this many rows fit an attacker on shuffled labels."""
     min_class: int = 10
@@ -46,10 +49,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attackers", tuple(several(self.attackers)))
-        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1, "min_class": 2}
+        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1, "budget": 1}
+        least |= {"min_class": 2}
         for name, few in least.items():
-            if getattr(self, name) < few:
-                raise IreneError(f"Settings of the audit: {name} is {getattr(self, name)}. Give {few} or more.")
+            given = getattr(self, name)
+            if given is not None and given < few:
+                raise IreneError(f"Settings of the audit: {name} is {given}. Give {few} or more.")
         if not 0 <= self.limit <= 1:
             raise IreneError(f"Settings of the audit: limit is {self.limit}. Give 0 to 1, 0.05 for five points.")
 

@@ -12,11 +12,13 @@ import numpy as np
 
 from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.ensemble import choose_members, joined
-from audit.attackers.families import Estimator, Labels, Make, Matrix, family
+from audit.attackers.families import Make, family
+from audit.attackers.learner import AT_ONCE, Labels, Learner, Matrix
 from audit.attackers.preprocessing import VIEWS, Preprocessing, preprocessing
 from audit.attackers.regression import Regression, RegressionFit
 from audit.attackers.scoring import Reading
 from audit.bootstrap import Doubles
+from audit.data.on_disk import HELD, blocks, filed
 from audit.errors import DataError, first_line
 from audit.evidence.findings import ENSEMBLE
 from audit.parallel import side_by_side
@@ -25,6 +27,8 @@ from audit.settings import Settings
 Result = TypeVar("Result")
 Problem = Classification | Regression
 """How attackers of one kind of attribute are fitted, joined and read."""
+Seen = Mapping[str, tuple[Preprocessing, list[Matrix]]]
+"""By the name of a preprocessing: itself, and what it made of the rows that fit, select and test."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,12 @@ class Attack:
     headline: Reading
     """Of the test rows, fitted on the training and the selection split."""
     best: FittedAttacker
+    seen: Seen
+
+    @property
+    def able(self) -> list[FittedAttacker]:
+        """The attackers that could run."""
+        return [member for member in self.members if isinstance(member, FittedAttacker)]
 
 
 def attack(
@@ -108,7 +118,7 @@ def attack(
     counted = [(member, share) for member, share in zip(able, shares, strict=True) if share > 0]
     strongest = counted[0][0].title if len(counted) == 1 else ENSEMBLE
     listed = ensemble if len(able) > 1 and data.problem.lists_ensemble else None
-    return Attack(members, listed, strongest, _headline(counted, data, seen), best)
+    return Attack(members, listed, strongest, _headline(counted, data, seen), best, seen)
 
 
 def persistent(run: Callable[[Mapping[str, str]], Result]) -> Result:
@@ -121,17 +131,23 @@ def persistent(run: Callable[[Mapping[str, str]], Result]) -> Result:
             failed = {**failed, error.title: error.reason}
 
 
-def preprocessed(z: Sequence[Matrix]) -> dict[str, tuple[Preprocessing, list[Matrix]]]:
+def preprocessed(z: Sequence[Matrix]) -> Seen:
     """Fit each preprocessing on the first part, and apply it to all parts: by its name."""
 
     def fitted(name: str) -> tuple[Preprocessing, list[Matrix]]:
         found = preprocessing(name, z[0])
-        return found, [found.transform(part).astype(np.float32) for part in z]
+        return found, [transformed(found, part) for part in z]
 
     return dict(zip(VIEWS, side_by_side(fitted, VIEWS), strict=True))
 
 
-def again(attacker: FittedAttacker, width: int, run: Callable[[Estimator], Result]) -> Result:
+def transformed(preprocessing: Preprocessing, z: Matrix) -> Matrix:
+    """Return preprocessed features, (n, m), of z, (n, d), in single precision; many of them in a mapped file."""
+    made = (preprocessing.transform(block).astype(np.float32) for block in blocks(z, AT_ONCE))
+    return np.concatenate(list(made)) if z.size <= HELD else filed(made, len(z))
+
+
+def again(attacker: FittedAttacker, width: int, run: Callable[[Learner], Result]) -> Result:
     """Make an attacker anew, for features of that width, and run it; raise what it raises as an AttackerError."""
     try:
         return run(attacker.make(width))
@@ -139,9 +155,16 @@ def again(attacker: FittedAttacker, width: int, run: Callable[[Estimator], Resul
         raise AttackerError(attacker.title, first_line(error)) from error
 
 
+def stacked(parts: Sequence[Matrix]) -> Matrix:
+    """Put rows under each other, in a mapped file if there are many."""
+    if sum(part.size for part in parts) <= HELD:
+        return np.concatenate(list(parts))
+    return filed((block for part in parts for block in blocks(part, AT_ONCE)), sum(map(len, parts)))
+
+
 def _members(
     data: SplitData,
-    seen: Mapping[str, tuple[Preprocessing, list[Matrix]]],
+    seen: Seen,
     settings: Settings,
     tries: int | None,
     failed: Mapping[str, str],
@@ -174,15 +197,15 @@ def _best(tried: Sequence[FittedAttacker | Failure], name: str, view: str) -> Fi
 def _headline(
     counted: Sequence[tuple[FittedAttacker, float]],
     data: SplitData,
-    seen: Mapping[str, tuple[Preprocessing, list[Matrix]]],
+    seen: Seen,
 ) -> Reading:
     """Read the test split by the attackers that count, each fitted once more on training and selection split."""
     labels = np.concatenate(data.v[:2])
+    both = {view: stacked(seen[view][1][:2]) for view in {member.view for member, _ in counted}}
 
     def refitted(member: FittedAttacker) -> Doubles:
-        train, select, test = seen[member.view][1]
-        both = np.concatenate([train, select])
-        return again(member, both.shape[1], lambda estimator: member.fit.again(estimator, both, labels, test))
+        z, test = both[member.view], seen[member.view][1][2]
+        return again(member, z.shape[1], lambda learner: member.fit.again(learner, z, labels, test))
 
     shares = np.array([share for _, share in counted])
     before = joined([member.fit.answers[0] for member, _ in counted], shares)

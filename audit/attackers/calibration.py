@@ -5,19 +5,16 @@ class is a poor guess; both are corrected on rows that are never reported.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
-from audit.attackers.families import Matrix
 from audit.attackers.scoring import ClassReading
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 
-SMALLEST = 1e-12
 LEAST_SLOPE = 1e-3
 
 
@@ -69,22 +66,6 @@ def calibrate(scores: Doubles, labels: Ints, prior: Doubles) -> Calibration:
 def read(scores: Doubles, labels: Ints, calibration: Calibration) -> ClassReading:
     """Let calibrated scores, (n, k), name the classes of rows that they were not fitted on."""
     return ClassReading(calibration.decide(scores) == labels, calibration.log2_posterior(scores), labels)
-
-
-def raw_scores(estimator: Any, inputs: Matrix, prior: Doubles) -> Doubles:
-    """Return a score for each class, (n, k), in which the classes' frequencies play no part.
-
-    Probabilities are divided by the class frequencies; decision values are taken as they are. A
-    classifier without scores gets its answers counted.
-    """
-    known = dir(estimator)
-    if "predict_proba" in known:
-        probabilities = np.asarray(estimator.predict_proba(inputs), dtype=np.float64)
-        return np.log(np.maximum(probabilities, SMALLEST)) - np.log(prior)
-    if "decision_function" in known:
-        values = np.asarray(estimator.decision_function(inputs), dtype=np.float64)
-        return np.stack([-values / 2, values / 2], axis=1) if values.ndim == 1 else values
-    return np.eye(len(prior))[np.asarray(estimator.predict(inputs), dtype=np.int64)]
 
 
 def fit_temperature(scores: Doubles, labels: Ints, prior: Doubles) -> float:

@@ -6,10 +6,12 @@ from typing import Final
 
 import numpy as np
 
-from audit.attackers.calibration import Calibration, calibrate, raw_scores, read
-from audit.attackers.families import Estimator, Family, Labels, Make, Matrix, Three
+from audit.attackers.calibration import Calibration, calibrate, read
+from audit.attackers.families import Family, Make
+from audit.attackers.learner import Labels, Learner, Matrix, Three
 from audit.attackers.scoring import ClassReading
 from audit.bootstrap import Doubles
+from audit.data.columns import Ints
 from audit.evidence.metric import MetricName
 
 
@@ -17,23 +19,20 @@ from audit.evidence.metric import MetricName
 class ClassFit:
     """An attacker fitted on the training split and calibrated on the selection split."""
 
-    estimator: Estimator
+    learner: Learner
     answers: tuple[Doubles, Doubles]
     """Log-odds of the selection and the test rows, which can be averaged over attackers."""
     select: ClassReading
     test: ClassReading
-    prior: Doubles
-    """Frequencies of the classes in the training split, (k,)."""
     calibration: Calibration
 
-    def again(self, estimator: Estimator, z: Matrix, v: Labels, test: Matrix) -> Doubles:
-        """Fit another estimator of the same make, and return its log-odds of the test rows, (t, k)."""
-        estimator.fit(z, v)
-        return self.calibration.log_odds(raw_scores(estimator, test, np.bincount(v) / len(v)))
+    def again(self, learner: Learner, z: Matrix, v: Labels, test: Matrix) -> Doubles:
+        """Fit another attacker of the same make, and return its log-odds of the test rows, (t, k)."""
+        return self.calibration.log_odds(learner.fit(z, v).scores(test))
 
     def log2_posterior(self, z: Matrix) -> Doubles:
         """Return the log-probability of each class, (n, k), in bits, from preprocessed features (n, d)."""
-        return self.calibration.log2_posterior(raw_scores(self.estimator, z, self.prior))
+        return self.calibration.log2_posterior(self.learner.scores(z))
 
 
 @dataclass(frozen=True)
@@ -47,22 +46,33 @@ class Classification:
     lists_ensemble: Final = True
     """Whether the ensemble is listed among the attackers."""
 
+    @property
+    def guess(self) -> float:
+        """The metric of a guess."""
+        return 1 / self.k
+
+    def strata(self, v: Labels) -> Ints | None:
+        """Return what rows are drawn evenly by: their class, (n,)."""
+        return np.asarray(v, dtype=np.int64)
+
+    def can_learn(self, v: Sequence[Labels]) -> bool:
+        """Return whether every split has two rows of every class."""
+        return min(int(np.bincount(part, minlength=self.k).min()) for part in v) > 1
+
     def makes(self, family: Family, seed: int) -> tuple[Make, ...]:
         """Return the family's classifiers."""
         return family.classifiers(seed)
 
-    def fit(self, estimator: Estimator, z: Three, v: Sequence[Labels]) -> ClassFit:
+    def fit(self, learner: Learner, z: Three, v: Sequence[Labels]) -> ClassFit:
         """Fit on the training split, calibrate on the selection split, and read selection and test split."""
-        prior = self._prior(v[0])
-        estimator.fit(z[0], v[0])
-        select, test = (raw_scores(estimator, rows, prior) for rows in z[1:])
-        calibration = calibrate(select, v[1], prior)
+        learner.fit(z[0], v[0])
+        select, test = (learner.scores(rows) for rows in z[1:])
+        calibration = calibrate(select, v[1], self._prior(v[0]))
         return ClassFit(
-            estimator,
+            learner,
             (calibration.log_odds(select), calibration.log_odds(test)),
             read(select, v[1], calibration),
             read(test, v[2], calibration),
-            prior,
             calibration,
         )
 

@@ -1,48 +1,35 @@
-"""The attackers: scikit-learn estimators that try to read v from z.
+"""The attackers: estimators that try to read v from z.
 
-One linear, four that are not: a leak that a linear attacker cannot see is still a leak. Each runs on
-standardised and on whitened features, since training against an attacker hides v in directions of
-small variance, which whitening blows up again. A family may bring several settings; the selection rows
-choose among them.
+One linear, five that are not: a leak that a linear attacker cannot see is still a leak. Each runs on standardised and
+on whitened features, since training against an attacker hides v in directions of small variance, which whitening blows
+up again. A family may bring several settings; the selection rows choose among them.
+
+An attacker of few rows finds no leak that takes many to be seen, so all learn from all rows but those that cannot:
+kernels and neighbours compare every row with every other, and others hold what they learn from in memory. Their rows
+are drawn by class. Every class weighs the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import SVC, SVR
 
+from audit.attackers.learner import Estimator, Learner
+from audit.attackers.network import NetworkClassifier, NetworkRegressor
+from audit.attackers.products import ProductsClassifier, ProductsRegressor
 from audit.errors import IreneError, UnknownNameError
 from audit.plugins import resolve
 
-Matrix = NDArray[Any]
-"""Features of some rows, (n, d)."""
-Three = Sequence[Matrix]
-"""Features of the training, the selection and the test split."""
-Labels = NDArray[Any]
-"""v of some rows, (n,): codes 0 … k − 1 of classes, or numbers."""
-
-
-class Estimator(Protocol):
-    """What an attack asks of a scikit-learn classifier or regressor."""
-
-    def fit(self, z: Matrix, v: NDArray[Any], /) -> object:
-        """Learn v, (n,), from features, (n, d)."""
-
-    def predict(self, z: Matrix, /) -> NDArray[Any]:
-        """Return a class or a number for each row, (n,)."""
-
-
-Make = Callable[[int], Estimator]
-"""Makes an untrained estimator for features of a given width d."""
+Make = Callable[[int], Learner]
+"""Makes an untrained attacker for features of a given width d."""
 
 
 @dataclass(frozen=True)
@@ -55,45 +42,73 @@ class Family:
     """By seed; they see standardised values of v."""
 
 
-def _settings(kind: Callable[..., Any], *each: Mapping[str, Any], **common: Any) -> Callable[[int], tuple[Make, ...]]:
-    """Return estimators of one kind by their seed; `width` is the kernel's gamma times d, since features vary by 1."""
+@dataclass(frozen=True)
+class Reach:
+    """How many rows attackers of one kind learn from."""
 
-    def made(settings: Mapping[str, Any], seed: int, d: int) -> Estimator:
+    rows: int | None = None
+    numbers: int | None = None
+    """Rows times features that they hold in memory."""
+    streams: bool = False
+
+    def most(self, d: int) -> int | None:
+        """Return the rows at most, of d features; None: all."""
+        limits = [self.rows, None if self.numbers is None else max(1, self.numbers // d)]
+        return min((one for one in limits if one is not None), default=None)
+
+
+ALL = Reach(streams=True)
+HELD = Reach(numbers=50_000_000)
+BINNED = Reach(rows=200_000, numbers=25_000_000)
+"""Of trees, which hold doubles."""
+COMPARED = Reach(rows=5_000)
+"""Of kernels and neighbours."""
+
+
+def _settings(
+    reach: Reach, kind: Callable[..., Any], *each: Mapping[str, Any], device: str = "cpu", **common: Any
+) -> Callable[[int], tuple[Make, ...]]:
+    """Return attackers of one kind by their seed; `width` is the kernel's gamma times d, since features vary by 1."""
+
+    def made(settings: Mapping[str, Any], seed: int, d: int) -> Learner:
         own = {**common, **settings}
-        if "width" in own:
-            own["gamma"] = own.pop("width") / d
-        return cast(Estimator, _seeded(partial(kind, **own), seed))
+        if "width" in own:  # as a function: libsvm's own kernel takes ten times as long on wide features
+            own["kernel"] = partial(rbf_kernel, gamma=own.pop("width") / d)
+        estimator = cast(Estimator, _seeded(partial(kind, **own), seed, device))
+        return Learner(estimator, reach.most(d), reach.streams, seed)
 
     return lambda seed: tuple(partial(made, one, seed) for one in each)
 
 
 CACHE = 400
-"""Megabytes of kernel values that one fit may keep: all of 10,000 rows, or fits on noise take many times as long."""
-_BROAD = {"hidden_layer_sizes": (256,), "alpha": 1e-2, "max_iter": 60}
-_DEEP = {"hidden_layer_sizes": (128, 64), "alpha": 1.0, "max_iter": 40}
+"""Megabytes of kernel values that one fit may keep: all of 5,000 rows, or fits on noise take many times as long."""
+_BROAD, _DEEP = {"hidden": (256,), "decay": 0.3}, {"hidden": (128, 64), "decay": 10.0}
 _TREES = {"max_iter": 50, "max_leaf_nodes": 15, "max_bins": 63, "max_features": 0.2, "early_stopping": False}
-ATTACKERS: Mapping[str, Family] = {
-    "logistic": Family(
-        _settings(LogisticRegression, {"C": 0.01}, {"C": 1.0}, max_iter=2000),
-        _settings(Ridge, {"alpha": 10.0}, {"alpha": 1000.0}),
+_EVEN = {"class_weight": "balanced"}
+ATTACKERS: Mapping[str, Callable[[str], Family]] = {
+    "logistic": lambda _: Family(
+        _settings(HELD, LogisticRegression, {"C": 0.01}, {"C": 1.0}, max_iter=2000, **_EVEN),
+        _settings(HELD, Ridge, {"alpha": 10.0}, {"alpha": 1000.0}),
     ),
-    "mlp": Family(
-        _settings(MLPClassifier, _BROAD, _DEEP, learning_rate_init=2e-3, tol=0),
-        _settings(MLPRegressor, _BROAD, _DEEP, learning_rate_init=2e-3, tol=0),
+    "products": lambda _: Family(_settings(ALL, ProductsClassifier, {}), _settings(ALL, ProductsRegressor, {})),
+    "mlp": lambda device: Family(
+        _settings(ALL, NetworkClassifier, _BROAD, _DEEP, device=device),
+        _settings(ALL, NetworkRegressor, _BROAD, _DEEP, device=device),
     ),
-    "rbf-svm": Family(
-        _settings(SVC, {"C": 10, "width": 1}, {"C": 100, "width": 0.1}, cache_size=CACHE, class_weight="balanced"),
-        _settings(SVR, {"C": 1, "width": 1}, {"C": 10, "width": 0.1}, cache_size=CACHE),
+    "rbf-svm": lambda _: Family(
+        _settings(COMPARED, SVC, {"C": 10, "width": 1}, {"C": 100, "width": 0.1}, cache_size=CACHE, **_EVEN),
+        _settings(COMPARED, SVR, {"C": 1, "width": 1}, {"C": 10, "width": 0.1}, cache_size=CACHE),
     ),
-    "knn": Family(
-        _settings(KNeighborsClassifier, {"n_neighbors": 15, "weights": "distance"}),
-        _settings(KNeighborsRegressor, {"n_neighbors": 15, "weights": "distance"}),
+    "knn": lambda _: Family(
+        _settings(COMPARED, KNeighborsClassifier, {"n_neighbors": 15, "weights": "distance"}),
+        _settings(COMPARED, KNeighborsRegressor, {"n_neighbors": 15, "weights": "distance"}),
     ),
-    "boosted-trees": Family(
-        _settings(HistGradientBoostingClassifier, _TREES), _settings(HistGradientBoostingRegressor, _TREES)
+    "boosted-trees": lambda _: Family(
+        _settings(BINNED, HistGradientBoostingClassifier, {**_TREES, **_EVEN}),
+        _settings(BINNED, HistGradientBoostingRegressor, _TREES),
     ),
 }
-"""For a continuous attribute, `logistic` is ridge regression and the others regress."""
+"""Families by name and device. For a continuous attribute, `logistic` is ridge regression and the others regress."""
 
 
 def family(name: str, device: str = "cpu") -> Family:
@@ -103,13 +118,13 @@ def family(name: str, device: str = "cpu") -> Family:
     which attacks quantities. It is given `random_state` or `seed`, and `device`, if it takes them.
     """
     if name in ATTACKERS:
-        return ATTACKERS[name]
+        return ATTACKERS[name](device)
     if ":" not in name:
-        raise UnknownNameError("attacker", name, [*ATTACKERS, "package.module:Class"])
+        raise UnknownNameError("attacker", name, [*ATTACKERS, "package.module:attribute"])
     named = resolve(name, "attacker")
 
     def own(seed: int) -> tuple[Make, ...]:
-        return (lambda _d: cast(Estimator, _seeded(named, seed, device)),)
+        return (lambda _d: Learner(cast(Estimator, _seeded(named, seed, device)), seed=seed),)
 
     try:
         made = _seeded(named, 0, device)
@@ -119,7 +134,7 @@ def family(name: str, device: str = "cpu") -> Family:
         return Family(own, own)
     if not isinstance(made, BaseEstimator) or not (is_classifier(made) or is_regressor(made)):
         raise IreneError(f"{name} is no scikit-learn classifier or regressor, and makes none. Name one that is.")
-    return Family(own, _settings(named)) if is_classifier(made) else Family(_settings(named), own)
+    return Family(own, lambda _: ()) if is_classifier(made) else Family(lambda _: (), own)
 
 
 def _seeded(named: Callable[..., object], seed: int, device: str = "cpu") -> object:

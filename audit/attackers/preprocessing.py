@@ -7,7 +7,8 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from audit.attackers.families import Matrix
+from audit.attackers.learner import Matrix
+from audit.data.on_disk import in_memory
 
 VIEWS = ("standardised", "whitened")
 """How features are preprocessed for every attacker."""
@@ -24,16 +25,23 @@ class Preprocessing(Protocol):
         """Return features, (n, m), of features, (n, d)."""
 
 
+LEARNED = 25_000_000
+"""Numbers, rows times features, that a preprocessing learns from at most."""
+
+
 def preprocessing(name: str, z: Matrix) -> Preprocessing:
-    """Fit one of VIEWS on the attackers' training rows z, (n, d)."""
+    """Fit one of VIEWS on the attackers' training rows z, (n, d), or on as many of them as LEARNED allows."""
+    most = max(1, LEARNED // z.shape[1])
+    z = in_memory(z, np.arange(len(z)) if len(z) <= most else np.linspace(0, len(z) - 1, most).astype(np.int64))
     scaler: Preprocessing = StandardScaler().fit(z)
     if name == "standardised":
         return scaler
-    scaled = scaler.transform(z)
-    variances = np.linalg.svd(scaled, compute_uv=False) ** 2  # descending
+    scaled = scaler.transform(z).astype(np.float64)
+    solver = "covariance_eigh" if len(scaled) > 2 * scaled.shape[1] else "full"
+    variances = PCA(svd_solver=solver).fit(scaled).explained_variance_  # descending
     if not variances[0] > 0:
         return scaler  # one vector for all rows: there is no direction to whiten
     rank = int((variances > MIN_VARIANCE * variances[0]).sum())
     directions = max(1, min(rank, len(z) // ROWS_PER_DIRECTION))
-    whitening: Preprocessing = make_pipeline(scaler, PCA(directions, whiten=True, svd_solver="full").fit(scaled))
+    whitening: Preprocessing = make_pipeline(scaler, PCA(directions, whiten=True, svd_solver=solver).fit(scaled))
     return whitening

@@ -6,9 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from audit.attackers.families import Estimator, Family, Labels, Make, Matrix, Three
+from audit.attackers.families import Family, Make
+from audit.attackers.learner import Labels, Learner, Matrix, Three
 from audit.attackers.scoring import QuantityReading
 from audit.bootstrap import Doubles
+from audit.data.columns import Ints
 from audit.evidence.metric import MetricName
 
 
@@ -16,7 +18,7 @@ from audit.evidence.metric import MetricName
 class RegressionFit:
     """A regressor fitted on the training split, its answers shrunk towards the mean."""
 
-    estimator: Estimator
+    learner: Learner
     answers: tuple[Doubles, Doubles]
     """Of the selection and the test rows, in the attribute's unit."""
     select: QuantityReading
@@ -24,11 +26,11 @@ class RegressionFit:
     slope: float
     """Shrinkage fitted on the selection split: 1 is none, 0 is answering the mean."""
 
-    def again(self, estimator: Estimator, z: Matrix, v: Labels, test: Matrix) -> Doubles:
-        """Fit another estimator of the same make, and answer the test rows with the same shrinkage, (t,)."""
+    def again(self, learner: Learner, z: Matrix, v: Labels, test: Matrix) -> Doubles:
+        """Fit another attacker of the same make, and answer the test rows with the same shrinkage, (t,)."""
         middle, scale = _units(v)
-        estimator.fit(z, (v - middle) / scale)
-        return np.asarray(middle + scale * self.slope * _answer(estimator, test))
+        answers = learner.fit(z, (v - middle) / scale).answers(test)
+        return np.asarray(middle + scale * self.slope * answers)
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,33 @@ class Regression:
     control_tries: Final[int | None] = None
     lists_ensemble: Final = False
 
+    @property
+    def guess(self) -> float:
+        """The metric of a guess."""
+        return 0.0
+
+    def strata(self, v: Labels) -> Ints | None:  # noqa: ARG002
+        """Return what rows are drawn evenly by: nothing."""
+        return None
+
+    def can_learn(self, v: Sequence[Labels]) -> bool:
+        """Return whether the values of every split differ."""
+        return min(float(np.ptp(part)) for part in v) > 0
+
     def makes(self, family: Family, seed: int) -> tuple[Make, ...]:
         """Return the family's regressors."""
         return family.regressors(seed)
 
-    def fit(self, estimator: Estimator, z: Three, v: Sequence[Labels]) -> RegressionFit:
+    def fit(self, learner: Learner, z: Three, v: Sequence[Labels]) -> RegressionFit:
         """Fit on the training split, in units of its deviation; shrink by the slope that the selection split fits."""
         middle, scale = _units(v[0])
-        estimator.fit(z[0], (v[0] - middle) / scale)
-        select, test = (_answer(estimator, rows) for rows in z[1:])
+        learner.fit(z[0], (v[0] - middle) / scale)
+        select, test = (learner.answers(rows) for rows in z[1:])
         wanted = (v[1] - middle) / scale
         slope = float(np.clip(select @ wanted / max(float(select @ select), 1e-12), 0, 1))
         answers = middle + scale * slope * select, middle + scale * slope * test
         return RegressionFit(
-            estimator, answers, QuantityReading(answers[0], v[1]), QuantityReading(answers[1], v[2]), slope
+            learner, answers, QuantityReading(answers[0], v[1]), QuantityReading(answers[1], v[2]), slope
         )
 
     def loss(self, answer: Doubles, v: Sequence[Labels]) -> float:
@@ -70,7 +85,3 @@ class Regression:
 
 def _units(v: Labels) -> tuple[float, float]:
     return float(v.mean()), float(v.std()) or 1.0
-
-
-def _answer(estimator: Estimator, z: Matrix) -> Doubles:
-    return np.asarray(estimator.predict(z), dtype=np.float64).ravel()

@@ -102,12 +102,23 @@ class AuditOptions(Options):
     )
     attackers: tuple[str, ...] | None = option(
         type=Names(),
-        help="Which attackers, with commas between them: logistic, mlp, rbf-svm, knn, boosted-trees (all if left "
-        "out), or your own by package.module:attribute, a scikit-learn estimator or what makes one.",
+        help="Which attackers, with commas between them: logistic, products, mlp, rbf-svm, knn, boosted-trees (all if "
+        "left out), or your own by package.module:attribute, a scikit-learn estimator or what makes one.",
     )
     limit: float | None = option(
         type=Real(0, 1),
         help="Largest excess over the floor that passes, of balanced accuracy or of R²; 0.05 if left out.",
+    )
+    fit_rows: int | None = option(
+        type=click.IntRange(min=1),
+        help="Most rows that fit an attacker, drawn evenly by class; all if left out.",
+    )
+    test_rows: int | None = option(
+        type=click.IntRange(min=1),
+        help="Most rows that test attackers, drawn evenly by class; all if left out.",
+    )
+    budget: float | None = option(
+        type=Real(1), help="Seconds that attackers may take, about; where all rows would take longer, fewer fit them."
     )
     where: bool = option(is_flag=True, help="Also tell which units, and where in the input, the attacker reads.")
     no_ceiling: bool = option(is_flag=True, help="Do not attack the raw input.")
@@ -171,6 +182,9 @@ def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "
         attackers=ATTACKERS if asked.attackers is None else asked.attackers,
         seed=seed,
         limit=LIMIT if asked.limit is None else asked.limit,
+        fit_rows=asked.fit_rows,
+        test_rows=asked.test_rows,
+        budget=asked.budget,
         ceiling=not asked.no_ceiling,
         where=asked.where,
         min_class=rare.min_class,

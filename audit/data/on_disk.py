@@ -3,9 +3,9 @@
 import mmap
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from audit.data.columns import Ints
 
 T = TypeVar("T", bound=np.generic)
 Floats = NDArray[np.float32]
+HELD = 10_000_000
+"""Numbers, rows times width, of preprocessed features or of a split that stay in memory; more go to a file."""
 AT_ONCE = 1024
 """Rows that are read from a mapped file before its pages are let go."""
 
@@ -56,6 +58,21 @@ def in_memory(layer: NDArray[T], rows: Ints) -> NDArray[T]:
         found[start : start + AT_ONCE] = layer[rows[start : start + AT_ONCE]]
         _let_go(layer)
     return found
+
+
+def taken(layer: NDArray[T], rows: Ints) -> NDArray[Any]:
+    """Return some rows of a layer, (n, d): in memory, or in a file of their own if they are more than HELD numbers."""
+    if len(rows) * layer.shape[1] <= HELD:
+        return in_memory(layer, rows)
+    return filed((in_memory(layer, block) for block in blocks(rows, AT_ONCE)), len(rows))
+
+
+def filed(parts: Iterable[NDArray[Any]], most: int) -> Floats:
+    """Write parts of a layer, (b, d) each, at most so many rows in all, to a temporary file; return it mapped."""
+    store = Store(most)
+    for part in parts:
+        store.add(part)
+    return store.take()
 
 
 def _let_go(values: NDArray[np.generic]) -> None:

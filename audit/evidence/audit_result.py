@@ -137,8 +137,10 @@ class Protocol(Frozen):
     views: list[str]
     bootstrap: int
     null_refits: int
-    fit_rows: int
-    """At most this many rows fit an attacker."""
+    fit_rows: int | None
+    """At most this many rows fit an attacker; null: all."""
+    test_rows: int | None = None
+    """At most this many rows test an attacker; null: all."""
     null_rows: int
     """At most this many rows fit an attacker on shuffled labels."""
     min_class: int = 10

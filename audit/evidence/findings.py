@@ -99,6 +99,48 @@ class Where(Frozen):
     """Why there is no map, or nothing."""
 
 
+class CurvePoint(Frozen):
+    """What an attacker reads that learned from so many rows."""
+
+    rows: int
+    figure: Estimate
+
+
+class LearningCurve(Frozen):
+    """One attacker, fitted on nested parts of the rows that fit, and read on the test rows each time."""
+
+    attacker: str
+    """`name on view`."""
+    points: list[CurvePoint] = Field(min_length=2)
+    """By rows; each doubles the rows of the one before."""
+    gain: Estimate
+    """Of the last doubling, paired on the same resamples."""
+
+
+class Spike(Frozen):
+    """A leak that was planted in these very features, and what the attackers read of it.
+
+    A label is drawn whose dependence on the features is known; it leans on the predicted task label as the attribute
+    does. Figures are excesses over that floor, in the metric.
+    """
+
+    kind: Literal["linear", "quadratic"]
+    """Along random directions, or by a random quadratic form, of the whitened features."""
+    planted: Number
+    """What the best possible attacker reads."""
+    read: Number
+    """What the attackers read, mean over the draws."""
+    draws: int
+    """Labels drawn."""
+    attackers: list[str]
+    """Who read them."""
+
+    @property
+    def share(self) -> float:
+        """The share of it that they recovered."""
+        return max(0.0, self.read) / self.planted
+
+
 Draws = list[Number | None]
 """A figure on each bootstrap resample of the test groups, to four digits; null where it could not be taken.
 
@@ -149,6 +191,10 @@ class Measurement(Frozen):
     """Excess leakage: the metric − its floor, paired on the same resamples."""
     resolution: Number
     """Half-width of a 95 % interval at the floor with these test rows: smaller leaks cannot be resolved."""
+    curves: list[LearningCurve] = []
+    """Of the strongest attackers; none in evidence of before they were taken."""
+    spikes: list[Spike] = []
+    """Planted leaks of the size of the limit and of twice that; none in evidence of before, and at a limit of 0."""
     draws: dict[str, Draws] = {}
     """Of the metric, of `auroc` or `mae`, and of `excess`."""
 
@@ -176,6 +222,11 @@ class Measurement(Frozen):
     def test_rows(self) -> int:
         """Rows that the figures rest on."""
         return sum(one.test for one in self.classes)
+
+    @property
+    def rows(self) -> int:
+        """Labelled rows in all: those that fit, select and test."""
+        return sum(one.train + one.select + one.test for one in self.classes)
 
     @model_validator(mode="after")
     def _every_figure_is_there(self) -> Self:

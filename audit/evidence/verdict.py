@@ -1,11 +1,15 @@
-"""Pass, leak or open: by the interval of the excess over the floor, never by its middle."""
+"""Pass, leak or open: by the interval of the excess over the floor, never by its middle.
+
+A pass is earned: the interval lies below the limit, the learning curve has settled, and of a leak of twice the limit,
+planted in the same features, the same attackers read clearly more than was read of the attribute.
+"""
 
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
-from audit.evidence.findings import ENSEMBLE, Decision, Estimate, Measurement, Verdict
-from audit.evidence.metric import MetricName
+from audit.evidence.findings import ENSEMBLE, Decision, Estimate, Measurement, Spike, Verdict
+from audit.evidence.metric import Metric, MetricName
 
 CONFIDENCE = 0.95
 TOO_FINE = 1000
@@ -14,13 +18,32 @@ LEAST_LIMIT = 0.01
 """Of R²: a smaller limit is resolved as if it were this large, since the error of an R² of 0 vanishes."""
 
 
+SLACK = 0.005
+FLAT = 0.2
+"""Of the limit: a last doubling of the rows that gains less has settled."""
+RECOVERED = 1 / 3
+"""The share of a planted leak that attackers who may certify must read."""
+COMPLETE = 0.8
+"""The share of a planted leak below which a figure is called a lower bound."""
+POSSIBLE = 100
+"""How many times the rows held may be asked for; beyond it, only a narrower layer helps."""
+
+
 def judge(measurement: Measurement, limit: float) -> Decision:
     """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone."""
-    verdict, reason = by_interval(
-        measurement.excess, measurement.resolution, limit, measurement.test_rows, measurement.kind.unit
+    verdict, reason = by_interval(measurement.excess, measurement.resolution, limit, measurement.rows, measurement.kind)
+    doubt = (
+        (_doubt(measurement) or _unsettled(measurement, limit) or _unseen(measurement, limit))
+        if verdict == "PASS"
+        else ""
     )
-    doubt = _doubt(measurement) if verdict == "PASS" else ""
     return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
+
+
+def is_lower_bound(measurement: Measurement, limit: float) -> bool:
+    """Return whether curve or planted leaks say that an attacker with more rows would read more than was read here."""
+    largest = {one.kind: one for one in sorted(measurement.spikes, key=lambda one: one.planted)}
+    return bool(_unsettled(measurement, limit)) or any(one.share < COMPLETE for one in largest.values())
 
 
 def resolution(metric: MetricName, floor: float, guess: float, rows: Sequence[int], limit: float) -> float:
@@ -36,8 +59,9 @@ def resolution(metric: MetricName, floor: float, guess: float, rows: Sequence[in
     return reach * math.sqrt(sum(share * (1 - share) / n for n in rows)) / len(rows)
 
 
-def by_interval(excess: Estimate, resolution: float, limit: float, n: int, unit: str = "points") -> tuple[Verdict, str]:
-    """Decide by the interval of the excess on n test rows, and say why; `unit` is what a hundredth of it is called."""
+def by_interval(excess: Estimate, resolution: float, limit: float, n: int, metric: Metric) -> tuple[Verdict, str]:
+    """Decide by the interval of the excess, taken with n labelled rows in all, and say why."""
+    unit = metric.unit
     points = f"{100 * limit:g} {unit}"
     if excess.low > limit:
         least = f"{100 * excess.low:.1f} {unit}"
@@ -47,18 +71,79 @@ def by_interval(excess: Estimate, resolution: float, limit: float, n: int, unit:
         return "PASS", f"The attacker beats the floor by at most {most}; the limit is {points}."
     width = max(resolution, (excess.high - excess.low) / 2)
     room = abs(limit - excess.value)
-    needed = f"about {_rounded(n * (width / room) ** 2)} test rows" if room > 0.1 * width else "many more test rows"
+    needed = _in_all(n * (width / room) ** 2) if room > 0.1 * width else "many more labelled rows"
     if excess.high <= limit:
-        enough = resolution < TOO_FINE * limit
-        needed = f"about {_rounded(n * (resolution / limit) ** 2)} test rows" if enough else "a larger limit"
+        needed = _in_all(n * (resolution / limit) ** 2) if resolution < TOO_FINE * limit else "a larger limit"
         return "INCONCLUSIVE", (
-            f"These {n} test rows cannot tell a leak smaller than {100 * resolution:.1f} {unit}, and the limit "
+            f"These rows cannot tell a leak smaller than {100 * resolution:.1f} {unit}, and the limit "
             f"is {points}; {needed} would settle it."
         )
     return "INCONCLUSIVE", (
         f"The excess over the floor lies between {100 * excess.low:.1f} and {100 * excess.high:.1f} {unit}, "
         f"on both sides of the limit of {points}; {needed} would settle it."
     )
+
+
+def _unsettled(measurement: Measurement, limit: float) -> str:
+    """Return why a PASS cannot rest on a figure that still grows with the rows, or nothing."""
+    flat = FLAT * limit
+    growing = [one for one in measurement.curves if one.gain.low > 0 and one.gain.value > flat]
+    if not growing:
+        return ""
+    most = max(growing, key=lambda one: one.gain.value)
+    doublings = math.ceil(math.log2(most.gain.value / flat))
+    return (
+        f"The last doubling of the rows that fit still gained {100 * most.gain.value:.1f} {measurement.kind.unit} "
+        f"({most.attacker}), so the figure is a lower bound; {_more(measurement.rows, 2.0**doublings)} would settle it."
+    )
+
+
+def _unseen(measurement: Measurement, limit: float) -> str:
+    """Return why a PASS cannot rest on attackers who would not have seen a leak of twice the limit, or nothing."""
+    unit = measurement.kind.unit
+    for kind in dict.fromkeys(one.kind for one in measurement.spikes):
+        fitting = [one for one in measurement.spikes if one.kind == kind and one.planted <= 2 * limit + SLACK]
+        if not fitting:
+            least = min(one.planted for one in measurement.spikes)
+            return (
+                f"The audit asked for leaks of {100 * least:.1f} {unit} and more, and the limit is {100 * limit:g}; "
+                "an audit with this limit would settle it."
+            )
+        spike = max(fitting, key=lambda one: one.planted)
+        if spike.share >= RECOVERED and measurement.excess.high <= spike.read:
+            continue
+        return (
+            f"Of a planted {kind} leak of {100 * spike.planted:.1f} {unit} these attackers read "
+            f"{100 * max(spike.read, 0):.1f}, and of the attribute up to {100 * max(measurement.excess.high, 0):.1f}, "
+            "so a leak beyond the limit could stay unseen; "
+            f"{_more(measurement.rows, _factor(spike, measurement.excess))} would settle it."
+        )
+    return ""
+
+
+def _factor(spike: Spike, excess: Estimate) -> float:
+    """Return how many times the rows it takes until a planted leak is recovered and stands out.
+
+    What attackers recover follows from signal and noise: share² = 1 / (1 + c / rows); intervals narrow with √rows.
+    """
+    share, half = min(max(spike.share, 0.01), 0.999), (excess.high - excess.low) / 2
+    noise = 1 / share**2 - 1
+    for doubled in range(1, 4 * math.ceil(math.log2(POSSIBLE))):
+        times = 2 ** (doubled / 4)
+        recovered = 1 / math.sqrt(1 + noise / times)
+        if recovered >= RECOVERED and max(excess.value, 0) + half / math.sqrt(times) <= recovered * spike.planted:
+            return times
+    return math.inf
+
+
+def _more(rows: int, times: float) -> str:
+    if times > POSSIBLE:
+        return "many times as many labelled rows, or a narrower layer,"
+    return f"{_in_all(rows * times)}, or a narrower layer,"
+
+
+def _in_all(rows: float) -> str:
+    return f"about {math.ceil(rows / 100) * 100:,} labelled rows in all"
 
 
 def _doubt(measurement: Measurement) -> str:
@@ -74,7 +159,3 @@ def _doubt(measurement: Measurement) -> str:
             "alone tells, so they are too weak here; other attackers would settle it."
         )
     return ""
-
-
-def _rounded(rows: float) -> int:
-    return math.ceil(rows / 100) * 100

@@ -7,11 +7,11 @@ import numpy as np
 
 from audit.attackers.attack import Problem, SplitData
 from audit.attackers.classification import Classification
-from audit.attackers.families import Labels, Matrix
+from audit.attackers.learner import Labels, Matrix
 from audit.attackers.regression import Regression
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity
 from audit.data.labelled import MIN_ROWS
-from audit.data.on_disk import in_memory
+from audit.data.on_disk import taken
 from audit.errors import DataError
 from audit.evidence.findings import ClassRows
 from audit.protocol.splits import Rows, Splits, class_rows, split_subset, without_rare
@@ -44,7 +44,7 @@ class Audited:
 
     def split(self, z: Matrix) -> SplitData:
         """Read the features, (n, d), of the rows that fit, select and test."""
-        train, select, test = (in_memory(z, part) for part in self.rows)
+        train, select, test = (taken(z, part) for part in self.rows)
         return SplitData((train, select, test), self.split_labels, self.problem)
 
 

@@ -10,7 +10,7 @@ from sklearn.naive_bayes import CategoricalNB
 
 from audit.attackers.attack import attack, persistent
 from audit.attackers.classification import Classification
-from audit.attackers.families import Labels, Matrix, Three
+from audit.attackers.learner import Labels, Learner, Matrix, Three
 from audit.attackers.scoring import ClassReading, GuessReading, QuantityReading, Reading
 from audit.bootstrap import resample
 from audit.data.columns import AnyColumn, Column, Ints, Quantity
@@ -22,7 +22,7 @@ from audit.settings import Settings
 
 CONTROL = ("logistic", "rbf-svm")
 """Who attacks the raw input, in few settings: enough to show that they are able to."""
-CONTROL_ROWS = 2000
+CONTROL_ROWS, CONTROL_TEST_ROWS = 2000, 10_000
 INDEPENDENT = 0.05
 """ŷ tells something of v only if the chance of such a table without it is smaller (χ² test)."""
 
@@ -45,7 +45,7 @@ def by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> 
     """Read v from a discrete input of every row, (n,), in 0 … m − 1: the table of frequencies is the best attacker."""
     table = CategoricalNB(min_categories=int(label.max()) + 1)
     seen: Three = [label[part].reshape(-1, 1) for part in rows]
-    return Classification(k).fit(table, seen, v).test
+    return Classification(k).fit(Learner(table), seen, v).test
 
 
 def task_label_baseline(predicted: Ints | None, found: Audited) -> Reading:
@@ -55,7 +55,7 @@ def task_label_baseline(predicted: Ints | None, found: Audited) -> Reading:
     """
     v, rows, problem = found.split_labels, found.rows, found.problem
     if isinstance(problem, Classification):
-        guess = GuessReading(problem.metric, 1 / problem.k)
+        guess = GuessReading(problem.metric, problem.guess)
         if predicted is None:
             return guess
         label = np.unique(predicted, return_inverse=True)[1]
@@ -64,7 +64,7 @@ def task_label_baseline(predicted: Ints | None, found: Audited) -> Reading:
             return guess
         return by_label(label, v, rows, problem.k)
     if predicted is None:
-        return GuessReading(problem.metric, 0.0)
+        return GuessReading(problem.metric, problem.guess)
     label = np.unique(predicted, return_inverse=True)[1]
     count = int(label.max()) + 1
     sums = np.bincount(label[rows[0]], v[0], count)
@@ -80,9 +80,9 @@ def input_control(
     if beside.raw is None or not settings.ceiling:
         return None
     own = tuple(name for name in settings.attackers if name in CONTROL) or settings.attackers
-    fewer = replace(settings, attackers=own)
+    fewer = replace(settings, attackers=own, test_rows=min(settings.test_rows or CONTROL_TEST_ROWS, CONTROL_TEST_ROWS))
     if isinstance(column, Quantity):
-        fewer = replace(fewer, fit_rows=min(settings.fit_rows, CONTROL_ROWS))
+        fewer = replace(fewer, fit_rows=min(settings.fit_rows or CONTROL_ROWS, CONTROL_ROWS))
     found = audited(attribute, column, splits, fewer)
     if isinstance(column, Column):
         train = found.rows[0]

@@ -6,7 +6,8 @@
    absolute error. All with 95 % bootstrap intervals over groups.
 3. Beside them: a guess, the task-label baseline (an attacker that sees the predicted task label alone), the input
    control, a permutation null, and what z adds to the true task label (Hewitt et al., EMNLP 2021).
-4. The verdict is on the excess over the floor, by its interval, against a limit that the user sets.
+4. The verdict is on the excess over the floor, by its interval, against a limit that the user sets; a pass also asks
+   whether the attackers would have found such a leak: the learning curve has settled, and a planted leak is recovered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ import scipy.stats
 
 from audit.attackers.attack import Attack, Failure, FittedAttacker, SplitData, again, attack, persistent
 from audit.attackers.classification import ClassFit, Classification
-from audit.attackers.families import Matrix
+from audit.attackers.learner import Matrix
 from audit.attackers.scoring import Reading
 from audit.bootstrap import Resamples, draws, estimate
 from audit.data.columns import MISSING
@@ -28,9 +29,15 @@ from audit.evidence.metric import EXCESS, GIVEN_TASK, METRICS
 from audit.evidence.verdict import resolution
 from audit.parallel import side_by_side
 from audit.protocol.baselines import by_label
+from audit.protocol.learning_curve import learning_curves
 from audit.protocol.permutation_null import permutation_null
+from audit.protocol.spike import spikes
+from audit.protocol.splits import at_most
 from audit.protocol.target import Target
 from audit.settings import Settings
+
+GIVEN_TASK_ROWS = 10_000
+"""At most this many rows of each split tell what z adds to the true task label."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ def measure(
 
     def tried(failed: Mapping[str, str]) -> Measured:
         found = attack(data, settings, failed=failed)
-        given_task = _given_task(found, z, target)
+        given_task = _given_task(found, z, target, settings)
         return Measured(_measurement(found, data, target, settings, given_task, projected_from), found)
 
     try:
@@ -87,11 +94,13 @@ def _measurement(
         figures=figures if given_task is None else {**figures, GIVEN_TASK: given_task},
         floor=floor,
         ceiling=target.ceiling,
-        null=permutation_null(found.best, data, settings),
+        null=permutation_null(found, data, settings),
         excess=estimate(excess),
         resolution=resolution(
             kind.name, floor[kind.name].value, baseline[kind.name], [one.test for one in rows.classes], settings.limit
         ),
+        curves=learning_curves(found, data, resamples, settings),
+        spikes=spikes(found, data, target, settings),
         draws={name: draws(each[name]) for name in kind.drawn} | {EXCESS: draws(excess)},
     )
 
@@ -101,8 +110,8 @@ def _without_z(data: SplitData) -> tuple[dict[str, float], float | None]:
     train, _, test = data.v
     if isinstance(data.problem, Classification):
         entropy = float(scipy.stats.entropy(np.bincount(test.astype(np.int64)), base=2))
-        return {data.problem.metric: 1 / data.problem.k}, entropy
-    return {data.problem.metric: 0.0, "mae": float(np.abs(test - np.median(train)).mean())}, None
+        return {data.problem.metric: data.problem.guess}, entropy
+    return {data.problem.metric: data.problem.guess, "mae": float(np.abs(test - np.median(train)).mean())}, None
 
 
 def _results(found: Attack, resamples: Resamples, figures: Sequence[str]) -> list[AttackerResult]:
@@ -119,7 +128,7 @@ def _results(found: Attack, resamples: Resamples, figures: Sequence[str]) -> lis
     return results if found.ensemble is None else [*results, result(ENSEMBLE, "both", *found.ensemble)]
 
 
-def _given_task(found: Attack, z: Matrix, target: Target) -> Estimate | None:
+def _given_task(found: Attack, z: Matrix, target: Target, settings: Settings) -> Estimate | None:
     """Return what z adds to the true label, in bits: CE(v | y) − CE(v | z, y); None for a quantity or without a task.
 
     The strongest single attacker, and the strongest that is not linear, are fitted again on features with y beside
@@ -128,7 +137,8 @@ def _given_task(found: Attack, z: Matrix, target: Target) -> Estimate | None:
     y, problem, labels = target.y, target.audited.problem, target.audited.labels
     if y is None or not isinstance(problem, Classification):
         return None
-    rows = [part[y[part] != MISSING] for part in target.audited.rows]
+    known = [part[y[part] != MISSING] for part in target.audited.rows]
+    rows = [at_most(part, GIVEN_TASK_ROWS, settings.seed, labels[part]) for part in known]
     v = [labels[part] for part in rows]
     if min(len(np.unique(part)) for part in v) < problem.k:
         return None
@@ -144,7 +154,7 @@ def _given_task(found: Attack, z: Matrix, target: Target) -> Estimate | None:
             for part in rows
         ]
 
-        return again(member, seen[0].shape[1], lambda estimator: problem.fit(estimator, seen, v))
+        return again(member, seen[0].shape[1], lambda learner: problem.fit(learner, seen, v))
 
     both = min(side_by_side(with_y, _asked(found)), key=lambda fit: fit.select.loss).test
     return estimate(target.draw(rows[2]).means(both.true_log2 - alone.true_log2))

@@ -5,28 +5,32 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.stats
 
-from audit.attackers.attack import FittedAttacker, SplitData, again
-from audit.attackers.classification import Classification
+from audit.attackers.attack import Attack, SplitData, again
+from audit.data.on_disk import in_memory
 from audit.evidence.findings import NullBand
 from audit.evidence.verdict import CONFIDENCE
 from audit.parallel import side_by_side
 from audit.protocol.splits import at_most
 from audit.settings import Settings
 
+READ_ROWS = 10_000
+"""At most this many rows choose the threshold of a refit, and as many test it."""
 
-def permutation_null(best: FittedAttacker, data: SplitData, settings: Settings) -> NullBand:
-    """Refit the strongest single attacker on shuffled labels."""
-    generator = np.random.default_rng(settings.seed)
-    train, classes = data.v[0], isinstance(data.problem, Classification)
-    codes = train.astype(np.int64) if classes else None
-    few = at_most(np.arange(len(train)), settings.null_rows, settings.seed, codes)
-    z = [best.preprocessing.transform(rows).astype(np.float32) for rows in (data.z[0][few], *data.z[1:])]
-    shuffled = [
-        [generator.permutation(part) for part in (train[few], *data.v[1:])] for _ in range(settings.null_refits)
+
+def permutation_null(found: Attack, data: SplitData, settings: Settings) -> NullBand:
+    """Refit the strongest single attacker on shuffled labels of some rows, drawn by class."""
+    generator, best = np.random.default_rng(settings.seed), found.best
+    most = settings.null_rows, READ_ROWS, READ_ROWS
+    few = [
+        at_most(np.arange(len(v)), rows, settings.seed, data.problem.strata(v))
+        for v, rows in zip(data.v, most, strict=True)
     ]
+    z = [in_memory(part, rows) for part, rows in zip(found.seen[best.view][1], few, strict=True)]
+    labels = [v[rows] for v, rows in zip(data.v, few, strict=True)]
+    shuffled = [[generator.permutation(part) for part in labels] for _ in range(settings.null_refits)]
 
     def score(v: Sequence[np.ndarray]) -> float:
-        return again(best, z[0].shape[1], lambda estimator: data.problem.fit(estimator, z, v).test.score)
+        return again(best, z[0].shape[1], lambda learner: data.problem.fit(learner, z, v).test.score)
 
     return null_band(side_by_side(score, shuffled))
 

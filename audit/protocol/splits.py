@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from audit.attackers.learner import drawn_by_class
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity
-from audit.data.labelled import MIN_ROWS
 from audit.errors import DataError
 from audit.evidence.findings import ClassRows
 from audit.settings import Settings
@@ -66,7 +66,7 @@ def _fifths(quantity: Quantity) -> Ints:
 
 
 def split_subset(column: AnyColumn, splits: Splits, settings: Settings) -> Rows:
-    """Return the rows with a value that fit, select and test, at most as many as the settings say."""
+    """Return the rows with a value that fit, select and test; where the settings name a most, drawn by class."""
     codes = column.codes if isinstance(column, Column) else None
     own = [part[column.known[part]] for part in splits.rows]
     most = settings.fit_rows, settings.fit_rows, settings.test_rows
@@ -77,19 +77,10 @@ def split_subset(column: AnyColumn, splits: Splits, settings: Settings) -> Rows:
     return train, select, test
 
 
-def at_most(rows: Ints, most: int, seed: int, codes: Ints | None = None) -> Ints:
-    """Return at most so many of the rows, (n,), drawn by the seed, in order.
-
-    Of each class, their `codes`, (n,), a few rows stay however rare it is, even if that makes more rows.
-    """
-    if len(rows) <= most:
-        return rows
-    order = np.random.default_rng(seed).permutation(len(rows))
-    first = order[:most]
-    if codes is not None:
-        few = [order[codes[order] == code][:MIN_ROWS] for code in np.unique(codes)]
-        first = np.unique(np.concatenate([first, *few]))
-    return np.sort(rows[first])
+def at_most(rows: Ints, most: int | None, seed: int, codes: Ints | None = None) -> Ints:
+    """Return at most so many of the rows, (n,), drawn by the seed, in order; evenly from the classes, `codes`, (n,)."""
+    even = np.zeros(len(rows), dtype=np.int64) if codes is None else codes
+    return rows[drawn_by_class(even, most, seed)]
 
 
 @dataclass(frozen=True)

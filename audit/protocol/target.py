@@ -26,6 +26,8 @@ class Target:
     ceiling: Ceiling | None
     y: Ints | None
     """The true task label of every row, as in Baselines."""
+    predicted: Ints | None
+    """ŷ of every row, as in Baselines."""
     draw: Callable[[Ints], Resamples]
     """Resamples other test rows alike."""
     groups: Ints
@@ -48,6 +50,7 @@ def make_target(
         floor=task_label_baseline(beside.predicted, found),
         ceiling=input_control(attribute, column, splits, settings, beside),
         y=beside.y,
+        predicted=beside.predicted,
         draw=draw,
         groups=splits.groups,
     )

@@ -28,13 +28,18 @@ def row_facts(data: DataRows) -> list[Fact]:
     ]
 
 
+def rows_that_fit(protocol: Protocol) -> str:
+    """Return how many rows an attacker learns from."""
+    return "all" if protocol.fit_rows is None else f"at most {count(protocol.fit_rows)}"
+
+
 def protocol_facts(protocol: Protocol, limit: str) -> list[Fact]:
     """Return the protocol; `limit` is written in the unit of the metric."""
     who = "the user" if protocol.limit_set_by == "user" else "default"
     return [
         ("Attackers", cell(", ".join(protocol.attackers))),
         ("Views", cell(", ".join(protocol.views))),
-        ("Rows that fit an attacker", cell(f"at most {count(protocol.fit_rows)}")),
+        ("Rows that fit an attacker", cell(rows_that_fit(protocol))),
         *([("Classes too rare to audit", cell(_rare(protocol)))] if protocol.rare_set_by_user else []),
         ("Pooling", cell(protocol.pool)),
         ("Bootstrap resamples", cell(count(protocol.bootstrap))),

@@ -93,7 +93,7 @@ def _fresh(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float:
     if not folds:
         return 1 / max(1, len(np.unique(v)))
     white = preprocessing("whitened", z).transform(z)
-    attackers = [family(name).classifiers(seed)[0](white.shape[1]) for name in ATTACKERS]
+    attackers = [family(name).classifiers(seed)[0](white.shape[1]).estimator for name in ATTACKERS]
     return max(_balanced_accuracy(v, cross_val_predict(one, white, v, cv=folds)) for one in attackers)
 
 
@@ -103,7 +103,7 @@ def _area(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float | N
     if not folds:
         return None
     white = preprocessing("whitened", z).transform(z)
-    attacker = family("logistic").classifiers(seed)[0](white.shape[1])
+    attacker = family("logistic").classifiers(seed)[0](white.shape[1]).estimator
     shares = cross_val_predict(attacker, white, v, cv=folds, method="predict_proba")
     return float(roc_auc_score(v[:, None] == np.unique(v), shares, average="macro"))
 

@@ -347,6 +347,7 @@ def test_inputs_of_few_distinct_values_are_people_who_look_alike_and_no_copies()
         ({"settings": replace(FEW, attackers=())}, "No attacker was named"),
         ({"settings": replace(FEW, attackers=("knnn",))}, "Did you mean 'knn'"),
         ({"private": "w"}, "'w' has one class with enough rows"),
+        ({"settings": replace(FEW, limit=0.5)}, "A limit of 0.5 lets all of 'v' pass"),
         ({"keep": "rare"}, "'rare' has a value in"),
     ],
 )
@@ -363,6 +364,20 @@ def test_what_cannot_be_audited_is_told_before_the_model_runs(
         call(**asked, **({"model": model} if call is run else {}))
     assert "\n" not in str(caught.value)
     assert model.passes == 0
+
+
+def test_a_budget_of_seconds_lets_fewer_rows_fit_and_says_so() -> None:
+    v = labels(30_000)
+    data = labelled(torch.zeros(30_000, 1), {"v": v.tolist()})
+    z = noise(30_000, 8).astype(np.float32)
+    settings = replace(FEW, attackers=("mlp",), budget=2.0)
+    result = audit_embeddings({"z": z}, data, private="v", settings=settings)
+    fitted = result.protocol.fit_rows
+    assert fitted is not None
+    assert 2000 <= fitted < len(z) / 2
+    (rows,) = [one for one in result.findings[0].measurement.classes if one.name == "0"]
+    assert rows.train <= fitted
+    assert f"a budget of 2 s let {fitted:,} of 15,000 rows fit an attacker on this machine" in result.warnings
 
 
 def test_where_of_too_few_rows_is_refused_before_the_model_runs() -> None:

@@ -7,7 +7,7 @@ from audit.evidence.audit_result import AuditResult, Epoch, Sanitizing
 from audit.evidence.findings import ENSEMBLE
 from audit.evidence.numbers import count, measured, named, rows_told, shorten
 from reports.inputs.comparison import Comparison
-from reports.render.facts import AuditFact, listed, pairs_text, row_facts, side_by_side
+from reports.render.facts import AuditFact, listed, pairs_text, row_facts, rows_that_fit, side_by_side
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, missing
 from reports.text.sentences import NO_TASK, described
@@ -66,7 +66,7 @@ def attacker(comparison: Comparison) -> Attacker:
     last = comparison.last
     return Attacker(
         has=_has(comparison),
-        fit_rows=count(last.protocol.fit_rows),
+        fit_rows=rows_that_fit(last.protocol),
         train_rows=count(last.data.train.rows),
         select_rows=count(last.data.select.rows),
         trains=_attackers(last),

@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import NearestCentroid
 from sklearn.svm import SVC
 
-from audit.attackers.calibration import Calibration, calibrate, fit_offset, fit_temperature, raw_scores, read
+from audit.attackers.calibration import Calibration, calibrate, fit_offset, fit_temperature, read
+from audit.attackers.learner import raw_scores
 from audit.attackers.scoring import ClassReading
 from audit.bootstrap import Doubles, Resamples
 from audit.data.columns import Ints

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from support.planted import FEW, classes, labels, measured, noise
 
-from audit.attackers.families import Estimator, family
+from audit.attackers.families import family
+from audit.attackers.learner import Estimator
 from audit.data.columns import AnyColumn, Quantity
 from audit.errors import DataError, IreneError
 from audit.evidence.findings import ENSEMBLE, Finding, Measurement
@@ -153,7 +154,7 @@ def test_a_classifier_in_a_file_that_only_answers_attacks_too(tmp_path: Path) ->
 
 def made(name: str, *, seed: int = 7, device: str = "cpu") -> Estimator:
     (make,) = family(name, device).classifiers(seed)
-    return make(3)
+    return make(3).estimator
 
 
 def test_the_seed_reaches_an_estimator_of_the_users() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from audit.evidence.findings import Estimate
+from audit.evidence.metric import METRICS
 from audit.evidence.verdict import by_interval
 
 
@@ -20,34 +21,40 @@ from audit.evidence.verdict import by_interval
 def test_the_verdict_is_on_the_interval_and_on_what_the_rows_can_tell(
     low: float, value: float, high: float, resolution: float, verdict: str
 ) -> None:
-    given, reason = by_interval(Estimate(value=value, low=low, high=high), resolution, 0.05, 1000)
+    given, reason = by_interval(
+        Estimate(value=value, low=low, high=high), resolution, 0.05, 1000, METRICS["balanced_accuracy"]
+    )
     assert given == verdict
     assert reason.endswith(".")
-    assert (verdict == "INCONCLUSIVE") == ("test rows would settle it" in reason)
+    assert (verdict == "INCONCLUSIVE") == ("labelled rows in all would settle it" in reason)
 
 
 def test_an_open_verdict_says_how_many_rows_would_settle_it() -> None:
     # twice too wide for the room that is left, so four times the rows
-    _, reason = by_interval(Estimate(value=0.03, low=-0.01, high=0.07), 0.02, 0.05, 1000)
-    assert "about 4000 test rows" in reason
-    _, reason = by_interval(Estimate(value=0.05, low=0.01, high=0.09), 0.02, 0.05, 1000)
-    assert "many more test rows" in reason
-    _, reason = by_interval(Estimate(value=0.0, low=0.0, high=0.0), 0.1, 0.05, 1000)
-    assert "about 4000 test rows" in reason
+    _, reason = by_interval(Estimate(value=0.03, low=-0.01, high=0.07), 0.02, 0.05, 1000, METRICS["balanced_accuracy"])
+    assert "about 4,000 labelled rows in all" in reason
+    _, reason = by_interval(Estimate(value=0.05, low=0.01, high=0.09), 0.02, 0.05, 1000, METRICS["balanced_accuracy"])
+    assert "many more labelled rows" in reason
+    _, reason = by_interval(Estimate(value=0.0, low=0.0, high=0.0), 0.1, 0.05, 1000, METRICS["balanced_accuracy"])
+    assert "about 4,000 labelled rows in all" in reason
 
 
 def test_a_limit_of_nothing_never_passes_and_is_told_so() -> None:
-    verdict, reason = by_interval(Estimate(value=-0.01, low=-0.02, high=0.0), 0.02, 0.0, 1000)
+    verdict, reason = by_interval(
+        Estimate(value=-0.01, low=-0.02, high=0.0), 0.02, 0.0, 1000, METRICS["balanced_accuracy"]
+    )
     assert verdict == "INCONCLUSIVE"
     assert "a larger limit would settle it" in reason
 
 
 def test_a_limit_finer_than_any_rows_could_tell_names_no_number_of_rows() -> None:
-    _, reason = by_interval(Estimate(value=-0.01, low=-0.02, high=0.0), 0.02, 1e-228, 1000)
+    _, reason = by_interval(
+        Estimate(value=-0.01, low=-0.02, high=0.0), 0.02, 1e-228, 1000, METRICS["balanced_accuracy"]
+    )
     assert "a larger limit would settle it" in reason
 
 
 def test_a_share_of_a_variance_is_told_in_its_own_unit() -> None:
     for low in (0.1, -0.1, -0.3):
-        _, reason = by_interval(Estimate(value=low + 0.05, low=low, high=low + 0.1), 0.02, 0.05, 1000, "points of R²")
+        _, reason = by_interval(Estimate(value=low + 0.05, low=low, high=low + 0.1), 0.02, 0.05, 1000, METRICS["r2"])
         assert reason.count("points") == reason.count("points of R²") > 0

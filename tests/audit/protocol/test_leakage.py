@@ -9,6 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from support.planted import FEW, classes, labels, measured, noise
 
 from audit.attackers.families import ATTACKERS, Family
+from audit.attackers.learner import Learner
 from audit.data.columns import Column, Ints, Quantity, intersect
 from audit.errors import DataError, UnknownNameError
 from audit.evidence.findings import Estimate, Finding
@@ -16,7 +17,7 @@ from audit.evidence.metric import GIVEN_TASK
 from audit.protocol.baselines import Baselines
 from audit.settings import Settings
 
-QUICK = Settings(attackers=("logistic", "rbf-svm"), bootstrap=200, null_refits=3, ceiling=False)
+QUICK = Settings(attackers=("logistic", "products", "rbf-svm"), bootstrap=200, null_refits=3, ceiling=False)
 CURVED = replace(QUICK, attackers=("rbf-svm",))
 N = 3000
 
@@ -206,9 +207,9 @@ def test_rows_without_a_value_change_nothing_but_their_number() -> None:
 
 def test_no_model_passes_on_attackers_that_could_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def hungry(_seed: int) -> tuple[object, ...]:
-        return (lambda _width: KNeighborsClassifier(n_neighbors=10**6),)  # more than there are rows
+        return (lambda _width: Learner(KNeighborsClassifier(n_neighbors=10**6)),)  # more than there are rows
 
-    monkeypatch.setattr("audit.attackers.families.ATTACKERS", {**ATTACKERS, "knn": Family(hungry, hungry)})  # type: ignore[arg-type]
+    monkeypatch.setattr("audit.attackers.families.ATTACKERS", {**ATTACKERS, "knn": lambda _: Family(hungry, hungry)})  # type: ignore[arg-type]
     finding = attack(noise(3000), labels(3000), settings=replace(QUICK, attackers=("logistic", "knn")))
     found = finding.measurement
     assert found.excess.high < finding.decided.limit

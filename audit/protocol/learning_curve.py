@@ -1,0 +1,69 @@
+"""Learning curve: what an attacker reads by how many labelled rows it has."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from audit.attackers.attack import Attack, FittedAttacker, SplitData, again
+from audit.attackers.attack import Problem as ProblemOf
+from audit.bootstrap import Doubles, Resamples, estimate
+from audit.data.columns import Ints
+from audit.data.labelled import MIN_ROWS
+from audit.data.on_disk import in_memory
+from audit.evidence.findings import CurvePoint, LearningCurve
+from audit.parallel import side_by_side
+from audit.settings import Settings
+
+HALVINGS = 4
+"""Down to a sixteenth of the rows."""
+
+
+def learning_curves(found: Attack, data: SplitData, resamples: Resamples, settings: Settings) -> list[LearningCurve]:
+    """Fit the strongest attackers on nested parts of the rows that fit; selection and test rows stay as they are."""
+    return [_curve(member, found, data, resamples, settings) for member in _asked(found)]
+
+
+def _asked(found: Attack) -> list[FittedAttacker]:
+    """Return the strongest single attacker, and the strongest of those that learn from all rows."""
+    streaming = [member for member in found.able if member.fit.learner.most is None] or [found.best]
+    all_rows = max(streaming, key=lambda member: member.fit.select.score)
+    return list({member.title: member for member in (found.best, all_rows)}.values())
+
+
+def _curve(
+    member: FittedAttacker, found: Attack, data: SplitData, resamples: Resamples, settings: Settings
+) -> LearningCurve:
+    problem, z = data.problem, found.seen[member.view][1]
+    sizes, parts = _nested(member, data.v[0], problem, settings.seed)
+
+    def read(part: Ints) -> Doubles:
+        fewer, v = (in_memory(z[0], part), *z[1:]), (data.v[0][part], *data.v[1:])
+        fit = again(member, z[0].shape[1], lambda learner: problem.fit(learner, fewer, v))
+        return fit.test.each(problem.metric, resamples)
+
+    each = [*side_by_side(read, parts), member.fit.test.each(problem.metric, resamples)]
+    points = [
+        CurvePoint(rows=size, figure=member.fit.test.estimate(problem.metric, resamples, values))
+        for size, values in zip(sizes, each, strict=True)
+    ]
+    return LearningCurve(attacker=member.title, points=points, gain=estimate(each[-1] - each[-2]))
+
+
+def _nested(member: FittedAttacker, v: Ints, problem: ProblemOf, seed: int) -> tuple[Sequence[int], list[Ints]]:
+    """Return the sizes, up to the rows that it learned from, and the rows of all but the last, each part of the next.
+
+    A part has at least MIN_ROWS / 2 rows of each class, and at least a half is always tried.
+    """
+    n = len(v) if member.fit.learner.most is None else min(len(v), member.fit.learner.most)
+    order = np.random.default_rng(seed).permutation(len(v))
+    strata = problem.strata(v)
+    parts = []
+    for halving in range(HALVINGS, 0, -1):
+        part = np.sort(order[: n // 2**halving])
+        enough = len(part) >= MIN_ROWS
+        if strata is not None:
+            counts = np.bincount(strata[part], minlength=int(strata.max()) + 1)
+            enough = enough and int(counts.min()) >= MIN_ROWS // 2
+        if enough or halving == 1:
+            parts.append(part)
+    return [*map(len, parts), n], parts

@@ -1,0 +1,209 @@
+"""Spike recovery: would these attackers have found a leak of the size of the limit, in these very features?
+
+As a chemist adds a known amount to a sample and measures how much of it is found: the features stay as they are, and a
+label is drawn whose dependence on them is known, along random directions or by random quadratic forms of the whitened
+features, of a strength with which the best possible attacker reads the floor and so much more.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import softmax
+
+from audit.attackers.attack import Attack, FittedAttacker, SplitData, again, stacked
+from audit.attackers.classification import ClassFit, Classification
+from audit.attackers.learner import Labels, Matrix
+from audit.attackers.regression import RegressionFit
+from audit.attackers.scoring import GuessReading
+from audit.bootstrap import Doubles
+from audit.data.on_disk import blocks
+from audit.evidence.findings import Spike
+from audit.parallel import side_by_side
+from audit.protocol.target import Target
+from audit.settings import Settings
+
+Kind = Literal["linear", "quadratic"]
+SIZES = (1, 2)
+"""Planted excesses, in limits: of the limit's own size, and of the size that a pass must exclude."""
+MANY = 30_000
+"""Test rows from which on a single draw tells enough."""
+DRAWS = {1: (2, 1), 2: (4, 2)}
+"""Labels drawn for each size, with fewer test rows than MANY and with more."""
+WIDEST = 1024
+"""Features that a form is over at most."""
+FARTHEST = 3.0
+"""Deviations at which a score is cut off, so that no few rows carry the leak."""
+MOST = 0.98
+"""Of the metric: nothing beyond it is planted."""
+STEEPEST = 60.0
+ROOM = 0.5
+"""The share of the excess asked for that has to find room in the features."""
+BLOCK = 4096
+
+
+def spikes(found: Attack, data: SplitData, target: Target, settings: Settings) -> list[Spike]:
+    """Plant linear and quadratic leaks of the size of the limit and of twice that, and let the attackers read them.
+
+    None where these features have no room for one: those that tell the predicted task label alone, or nothing.
+    """
+    if settings.limit == 0:
+        return []
+    generator = np.random.default_rng(settings.seed)
+    z = found.seen["whitened"][1]
+    readers = _readers(found)
+    base = _base(data, target)
+    many = len(data.v[2]) >= MANY
+    jobs = [
+        (kind, size, base.planted(_scores(kind, z, base.columns, generator), size * settings.limit, generator))
+        for kind in get_args(Kind)
+        for size in SIZES
+        for _ in range(DRAWS[size][many])
+    ]
+    read = side_by_side(lambda one: _read(one, readers, found, data), [planted for _, _, planted in jobs])
+    joined = [(size, _joined(kind, size, jobs, read, readers)) for kind in get_args(Kind) for size in SIZES]
+    return [one for size, one in joined if one.planted >= ROOM * size * settings.limit]
+
+
+@dataclass(frozen=True)
+class _Planted:
+    """Labels of one draw, and what the best possible attacker reads of them beyond the floor."""
+
+    v: Labels
+    excess: float
+    floor: float
+
+
+@dataclass(frozen=True)
+class _OfClasses:
+    """Plants classes that lean on the predicted task label as those of the attribute do."""
+
+    log_share: Doubles
+    """Of each class, given ŷ, (n, k), over the rows that fit, select and test."""
+
+    @property
+    def columns(self) -> int:
+        """Scores a row that are needed."""
+        k = self.log_share.shape[1]
+        return 1 if k == 2 else k
+
+    def planted(self, scores: Doubles, excess: float, generator: np.random.Generator) -> _Planted:
+        """Draw labels whose logits rise with the scores, (n, columns), so that the best attacker reads so much more."""
+        slopes = np.concatenate([-scores / 2, scores / 2], axis=1) if scores.shape[1] == 1 else scores
+
+        def chances(strength: float) -> Doubles:
+            return np.asarray(softmax(self.log_share + strength * slopes, axis=1))
+
+        floor = _best_balanced(chances(0.0))
+        wanted = min(floor + excess, MOST)
+        strength = _solved(lambda a: _best_balanced(chances(a)) - wanted)
+        p = chances(strength)
+        drawn = (p.cumsum(axis=1) < generator.random((len(p), 1))).sum(axis=1)
+        return _Planted(np.minimum(drawn, p.shape[1] - 1).astype(np.int64), _best_balanced(p) - floor, floor)
+
+
+@dataclass(frozen=True)
+class _OfQuantity:
+    """Plants a number that leans on the predicted task label as the attribute does."""
+
+    known: Doubles
+    """What ŷ tells of it, (n,), centred, in deviations of the attribute."""
+    columns: int = 1
+
+    def planted(self, scores: Doubles, excess: float, generator: np.random.Generator) -> _Planted:
+        """Draw numbers of which the scores, (n, 1), explain so much of the variance beyond ŷ."""
+        floor = float(self.known.var())
+        share = min(excess, MOST - floor)
+        rest = max(0.0, 1 - floor - share)
+        noise = generator.normal(size=len(scores)) * np.sqrt(rest)
+        return _Planted(self.known + np.sqrt(max(share, 0.0)) * scores[:, 0] + noise, share, floor)
+
+
+def _base(data: SplitData, target: Target) -> _OfClasses | _OfQuantity:
+    """Return what the predicted task label tells of the attribute, if it was found to tell anything."""
+    v = np.concatenate(data.v)
+    tells = target.predicted is not None and not isinstance(target.floor, GuessReading)
+    label = np.zeros(len(v), dtype=np.int64)
+    if tells and target.predicted is not None:
+        label = np.unique(target.predicted[np.concatenate(target.audited.rows)], return_inverse=True)[1]
+    if isinstance(data.problem, Classification):
+        counts = np.zeros((int(label.max()) + 1, data.problem.k))
+        np.add.at(counts, (label, v), 1)
+        return _OfClasses(np.log((counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True))[label])
+    means = np.bincount(label, v) / np.maximum(np.bincount(label), 1)
+    return _OfQuantity((means[label] - v.mean()) / (float(v.std()) or 1.0))
+
+
+def _scores(kind: Kind, parts: Sequence[Matrix], columns: int, generator: np.random.Generator) -> Doubles:
+    """Return random scores of whitened features, (n, columns), of mean 0 and variance 1."""
+    d = min(parts[0].shape[1], WIDEST)
+    forms = generator.normal(size=(columns, d) if kind == "linear" else (columns, d, d))
+
+    def of(z: Matrix) -> Doubles:
+        if kind == "linear":
+            return np.asarray(z[:, :d] @ forms.T, dtype=np.float64)
+        return np.stack([((z[:, :d] @ form.astype(np.float32)) * z[:, :d]).sum(axis=1) for form in forms], axis=1)
+
+    found = np.concatenate([of(block) for part in parts for block in blocks(part, BLOCK)]).astype(np.float64)
+    for _ in range(2):  # cut off, and in units again
+        found = (found - found.mean(axis=0)) / np.maximum(found.std(axis=0), 1e-12)
+        found = np.clip(found, -FARTHEST, FARTHEST)
+    return found
+
+
+def _best_balanced(chances: Doubles) -> float:
+    """Return the balanced accuracy of the best attacker, who knows the chance of each class in each row, (n, k)."""
+    share = chances.mean(axis=0)
+    named = (chances / share).argmax(axis=1)
+    return float((chances[np.arange(len(named)), named] / share[named]).mean() / len(share))
+
+
+def _solved(beyond: Callable[[float], float]) -> float:
+    """Return the strength at which nothing is missing, or the steepest."""
+    if beyond(STEEPEST) <= 0:
+        return STEEPEST
+    return float(brentq(beyond, 0.0, STEEPEST, xtol=1e-4))
+
+
+def _readers(found: Attack) -> list[FittedAttacker]:
+    """Return who reads a planted leak: attackers by products, which see both kinds, or else one of each family."""
+    own = [member for member in found.able if member.view == "whitened"] or found.able
+    return [member for member in own if member.name == "products"] or own
+
+
+def _read(planted: _Planted, readers: Sequence[FittedAttacker], found: Attack, data: SplitData) -> float:
+    """Return what the strongest reader reads of planted labels beyond the floor, fitted as the headline is."""
+    v = np.split(planted.v, np.cumsum([len(part) for part in data.v])[:-1])
+    if not data.problem.can_learn(v):
+        return 0.0  # a class that no row of a split was given is not read
+    both = np.concatenate(v[:2])
+
+    def fitted(member: FittedAttacker) -> ClassFit | RegressionFit:
+        z = found.seen[member.view][1]
+        return again(member, z[0].shape[1], lambda learner: data.problem.fit(learner, z, v))
+
+    fits = [fitted(member) for member in readers]
+    member, fit = max(zip(readers, fits, strict=True), key=lambda pair: pair[1].select.score)
+    z = found.seen[member.view][1]
+    answer = again(member, z[0].shape[1], lambda learner: fit.again(learner, stacked(z[:2]), both, z[2]))
+    return data.problem.headline(fit.answers[0], answer, v).score - planted.floor
+
+
+def _joined(
+    kind: Kind,
+    size: int,
+    jobs: Sequence[tuple[Kind, int, _Planted]],
+    read: Sequence[float],
+    readers: Sequence[FittedAttacker],
+) -> Spike:
+    """Return the mean over the draws of one kind and size."""
+    own = [place for place, job in enumerate(jobs) if job[:2] == (kind, size)]
+    return Spike(
+        kind=kind,
+        planted=float(np.mean([jobs[place][2].excess for place in own])),
+        read=float(np.mean([read[place] for place in own])),
+        draws=len(own),
+        attackers=[member.title for member in readers],
+    )
