@@ -1,6 +1,6 @@
 """What the evidence says of its circumstances: which model that came from no file, and what to know of the rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from audit.data.columns import AnyColumn
 from audit.data.labelled import LabelledData
@@ -8,6 +8,8 @@ from audit.evidence.findings import Finding
 from audit.model.representations import Features
 from audit.protocol.duplicates import describe_copies
 
+MOST_NAMES = 20
+"""Rare classes that a note names."""
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
 
 
@@ -25,15 +27,32 @@ def cautions(data: LabelledData, features: Features, columns: Mapping[str, AnyCo
             found.append(
                 f"{name!r} is not known for {missing} of {len(column)} rows, which were left out where it counts"
             )
+    found += dict.fromkeys(remark for column in columns.values() for remark in column.remarks.all)
     if features.predicted is None:
         found.append("no prediction of a task was given, so the floor is chance")
-    return found
+    return [caution for caution in found if caution not in data.notes]
 
 
-def rare_classes(one: Finding) -> str:
-    """Say how many rows of an intersection were left out."""
-    left_out = one.measurement.left_out
-    counts, names = list(left_out.values()), ", ".join(left_out)
-    known = sum(count for count in counts if count is not None)
-    some = f"{known} rows" if None not in counts else f"{known} rows and some more" if known else "a few rows"
-    return f"{some} were left out of {one.attribute!r}, in classes too rare to audit: {names}"
+def rare_classes(findings: Sequence[Finding]) -> list[str]:
+    """Say for each attribute which classes were left out or merged, and how many rows, each once."""
+    found = []
+    for name, one in ((finding.attribute, finding.measurement) for finding in findings):
+        if one.left_out:
+            rows, names = _rows(one.left_out), _names(one.left_out)
+            found.append(f"{rows} were left out of {name!r}, in classes too rare to audit: {names}")
+        if one.merged:
+            rows, names = _rows(one.merged), _names(one.merged)
+            found.append(f"{rows} of {name!r} were merged into one class, of classes too rare to audit alone: {names}")
+    return list(dict.fromkeys(found))
+
+
+def _rows(counts: Mapping[str, int | None]) -> str:
+    known = sum(count for count in counts.values() if count is not None)
+    if None not in counts.values():
+        return f"{known} rows"
+    return f"{known} rows and some more" if known else "a few rows"
+
+
+def _names(counts: Mapping[str, int | None]) -> str:
+    names = [*counts][:MOST_NAMES]
+    return ", ".join(names) + (f" and {len(counts) - len(names)} more" if len(counts) > len(names) else "")

@@ -36,6 +36,10 @@ class Settings:
     the machine allows. None: as long as it takes."""
     null_rows: int = 500
     """At most this many rows fit an attacker on shuffled labels."""
+    min_class: int = 10
+    """A class needs this many rows in each of the splits that fit, select and test; rarer ones are left out."""
+    merge_rare: str | None = None
+    """Merge classes that are too rare into one of this name, for instance "other", instead of leaving them out."""
     ceiling: bool = True
     """Whether the raw input is attacked too: the input control."""
     where: bool = False
@@ -46,6 +50,7 @@ class Settings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "attackers", tuple(several(self.attackers)))
         least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1, "budget": 1}
+        least |= {"min_class": 2}
         for name, few in least.items():
             given = getattr(self, name)
             if given is not None and given < few:

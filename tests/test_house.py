@@ -34,7 +34,7 @@ ARROWS = {
         "plugins": "errors",
         "evidence": "errors atomic_write",
         "settings": "errors column_names evidence progress",
-        "data": "errors plugins",
+        "data": "errors column_names plugins",
         "data.sources": "errors column_names plugins data",
         "bootstrap": "data evidence",
         "model": "errors atomic_write plugins progress evidence data",

@@ -12,11 +12,13 @@ from audit.cli.options import (
     CHECKPOINT,
     MODEL,
     PRIVATE,
+    RARE,
     ROWS,
     SOURCE,
     ModelOptions,
     Names,
     Options,
+    RareOptions,
     Real,
     RowOptions,
     SourceOptions,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from audit.model.layers import Pool
     from audit.settings import Provenance, Settings
 
-FOR_LABELS = ("group", "continuous", "classes")
+FOR_LABELS = ("group", "continuous", "classes", "missing")
 """Options in SOURCE that embeddings take too."""
 FOR_MODELS = (
     *(field.name for group in (ModelOptions, SourceOptions) for field in fields(group) if field.name not in FOR_LABELS),
@@ -136,7 +138,7 @@ class AuditOptions(Options):
 @click.argument("subject", type=click.Path(path_type=Path))
 @with_options(MODEL, SOURCE)
 @click.option("--task", help="Column that the model predicts; without one the floor is chance.")
-@with_options(PRIVATE, ROWS, AuditOptions.declared())
+@with_options(PRIVATE, ROWS, RARE, AuditOptions.declared())
 def audit(**options: object) -> None:
     """Measure how much of each private attribute fresh attackers read at a bottleneck of SUBJECT.
 
@@ -173,7 +175,7 @@ def audit(**options: object) -> None:
     click.echo(f"Wrote {asked.output}")
 
 
-def _settings(asked: AuditOptions, seed: int, device: str = "cpu") -> "Settings":
+def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "cpu") -> "Settings":
     from audit.settings import ATTACKERS, LIMIT, Settings
 
     return Settings(
@@ -185,6 +187,8 @@ def _settings(asked: AuditOptions, seed: int, device: str = "cpu") -> "Settings"
         budget=asked.budget,
         ceiling=not asked.no_ceiling,
         where=asked.where,
+        min_class=rare.min_class,
+        merge_rare=rare.merge_rare,
         device=device,
     )
 
@@ -216,7 +220,7 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
         private=asked.private,
         keep=asked.keep,
         layer=asked.layer,
-        settings=_settings(asked, rows.seed, str(device)),
+        settings=_settings(asked, RareOptions.of(options), rows.seed, str(device)),
         provenance=_provenance(asked, checkpoint, notes),
     )
 
@@ -235,7 +239,11 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
             )
     source, rows = SourceOptions.of(options), RowOptions.of(options)
     found = read_embeddings(
-        asked.subject, table=asked.table, continuous=source.continuous or (), classes=source.classes or ()
+        asked.subject,
+        table=asked.table,
+        continuous=source.continuous or (),
+        classes=source.classes or (),
+        missing=source.missing,
     )
     data = found.data.grouped_by(source.group) if source.group else found.data
     for name in asked.layer:
@@ -252,6 +260,6 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
         private=asked.private,
         predicted=asked.predicted,
         keep=asked.keep,
-        settings=_settings(asked, rows.seed),
+        settings=_settings(asked, RareOptions.of(options), rows.seed),
         provenance=_provenance(asked, describe_embeddings_file(asked.subject)),
     )

@@ -165,6 +165,10 @@ class SourceOptions(Options):
     group: str | None = option(help="Column of what must not be split: a person, a household.")
     continuous: str | None = option(help="Columns to read as numbers, with commas between them.")
     classes: str | None = option(help="Columns of many whole numbers to read as classes, with commas between them.")
+    missing: str | None = option(
+        metavar="WORDS",
+        help="Words that mean missing, with commas between them, beside the empty cell; ? alone if left out.",
+    )
     data_arg: tuple[str, ...] = option(multiple=True, metavar="NAME=VALUE", help="Another argument of the data source.")
 
     def for_source(self) -> dict[str, object]:
@@ -216,7 +220,21 @@ class RowOptions(Options):
         return data.limited(self.limit_rows or len(data), seed=self.seed)
 
 
+@dataclass(frozen=True)
+class RareOptions(Options):
+    """What becomes of classes that are too rare to audit."""
+
+    min_class: int = option(
+        type=click.IntRange(min=2),
+        default=10,
+        show_default=True,
+        help="Leave out classes with fewer rows in one of the three splits.",
+    )
+    merge_rare: str | None = option(metavar="NAME", help="Merge these classes into one of this name, such as other.")
+
+
 MODEL, SOURCE, ROWS = ModelOptions.declared(), SourceOptions.declared(), RowOptions.declared()
+RARE = RareOptions.declared()
 
 
 def command_line() -> str:

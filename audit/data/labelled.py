@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, as_column, intersect
+from audit.column_names import split_names
+from audit.data.cells import LARGEST_WHOLE
+from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, Undecided, intersect
+from audit.data.reading import LabelColumn, as_column, label_columns
 from audit.errors import DataError, UnknownNameError
 
 Part = Literal["train", "audit"]
@@ -17,6 +20,10 @@ Part = Literal["train", "audit"]
 
 MIN_ROWS = 10
 """Fewer rows of a class than this in the attackers' training, selection or test rows say nothing."""
+
+
+ATTACKED = ("private", "kept")
+"""Parts of a column that may be classes or a quantity; the others need classes."""
 
 
 class Inputs(Protocol):
@@ -35,7 +42,7 @@ class LabelledData:
 
     name: str
     inputs: Inputs
-    columns: Mapping[str, AnyColumn]
+    columns: Mapping[str, LabelColumn]
     group: NDArray[np.generic] | None = None
     """The unit that is never split across train and test, (n,): a person, a source image."""
     group_name: str | None = None
@@ -74,13 +81,23 @@ class LabelledData:
     def attribute(self, name: str, kind: str) -> AnyColumn:
         """Return a column of either kind by name; `a+b` is the intersection of two.
 
-        Raises UnknownNameError if there is no such column; DataError if all rows have the same value.
+        A column that may be either is classes where nothing else is possible, and a question where it is attacked.
+
+        Raises UnknownNameError if there is no such column; DataError if all rows have the same value, or nobody said
+        whether it is classes or a quantity.
         """
         if name not in self.columns and "+" in name:
             return intersect({part: self.column(part, kind) for part in name.split("+")})
         if name not in self.columns:
             raise UnknownNameError(f"{kind} column of {self.name}", name, self.columns)
         column = self.columns[name]
+        if isinstance(column, Undecided):
+            if kind in ATTACKED:
+                raise DataError(
+                    f"{kind.capitalize()} column {name!r} {column.fact}, which may be codes of classes or a quantity. "
+                    f"Say which: --classes {name} or --continuous {name}."
+                )
+            column = column.column
         known = column.codes[column.known] if isinstance(column, Column) else column.values[column.known]
         present = np.unique(known)
         if len(present) < 2:
@@ -95,6 +112,7 @@ class LabelledData:
     def codes(self, name: str) -> Ints:
         """Return the classes of a column by name, (n,), be they all the same; `a+b` is the intersection of two."""
         column = self.columns.get(name)
+        column = column.column if isinstance(column, Undecided) else column
         return column.codes if isinstance(column, Column) else self.column(name, "labelled").codes
 
     def complete(self, names: str | Sequence[str]) -> "LabelledData":
@@ -116,17 +134,12 @@ class LabelledData:
     def grouped_by(self, name: str) -> "LabelledData":
         """Return the same rows with another column as their group, for instance people's ids.
 
-        A row without a value becomes a group of its own, and a note counts them.
+        A row without a value becomes a group of its own, and a note counts them. Raises DataError if ids were rounded.
         """
         if name not in self.columns:
             raise UnknownNameError(f"group column of {self.name}", name, self.columns)
-        column = self.columns[name]
-        values = column.codes if isinstance(column, Column) else column.values
-        group = np.unique(values, return_inverse=True)[1].astype(np.int64)
-        alone = np.flatnonzero(~column.known)
-        group[alone] = len(self) + np.arange(len(alone))
-        note = f"rows without a value of {name!r}, each taken for a group of its own: {len(alone)} of {len(self)}"
-        return replace(self, group=group, group_name=name, notes=(*self.notes, note) if len(alone) else self.notes)
+        group, notes = _group(name, self.columns[name])
+        return replace(self, group=group, group_name=name, notes=(*self.notes, *notes))
 
     def take(self, rows: Ints) -> "LabelledData":
         """Return the given rows, (m,), in that order."""
@@ -178,26 +191,63 @@ def labelled(
     group: object = None,
     group_name: str = "group",
     name: str = "arrays",
+    continuous: str | Sequence[str] = (),
+    classes: str | Sequence[str] = (),
+    missing: str | Sequence[str] | None = None,
 ) -> LabelledData:
     """Put labels beside model inputs: lists, arrays or Series of one value a row.
 
     Args:
         inputs: n inputs by position: a tensor (n, …), a list of tensors, or anything with `len` and `[]`.
-        columns: Values of each row by column name; see audit.data.columns.as_column for what becomes classes.
-        group: The unit that is never split across train and test, (n,), for instance a person's id.
+        columns: Values of each row by column name; see audit.data.reading.as_column for what becomes classes.
+        group: The unit that is never split across train and test, (n,), for instance a person's id; a row without
+            one is a group of its own.
         group_name: The kind of unit, for instance "person".
         name: Name of these rows in the evidence.
+        continuous: Columns to treat as numbers, as a list or with commas between them.
+        classes: Columns of many numbers to treat as classes.
+        missing: Words that mean missing; by default `?` alone. None, NaN and the empty text always do.
 
     Raises:
         DataError: A column has another length than the inputs.
     """
+    read, notes = label_columns(
+        columns,
+        continuous=split_names(continuous),
+        classes=split_names(classes),
+        missing=None if missing is None else split_names(missing),
+        source=name,
+    )
+    units, more = (None, ()) if group is None else _group(group_name, _ids(group_name, group))
     return LabelledData(
         name=name,
         inputs=inputs,
-        columns={key: as_column(key, values) for key, values in columns.items()},
-        group=None if group is None else np.asarray(group),
+        columns=read,
+        group=units,
         group_name=None if group is None else group_name,
+        options={} if missing is None else {"missing": ",".join(split_names(missing))},
+        notes=(*notes, *more),
     )
+
+
+def _ids(name: str, values: object) -> LabelColumn:
+    return as_column(name, values, continuous=False)
+
+
+def _group(name: str, column: LabelColumn) -> tuple[Ints, tuple[str, ...]]:
+    """Return the group of each row, (n,), and what to know of it."""
+    ids = column.column if isinstance(column, Undecided) else column
+    if ids.remarks.rounded:
+        raise DataError(
+            f"Group column {name!r} holds numbers above {LARGEST_WHOLE} as floats, and ids that differ in their last "
+            "digits have become one. Save the ids as text, or as whole numbers."
+        )
+    values = ids.values if isinstance(ids, Quantity) else ids.codes if ids.exact is None else ids.exact
+    group = np.unique(values, return_inverse=True)[1].astype(np.int64)
+    alone = np.flatnonzero(~ids.known)
+    group[alone] = len(group) + np.arange(len(alone))
+    note = f"rows without a value of {name!r}, each taken for a group of its own: {len(alone)} of {len(group)}"
+    return group, (*ids.remarks.words, *([note] if len(alone) else []))
 
 
 class _Subset:

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -19,6 +20,8 @@ NORMALISATION: dict[str, tuple[tuple[float, ...], tuple[float, ...]] | None] = {
     "unit": None,
 }
 """Mean subtracted from red, green and blue in [0, 1], and divisor; None leaves them in [0, 1]."""
+DEEP = 2**16 - 1
+"""White of grey with 16 bits."""
 IMAGE_SIZE = 224
 """Side of the square in pixels where none is asked for."""
 FORMS = "imagenet, half or unit, or package.module:factory or file.py:factory"
@@ -33,6 +36,8 @@ class ImageTransform:
     image_size: int | None
     """Side of the square in pixels; None where the transform has a size of its own."""
     apply: Callable[[Image.Image], Tensor]
+    takes_deep: bool = False
+    """Whether `apply` also takes grey of 16 bits (`I;16`), 0 to 65,535, and keeps all of them."""
 
 
 def image_transform(name: str | None, *, image_size: int | None = None) -> ImageTransform:
@@ -47,7 +52,7 @@ def image_transform(name: str | None, *, image_size: int | None = None) -> Image
         raise DataError(f"No `transform` was named, and a model sees nothing in images of another scale. Give {FORMS}.")
     if name in NORMALISATION:
         size = square(IMAGE_SIZE if image_size is None else image_size)
-        return ImageTransform(name, size, _standard(size, NORMALISATION[name]))
+        return ImageTransform(name, size, _standard(size, NORMALISATION[name]), takes_deep=True)
     if ":" not in name:
         raise UnknownNameError("transform", name, [*NORMALISATION, "package.module:factory", "file.py:factory"])
     if image_size is not None:
@@ -91,11 +96,20 @@ def _standard(
 ) -> Callable[[Image.Image], Tensor]:
     from torchvision.transforms import v2  # noqa: PLC0415 - torchvision takes a second to import
 
-    steps = [v2.PILToTensor(), v2.Resize(size), v2.CenterCrop(size), v2.ToDtype(torch.float32, scale=True)]
+    steps = [_Deep(), v2.PILToTensor(), v2.Resize(size), v2.CenterCrop(size), v2.ToDtype(torch.float32, scale=True)]
     if normalisation is not None:
         steps.append(v2.Normalize(*normalisation))
     composed: Callable[[Image.Image], Tensor] = v2.Compose(steps)
     return composed
+
+
+class _Deep:
+    """Makes a tensor in [0, 1], (3, h, w), of grey of 16 bits, and passes on what has 8."""
+
+    def __call__(self, image: Image.Image) -> Image.Image | Tensor:
+        if image.mode != "I;16":
+            return image
+        return torch.from_numpy(np.asarray(image).astype(np.float32) / DEEP).expand(3, -1, -1)
 
 
 def _of_timm(architecture: str) -> ImageTransform:

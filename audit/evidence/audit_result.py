@@ -143,10 +143,19 @@ class Protocol(Frozen):
     """At most this many rows test an attacker; null: all."""
     null_rows: int
     """At most this many rows fit an attacker on shuffled labels."""
+    min_class: int = 10
+    """A class with fewer rows than this in one of the splits is too rare to audit."""
+    merge_rare: str | None = None
+    """The class that rare classes were merged into; null where they were left out."""
     pool: str
     """How maps and token sequences become one vector a row."""
     limit: Share
     limit_set_by: Literal["user", "default"]
+
+    @property
+    def rare_set_by_user(self) -> bool:
+        """Whether somebody chose what becomes of rare classes."""
+        return self.merge_rare is not None or self.min_class != Protocol.model_fields["min_class"].default
 
 
 class AuditResult(Frozen):

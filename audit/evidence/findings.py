@@ -166,7 +166,9 @@ class Measurement(Frozen):
     missing: int = 0
     """Rows without a value of this attribute; no attacker saw them."""
     left_out: Cells = {}
-    """Classes of an intersection that were too rare to audit, and their rows; null where the count is withheld."""
+    """Classes that were too rare to audit, and their rows; null where the count is withheld."""
+    merged: Cells = {}
+    """Classes that were too rare to audit alone and were merged into one, and their rows, likewise."""
     classes: list[ClassRows] = Field(min_length=1)
     """Rows of each class; a quantity has one entry, named as the attribute, of the rows with a value."""
     baseline: dict[str, Number]

@@ -31,7 +31,9 @@ class Audited:
     missing: int
     """Rows without a value."""
     left_out: Mapping[str, int]
-    """Rows of classes of an intersection that are too rare."""
+    """Rows of classes that are too rare."""
+    merged: Mapping[str, int]
+    """Rows of classes that are too rare alone, and were made one."""
     problem: Problem
 
     @property
@@ -47,7 +49,7 @@ class Audited:
 
 
 def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Settings) -> Audited:
-    """Choose the classes and rows of an attribute that are audited; of an intersection, `a+b`, not the rare ones."""
+    """Choose the classes and rows of an attribute that are audited: not the rare ones, or merged."""
     missing = int((~column.known).sum())
     if isinstance(column, Quantity):
         rows = split_subset(column, splits, settings)
@@ -58,13 +60,12 @@ def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Setting
                 f"each needs {MIN_ROWS}. Give more rows."
             )
         entry = ClassRows(name=attribute, train=train, select=select, test=test)
-        return Audited(column.values, rows, (entry,), missing, {}, Regression())
-    left_out: dict[str, int] = {}
-    if "+" in attribute:
-        column, left_out = without_rare(column, split_subset(column, splits, settings))
-    rows = split_subset(column, splits, settings)
-    classes = class_rows(attribute, column, rows)
-    return Audited(_numbered(column), rows, tuple(classes), missing, left_out, Classification(len(classes)))
+        return Audited(column.values, rows, (entry,), missing, {}, {}, Regression())
+    common = without_rare(column, splits.rows, settings.min_class, settings.merge_rare)
+    rows = split_subset(common.column, splits, settings)
+    classes = tuple(class_rows(attribute, common, rows, settings.min_class))
+    problem = Classification(len(classes))
+    return Audited(_numbered(common.column), rows, classes, missing, common.left_out, common.merged, problem)
 
 
 def _numbered(column: Column) -> Ints:

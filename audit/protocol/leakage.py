@@ -85,6 +85,7 @@ def _measurement(
         projected_from=projected_from,
         missing=rows.missing,
         left_out=dict(rows.left_out),
+        merged=dict(rows.merged),
         classes=list(rows.classes),
         baseline=baseline,
         entropy=entropy,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from audit.attackers.learner import drawn_by_class
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity
-from audit.data.labelled import MIN_ROWS
 from audit.errors import DataError
 from audit.evidence.findings import ClassRows
 from audit.settings import Settings
@@ -83,33 +83,61 @@ def at_most(rows: Ints, most: int | None, seed: int, codes: Ints | None = None) 
     return rows[drawn_by_class(even, most, seed)]
 
 
-def class_rows(attribute: str, column: Column, rows: Rows) -> list[ClassRows]:
-    """Count each class in the splits; raise a DataError if one has too few rows to be audited, or is the only one."""
+@dataclass(frozen=True)
+class CommonClasses:
+    """A column without its rare classes."""
+
+    column: Column
+    left_out: dict[str, int]
+    """Rows of each class that was taken out."""
+    merged: dict[str, int]
+    """Rows of each class that was merged with others."""
+
+
+def class_rows(attribute: str, common: CommonClasses, rows: Rows, least: int) -> list[ClassRows]:
+    """Count each class that is left in the splits; raise a DataError if there are fewer than two."""
     found = [
         ClassRows(name=name, train=int(a), select=int(b), test=int(c))
-        for name, a, b, c in zip(column.classes, *_counts(column, rows), strict=True)
+        for name, a, b, c in zip(common.column.classes, *_counts(common.column, rows), strict=True)
         if a + b + c > 0
     ]
-    for one in found:
-        if min(one.train, one.select, one.test) < MIN_ROWS:
-            raise DataError(
-                f"Class {one.name!r} of {attribute!r} has {one.train} / {one.select} / {one.test} rows "
-                f"to fit, choose and test attackers; each needs {MIN_ROWS}. "
-                "Give more rows, or merge or leave out the class."
-            )
     if len(found) < 2:
-        raise DataError(f"{attribute!r} has {len(found)} classes with enough rows; two are needed. Give more rows.")
+        next_one = max(common.left_out, key=lambda name: common.left_out[name], default=None)
+        fact = "" if next_one is None else f", and {next_one!r} has {common.left_out[next_one]} in all"
+        raise DataError(
+            f"{attribute!r} has {'one class' if found else 'no class'} with enough rows to fit, to choose and to test "
+            f"attackers: each needs {least}{fact}. Give more rows, or merge classes, for instance with --merge-rare."
+        )
     return found
 
 
-def without_rare(column: Column, rows: Rows) -> tuple[Column, dict[str, int]]:
-    """Take out the classes that have too few rows to be audited, and count what was taken out."""
-    counts = np.stack(_counts(column, rows))  # (3, classes)
-    total = np.bincount(column.codes[column.known], minlength=len(column.classes))
-    rare = (counts.min(axis=0) < MIN_ROWS) & (total > 0)
+def without_rare(column: Column, rows: Rows, least: int, merge: str | None = None) -> CommonClasses:
+    """Take out the classes with fewer rows than `least` in one of the splits.
+
+    With `merge`, they become one class of that name, together with one that has it already, if that is enough rows.
+    """
+    rare = _rare(column, rows, least)
+    counts = {name: int(count) for name, count in zip(column.classes, _total(column), strict=True)}
+    out = {name: counts[name] for name, is_out in zip(column.classes, rare, strict=True) if is_out}
+    if merge is not None and out:
+        common = [name for name in column.classes if name not in out and name != merge]
+        places = [common.index(name) if name in common else len(common) for name in column.classes]
+        codes = np.where(column.known, np.array(places)[column.codes], MISSING)
+        joined = Column(codes, (*common, merge), remarks=column.remarks)
+        if not _rare(joined, rows, least)[-1]:
+            return CommonClasses(joined, {}, out)
     kept = column.known & ~rare[column.codes]
-    left_out = {name: int(count) for name, count, out in zip(column.classes, total, rare, strict=True) if out}
-    return Column(np.where(kept, column.codes, MISSING), column.classes), left_out
+    return CommonClasses(Column(np.where(kept, column.codes, MISSING), column.classes), out, {})
+
+
+def _rare(column: Column, rows: Rows, least: int) -> NDArray[np.bool_]:
+    """Return which classes have rows, but too few of them in one of the splits."""
+    few: NDArray[np.bool_] = np.stack(_counts(column, rows)).min(axis=0) < least
+    return few & (_total(column) > 0)
+
+
+def _total(column: Column) -> Ints:
+    return np.bincount(column.codes[column.known], minlength=len(column.classes)).astype(np.int64)
 
 
 def _counts(column: Column, rows: Rows) -> list[Ints]:

@@ -25,6 +25,8 @@ _SAME: dict[str, Callable[[AuditResult], str]] = {
     "null refits": lambda audit: str(audit.protocol.null_refits),
     "rows that fit an attacker": lambda audit: str(audit.protocol.fit_rows),
     "rows that fit an attacker on shuffled labels": lambda audit: str(audit.protocol.null_rows),
+    "fewest rows of a class": lambda audit: str(audit.protocol.min_class),
+    "class of the rare classes": lambda audit: audit.protocol.merge_rare or "none",
     "pooling": lambda audit: audit.protocol.pool,
     "limit": lambda audit: str(audit.protocol.limit),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from audit.evidence.audit_result import AuditResult, DataRows, Protocol
-from audit.evidence.numbers import count, rows_told
+from audit.evidence.numbers import count, rows_told, shorten
 from reports.inputs.comparability import split_told
 from reports.inputs.comparison import Comparison
 from reports.render.table import Cell, Kind, Table, cell
@@ -40,12 +40,18 @@ def protocol_facts(protocol: Protocol, limit: str) -> list[Fact]:
         ("Attackers", cell(", ".join(protocol.attackers))),
         ("Views", cell(", ".join(protocol.views))),
         ("Rows that fit an attacker", cell(rows_that_fit(protocol))),
+        *([("Classes too rare to audit", cell(_rare(protocol)))] if protocol.rare_set_by_user else []),
         ("Pooling", cell(protocol.pool)),
         ("Bootstrap resamples", cell(count(protocol.bootstrap))),
         ("Null refits", cell(f"{count(protocol.null_refits)}, each on at most {count(protocol.null_rows)} rows")),
         ("Seed", cell(str(protocol.seed))),
         ("Limit on the excess", cell(f"{limit}, set by {who}")),
     ]
+
+
+def _rare(protocol: Protocol) -> str:
+    merged = f", merged into {shorten(protocol.merge_rare)}" if protocol.merge_rare else ", left out"
+    return f"fewer than {count(protocol.min_class)} rows in a split{merged}"
 
 
 def listed(caption: str, facts: Sequence[Fact], columns: tuple[str, str] = ("Fact", "Value")) -> Table:

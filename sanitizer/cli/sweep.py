@@ -10,6 +10,7 @@ from audit.cli.options import (
     CHECKPOINT,
     MODEL,
     PRIVATE,
+    RARE,
     ROWS,
     SOURCE,
     TASK,
@@ -53,6 +54,7 @@ def weights_of(context: click.Context, option: click.Parameter, text: str) -> li
     "left out.",
 )
 @click.option("--attackers", type=Names(), help="Which attackers, as `irene audit` knows them; all if left out.")
+@with_options(RARE)
 @click.option("--limit", type=Real(0, 1), help="Tolerance: largest excess leakage that passes; 0.05 if left out.")
 @with_options(RECIPE)
 @with_options(output_option("The evidence; the chart goes beside it, as .svg.", "out/sweep.json"))
@@ -112,7 +114,8 @@ def _options(given: Mapping[str, Any]) -> "SweepOptions":
     from audit.settings import Settings
     from sanitizer.options import SweepOptions
 
-    chosen = {name: given[name] for name in ("limit", "attackers") if given[name] is not None}
+    names = ("limit", "attackers", "min_class", "merge_rare")
+    chosen = {name: given[name] for name in names if given[name] is not None}
     return SweepOptions(
         **recipe_fields(given),
         keep=given["keep"],

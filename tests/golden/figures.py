@@ -14,6 +14,8 @@ MADE = frozenset(
     {"created", "versions", "device", "digest", "schema_version", "train_seconds", "audit_seconds", "call", "card"}
 )
 """What is of one run and not of what it measured, and the words of a method, which older evidence did not carry."""
+ADDED: Figures = {"protocol.min_class": 10, "protocol.merge_rare": None}
+"""Settings that older evidence did not have, as they were then."""
 OF_WEIGHTS = ("sha256", "parent_sha256")
 EXACT = 1e-9
 """How far two floats on one machine may be apart, as a share of them."""
@@ -31,13 +33,14 @@ def figures(evidence: Mapping[str, Any]) -> Figures:
     """
     match "sweep" if "points" in evidence else "audit", evidence["schema_version"]:
         case "audit", "2":
-            return dict(_audit_2(evidence))
+            found = dict(_audit_2(evidence))
         case "audit", "3":
-            return dict(_audit_3(evidence))
+            found = dict(_audit_3(evidence))
         case "sweep", "1":
-            return dict(_sweep_1(evidence))
+            found = dict(_sweep_1(evidence))
         case kind, version:
             raise ValueError(f"no branch for schema {version} of {kind}")
+    return {key: value for key, value in found.items() if key not in ADDED or value != ADDED[key]}
 
 
 def _audit_2(evidence: Mapping[str, Any]) -> Iterator[tuple[str, Leaf]]:

@@ -33,7 +33,7 @@ def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -
     chosen = partition.isin(PARTITIONS[part]).to_numpy()
     return LabelledData(
         name="celeba",
-        inputs=Images(root / "img_align_celeba", list(attributes.index[chosen]), transform.apply),
+        inputs=Images(root / "img_align_celeba", list(attributes.index[chosen]), transform),
         columns={
             str(name): Column((attributes[name].to_numpy()[chosen] == 1).astype(np.int64), ("no", "yes"))
             for name in attributes.columns

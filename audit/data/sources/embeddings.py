@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -17,15 +16,14 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audit.column_names import split_names
-from audit.data.columns import label_columns
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import blocks
-from audit.data.sources.table import columns_of, read_table, recorded
+from audit.data.sources.table import Said, recorded
+from audit.data.sources.table_file import Cell, header, read_table, whole_numbers
 from audit.errors import DataError, in_one_line
 
 Layer = NDArray[np.floating]
-Labels = NDArray[np.generic] | pd.Series
+Labels = NDArray[np.generic] | Cell
 """Of n rows."""
 BLOCK = 2**22
 """Numbers that are checked in one go, so that a file larger than memory can be checked."""
@@ -61,6 +59,7 @@ def read_embeddings(
     table: str | os.PathLike[str] | None = None,
     continuous: str | Sequence[str] = (),
     classes: str | Sequence[str] = (),
+    missing: str | Sequence[str] | None = None,
 ) -> Embeddings:
     """Read embeddings and labels from a .npz, .npy or .parquet file.
 
@@ -71,6 +70,7 @@ def read_embeddings(
         table: More labels, of the same rows in the same order: a .csv, .tsv, .jsonl or .parquet file.
         continuous: Columns to treat as numbers, as a list or with commas between them.
         classes: Columns of many whole numbers to treat as classes.
+        missing: Words that mean missing beside the empty cell; by default `?` alone.
 
     Raises DataError if there is no file, layer or label, if they differ in rows, or features are not finite;
     UnknownNameError if there is no such column.
@@ -88,22 +88,29 @@ def read_embeddings(
         ) from None
     if not layers:
         raise DataError(f"{path} holds no embeddings. Save them as an array of floats, (rows, features).")
+    labels = _named(labels, path)
+    header_notes: tuple[str, ...] = ()
     if table is not None:
-        labels = _joined(labels, columns_of(read_table(table)), table)
+        more = read_table(table)
+        labels, header_notes = _joined(labels, more.columns, table), more.notes
     if not labels:
         raise DataError(f"{path} holds no labels. Give a table with the same rows, or save the labels beside them.")
     _require_rows(layers, labels, path, table)
     for name, layer in layers.items():
         _require_finite(name, layer, path)
-    kinds = {"continuous": split_names(continuous), "classes": split_names(classes)}
-    columns, notes = label_columns(labels, source=path.name, **kinds)
+    said = Said.of(continuous, classes, missing)
+    columns, notes = said.read(labels, path.name)
     trained = "the column `split` was not used" if "split" in columns else "nothing says which rows trained the model"
     data = LabelledData(
         name=path.name,
         inputs=LayerRows(next(iter(layers.values()))),
         columns=columns,
-        options={**recorded({"layers": tuple(layers), **kinds}), **({"table": table.name} if table else {})},
-        notes=(*notes, f"{trained}: all rows were audited, and rows that trained the model leak more than others"),
+        options={**recorded({"layers": tuple(layers)}), **said.recorded(), **({"table": table.name} if table else {})},
+        notes=(
+            *header_notes,
+            *notes,
+            f"{trained}: all rows were audited, and rows that trained the model leak more than others",
+        ),
     )
     return Embeddings(layers, data)
 
@@ -148,6 +155,8 @@ def _read_parquet(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
     labels: dict[str, Labels] = {}
     with pq.ParquetFile(path) as file:
         found = file.read()
+    if len(set(found.column_names)) < len(found.column_names):
+        raise ValueError("two of its columns have one name")
     for name in found.column_names:
         column = found.column(name)
         kind = column.type
@@ -155,7 +164,7 @@ def _read_parquet(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
         if lists and pa.types.is_floating(kind.value_type):
             layers[name] = _stacked(name, column.combine_chunks(), path)
         else:
-            labels[name] = column.to_pandas()
+            labels[name] = whole_numbers(column)
     return layers, labels
 
 
@@ -180,7 +189,14 @@ def _layer(name: str, array: NDArray[np.generic], path: Path) -> Layer:
     return cast(Layer, array)
 
 
-def _joined(labels: Mapping[str, Labels], more: Mapping[str, Labels], table: Path) -> dict[str, Labels]:
+def _named(labels: Mapping[str, Labels], path: Path) -> dict[str, Labels]:
+    named = {header(name): values for name, values in labels.items()}
+    if len(named) < len(labels):
+        raise DataError(f"{path} has labels whose names differ in blanks alone: {', '.join(labels)}. Rename them.")
+    return named
+
+
+def _joined(labels: Mapping[str, Labels], more: Mapping[str, Cell], table: Path) -> dict[str, Labels]:
     for name in more:
         if name in labels:
             raise DataError(f"Both the embeddings and {table} have a column {name!r}. Rename one.")

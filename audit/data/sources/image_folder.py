@@ -1,28 +1,24 @@
 """A folder of images with a metadata file beside them: the Hugging Face image-folder convention."""
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path, PurePath
+from collections.abc import Sequence
+from pathlib import Path, PurePath, PureWindowsPath
 
-from PIL import Image
 from torch import Tensor
 
-from audit.column_names import split_names
-from audit.data.columns import label_columns
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.catalogue import METADATA, METADATA_FILES
-from audit.data.sources.table import read_table, recorded, rows_of
-from audit.data.transforms import image_transform
+from audit.data.sources.image_file import as_rgb, read_image, survey
+from audit.data.sources.table import Said, rows_of
+from audit.data.sources.table_file import FILE_NAME, read_table
+from audit.data.transforms import ImageTransform, image_transform
 from audit.errors import DataError, UnreadableError, in_one_line
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-"""Formats that are decoded; PostScript, which Pillow would hand to an interpreter, is not among them."""
 
 
 class Images:
     """RGB images of a folder, decoded when they are asked for."""
 
-    def __init__(self, folder: Path, names: Sequence[str], transform: Callable[[Image.Image], object]) -> None:
+    def __init__(self, folder: Path, names: Sequence[str], transform: ImageTransform) -> None:
         self._folder, self._names, self._transform = folder, names, transform
 
     def __len__(self) -> int:
@@ -32,13 +28,14 @@ class Images:
         """Return one image as the transform makes it, (3, h, w). Raises UnreadableError if it is missing or broken."""
         path = self._folder / self._names[row]
         try:
-            with Image.open(path, formats=FORMATS) as image:
-                rgb = image.convert("RGB")
+            image = read_image(path)
+        except DataError:
+            raise
         except Exception as error:  # a broken image fails in as many ways as there are bytes
             raise UnreadableError(
                 f"Cannot read the image {path}: {in_one_line(error)}. Restore it, or take its row out."
             ) from None
-        x = self._transform(rgb)
+        x: object = self._transform.apply(image if self._transform.takes_deep else as_rgb(image))
         if not isinstance(x, Tensor) or not x.is_floating_point():
             kind = f"{x.dtype} tensor" if isinstance(x, Tensor) else type(x).__name__
             raise DataError(f"The transform made a {kind} of {path}. It returns a tensor of floats, (3, h, w).")
@@ -53,35 +50,38 @@ def load(
     image_size: int | None = None,
     continuous: str | Sequence[str] = (),
     classes: str | Sequence[str] = (),
+    missing: str | Sequence[str] | None = None,
 ) -> LabelledData:
     """Open a folder with `metadata.csv`, `.jsonl` or `.parquet`: a row an image, by its path in `file_name`.
 
     Args:
-        part: As of a table, and so are `continuous` and `classes`.
+        part: As of a table, and so are `continuous`, `classes` and `missing`.
         transform: What the model was trained on: `imagenet`, `half`, `unit`, or a factory; see audit.data.transforms.
         image_size: Side of the square that the model sees, in pixels; by default 224.
 
-    Raises DataError if metadata, its `file_name` or a transform is missing, or a path leaves the folder.
+    Raises DataError if metadata, its `file_name` or a transform is missing, a path leaves the folder, no image is
+    there, or an image's numbers have no known range.
     """
     path = Path(path)
     metadata = _metadata(path)
-    source = f"{path.resolve().name}/{metadata.name}"
-    frame = read_table(metadata)
-    if "file_name" not in frame:
+    table = read_table(metadata, source=f"{path.resolve().name}/{metadata.name}")
+    if FILE_NAME not in table.columns:
         raise DataError(f"No `file_name` column in {metadata}. Add one with each image's path inside {path}.")
     chosen = image_transform(transform, image_size=image_size)
-    names = [_inside(name, row, metadata) for row, name in enumerate(frame["file_name"].tolist(), 1)]
-    kinds = {"continuous": split_names(continuous), "classes": split_names(classes)}
-    columns, notes = label_columns(
-        {str(name): values for name, values in frame.items() if name != "file_name"}, source=source, **kinds
+    names = [_inside(name, row, metadata) for row, name in enumerate(table.text(FILE_NAME), 1)]
+    said = Said.of(continuous, classes, missing)
+    columns, notes = said.read(
+        {name: cells for name, cells in table.columns.items() if name != FILE_NAME}, table.source
     )
-    rows, part_notes = rows_of(frame, part, source=source)
+    rows, part_notes = rows_of(table, part)
+    own = [names[row] for row in rows]
+    _require_one(own, int(rows[0]) + 1, metadata)
     return LabelledData(
         name=path.resolve().name,
-        inputs=Images(path, [names[row] for row in rows], chosen.apply),
+        inputs=Images(path, own, chosen),
         columns={name: column.take(rows) for name, column in columns.items()},
-        options={"part": part, "transform": chosen.name, "image_size": chosen.image_size, **recorded(kinds)},
-        notes=notes + part_notes,
+        options={"part": part, "transform": chosen.name, "image_size": chosen.image_size, **said.recorded()},
+        notes=notes + part_notes + survey(path / name for name in own),
     )
 
 
@@ -94,10 +94,23 @@ def _metadata(folder: Path) -> Path:
     return found[0]
 
 
-def _inside(name: object, row: int, metadata: Path) -> str:
-    if not isinstance(name, str | int):
+def _inside(name: str | None, row: int, metadata: Path) -> str:
+    """Return a path inside the folder; one with backslashes is of Windows unless a file is named so."""
+    if name is None:
         raise DataError(f"Row {row} of {metadata} has no `file_name`. Name its image, or take the row out.")
-    path = PurePath(str(name))
-    if path.anchor or ".." in path.parts:
-        raise DataError(f"Row {row} of {metadata} names {str(name)!r}, outside the folder. Give a path inside it.")
-    return str(name)
+    found = name
+    if "\\" in name and not (metadata.parent / name).is_file():
+        windows = PureWindowsPath(name)
+        found = name if windows.anchor else windows.as_posix()
+    path = PurePath(found)
+    if path.anchor or ".." in path.parts or ("\\" in found and PureWindowsPath(found).anchor):
+        raise DataError(f"Row {row} of {metadata} names {name!r}, outside the folder. Give a path inside it.")
+    return found
+
+
+def _require_one(names: Sequence[str], row: int, metadata: Path) -> None:
+    if not any((metadata.parent / name).is_file() for name in names):
+        raise DataError(
+            f"Row {row} of {metadata} names {names[0]!r}, which is no file in {metadata.parent}, and neither is any "
+            "other. Give paths as they are inside the folder."
+        )

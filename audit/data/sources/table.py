@@ -1,8 +1,8 @@
-"""A table of rows for tabular models, and how the files that hold tables are read."""
+"""A table of rows for tabular models."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from audit.column_names import split_names
-from audit.data.columns import MISSING_WORDS, AnyColumn, Ints, Quantity, label_columns
+from audit.data.cells import words_of
+from audit.data.columns import Column, Ints, Quantity, Undecided
 from audit.data.labelled import LabelledData, Part
-from audit.errors import DataError, UnknownNameError, in_one_line
+from audit.data.reading import LabelColumn, label_columns
+from audit.data.sources.table_file import SPLIT, Table, read_table
+from audit.errors import DataError, UnknownNameError
 from audit.plugins import resolve
 
 SPLITS = ("train", "validation", "val", "test", "audit")
@@ -32,6 +35,7 @@ def load(
     transform: str | None = None,
     continuous: str | Sequence[str] = (),
     classes: str | Sequence[str] = (),
+    missing: str | Sequence[str] | None = None,
 ) -> LabelledData:
     """Open a .csv, .tsv, .jsonl or .parquet file: rows of float32 for a tabular model, every column a label.
 
@@ -45,29 +49,31 @@ def load(
         transform: `package.module:factory` or `file.py:factory`; it returns a callable from the table's features
             (all its columns if none are named), as a DataFrame of all rows, to an array (n, d).
         continuous: Columns to treat as numbers.
-        classes: Columns of many whole numbers to treat as classes.
+        classes: Columns of many whole numbers to treat as classes; as a feature such a column is numbers otherwise.
+        missing: Words that mean missing beside the empty cell; by default `?` alone.
 
     Raises DataError if the file is no table, or neither features nor a transform are given; UnknownNameError if there
     is no such column.
     """
     path = Path(path)
-    frame = read_table(path)
+    table = read_table(path)
     names = split_names(features)
     if not names and transform is None:
         raise DataError(
             f"Which columns of {path.name} the model sees was not said. Give `features`, with commas between them, "
             "or a `transform` as package.module:factory or file.py:factory."
         )
-    kinds = {"continuous": split_names(continuous), "classes": split_names(classes)}
-    columns, notes = label_columns(columns_of(frame), source=path.name, **kinds)
+    said = Said.of(continuous, classes, missing)
+    columns, notes = said.read(table.columns, path.name)
     for name in names:
         if name not in columns:
             raise UnknownNameError(f"feature of {path.name}", name, columns)
-    rows, part_notes = rows_of(frame, part, source=path.name)
+    rows, part_notes = rows_of(table, part)
     if transform is None:
-        fitting = _is_train(frame, path.name) if "split" in frame else np.ones(len(frame), dtype=bool)
-        inputs = _encoded({name: columns[name] for name in names}, fitting, path.name)
+        inputs = _encoded({name: columns[name] for name in names}, table)
+        part_notes += tuple(note for name in names for note in _remarks(columns[name]))
     else:
+        frame = table.frame(words_of(said.missing))
         inputs = _transformed(frame[list(names)] if names else frame, transform)
     return LabelledData(
         name=path.name,
@@ -76,51 +82,60 @@ def load(
         options={
             "part": part,
             **({"transform": transform} if transform else {"encoding": ENCODING}),
-            **recorded({"features": names, **kinds}),
+            **recorded({"features": names}),
+            **said.recorded(),
         },
         notes=notes + part_notes,
     )
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table with the usual words for a missing value, or raise a DataError; nothing in the file is run."""
-    try:
-        frame = _read(path)
-    except (OSError, ValueError, NotImplementedError) as error:
-        raise DataError(f"Cannot read {path} as a table: {in_one_line(error)}. Mend it, or save it again.") from None
-    frame.columns = pd.Index([str(name) for name in frame.columns])
-    if frame.empty:
-        raise DataError(f"{path} has no rows. Give a table with one row for each input.")
-    if not isinstance(frame.index, pd.RangeIndex) or frame.index.step != 1:
-        raise DataError(f"The rows of {path} have more values than its first line has names. Name every column.")
-    if not frame.columns.is_unique:
-        raise DataError(f"{path} has two columns {frame.columns[frame.columns.duplicated()][0]!r}. Rename one.")
-    return frame
+@dataclass(frozen=True)
+class Said:
+    """What the user said of a file's columns."""
+
+    continuous: tuple[str, ...]
+    classes: tuple[str, ...]
+    missing: tuple[str, ...] | None
+    """Words that mean missing; None for the usual one."""
+
+    @staticmethod
+    def of(
+        continuous: str | Sequence[str], classes: str | Sequence[str], missing: str | Sequence[str] | None
+    ) -> "Said":
+        """Take lists, or names with commas between them."""
+        return Said(split_names(continuous), split_names(classes), None if missing is None else split_names(missing))
+
+    def read(self, values: Mapping[str, object], source: str) -> tuple[dict[str, LabelColumn], tuple[str, ...]]:
+        """Read columns as labels, and return what to know of them."""
+        return label_columns(
+            values, continuous=self.continuous, classes=self.classes, missing=self.missing, source=source
+        )
+
+    def recorded(self) -> dict[str, str]:
+        """Return what was said, as the evidence keeps it."""
+        words = {} if self.missing is None else {"missing": ",".join(self.missing)}
+        return recorded({"continuous": self.continuous, "classes": self.classes}) | words
 
 
-def rows_of(frame: pd.DataFrame, part: Part, *, source: str) -> tuple[Ints, tuple[str, ...]]:
+def rows_of(table: Table, part: Part) -> tuple[Ints, tuple[str, ...]]:
     """Return the rows of a part by the column `split`, and what a reader should know of them.
 
     Raises DataError if there are none, or no such column to take `train` rows by.
     """
-    if "split" not in frame:
+    source = table.source
+    if SPLIT not in table.columns:
         if part == "train":
             raise DataError(
                 f"No `split` column in {source}: the sanitizer would train on the rows that it is judged on. "
                 "Add one, with `train` for the rows that it may train on and `audit` for the others."
             )
         note = f"no `split` column in {source}: all rows were audited, and rows that trained the model leak more"
-        return np.arange(len(frame), dtype=np.int64), (f"{note} than others would",)
-    rows = np.flatnonzero(_is_train(frame, source) == (part == "train")).astype(np.int64)
+        return np.arange(len(table), dtype=np.int64), (*table.notes, f"{note} than others would")
+    rows = np.flatnonzero(_is_train(table) == (part == "train")).astype(np.int64)
     if not len(rows):
         wanted = "`train`" if part == "train" else "anything but `train`"
         raise DataError(f"No row of {source} has {wanted} as its `split`. Mark those rows that are.")
-    return rows, ()
-
-
-def columns_of(frame: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return the columns by name."""
-    return {str(name): values for name, values in frame.items()}
+    return rows, table.notes
 
 
 def recorded(lists: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -128,47 +143,35 @@ def recorded(lists: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {option: ",".join(names) for option, names in lists.items() if names}
 
 
-def _read(path: Path) -> pd.DataFrame:
-    kind = path.suffix.lower()
-    if kind == ".parquet":
-        frame = pd.read_parquet(path, engine="pyarrow")
-        return frame.reset_index(drop=all(name is None for name in frame.index.names))
-    if kind == ".jsonl":
-        with path.open(encoding="utf-8") as lines:
-            return pd.DataFrame([_record(line, row) for row, line in enumerate(lines, 1) if line.strip()])
-    return pd.read_csv(
-        path,
-        sep="\t" if kind == ".tsv" else ",",
-        na_values=list(MISSING_WORDS),
-        skipinitialspace=True,
-        low_memory=False,  # else a long column changes its kind on the way
-        encoding="utf-8-sig",
-    )
-
-
-def _record(line: str, row: int) -> dict[str, object]:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"line {row} is not JSON ({error})") from None
-    if not isinstance(record, dict):
-        raise ValueError(f"line {row} is not an object with names and values")
-    return record
-
-
-def _is_train(frame: pd.DataFrame, source: str) -> NDArray[np.bool_]:
-    splits = [str(split).strip().lower() for split in frame["split"].astype(object).where(frame["split"].notna(), "")]
+def _is_train(table: Table) -> NDArray[np.bool_]:
+    splits = [None if split is None else split.lower() for split in table.text(SPLIT)]
     for row, split in enumerate(splits, 1):
-        if not split:
-            raise DataError(f"Row {row} of {source} has no `split`. Say one of {', '.join(SPLITS)}.")
+        if split is None:
+            raise DataError(f"Row {row} of {table.source} has no `split`. Say one of {', '.join(SPLITS)}.")
         if split not in SPLITS:
-            raise UnknownNameError(f"split in row {row} of {source}", split, SPLITS)
+            raise UnknownNameError(f"split in row {row} of {table.source}", split, SPLITS)
     return np.array([split == "train" for split in splits])
 
 
-def _encoded(features: Mapping[str, AnyColumn], fitting: NDArray[np.bool_], source: str) -> NDArray[np.float32]:
+def _remarks(column: LabelColumn) -> tuple[str, ...]:
+    decided = column.column if isinstance(column, Undecided) else column
+    return decided.remarks.all
+
+
+def _as_feature(column: LabelColumn) -> Column | Quantity:
+    """Return a column as a model takes it: what may be either is numbers."""
+    if isinstance(column, Undecided):
+        return column.column if column.quantity is None else column.quantity
+    return column
+
+
+def _encoded(features: Mapping[str, LabelColumn], table: Table) -> NDArray[np.float32]:
+    source, fitting = table.source, np.ones(len(table), dtype=bool)
+    if SPLIT in table.columns:
+        fitting = _is_train(table)
     blocks = []
-    for name, column in features.items():
+    for name, either in features.items():
+        column = _as_feature(either)
         if isinstance(column, Quantity):
             if not column.known[fitting].any():
                 raise DataError(

@@ -59,7 +59,7 @@ def classes_text(pairs: tuple[Pair, ...], audit: AuditResult) -> tuple[str, ...]
 def _counts(one: Finding) -> list[int | None]:
     measurement = one.measurement
     split = (rows for each in measurement.classes for rows in (each.train, each.select, each.test))
-    return [*measurement.left_out.values(), *split]
+    return [*measurement.left_out.values(), *measurement.merged.values(), *split]
 
 
 def _rows(found: Finding) -> tuple[Row, ...]:
@@ -74,6 +74,7 @@ def _rows(found: Finding) -> tuple[Row, ...]:
     if measurement.missing:
         rows.append(Row("no value", (), note=f"{rows_told(measurement.missing)}; no attacker saw them"))
     rows += [Row(shorten(name), (), note=_left_out(rows)) for name, rows in measurement.left_out.items()]
+    rows += [Row(shorten(name), (), note=_merged(rows)) for name, rows in measurement.merged.items()]
     return tuple(rows)
 
 
@@ -83,3 +84,7 @@ def _told(rows: int | None) -> str:
 
 def _left_out(rows: int | None) -> str:
     return f"left out: {rows_told(rows) if rows is not None else 'count withheld'}, too few to audit"
+
+
+def _merged(rows: int | None) -> str:
+    return f"merged: {rows_told(rows) if rows is not None else 'count withheld'}, too few to audit alone"

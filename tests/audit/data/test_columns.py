@@ -7,10 +7,17 @@ import pandas as pd
 import pytest
 import torch
 
-from audit.data.columns import Column, Quantity, as_column, intersect, label_columns
+from audit.data.cells import Written
+from audit.data.columns import Column, Quantity, Undecided, intersect
+from audit.data.labelled import labelled
+from audit.data.reading import as_column, label_columns
 from audit.errors import DataError, IreneError, UnknownNameError
 
 nan = float("nan")
+
+
+def written(cells: list[str]) -> Written:
+    return Written(pd.Series(cells, dtype=str))
 
 
 def classes(values: Any, **options: Any) -> tuple[list[int], tuple[str, ...]]:
@@ -34,7 +41,8 @@ def numbers(values: Any, **options: Any) -> list[float]:
         ([1.0, 0.0, nan], [1, 0, -1], ("0", "1")),
         ([1, None, 0], [1, -1, 0], ("0", "1")),
         ([float("inf"), 3, 4], [-1, 0, 1], ("3", "4")),
-        (["x", None, "?", " ", "N/A", nan], [0, -1, -1, -1, -1, -1], ("x",)),
+        (["x", None, "?", " ", nan], [0, -1, -1, -1, -1], ("x",)),
+        (["x", "None", "NA", "nan"], [3, 1, 0, 2], ("NA", "None", "nan", "x")),
         ([True, None], [0, -1], ("True",)),
         ([2, "2", "a", 1], [1, 1, 2, 0], ("1", "2", "a")),
         (np.array([b"m", b"f"]), [1, 0], ("f", "m")),
@@ -58,9 +66,10 @@ def test_classes_are_named_as_written_and_what_is_missing_has_none(
 def test_numbers_are_a_quantity_when_they_are_broken_or_many() -> None:
     assert numbers([0.5, 1, nan]) == pytest.approx([0.5, 1, nan], nan_ok=True)
     assert numbers([0.5, float("inf")]) == pytest.approx([0.5, nan], nan_ok=True)
-    assert numbers(list(range(21))) == list(range(21))
+    assert numbers(list(range(21)), continuous=True) == list(range(21))
     assert len(classes(list(range(20)))[1]) == 20
-    assert numbers(pd.Series([*range(30), None], dtype="Int64"))[-2:] == pytest.approx([29, nan], nan_ok=True)
+    gap = pd.Series([*range(30), None], dtype="Int64")
+    assert numbers(gap, continuous=True)[-2:] == pytest.approx([29, nan], nan_ok=True)
 
 
 def test_the_rule_can_be_overridden() -> None:
@@ -130,3 +139,161 @@ def test_every_column_of_a_table_is_read_and_the_ones_that_hold_lists_are_told()
     for options, kind, fact in wrong:
         with pytest.raises(kind, match=fact):
             label_columns(values, source="x.csv", **options)
+
+
+@pytest.mark.parametrize(
+    ("values", "fact"),
+    [
+        (list(range(529)), "529 different whole numbers"),
+        ([float(one) for one in range(100, 130)], "30 different whole numbers"),
+        (pd.Series([*range(25), None], dtype="Int64"), "25 different whole numbers"),
+        (written([*map(str, range(10_000, 10_040)), "NA", ""]), "40 different whole numbers"),
+        ([str(one) for one in range(25)], "25 different numbers as text"),
+        ([f"{one},5" for one in range(30)], "numbers with a comma, such as '0,5'"),
+        (written([f"1,{one:03}" for one in range(30)]), "numbers with a comma, such as '1,000'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_many_numbers_that_may_be_codes_are_a_question(values: Any, fact: str) -> None:
+    column = as_column("OCCP", values)
+    assert isinstance(column, Undecided)
+    assert fact in column.fact
+    assert isinstance(as_column("OCCP", values, continuous=False), Column)
+    data = labelled(torch.zeros(len(column), 1), {"OCCP": values})
+    for kind in ("private", "kept"):
+        with pytest.raises(DataError, match=r"column 'OCCP' holds .* Say which: --classes OCCP or --continuous OCCP"):
+            data.attribute("OCCP", kind)
+    assert len(data.column("OCCP", "task").classes) >= 25, "a task has classes: there is nothing to ask"
+    assert isinstance(labelled(data.inputs, {"OCCP": values}, classes="OCCP").attribute("OCCP", "private"), Column)
+
+
+def test_what_is_clear_is_not_asked() -> None:
+    assert isinstance(as_column("c", [0.5, *range(30)]), Quantity)
+    assert isinstance(as_column("c", written(["0.5", "NA", *map(str, range(30))])), Quantity)
+    for clear in (
+        [f"{one:05}" for one in range(30)],
+        [f"a{one}" for one in range(30)],
+        [2**60 + one for one in range(30)],
+    ):
+        assert isinstance(as_column("c", clear), Column)
+        assert isinstance(as_column("c", written(list(map(str, clear)))), Column)
+    with pytest.raises(DataError, match=r"holds '3,5', which is no number. Write a point for the comma"):
+        as_column("c", ["3,5", "4"], continuous=True)
+
+
+def test_classes_that_are_numbers_are_in_the_order_of_their_numbers() -> None:
+    for values in (
+        [str(one) for one in range(12)],
+        written([str(one) for one in range(12)]),
+        np.arange(12).astype(str),
+    ):
+        assert classes(values) == (list(range(12)), tuple(str(one) for one in range(12)))
+    assert classes(["10", "-2.5", "9", "-10"])[1] == ("-10", "-2.5", "9", "10")
+    assert classes(["10", "9", "other"])[1] == ("10", "9", "other"), "as text, as everybody else sorts them"
+    assert classes(pd.Categorical(["10", "9"], categories=["10", "9"]))[1] == ("10", "9"), "an order of its own"
+
+
+WORDS = ["None", "NA", "nan", "unknown", "N/A", "null", "-"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_that_often_means_missing_is_a_class_unless_it_is_said_and_told_in_both_cases(word: str) -> None:
+    values = ["x"] * 30 + [word] * 40 + [""] * 5 + ["y"] * 3
+    for given in (values, np.array(values), pd.Series(values), pd.Categorical(values), written(values)):
+        column = as_column("sex", given, source="people.csv")
+        assert isinstance(column, Column)
+        assert word in column.classes
+        assert int((~column.known).sum()) == 5
+        assert column.remarks.words == (
+            f"'sex' of people.csv: {word!r} in 40 rows counts as a class "
+            f"(`--missing {word}` if it says that there is none)",
+        )
+        gone = as_column("sex", given, missing=[word.upper()])
+        assert isinstance(gone, Column)
+        assert (gone.classes, int((~gone.known).sum())) == (("x", "y"), 45)
+        assert "40 rows counts as missing" in gone.remarks.words[0]
+
+
+def test_a_question_mark_is_missing_until_other_words_are_named() -> None:
+    assert classes(["a", "?"])[1] == ("a",)
+    assert classes(["a", "?"], missing=[])[1] == ("?", "a")
+    assert classes([1, -9, 2], missing=["-9"])[1] == ("1", "2")
+    assert numbers([0.5, -9.0, 2], missing=["-9"]) == pytest.approx([0.5, nan, 2], nan_ok=True)
+
+
+def test_the_usual_words_are_no_numbers_of_a_quantity_and_are_told() -> None:
+    column = as_column("age", written(["31.5", "NA", "40", "", "none"]), source="x.csv")
+    assert isinstance(column, Quantity)
+    np.testing.assert_array_equal(column.values, [31.5, nan, 40, nan, nan])
+    assert column.remarks.words[0] == "'age' of x.csv: 'NA' in fewer than 10 rows is no number and counts as missing"
+    assert classes(written(["1", "NA", "2", ""])) == ([0, 2, 1, -1], ("1", "2", "NA")), "few numbers are classes"
+
+
+@pytest.mark.parametrize(
+    ("spellings", "name"),
+    [
+        (["Male", "Male ", "male"], "Male"),
+        (["Male", "\u00a0Male", "MALE"], "Male"),
+        (["caf\u00e9", "cafe\u0301"], "caf\u00e9"),
+        (["f", "f\0", "\ufefff", "F"], "f"),
+        (["not  said", "not said", "not\u00a0said"], "not  said"),
+        (["True", "TRUE", "true"], "True"),
+    ],
+)
+def test_spellings_of_one_class_are_merged_named_by_the_most_frequent_and_told(spellings: list[str], name: str) -> None:
+    values = [spellings[0]] * 30 + [one for one in spellings[1:] for _ in range(12)] + ["other"] * 5
+    for given in (values, pd.Series(values), pd.Categorical(values), written(values)):
+        column = as_column("sex", given, source="x.csv")
+        assert isinstance(column, Column)
+        assert set(column.classes) == {name, "other"}
+        assert np.bincount(column.codes)[column.classes.index(name)] == len(values) - 5
+        (note,) = column.remarks.merged
+        assert note.startswith("'sex' of x.csv spells classes in several ways: ")
+        assert "(12 rows)" in note and f"read as {name!r}" in note
+
+
+def test_few_rows_of_another_spelling_are_not_counted_out() -> None:
+    column = as_column("sex", ["Male"] * 30 + ["male"] * 3)
+    assert "'male' (fewer than 10 rows) read as 'Male'" in column.remarks.merged[0]  # type: ignore[union-attr]
+    assert as_column("sex", ["m ", "f "]).remarks.merged == (), "nothing was merged"  # type: ignore[union-attr]
+
+
+def test_booleans_are_the_same_classes_however_a_file_writes_them() -> None:
+    wanted = ([1, 0, 1, -1], ("False", "True"))
+    assert classes([True, False, True, None]) == wanted
+    assert classes(written(["TRUE", "FALSE", "TRUE", ""])) == wanted
+    assert classes(written(["true", "False", "True", "?"])) == wanted
+    assert classes(pd.Series([True, False, True, None], dtype="boolean")) == wanted
+
+
+def test_numbers_are_one_class_however_they_are_written() -> None:
+    assert classes(written(["1", "1.0", "2", "+2", ""])) == ([0, 0, 1, 1, -1], ("1", "2"))
+    assert classes([1, 1.0, "1", True]) == ([0, 0, 0, 1], ("1", "True"))
+    assert classes(written(["01", "1", "02"])) == ([0, 1, 2], ("01", "1", "02")), "a code keeps its zero"
+    exact = [str(2**60 + one) for one in range(5)]
+    assert len(classes(written([*exact, ""]))[1]) == len(classes([*map(int, exact), None])[1]) == 5
+
+
+def test_ids_are_told_apart_by_their_exact_spelling_and_keep_every_digit() -> None:
+    x = torch.zeros(6, 1)
+    ids = [str(10**17 + one) for one in range(5)] + [""]
+    for given in (ids, written(ids), [*map(int, ids[:5]), None], pd.Series([*map(int, ids[:5]), None], dtype="Int64")):
+        data = labelled(x, {"id": given})
+        assert len(np.unique(data.grouped_by("id").groups())) == 6
+        assert "each taken for a group of its own: 1 of 6" in data.grouped_by("id").notes[0]
+        assert len(np.unique(labelled(x, {}, group=given, group_name="person").groups())) == 6
+    cases = labelled(x, {"id": ["aB", "ab", "AB", "c ", "c", "d"]}).grouped_by("id")
+    assert cases.groups().tolist()[:3] != cases.groups().tolist()[:1] * 3
+    assert len(np.unique(cases.groups())) == 5, "blanks around an id are no part of it, letter case is"
+    same = labelled(x, {"id": written(["1234.0", "1234", "0012", "12", "7", "7.0"])}).grouped_by("id")
+    assert len(np.unique(same.groups())) == 6, "a code among them makes all of them text"
+    same = labelled(x, {"id": written(["1234.0", "1234", "12", "12", "7", "7.0"])}).grouped_by("id")
+    assert len(np.unique(same.groups())) == 3
+
+
+@pytest.mark.parametrize(
+    "ids", [np.array([1e17, 1e17 + 16, np.nan]), written(["1.23457E+17", "1.23456E+17", "3"]), [1e17, 2e17, None]]
+)
+def test_ids_that_a_float_or_a_spreadsheet_has_rounded_are_refused(ids: Any) -> None:
+    with pytest.raises(DataError, match=r"Group column 'id' holds numbers above .* as floats, .* Save the ids as text"):
+        labelled(torch.zeros(3, 1), {"id": ids}).grouped_by("id")

@@ -160,6 +160,37 @@ def test_an_image_outside_the_folder_is_refused_by_name(faces: Path, name: str) 
     assert f"Row 2 of {faces / 'metadata.csv'} names {name!r}, outside" in told(DataError, faces)
 
 
+def test_paths_of_windows_are_read_where_the_file_is_there(faces: Path) -> None:
+    write(faces, [ROWS[0], ROWS[1] | {"file_name": "in\\b.png"}, ROWS[2]])
+    assert opened(faces).inputs[0][0].mean().item() == pytest.approx(RED[1] / 255)
+    (faces / "in\\b.png").write_bytes((faces / "c.png").read_bytes())
+    assert opened(faces).inputs[0][0].mean().item() == 1, "a file of that very name goes first"
+    for outside in ("..\\a.png", "C:\\faces\\a.png", "in\\..\\..\\a.png"):
+        write(faces, [ROWS[0], ROWS[1] | {"file_name": outside}])
+        assert f"Row 2 of {faces / 'metadata.csv'} names {outside!r}, outside" in told(DataError, faces)
+
+
+def test_metadata_of_other_images_names_file_and_row(faces: Path) -> None:
+    write(faces, [ROWS[0], *(row | {"file_name": f"img/{row['file_name']}"} for row in ROWS[1:])])
+    assert (
+        f"Row 2 of {faces / 'metadata.csv'} names 'img/in/b.png', which is no file in {faces}, and neither is any"
+        in told(DataError, faces)
+    )
+    write(faces, [*ROWS, ROWS[2] | {"file_name": "gone.png"}])
+    with pytest.raises(UnreadableError, match=r"gone\.png"):
+        opened(faces).inputs[2]
+
+
+def test_file_names_stay_as_they_are_written(faces: Path) -> None:
+    for name in ("007", "NA", "None", "1.50"):
+        (faces / name).write_bytes((faces / "c.png").read_bytes())
+    rows = [ROWS[2] | {"File_Name ": name} for name in ("007", "NA", "None", "1.50")]
+    write(faces, [{key: value for key, value in row.items() if key != "file_name"} for row in rows])
+    data = opened(faces)
+    assert [data.inputs[row].max().item() for row in range(4)] == [1] * 4
+    assert data.notes[-1] == "columns of faces/metadata.csv were read by other names: 'File_Name ' as 'file_name'"
+
+
 def test_mistaken_metadata_is_told(faces: Path) -> None:
     write(faces, [ROWS[0] | {"split": "tset"}])
     assert "Did you mean 'test'? Known: train, validation, val, test, audit" in told(UnknownNameError, faces)

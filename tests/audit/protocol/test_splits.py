@@ -71,10 +71,28 @@ def test_what_is_too_rare_to_audit_becomes_missing_and_is_counted_and_the_rest_s
     codes = np.repeat([0, 1, 2, -1], [200, 25, 100, 5])
     column = Column(codes, ("common", "rare", "other"))
     rows = (np.arange(0, 330, 2), np.arange(1, 330, 4), np.arange(3, 330, 4))  # rare: 13 / 6 / 6
-    kept, left_out = without_rare(column, rows)
-    assert left_out == {"rare": 25}
-    assert np.array_equal(kept.codes, np.where(codes == 1, -1, codes))
-    assert without_rare(kept, rows)[1] == {}, "a class without any row is not left out, it is not there"
+    found = without_rare(column, rows, 10)
+    assert (found.left_out, found.merged) == ({"rare": 25}, {})
+    assert np.array_equal(found.column.codes, np.where(codes == 1, -1, codes))
+    assert without_rare(found.column, rows, 10).left_out == {}, (
+        "a class without any row is not left out, it is not there"
+    )
+    assert without_rare(column, rows, 6).left_out == {}
+    assert without_rare(column, rows, 26).left_out == {"rare": 25, "other": 100}
+
+
+def test_rare_classes_become_one_where_that_is_enough_rows_and_are_left_out_where_it_is_not() -> None:
+    codes = np.tile(np.repeat([0, 1, 2, 3, -1], [50, 7, 6, 1, 3]), 3)
+    column = Column(codes, ("common", "few", "fewer", "one"))
+    first, second, third = np.arange(len(codes)).reshape(3, -1)
+    rows, rare = (first, second, third), {"few": 21, "fewer": 18, "one": 3}
+    found = without_rare(column, rows, 10, "rest")
+    assert (found.merged, found.left_out) == (rare, {})
+    assert found.column.classes == ("common", "rest")
+    assert np.array_equal(found.column.codes, np.where(codes > 1, 1, codes))
+    assert without_rare(column, rows, 15, "rest").left_out == rare
+    into = without_rare(column, rows, 10, "common")
+    assert (into.column.classes, into.merged) == (("common",), rare)
 
 
 def test_a_rare_class_is_not_lost_when_rows_are_drawn() -> None:

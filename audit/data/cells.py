@@ -1,0 +1,229 @@
+"""What the cells of a column say: one list of words that mean missing, and one spelling of each class or number.
+
+Every format goes through here, so that a file says the same as CSV, Parquet, JSON lines, NumPy arrays or Python lists.
+"""
+
+import datetime
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Number
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from audit.errors import DataError, in_one_line
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+MISSING = -1
+"""Code of a row whose class is not known."""
+MISSING_WORDS = ("?",)
+"""Words that mean missing unless the user names others; an empty cell, null and NaN always do."""
+USUAL_WORDS = frozenset(
+    {"?", "-", "--", ".", "...", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "nat", "none", "null", "nil", "unk"}
+    | {"unknown", "missing", "undefined", "unspecified", "not available", "not known", "not specified", "no answer"}
+)
+"""Words that often mean missing, in small letters: a reader is told where one counts as a class."""
+LARGEST_WHOLE = 2**53
+"""From here on a float does not hold every whole number, and two ids would become one."""
+FEW = 10
+"""Counts below this are withheld in a note."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+_LEADING_ZERO = re.compile(r"[+-]?0\d")
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+_EDGES = "\\s\0\ufeff\u200b-\u200f\u2060"
+_OUTER = re.compile(f"^[{_EDGES}]+|[{_EDGES}]+$")
+_WRITABLE = (
+    *(datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64, pd.Period, pd.Interval),
+    Number,
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """Cells of a text file that says nothing of their kind, such as CSV."""
+
+    cells: pd.Series
+    """Text, (n,); empty where there is none."""
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column by its different cells."""
+
+    codes: Ints
+    """Which of the values each row holds, (n,); MISSING where the format itself has none."""
+    values: tuple[object, ...]
+    """Each different cell; text as it is written."""
+    kind: str
+    """`numbers`; `text`; `written`, text that may stand for numbers; or `ordered`, categories in an order of theirs."""
+
+    @property
+    def counts(self) -> Ints:
+        """Rows of each value."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values)).astype(np.int64)
+
+
+def read_cells(name: str, values: object) -> Cells:
+    """Take a column apart. Raises DataError if the values are no column of text or numbers."""
+    if isinstance(values, Written):
+        codes, different = pd.factorize(values.cells)
+        return Cells(codes.astype(np.int64), tuple(different.to_numpy(dtype=object).tolist()), "written")
+    series = _series(name, values)
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        words = tuple(_text(name, one) for one in series.cat.categories)
+        return Cells(series.cat.codes.to_numpy().astype(np.int64), words, "ordered")
+    if pd.api.types.is_bool_dtype(series) or not pd.api.types.is_numeric_dtype(series):
+        held = series[series.notna()]
+        numbers = series.dtype == object and len(held) and held.map(_is_number).all()
+        series = _as_numbers(held).reindex(series.index) if numbers else _as_text(name, held).reindex(series.index)
+    codes, distinct = pd.factorize(series)
+    kind = "numbers" if pd.api.types.is_numeric_dtype(series) else "text"
+    return Cells(codes.astype(np.int64), tuple(distinct.tolist()), kind)
+
+
+def clean(text: str) -> str:
+    """Return a text in Unicode's NFC without blanks, byte-order marks and NULs around it."""
+    return _OUTER.sub("", unicodedata.normalize("NFC", text))
+
+
+def fold(text: str) -> str:
+    """Return what two spellings of one class share: letter case and the kind of blanks do not count."""
+    return " ".join(text.split()).casefold()
+
+
+def words_of(missing: Iterable[str] | None) -> frozenset[str]:
+    """Return the words that mean missing as they are compared; by default MISSING_WORDS."""
+    return frozenset(fold(clean(word)) for word in (MISSING_WORDS if missing is None else missing))
+
+
+def is_missing(text: str, missing: frozenset[str]) -> bool:
+    """Whether a cell is empty or one of the words, as `words_of` returns them."""
+    folded = fold(clean(text))
+    return not folded or folded in missing
+
+
+def number(text: str) -> float | None:
+    """Return the number that a text is, or None; `nan` and `inf` are none."""
+    value = float(text) if _NUMBER.fullmatch(text) else math.inf
+    return value if math.isfinite(value) else None
+
+
+def numbers_of(texts: Sequence[str]) -> Floats | None:
+    """Return the numbers that texts are if all are numbers, blanks around them aside, (m,); else None."""
+    if not texts or number(clean(texts[0])) is None:
+        return None
+    try:
+        read = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
+    except ValueError:
+        return None
+    return read if np.isfinite(read).all() and "_" not in "".join(texts) else None
+
+
+def is_code(text: str) -> bool:
+    """Whether digits begin with a zero that a number would not have, as in a zip code."""
+    return text[:1] in ("0", "+", "-") and _LEADING_ZERO.match(text) is not None
+
+
+def has_comma(text: str) -> bool:
+    """Whether a text is digits with one comma in them: a decimal, or thousands."""
+    return _COMMA.fullmatch(text) is not None
+
+
+def spelling(value: object) -> str:
+    """Return a number or another value in one spelling: 1234.0 is 1234, and of many digits none is lost."""
+    if isinstance(value, str):
+        text = clean(value)
+        if number(text) is None or is_code(text):
+            return text
+        exact = Decimal(text)
+        return str(int(exact)) if exact == exact.to_integral_value() else str(float(text))
+    if isinstance(value, float | Decimal | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names of classes in ascending order: of their numbers if all are numbers, else of their text."""
+    listed = list(names)
+    if all(number(name) is not None for name in listed):
+        return sorted(listed, key=lambda name: (Decimal(name), name))
+    return sorted(listed)
+
+
+def rows_told(count: int) -> str:
+    """Return a number of rows in words, without singling a few people out."""
+    return f"{count:,} rows" if count >= FEW else f"fewer than {FEW} rows"
+
+
+def typed(cells: Cells, missing: frozenset[str]) -> pd.Series:
+    """Return a column as a table holds it: numbers and booleans where all cells are, missing ones without a value.
+
+    In a column of numbers the usual words for missing are missing too.
+    """
+    words = [clean(str(one)) for one in cells.values]
+    held = [word for word in words if not is_missing(word, missing)]
+    numbers = [number(word) for word in held if fold(word) not in USUAL_WORDS]
+    if None not in numbers:
+        read: Sequence[object] = [number(word) for word in words]
+        if None not in read and all(re.fullmatch(r"[+-]?\d{1,18}", word) for word in words):
+            read = [int(word) for word in words]
+    elif {fold(word) for word in held} <= {"true", "false"}:
+        read = [None if is_missing(word, missing) else fold(word) == "true" for word in words]
+    else:
+        read = [None if is_missing(word, missing) else one for word, one in zip(words, cells.values, strict=True)]
+    taken = pd.Series(list(read), dtype=None if read else float).reindex(cells.codes)
+    return taken.reset_index(drop=True)
+
+
+def _series(name: str, values: object) -> pd.Series:
+    try:
+        dimensions = np.ndim(values)  # type: ignore[arg-type]
+        if isinstance(values, np.ndarray) and values.dtype.kind == "S":
+            values = np.char.decode(values, "utf-8")
+        exact = object if isinstance(values, list | tuple) else None  # a gap would turn whole numbers into floats
+        series = pd.Series(values, dtype=exact) if dimensions == 1 else None
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Column {name!r} cannot be read: {in_one_line(error)}. Give one value a row.") from None
+    if series is None:
+        raise DataError(f"Column {name!r} has {dimensions} dimensions. Give one value a row.")
+    if series.dtype.kind in "cV":
+        raise DataError(f"Column {name!r} holds {series.dtype} values. Give text or plain numbers.")
+    return series.reset_index(drop=True)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _as_numbers(held: pd.Series) -> pd.Series:
+    """Return numbers of Python's as whole ones or floats, or as text where one of these would lose digits."""
+    largest = max(abs(one) for one in held if math.isfinite(one)) if held.map(math.isfinite).any() else 0
+    if held.map(lambda one: isinstance(one, int | np.integer)).all() and largest < 2**63:
+        return held.astype("Int64")
+    whole = held.map(lambda one: isinstance(one, int | np.integer))
+    if any(abs(one) >= LARGEST_WHOLE for one in held[whole]):
+        return held.map(spelling)
+    return held.astype(float)
+
+
+def _as_text(name: str, held: pd.Series) -> pd.Series:
+    return held.astype(object).map(lambda one: _text(name, one))
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, _WRITABLE) and not isinstance(value, complex):
+        return spelling(value)
+    raise DataError(f"Column {name!r} holds values that are neither text nor numbers. Give one of them.")

@@ -1,0 +1,257 @@
+"""How values become columns of labels: classes, or a quantity, or a question to the user."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from audit.data.cells import (
+    LARGEST_WHOLE,
+    MISSING,
+    USUAL_WORDS,
+    Cells,
+    Ints,
+    clean,
+    fold,
+    has_comma,
+    in_order,
+    is_code,
+    number,
+    numbers_of,
+    read_cells,
+    rows_told,
+    spelling,
+    words_of,
+)
+from audit.data.columns import AnyColumn, Column, Quantity, Remarks, Undecided
+from audit.errors import DataError, UnknownNameError
+
+MOST_CLASSES = 20
+"""Whole numbers of more distinct values than this may be codes or a quantity, which the user has to say."""
+MOST_TOLD = 5
+"""Merged classes that a note names."""
+
+LabelColumn = AnyColumn | Undecided
+
+
+def as_column(
+    name: str,
+    values: object,
+    *,
+    continuous: bool | None = None,
+    missing: Iterable[str] | None = None,
+    source: str = "",
+) -> LabelColumn:
+    """Read a column of labels, as a table or an array holds them.
+
+    Text, booleans, categories and whole numbers of few distinct values are classes, in ascending order (categories
+    in their own). Blanks around a class are cut, and spellings that differ in letter case alone are one class, named
+    by the most frequent. Numbers with a fraction are a quantity. Many whole numbers may be either: Undecided, but
+    for those too large for a quantity, which are ids. None, NaN, infinity, the empty text and the words `missing`
+    are missing; of a quantity, all usual words for it.
+
+    Args:
+        values: (n,) anything a pandas Series takes, or a column that was read already.
+        continuous: Overrides the rule: True is a quantity, False is classes.
+        missing: Words that mean missing, in any letter case; by default audit.data.cells.MISSING_WORDS.
+        source: Where the values stand, for notes.
+
+    Raises DataError if the values are no column, or no numbers where a quantity is asked for.
+    """
+    if isinstance(values, Column | Quantity | Undecided):
+        return values
+    column = _Column(name, read_cells(name, values), words_of(missing), f" of {source}" if source else "")
+    if continuous is not None:
+        return column.quantity() if continuous else column.classes()
+    return column.decided()
+
+
+def label_columns(
+    values: Mapping[str, object],
+    *,
+    continuous: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    missing: Iterable[str] | None = None,
+    source: str,
+) -> tuple[dict[str, LabelColumn], tuple[str, ...]]:
+    """Read every column of a table as labels; those named `continuous` or `classes` as such, whatever they look like.
+
+    Returns the columns by name, and a note on each that was left out because it holds lists or the like.
+    """
+    for name in [*continuous, *classes]:
+        if name not in values:
+            raise UnknownNameError(f"column of {source}", name, values)
+        if name in continuous and name in classes:
+            raise DataError(f"Column {name!r} is named in both `continuous` and `classes`. Take it out of one.")
+    chosen = dict.fromkeys(continuous, True) | dict.fromkeys(classes, False)
+    columns: dict[str, LabelColumn] = {}
+    notes = []
+    for name, column in values.items():
+        if name not in chosen and _holds_several(column):
+            notes.append(f"column {name!r} of {source} was left out: it holds several values a row")
+        else:
+            columns[name] = as_column(name, column, continuous=chosen.get(name), missing=missing, source=source)
+    return columns, tuple(notes)
+
+
+class _Column:
+    """One column on its way to classes or a quantity, by its different cells, (m,)."""
+
+    def __init__(self, name: str, cells: Cells, missing: frozenset[str], of_source: str) -> None:
+        self._name, self._cells, self._of_source = name, cells, of_source
+        self._typed = cells.kind == "numbers"
+        named = [value for word in missing if (value := number(word)) is not None]
+        if self._typed:
+            self._numbers = np.array(cells.values, dtype=np.float64)
+            self._missing = ~np.isfinite(self._numbers) | np.isin(self._numbers, named)
+            self._usual = np.zeros(len(cells.values), dtype=bool)
+        elif (numbers := numbers_of(texts := [str(one) for one in cells.values])) is not None:
+            self._words, self._numbers = [text.strip() for text in texts], numbers
+            self._missing = np.isin(numbers, named)
+            self._usual = np.zeros(len(texts), dtype=bool)
+        else:
+            self._words = [clean(text) for text in texts]
+            read = [number(word) for word in self._words]
+            self._numbers = np.array([np.nan if one is None else one for one in read], dtype=np.float64)
+            words = [fold(word) if one is None else None for word, one in zip(self._words, read, strict=True)]
+            gone = [word is not None and (not word or word in missing) for word in words]
+            self._missing = np.array(gone, dtype=bool) | np.isin(self._numbers, named)
+            self._usual = np.array([word in USUAL_WORDS for word in words], dtype=bool) & ~self._missing
+        self._is_number = np.isfinite(self._numbers)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        """Each value in its own spelling, without blanks around it."""
+        return [spelling(one) for one in self._cells.values]
+
+    def decided(self) -> LabelColumn:
+        """Return classes or a quantity where the values say which."""
+        held = ~self._missing & ~self._usual
+        values, kind = self._numbers[held], self._cells.kind
+        if kind == "ordered" or not held.any():
+            return self.classes()
+        words = [] if self._typed else [word for word, is_held in zip(self._words, held, strict=True) if is_held]
+        if not self._is_number[held].all() or any(map(is_code, words)):
+            return self._of_text(words)
+        if (values != values.round()).any() and kind != "text":
+            return self.quantity()
+        distinct = len(np.unique(values))
+        if distinct <= MOST_CLASSES or (not self._rounded and np.abs(values).max() >= LARGEST_WHOLE):
+            return self.classes()
+        fact = f"holds {distinct:,} different {'numbers as text' if kind == 'text' else 'whole numbers'}"
+        return Undecided(self.classes(), None if kind == "text" else self.quantity(), fact)
+
+    def _of_text(self, words: Sequence[str]) -> LabelColumn:
+        commas = [word for word in words if has_comma(word)]
+        if len(words) > MOST_CLASSES and commas and all(has_comma(word) or number(word) is not None for word in words):
+            return Undecided(self.classes(), None, f"holds numbers with a comma, such as {commas[0]!r}")
+        return self.classes()
+
+    def classes(self) -> Column:
+        """Return the rows as classes."""
+        exact = self._spellings()
+        names = self._names(exact)
+        order = list(dict.fromkeys(names[one] for one in exact if one is not None))
+        if self._cells.kind != "ordered":
+            order = in_order(order)
+        places = {name: place for place, name in enumerate(order)}
+        different = {one: place for place, one in enumerate(names)}
+        codes = self._codes([None if one is None else places[names[one]] for one in exact])
+        own = self._codes([None if one is None else different[one] for one in exact])
+        remarks = Remarks(self._doubts(is_quantity=False), self._merged(exact, names), self._rounded)
+        return Column(codes, tuple(order), own if len(names) > len(order) else None, remarks)
+
+    def quantity(self) -> Quantity:
+        """Return the rows as numbers; raise a DataError where a cell is none."""
+        wrong = np.flatnonzero(~self._missing & ~self._usual & ~self._is_number)
+        if len(wrong):
+            word = self._words[wrong[0]]
+            hint = "Write a point for the comma" if has_comma(word) else "Mend it"
+            raise DataError(
+                f"Column {self._name!r} is to be continuous and holds {word[:40]!r}, which is no number. "
+                f"{hint}, or leave the column out of `continuous`."
+            )
+        numbers = np.where(self._missing | self._usual, np.nan, self._numbers)
+        remarks = Remarks(self._doubts(is_quantity=True), rounded=self._rounded)
+        return Quantity(np.append(numbers, np.nan)[self._cells.codes], remarks)
+
+    def _codes(self, places: Sequence[int | None]) -> Ints:
+        """Return the place of each row's value, (n,)."""
+        own = [MISSING if place is None else place for place in places]
+        return np.array([*own, MISSING], dtype=np.int64)[self._cells.codes]
+
+    @cached_property
+    def _rounded(self) -> bool:
+        """Whether whole numbers were held as floats that are too short for them."""
+        large = np.flatnonzero(self._is_number & (np.abs(self._numbers) >= LARGEST_WHOLE))
+        if self._cells.kind == "written":
+            return any(mark in self._words[one] for one in large for mark in ".eE")
+        return any(isinstance(self._cells.values[one], float) for one in large)
+
+    def _spellings(self) -> list[str | None]:
+        """Return the spelling of each value by which ids are told apart; None where it is missing."""
+        words = self._words
+        if self._cells.kind == "written":
+            held = [word for word, gone in zip(words, self._missing, strict=True) if not gone]
+            if self._is_number[~self._missing].all() and not any(map(is_code, held)):
+                words = [spelling(word) for word in words]
+            elif {fold(word) for word in held} <= {"true", "false"}:
+                words = [word.capitalize() for word in words]
+        return [None if gone else word for word, gone in zip(words, self._missing, strict=True)]
+
+    def _names(self, exact: Sequence[str | None]) -> dict[str, str]:
+        """Return the name of the class that each spelling is of: its most frequent one."""
+        rows: Counter[str] = Counter()
+        for one, count in zip(exact, self._cells.counts, strict=True):
+            if one is not None:
+                rows[one] += int(count)
+        alike = defaultdict(list)
+        for one in rows:
+            alike[fold(one)].append(one)
+        best = {folded: min(several, key=lambda one: (-rows[one], one)) for folded, several in alike.items()}
+        return {one: best[fold(one)] for one in rows}
+
+    def _merged(self, exact: Sequence[str | None], names: Mapping[str, str]) -> tuple[str, ...]:
+        """Say which cells were taken for one class, but for numbers, which are the same however they are written."""
+        others = defaultdict(list)
+        for one, cell, count in zip(exact, self._cells.values, self._cells.counts, strict=True):
+            if one is not None and number(one) is None and str(cell) != names[one] and count:
+                others[names[one]].append(f"{_shown(str(cell))} ({rows_told(int(count))})")
+        held = {str(cell) for cell in self._cells.values}
+        several = {name: told for name, told in others.items() if len(told) > 1 or name in held}
+        told = [f"{', '.join(others)} read as {name!r}" for name, others in list(several.items())[:MOST_TOLD]]
+        more = [f"{len(several) - MOST_TOLD} more classes likewise"] if len(several) > MOST_TOLD else []
+        if not told:
+            return ()
+        return (f"{self._name!r}{self._of_source} spells classes in several ways: {'; '.join([*told, *more])}",)
+
+    def _doubts(self, *, is_quantity: bool) -> tuple[str, ...]:
+        rows: dict[str, Counter[str]] = {"missing": Counter(), "no number": Counter(), "class": Counter()}
+        counts = self._cells.counts
+        for one in np.flatnonzero((self._missing | self._usual) & (counts > 0)):
+            word = "" if self._typed and not self._is_number[one] else self._words[one]
+            if word:
+                sort = "missing" if self._missing[one] else "no number" if is_quantity else "class"
+                rows[sort][word] += int(counts[one])
+        ends = {
+            "missing": "counts as missing (`--missing` names other words)",
+            "no number": "is no number and counts as missing",
+            "class": "counts as a class (`--missing {word}` if it says that there is none)",
+        }
+        return tuple(
+            f"{self._name!r}{self._of_source}: {word!r} in {rows_told(count)} {ends[sort].format(word=word)}"
+            for sort, words in rows.items()
+            for word, count in words.items()
+        )
+
+
+def _shown(cell: str) -> str:
+    return repr(cell[:40]) if clean(cell) == cell.strip() else ascii(cell[:40])
+
+
+def _holds_several(column: object) -> bool:
+    if not isinstance(column, pd.Series) or column.dtype != object:
+        return False
+    return any(isinstance(one, list | dict | np.ndarray) for one in column)

@@ -1,0 +1,108 @@
+"""One image of a file as RGB: its depth scaled and never clipped, turned as the camera says."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
+
+from audit.errors import DataError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+"""Formats that are decoded; PostScript, which Pillow would hand to an interpreter, is not among them."""
+BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262
+"""Tags of TIFF."""
+WHITE_IS_ZERO = 0
+"""Grey that is written the other way round, which Pillow heeds for 8 bits alone."""
+SIXTEEN_BITS = 2**16 - 1
+UPRIGHT = 1
+DEEP = "hold 16 bits a pixel and were scaled by their depth, not clipped"
+TURNED = "carry the camera's orientation in EXIF and were turned upright"
+TRANSPARENT = "have an alpha channel, which was left out as training loaders do: what is transparent shows its colour"
+FRAMES = "hold several frames, of which the first was seen"
+INKS = "are in CMYK and were converted to RGB without a colour profile"
+
+
+def read_image(path: Path) -> Image.Image:
+    """Decode an image as RGB of 8 bits, or as grey of 16 (`I;16`, 0 to 65,535) where it is deeper.
+
+    Raises DataError if its numbers have a range that the file does not say; whatever Pillow raises if it is broken.
+    """
+    with Image.open(path, formats=FORMATS) as image:
+        largest = _largest(image, path)
+        is_inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO
+        upright = ImageOps.exif_transpose(image) if _orientation(image) != UPRIGHT else image
+        if largest is not None:
+            return _scaled(upright, largest, is_inverted=is_inverted)
+        if upright.mode == "P" and isinstance(upright.info.get("transparency"), bytes):
+            upright = upright.convert("RGBA")  # else Pillow warns; the colours are the same
+        return upright.convert("RGB")
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """Return an image of `read_image` with 8 bits a channel."""
+    if image.mode == "RGB":
+        return image
+    grey = (np.asarray(image).astype(np.float64) / SIXTEEN_BITS * 255).round().astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def survey(paths: Iterable[Path]) -> tuple[str, ...]:
+    """Look at the heads of images, and return what a reader should know of how they are read, with counts.
+
+    Raises DataError at the first whose range is not known; passes by those that cannot be opened.
+    """
+    found: Counter[str] = Counter()
+    total = 0
+    for path in paths:
+        total += 1
+        try:
+            with Image.open(path, formats=FORMATS) as image:
+                found.update(_facts(image, path))
+        except DataError:
+            raise
+        except Exception:
+            continue
+    return tuple(f"{count:,} of {total:,} images {fact}" for fact, count in found.items())
+
+
+def _facts(image: Image.Image, path: Path) -> list[str]:
+    facts = {
+        DEEP: _largest(image, path) is not None,
+        TURNED: _orientation(image) != UPRIGHT,
+        TRANSPARENT: image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
+        FRAMES: getattr(image, "n_frames", 1) > 1,
+        INKS: image.mode == "CMYK",
+    }
+    return [fact for fact, holds in facts.items() if holds]
+
+
+def _largest(image: Image.Image, path: Path) -> int | None:
+    """Return the largest number that a deep image can hold; None for one of 8 bits a channel or fewer."""
+    if image.mode.startswith("I;16"):
+        bits = image.tag_v2.get(BITS_PER_SAMPLE, (16,))[0] if isinstance(image, TiffImageFile) else 16
+        return int(2 ** int(bits)) - 1
+    if image.mode == "I" and image.format in ("PNG", "PPM"):
+        return SIXTEEN_BITS  # both hold 16 bits at most, and Pillow has scaled a PPM to them
+    if image.mode in ("I", "F"):
+        kind = "whole numbers of 32 bits" if image.mode == "I" else "floats"
+        raise DataError(
+            f"{path} holds {kind}, and no file says which range they have: black and white are not known. "
+            "Scale the images to 8 or 16 bits and save them again."
+        )
+    return None
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, UPRIGHT))
+    except Exception:
+        return UPRIGHT
+
+
+def _scaled(image: Image.Image, largest: int, *, is_inverted: bool) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    values = (largest - values if is_inverted else values) * (SIXTEEN_BITS / largest)
+    return Image.fromarray(values.round().astype(np.uint16))

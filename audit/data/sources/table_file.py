@@ -1,0 +1,149 @@
+"""The files that hold tables, as they are written: cells of CSV stay text, and no digit of an id is lost."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audit.data.cells import Written, clean, fold, is_missing, read_cells, spelling, typed
+from audit.errors import DataError, in_one_line
+
+SPLIT, FILE_NAME = "split", "file_name"
+RESERVED = (SPLIT, FILE_NAME)
+"""Columns that the project reads itself, in any letter case."""
+Cell = Written | pd.Series
+"""Cells of a column, (n,), as the file has them."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of one file."""
+
+    source: str
+    """How messages call it."""
+    columns: Mapping[str, Cell]
+    typed: pd.DataFrame | None
+    """The rows with the kinds that the file itself gives its columns; None for CSV, which gives none."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of the names of the columns."""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def frame(self, missing: frozenset[str]) -> pd.DataFrame:
+        """Return the rows as a transform takes them: numbers, booleans and text; what is missing has no value."""
+        if self.typed is None:
+            columns = {name: typed(read_cells(name, cells), missing) for name, cells in self.columns.items()}
+        else:
+            columns = {str(name): _without_words(cells, missing) for name, cells in self.typed.items()}
+        return pd.DataFrame(columns)
+
+    def text(self, name: str) -> list[str | None]:
+        """Return a column as text without blanks around it; None where a cell is empty."""
+        cells = self.columns[name]
+        values = cells.cells if isinstance(cells, Written) else cells.astype(object).where(cells.notna(), "")
+        return [clean(one if isinstance(one, str) else spelling(one)) or None for one in values]
+
+
+Read = tuple[Sequence[object], Sequence[Cell], pd.DataFrame | None]
+"""Names, cells of each column, and the rows with the kinds that the file gives."""
+
+
+def read_table(path: Path, *, source: str | None = None) -> Table:
+    """Read a .csv, .tsv, .jsonl or .parquet file; nothing in it is run.
+
+    Blanks and byte-order marks around the names of columns are cut, and `split` and `file_name` may be written in any
+    letter case. Raises DataError if the file is no table, or two names become one.
+    """
+    readers: dict[str, Callable[[Path], Read]] = {".parquet": _read_parquet, ".jsonl": _read_jsonl}
+    source = source or path.name
+    try:
+        written, cells, frame = readers.get(path.suffix.lower(), _read_csv)(path)
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise DataError(f"Cannot read {path} as a table: {in_one_line(error)}. Mend it, or save it again.") from None
+    names = [header(str(name)) for name in written]
+    if not names or not len(cells[0]):
+        raise DataError(f"{path} has no rows. Give a table with one row for each input.")
+    for place, name in enumerate(names):
+        if (first := names.index(name)) < place:
+            both = f"two columns {name!r}" if written[first] == written[place] else ""
+            both = both or f"the columns {written[first]!r} and {written[place]!r}, which are read as {name!r}"
+            raise DataError(f"{path} has {both}. Rename one.")
+    changed = [(one, name) for one, name in zip(map(str, written), names, strict=True) if one != name]
+    note = f"columns of {source} were read by other names: " + ", ".join(f"{old!r} as {new!r}" for old, new in changed)
+    if frame is not None:
+        frame.columns = pd.Index(names)
+    return Table(source, dict(zip(names, cells, strict=True)), frame, (note,) if changed else ())
+
+
+def header(name: str) -> str:
+    """Return a column's name as it is looked up."""
+    name = clean(name)
+    return fold(name) if fold(name) in RESERVED else name
+
+
+def _read_csv(path: Path) -> Read:
+    options = {"sep": "\t" if path.suffix.lower() == ".tsv" else ",", "skipinitialspace": True, "na_filter": False}
+    frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", **options)  # type: ignore[call-overload]
+    first = pd.read_csv(path, dtype=str, encoding="utf-8-sig", header=None, nrows=1, **options)  # type: ignore[call-overload]
+    if not isinstance(frame.index, pd.RangeIndex) or frame.index.step != 1:
+        raise DataError(f"The rows of {path} have more values than its first line has names. Name every column.")
+    names = [one or given for one, given in zip(first.iloc[0].fillna(""), frame.columns, strict=True)]
+    return names, [Written(frame.iloc[:, place].fillna("")) for place in range(len(names))], None
+
+
+def _read_jsonl(path: Path) -> Read:
+    with path.open(encoding="utf-8-sig") as lines:
+        records = [_record(line, row) for row, line in enumerate(lines, 1) if line.strip()]
+    names = list(dict.fromkeys(name for record in records for name in record))
+    cells: list[Cell] = [pd.Series([record.get(name) for record in records], dtype=object) for name in names]
+    return names, cells, pd.DataFrame(records, columns=pd.Index(names))
+
+
+def _record(line: str, row: int) -> dict[str, object]:
+    try:
+        record = json.loads(line, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"line {row} is not JSON ({error})") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"line {row} is not an object with names and values")
+    return record
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        raise ValueError("a name occurs twice in it")
+    return record
+
+
+def _read_parquet(path: Path) -> Read:
+    frame = pd.read_parquet(path, engine="pyarrow")
+    frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        whole = [
+            one.name
+            for one in schema
+            if pa.types.is_integer(one.type) and len(schema.get_all_field_indices(one.name)) == 1
+        ]
+        exact = {one: whole_numbers(file.read(columns=[one]).column(0)) for one in whole}
+    cells = [exact.get(str(name), frame.iloc[:, place]) for place, name in enumerate(frame.columns)]
+    return list(frame.columns), cells, frame
+
+
+def whole_numbers(column: pa.ChunkedArray) -> pd.Series:
+    """Return a column of Arrow's; whole numbers beside a gap do not become floats, which lose digits."""
+    series: pd.Series = column.to_pandas(integer_object_nulls=True)
+    return series
+
+
+def _without_words(column: pd.Series, missing: frozenset[str]) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(column) or not any(isinstance(one, str) for one in column.head(100)):
+        return column
+    gone = column.map(lambda one: isinstance(one, str) and is_missing(one, missing)).astype(bool)
+    return column.mask(gone)
