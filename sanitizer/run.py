@@ -29,6 +29,7 @@ from sanitizer.methods.base import Method
 from sanitizer.options import SanitizeOptions
 from sanitizer.training.loop import Outcome, fine_tune
 from sanitizer.training.resume import ResumeFile
+from sanitizer.training.task_check import require_task
 
 
 def sanitize(
@@ -76,6 +77,8 @@ def sanitize(
     request = json.dumps(asked, default=str)
     resume_file = ResumeFile(state_file(output), request, options.resume)
     resume_file.require()
+    if not options.allow_chance:
+        require_task(model, job)
     try:
         outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
         require_finite(weights, model)

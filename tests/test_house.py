@@ -56,7 +56,7 @@ ARROWS = {
         "checkpoint": "audit.errors audit.model",
         "export": "audit.errors audit.atomic_write audit.model",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
-        "audit.model audit.attackers methods job",
+        "audit.model audit.attackers audit.protocol methods job",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
         "audit.model methods method_table job options checkpoint export training",
         "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
+    ORDER,
     PRIVATE,
     ROWS,
     SOURCE,
@@ -21,6 +22,7 @@ from audit.cli.options import (
     RowOptions,
     SourceOptions,
     command_line,
+    in_order,
     option,
     progress,
     with_options,
@@ -36,7 +38,7 @@ FOR_LABELS = ("group", "continuous", "classes")
 """Options in SOURCE that embeddings take too."""
 FOR_MODELS = (
     *(field.name for group in (ModelOptions, SourceOptions) for field in fields(group) if field.name not in FOR_LABELS),
-    *("pool", "batch_size", "workers"),
+    *("pool", "batch_size", "workers", "task_classes", "positive"),
 )
 """Options that mean nothing where there are representations already."""
 
@@ -125,7 +127,7 @@ class AuditOptions(Options):
 @click.argument("subject", type=click.Path(path_type=Path))
 @with_options(MODEL, SOURCE)
 @click.option("--task", help="Column that the model predicts; without one the floor is chance.")
-@with_options(PRIVATE, ROWS, AuditOptions.declared())
+@with_options(ORDER, PRIVATE, ROWS, AuditOptions.declared())
 def audit(**options: object) -> None:
     """Measure how much of each private attribute fresh attackers read at a bottleneck of SUBJECT.
 
@@ -141,7 +143,7 @@ def audit(**options: object) -> None:
     from audit import atomic_write
     from audit.errors import CheckpointError
     from audit.evidence import audit_result
-    from audit.evidence.headline import sentence
+    from audit.evidence.headline import sentence, task_sentence
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
@@ -155,6 +157,8 @@ def audit(**options: object) -> None:
     if asked.as_json:
         click.echo(asked.output.read_text(encoding="utf-8"), nl=False)
         return
+    if result.task:
+        click.echo(task_sentence(result.task))
     for finding in result.findings:
         click.echo(sentence(finding))
     for warning in result.warnings:
@@ -197,7 +201,7 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     checkpoint, notes = describe_checkpoint(loaded)
     return run.audit(
         Encoder(loaded.module.to(device), asked.pool, asked.batch_size, loaded.fixed_batch, asked.workers),
-        rows.limit(SourceOptions.of(options).open("audit", model.arch)),
+        in_order(rows.limit(SourceOptions.of(options).open("audit", model.arch)), options),
         task=asked.task,
         private=asked.private,
         keep=asked.keep,

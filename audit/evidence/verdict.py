@@ -13,13 +13,18 @@ TOO_FINE = 1000
 LEAST_LIMIT = 0.01
 """Of R²: a smaller limit is resolved as if it were this large, since the error of an R² of 0 vanishes."""
 
+NOTHING_TO_READ = (
+    "The layer gives the same vector for every row, so nothing can be read from it, and no task be done with it: the "
+    "model or its input may be broken. A layer that tells rows apart would settle it."
+)
+
 
 def judge(measurement: Measurement, limit: float) -> Decision:
     """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone."""
     verdict, reason = by_interval(
         measurement.excess, measurement.resolution, limit, measurement.test_rows, measurement.kind.unit
     )
-    doubt = _doubt(measurement) if verdict == "PASS" else ""
+    doubt = NOTHING_TO_READ if measurement.constant else _doubt(measurement) if verdict == "PASS" else ""
     return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
 
 

@@ -11,6 +11,7 @@ import click
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
+    ORDER,
     PRIVATE,
     ROWS,
     SOURCE,
@@ -55,7 +56,7 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", 
 
 @click.command()
 @CHECKPOINT
-@with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS, LAYER, METHOD, RECIPE)
+@with_options(MODEL, SOURCE, TASK, ORDER, PRIVATE, ROWS, LAYER, METHOD, RECIPE)
 @click.option("--resume", is_flag=True, help="Go on from the state that a run with the same options left.")
 @with_options(output_option("The new checkpoint; its record goes beside it."))
 def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> None:
