@@ -12,7 +12,7 @@
     print(irene.gate(after, before, limit=0.05).verdict)
 
 Options: `Settings` of an audit, `SanitizeOptions`, `SweepOptions`; `Encoder` sets pooling and batch size, `Provenance`
-what the record says of where a model came from. `sweep` yields its points: iterate over it. Every error that a user can
+what the record says of where a model came from; `Losses` is what a gate lets a model lose. `sweep` yields its points: iterate over it. Every error that a user can
 mend is an `IreneError`. `__all__` is the public interface; every other module may change without notice. A name is
 imported when it is first used, so that `import irene` costs neither torch nor NumPy.
 """
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from audit.settings import Provenance, Settings
     from reports.audit_page.render import write_report
     from reports.gate.gate import gate
+    from reports.gate.requirements import Losses
     from sanitizer.options import SanitizeOptions, SweepOptions
     from sanitizer.run import sanitize
     from sanitizer.sweep.run import sweep
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Encoder",
     "IreneError",
+    "Losses",
     "Provenance",
     "SanitizeOptions",
     "Settings",
@@ -59,6 +61,7 @@ __all__ = [
 _HOMES = {
     "Encoder": "audit.model.representations",
     "IreneError": "audit.errors",
+    "Losses": "reports.gate.requirements",
     "Provenance": "audit.settings",
     "SanitizeOptions": "sanitizer.options",
     "Settings": "audit.settings",
