@@ -12,9 +12,10 @@
     print(irene.gate(after, before, limit=0.05).verdict)
 
 Options: `Settings` of an audit, `SanitizeOptions`, `SweepOptions`; `Encoder` sets pooling and batch size, `Provenance`
-what the record says of where a model came from; `Losses` is what a gate lets a model lose. `sweep` yields its points: iterate over it. Every error that a user can
-mend is an `IreneError`. `__all__` is the public interface; every other module may change without notice. A name is
-imported when it is first used, so that `import irene` costs neither torch nor NumPy.
+what the record says of where a model came from, `Losses` what a gate lets a model lose. `sweep` yields its points:
+iterate over it. Every error that a user can mend is an `IreneError`. `__all__` is the public interface; every other
+module may change without notice. A name is imported when it is first used, so that `import irene` costs neither torch
+nor NumPy.
 """
 
 from importlib import import_module

@@ -46,8 +46,10 @@ def sanitize(
     """Fine-tune a loaded checkpoint, write it to `output` in the format it came in, and its record beside it.
 
     A release module that a method leaves at the bottleneck (a code, an eraser) goes into the same file, under
-    `irene.…`; a program of torch.export that needs no irene is then written beside it. The state after each epoch is
-    saved beside it, too, until the result is written: a run that was stopped or killed is resumed from there.
+    `irene.…`, and the model's own weights under `irene.encoder.`, so that no plain architecture takes them
+    without it. A program of torch.export that needs no irene is then written beside it. The state after each
+    epoch is saved beside it, too, until the result is written: a run that was stopped or killed is resumed from
+    there. A model that is no better at its task than a constant answer is refused before a step is trained.
 
     Args:
         loaded: The checkpoint; its module is trained in place.
@@ -134,6 +136,19 @@ def _settings(job: TrainingJob) -> Options:
     return chosen | {f"method.{key}": value for key, value in asdict(job.method).items()}  # type: ignore[call-overload]
 
 
+def _notes(layer: str, installed: nn.Module | None) -> list[str]:
+    """Say what a release leaves as it was, and how it is loaded."""
+    if installed is None:
+        return []
+    what = "code" if isinstance(installed, release.Code) else "map"
+    return [
+        f"What the encoder gives before the {what} at {layer} leaks as before: whoever gets the weights or the program "
+        f"can leave the {what} out. Give away what comes behind it, not the encoder, where that matters",
+        f"The weights stand under {release.ENCODER!r}, so that a plain architecture takes none of them (with "
+        f"strict=False neither) and the {what} is not lost unseen: load the file with irene, or run the program",
+    ]
+
+
 def _record(name: str, weights: Weights, model: nn.Module, job: TrainingJob, outcome: Outcome) -> Sanitizing:
     installed = dict(model.named_modules()).get(f"{release.NAME}.map")
     return Sanitizing(
@@ -144,6 +159,7 @@ def _record(name: str, weights: Weights, model: nn.Module, job: TrainingJob, out
         parent_sha256=weights.sha256,
         trace=outcome.trace,
         chosen=outcome.chosen,
+        notes=_notes(job.layer, installed),
         release=None if installed is None else "code" if isinstance(installed, release.Code) else "map",
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,

@@ -80,6 +80,8 @@ class Sanitizing(Frozen):
     """Which epoch of the trace the weights are of, from 0, by the task and a quick fresh audit on held-out rows."""
     release: Literal["code", "map"] | None = None
     """The module at the bottleneck since: a finite code, an affine map, or none."""
+    notes: list[Text] = []
+    """What to know before the result is given away."""
     head_accuracy: dict[str, Share | None]
     """Per attribute: balanced accuracy of the head in the training loop, on rows held out from it; null
     for a method without one."""
