@@ -70,11 +70,6 @@ KEYS = frozenset(f"{NAME}.{key}" for key in ("layer", "map.weight", "map.bias", 
 """Keys of a release in a checkpoint, beside the model's own."""
 ENCODER = f"{NAME}.encoder."
 """Before the model's own keys in a file that carries a release."""
-TOLD = (
-    f"A release stands at the bottleneck: the weights are under {ENCODER!r}, so that a plain architecture takes none "
-    "of them, with strict=False neither. Load the file with irene, or run the program beside it."
-)
-"""What a file that carries a release says of itself."""
 KINDS: Mapping[frozenset[str], type[nn.Module]] = {
     frozenset({"weight", "bias", "cuts", "words"}): Code,
     frozenset({"weight", "bias"}): Affine,

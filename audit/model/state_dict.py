@@ -83,8 +83,7 @@ def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
     named = {release.in_file(key): value for key, value in kept.items()} if kept.keys() & release.KEYS else kept
     tensors = {weights.prefix + key: value.detach().cpu().contiguous().clone() for key, value in named.items()}
     if path.suffix == ".safetensors":
-        metadata = {"format": "pt"} | ({} if named is kept else {release.NAME: release.TOLD})
-        atomic_write.write_whole(path, safetensors.torch.save(tensors, metadata=metadata))
+        atomic_write.write_whole(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
         return
     content: dict[str, object] = dict(tensors)
     for part in reversed(weights.nest.split(".") if weights.nest else []):
