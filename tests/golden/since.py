@@ -13,9 +13,8 @@ NOTES = re.compile(
     "the model carries a release|the accuracy on '.*', .* is not above |the model's single output was taken "
 )
 """How notes of an audit begin that it did not write then."""
-SHA = {
-    "1ba67e49c69143b4691209882e21c692330ef0bbb0d8ebf9b3a658ad6ba80c52": "0cc3be52e40c3cbc19da89e3065fb8543e396e453d7658b54088813c163c4f7c",
-}
+NEW_SHA = "1ba67e49c69143b4691209882e21c692330ef0bbb0d8ebf9b3a658ad6ba80c52"
+OLD_SHA = "0cc3be52e40c3cbc19da89e3065fb8543e396e453d7658b54088813c163c4f7c"
 """SHA-256 of the released file today, whose weights stand under `irene.encoder.`, and what it was."""
 LINES = (
     re.compile(r"Note: The weights stand under '|Note: What the encoder gives before |TASK: |LOST: task above chance"),
@@ -25,7 +24,8 @@ LINES = (
 )
 """How lines begin that were not written then."""
 KEPT = re.compile(
-    r"^((?:\d+ \S+: )?)(?:RETAINED|LOST|OPEN|NOT READABLE|KEPT): (.*?)(?:, a change of [^;]*)?(; (?:a guess|answering) .*)?$",
+    r"^((?:\d+ \S+: )?)(?:RETAINED|LOST|OPEN|NOT READABLE|KEPT): (.*?)(?:, a change of [^;]*)?"
+    r"(; (?:a guess|answering) .*)?$",
     re.MULTILINE,
 )
 """What a line on an attribute to keep begins with today; it was always KEPT."""
@@ -61,9 +61,7 @@ def text_as_before(text: str) -> str:
     """Return what a command says today without what it did not say then."""
     parts = re.split(r"(?<=^--- stdout\n)(\{\n.*?^\}\n)", text, maxsplit=1, flags=re.DOTALL | re.MULTILINE)
     told = "".join(_outcome(part) if part.startswith("{\n") else _words(part) for part in parts)
-    for new, old in SHA.items():
-        told = told.replace(new, old).replace(new[:12], old[:12])
-    return told
+    return told.replace(NEW_SHA, OLD_SHA).replace(NEW_SHA[:12], OLD_SHA[:12])
 
 
 def _words(text: str) -> str:
