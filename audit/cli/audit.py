@@ -18,11 +18,11 @@ from audit.cli.options import (
     ModelOptions,
     Names,
     Options,
+    OrderOptions,
     Real,
     RowOptions,
     SourceOptions,
     command_line,
-    in_order,
     option,
     progress,
     with_options,
@@ -199,9 +199,10 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     loaded = model.load(asked.subject)
     device = choose_device(model.device)
     checkpoint, notes = describe_checkpoint(loaded)
+    data = rows.limit(SourceOptions.of(options).open("audit", model.arch))
     return run.audit(
         Encoder(loaded.module.to(device), asked.pool, asked.batch_size, loaded.fixed_batch, asked.workers),
-        in_order(rows.limit(SourceOptions.of(options).open("audit", model.arch)), options),
+        OrderOptions.of(options).order(data, asked.task),
         task=asked.task,
         private=asked.private,
         keep=asked.keep,

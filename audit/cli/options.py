@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., object])
 Item = TypeVar("Item")
-ORDERED = ("task", "task_classes", "positive")
-"""Options that say what the model's outputs stand for."""
 LARGEST = 1e30
 """A factor that an optimizer's step can apply without leaving float32."""
 
@@ -57,17 +55,6 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
 
 CHECKPOINT = click.argument("checkpoint", type=click.Path(path_type=Path))
 TASK = (click.option("--task", required=True, help="Column that the model predicts."),)
-ORDER = (
-    click.option(
-        "--task-classes",
-        type=Names(),
-        help="The task's classes in the order of the model's outputs, with commas between them, those that no row has, "
-        "too. If left out: numbers in their order, names in the alphabet's.",
-    ),
-    click.option(
-        "--positive", help="Of two classes of the task, the one that a single output, or the second of two, stands for."
-    ),
-)
 PRIVATE = (
     click.option(
         "--private",
@@ -229,31 +216,45 @@ class RowOptions(Options):
         return data.limited(self.limit_rows or len(data), seed=self.seed)
 
 
-def in_order(data: "LabelledData", given: Mapping[str, Any]) -> "LabelledData":
-    """Put the task's classes in the order that --task-classes or --positive names, if one does."""
-    task, classes, positive = (given[name] for name in ORDERED)
-    if classes and positive is not None:
-        raise click.UsageError("--positive and --task-classes both name an order of the task's classes. Give one.")
-    if not classes and positive is None:
-        return data
-    if task is None:
-        raise click.UsageError("An order of the task's classes is named, and no task. Name the column with --task.")
-    if positive is None:
-        return data.in_order(task, classes)
-    names = data.column(task, "task").classes
-    if positive not in names:
+@dataclass(frozen=True)
+class OrderOptions(Options):
+    """What the model's outputs stand for."""
+
+    task_classes: tuple[str, ...] | None = option(
+        type=Names(),
+        help="The task's classes in the order of the model's outputs, with commas between them, those that no row has, "
+        "too. If left out: numbers in their order, names in the alphabet's.",
+    )
+    positive: str | None = option(
+        help="Of two classes of the task, the one that a single output, or the second of two, stands for."
+    )
+
+    def order(self, data: "LabelledData", task: str | None) -> "LabelledData":
+        """Put the task's classes in the order that is named, if one is."""
         from audit.errors import UnknownNameError
 
-        raise UnknownNameError(f"class of {task!r}", positive, names)
-    if len(names) != 2:
-        raise click.UsageError(
-            f"--positive is for a task of two classes, and {task!r} has {len(names)}. Name all of them, in the order "
-            "of the model's outputs, with --task-classes."
-        )
-    return data.in_order(task, [*(one for one in names if one != positive), positive])
+        classes, positive = self.task_classes, self.positive
+        if classes and positive is not None:
+            raise click.UsageError("--positive and --task-classes both name an order of the task's classes. Give one.")
+        if not classes and positive is None:
+            return data
+        if task is None:
+            raise click.UsageError("An order of the task's classes is named, and no task. Name the column with --task.")
+        if positive is None:
+            return data.in_order(task, classes or ())
+        names = data.column(task, "task").classes
+        if positive not in names:
+            raise UnknownNameError(f"class of {task!r}", positive, names)
+        if len(names) != 2:
+            raise click.UsageError(
+                f"--positive is for a task of two classes, and {task!r} has {len(names)}. Name all of them, in the "
+                "order of the model's outputs, with --task-classes."
+            )
+        return data.in_order(task, [*(one for one in names if one != positive), positive])
 
 
 MODEL, SOURCE, ROWS = ModelOptions.declared(), SourceOptions.declared(), RowOptions.declared()
+ORDER = OrderOptions.declared()
 
 
 def command_line() -> str:

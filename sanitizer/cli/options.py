@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit.cli.options import Names, Real, RowOptions, SourceOptions, in_order
+from audit.cli.options import Names, OrderOptions, Real, RowOptions, SourceOptions
 
 if TYPE_CHECKING:
     from audit.data.labelled import LabelledData, Part
@@ -85,4 +85,5 @@ def recipe_fields(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def limited_rows(given: Mapping[str, Any], part: "Part") -> "LabelledData":
     """Open one part of the rows, at most `--limit-rows` of them, with the task's classes in the order named."""
-    return in_order(RowOptions.of(given).limit(SourceOptions.of(given).open(part, given["arch"])), given)
+    data = RowOptions.of(given).limit(SourceOptions.of(given).open(part, given["arch"]))
+    return OrderOptions.of(given).order(data, given["task"])

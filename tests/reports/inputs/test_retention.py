@@ -25,9 +25,9 @@ def test_a_loss_is_the_change_turned_round() -> None:
     change = pair(kept(0.88), kept(0.80)).change
     assert change is not None
     lost = loss(change)
-    assert (lost.value, lost.low, lost.high) == (
-        pytest.approx(0.08), pytest.approx(0.08 - 0.0283, abs=1e-3), pytest.approx(0.08 + 0.0283, abs=1e-3),
-    )  # fmt: skip
+    assert lost.value == pytest.approx(0.08)
+    assert lost.low == pytest.approx(0.08 - 0.0283, abs=1e-3)
+    assert lost.high == pytest.approx(0.08 + 0.0283, abs=1e-3)
 
 
 @pytest.mark.parametrize(
