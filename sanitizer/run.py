@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from audit.atomic_write import require_writable, sha256
 from audit.column_names import several
@@ -75,9 +75,7 @@ def sanitize(
     x = first_input(model, data, rows=2)
     layer = options.layer or suggest(model, x)
     job = TrainingJob(data, task, layer, private, keep, method, options.recipe, options.pool, options.place)
-    asked = [name, layer, job.pool, weights.sha256, data.labels_sha256(job.named), _settings(job)]
-    request = json.dumps(asked, default=str)
-    resume_file = ResumeFile(state_file(output), request, options.resume)
+    resume_file = ResumeFile(state_file(output), _request(name, weights, job), options.resume)
     resume_file.require()
     if not options.allow_chance:
         require_task(model, job)
@@ -92,9 +90,14 @@ def sanitize(
         _write_record(done, output)
         resume_file.path.unlink(missing_ok=True)  # the result is whole, even where no program can be made of it
         if done.release:
-            export(model.cpu(), x.cpu(), layer, program(output))
-            _write_record(done, program(output))
+            _write_program(model, x, done, program(output))
     return done
+
+
+def _request(name: str, weights: Weights, job: TrainingJob) -> str:
+    """Return what a run is asked for, as text: another request does not go on from its state."""
+    labels = job.data.labels_sha256(job.named)
+    return json.dumps([name, job.layer, job.pool, weights.sha256, labels, _settings(job)], default=str)
 
 
 def program(output: Path) -> Path:
@@ -166,6 +169,11 @@ def _record(name: str, weights: Weights, model: nn.Module, job: TrainingJob, out
         data_fingerprint=job.data.labels_sha256(job.named),
         versions=versions(),
     )
+
+
+def _write_program(model: nn.Module, x: Tensor, done: Sanitizing, path: Path) -> None:
+    export(model.cpu(), x.cpu(), done.layer, path)
+    _write_record(done, path)
 
 
 def _write_record(done: Sanitizing, beside: Path) -> None:
