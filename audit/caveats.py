@@ -2,15 +2,79 @@
 
 from collections.abc import Mapping, Sequence
 
+from audit.data.class_order import BetterOrder, in_words
 from audit.data.columns import AnyColumn
 from audit.data.labelled import LabelledData
+from audit.evidence.audit_result import Checkpoint, Task
 from audit.evidence.findings import Finding
-from audit.model.representations import Features
+from audit.evidence.headline import not_above
+from audit.model import release
+from audit.model.representations import Encoder, Features
 from audit.protocol.duplicates import describe_copies
 
 MOST_NAMES = 20
 """Rare classes that a note names."""
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
+
+SPLIT_BY_KEPT = (
+    "the splits spread the kept attributes evenly, too: without --keep they are others, and so is the floor, by as "
+    "much as chance allows"
+)
+
+
+def grave(features: Features, findings: Sequence[Finding], task: Task | None, order: BetterOrder | None) -> list[str]:
+    """Return what makes every figure doubtful, a PASS first of all: a model, or rows, that seem to be broken."""
+    found = []
+    if len(features.copies) > 1 and features.same_input and not features.copies.any():
+        found.append("every row has the very same input, so that nothing can be told from it; look at how it is read")
+    for layer in dict.fromkeys(one.layer for one in findings if one.measurement.constant):
+        found.append(f"layer {layer!r} gives the same vector for every row: the model or its input may be broken")
+    if task is None:
+        return found
+    if task.answered == 1:
+        found.append(f"the model gives one answer to {task.name!r} for all test rows")
+    if task.accuracy.low <= task.chance:
+        found.append(not_above(task))
+    if order:
+        found.append(order.describe(task.name))
+    return found
+
+
+def class_order(task: Task, features: Features, *, ordered: bool) -> list[str]:
+    """Say for which classes the model's outputs were taken, where nobody and nothing but the alphabet said so."""
+    names = task.classes
+    by_alphabet = names == sorted(names) and not all(map(_is_plain, names)) and not ordered
+    if features.single_output:
+        other = "" if ordered else "; --positive names another"
+        return [f"the model's single output was taken for the class {names[1]!r} of {task.name!r}{other}"]
+    if not by_alphabet:
+        return []
+    return [
+        f"the model's outputs were taken in the order {in_words(names)} of the classes of {task.name!r}, which is the "
+        "alphabet's; --task-classes names another"
+    ]
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether a class is a number or a truth value, whose order is beyond doubt."""
+    try:
+        float(name)
+    except ValueError:
+        return name in ("False", "True")
+    return True
+
+
+def released(encoder: Encoder | None, checkpoint: Checkpoint) -> list[str]:
+    """Say what a release at the bottleneck leaves as it was: everything before it."""
+    carried = encoder is not None and release.NAME in dict(encoder.model.named_children())
+    made = checkpoint.sanitizing
+    if not carried and not (made and made.release):
+        return []
+    place = f" at {made.layer}" if made else ""
+    return [
+        f"the model carries a release{place}; what the encoder gives before it leaks as it did, so whoever gets the "
+        "weights can leave the release out and read that"
+    ]
 
 
 def cautions(data: LabelledData, features: Features, columns: Mapping[str, AnyColumn], copies: int) -> list[str]:

@@ -12,9 +12,9 @@ from torch import nn
 
 from audit.attackers.classification import ClassFit
 from audit.attackers.preprocessing import VIEWS
-from audit.bootstrap import draws, estimate_share, resample
-from audit.caveats import cautions, rare_classes
+from audit.caveats import SPLIT_BY_KEPT, cautions, class_order, grave, rare_classes, released
 from audit.column_names import several
+from audit.data.class_order import BetterOrder, better_order
 from audit.data.columns import AnyColumn, Column, Ints
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import in_memory
@@ -36,6 +36,7 @@ from audit.protocol.duplicates import join_copies
 from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Target, make_target
+from audit.protocol.task_performance import performance
 from audit.request import AuditRequest
 from audit.settings import LIMIT, Provenance, Settings
 
@@ -154,7 +155,7 @@ class _Run:
         splits = split_rows(groups, [*columns.values()], seed=settings.seed)
         limited, told = self._within_budget(columns, splits)
         findings = limited._findings(read, columns, splits)
-        task = columns[self.request.task] if self.request.task else None
+        task, order = self._task(columns, splits)
         return AuditResult(
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             command=self.provenance.command,
@@ -171,16 +172,18 @@ class _Run:
                 select=_split(splits.select, groups),
                 test=_split(splits.test, groups),
             ),
-            task=_task(self.request.task, task, features.predicted, splits, settings),
+            task=task,
             protocol=limited._protocol(),
             findings=findings,
             warnings=[
+                *grave(features, findings, task, order),
                 *told,
                 *self.provenance.notes,
                 *read.notes,
                 *features.notes,
                 *cautions(self.data, features, columns, copies),
                 *rare_classes(findings),
+                *self._assumed(task, checkpoint),
             ],
             versions=versions(),
             device=describe_device(device),
@@ -206,6 +209,24 @@ class _Run:
         task = columns[self.request.task] if self.request.task else None
         y = task.codes if isinstance(task, Column) else None
         return Baselines(self.features.predicted, y, self.features.raw, self.features.raw_source)
+
+    def _task(self, columns: Mapping[str, AnyColumn], splits: Splits) -> tuple[Task | None, BetterOrder | None]:
+        """Return how well the model does its task, and the order of classes in which it would do it far better."""
+        name, predicted = self.request.task, self.features.predicted
+        column = columns[name] if name else None
+        if name is None or predicted is None or not isinstance(column, Column):
+            return None, None
+        fitting = np.concatenate([splits.train, splits.select])
+        order = better_order(column, predicted, fitting, splits.test)
+        times, seed = self.settings.bootstrap, self.settings.seed
+        task = performance(name, column, predicted, splits.test, groups=splits.groups, times=times, seed=seed)
+        return task, order
+
+    def _assumed(self, task: Task | None, checkpoint: Checkpoint) -> list[str]:
+        """Say what was taken for granted of the model's outputs, of its release, and of the split."""
+        ordered = task is not None and task.name in self.data.ordered
+        outputs = [] if task is None or self.encoder is None else class_order(task, self.features, ordered=ordered)
+        return [*outputs, *released(self.encoder, checkpoint), *([SPLIT_BY_KEPT] if self.request.keep else [])]
 
     def _findings(self, read: LabelledData, columns: Mapping[str, AnyColumn], splits: Splits) -> list[Finding]:
         """Return the findings, the private attributes first."""
@@ -285,28 +306,6 @@ def _bound(code: Ints | None, target: Target) -> Certificate | None:
     own = labels >= 0
     code, v = (np.unique(values[own], return_inverse=True)[1].astype(np.int64) for values in (code, labels))
     return certify(code, v, target.groups[own])
-
-
-def _task(
-    name: str | None, target: AnyColumn | None, predicted: Ints | None, splits: Splits, settings: Settings
-) -> Task | None:
-    if name is None or predicted is None or not isinstance(target, Column):
-        return None
-    rows = splits.test[target.known[splits.test]]
-    y, answer = target.codes[rows], predicted[rows]
-    resamples = resample(splits.groups[rows], times=settings.bootstrap, seed=settings.seed)
-    right = resamples.means(y == answer)
-    return Task(
-        name=name,
-        classes=list(target.classes),
-        accuracy=estimate_share(right, resamples.weights.shape[1]),
-        balanced_accuracy=estimate_share(
-            resamples.mean_recall(y == answer, y, len(target.classes)), resamples.independent(y, len(target.classes))
-        ),
-        chance=float(np.bincount(y).max() / len(y)),
-        missing=int((~target.known).sum()),
-        accuracy_draws=draws(right),
-    )
 
 
 def _split(rows: Ints, groups: Ints) -> Split:

@@ -12,9 +12,10 @@
     print(irene.gate(after, before, limit=0.05).verdict)
 
 Options: `Settings` of an audit, `SanitizeOptions`, `SweepOptions`; `Encoder` sets pooling and batch size, `Provenance`
-what the record says of where a model came from. `sweep` yields its points: iterate over it. Every error that a user can
-mend is an `IreneError`. `__all__` is the public interface; every other module may change without notice. A name is
-imported when it is first used, so that `import irene` costs neither torch nor NumPy.
+what the record says of where a model came from, `Losses` what a gate lets a model lose. `sweep` yields its points:
+iterate over it. Every error that a user can mend is an `IreneError`. `__all__` is the public interface; every other
+module may change without notice. A name is imported when it is first used, so that `import irene` costs neither torch
+nor NumPy.
 """
 
 from importlib import import_module
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from audit.settings import Provenance, Settings
     from reports.audit_page.render import write_report
     from reports.gate.gate import gate
+    from reports.gate.requirements import Losses
     from sanitizer.options import SanitizeOptions, SweepOptions
     from sanitizer.run import sanitize
     from sanitizer.sweep.run import sweep
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Encoder",
     "IreneError",
+    "Losses",
     "Provenance",
     "SanitizeOptions",
     "Settings",
@@ -59,6 +62,7 @@ __all__ = [
 _HOMES = {
     "Encoder": "audit.model.representations",
     "IreneError": "audit.errors",
+    "Losses": "reports.gate.requirements",
     "Provenance": "audit.settings",
     "SanitizeOptions": "sanitizer.options",
     "Settings": "audit.settings",

@@ -28,6 +28,8 @@ class TrainingOptions(Recipe):
     """Where to train; "auto" is CUDA where there is one."""
     track: Track = untracked
     """Shows progress."""
+    allow_chance: bool = False
+    """Train a model that is no better at its task than always answering the most frequent class."""
 
     @property
     def recipe(self) -> Recipe:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from audit.atomic_write import require_writable, sha256
 from audit.column_names import several
@@ -29,6 +29,7 @@ from sanitizer.methods.base import Method
 from sanitizer.options import SanitizeOptions
 from sanitizer.training.loop import Outcome, fine_tune
 from sanitizer.training.resume import ResumeFile
+from sanitizer.training.task_check import require_task
 
 
 def sanitize(
@@ -45,8 +46,10 @@ def sanitize(
     """Fine-tune a loaded checkpoint, write it to `output` in the format it came in, and its record beside it.
 
     A release module that a method leaves at the bottleneck (a code, an eraser) goes into the same file, under
-    `irene.…`; a program of torch.export that needs no irene is then written beside it. The state after each epoch is
-    saved beside it, too, until the result is written: a run that was stopped or killed is resumed from there.
+    `irene.…`, and the model's own weights under `irene.encoder.`, so that no plain architecture takes them
+    without it. A program of torch.export that needs no irene is then written beside it. The state after each
+    epoch is saved beside it, too, until the result is written: a run that was stopped or killed is resumed from
+    there. A model that is no better at its task than a constant answer is refused before a step is trained.
 
     Args:
         loaded: The checkpoint; its module is trained in place.
@@ -72,10 +75,10 @@ def sanitize(
     x = first_input(model, data, rows=2)
     layer = options.layer or suggest(model, x)
     job = TrainingJob(data, task, layer, private, keep, method, options.recipe, options.pool, options.place)
-    asked = [name, layer, job.pool, weights.sha256, data.labels_sha256(job.named), _settings(job)]
-    request = json.dumps(asked, default=str)
-    resume_file = ResumeFile(state_file(output), request, options.resume)
+    resume_file = ResumeFile(state_file(output), _request(name, weights, job), options.resume)
     resume_file.require()
+    if not options.allow_chance:
+        require_task(model, job)
     try:
         outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
         require_finite(weights, model)
@@ -87,9 +90,14 @@ def sanitize(
         _write_record(done, output)
         resume_file.path.unlink(missing_ok=True)  # the result is whole, even where no program can be made of it
         if done.release:
-            export(model.cpu(), x.cpu(), layer, program(output))
-            _write_record(done, program(output))
+            _write_program(model, x, done, program(output))
     return done
+
+
+def _request(name: str, weights: Weights, job: TrainingJob) -> str:
+    """Return what a run is asked for, as text: another request does not go on from its state."""
+    labels = job.data.labels_sha256(job.named)
+    return json.dumps([name, job.layer, job.pool, weights.sha256, labels, _settings(job)], default=str)
 
 
 def program(output: Path) -> Path:
@@ -131,6 +139,19 @@ def _settings(job: TrainingJob) -> Options:
     return chosen | {f"method.{key}": value for key, value in asdict(job.method).items()}  # type: ignore[call-overload]
 
 
+def _notes(layer: str, installed: nn.Module | None) -> list[str]:
+    """Say what a release leaves as it was, and how it is loaded."""
+    if installed is None:
+        return []
+    what = "code" if isinstance(installed, release.Code) else "map"
+    return [
+        f"What the encoder gives before the {what} at {layer} leaks as before: whoever gets the weights or the program "
+        f"can leave the {what} out. Give away what comes behind it, not the encoder, where that matters",
+        f"The weights stand under {release.ENCODER!r}, so that a plain architecture takes none of them (with "
+        f"strict=False neither) and the {what} is not lost unseen: load the file with irene, or run the program",
+    ]
+
+
 def _record(name: str, weights: Weights, model: nn.Module, job: TrainingJob, outcome: Outcome) -> Sanitizing:
     installed = dict(model.named_modules()).get(f"{release.NAME}.map")
     return Sanitizing(
@@ -141,12 +162,18 @@ def _record(name: str, weights: Weights, model: nn.Module, job: TrainingJob, out
         parent_sha256=weights.sha256,
         trace=outcome.trace,
         chosen=outcome.chosen,
+        notes=_notes(job.layer, installed),
         release=None if installed is None else "code" if isinstance(installed, release.Code) else "map",
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,
         data_fingerprint=job.data.labels_sha256(job.named),
         versions=versions(),
     )
+
+
+def _write_program(model: nn.Module, x: Tensor, done: Sanitizing, path: Path) -> None:
+    export(model.cpu(), x.cpu(), done.layer, path)
+    _write_record(done, path)
 
 
 def _write_record(done: Sanitizing, beside: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from golden import make
 from golden.figures import differences, figures, words
+from golden.since import evidence_as_before, files_as_before, text_as_before
 from golden.terms import renamed
 from support.cards import card
 
@@ -33,7 +34,7 @@ def kept_text(name: str) -> str:
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> make.Outcome:
     """What the jobs give today."""
-    return make.run_jobs(tmp_path_factory.mktemp("golden"))
+    return make.run_jobs(tmp_path_factory.mktemp("golden"), files_as_before)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_this_machine_rounds_as_the_recorded_one_did() -> None:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_every_figure_is_what_it_was(job: str, fresh: make.Outcome) -> None:
-    stored, now = figures(kept_evidence(job)), figures(fresh.evidence[job])
+    stored, now = figures(kept_evidence(job)), figures(_as_before(fresh.evidence[job]))
     assert differences(stored, now, same_machine=SAME, trained=job in make.TRAINED) == []
 
 
@@ -63,7 +64,9 @@ def test_every_exit_code_is_what_it_was(fresh: make.Outcome) -> None:
 
 @pytest.mark.parametrize("name", CODES)
 def test_every_text_is_what_it_was_but_for_renamed_terms(name: str, fresh: make.Outcome) -> None:
-    assert words(fresh.texts[name], same_machine=SAME) == words(renamed(kept_text(name)), same_machine=SAME)
+    assert words(text_as_before(fresh.texts[name]), same_machine=SAME) == words(
+        renamed(kept_text(name)), same_machine=SAME
+    )
 
 
 def test_stored_evidence_gives_the_same_exit_codes(retold: tuple[dict[str, int], dict[str, str]]) -> None:
@@ -73,7 +76,13 @@ def test_stored_evidence_gives_the_same_exit_codes(retold: tuple[dict[str, int],
 
 @pytest.mark.parametrize("name", [name for name in CODES if name.endswith(".page") or ".check" in name])
 def test_stored_evidence_is_told_in_the_same_words(name: str, retold: tuple[dict[str, int], dict[str, str]]) -> None:
-    assert retold[1][name] == before_cards(renamed(kept_text(name)))
+    assert text_as_before(retold[1][name]) == before_cards(renamed(kept_text(name)))
+
+
+def _as_before(evidence: dict[str, Any]) -> dict[str, Any]:
+    """Return fresh evidence without what was added since, under the names that files had."""
+    told: dict[str, Any] = json.loads(text_as_before(json.dumps(evidence_as_before(evidence))))
+    return told
 
 
 def before_cards(text: str) -> str:

@@ -42,8 +42,7 @@ ARROWS = {
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "caveats": "evidence data model protocol",
         "request": "errors column_names settings data attackers protocol",
-        "run": "errors column_names environment evidence settings data bootstrap model attackers protocol caveats "
-        "request",
+        "run": "errors column_names environment evidence settings data model attackers protocol caveats request",
         "cli": "errors column_names atomic_write environment evidence settings data data.sources model run",
     },
     "sanitizer": {
@@ -56,7 +55,7 @@ ARROWS = {
         "checkpoint": "audit.errors audit.model",
         "export": "audit.errors audit.atomic_write audit.model",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
-        "audit.model audit.attackers methods job",
+        "audit.model audit.attackers audit.protocol methods job",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
         "audit.model methods method_table job options checkpoint export training",
         "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "

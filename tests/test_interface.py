@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 import irene
 from audit.data.columns import Column
 from audit.data.sources.digits import load as digits
-from audit.model.example_networks import small_convnet
 
 ROOT = Path(__file__).parents[1]
 FUNCTIONS = "load labelled audit audit_embeddings sanitize sweep write_report gate read_audit write_audit"
-VALUES = "Encoder IreneError Provenance SanitizeOptions Settings SweepOptions __version__"
+VALUES = "Encoder IreneError Losses Provenance SanitizeOptions Settings SweepOptions __version__"
 RIGHT = """
 import torch
 from torch import nn
@@ -30,7 +30,7 @@ encoder = irene.Encoder(nn.Linear(4, 2), batch_size=8)
 found = irene.audit(encoder, rows, private="v", layer=["logits"], settings=settings)
 irene.write_report("report.html", found)
 again = irene.read_audit("audit.json")
-code: int = irene.gate(again, found, limit=0.05).exit_code
+code: int = irene.gate(again, found, limit=0.05, losses=irene.Losses(task=0.02, kept=0.05)).exit_code
 loaded = irene.load("model.pt", "mymodels:build", {"width": 3})
 irene.sanitize(loaded, rows, "clean.pt", task="v", private="v", options=irene.SanitizeOptions(epochs=2))
 points = irene.sweep(lambda: loaded, rows, rows, "sweep.json", methods={"irene": [0.5]}, task="v", private="v")
@@ -97,15 +97,14 @@ def example() -> str:
     return "\n".join(line.removeprefix("    ") for line in lines if line.startswith("    "))
 
 
-@pytest.mark.slow
 def test_the_example_of_the_docstring_runs_on_real_digits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    leaky: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "mymodels", raising=False)  # of another test
     (tmp_path / "mymodels.py").write_text("from audit.model.example_networks import small_convnet as build\n")
-    torch.save(small_convnet().state_dict(), "model.pt")
+    torch.save(safetensors.torch.load_file(leaky), "model.pt")
     data = digits("audit")
     first = np.arange(1000)
     columns = {

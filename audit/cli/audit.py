@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
+    ORDER,
     PRIVATE,
     RARE,
     ROWS,
@@ -18,6 +19,7 @@ from audit.cli.options import (
     ModelOptions,
     Names,
     Options,
+    OrderOptions,
     RareOptions,
     Real,
     RowOptions,
@@ -38,7 +40,7 @@ FOR_LABELS = ("group", "continuous", "classes", "missing")
 """Options in SOURCE that embeddings take too."""
 FOR_MODELS = (
     *(field.name for group in (ModelOptions, SourceOptions) for field in fields(group) if field.name not in FOR_LABELS),
-    *("pool", "batch_size", "workers"),
+    *("pool", "batch_size", "workers", "task_classes", "positive"),
 )
 """Options that mean nothing where there are representations already."""
 
@@ -138,7 +140,7 @@ class AuditOptions(Options):
 @click.argument("subject", type=click.Path(path_type=Path))
 @with_options(MODEL, SOURCE)
 @click.option("--task", help="Column that the model predicts; without one the floor is chance.")
-@with_options(PRIVATE, ROWS, RARE, AuditOptions.declared())
+@with_options(ORDER, PRIVATE, ROWS, RARE, AuditOptions.declared())
 def audit(**options: object) -> None:
     """Measure how much of each private attribute fresh attackers read at a bottleneck of SUBJECT.
 
@@ -154,7 +156,7 @@ def audit(**options: object) -> None:
     from audit import atomic_write
     from audit.errors import CheckpointError
     from audit.evidence import audit_result
-    from audit.evidence.headline import sentence
+    from audit.evidence.headline import sentence, task_sentence
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
@@ -168,6 +170,8 @@ def audit(**options: object) -> None:
     if asked.as_json:
         click.echo(asked.output.read_text(encoding="utf-8"), nl=False)
         return
+    if result.task:
+        click.echo(task_sentence(result.task))
     for finding in result.findings:
         click.echo(sentence(finding))
     for warning in result.warnings:
@@ -213,9 +217,10 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     loaded = model.load(asked.subject)
     device = choose_device(model.device)
     checkpoint, notes = describe_checkpoint(loaded)
+    data = rows.limit(SourceOptions.of(options).open("audit", model.arch))
     return run.audit(
         Encoder(loaded.module.to(device), asked.pool, asked.batch_size, loaded.fixed_batch, asked.workers),
-        rows.limit(SourceOptions.of(options).open("audit", model.arch)),
+        OrderOptions.of(options).order(data, asked.task),
         task=asked.task,
         private=asked.private,
         keep=asked.keep,

@@ -233,8 +233,44 @@ class RareOptions(Options):
     merge_rare: str | None = option(metavar="NAME", help="Merge these classes into one of this name, such as other.")
 
 
+class OrderOptions(Options):
+    """What the model's outputs stand for."""
+
+    task_classes: tuple[str, ...] | None = option(
+        type=Names(),
+        help="The task's classes in the order of the model's outputs, with commas between them, those that no row has, "
+        "too. If left out: numbers in their order, names in the alphabet's.",
+    )
+    positive: str | None = option(
+        help="Of two classes of the task, the one that a single output, or the second of two, stands for."
+    )
+
+    def order(self, data: "LabelledData", task: str | None) -> "LabelledData":
+        """Put the task's classes in the order that is named, if one is."""
+        from audit.errors import UnknownNameError
+
+        classes, positive = self.task_classes, self.positive
+        if classes and positive is not None:
+            raise click.UsageError("--positive and --task-classes both name an order of the task's classes. Give one.")
+        if not classes and positive is None:
+            return data
+        if task is None:
+            raise click.UsageError("An order of the task's classes is named, and no task. Name the column with --task.")
+        if positive is None:
+            return data.in_order(task, classes or ())
+        names = data.column(task, "task").classes
+        if positive not in names:
+            raise UnknownNameError(f"class of {task!r}", positive, names)
+        if len(names) != 2:
+            raise click.UsageError(
+                f"--positive is for a task of two classes, and {task!r} has {len(names)}. Name all of them, in the "
+                "order of the model's outputs, with --task-classes."
+            )
+        return data.in_order(task, [*(one for one in names if one != positive), positive])
+
+
 MODEL, SOURCE, ROWS = ModelOptions.declared(), SourceOptions.declared(), RowOptions.declared()
-RARE = RareOptions.declared()
+RARE, ORDER = RareOptions.declared(), OrderOptions.declared()
 
 
 def command_line() -> str:

@@ -50,6 +50,8 @@ class LabelledData:
     """Options of the source that made these rows; recorded in the evidence."""
     notes: tuple[str, ...] = ()
     """Remarks on these rows for the reader of the evidence, a sentence each without its full stop."""
+    ordered: tuple[str, ...] = ()
+    """Columns whose classes somebody put in the order of a model's outputs (`in_order`)."""
 
     def __post_init__(self) -> None:
         n = len(self.inputs)
@@ -114,6 +116,27 @@ class LabelledData:
         column = self.columns.get(name)
         column = column.column if isinstance(column, Undecided) else column
         return column.codes if isinstance(column, Column) else self.column(name, "labelled").codes
+
+    def in_order(self, name: str, classes: Sequence[str]) -> "LabelledData":
+        """Return the same rows with the classes of a column in the order of a model's outputs.
+
+        A class that no row has may be among them: a model of ten outputs may be audited on rows of nine classes.
+
+        Raises UnknownNameError if there is no such column; DataError if a class is missing, named twice, or alone.
+        """
+        column, wanted = self.column(name, "task"), [str(one) for one in classes]
+        present = [column.classes[code] for code in np.unique(column.codes[column.known])]
+        if twice := [one for one in dict.fromkeys(wanted) if wanted.count(one) > 1]:
+            raise DataError(f"The order of the classes of {name!r} names {twice[0]!r} twice. Name each once.")
+        if left_out := [one for one in present if one not in wanted]:
+            raise DataError(
+                f"The order of the classes of {name!r} lacks {', '.join(map(repr, left_out[:5]))}, which rows of "
+                f"{self.name} have. Name all classes that the model scores, in the order of its outputs."
+            )
+        places = np.array([wanted.index(one) if one in wanted else MISSING for one in column.classes], dtype=np.int64)
+        codes = np.where(column.known, places[column.codes], MISSING).astype(np.int64)
+        columns = {**self.columns, name: Column(codes, tuple(wanted))}
+        return replace(self, columns=columns, ordered=(*self.ordered, name))
 
     def complete(self, names: str | Sequence[str]) -> "LabelledData":
         """Return the rows that have a value in all of the given columns."""

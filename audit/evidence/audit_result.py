@@ -34,6 +34,19 @@ class Task(Frozen):
     missing: int = 0
     """Audited rows without a value of the task."""
     accuracy_draws: Draws = []
+    guess: Share | None = None
+    """Balanced accuracy of a guess: 1 / the classes that test rows have; null in older evidence."""
+    answered: int | None = None
+    """Distinct classes that the model answered on the test rows; null in older evidence."""
+
+    @property
+    def is_at_chance(self) -> bool:
+        """Whether accuracy is not above that of the most frequent class, and balanced accuracy not above a guess.
+
+        By the intervals of both: a model made for rare classes may be less often right than who names the common one.
+        """
+        guess = 1 / len(self.classes) if self.guess is None else self.guess
+        return self.accuracy.low <= self.chance and self.balanced_accuracy.low <= guess
 
 
 class Epoch(Frozen):
@@ -67,6 +80,8 @@ class Sanitizing(Frozen):
     """Which epoch of the trace the weights are of, from 0, by the task and a quick fresh audit on held-out rows."""
     release: Literal["code", "map"] | None = None
     """The module at the bottleneck since: a finite code, an affine map, or none."""
+    notes: list[Text] = []
+    """What to know before the result is given away."""
     head_accuracy: dict[str, Share | None]
     """Per attribute: balanced accuracy of the head in the training loop, on rows held out from it; null
     for a method without one."""

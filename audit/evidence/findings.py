@@ -161,6 +161,8 @@ class Measurement(Frozen):
     """What the verdict is on."""
     width: int
     """Features per row that the attackers see."""
+    constant: bool = False
+    """Whether the layer gives the same vector for every audited row: there is nothing to read then."""
     projected_from: int | None = None
     """Width before the random projection that made it `width`, or null where there was none."""
     missing: int = 0

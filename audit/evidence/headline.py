@@ -1,6 +1,7 @@
 """A finding's figures as they are printed, whatever its metric: balanced accuracy in percent, R² in decimals."""
 
 from audit.evidence import numbers
+from audit.evidence.audit_result import Task
 from audit.evidence.findings import Certificate, Estimate, Finding, Measurement, NullBand
 
 WRITERS = {
@@ -83,7 +84,33 @@ def sentence(finding: Finding) -> str:
         f"{finding.attribute} at {finding.layer}: the strongest attacker ({measurement.strongest}) {measured}"
         f"{_input_control(measurement)}{bound(finding.certificate)}."
     )
-    return f"{decision.verdict}: {line} {decision.reason}" if decision else f"KEPT: {line}"
+    return f"{decision.verdict}: {line} {decision.reason}" if decision else f"{readability(measurement)}: {line}"
+
+
+def readability(measurement: Measurement) -> str:
+    """Return whether an attribute that should stay readable is more readable than its floor, by its interval."""
+    return "KEPT" if measurement.excess.low > 0 else "NOT READABLE"
+
+
+def task_sentence(task: Task) -> str:
+    """Return how well the model does its task as one line for a terminal."""
+    accuracy, not_more = task.accuracy, ", and the model is not above it" if task.is_at_chance else ""
+    return (
+        f"Task {task.name}: accuracy {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}]; always answering "
+        f"the most frequent class gives {task.chance:.1%}{not_more}."
+    )
+
+
+def not_above(task: Task) -> str:
+    """Say that a task is done no better than by always answering the most frequent class, without a full stop."""
+    accuracy, balanced = task.accuracy, task.balanced_accuracy
+    told = (
+        f"the accuracy on {task.name!r}, {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}], is not above "
+        f"the {task.chance:.1%} of always answering the most frequent class"
+    )
+    if task.is_at_chance:
+        return f"{told}: the model may be broken, or made for other rows, another transform or another order of classes"
+    return f"{told}, though its balanced accuracy of {balanced.value:.1%} is above that of a guess"
 
 
 def bound(certificate: Certificate | None) -> str:

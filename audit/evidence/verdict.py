@@ -17,6 +17,11 @@ TOO_FINE = 1000
 LEAST_LIMIT = 0.01
 """Of R²: a smaller limit is resolved as if it were this large, since the error of an R² of 0 vanishes."""
 
+NOTHING_TO_READ = (
+    "The layer gives the same vector for every row, so nothing can be read from it, and no task be done with it: the "
+    "model or its input may be broken. A layer that tells rows apart would settle it."
+)
+
 
 SLACK = 0.005
 FLAT = 0.2
@@ -37,6 +42,11 @@ def judge(measurement: Measurement, limit: float) -> Decision:
         if verdict == "PASS"
         else ""
     )
+    doubt = ""
+    if verdict == "PASS":
+        doubt = _doubt(measurement) or _unsettled(measurement, limit) or _unseen(measurement, limit)
+    if measurement.constant:
+        doubt = NOTHING_TO_READ
     return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
 
 

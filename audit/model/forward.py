@@ -62,9 +62,15 @@ def class_scores(output: object, classes: int, task: str) -> Tensor:
     if scores.ndim != 2 or scores.shape[1] != classes:
         raise DataError(
             f"The model's output has shape {list(output.shape)} and task {task!r} has {classes} classes. "
-            "Name the task that the model was trained for, or none."
+            "Name the task that the model was trained for, or none; or all of its classes in the order of the outputs "
+            "(--task-classes), those that no row has, too."
         )
     return scores
+
+
+def is_single(output: object) -> bool:
+    """Return whether a model's output is one number a row, (n,) or (n, 1)."""
+    return isinstance(output, Tensor) and (output.ndim == 1 or output.shape[1:] == (1,))
 
 
 def device_of(model: nn.Module) -> torch.device:

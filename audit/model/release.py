@@ -1,11 +1,14 @@
 """The release at the bottleneck of a sanitized model: codewords of a finite code, or an affine map of z.
 
 It is a module beside the model's own, under the name `irene`, and works by a hook on the layer that its own tensors
-name: a checkpoint in any format can carry it, and the user's own keys stay as they are.
+name: a checkpoint in any format can carry it. In a file that does, the model's own tensors stand under
+`irene.encoder.`: a plain architecture would load them without the release, and with `strict=False` nobody would notice.
 """
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +17,7 @@ from audit.errors import BottleneckError, CheckpointError, UnknownNameError
 from audit.model.layers import OUTPUT, parse
 
 NAME = "irene"
+T = TypeVar("T")
 
 
 class Code(nn.Module):
@@ -64,6 +68,8 @@ class Affine(nn.Module):
 
 KEYS = frozenset(f"{NAME}.{key}" for key in ("layer", "map.weight", "map.bias", "map.cuts", "map.words"))
 """Keys of a release in a checkpoint, beside the model's own."""
+ENCODER = f"{NAME}.encoder."
+"""Before the model's own keys in a file that carries a release."""
 KINDS: Mapping[frozenset[str], type[nn.Module]] = {
     frozenset({"weight", "bias", "cuts", "words"}): Code,
     frozenset({"weight", "bias"}): Affine,
@@ -131,6 +137,28 @@ def remove(model: nn.Module) -> None:
             for key in [key for key, hook in hooks.items() if getattr(hook, "__self__", None) is installed]:
                 del hooks[key]
     delattr(model, NAME)
+
+
+def in_file(key: str) -> str:
+    """Return the name of a tensor in a file that carries a release."""
+    return key if key in KEYS else ENCODER + key
+
+
+def in_model(path: Path, tensors: Mapping[str, T]) -> dict[str, T]:
+    """Return the tensors of a file by the model's own names; a CheckpointError if its release is gone."""
+    own = {key.removeprefix(ENCODER): value for key, value in tensors.items()}
+    if len(own) < len(tensors):
+        twice = next(key for key in tensors if ENCODER + key in tensors)
+        raise CheckpointError(
+            f"{path} holds {twice!r} and {ENCODER + twice!r}: weights of two models in one. Take the checkpoint that "
+            "`irene sanitize` wrote."
+        )
+    if own.keys() != tensors.keys() and not own.keys() & KEYS:
+        raise CheckpointError(
+            f"{path} holds weights under {ENCODER!r} and not the release that stood at their bottleneck "
+            f"({NAME}.map.…): without it they leak as before. Take the checkpoint that `irene sanitize` wrote."
+        )
+    return own
 
 
 def install_from(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:

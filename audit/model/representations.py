@@ -20,7 +20,7 @@ from audit.data.labelled import LabelledData
 from audit.data.loading import batches, none_readable
 from audit.data.on_disk import AT_ONCE, Floats, Store, blocks
 from audit.errors import BottleneckError, DataError
-from audit.model.forward import class_scores, run_model
+from audit.model.forward import class_scores, is_single, run_model
 from audit.model.layers import Pool, evaluating, tap
 from audit.model.projection import Projections, describe_inputs
 from audit.progress import Track, untracked
@@ -63,6 +63,8 @@ class Features:
     """A description of `raw`, for instance "the input, averaged to 3 × 12 × 12"."""
     notes: tuple[str, ...] = ()
     """Remarks on the pass for the reader of the evidence."""
+    single_output: bool = False
+    """Whether the model gives one number a row, which counts for the second of the task's two classes."""
     same_input: bool = True
     """Whether `copies` are of inputs; equal z may be of many inputs, as that of a finite code is."""
 
@@ -102,6 +104,7 @@ def extract(
             gathered.add_layers(made.z)
             gathered.changed_inputs |= made.changed_inputs
             if task:
+                gathered.single_output |= is_single(made.output)
                 gathered.add_scores(class_scores(made.output, classes, task))
     gathered.require_finite(data, task)
     return gathered.features(data, columns)
@@ -153,6 +156,7 @@ class _Gathered:
 
     def __init__(self, layers: Sequence[str], most: int, projections: Projections) -> None:
         self.changed_inputs = False
+        self.single_output = False
         self._projections = projections
         self._layers = {name: Store(most) for name in layers}
         self._inputs = Store(most)
@@ -206,5 +210,6 @@ class _Gathered:
             projections={name: made for name, made in self._projections.by_layer.items() if name in self._layers},
             raw=self._inputs.take() if self._source else None,
             raw_source=self._source,
+            single_output=self.single_output,
             notes=("the model changes its inputs in place; it was given copies",) if self.changed_inputs else (),
         )

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from audit import atomic_write
 from audit.errors import CheckpointError, UnknownNameError
+from audit.model import release
 from audit.model.checkpoint_file import CheckpointFile
-from audit.model.release import KEYS
 from audit.model.safe_pickle import listed
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def weights_in(file: CheckpointFile, content: object, key: str | None = None) ->
     prefix = ""
     while stripped := next((p for p in PREFIXES if all(name.startswith(prefix + p) for name in state)), None):
         prefix += stripped
-    tensors = {name.removeprefix(prefix): value for name, value in state.items()}
+    tensors = release.in_model(path, {name.removeprefix(prefix): value for name, value in state.items()})
     for name, value in tensors.items():
         _require_finite(path, name, value)
     return Weights(path, file.sha256, tensors, prefix, nest, notes)
@@ -73,13 +73,15 @@ def weights_in(file: CheckpointFile, content: object, key: str | None = None) ->
 def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
     """Write a model in the format of the file it came from: same keys, shapes, dtypes and nesting.
 
-    The release at its bottleneck (audit.model.release) goes with it. Whatever else that file held (an optimizer's
-    state, an average of old weights) is left out: it could reveal what was removed.
+    A release at its bottleneck (audit.model.release) goes with it, and the model's own keys stand under
+    `irene.encoder.` then, so that no plain architecture takes them without it. Whatever else that file held (an
+    optimizer's state, an average of old weights) is left out: it could reveal what was removed.
     """
     state = module.state_dict()
     kept = {key: value.to(weights.tensors.get(key, value).dtype) for key, value in state.items()
-            if key in weights.tensors or key in KEYS}  # fmt: skip
-    tensors = {weights.prefix + key: value.detach().cpu().contiguous().clone() for key, value in kept.items()}
+            if key in weights.tensors or key in release.KEYS}  # fmt: skip
+    named = {release.in_file(key): value for key, value in kept.items()} if kept.keys() & release.KEYS else kept
+    tensors = {weights.prefix + key: value.detach().cpu().contiguous().clone() for key, value in named.items()}
     if path.suffix == ".safetensors":
         atomic_write.write_whole(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
         return
@@ -101,7 +103,8 @@ def align(weights: Weights, wanted: set[str]) -> Weights:
         if len(heads) != 1 or any("." not in key for key in tensors):
             return weights  # no prefix fits: report the mismatch with the original names
         head = heads.pop() + "."
-        tensors, prefix = {key.removeprefix(head): value for key, value in tensors.items()}, prefix + head
+        prefix += head
+        tensors = release.in_model(weights.path, {key.removeprefix(head): value for key, value in tensors.items()})
     return replace(weights, tensors=tensors, prefix=prefix)
 
 

@@ -82,6 +82,7 @@ def _measurement(
     return Measurement(
         metric=kind.name,
         width=data.z[0].shape[1],
+        constant=_is_constant(data),
         projected_from=projected_from,
         missing=rows.missing,
         left_out=dict(rows.left_out),
@@ -103,6 +104,12 @@ def _measurement(
         spikes=spikes(found, data, target, settings),
         draws={name: draws(each[name]) for name in kind.drawn} | {EXCESS: draws(excess)},
     )
+
+
+def _is_constant(data: SplitData) -> bool:
+    """Return whether all rows that were attacked have the very same vector."""
+    first = data.z[0][0]
+    return all(bool((part == first).all()) for part in data.z)
 
 
 def _without_z(data: SplitData) -> tuple[dict[str, float], float | None]:

@@ -52,6 +52,21 @@ OUTPUTS = ("report", "junit", "markdown")
     help="Largest excess over the floor that passes, of balanced accuracy or of R²; as it was audited if left out.",
 )
 @click.option("--private", help="Attributes that must have been audited, with commas between them.")
+@click.option(
+    "--task-drop",
+    type=Limit(0, 1),
+    help="Largest loss of the task's accuracy since --before that passes, 0.02 for 2 points.",
+)
+@click.option(
+    "--keep-drop",
+    type=Limit(0, 1),
+    help="Largest loss since --before of what is read of each attribute to keep that passes.",
+)
+@click.option(
+    "--allow-chance",
+    is_flag=True,
+    help="Let pass a model that is no better at its task than always answering the most frequent class.",
+)
 @click.option("--allow-inconclusive", is_flag=True, help="Let pass what these rows cannot tell; a leak never passes.")
 @click.option("--report", type=OUTPUT, help="Also write the HTML report, whatever the outcome.")
 @click.option("--junit", type=OUTPUT, help="Also write the outcome as JUnit XML.")
@@ -67,6 +82,8 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
       2  the command is called wrongly
       3  an attacker reads one of them beyond the limit
       4  these rows cannot tell (0 with --allow-inconclusive)
+      5  the task, or what was to be kept, is lost: the model is no better at its task than always answering the most
+         frequent class (0 with --allow-chance), or lost more than --task-drop or --keep-drop
 
     Every verdict is decided again from its figures, at --limit if one is given; one that does not follow from
     them is an error.
@@ -85,9 +102,10 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
     from audit.atomic_write import require_writable
     from reports.gate.gate import conclusion, gate
     from reports.gate.json import outcome_json
+    from reports.gate.requirements import Losses
+    from reports.gate.told import told
     from reports.inputs.integrity import read_whole
     from reports.text.caveats import plain_cautions
-    from reports.text.sentences import retained_sentence, sentence
 
     outcome = gate(
         read_whole(evidence),
@@ -95,13 +113,13 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
         limit=given["limit"],
         private=required,
         allow_inconclusive=given["allow_inconclusive"],
+        losses=Losses(given["task_drop"], given["keep_drop"], given["allow_chance"]),
     )
     for path in outputs.values():
         require_writable(path)  # all of them or none
     _write(outcome, outputs)
     for line in (
-        *map(sentence, outcome.comparison.pairs),
-        *map(retained_sentence, outcome.comparison.retained),
+        *told(outcome),
         *(f"Wrote {path}" for path in outputs.values()),
         conclusion(outcome),
     ):

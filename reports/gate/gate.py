@@ -1,7 +1,8 @@
 """The gate: every private attribute at every layer judged at one limit, and the exit code that a build acts on.
 
-It is green only where everything passed: a leak stops a build, and so does what these rows cannot tell, unless that
-was allowed by hand. Evidence that cannot be judged is an error.
+It is green only where everything passed: a leak stops a build, so does a model that does not do its task or lost more
+than was allowed, and so does what these rows cannot tell, unless that was allowed by hand. Evidence that cannot be
+judged is an error.
 """
 
 from collections.abc import Iterable
@@ -12,12 +13,14 @@ from audit.errors import UnknownNameError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding, Verdict
 from audit.evidence.numbers import one_line
+from reports.gate.requirements import Losses, Requirement, requirements
 from reports.inputs.by_attribute import WORST_FIRST, tally
 from reports.inputs.comparison import Comparison, compare
 from reports.inputs.integrity import at_limit, refuse_unfounded
 
 LEAK: Final = 3
 OPEN: Final = 4
+LOST: Final = 5
 """Exit codes beside 0 and those of every command: 1 is an error, and 2 a wrong call."""
 
 
@@ -32,12 +35,22 @@ class Outcome:
     verdict: Verdict
     """The worst of the findings."""
     exit_code: int
-    """0, 3 for a leak, or 4 for what the rows cannot tell; a leak goes before what is open."""
+    """0, 3 for a leak, 5 for a task or attribute that was lost, 4 for what the rows cannot tell: in this order."""
+    losses: Losses
+    """What was asked of the model beside its leakage."""
+    requirements: tuple[Requirement, ...]
+    """What came of it."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Each private attribute at each layer of the last audit: its verdict, and the reason in a sentence."""
         return tuple(pair.last.found for pair in self.comparison.pairs)
+
+    @property
+    def title(self) -> str:
+        """The verdict, and that something was lost where that stops the build beside a leak or without one."""
+        is_lost = any(one.state == "lost" for one in self.requirements)
+        return f"{self.verdict}, LOST" if is_lost else self.verdict
 
     @property
     def audit(self) -> AuditResult:
@@ -52,19 +65,22 @@ def gate(
     limit: float | None = None,
     private: str | Iterable[str] = (),
     allow_inconclusive: bool = False,
+    losses: Losses | None = None,
 ) -> Outcome:
     """Judge an audit and say whether a build goes on.
 
     Args:
         audit: The evidence that the verdict is on.
-        before: The audit of the checkpoint before it, told beside it; it stops nothing.
+        before: The audit of the checkpoint before it, told beside it; it stops nothing by itself.
         limit: The largest excess that passes; the one that the audit was made with if left out.
         private: Attributes that must have been audited: one name, or several.
         allow_inconclusive: Let pass what these rows cannot tell.
+        losses: The largest losses of task and retained attributes since `before`; and whether a model may be no better
+            at its task than always answering the most frequent class.
 
     Raises:
         EvidenceError: The evidence does not give the verdicts that stand in it, the two audits cannot be compared,
-            or nothing could exceed the limit.
+            nothing could exceed the limit, or a loss is to be limited that was not audited.
         UnknownNameError: An attribute was not audited.
     """
     judged = [_judged(when, one, limit) for when, one in (("before", before), ("audited", audit)) if one]
@@ -75,8 +91,12 @@ def gate(
         if name not in audited:
             raise UnknownNameError("private attribute", one_line(name), map(one_line, sorted(audited)))
     verdict = min((one.decided.verdict for one in findings), key=WORST_FIRST.index)
-    codes: dict[Verdict, int] = {"PASS": 0, "INCONCLUSIVE": 0 if allow_inconclusive else OPEN, "FAIL": LEAK}
-    return Outcome(comparison, allow_inconclusive, verdict, codes[verdict])
+    losses = losses or Losses()
+    asked = requirements(comparison, losses)
+    states = {one.state for one in asked}
+    is_open = (verdict == "INCONCLUSIVE" or "open" in states) and not allow_inconclusive
+    code = LEAK if verdict == "FAIL" else LOST if "lost" in states else OPEN if is_open else 0
+    return Outcome(comparison, allow_inconclusive, verdict, code, losses, asked)
 
 
 def counted(outcome: Outcome) -> str:
@@ -88,6 +108,10 @@ def conclusion(outcome: Outcome) -> str:
     """Return in a sentence what the gate does and why, with the exit code."""
     unknown = "these rows cannot tell whether a fresh attacker reads more than the limit allows"
     match outcome.verdict, outcome.allow_inconclusive:
+        case (("PASS" | "INCONCLUSIVE"), _) if outcome.exit_code == LOST:
+            told = f"the check fails, since {_lost(outcome)}"
+        case "PASS", False if outcome.exit_code == OPEN:
+            told = "the check does not pass, since these rows cannot tell whether more was lost than is allowed"
         case "PASS", _:
             told = "the check passes, since no attacker tried reads more than the limit allows"
         case "FAIL", _:
@@ -97,6 +121,13 @@ def conclusion(outcome: Outcome) -> str:
         case _:
             told = f"the check does not pass, since {unknown}"
     return f"{counted(outcome)}: {told} (exit code {outcome.exit_code})."
+
+
+def _lost(outcome: Outcome) -> str:
+    lost = [one for one in outcome.requirements if one.state == "lost"]
+    if any(one.tolerance is None for one in lost):
+        return "the model does its task no better than always answering the most frequent class"
+    return f"more was lost than is allowed of {', '.join(one.subject for one in lost)}"
 
 
 def _judged(when: str, audit: AuditResult, limit: float | None) -> AuditResult:

@@ -7,7 +7,9 @@ from typing import Final
 
 from audit.evidence.audit_result import AuditResult
 from reports.gate.gate import Outcome
+from reports.gate.requirements import Losses, Requirement
 from reports.inputs.comparison import Pair
+from reports.inputs.retention import kept_state
 from reports.text.caveats import cautions
 
 OUTCOME_VERSION: Final = "1"
@@ -23,9 +25,13 @@ def outcome_json(outcome: Outcome, written: Mapping[str, Path]) -> str:
         "allow_inconclusive": outcome.allow_inconclusive,
         "limit": protocol.limit,
         "limit_set_by": protocol.limit_set_by,
+        "task_drop": outcome.losses.task,
+        "keep_drop": outcome.losses.kept,
+        "allow_chance": outcome.losses.allow_chance,
+        "requirements": [_requirement(one) for one in outcome.requirements],
         "audits": {when.lower(): _audit(audit) for when, audit in comparison.audits},
         "findings": [_finding(pair) for pair in comparison.pairs],
-        "kept": [_read(pair) for pair in comparison.retained],
+        "kept": [_kept(pair, outcome.losses) for pair in comparison.retained],
         "warnings": list(cautions(comparison)),
         "written": {what: str(path) for what, path in written.items()},
     }
@@ -40,6 +46,26 @@ def _audit(audit: AuditResult) -> dict[str, object]:
         "test_rows": audit.data.test.rows,
         "task": audit.task.name if audit.task else None,
         "task_accuracy": audit.task.accuracy.model_dump() if audit.task else None,
+        "task_most_frequent": audit.task.chance if audit.task else None,
+    }
+
+
+def _requirement(one: Requirement) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "subject": one.subject,
+        "state": one.state,
+        "reason": one.reason,
+        "tolerance": one.tolerance,
+        "loss": one.loss.model_dump() if one.loss else None,
+    }
+
+
+def _kept(pair: Pair, losses: Losses) -> dict[str, object]:
+    return {
+        "state": kept_state(pair, losses.kept),
+        "change": pair.change.estimate.model_dump() if pair.change else None,
+        **_read(pair),
     }
 
 

@@ -1,18 +1,22 @@
 """The gate's outcome as JUnit XML, which build servers show beside the other tests.
 
-One suite for the audit, one case for each private attribute at each layer. It fits the XSD of Ant's JUnit task
-(Windy Road), the strictest in use; Jenkins, GitLab and GitHub's actions read the same.
+One suite for the audit, one case for each private attribute at each layer, and for what else was asked. It fits the XSD
+of Ant's JUnit task (Windy Road), the strictest in use; Jenkins, GitLab and GitHub's actions read the same.
 """
 
 import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 
+from audit.evidence.findings import Verdict
 from audit.evidence.numbers import one_line
 from reports.gate.gate import Outcome, conclusion
+from reports.gate.requirements import Requirement
+from reports.gate.told import WORDS, required, told
 from reports.inputs.comparison import Pair
+from reports.inputs.retention import Retention
 from reports.text.caveats import plain_cautions
-from reports.text.sentences import retained_sentence, sentence
+from reports.text.sentences import sentence
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to write."""
@@ -30,8 +34,9 @@ def junit(outcome: Outcome) -> bytes:
     comparison = outcome.comparison
     for pair in comparison.pairs:
         _case(suite, pair, allowed=outcome.allow_inconclusive)
-    told = [*map(sentence, comparison.pairs), *map(retained_sentence, comparison.retained), conclusion(outcome)]
-    ET.SubElement(suite, "system-out").text = _legal("\n".join(told))
+    for one in outcome.requirements:
+        _required_case(suite, one, allowed=outcome.allow_inconclusive)
+    ET.SubElement(suite, "system-out").text = _legal("\n".join([*told(outcome), conclusion(outcome)]))
     ET.SubElement(suite, "system-err").text = _legal("\n".join(plain_cautions(comparison)))
     ET.indent(root)
     written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
@@ -39,7 +44,8 @@ def junit(outcome: Outcome) -> bytes:
 
 
 def _attributes(outcome: Outcome) -> dict[str, str]:
-    verdicts = [one.decided.verdict for one in outcome.findings]
+    states: dict[Retention, Verdict] = {"retained": "PASS", "lost": "FAIL", "open": "INCONCLUSIVE"}
+    verdicts = [one.decided.verdict for one in outcome.findings] + [states[one.state] for one in outcome.requirements]
     skipped = verdicts.count("INCONCLUSIVE") if outcome.allow_inconclusive else 0
     return {
         "name": _legal(f"irene check: {one_line(outcome.audit.checkpoint.file)}"),
@@ -80,6 +86,19 @@ def _case(suite: ET.Element, pair: Pair, *, allowed: bool) -> None:
             ET.SubElement(case, "skipped", {"message": f"let pass by --allow-inconclusive: {told['message']}"})
         case _:
             ET.SubElement(case, "failure", told).text = _legal(sentence(pair))
+
+
+def _required_case(suite: ET.Element, one: Requirement, *, allowed: bool) -> None:
+    name = _legal(f"{one.name}, {one.subject}")
+    case = ET.SubElement(suite, "testcase", {"name": name, "classname": "irene.check", "time": UNTIMED})
+    message = _legal(f"{WORDS[one.state]}: {one.reason}")
+    match one.state, allowed:
+        case "retained", _:
+            pass
+        case "open", True:
+            ET.SubElement(case, "skipped", {"message": f"let pass by --allow-inconclusive: {message}"})
+        case _:
+            ET.SubElement(case, "failure", {"message": message, "type": WORDS[one.state]}).text = _legal(required(one))
 
 
 def _timestamp(created: str) -> dict[str, str]:

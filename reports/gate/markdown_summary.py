@@ -13,9 +13,11 @@ from audit.evidence.headline import written_excess, written_guess
 from audit.evidence.json_file import without_places
 from audit.evidence.numbers import change, count, hexdigits, one_line, percent, share
 from reports.gate.gate import Outcome, conclusion
+from reports.gate.told import WORDS
 from reports.inputs.by_attribute import WORST_FIRST
 from reports.inputs.comparison import Comparison, Pair
 from reports.inputs.paired_difference import accuracy_change
+from reports.inputs.retention import kept_state
 from reports.render.markdown import text
 from reports.text.caveats import plain_cautions
 from reports.text.figures import floor, pair_change, score, with_metric
@@ -33,11 +35,12 @@ def markdown(outcome: Outcome, report: Path | None = None) -> str:
     pairs = sorted(comparison.pairs, key=lambda pair: WORST_FIRST.index(pair.last.found.decided.verdict))
     columns = ("Verdict", PLACE, *_read_columns(comparison), "Floor", "Excess over the floor", "Limit", ROWS)
     blocks = (
-        [f"## Privacy check: {outcome.verdict}", conclusion(outcome), _subject(comparison)],
+        [f"## Privacy check: {outcome.title}", conclusion(outcome), _subject(comparison)],
         [_table(columns, [_row(pair) for pair in pairs])],
         _reasons(pairs),
         [_task(comparison)],
-        _kept(comparison),
+        _required(outcome),
+        _kept(comparison, outcome.losses.kept),
         _warnings(comparison),
         [CAVEAT, *([f"The full report: {_name(without_places(str(report)))}"] if report else [])],
     )
@@ -112,12 +115,28 @@ def _task(comparison: Comparison) -> str:
     )
 
 
-def _kept(comparison: Comparison) -> list[str]:
+def _required(outcome: Outcome) -> list[str]:
+    lines = [
+        f"- **{WORDS[one.state]}** {one.name}, {_name(one.subject)}: {text(one.reason)}" for one in outcome.requirements
+    ]
+    return ["\n".join(_some(lines))] if lines else []
+
+
+def _kept(comparison: Comparison, tolerance: float | None) -> list[str]:
     if not comparison.retained:
         return []
-    columns = (PLACE, *_read_columns(comparison), "A guess", ROWS)
+    columns = (PLACE, "State", *_read_columns(comparison), "A guess", ROWS)
     found = [(pair, pair.last.measurement) for pair in comparison.retained]
-    rows = [(_place(pair.last.found), *_read(pair), written_guess(one), count(one.test_rows)) for pair, one in found]
+    rows = [
+        (
+            _place(pair.last.found),
+            kept_state(pair, tolerance),
+            *_read(pair),
+            written_guess(one),
+            count(one.test_rows),
+        )
+        for pair, one in found
+    ]
     return ["### What should stay readable", _table(columns, rows)]
 
 

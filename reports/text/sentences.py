@@ -7,11 +7,23 @@ from audit.evidence.findings import Ceiling, Finding, Verdict
 from audit.evidence.headline import written, written_excess, written_guess, written_limit
 from audit.evidence.method_card import MethodCard
 from audit.evidence.metric import METRICS
-from audit.evidence.numbers import count, measured, named, one_line, plain
-from reports.inputs.comparison import Pair, Reading, compare
+from audit.evidence.numbers import change, count, measured, named, one_line, percent, plain, share
+from reports.inputs.comparison import Comparison, Pair, Reading, compare
+from reports.inputs.paired_difference import accuracy_change
+from reports.inputs.retention import TOLERANCE, kept_state
 from reports.text.bounds import bound
-from reports.text.figures import floor, score, with_metric
+from reports.text.figures import floor, pair_change, score, with_metric
 
+KEPT_STATES = {
+    "lost": "Lost, by the paired change or since it fell to its floor",
+    "open": "Not clearly retained, and not clearly lost",
+    "retained": f"Retained, with a loss of at most {100 * TOLERANCE:g} points",
+    "not readable": "Not clearly readable above the floor",
+    "readable": "Readable above the floor",
+}
+"""How a page names what became of an attribute to keep, the gravest first."""
+MOST_LISTED = 20
+"""Attributes that a sentence names at most."""
 NO_TASK = "no task was named; the floor is chance"
 
 
@@ -49,11 +61,42 @@ def sentence(pair: Pair) -> str:
     return text
 
 
-def retained_sentence(pair: Pair) -> str:
-    """Return what can be read of an attribute that should stay readable, as a line for a terminal."""
-    measurement = pair.last.measurement
+def retained_sentence(pair: Pair, tolerance: float | None = None) -> str:
+    """Return what became of an attribute that should stay readable, as a line for a terminal.
+
+    `tolerance` is the largest loss at which it counts as retained; the default if left out.
+    """
+    measurement, state = pair.last.measurement, kept_state(pair, tolerance)
     guess = f"{measurement.kind.guess} gives {written_guess(measurement)}"
-    return f"KEPT: {_place(pair.last.found)}: {_read(pair)}; {guess}."
+    told = f", a change of {pair_change(pair, measurement.metric)}" if pair.first else ""
+    word = {"readable": "KEPT"}.get(state, state.upper())
+    return f"{word}: {_place(pair.last.found)}: {_read(pair)}{told}; {guess}."
+
+
+def retained_by_state(pairs: Sequence[Pair]) -> list[str]:
+    """Return in a sentence for each state which attributes were retained or lost, or are readable or not."""
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        changed = f" ({pair_change(pair, pair.last.measurement.metric)})" if pair.first else ""
+        found.setdefault(kept_state(pair), []).append(f"{attribute_at(pair.last.found)}{changed}")
+    return [
+        f"{KEPT_STATES[state]}: {', '.join(found[state][:MOST_LISTED])}"
+        f"{f' and {len(found[state]) - MOST_LISTED} more' if len(found[state]) > MOST_LISTED else ''}."
+        for state in KEPT_STATES
+        if state in found
+    ]
+
+
+def task_sentence(comparison: Comparison) -> str:
+    """Return how well the model does its task, before and after, as a line for a terminal; empty without one."""
+    tasks = [audit.task for _, audit in comparison.audits if audit.task]
+    if not tasks:
+        return ""
+    told = " → ".join(str(share(task.accuracy)) for task in tasks)
+    if len(tasks) == 2:
+        told += f", a change of {change(accuracy_change(*tasks).estimate, in_points=True)}"
+    most = percent(tasks[-1].chance)
+    return f"TASK: {one_line(tasks[-1].name)}: accuracy {told}; always answering the most frequent class gives {most}."
 
 
 def claim(pair: Pair) -> str:

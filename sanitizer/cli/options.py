@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit.cli.options import Names, Real, RowOptions, SourceOptions
+from audit.cli.options import Names, OrderOptions, Real, RowOptions, SourceOptions
 
 if TYPE_CHECKING:
     from audit.data.labelled import LabelledData, Part
@@ -63,17 +63,27 @@ RECIPE = (
         help="Resample training rows so that task and private attributes are independent (Kamiran & Calders 2012); "
         "use it if their correlation is an artefact of sampling.",
     ),
+    click.option(
+        "--allow-chance",
+        is_flag=True,
+        help="Train a model, too, that is no better at its task than always answering the most frequent class.",
+    ),
     option("--workers", WHOLE, "Processes that read inputs.", 0),
 )
 
 
+OTHERS = ("layer", "pool", "device", "allow_chance")
+"""Options of every training beside its recipe."""
+
+
 def recipe_fields(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a Recipe, and the layer, pool and device, by the values of their options."""
+    """Return the fields of a Recipe, and OTHERS, by the values of their options."""
     from sanitizer.job import Recipe
 
-    return {name: given[name] for name in (*(one.name for one in fields(Recipe)), "layer", "pool", "device")}
+    return {name: given[name] for name in (*(one.name for one in fields(Recipe)), *OTHERS)}
 
 
 def limited_rows(given: Mapping[str, Any], part: "Part") -> "LabelledData":
-    """Open one part of the rows, at most `--limit-rows` of them."""
-    return RowOptions.of(given).limit(SourceOptions.of(given).open(part, given["arch"]))
+    """Open one part of the rows, at most `--limit-rows` of them, with the task's classes in the order named."""
+    data = RowOptions.of(given).limit(SourceOptions.of(given).open(part, given["arch"]))
+    return OrderOptions.of(given).order(data, given["task"])

@@ -11,6 +11,7 @@ import click
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
+    ORDER,
     PRIVATE,
     ROWS,
     SOURCE,
@@ -55,7 +56,7 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", 
 
 @click.command()
 @CHECKPOINT
-@with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS, LAYER, METHOD, RECIPE)
+@with_options(MODEL, SOURCE, TASK, ORDER, PRIVATE, ROWS, LAYER, METHOD, RECIPE)
 @click.option("--resume", is_flag=True, help="Go on from the state that a run with the same options left.")
 @with_options(output_option("The new checkpoint; its record goes beside it."))
 def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> None:
@@ -65,9 +66,10 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
     (codebook), and an audit can bound its leakage to any attacker. For one whose embeddings serve other tasks, --keep
     names the attributes to retain (rich). The choice is printed.
 
-    The result keeps the model's keys, shapes, types and format. A code stands in the same file under `irene.`, and a
-    program of torch.export that needs no irene goes beside it. A run that was stopped goes on with --resume. The
-    result is no evidence of anything: audit it.
+    The result keeps the model's keys, shapes, types and format. With a code or a map in it, they stand under
+    `irene.encoder.`, so that it is not lost unseen, and a program of torch.export that needs no irene goes beside it. A
+    model that is no better at its task than a constant answer is refused. A run that was stopped goes on with --resume.
+    The result is no evidence of anything: audit it.
 
     \b
     Example:
@@ -142,5 +144,7 @@ def describe(done: "Sanitizing", beside: Path) -> None:
             click.echo(
                 f"The training adversary reads {accuracy:.1%} of {attribute}; that is no evidence, audit the result."
             )
+    for note in done.notes:
+        click.echo(f"Note: {note}.")
     if done.release:
         click.echo(f"Wrote {beside}, which runs without irene")

@@ -9,6 +9,7 @@ import click
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
+    ORDER,
     PRIVATE,
     RARE,
     ROWS,
@@ -38,7 +39,7 @@ def weights_of(context: click.Context, option: click.Parameter, text: str) -> li
 
 @click.command()
 @CHECKPOINT
-@with_options(MODEL, SOURCE, TASK, PRIVATE, ROWS, KEEP, LAYER)
+@with_options(MODEL, SOURCE, TASK, ORDER, PRIVATE, ROWS, KEEP, LAYER)
 @click.option(
     "--methods",
     type=Names(),

@@ -24,6 +24,7 @@ from sanitizer.job import TrainingJob, require_classes
 from sanitizer.options import SweepOptions
 from sanitizer.sweep.input_cache import cache_inputs
 from sanitizer.sweep.point import PointRequest, SweepJob, make_point, now, rehearse, requests
+from sanitizer.training.task_check import require_task
 
 WORDS = {
     "audit_rows": "number of audited rows",
@@ -124,6 +125,8 @@ def _job(
         pool=options.pool,
         device=options.place,
     )
+    if not options.allow_chance:
+        require_task(model, training)
     return SweepJob(fresh, training, audited, settings, options.limit_set_by)
 
 

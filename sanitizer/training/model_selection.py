@@ -1,7 +1,8 @@
 """Model selection: each epoch is audited by quick fresh attackers on held-out rows, and the best one is chosen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,14 @@ from audit.bootstrap import effective_rows
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
 from sanitizer.methods.base import Rows
+from sanitizer.training import wide_attackers
 
 ATTACKERS = ("logistic", "rbf-svm")
-"""Fast, and one of them is not linear."""
-FOLDS = 3
+"""Fast; the first is linear, and the other is not."""
+FOLDS, FOLDS_WIDE = 3, 5
+"""A wide layer's attackers read more with every row that fits them."""
 MOST = 1500
-"""Held-out rows that the quick attackers see at most."""
+"""Held-out rows that the quick attackers see at most; those of a wide layer see more (wide_attackers)."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def check(
 ) -> HeldOutMetrics:
     """Measure the task and each attribute on held-out rows, worth so many independent ones as a share of them."""
     y = seen.y.cpu().numpy()
-    rows = np.random.default_rng(seed).permutation(len(y))[:MOST]
+    rows = np.random.default_rng(seed).permutation(len(y))[: wide_attackers.MOST if is_wide(seen.z) else MOST]
     z, groups = seen.z.cpu().numpy()[rows], data.groups()[rows]
     labels = {name: seen.v[name].cpu().numpy()[rows] for name in (*private, *keep)}
     counts = {name: np.unique(v, return_counts=True)[1] for name, v in {"": y, **labels}.items()}
@@ -82,6 +85,11 @@ def check(
     )
 
 
+def is_wide(z: Tensor | NDArray[np.float32]) -> bool:
+    """Return whether features, (n, d), are too many for a whitened view of few rows to tell what they do."""
+    return z.shape[1] > wide_attackers.WIDE
+
+
 def head_accuracy(scores: Tensor | None, v: Tensor) -> float | None:
     """Return the balanced accuracy of a method's training adversary, or None where it has none."""
     return None if scores is None else _balanced_accuracy(v.cpu().numpy(), scores.argmax(dim=1).cpu().numpy())
@@ -89,31 +97,45 @@ def head_accuracy(scores: Tensor | None, v: Tensor) -> float | None:
 
 def _fresh(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float:
     """Return the balanced accuracy of the strongest quick attacker, by cross-validation over whole groups."""
-    folds = _folds(v, groups)
-    if not folds:
-        return 1 / max(1, len(np.unique(v)))
-    white = preprocessing("whitened", z).transform(z)
-    attackers = [family(name).classifiers(seed)[0](white.shape[1]).estimator for name in ATTACKERS]
-    return max(_balanced_accuracy(v, cross_val_predict(one, white, v, cv=folds)) for one in attackers)
+    answers = _whitened(ATTACKERS, z, v, groups, seed, method="predict")
+    read = [_balanced_accuracy(v[:MOST], predicted) for predicted in answers]
+    read += [_balanced_accuracy(v, np.unique(v)[each.argmax(axis=1)]) for each in _wide_scores(z, v, groups)]
+    return max(read, default=1 / max(1, len(np.unique(v))))
 
 
 def _area(z: NDArray[np.float32], v: Ints, groups: Ints, seed: int) -> float | None:
     """Return a linear attacker's AUROC, mean over classes against the rest; None if there are too few rows."""
-    folds = _folds(v, groups)
+    tried = [(v[:MOST], shares) for shares in _whitened(ATTACKERS[:1], z, v, groups, seed, method="predict_proba")]
+    tried += [(v, each) for each in _wide_scores(z, v, groups)]
+    areas = [roc_auc_score(own[:, None] == np.unique(own), each, average="macro") for own, each in tried]
+    return max(map(float, areas), default=None)
+
+
+def _whitened(
+    attackers: Sequence[str], z: NDArray[np.float32], v: Ints, groups: Ints, seed: int, *, method: str
+) -> list[NDArray[Any]]:
+    """Return what each attacker answers on whitened features of the first MOST rows; nothing if they are too few."""
+    folds = _folds(v[:MOST], groups[:MOST], FOLDS)
     if not folds:
-        return None
-    white = preprocessing("whitened", z).transform(z)
-    attacker = family("logistic").classifiers(seed)[0](white.shape[1]).estimator
-    shares = cross_val_predict(attacker, white, v, cv=folds, method="predict_proba")
-    return float(roc_auc_score(v[:, None] == np.unique(v), shares, average="macro"))
+        return []
+    white = preprocessing("whitened", z[:MOST]).transform(z[:MOST])
+    fresh = [family(name).classifiers(seed)[0](white.shape[1]).estimator for name in attackers]
+    return [cross_val_predict(one, white, v[:MOST], cv=folds, method=method) for one in fresh]
 
 
-def _folds(v: Ints, groups: Ints) -> list[tuple[Ints, Ints]]:
+def _wide_scores(z: NDArray[np.float32], v: Ints, groups: Ints) -> Iterator[NDArray[np.float64]]:
+    """Yield the scores of the classes that occur, (n, k), by the attackers of a wide layer; none of a narrow one."""
+    folds = _folds(v, groups, FOLDS_WIDE) if is_wide(z) else []
+    if folds:
+        yield from wide_attackers.scores(z, np.unique(v, return_inverse=True)[1], folds)
+
+
+def _folds(v: Ints, groups: Ints, count: int) -> list[tuple[Ints, Ints]]:
     """Return folds of whole groups, each fitted on all classes; none where that cannot be."""
     classes = len(np.unique(v))
-    if classes < 2 or len(np.unique(groups)) < FOLDS:
+    if classes < 2 or len(np.unique(groups)) < count:
         return []
-    folds = list(GroupKFold(FOLDS).split(v, v, groups))
+    folds = list(GroupKFold(count).split(v, v, groups))
     return folds if all(len(np.unique(v[fit])) == classes for fit, _ in folds) else []
 
 

@@ -26,6 +26,11 @@ from audit.protocol.leakage import measure
 from audit.run import audit_embeddings
 from audit.settings import Settings
 
+BY_ALPHABET = (
+    "the model's outputs were taken in the order no,yes of the classes of 'y', which is the alphabet's; --task-classes "
+    "names another"
+)
+
 
 def only(result: AuditResult) -> Measurement:
     """Return the measurement of the one finding."""
@@ -48,7 +53,7 @@ def test_a_model_and_lists_of_labels_are_all_it_takes() -> None:
     assert result.task.accuracy.value == pytest.approx(0.977, abs=0.02)  # Φ(2)
     assert (result.checkpoint.format, result.checkpoint.architecture) == ("live object", "Net")
     assert (result.data.name, result.data.rows, result.data.group) == ("arrays", N, None)
-    assert result.warnings == [NO_GROUP]
+    assert result.warnings == [NO_GROUP, BY_ALPHABET]
     assert model.training
     assert AuditResult.model_validate_json(result.model_dump_json()) == result
 
@@ -180,7 +185,7 @@ def test_inputs_that_cannot_be_read_are_counted_and_nothing_shifts() -> None:
     assert result.task is not None
     assert result.task.accuracy.value > 0.95
     assert result.data.group == "person"
-    assert result.warnings == [f"{N // 10} of {N} inputs could not be read and were left out"]
+    assert result.warnings == [f"{N // 10} of {N} inputs could not be read and were left out", BY_ALPHABET]
 
 
 def by_heart(*, exact: bool) -> AuditResult:

@@ -235,8 +235,11 @@ def test_a_pass_of_attackers_that_cannot_read_the_raw_input_either_is_called_int
 
 def test_what_is_kept_has_a_line_of_its_own_and_no_verdict() -> None:
     *_, line, number = sentences(rich(), rich(after=True))
-    assert line.startswith("KEPT: smiling at features.7: 86.0 % balanced accuracy (95 % interval 84.0–88.0); 88.0 %")
-    assert number.startswith("KEPT: height at features.7: R² 0.550")
+    assert line.startswith(
+        "RETAINED: smiling at features.7: 86.0 % balanced accuracy (95 % interval 84.0–88.0); 88.0 %"
+    )
+    assert "before, a change of −2.0 points (−4.8 to +0.8)" in line, "at most 4.8 points are lost, which is within 5"
+    assert number.startswith("OPEN: height at features.7: R² 0.550")
 
 
 @pytest.mark.parametrize(

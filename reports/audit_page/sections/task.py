@@ -13,7 +13,7 @@ from reports.inputs.paired_difference import accuracy_change
 from reports.render.section import Section
 from reports.render.table import Body, Cell, Row, Table, cell, figure_cell, missing, over
 from reports.text.figures import NONE, figure, floor, pair_change
-from reports.text.sentences import NO_TASK, attribute_at, unpaired
+from reports.text.sentences import NO_TASK, attribute_at, retained_by_state, unpaired
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class TaskView:
     drawing: Drawing | None
     """None where no task was named."""
     table: Table | None
+    states: tuple[str, ...]
+    """What became of the retained attributes, a sentence for each state."""
     retained: tuple[Drawing, ...]
     retained_table: Table | None
 
@@ -34,6 +36,7 @@ def view(comparison: Comparison) -> TaskView:
         sentences=_task_text(comparison),
         drawing=task_drawing([(when, audit.task) for when, audit in comparison.audits if audit.task]),
         table=task_table(comparison),
+        states=tuple(retained_by_state(comparison.retained)),
         retained=attribute_drawings(by_attribute(comparison.retained), "kept"),
         retained_table=retained_table(comparison),
     )

@@ -10,12 +10,14 @@ import pytest
 from audit.cli import audit
 from audit.cli.options import (
     MODEL,
+    ORDER,
     RARE,
     ROWS,
     SOURCE,
     ModelOptions,
     Names,
     Options,
+    OrderOptions,
     RareOptions,
     RowOptions,
     SourceOptions,
@@ -30,8 +32,14 @@ def taken(group: Sequence[Callable[[Any], Any]]) -> list[str]:
 
 @pytest.mark.parametrize(
     ("group", "kind"),
-    [(MODEL, ModelOptions), (SOURCE, SourceOptions), (ROWS, RowOptions), (RARE, RareOptions)],
-    ids=["model", "data", "rows", "rare classes"],
+    [
+        (MODEL, ModelOptions),
+        (SOURCE, SourceOptions),
+        (ROWS, RowOptions),
+        (RARE, RareOptions),
+        (ORDER, OrderOptions),
+    ],
+    ids=["model", "data", "rows", "rare classes", "order"],
 )
 def test_a_group_of_options_is_one_value_with_a_field_for_each(
     group: Sequence[Callable[[Any], Any]], kind: type[Options]
@@ -40,7 +48,7 @@ def test_a_group_of_options_is_one_value_with_a_field_for_each(
 
 
 def test_every_option_of_the_audit_is_a_field_of_one_value() -> None:
-    kinds = (audit.AuditOptions, ModelOptions, SourceOptions, RowOptions, RareOptions)
+    kinds = (audit.AuditOptions, ModelOptions, SourceOptions, RowOptions, RareOptions, OrderOptions)
     names = [field.name for kind in kinds for field in fields(kind)]
     assert sorted(names) == sorted(str(parameter.name) for parameter in audit.audit.params if parameter.expose_value)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from click.testing import Result
 from support.weights import read_weights
@@ -15,8 +16,8 @@ from torch import Tensor, nn
 from audit.errors import BottleneckError, CheckpointError
 from audit.model.checkpoint import load
 from audit.model.layers import tap
-from audit.model.release import Affine, Code, install, remove
-from audit.model.state_dict import save_like
+from audit.model.release import ENCODER, KEYS, Affine, Code, install, remove
+from audit.model.state_dict import align, save_like
 from sanitizer.export import export
 
 OWN = """
@@ -108,6 +109,69 @@ def test_a_checkpoint_carries_it_beside_the_models_own_keys(made: nn.Module, suf
     loaded = load(path, f"{tmp_path}/own.py:net")
     assert torch.equal(loaded.module(x), model(x))
     assert {f"module.{key}" for key in net().state_dict()} < {f"module.{key}" for key in read_weights(path).tensors}
+
+
+def released(folder: Path, suffix: str = "pt", prefix: str = "") -> tuple[Path, nn.Module]:
+    """Write a released network, and return its file and the network with its release."""
+    (folder / "own.py").write_text(OWN, encoding="utf-8")
+    plain, path, model = folder / "plain.pt", folder / f"released.{suffix}", net()
+    torch.save({prefix + key: value for key, value in model.state_dict().items()}, plain)
+    weights = align(read_weights(plain), set(model.state_dict()) | KEYS)
+    install(model, "3:input", code(4))
+    save_like(weights, model, path)
+    return path, model
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_a_plain_architecture_takes_no_weight_of_a_released_file_strict_or_not(suffix: str, tmp_path: Path) -> None:
+    path, _ = released(tmp_path, suffix)
+    held = safetensors.torch.load_file(path) if suffix == "safetensors" else torch.load(path)
+    assert {key for key in held if not key.startswith(ENCODER)} == KEYS
+    plain = net()
+    was = copy.deepcopy(plain.state_dict())
+    with pytest.raises(RuntimeError, match="Missing key"):
+        plain.load_state_dict(held)
+    loaded = plain.load_state_dict(held, strict=False)
+    assert set(loaded.missing_keys) == set(was) and set(loaded.unexpected_keys) == set(held)
+    assert all(torch.equal(value, was[key]) for key, value in plain.state_dict().items()), "it stays as it was made"
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "net.", "module.body."])
+def test_irene_loads_a_released_file_with_its_release_whatever_stood_before_the_names(
+    prefix: str, tmp_path: Path
+) -> None:
+    path, model = released(tmp_path, prefix=prefix)
+    loaded = load(path, f"{tmp_path}/own.py:net").module
+    assert torch.equal(loaded(inputs()), model(inputs()))
+    assert torch.equal(words(loaded), words(model))
+
+
+def test_a_released_file_of_before_is_read_too(tmp_path: Path) -> None:
+    """Its own keys stood beside the release's, under their plain names."""
+    path, model = released(tmp_path)
+    torch.save({key.removeprefix(ENCODER): value for key, value in torch.load(path).items()}, path)
+    assert torch.equal(load(path, f"{tmp_path}/own.py:net").module(inputs()), model(inputs()))
+
+
+def test_a_file_whose_release_was_taken_out_is_refused_by_name(tmp_path: Path) -> None:
+    path, _ = released(tmp_path)
+    torch.save({key: value for key, value in torch.load(path).items() if key not in KEYS}, path)
+    with pytest.raises(CheckpointError, match=r"not the release that stood at their bottleneck \(irene\.map\.…\)"):
+        load(path, f"{tmp_path}/own.py:net")
+
+
+def test_a_file_of_two_models_in_one_is_refused(tmp_path: Path) -> None:
+    path, _ = released(tmp_path)
+    torch.save({**torch.load(path), **net().state_dict()}, path)
+    with pytest.raises(CheckpointError, match="weights of two models in one"):
+        load(path, f"{tmp_path}/own.py:net")
+
+
+def test_an_architecture_without_the_layer_of_the_release_is_refused(tmp_path: Path) -> None:
+    path, _ = released(tmp_path)
+    (tmp_path / "other.py").write_text("from torch import nn\ndef net():\n    return nn.Linear(4, 3)\n")
+    with pytest.raises(CheckpointError, match="What irene put at the bottleneck does not fit the model"):
+        load(path, f"{tmp_path}/other.py:net")
 
 
 def test_tensors_that_are_not_irenes_are_refused(tmp_path: Path) -> None:

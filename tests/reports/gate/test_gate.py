@@ -70,7 +70,7 @@ def test_a_leak_goes_before_what_is_open_and_both_before_a_pass(
     assert [one.decided.verdict for one in gate(verdicts(*found)).findings] == list(found)
     result = run("check", path)
     assert result.exit_code == code, result.output
-    assert [line.partition(":")[0] for line in result.stdout.splitlines()[:-1]] == list(found)
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()[:-1]] == ["TASK", *found]
     assert result.stdout.splitlines()[-1].endswith(f"(exit code {code}).")
     result = run("check", path, "--allow-inconclusive")
     assert result.exit_code == allowed

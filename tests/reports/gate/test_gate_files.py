@@ -102,7 +102,7 @@ def test_junit_has_a_case_for_each_attribute_at_each_layer_with_its_figures() ->
     assert (open_.tag, open_.get("type")) == ("failure", "INCONCLUSIVE")
     assert "labelled rows in all would settle it" in (open_.get("message") or "")
     out = suite.findtext("system-out") or ""
-    assert "KEPT: smiling" in out and out.endswith(conclusion(everything()))
+    assert "RETAINED: smiling" in out and out.endswith(conclusion(everything()))
     assert suite.findtext("system-err") == "One attacker did not run."
 
 
@@ -237,7 +237,7 @@ def test_no_name_changes_the_shape_of_what_is_written(text: str) -> None:
     assert told.isascii()
     assert json.loads(told)["findings"][0]["attribute"] == text + "1"
     (suite,) = ET.fromstring(junit(outcome))
-    assert len((suite.findtext("system-out") or "").splitlines()) == 7
+    assert len((suite.findtext("system-out") or "").splitlines()) == 8
 
 
 PLAIN_XML, PLAIN_MARKDOWN = shape(junit(everywhere("plain"))), structure(markdown(everywhere("plain")))
@@ -295,7 +295,7 @@ def test_json_is_all_there_is_on_stdout(tmp_path: Path, run: Run) -> None:
 def test_a_name_of_many_lines_is_one_line_on_the_terminal(tmp_path: Path, run: Run) -> None:
     write_audit(audit(passing("two\nlines \x1b[31m\u202e")), tmp_path / "after.json")
     result = run("check", tmp_path / "after.json")
-    assert len(result.stdout.splitlines()) == 2
+    assert len(result.stdout.splitlines()) == 3
     assert not {"\x1b", "\u202e"} & set(result.output)
 
 

@@ -1,0 +1,50 @@
+"""A look at the task before a step is trained: a model that does not do it would be trained on wrong labels."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from audit.data.class_order import better_order
+from audit.data.columns import Ints
+from audit.data.labelled import LabelledData
+from audit.errors import DataError
+from audit.evidence.headline import not_above
+from audit.model.forward import class_scores
+from audit.model.layers import evaluating
+from audit.protocol.task_performance import performance
+from sanitizer.job import TrainingJob
+from sanitizer.training.batches import batches
+from sanitizer.training.forward import AT_ONCE
+
+MOST = 2000
+"""Training rows that are looked at."""
+TIMES = 200
+"""Resamples for the interval of the accuracy."""
+REMEDY = "Nothing was trained. Mend that, or give --allow-chance (allow_chance=True) to train it all the same."
+
+
+def require_task(model: nn.Module, job: TrainingJob) -> None:
+    """Raise a DataError if a model is no better at its task than a constant answer, or far better in another order."""
+    seed = job.recipe.seed
+    rows = job.data.limited(MOST, seed=seed)
+    target, groups = rows.column(job.task, "task"), rows.groups()
+    predicted = _answers(model, rows, job, len(target.classes))
+    half = np.random.default_rng(seed).permutation(len(rows))
+    if order := better_order(target, predicted, half[::2], half[1::2]):
+        told = order.describe(job.task)
+        raise DataError(f"{told[0].upper()}{told[1:]}. {REMEDY}")
+    task = performance(job.task, target, predicted, np.arange(len(rows)), groups=groups, times=TIMES, seed=seed)
+    if task.is_at_chance:
+        told = not_above(task)
+        raise DataError(f"{told[0].upper()}{told[1:]}. {REMEDY}")
+
+
+def _answers(model: nn.Module, rows: LabelledData, job: TrainingJob, classes: int) -> Ints:
+    """Return the class that the model answers for each row, (n,)."""
+    blocks = np.array_split(np.arange(len(rows)), max(1, -(-len(rows) // AT_ONCE)))
+    with evaluating(model), torch.no_grad():
+        found = [
+            class_scores(model(x.to(job.device)), classes, job.task).argmax(dim=1).cpu().numpy()
+            for x, _ in batches(rows, [job.task], blocks)
+        ]
+    return np.concatenate(found).astype(np.int64)
