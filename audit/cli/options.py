@@ -233,6 +233,7 @@ class RareOptions(Options):
     merge_rare: str | None = option(metavar="NAME", help="Merge these classes into one of this name, such as other.")
 
 
+@dataclass(frozen=True)
 class OrderOptions(Options):
     """What the model's outputs stand for."""
 
