@@ -305,7 +305,7 @@ def test_a_point_that_diverges_is_recorded_and_the_next_one_is_made(here: Path, 
 def test_what_is_kept_is_measured_at_every_point(here: Path, run: Run) -> None:
     typed = SMALL.replace("--task digit", "--task colour").replace("--private colour", "--private digit")
     assert "--task colour --private digit" in typed
-    told = succeeded(run(f"sweep {own_rows(typed)} --keep odd --methods rich -o sweep.json")).stdout
+    told = succeeded(run(f"sweep {own_rows(typed)} --keep odd --methods rich --allow-chance -o sweep.json")).stdout
     found = read_sweep(Path("sweep.json"))
     assert [(point.method, point.weight) for point in found.points] == [(UNTOUCHED, None), ("rich", Rich().weight)]
     for point in found.points:
