@@ -25,7 +25,7 @@ from audit.evidence.findings import Certificate, Finding, Where
 from audit.evidence.verdict import judge
 from audit.model.describe import describe_features, describe_model
 from audit.model.forward import device_of, first_input
-from audit.model.layers import suggest
+from audit.model.structure.listing import suggest
 from audit.model.representations import Encoder, Features, encoding, extract, ready_made
 from audit.protocol.attribution import Attacked
 from audit.protocol.attribution import where as attribute
@@ -71,10 +71,11 @@ def audit(
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)  # said before the pass, not after it
     x = first_input(encoder.model, data, rows=encoder.fixed_batch or 1)
+    classes = len(data.column(task, "task").classes) if task else None
     features = extract(
         encoder,
         data,
-        several(layer) or [suggest(encoder.model, x)],
+        several(layer) or [suggest(encoder.model, x, classes=classes, fixed_batch=encoder.fixed_batch)],
         task=task,
         columns=[*request.columns],
         raw=settings.ceiling,
@@ -224,8 +225,7 @@ class _Run:
         fit, preprocessing = best.fit, best.preprocessing
         if not isinstance(fit, ClassFit):
             return None
-        projection = self.features.projections.get(layer)
-        with encoding(self.encoder, layer, projection) if self.encoder else nullcontext() as encode:
+        with encoding(self.encoder, layer, self.features) if self.encoder else nullcontext() as encode:
             attacked = Attacked(
                 best.title,
                 lambda z: fit.log2_posterior(preprocessing.transform(z)),

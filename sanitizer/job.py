@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 
 from audit.data.labelled import LabelledData
-from audit.model.layers import Pool
+from audit.model.structure.layout import Pool
 from sanitizer.methods.base import Method
 from sanitizer.methods.plain import Plain
 

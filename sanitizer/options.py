@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 
 from audit.environment import choose_device
-from audit.model.layers import Pool
+from audit.model.structure.layout import Pool
 from audit.progress import Track, untracked
 from audit.settings import Settings
 from sanitizer.job import Recipe

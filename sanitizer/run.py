@@ -19,7 +19,7 @@ from audit.evidence.json_file import Options, write_model
 from audit.model import release
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
-from audit.model.layers import suggest
+from audit.model.structure.listing import suggest
 from audit.model.state_dict import Weights, save_like
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import export

@@ -16,7 +16,7 @@ from audit.evidence.json_file import write_model
 from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
-from audit.model.layers import suggest
+from audit.model.structure.listing import suggest
 from audit.progress import Track
 from audit.request import AuditRequest
 from sanitizer.checkpoint import require_unsanitized

@@ -168,7 +168,7 @@ def test_a_layer_too_wide_is_projected_and_encoded_by_the_same_projection() -> N
     assert list(found.projections) == ["body"]
     assert found.projections["body"].n_features_in_ == 2100
     for layer in ("body", "head"):
-        with encoding(Encoder(model), layer, found.projections.get(layer)) as encode:
+        with encoding(Encoder(model), layer, found) as encode:
             np.testing.assert_allclose(encode(inputs()), found.z[layer], rtol=1e-4, atol=1e-5)
     distances = np.linalg.norm(found.z["body"][:-1] - found.z["body"][1:], axis=1)
     z = body(model, inputs())

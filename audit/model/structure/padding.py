@@ -1,0 +1,40 @@
+"""Tokens that look like padding although nobody says so: they stand at the ends of rows alone, in runs of any length."""
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Tokens = NDArray[np.int64]
+
+
+class Ends:
+    """The tokens at the ends of the rows so far."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._total: Counter[int] = Counter()
+        self._runs: tuple[dict[int, Counter[int]], dict[int, Counter[int]]] = ({}, {})
+
+    def add(self, x: Tensor) -> None:
+        """Look at more rows of tokens, (b, t)."""
+        tokens: Tokens = x.cpu().numpy().astype(np.int64)
+        self._rows += len(tokens)
+        values, counts = np.unique(tokens, return_counts=True)
+        self._total.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+        for side, seen in zip((tokens, tokens[:, ::-1]), self._runs, strict=True):
+            lengths = np.cumprod(side == side[:, :1], axis=1).sum(axis=1)
+            for token, length in zip(side[:, 0].tolist(), lengths.tolist(), strict=True):
+                seen.setdefault(token, Counter())[length] += 1
+
+    def suspect(self) -> int | None:
+        """Return a token that is at the start or at the end of rows alone, in runs of unlike lengths; None if none is."""
+        for seen in self._runs:
+            for token, runs in seen.items():
+                rows = runs.total()
+                unlike = len(runs) > 1 or rows < self._rows
+                everywhere = sum(length * count for length, count in runs.items())
+                if rows > 1 and unlike and max(runs) > 1 and everywhere == self._total[token]:
+                    return token
+        return None
