@@ -25,8 +25,8 @@ from audit.evidence.findings import Certificate, Finding, Where
 from audit.evidence.verdict import judge
 from audit.model.describe import describe_features, describe_model
 from audit.model.forward import device_of, first_input
-from audit.model.structure.listing import suggest
 from audit.model.representations import Encoder, Features, encoding, extract, ready_made
+from audit.model.structure.listing import suggest
 from audit.protocol.attribution import Attacked
 from audit.protocol.attribution import where as attribute
 from audit.protocol.baselines import Baselines
@@ -70,7 +70,7 @@ def audit(
     encoder = model if isinstance(model, Encoder) else Encoder(model)
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)  # said before the pass, not after it
-    x = first_input(encoder.model, data, rows=encoder.fixed_batch or 1)
+    x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)
     classes = len(data.column(task, "task").classes) if task else None
     features = extract(
         encoder,

@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 
 from audit.environment import choose_device
-from audit.model.structure.layout import Pool
+from audit.model.forward import Scores
+from audit.model.structure.layout import Padding, Pool
 from audit.progress import Track, untracked
 from audit.settings import Settings
 from sanitizer.job import Recipe
@@ -23,7 +24,11 @@ class TrainingOptions(Recipe):
     layer: str | None = None
     """The bottleneck; the suggested one if not given."""
     pool: Pool = "mean"
-    """How maps (c, h, w) and tokens (t, d) become one vector a row."""
+    """How maps and sequences become one vector a row."""
+    padding: Padding = None
+    """The token that is left out of means; None: as an embedding of the model says."""
+    scores: Scores | None = None
+    """What the model's output holds; None: as the model makes known."""
     device: torch.device | str = "cpu"
     """Where to train; "auto" is CUDA where there is one."""
     track: Track = untracked

@@ -19,14 +19,15 @@ from audit.evidence.json_file import Options, write_model
 from audit.model import release
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
-from audit.model.structure.listing import suggest
 from audit.model.state_dict import Weights, save_like
+from audit.model.structure.listing import suggest
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import export
 from sanitizer.job import TrainingJob, require_classes
 from sanitizer.method_table import card_of, make_method, release_for
 from sanitizer.methods.base import Method
 from sanitizer.options import SanitizeOptions
+from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune
 from sanitizer.training.resume import ResumeFile
 
@@ -70,9 +71,23 @@ def sanitize(
     data = data.complete([task, *private, *keep])
     model = loaded.module.to(options.place)
     x = first_input(model, data, rows=2)
-    layer = options.layer or suggest(model, x)
-    job = TrainingJob(data, task, layer, private, keep, method, options.recipe, options.pool, options.place)
+    layer = options.layer or suggest(model, x, classes=len(data.column(task, "task").classes))
+    job = TrainingJob(
+        data=data,
+        task=task,
+        layer=layer,
+        private=private,
+        keep=keep,
+        method=method,
+        recipe=options.recipe,
+        pool=options.pool,
+        device=options.place,
+        padding=options.padding,
+        scores=options.scores,
+    )
+    require_trainable(model, job)
     asked = [name, layer, job.pool, weights.sha256, data.labels_sha256(job.named), _settings(job)]
+    asked += [str(one) for one in (job.padding, job.scores) if one is not None]
     request = json.dumps(asked, default=str)
     resume_file = ResumeFile(state_file(output), request, options.resume)
     resume_file.require()

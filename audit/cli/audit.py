@@ -68,7 +68,7 @@ def layers(checkpoint: Path, **options: object) -> None:
     loaded = model.load(checkpoint)
     module = loaded.module.to(device)
     data = SourceOptions.of(options).open("audit", model.arch)
-    x = first_input(module, data, rows=loaded.fixed_batch or 1)
+    x = first_input(module, data, rows=loaded.fixed_batch or 2)
     table = Table("layer", "type", "output", "width", "fired", box=None, header_style="bold")
     for layer in listing.layers(module, x, fixed_batch=loaded.fixed_batch):
         shape = " × ".join(map(str, layer.shape)) if layer.shape is not None else "–"

@@ -122,7 +122,11 @@ def lay_out(
     passes: list[tuple[int, dict[str, list[object]]]] = []
     for size in (fixed_batch,) if fixed_batch else SIZES:
         values: dict[str, list[object]] = {name: [] for name in names}
-        with _hooked(model, names, lambda name, value, values=values: values[name].append(value)):
+
+        def record(name: str, value: object, values: dict[str, list[object]] = values) -> None:
+            values[name].append(value)
+
+        with _hooked(model, names, record):
             seen = watch(model, x, size)
         passes.append((size, values))
     layouts = {}
@@ -148,10 +152,10 @@ def _layout(name: str, tensors: Sequence[tuple[int, Tensor]], seen: Seen, pool: 
     if word is not None:
         channels = word[1] % value.ndim
         if word[0] != rows or channels == rows or (known and channels not in known):
-            sources = " and ".join(f"axis {axis} by {sources[0]}" for axis, sources in known.items())
+            told = " and ".join(f"axis {axis} by {sources[0]}" for axis, sources in known.items())
             raise BottleneckError(
                 f"Layer {name!r} gives a value of shape {list(shape)} with its rows on axis {rows} and its channels on "
-                f"{sources or 'another'}, which is not {pool}. Leave --pool out, or take all of it with --pool flatten."
+                f"{told or 'another'}, which is not {pool}. Leave --pool out, or take all of it with --pool flatten."
             )
         return Layout(rows, channels, f"--pool {pool}", shape=shape)
     if len(known) != 1:
@@ -164,8 +168,11 @@ def _rows(name: str, tensors: Sequence[tuple[int, Tensor]], seen: Seen) -> int:
     """Return the axis that holds the rows: the one that is as long as each batch."""
     value = tensors[-1][1]
     found = [axis for axis in range(value.ndim) if all(one.shape[axis] == size for size, one in tensors)]
-    if len(found) > 1:
+    if len(found) > 1 and len(tensors) == 1:  # a length that is the batch's by accident
+        channels = seen.flow.channel_axes(value)
+        found = [axis for axis in found if axis not in channels] or found
         found = [axis for axis in found if seen.flow.are_same(value, axis, seen.x, 0)] or found
+        found = found[:1] if value.ndim == 2 else found
     if len(found) == 1:
         return found[0]
     shown = " and ".join(f"{list(one.shape)} for {size} inputs" for size, one in tensors)

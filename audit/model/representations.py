@@ -167,9 +167,7 @@ def ready_made(
 
 
 @contextmanager
-def encoding(
-    encoder: Encoder, layer: str, features: Features | None = None
-) -> Iterator[Callable[[Tensor], Floats]]:
+def encoding(encoder: Encoder, layer: str, features: Features | None = None) -> Iterator[Callable[[Tensor], Floats]]:
     """Yield a function from inputs (b, …) to one layer's representations, (b, d), made exactly as these features."""
     projection = features.projections.get(layer) if features else None
     known = Projections(by_layer={} if projection is None else {layer: projection})

@@ -68,10 +68,11 @@ RECIPE = (
 
 
 def recipe_fields(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a Recipe, and the layer, pool and device, by the values of their options."""
+    """Return the fields of a Recipe, and those of the layer, its reading and the device, by their options' values."""
     from sanitizer.job import Recipe
 
-    return {name: given[name] for name in (*(one.name for one in fields(Recipe)), "layer", "pool", "device")}
+    others = ("layer", "pool", "padding", "scores", "device")
+    return {name: given[name] for name in (*(one.name for one in fields(Recipe)), *others)}
 
 
 def limited_rows(given: Mapping[str, Any], part: "Part") -> "LabelledData":

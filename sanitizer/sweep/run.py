@@ -117,12 +117,14 @@ def _job(
     training = TrainingJob(
         data=train.complete([task, *asked.audited]),
         task=task,
-        layer=options.layer or suggest(model, x),
+        layer=options.layer or suggest(model, x, classes=len(audited.column(task, "task").classes)),
         private=asked.private,
         keep=asked.keep,
         recipe=options.recipe,
         pool=options.pool,
         device=options.place,
+        padding=options.padding,
+        scores=options.scores,
     )
     return SweepJob(fresh, training, audited, settings, options.limit_set_by)
 
@@ -141,6 +143,7 @@ def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:
     training, recipe, audited = job.training, job.training.recipe, job.audited
     aside = ("seed", "freeze", *(["workers"] if recipe.augment == "none" else []))
     settings: dict[str, Any] = {name: value for name, value in asdict(recipe).items() if name not in aside}
+    settings |= {name: value for name in ("padding", "scores") if (value := getattr(training, name)) is not None}
     return SweepSetup(
         checkpoint=loaded.sha256,
         architecture=loaded.architecture,

@@ -18,6 +18,11 @@ Axis = tuple[int, int]
 """A tensor, by its number in the pass, and the position of an axis in it."""
 
 
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text as a set of names."""
+    return frozenset(text.split())
+
+
 @dataclass(frozen=True)
 class Step:
     """The operation that made a tensor of one other alone."""
@@ -55,6 +60,10 @@ class Flow:
     def knows(self, value: Tensor) -> bool:
         """Return whether an operation or a module was seen to take or make this tensor."""
         return id(value) in self._numbers
+
+    def changed(self, value: Tensor) -> None:
+        """Note that a tensor was changed in place by something unknown: it may have other axes now."""
+        self._numbers.pop(id(value), None)
 
     def like(self, value: Tensor) -> Tensor | None:
         """Return a tensor seen before that holds the very same numbers, not all alike; programs hand on copies."""
@@ -95,9 +104,7 @@ class Flow:
             return {}
         axes = {axis: self._axis(value, axis) for axis in range(value.ndim)}
         found = {axis: self._channels.get(self._root(own), []) for axis, own in axes.items()}
-        return {
-            axis: [self._said.get(axes[axis], sources[0]), *sources] for axis, sources in found.items() if sources
-        }
+        return {axis: [self._said.get(axes[axis], sources[0]), *sources] for axis, sources in found.items() if sources}
 
     def are_same(self, one: Tensor, axis: int, other: Tensor, other_axis: int) -> bool:
         """Return whether two axes are known to be the same."""
@@ -147,9 +154,7 @@ def watching(model: nn.Module, told: Told, operation: Operation) -> Iterator[Flo
     """Follow the axes in the forward passes of a block; it is for one pass of few rows."""
     flow = Flow()
     handles = [
-        module.register_forward_hook(
-            lambda module, given, output, name=name: told(flow, module, name, given, output)
-        )
+        module.register_forward_hook(lambda module, given, output, name=name: told(flow, module, name, given, output))
         for name, module in model.named_modules()
     ]
     try:

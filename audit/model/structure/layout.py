@@ -83,9 +83,7 @@ def is_tokens(x: object) -> TypeGuard[Tensor]:
     return isinstance(x, Tensor) and x.ndim == 2 and not x.is_floating_point() and x.dtype != torch.bool
 
 
-def pooled(
-    name: str, value: Tensor, pool: Pool, layout: Layout, *, filled: Tensor | None = None
-) -> Tensor:
+def pooled(name: str, value: Tensor, pool: Pool, layout: Layout, *, filled: Tensor | None = None) -> Tensor:
     """Return a value of two axes or more as one vector a row, (n, d).
 
     Args:
@@ -142,8 +140,8 @@ def _unfilled(name: str, moved: Tensor, pool: Pool, filled: Tensor) -> Tensor:
     empty = int((~kept.any(dim=1)).sum())
     if empty:
         raise BottleneckError(
-            f"{empty} of {len(kept)} inputs in a batch are nothing but padding, which has no mean. Leave such rows out, "
-            "or pool by flatten."
+            f"{empty} of {len(kept)} inputs in a batch are nothing but padding, which has no mean. Leave such rows "
+            "out, or pool by flatten."
         )
     if pool == "first":
         at = kept.int().argmax(dim=1)

@@ -11,10 +11,12 @@ from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.flow import Flow, watching
 from audit.model.structure.layout import has_positions
 from audit.model.structure.modules import kind_of, tell
-from audit.model.structure.operations import follow
+from audit.model.structure.operations import SAME_NUMBERS, follow
 
 OUTPUT = "logits"
 """The output of the model, unless it has a module of that name."""
+LINEAR = ("Linear", "NonDynamicallyQuantizableLinear")
+CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d")
 FEW = 16
 """Without a task, a last linear layer of at most so many outputs is taken to give class scores."""
 
@@ -120,10 +122,11 @@ def suggest(model: nn.Module, x: Tensor, *, classes: int | None = None, fixed_ba
     scorer = _scorer(seen)
     if classes is None:
         width = 1 if seen.output.ndim < 2 else seen.output.shape[-1]
-        return f"{scorer}:input" if scorer and seen.output.ndim < 3 and width <= FEW else OUTPUT
+        maps = seen.output.ndim > 2 and scorer not in {*seen.last(*LINEAR)}  # an image, say, that a convolution made
+        return f"{scorer}:input" if scorer and width <= FEW and not maps else OUTPUT
     if not is_scores(seen.output, classes):
         return OUTPUT
-    scorer = scorer or next(seen.last("Linear"), None) or next(seen.last("Conv1d", "Conv2d", "Conv3d"), None)
+    scorer = scorer or next(seen.last(*LINEAR), None) or next(seen.last(*CONVOLUTIONS), None)
     if scorer is None:
         raise BottleneckError(
             "The model has no linear layer or convolution that runs once, so no bottleneck can be suggested. "
@@ -140,15 +143,17 @@ def is_scores(output: Tensor, classes: int) -> bool:
 
 def squashed(seen: Seen) -> bool:
     """Return whether a sigmoid or a softmax made the output of the model, as far as can be seen."""
-    output = seen.output
-    return isinstance(output, Tensor) and any(name in ("sigmoid", "softmax") for _, name in seen.flow.history(output))
+    if not isinstance(seen.output, Tensor):
+        return False
+    behind = (name for _, name in seen.flow.history(seen.output) if name not in SAME_NUMBERS)
+    return next(behind, "") in ("sigmoid", "softmax")
 
 
 def _scorer(seen: Seen) -> str | None:
     """Return the linear layer or convolution whose output is the model's, but for a softmax, a mean or the like."""
     assert isinstance(seen.output, Tensor)
     line = [seen.flow.number(seen.output), *(number for number, _ in seen.flow.history(seen.output))]
-    once = set(seen.last("Linear", "NonDynamicallyQuantizableLinear", "Conv1d", "Conv2d", "Conv3d"))
+    once = set(seen.last(*LINEAR, *CONVOLUTIONS))
     made = [name for number in line for name in seen.flow.made_by.get(number, ()) if name in once]
     return next(iter(made), None)
 

@@ -4,28 +4,29 @@ import re
 
 from torch import Tensor, nn
 
-from audit.model.structure.flow import Flow
+from audit.model.structure.flow import Flow, words
 
 FIRST = re.compile(
     r"(?:Lazy)?(?:Conv|ConvTranspose|BatchNorm|InstanceNorm|MaxPool|AvgPool|AdaptiveAvgPool|AdaptiveMaxPool|LPPool|"
     r"FractionalMaxPool|ReflectionPad|ReplicationPad|ZeroPad|ConstantPad|CircularPad|Dropout)([123])d"
 )
 """Modules that take and return (n, c, …), with the number of axes behind the channels."""
-ALSO_FIRST = frozenset(
+ALSO_FIRST = words(
     "GroupNorm SyncBatchNorm LocalResponseNorm Softmax2d PixelShuffle PixelUnshuffle Upsample UpsamplingBilinear2d "
-    "UpsamplingNearest2d ChannelShuffle".split()
+    "UpsamplingNearest2d ChannelShuffle"
 )
-LAST = frozenset("Linear NonDynamicallyQuantizableLinear Bilinear LayerNorm RMSNorm".split())
-TRANSFORMERS = frozenset(
+LAST = words("Linear NonDynamicallyQuantizableLinear Bilinear LayerNorm RMSNorm")
+EMBEDDINGS = words("Embedding EmbeddingBag")
+TRANSFORMERS = words(
     "MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer TransformerEncoder TransformerDecoder "
-    "Transformer".split()
+    "Transformer"
 )
-RECURRENT = frozenset("RNN GRU LSTM".split())
-SAME_SHAPE = frozenset(
-    "Identity Dropout AlphaDropout FeatureAlphaDropout ReLU ReLU6 RReLU LeakyReLU PReLU ELU CELU SELU GELU SiLU Mish "
-    "Hardtanh Hardswish Hardsigmoid Hardshrink Softshrink Tanhshrink Softplus Softsign Threshold LogSigmoid Sigmoid Tanh "
-    "Softmax LogSoftmax Softmin BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm GroupNorm LayerNorm RMSNorm "
-    "InstanceNorm1d InstanceNorm2d InstanceNorm3d Dropout1d Dropout2d Dropout3d LocalResponseNorm Softmax2d".split()
+RECURRENT = words("RNN GRU LSTM")
+SAME_SHAPE = words(
+    "Identity Dropout AlphaDropout FeatureAlphaDropout ReLU ReLU6 RReLU LeakyReLU PReLU ELU CELU SELU GELU SiLU "
+    "Mish Hardtanh Hardswish Hardsigmoid Hardshrink Softshrink Tanhshrink Softplus Softsign Threshold LogSigmoid "
+    "Sigmoid Tanh Softmax LogSoftmax Softmin BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm GroupNorm LayerNorm "
+    "RMSNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d Dropout1d Dropout2d Dropout3d LocalResponseNorm Softmax2d"
 )
 """Modules whose result has the axes of what they take."""
 STEPS = {"Sigmoid": "sigmoid", "Softmax": "softmax", "LogSoftmax": "log_softmax", "LogSigmoid": "logsigmoid"}
@@ -73,27 +74,24 @@ def _told(flow: Flow, module: nn.Module, kind: str, x: Tensor | None, made: Tens
                 flow.channels(one, 1, kind)
         if x is not None and x.ndim == made.ndim > 2:
             flow.same(x, 0, made, 0)
-    elif kind in LAST and _one_axis(kind, module):
-        for one in both:
-            flow.channels(one, -1, kind)
-        if x is not None and x.ndim == made.ndim:
-            for axis in range(x.ndim - 1):
-                flow.same(x, axis, made, axis)
-    elif kind in ("Embedding", "EmbeddingBag"):
+    elif kind in EMBEDDINGS:
         flow.channels(made, -1, kind)
-        if x is not None and x.ndim == made.ndim - 1:
-            for axis in range(x.ndim):
-                flow.same(x, axis, made, axis)
-    elif kind in TRANSFORMERS or kind in RECURRENT:
+        _same_but_last(flow, x, made, 1)
+    elif kind in TRANSFORMERS or kind in RECURRENT or (kind in LAST and _one_axis(kind, module)):
         for one in both:
             flow.channels(one, -1, kind)
-        if x is not None and x.ndim == made.ndim:
-            for axis in range(x.ndim - 1):
-                flow.same(x, axis, made, axis)
+        _same_but_last(flow, x, made, 0)
     if kind in SAME_SHAPE and x is not None and x.shape == made.shape:
         flow.aligned(x, made)
     if kind in STEPS and x is not None:
         flow.step(made, STEPS[kind], x)
+
+
+def _same_but_last(flow: Flow, x: Tensor | None, made: Tensor, more: int) -> None:
+    """Note that all axes but the last stay as they are; the result has so many axes more."""
+    if x is not None and x.ndim + more == made.ndim:
+        for axis in range(made.ndim - 1):
+            flow.same(x, axis, made, axis)
 
 
 def _one_axis(kind: str, module: nn.Module) -> bool:

@@ -6,33 +6,35 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from audit.model.structure.flow import Flow
+from audit.model.structure.flow import Flow, words
 
-ALIKE = frozenset(
+ALIKE = words(
     "abs add and addcdiv addcmul alpha_dropout bernoulli bfloat16 bitwise_and bitwise_not bitwise_or celu clamp "
-    "clamp_max clamp_min clip clone contiguous copy cos cuda cpu cumsum detach div divide double dropout eq elu erf exp "
-    "expm1 fake_quantize feature_dropout float floor fmod ge gelu gt half hardsigmoid hardswish hardtanh iadd idiv "
-    "imul int invert isub itruediv le leaky_relu lerp log log1p log_softmax logical_and logical_not logical_or "
-    "logsigmoid long lt masked_fill maximum minimum mish mul multiply nan_to_num ne neg normalize or pow prelu radd "
-    "rand_like randn_like rdiv reciprocal relu relu6 requires_grad_ rmul roll round rpow rrelu rsqrt rsub rtruediv "
-    "selu sigmoid sign silu sin softmax softmin softplus softsign sqrt square sub subtract tanh tanhshrink threshold "
-    "to to_copy tril triu true_divide truediv type type_as where zeros_like ones_like".split()
+    "clamp_max clamp_min clip clone constant_pad_nd contiguous copy cos cuda cpu cumsum detach div divide double "
+    "dropout elu eq erf exp expm1 fake_quantize feature_dropout float floor fmod ge gelu gt half hardsigmoid "
+    "hardswish hardtanh iadd idiv imul int invert isub itruediv le leaky_relu lerp log log1p log_softmax "
+    "logical_and logical_not logical_or logsigmoid long lt masked_fill maximum minimum mish mul multiply nan_to_num "
+    "ne neg normalize or pad pow prelu radd rand_like randn_like rdiv reciprocal relu relu6 requires_grad_ rmul "
+    "roll round rpow rrelu rsqrt rsub rtruediv selu sigmoid sign silu sin softmax softmin softplus softsign sqrt "
+    "square sub subtract tanh tanhshrink threshold to to_copy tril triu true_divide truediv type type_as where "
+    "zeros_like ones_like"
 )
 """Functions that compute number by number, or keep every axis where it is; operands are broadcast to the result."""
-RESHAPED = frozenset("reshape reshape_as view view_as unsafe_view flatten unflatten ravel squeeze unsqueeze".split())
-REDUCED = frozenset(
-    "mean sum amax amin max min std var norm logsumexp prod median nanmean nansum argmax argmin any all".split()
-)
-SLICED = frozenset("getitem select narrow slice split split_with_sizes chunk unbind tensor_split".split())
+RESHAPED = words("reshape reshape_as view view_as unsafe_view flatten unflatten ravel squeeze unsqueeze")
+REDUCED = words("mean sum amax amin max min std var norm logsumexp prod median nanmean nansum argmax argmin any all")
+SLICED = words("getitem select narrow slice split split_with_sizes chunk unbind tensor_split")
 POOLED = re.compile(r"(?:adaptive_)?(?:max|avg|lp)_pool([123])d(?:_with_indices)?")
 CONVOLVED = re.compile(r"conv(?:_transpose)?[123]d|convolution")
-NORMED = frozenset("batch_norm instance_norm group_norm native_batch_norm native_group_norm".split())
-BLURRED = frozenset("interpolate upsample pixel_shuffle pixel_unshuffle channel_shuffle".split())
-UNARY = frozenset(
-    "sigmoid softmax log_softmax softmin logsigmoid log exp mul div true_divide truediv itruediv imul mean clone float "
-    "to double half contiguous detach clamp clip dropout".split()
+NORMED = words("batch_norm instance_norm group_norm native_batch_norm native_group_norm")
+RESIZED = words("interpolate upsample pixel_shuffle pixel_unshuffle channel_shuffle")
+JOINED = words("cat concat concatenate")
+UNARY = words(
+    "sigmoid softmax log_softmax softmin logsigmoid log exp mul div true_divide truediv itruediv imul mean clone "
+    "float to double half contiguous detach clamp clip dropout"
 )
 """Functions of one tensor and numbers behind which class scores are still class scores."""
+SAME_NUMBERS = RESHAPED | SLICED | words("clone float to double half contiguous detach")
+"""Functions that hand the numbers of one tensor on as they are."""
 
 
 def follow(flow: Flow, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
@@ -54,31 +56,40 @@ def _linked(
     flow: Flow, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], operands: Sequence[Tensor], made: Tensor
 ) -> None:
     first = operands[0]
-    own = LABELLED.get(name) or (_convolved if CONVOLVED.fullmatch(name) else None)
-    if own is not None:
+    if own := LABELLED.get(name) or (_convolved if CONVOLVED.fullmatch(name) else None):
         own(flow, operands, made, name)
-    elif name in NORMED or name in BLURRED or _pool_of(name, first):
-        if first.ndim > 2 and made.ndim == first.ndim:
-            flow.channels(first, 1, name)
-            flow.channels(made, 1, name)
-            flow.same(first, 0, made, 0)
-            if name not in BLURRED:
-                flow.aligned(first, made)
+    elif name in NORMED or name in RESIZED or _pool_of(name, first):
+        _channels_first(flow, first, made, name)
     elif name in ALIKE:
         for one in operands:
             if one is not made:
                 flow.aligned(one, made)
     elif name in REDUCED:
         _reduced(flow, first, made, _given(args, kwargs, 1, "dim", "axis"), bool(kwargs.get("keepdim")))
-    elif name in ("cat", "concat", "concatenate"):
-        for one in operands:
-            if one.ndim == made.ndim:
-                for axis in range(made.ndim):
-                    flow.same(one, axis, made, axis)
+    elif name in JOINED:
+        _joined(flow, operands, made)
     elif made is not first and _shares(first, made):
         _viewed(flow, first, made, sliced=name in SLICED)
+    elif made is first:
+        flow.changed(made)
     elif name in RESHAPED:
         _reshaped(flow, first, made)
+
+
+def _channels_first(flow: Flow, x: Tensor, made: Tensor, name: str) -> None:
+    if x.ndim > 2 and made.ndim == x.ndim:
+        flow.channels(x, 1, name)
+        flow.channels(made, 1, name)
+        flow.same(x, 0, made, 0)
+        if name not in RESIZED:
+            flow.aligned(x, made)
+
+
+def _joined(flow: Flow, operands: Sequence[Tensor], made: Tensor) -> None:
+    for one in operands:
+        if one.ndim == made.ndim:
+            for axis in range(made.ndim):
+                flow.same(one, axis, made, axis)
 
 
 def _tensors(values: Sequence[Any]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""Tokens that look like padding although nobody says so: they stand at the ends of rows alone, in runs of any length."""
+"""Tokens that look like padding although nobody says so: at the ends of rows alone, in runs of unlike lengths."""
 
 from collections import Counter
 
@@ -29,7 +29,7 @@ class Ends:
                 seen.setdefault(token, Counter())[length] += 1
 
     def suspect(self) -> int | None:
-        """Return a token that is at the start or at the end of rows alone, in runs of unlike lengths; None if none is."""
+        """Return a token that is only at the start or only at the end of rows, in runs of unlike lengths, if any is."""
         for seen in self._runs:
             for token, runs in seen.items():
                 rows = runs.total()

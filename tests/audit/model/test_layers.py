@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData
 from audit.errors import BottleneckError, DataError, UnknownNameError
-from audit.model import forward, layers
+from audit.model import forward
 from audit.model.example_networks import small_convnet
-from audit.model.layers import Pool, evaluating, require_evaluating, suggest, tap
+from audit.model.layers import tap
 from audit.model.representations import Encoder, extract
+from audit.model.structure.eval_mode import evaluating
+from audit.model.structure.layout import Pooling
+from audit.model.structure.listing import layers
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +105,7 @@ def test_hooks_and_modes_are_as_before_even_after_an_error_in_the_block() -> Non
     with pytest.raises(UnknownNameError), tap(model, ["once", "absent"]):
         pass
     with pytest.raises(RuntimeError):
-        layers.layers(model, torch.zeros(2, 99))
+        layers(model, torch.zeros(2, 99))
     assert hooks(model) == 0
     assert {name: module.training for name, module in model.named_modules()} == modes
 
@@ -134,61 +137,6 @@ def test_an_unknown_layer_or_side_says_what_is_known() -> None:
         pass
 
 
-@pytest.mark.parametrize("pool", ["mean", "flatten"])
-@pytest.mark.parametrize("shape", [(2, 5), (2, 3, 5), (2, 3, 4, 5), (2, 3, 2, 2, 2)])
-def test_maps_and_tokens_become_one_row_each(pool: Pool, shape: tuple[int, ...]) -> None:
-    model, x = nn.Sequential(nn.Identity()), torch.randn(shape)
-    with tap(model, ["0"], pool=pool) as taps:
-        model(x)
-        found = taps.take()["0"]
-    if pool == "flatten" or len(shape) == 2:
-        wanted = x.reshape(len(x), -1)
-    else:  # tokens (n, t, d) lose t; maps (n, c, …) lose what is behind c
-        wanted = x.mean(dim=1) if len(shape) == 3 else x.mean(dim=tuple(range(2, len(shape))))
-    torch.testing.assert_close(found, wanted)
-
-
-def test_the_input_of_the_last_linear_layer_that_runs_once_is_suggested() -> None:
-    from torchvision.models import resnet18  # noqa: PLC0415 - torchvision takes a second to import
-
-    image = torch.zeros(1, 3, 32, 32)
-    assert suggest(small_convnet(), image) == "classifier:input"
-    assert suggest(resnet18(), image) == "fc:input"
-    assert suggest(Zoo(), torch.zeros(2, 4)) == "inner.1:input"
-    with pytest.raises(BottleneckError, match="no linear layer"):
-        suggest(nn.Conv2d(3, 1, 1), image)
-
-
-def test_layers_lists_shapes_and_how_often_each_fires() -> None:
-    found = {layer.name: layer for layer in layers.layers(Zoo(), torch.zeros(2, 4))}
-    assert (found["never"].fired, found["once"].fired, found["twice"].fired) == (0, 1, 2)
-    assert (found["once"].shape, found["rnn"].shape, found["never"].shape) == ((4,), None, None)
-    assert (found["rnn"].kind, found["inner.1"].shape) == ("GRU", (2,))
-
-
-@pytest.mark.parametrize(
-    ("shape", "width"), [((3, 8, 4), 3), ((7, 5), 5), ((6,), 6), ((), None), (None, None), ((3, 2, 2, 2), 3)]
-)
-def test_the_width_of_a_layer_is_what_mean_pooling_leaves(shape: tuple[int, ...] | None, width: int | None) -> None:
-    assert layers.Layer("a", "Linear", shape, 1, 0).width == width
-    if shape:
-        with tap(nn.Sequential(nn.Identity()), ["0"]) as taps:
-            taps.record("0", torch.zeros(2, *shape))
-            assert taps.take()["0"].shape == (2, width)
-
-
-def test_the_first_token_is_pooled_from_tokens_and_refused_for_maps() -> None:
-    model, tokens = nn.Sequential(nn.Identity()), torch.randn(2, 5, 3)
-    with tap(model, ["0"], pool="first") as taps:
-        model(tokens)
-        assert torch.equal(taps.take()["0"], tokens[:, 0])
-        model(tokens[:, 1])
-        assert torch.equal(taps.take()["0"], tokens[:, 1])
-        model(torch.zeros(2, 3, 4, 4))
-        with pytest.raises(BottleneckError, match=r"\[3, 4, 4\], which have no first token"):
-            taps.take()
-
-
 class Parts(nn.Module):
     """An LSTM, a mapping, and an output of several parts."""
 
@@ -210,7 +158,7 @@ class Named(nn.Module):
 def test_brackets_name_a_part_of_a_tuple_or_a_mapping() -> None:
     model, x = Parts().eval(), torch.randn(5, 6, 4)
     names = ["lstm[0]", "named[last]", "named[all][1]", "named:input", "logits[hidden]"]
-    with torch.no_grad(), tap(model, names, pool="flatten") as taps:
+    with torch.no_grad(), tap(model, names, Pooling("flatten")) as taps:
         model(x)
         seen = taps.take()
         output, (hidden, _cell) = model.lstm(x)
@@ -230,7 +178,7 @@ def test_brackets_name_a_part_of_a_tuple_or_a_mapping() -> None:
         ("lstm[2]", r"no part \[2\]. Choose among 0, 1"),
         ("named[lst]", r"no part \[lst\]. Choose among last, all"),
         ("lstm[0][0]", r"tensor of 3 dimensions where it is to have parts. Leave \[0\] out"),
-        ("lstm[1][0]", "gives 2 rows for 5 inputs"),
+        ("lstm[1][1]", r"shape \[2, 5, 3\], and nothing in the model says which axis holds its channels"),
         ("logits:input", "is the model's own input"),
         ("lstm[0", "cannot be read"),
     ],
@@ -265,22 +213,6 @@ def test_logits_are_the_models_output_unless_a_module_has_that_name() -> None:
         assert torch.equal(taps.take()["logits"], score.unsqueeze(1))
 
 
-@pytest.mark.parametrize("depth", ["", "inner."])
-def test_a_model_that_puts_itself_in_train_mode_is_caught_by_name_and_put_back(depth: str) -> None:
-    class Stubborn(nn.BatchNorm1d):
-        def forward(self, x: Tensor) -> Tensor:
-            self.train()
-            return super().forward(x)
-
-    norm: nn.Module = nn.Sequential(Stubborn(4))
-    model = (nn.ModuleDict({"inner": norm}) if depth else norm).eval()
-    with pytest.raises(BottleneckError, match=f"puts '{depth}0' in train mode"), evaluating(model):
-        require_evaluating(model)  # nothing ran yet
-        norm(torch.randn(3, 4))
-        require_evaluating(model)
-    assert not any(module.training for module in model.modules())
-
-
 def test_an_interrupt_inside_a_forward_pass_leaves_the_model_as_it_was() -> None:
     class Interrupted(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -292,7 +224,7 @@ def test_an_interrupt_inside_a_forward_pass_leaves_the_model_as_it_was() -> None
     with pytest.raises(KeyboardInterrupt), evaluating(model), tap(model, ["0", "logits"]):
         model(torch.zeros(2, 4))
     with pytest.raises(KeyboardInterrupt):
-        layers.layers(model, torch.zeros(2, 4))
+        layers(model, torch.zeros(2, 4))
     assert hooks(model) == 0
     assert [module.training for module in model.modules()] == modes
 
@@ -360,16 +292,3 @@ def test_an_output_that_does_not_score_the_classes_is_refused(output: Any, fact:
 @pytest.mark.parametrize("make", [nn.Identity, lambda: nn.Linear(1, 1)])
 def test_a_model_without_parameters_is_on_the_cpu(make: Callable[[], nn.Module]) -> None:
     assert forward.device_of(make()) == torch.device("cpu")
-
-
-def test_the_layer_that_runs_last_is_suggested_whatever_the_order_of_definition() -> None:
-    class Backwards(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.head, self.body = nn.Linear(4, 2), nn.Linear(3, 4)
-
-        def forward(self, x: Tensor) -> Tensor:
-            scores: Tensor = self.head(self.body(x))
-            return scores
-
-    assert suggest(Backwards(), torch.randn(1, 3)) == "head:input"
