@@ -72,24 +72,9 @@ def sanitize(
     model = loaded.module.to(options.place)
     x = first_input(model, data, rows=2)
     layer = options.layer or suggest(model, x, classes=len(data.column(task, "task").classes))
-    job = TrainingJob(
-        data=data,
-        task=task,
-        layer=layer,
-        private=private,
-        keep=keep,
-        method=method,
-        recipe=options.recipe,
-        pool=options.pool,
-        device=options.place,
-        padding=options.padding,
-        scores=options.scores,
-    )
+    job = options.job(data, task, layer, private, keep, method)
     require_trainable(model, job)
-    asked = [name, layer, job.pool, weights.sha256, data.labels_sha256(job.named), _settings(job)]
-    asked += [str(one) for one in (job.padding, job.scores) if one is not None]
-    request = json.dumps(asked, default=str)
-    resume_file = ResumeFile(state_file(output), request, options.resume)
+    resume_file = ResumeFile(state_file(output), _request(name, weights, job), options.resume)
     resume_file.require()
     try:
         outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
@@ -135,6 +120,13 @@ def _named(method: str | Method | None, keep: Sequence[str], name: str | None) -
     elif isinstance(method, str):
         name, method = name or method, make_method(method, {})
     return name or type(method).__name__.lower(), method
+
+
+def _request(name: str, weights: Weights, job: TrainingJob) -> str:
+    """Return in one text what a run was asked for, so that another is not resumed from its state."""
+    asked = [name, job.layer, job.pool, weights.sha256, job.data.labels_sha256(job.named), _settings(job)]
+    asked += [str(one) for one in (job.padding, job.scores) if one is not None]
+    return json.dumps(asked, default=str)
 
 
 def _settings(job: TrainingJob) -> Options:

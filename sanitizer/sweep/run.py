@@ -20,7 +20,8 @@ from audit.model.structure.listing import suggest
 from audit.progress import Track
 from audit.request import AuditRequest
 from sanitizer.checkpoint import require_unsanitized
-from sanitizer.job import TrainingJob, require_classes
+from sanitizer.job import require_classes
+from sanitizer.methods.plain import Plain
 from sanitizer.options import SweepOptions
 from sanitizer.sweep.input_cache import cache_inputs
 from sanitizer.sweep.point import PointRequest, SweepJob, make_point, now, rehearse, requests
@@ -114,18 +115,8 @@ def _job(
     require_unsanitized(loaded)
     model = loaded.module.to(options.place)
     x = first_input(model, audited)  # fails on rows that the model does not take, even where the layer is named
-    training = TrainingJob(
-        data=train.complete([task, *asked.audited]),
-        task=task,
-        layer=options.layer or suggest(model, x, classes=len(audited.column(task, "task").classes)),
-        private=asked.private,
-        keep=asked.keep,
-        recipe=options.recipe,
-        pool=options.pool,
-        device=options.place,
-        padding=options.padding,
-        scores=options.scores,
-    )
+    layer = options.layer or suggest(model, x, classes=len(audited.column(task, "task").classes))
+    training = options.job(train.complete([task, *asked.audited]), task, layer, asked.private, asked.keep, Plain())
     return SweepJob(fresh, training, audited, settings, options.limit_set_by)
 
 

@@ -130,7 +130,7 @@ class Flow:
 
 Told = Callable[[Flow, nn.Module, str, tuple[object, ...], object], None]
 """What is called after each module: the flow, the module, its name, what it took and what it returned."""
-Operation = Callable[[Flow, str, Sequence[Any], Mapping[str, Any], Any], None]
+Operation = Callable[[Flow, str, Sequence[object], Mapping[str, object], object], None]
 """What is called after each function of torch's: the flow, its name, its arguments, and its result."""
 
 

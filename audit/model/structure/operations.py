@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -37,7 +36,7 @@ SAME_NUMBERS = RESHAPED | SLICED | words("clone float to double half contiguous 
 """Functions that hand the numbers of one tensor on as they are."""
 
 
-def follow(flow: Flow, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
+def follow(flow: Flow, name: str, args: Sequence[object], kwargs: Mapping[str, object], result: object) -> None:
     """Note what is known of the axes of a function's result, and of its operands."""
     made = [one for one in (result if isinstance(result, tuple | list) else [result]) if isinstance(one, Tensor)]
     operands = _tensors([*args, *kwargs.values()])
@@ -53,7 +52,12 @@ def follow(flow: Flow, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
 
 
 def _linked(
-    flow: Flow, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], operands: Sequence[Tensor], made: Tensor
+    flow: Flow,
+    name: str,
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
+    operands: Sequence[Tensor],
+    made: Tensor,
 ) -> None:
     first = operands[0]
     if own := LABELLED.get(name) or (_convolved if CONVOLVED.fullmatch(name) else None):
@@ -92,7 +96,7 @@ def _joined(flow: Flow, operands: Sequence[Tensor], made: Tensor) -> None:
                 flow.same(one, axis, made, axis)
 
 
-def _tensors(values: Sequence[Any]) -> list[Tensor]:
+def _tensors(values: Sequence[object]) -> list[Tensor]:
     """Return the tensors among arguments, those in lists too, in order."""
     found: list[Tensor] = []
     for value in values:
@@ -103,7 +107,7 @@ def _tensors(values: Sequence[Any]) -> list[Tensor]:
     return found
 
 
-def _given(args: Sequence[Any], kwargs: Mapping[str, Any], place: int, *names: str) -> Any:
+def _given(args: Sequence[object], kwargs: Mapping[str, object], place: int, *names: str) -> object:
     named = next((kwargs[name] for name in names if name in kwargs), None)
     return args[place] if named is None and len(args) > place else named
 
@@ -185,12 +189,12 @@ LABELLED: Mapping[str, Callable[[Flow, Sequence[Tensor], Tensor, str], None]] = 
 """Functions that say where channels are."""
 
 
-def _reduced(flow: Flow, x: Tensor, made: Tensor, dims: Any, keepdim: bool) -> None:
+def _reduced(flow: Flow, x: Tensor, made: Tensor, dims: object, keepdim: bool) -> None:
     if isinstance(dims, int):
         dims = [dims]
-    if not isinstance(dims, tuple | list) or not all(isinstance(one, int) for one in dims):
+    if not isinstance(dims, tuple | list):
         return
-    gone = {one % x.ndim for one in dims}
+    gone = {one % x.ndim for one in dims if isinstance(one, int)}
     left = [axis for axis in range(x.ndim) if axis not in gone]
     if not keepdim and made.ndim == len(left):
         for place, axis in enumerate(left):
