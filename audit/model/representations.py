@@ -143,7 +143,7 @@ def extract(
                 gathered.add_scores(made.output, data.column(task, "task").classes, task)
     gathered.require_finite(data, task)
     if asked is None and pooling.padding is None and pooling.notes:
-        gathered.require_no_padding()
+        gathered.ends.require_text()
     told = [*pooling.notes, *gathered.settle_scores(seen, encoder.scores, data, task)]
     if random:
         told.append(f"what the model gives depends on chance; every figure is of the mean over {passes} passes")
@@ -216,7 +216,7 @@ class _Gathered:
         self._digests: list[bytes] = []
         self._predicted: list[Ints] = []
         self._single: list[Tensor] = []
-        self._ends = Ends()
+        self.ends = Ends()
         self._broken = dict.fromkeys(layers, 0)
         self._undefined = 0
 
@@ -224,7 +224,7 @@ class _Gathered:
         self._rows += rows
         self._digests += [hashlib.sha256(one.numpy().tobytes()).digest() for one in x]
         if is_tokens(x):
-            self._ends.add(x)
+            self.ends.add(x)
         if keep:
             self._inputs.add(self._projections.narrow_inputs(x))
             self._source = describe_inputs(x)
@@ -270,15 +270,6 @@ class _Gathered:
             raise DataError(
                 f"The model scores {task!r} with NaN or infinity for {self._undefined} of {len(data)} rows. "
                 "Check the inputs' scale, or the weights behind the bottleneck."
-            )
-
-    def require_no_padding(self) -> None:
-        """Raise a DataError if a token looks like padding, and nobody says whether it is."""
-        token = self._ends.suspect()
-        if token is not None:
-            raise DataError(
-                f"Token {token} is only at the ends of rows, as often as they are short: it looks like padding, which "
-                f"would be averaged into every text. Say --padding {token}, or --padding none if it is text."
             )
 
     def features(self, data: LabelledData, columns: Sequence[str], told: Sequence[str]) -> Features:

@@ -14,7 +14,8 @@ from audit.model import release
 from audit.model.forward import Scores, class_scores, is_single, kind_of_scores, require_own_answer, sample_rows
 from audit.model.layers import Taps, lay_out, tap
 from audit.model.structure.eval_mode import evaluating
-from audit.model.structure.layout import Layout, Pooling
+from audit.model.structure.layout import Layout, Pooling, is_tokens
+from audit.model.structure.padding import Ends
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch, Rows
 from sanitizer.training.batches import batches
@@ -49,9 +50,10 @@ class ForwardPass:
         pooling, seen = lay_out(model, few, [job.layer], job.pool)
         if job.padding is not None:
             pooling = replace(pooling, padding=None if job.padding == "none" else job.padding)
-        with evaluating(model), torch.no_grad():
-            output = model(few.clone())
-        single = output.reshape(-1) if is_single(output) else None
+        single = None
+        if is_single(seen.output):
+            with evaluating(model), torch.no_grad():
+                single = model(sample_rows(job.data, AT_ONCE).to(device)).reshape(-1)
         kind = kind_of_scores(seen, job.scores, single, job.task)
         return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, kind)
 
@@ -115,5 +117,10 @@ def require_trainable(model: nn.Module, job: TrainingJob) -> None:
     """Raise an IreneError, before any step, for a model that cannot be read: by chance, by neighbours, or untold."""
     forward = ForwardPass.of(model, job, job.device)
     few = sample_rows(job.data)
+    if is_tokens(few) and forward.pooling.notes and job.padding is None and forward.pooling.padding is None:
+        ends = Ends()
+        for x, _ in batches(job.data, [job.task], np.array_split(np.arange(len(job.data)), -(-len(job.data) // AT_ONCE))):
+            ends.add(x)
+        ends.require_text()
     with evaluating(model), torch.no_grad(), forward.tapped() as taps:
         require_own_answer(model, few, taps, None, output=True)

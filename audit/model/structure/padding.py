@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from audit.errors import DataError
+
 Tokens = NDArray[np.int64]
 
 
@@ -27,6 +29,15 @@ class Ends:
             lengths = np.cumprod(side == side[:, :1], axis=1).sum(axis=1)
             for token, length in zip(side[:, 0].tolist(), lengths.tolist(), strict=True):
                 seen.setdefault(token, Counter())[length] += 1
+
+    def require_text(self) -> None:
+        """Raise a DataError if a token looks like padding, and nobody says whether it is."""
+        token = self.suspect()
+        if token is not None:
+            raise DataError(
+                f"Token {token} is only at the ends of rows, in runs of unlike lengths: it looks like padding, which "
+                f"would be averaged into every text. Say --padding {token}, or --padding none if it is text."
+            )
 
     def suspect(self) -> int | None:
         """Return a token that is only at the start or only at the end of rows, in runs of unlike lengths, if any is."""

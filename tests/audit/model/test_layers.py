@@ -13,7 +13,7 @@ from audit.data.labelled import LabelledData
 from audit.errors import BottleneckError, DataError, UnknownNameError
 from audit.model import forward
 from audit.model.example_networks import small_convnet
-from audit.model.layers import tap
+from audit.model.layers import lay_out, tap
 from audit.model.representations import Encoder, extract
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Pooling
@@ -292,3 +292,149 @@ def test_an_output_that_does_not_score_the_classes_is_refused(output: Any, fact:
 @pytest.mark.parametrize("make", [nn.Identity, lambda: nn.Linear(1, 1)])
 def test_a_model_without_parameters_is_on_the_cpu(make: Callable[[], nn.Module]) -> None:
     assert forward.device_of(make()) == torch.device("cpu")
+
+
+class Through(nn.Module):
+    """Calls a function on its input, for axes that functions alone make known."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], *modules: nn.Module) -> None:
+        super().__init__()
+        self.tapped, self.function, self.parts = nn.Identity(), function, nn.ModuleList(modules)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for part in self.parts:
+            x = part(x)
+        return self.function(self.tapped(x))
+
+
+class FirstOf(nn.Module):
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.module(x)[0]
+        return found
+
+
+class Swapped(nn.Module):
+    """Runs a module on (t, n, d)."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.module(x.transpose(0, 1))
+        return found
+
+
+def end(x: Tensor) -> Tensor:
+    return x.flatten(1).sum(1, keepdim=True)
+
+
+def residual(x: Tensor) -> Tensor:
+    return torch.relu(x.permute(0, 2, 3, 1) * 2 + 1) @ W
+
+
+W = nn.Parameter(torch.ones(3, 5))
+AXES = {
+    "Conv1d": (Through(end, nn.Conv1d(2, 3, 1)), (2, 6), 0, 1),
+    "Conv3d and an activation": (Through(end, nn.Conv3d(2, 3, 1), nn.ReLU(inplace=True)), (2, 4, 4, 4), 0, 1),
+    "ConvTranspose2d and dropout": (Through(end, nn.ConvTranspose2d(2, 3, 2), nn.Dropout2d()), (2, 4, 4), 0, 1),
+    "GroupNorm": (Through(end, nn.GroupNorm(2, 4)), (4, 5, 6), 0, 1),
+    "BatchNorm1d": (Through(end, nn.BatchNorm1d(4)), (4, 9), 0, 1),
+    "a pool in front": (Through(end, nn.MaxPool2d(2)), (4, 6, 6), 0, 1),
+    "a convolution behind": (Through(nn.Conv2d(4, 2, 1)), (4, 6, 6), 0, 1),
+    "Linear": (Through(end, nn.Linear(3, 5)), (7, 3), 0, 2),
+    "LayerNorm": (Through(end, nn.LayerNorm(3)), (6, 6, 3), 0, 3),
+    "LayerNorm behind a sum": (Through(lambda x: nn.functional.layer_norm(x + 1, (3,), torch.ones(3))), (6, 6, 3), 0, 3),
+    "a mean and a linear layer": (Through(lambda x: nn.functional.linear(x.mean((1, 2)), W.T)), (6, 6, 3), 0, 3),
+    "a permutation and a product": (Through(residual), (3, 4, 4), 0, 1),
+    "GRU, two ways": (Through(end, FirstOf(nn.GRU(3, 4, batch_first=True, bidirectional=True))), (7, 3), 0, 2),
+    "LSTM, time first": (Through(end, Swapped(FirstOf(nn.LSTM(3, 4)))), (7, 3), 1, 2),
+    "TransformerEncoderLayer, time first": (Through(end, Swapped(nn.TransformerEncoderLayer(4, 2, 8))), (7, 4), 1, 2),
+    "TransformerEncoder": (
+        Through(end, nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), 2)), (7, 4), 0, 2,
+    ),
+    "tokens cut out of a map": (
+        Through(end, nn.Conv2d(3, 5, 2, 2), nn.Flatten(2), Swapped(Swapped(nn.Identity()))), (3, 8, 8), 0, 1,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", AXES)
+@pytest.mark.parametrize("rows", [2, 3, 7])
+def test_modules_and_functions_around_a_value_make_its_axes_known(case: str, rows: int) -> None:
+    model, shape, of_rows, channels = AXES[case]
+    pooling, _ = lay_out(model, torch.randn(rows, *shape), ["tapped"])
+    found = pooling.layouts["tapped"]
+    assert (found.rows, found.channels) == (of_rows, channels)
+    x = torch.randn(rows, *shape)
+    with evaluating(model), torch.no_grad(), tap(model, ["tapped"], pooling) as taps:
+        model(x)
+        z = taps.take()["tapped"]
+    assert z.shape[0] == rows
+
+
+UNKNOWN = {
+    "nothing": (Through(end), (6, 6, 4)),
+    "attention": (Through(end, Through(lambda x: x @ x.transpose(1, 2))), (6, 4)),
+    "a linear layer over positions": (Through(nn.Linear(6, 5), nn.Conv1d(4, 3, 1)), (4, 6)),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_axes_that_nothing_or_too_much_makes_known_are_asked_for(case: str) -> None:
+    model, shape = UNKNOWN[case]
+    x = torch.randn(2, *shape)
+    with pytest.raises(BottleneckError, match="Name them with --pool channels-first") as caught:
+        lay_out(model, x, ["tapped"])
+    assert "\n" not in str(caught.value)
+    assert ("axis 1 (by Conv1d) and axis 2 (by Linear)" in str(caught.value)) == (case[:8] == "a linear")
+    assert lay_out(model, x, ["tapped"], "flatten")[0].layouts["tapped"].rows == 0
+
+
+def test_a_word_of_the_users_answers_and_may_not_contradict_what_is_known() -> None:
+    x = torch.randn(2, 6, 6, 4)
+    (layout,) = lay_out(Through(end), x, ["tapped"], "channels-last")[0].layouts.values()
+    assert (layout.rows, layout.channels, layout.source) == (0, 3, "--pool channels-last")
+    conv = Through(end, nn.Conv1d(2, 3, 1))
+    assert lay_out(conv, torch.randn(2, 2, 6), ["tapped"], "channels-first")[0].layouts["tapped"].channels == 1
+    with pytest.raises(BottleneckError, match=r"channels on axis 1 by Conv1d, which is not channels-last"):
+        lay_out(conv, torch.randn(2, 2, 6), ["tapped"], "channels-last")
+    with pytest.raises(BottleneckError, match="its rows on axis 0.*which is not time-first"):
+        lay_out(Through(end), torch.randn(2, 6, 4), ["tapped"], "time-first")
+    swapped = Swapped(Through(lambda x: x.sum((0, 2))))
+    assert lay_out(swapped, torch.randn(2, 6, 4), ["module.tapped"], "time-first")[0].layouts["module.tapped"].rows == 1
+
+
+def test_a_value_without_rows_is_refused() -> None:
+    merged = Through(end, Through(lambda x: x.flatten(0, 1)))
+    with pytest.raises(BottleneckError, match=r"\[12, 4\] for 2 inputs and \[18, 4\] for 3 inputs, so less than one"):
+        lay_out(merged, torch.randn(2, 6, 4), ["tapped"])
+    likeness = Through(end, Through(lambda x: x @ x.T))
+    with pytest.raises(BottleneckError, match="so more than one axis may hold the rows"):
+        lay_out(likeness, torch.randn(2, 6), ["tapped"])
+
+
+def test_a_model_of_one_batch_size_is_asked_once() -> None:
+    seen: list[int] = []
+    model = Through(end, nn.Conv1d(2, 3, 1))
+    model.register_forward_pre_hook(lambda _model, given: seen.append(len(given[0])))
+    pooling, _ = lay_out(model, torch.randn(4, 2, 4), ["tapped"], fixed_batch=4)
+    assert seen == [4]
+    assert (pooling.layouts["tapped"].rows, pooling.layouts["tapped"].channels) == (0, 1)
+    time_first = Swapped(nn.LSTM(3, 4))  # (4, 4, 4): time is as long as the batch
+    time_first.tapped = FirstOf(time_first.module)
+    time_first.forward = lambda x: time_first.tapped(x.transpose(0, 1))
+    pooling, _ = lay_out(time_first, torch.randn(4, 4, 3), ["tapped"], fixed_batch=4)
+    assert (pooling.layouts["tapped"].rows, pooling.layouts["tapped"].channels) == (1, 2)
+
+
+def test_the_padding_of_an_embedding_of_the_inputs_is_known() -> None:
+    tokens = torch.randint(1, 9, (3, 5))
+    assert lay_out(nn.Embedding(9, 4, padding_idx=2), tokens, ["logits"])[0].padding == 2
+    assert lay_out(nn.Embedding(9, 4), tokens, ["logits"])[0].padding is None
+    kinds = Through(end, Through(lambda x: x * 0), nn.Embedding(9, 4, padding_idx=0))
+    assert lay_out(kinds, tokens, ["tapped"])[0].padding is None, "what it embeds are not the inputs"
