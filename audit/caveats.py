@@ -9,6 +9,7 @@ from audit.model.representations import Features
 from audit.protocol.duplicates import describe_copies
 
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
+NO_LAYER = "no layer was named, so what leaves the model (logits) was audited"
 
 
 def cautions(data: LabelledData, features: Features, columns: Mapping[str, AnyColumn], copies: int) -> list[str]:

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 from audit.attackers.classification import ClassFit
 from audit.attackers.preprocessing import VIEWS
 from audit.bootstrap import draws, estimate_share, resample
-from audit.caveats import cautions, rare_classes
+from audit.caveats import NO_LAYER, cautions, rare_classes
 from audit.column_names import several
 from audit.data.columns import AnyColumn, Column, Ints
 from audit.data.labelled import LabelledData
@@ -26,7 +26,7 @@ from audit.evidence.verdict import judge
 from audit.model.describe import describe_features, describe_model
 from audit.model.forward import device_of, first_input
 from audit.model.representations import Encoder, Features, encoding, extract, ready_made
-from audit.model.structure.listing import suggest
+from audit.model.structure.listing import OUTPUT, suggest
 from audit.protocol.attribution import Attacked
 from audit.protocol.attribution import where as attribute
 from audit.protocol.baselines import Baselines
@@ -72,10 +72,13 @@ def audit(
     request.require_rows(data, settings)  # said before the pass, not after it
     x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)
     classes = len(data.column(task, "task").classes) if task else None
+    layers = several(layer) or [suggest(encoder.model, x, classes=classes, fixed_batch=encoder.fixed_batch)]
+    if not layer and OUTPUT in layers:
+        provenance = replace(provenance, notes=[*provenance.notes, NO_LAYER])
     features = extract(
         encoder,
         data,
-        several(layer) or [suggest(encoder.model, x, classes=classes, fixed_batch=encoder.fixed_batch)],
+        layers,
         task=task,
         columns=[*request.columns],
         raw=settings.ceiling,

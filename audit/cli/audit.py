@@ -49,7 +49,8 @@ def layers(checkpoint: Path, **options: object) -> None:
     """List every layer of CHECKPOINT: name, type, output, width, how often it fires, and the suggested bottleneck.
 
     A layer that fires once can be audited: by its name for what it returns, with `:input` behind it for what
-    it is given. `logits` is what the model returns.
+    it is given. `logits` is what the model returns. The width is that after mean pooling, and unknown where the model
+    does not make known which axis holds the channels: say so with --pool.
 
     \b
     Example:
@@ -77,7 +78,9 @@ def layers(checkpoint: Path, **options: object) -> None:
     console = Console()
     console.print(table)
     try:
-        suggestion = f"Suggested bottleneck: {listing.suggest(module, x, fixed_batch=loaded.fixed_batch)}"
+        suggested = listing.suggest(module, x, fixed_batch=loaded.fixed_batch)
+        leaves = ", what the model returns; with a --task, the input of what scores it"
+        suggestion = f"Suggested bottleneck: {suggested}{leaves if suggested == listing.OUTPUT else ''}"
     except BottleneckError as error:
         suggestion = str(error)
     console.print(suggestion, highlight=False, markup=False)

@@ -99,7 +99,7 @@ def class_scores(output: object, classes: int, task: str, scores: Scores = "logi
         )
     found = output.unsqueeze(1) if output.ndim == 1 else output
     if scores == "probabilities":
-        low, high = float(found.min()), float(found.max())
+        low, high = (float(one) for one in found.detach().aminmax())
         if low < 0 or high > 1:
             raise DataError(
                 f"The model's output runs from {low:.3g} to {high:.3g}, so it holds no probabilities. Leave --scores "

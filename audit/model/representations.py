@@ -123,8 +123,7 @@ def extract(
     model, asked = encoder.model, encoder.padding
     few = sample_rows(data).to(device_of(model))
     pooling, seen = lay_out(model, few, layers, encoder.pool, fixed_batch=encoder.fixed_batch)
-    if asked is not None:
-        pooling = replace(pooling, padding=None if asked == "none" else asked)
+    pooling = pooling.told(asked, few)
     gathered = _Gathered(layers, len(data), Projections(seed))
     loader = batches(data.inputs, batch_size=encoder.fixed_batch or encoder.batch_size, workers=encoder.workers)
     with evaluating(model), torch.inference_mode(), _seeded(encoder, seed), tap(model, layers, pooling) as taps:

@@ -48,8 +48,7 @@ class ForwardPass:
         """Look at a few rows to see what holds what; raise an IreneError if nothing tells, or nobody says."""
         few = sample_rows(job.data).to(device)
         pooling, seen = lay_out(model, few, [job.layer], job.pool)
-        if job.padding is not None:
-            pooling = replace(pooling, padding=None if job.padding == "none" else job.padding)
+        pooling = pooling.told(job.padding, few)
         single = None
         if is_single(seen.output):
             with evaluating(model), torch.no_grad():
@@ -119,7 +118,9 @@ def require_trainable(model: nn.Module, job: TrainingJob) -> None:
     few = sample_rows(job.data)
     if is_tokens(few) and forward.pooling.notes and job.padding is None and forward.pooling.padding is None:
         ends = Ends()
-        for x, _ in batches(job.data, [job.task], np.array_split(np.arange(len(job.data)), -(-len(job.data) // AT_ONCE))):
+        for x, _ in batches(
+            job.data, [job.task], np.array_split(np.arange(len(job.data)), -(-len(job.data) // AT_ONCE))
+        ):
             ends.add(x)
         ends.require_text()
     with evaluating(model), torch.no_grad(), forward.tapped() as taps:

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeGuard
 
 import torch
 from torch import Tensor
 
-from audit.errors import BottleneckError
+from audit.errors import BottleneckError, DataError
 
 Pool = Literal["mean", "flatten", "first", "channels-first", "channels-last", "time-first"]
 """How a map or a sequence becomes one vector a row.
@@ -72,10 +72,23 @@ class Pooling:
             return None
         return tokens == self.padding
 
+    def told(self, padding: Padding, x: Tensor) -> "Pooling":
+        """Return the same with the padding that a user names for inputs like x; a DataError if they are no tokens."""
+        if padding is None:
+            return self
+        if not is_tokens(x):
+            raise DataError(
+                f"--padding {padding} is given, and the inputs are not of tokens, (n, t): they are {x.dtype} of shape "
+                f"{list(x.shape[1:])}. Leave it out."
+            )
+        return replace(self, padding=None if padding == "none" else padding)
+
     @property
     def notes(self) -> list[str]:
         """What was taken for what, for the reader of the evidence."""
-        return [told for name, layout in self.layouts.items() if (told := layout.note(name, self.pool))]
+        found = [told for name, layout in self.layouts.items() if (told := layout.note(name, self.pool))]
+        padded = found and self.padding is not None
+        return [*found, f"token {self.padding} is padding, and stays out of means"] if padded else found
 
 
 def is_tokens(x: object) -> TypeGuard[Tensor]:

@@ -158,7 +158,10 @@ class Single(nn.Module):
         return self.last(self.fc(x))
 
 
-SIGMOID = "the model's one output was taken for the probability of 'c1', since a sigmoid or a softmax makes it, and cut at 0.5"
+SIGMOID = (
+    "the model's one output was taken for the probability of 'c1', since a sigmoid or a softmax makes it, "
+    "and cut at 0.5"
+)
 PROBABLE: dict[str, Callable[[Tensor], Tensor]] = {
     "a function": torch.sigmoid,
     "a method": lambda s: s.sigmoid().squeeze(1),
