@@ -15,6 +15,7 @@ from audit.protocol.duplicates import describe_copies
 MOST_NAMES = 20
 """Rare classes that a note names."""
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
+NO_LAYER = "no layer was named, so what leaves the model (logits) was audited"
 
 SPLIT_BY_KEPT = (
     "the splits spread the kept attributes evenly, too: without --keep they are others, and so is the floor, by as "

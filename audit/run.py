@@ -12,7 +12,7 @@ from torch import nn
 
 from audit.attackers.classification import ClassFit
 from audit.attackers.preprocessing import VIEWS
-from audit.caveats import SPLIT_BY_KEPT, cautions, class_order, grave, rare_classes, released
+from audit.caveats import NO_LAYER, SPLIT_BY_KEPT, cautions, class_order, grave, rare_classes, released
 from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
 from audit.data.columns import AnyColumn, Column, Ints
@@ -25,8 +25,8 @@ from audit.evidence.findings import Certificate, Finding, Where
 from audit.evidence.verdict import judge
 from audit.model.describe import describe_features, describe_model
 from audit.model.forward import device_of, first_input
-from audit.model.layers import suggest
 from audit.model.representations import Encoder, Features, encoding, extract, ready_made
+from audit.model.structure.listing import OUTPUT, suggest
 from audit.protocol.attribution import Attacked
 from audit.protocol.attribution import where as attribute
 from audit.protocol.baselines import Baselines
@@ -72,11 +72,15 @@ def audit(
     encoder = model if isinstance(model, Encoder) else Encoder(model)
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)  # said before the pass, not after it
-    x = first_input(encoder.model, data, rows=encoder.fixed_batch or 1)
+    x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)
+    classes = len(data.column(task, "task").classes) if task else None
+    layers = several(layer) or [suggest(encoder.model, x, classes=classes, fixed_batch=encoder.fixed_batch)]
+    if not layer and OUTPUT in layers:
+        provenance = replace(provenance, notes=[*provenance.notes, NO_LAYER])
     features = extract(
         encoder,
         data,
-        several(layer) or [suggest(encoder.model, x)],
+        layers,
         task=task,
         columns=[*request.columns],
         raw=settings.ceiling,
@@ -267,8 +271,7 @@ class _Run:
         fit, preprocessing = best.fit, best.preprocessing
         if not isinstance(fit, ClassFit):
             return None
-        projection = self.features.projections.get(layer)
-        with encoding(self.encoder, layer, projection) if self.encoder else nullcontext() as encode:
+        with encoding(self.encoder, layer, self.features) if self.encoder else nullcontext() as encode:
             attacked = Attacked(
                 best.title,
                 lambda z: fit.log2_posterior(preprocessing.transform(z)),

@@ -56,7 +56,7 @@ def prepared(method: Method, data: LabelledData, device: torch.device) -> Traini
     recipe = Recipe(1, BATCH, "sgd", lr=1e-4, precision="bf16-mixed" if gpu else "32-true")
     fabric = make_fabric(device, recipe)
     model = resnet18(num_classes=2).to(device, memory_format=torch.channels_last if gpu else torch.contiguous_format)
-    forward = ForwardPass(model, "fc:input", "mean", "y", dict.fromkeys(data.columns, 2), device)
+    forward = ForwardPass(model, "fc:input", "y", dict.fromkeys(data.columns, 2), device)
     setting = Setting(
         classes={"v": 2},
         task_classes=2,

@@ -25,7 +25,7 @@ from audit.cli.options import (
 )
 from audit.environment import choose_device
 from audit.model.architecture import build
-from audit.model.layers import suggest
+from audit.model.structure.listing import suggest
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.training.loop import fine_tune
 

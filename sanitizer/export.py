@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from audit.atomic_write import write_whole
 from audit.errors import CheckpointError
-from audit.model.layers import evaluating, parse
+from audit.model.layers import parse
 from audit.model.release import NAME
 from audit.model.safe_pickle import listed
+from audit.model.structure.eval_mode import evaluating
 
 
 def export(model: nn.Module, x: Tensor, layer: str, path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 
 from audit.data.labelled import LabelledData
-from audit.model.layers import Pool
+from audit.model.forward import Scores
+from audit.model.structure.layout import Padding, Pool
 from sanitizer.methods.base import Method
 from sanitizer.methods.plain import Plain
 
@@ -60,8 +61,11 @@ class TrainingJob:
     method: Method = field(default_factory=Plain)
     recipe: Recipe = field(default_factory=Recipe)
     pool: Pool = "mean"
-    """How maps (c, h, w) and tokens (t, d) become one vector a row."""
+    """How maps and sequences become one vector a row."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    padding: Padding = None
+    """The token that is left out of means, as of audit.model.representations.Encoder, and so is `scores`."""
+    scores: Scores | None = None
 
     @property
     def named(self) -> list[str]:

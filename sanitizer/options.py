@@ -6,11 +6,14 @@ from typing import Literal
 
 import torch
 
+from audit.data.labelled import LabelledData
 from audit.environment import choose_device
-from audit.model.layers import Pool
+from audit.model.forward import Scores
+from audit.model.structure.layout import Padding, Pool
 from audit.progress import Track, untracked
 from audit.settings import Settings
-from sanitizer.job import Recipe
+from sanitizer.job import Recipe, TrainingJob
+from sanitizer.methods.base import Method
 
 BUDGET = 2**30
 """Bytes that decoded inputs may take in memory."""
@@ -23,7 +26,11 @@ class TrainingOptions(Recipe):
     layer: str | None = None
     """The bottleneck; the suggested one if not given."""
     pool: Pool = "mean"
-    """How maps (c, h, w) and tokens (t, d) become one vector a row."""
+    """How maps and sequences become one vector a row."""
+    padding: Padding = None
+    """The token that is left out of means; None: as an embedding of the model says."""
+    scores: Scores | None = None
+    """What the model's output holds; None: as the model makes known."""
     device: torch.device | str = "cpu"
     """Where to train; "auto" is CUDA where there is one."""
     track: Track = untracked
@@ -40,6 +47,30 @@ class TrainingOptions(Recipe):
     def place(self) -> torch.device:
         """The device."""
         return choose_device(self.device) if isinstance(self.device, str) else self.device
+
+    def job(
+        self,
+        data: LabelledData,
+        task: str,
+        layer: str,
+        private: Sequence[str],
+        keep: Sequence[str],
+        method: Method,
+    ) -> TrainingJob:
+        """Return the fine-tuning of a layer on some rows by a method, with these options."""
+        return TrainingJob(
+            data=data,
+            task=task,
+            layer=layer,
+            private=private,
+            keep=keep,
+            method=method,
+            recipe=self.recipe,
+            pool=self.pool,
+            device=self.place,
+            padding=self.padding,
+            scores=self.scores,
+        )
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,15 @@ from audit.evidence.json_file import Options, write_model
 from audit.model import release
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
-from audit.model.layers import suggest
 from audit.model.state_dict import Weights, save_like
+from audit.model.structure.listing import suggest
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import export
 from sanitizer.job import TrainingJob, require_classes
 from sanitizer.method_table import card_of, make_method, release_for
 from sanitizer.methods.base import Method
 from sanitizer.options import SanitizeOptions
+from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune
 from sanitizer.training.resume import ResumeFile
 from sanitizer.training.task_check import require_task
@@ -73,8 +74,9 @@ def sanitize(
     data = data.complete([task, *private, *keep])
     model = loaded.module.to(options.place)
     x = first_input(model, data, rows=2)
-    layer = options.layer or suggest(model, x)
-    job = TrainingJob(data, task, layer, private, keep, method, options.recipe, options.pool, options.place)
+    layer = options.layer or suggest(model, x, classes=len(data.column(task, "task").classes))
+    job = options.job(data, task, layer, private, keep, method)
+    require_trainable(model, job)
     resume_file = ResumeFile(state_file(output), _request(name, weights, job), options.resume)
     resume_file.require()
     if not options.allow_chance:
@@ -96,8 +98,9 @@ def sanitize(
 
 def _request(name: str, weights: Weights, job: TrainingJob) -> str:
     """Return what a run is asked for, as text: another request does not go on from its state."""
-    labels = job.data.labels_sha256(job.named)
-    return json.dumps([name, job.layer, job.pool, weights.sha256, labels, _settings(job)], default=str)
+    asked = [name, job.layer, job.pool, weights.sha256, job.data.labels_sha256(job.named), _settings(job)]
+    asked += [str(one) for one in (job.padding, job.scores) if one is not None]
+    return json.dumps(asked, default=str)
 
 
 def program(output: Path) -> Path:

@@ -37,30 +37,34 @@ ARROWS = {
         "data": "errors column_names plugins",
         "data.sources": "errors column_names plugins data",
         "bootstrap": "data evidence",
-        "model": "errors atomic_write plugins progress evidence data",
+        "model.structure": "errors",
+        "model": "errors atomic_write plugins progress evidence data model.structure",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "caveats": "evidence data model protocol",
         "request": "errors column_names settings data attackers protocol",
-        "run": "errors column_names environment evidence settings data model attackers protocol caveats request",
-        "cli": "errors column_names atomic_write environment evidence settings data data.sources model run",
+        "run": "errors column_names environment evidence settings data model model.structure attackers protocol "
+        "caveats request",
+        "cli": "errors column_names atomic_write environment evidence settings data data.sources model model.structure "
+        "run",
     },
     "sanitizer": {
         "information": "",
         "methods": "audit.evidence audit.model information",
         "methods.debiasing": "audit.errors audit.evidence methods",
         "method_table": "audit.errors audit.plugins audit.evidence methods methods.debiasing",
-        "job": "audit.data audit.model methods",
-        "options": "audit.environment audit.model audit.progress audit.settings job",
+        "job": "audit.data audit.model audit.model.structure methods",
+        "options": "audit.environment audit.data audit.model audit.model.structure audit.progress audit.settings "
+        "methods job",
         "checkpoint": "audit.errors audit.model",
-        "export": "audit.errors audit.atomic_write audit.model",
+        "export": "audit.errors audit.atomic_write audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
-        "audit.model audit.attackers audit.protocol methods job",
+        "audit.model audit.model.structure audit.attackers audit.protocol methods job",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
-        "audit.model methods method_table job options checkpoint export training",
+        "audit.model audit.model.structure methods method_table job options checkpoint export training",
         "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
-        "audit.settings audit.data audit.model audit.request audit.run methods method_table job options checkpoint "
-        "training",
+        "audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods method_table job "
+        "options checkpoint training",
         "cli": "audit.errors audit.atomic_write audit.environment audit.progress audit.evidence audit.settings "
         "audit.data audit.data.sources audit.model audit.cli methods method_table job options training run sweep",
     },

@@ -33,14 +33,15 @@ from audit.data.sources.catalogue import EMBEDDINGS
 
 if TYPE_CHECKING:
     from audit.evidence.audit_result import AuditResult, Checkpoint
-    from audit.model.layers import Pool
+    from audit.model.forward import Scores
+    from audit.model.structure.layout import Padding, Pool
     from audit.settings import Provenance, Settings
 
 FOR_LABELS = ("group", "continuous", "classes", "missing")
 """Options in SOURCE that embeddings take too."""
 FOR_MODELS = (
     *(field.name for group in (ModelOptions, SourceOptions) for field in fields(group) if field.name not in FOR_LABELS),
-    *("pool", "batch_size", "workers", "task_classes", "positive"),
+    *("pool", "padding", "scores", "passes", "batch_size", "workers", "task_classes", "positive"),
 )
 """Options that mean nothing where there are representations already."""
 
@@ -52,7 +53,8 @@ def layers(checkpoint: Path, **options: object) -> None:
     """List every layer of CHECKPOINT: name, type, output, width, how often it fires, and the suggested bottleneck.
 
     A layer that fires once can be audited: by its name for what it returns, with `:input` behind it for what
-    it is given. `logits` is what the model returns.
+    it is given. `logits` is what the model returns. The width is that after mean pooling, and unknown where the model
+    does not make known which axis holds the channels: say so with --pool.
 
     \b
     Example:
@@ -63,24 +65,26 @@ def layers(checkpoint: Path, **options: object) -> None:
 
     from audit.environment import choose_device
     from audit.errors import BottleneckError
-    from audit.model import layers
     from audit.model.forward import first_input
+    from audit.model.structure import listing
 
     model = ModelOptions.of(options)
     device = choose_device(model.device)
     loaded = model.load(checkpoint)
     module = loaded.module.to(device)
     data = SourceOptions.of(options).open("audit", model.arch)
-    x = first_input(module, data, rows=loaded.fixed_batch or 1)
+    x = first_input(module, data, rows=loaded.fixed_batch or 2)
     table = Table("layer", "type", "output", "width", "fired", box=None, header_style="bold")
-    for layer in layers.layers(module, x):
+    for layer in listing.layers(module, x, fixed_batch=loaded.fixed_batch):
         shape = " × ".join(map(str, layer.shape)) if layer.shape is not None else "–"
-        width = "–" if layer.width is None else str(layer.width)
+        width = str(layer.width) if layer.width is not None else "unknown" if layer.shape else "–"
         table.add_row(layer.name, layer.kind, shape, width, str(layer.fired))
     console = Console()
     console.print(table)
     try:
-        suggestion = f"Suggested bottleneck: {layers.suggest(module, x)}"
+        suggested = listing.suggest(module, x, fixed_batch=loaded.fixed_batch)
+        leaves = ", what the model returns; with a --task, the input of what scores it"
+        suggestion = f"Suggested bottleneck: {suggested}{leaves if suggested == listing.OUTPUT else ''}"
     except BottleneckError as error:
         suggestion = str(error)
     console.print(suggestion, highlight=False, markup=False)
@@ -94,6 +98,8 @@ class AuditOptions(Options):
     task: str | None
     private: tuple[str, ...]
     pool: "Pool"
+    padding: "Padding"
+    scores: "Scores | None"
     keep: tuple[str, ...] = option(
         type=Names(), default="", help="Columns that should stay readable, with commas between them."
     )
@@ -127,6 +133,12 @@ class AuditOptions(Options):
     table: Path | None = option(type=click.Path(path_type=Path), help="Labels of embeddings in a .npy file.")
     predicted: str | None = option(help="Column with what the model answered, for embeddings.")
     batch_size: int = option(type=click.IntRange(min=1), default=128, show_default=True)
+    passes: int = option(
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Average over so many passes, for a model whose answer depends on chance.",
+    )
     workers: int = option(type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read inputs.")
     output: Path = option(
         "-o", "--output", type=click.Path(path_type=Path), default=Path("out/audit.json"), show_default=True
@@ -219,7 +231,16 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     checkpoint, notes = describe_checkpoint(loaded)
     data = rows.limit(SourceOptions.of(options).open("audit", model.arch))
     return run.audit(
-        Encoder(loaded.module.to(device), asked.pool, asked.batch_size, loaded.fixed_batch, asked.workers),
+        Encoder(
+            loaded.module.to(device),
+            asked.pool,
+            asked.batch_size,
+            loaded.fixed_batch,
+            asked.workers,
+            asked.padding,
+            asked.passes,
+            asked.scores,
+        ),
         OrderOptions.of(options).order(data, asked.task),
         task=asked.task,
         private=asked.private,

@@ -53,6 +53,21 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
         return split_names(value)
 
 
+class Token(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """The number of a token, or the word none."""
+
+    name = "token"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Read the number."""
+        if value == "none":
+            return "none"
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is no token's number. Give one, for instance 0, or none.", param, ctx)
+
+
 CHECKPOINT = click.argument("checkpoint", type=click.Path(path_type=Path))
 TASK = (click.option("--task", required=True, help="Column that the model predicts."),)
 PRIVATE = (
@@ -64,10 +79,23 @@ PRIVATE = (
     ),
     click.option(
         "--pool",
-        type=click.Choice(["mean", "flatten", "first"]),
+        type=click.Choice(["mean", "flatten", "first", "channels-first", "channels-last", "time-first"]),
         default="mean",
         show_default=True,
-        help="How maps (c, h, w) and tokens (t, d) become one vector a row: mean over places, all of it, first token.",
+        help="How maps and sequences become one vector a row: the mean over positions, all of it, or the first token. "
+        "Where the model does not make known which axis holds the channels, say so, and the mean is taken: "
+        "channels-first is (n, c, …), channels-last (n, …, c), time-first (t, n, d).",
+    ),
+    click.option(
+        "--padding",
+        type=Token(),
+        help="The token that fills up short texts and is left out of means, or none; if left out, as an embedding of "
+        "the model says.",
+    ),
+    click.option(
+        "--scores",
+        type=click.Choice(["logits", "probabilities"]),
+        help="What the model's output holds; if left out, as the model makes known.",
     ),
 )
 

@@ -1,12 +1,11 @@
-"""Find a model's layers and tap them, leaving the model as it was found.
+"""Tap a model's layers, and find out which axis of what they give is what, leaving the model as it was found.
 
 A layer is named as in `model.named_modules()`: `avgpool` is the output of that module, `fc:input` is its
 input, `lstm[0]` is the first part of an output that is a tuple, and `logits` is the output of the model.
-The suggested bottleneck is the input of the last linear layer.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -16,32 +15,12 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from audit.errors import BottleneckError, UnknownNameError
+from audit.model.structure.layout import NAMED, Layout, Pool, Pooling, has_positions, pooled, unknown_axes
+from audit.model.structure.listing import OUTPUT, Seen, watch
 
-Pool = Literal["mean", "flatten", "first"]
-"""How (n, c, h, w) maps and (n, t, d) tokens become one row: their mean over positions, all of it, or the first
-token, which is where a transformer with a class token keeps its summary."""
-OUTPUT = "logits"
-"""The output of the model, unless it has a module of that name."""
+SIZES = (2, 3)
+"""Rows of the batches that show which axis holds the rows."""
 PLACE = re.compile(r"(?P<module>[^:\[\]]*)(?P<colon>:(?P<side>[^\[\]]*))?(?P<elements>(?:\[[^\[\]]+\])*)")
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One module as seen in one forward pass."""
-
-    name: str
-    kind: str
-    shape: tuple[int, ...] | None
-    """Of its output without the batch dimension; None where it returns no single tensor."""
-    fired: int
-    """How often it ran in one pass; only a layer that ran once can be tapped."""
-    order: int
-    """Its place among the runs of all layers, by the last time that it ended; -1 where it never ran."""
-
-    @property
-    def width(self) -> int | None:
-        """Return the features a row after mean pooling: c of (c, h, w), d of (t, d) and of (d,)."""
-        return self.shape[0 if len(self.shape) > 2 else -1] if self.shape else None
 
 
 @dataclass(frozen=True)
@@ -57,19 +36,20 @@ class Place:
 class Taps:
     """The values at the tapped layers in the last forward pass."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pooling: Pooling) -> None:
+        self._pooling = pooling
         self._seen: dict[str, list[object]] = {}
         self._rows: int | None = None
+        self._filled: Tensor | None = None
 
     def enter(self, given: Sequence[object]) -> None:
-        """Note how many rows the model is given."""
+        """Note how many rows the model is given, and which tokens of these are padding."""
         first = next((value for value in given if isinstance(value, Tensor) and value.ndim), None)
         self._rows = None if first is None else len(first)
+        self._filled = self._pooling.filled(first)
 
     def record(self, name: str, value: object) -> None:
         """Keep a value that a hook was given. Raises BottleneckError if the name points to a part that is not there."""
-        value = _picked(name, value, parse(name).elements)
         # a copy, because a ReLU in place would change it before the pass is over
         self._seen[name].append(value.clone() if isinstance(value, Tensor) else value)
 
@@ -89,7 +69,7 @@ class Taps:
                     f"Layer {name!r} ran {len(values)} times in one forward pass; a bottleneck runs exactly once. "
                     "Choose another: irene layers lists how often each fires."
                 )
-            features[name] = _pooled(name, values[0], self._pool)
+            features[name] = _vectors(name, values[0], self._pooling, self._filled)
             if self._rows is not None and len(features[name]) != self._rows:
                 raise BottleneckError(
                     f"Layer {name!r} gives {len(features[name])} rows for {self._rows} inputs; a bottleneck gives one "
@@ -100,53 +80,19 @@ class Taps:
 
 
 @contextmanager
-def tap(model: nn.Module, names: Sequence[str], *, pool: Pool = "mean") -> Iterator[Taps]:
+def tap(model: nn.Module, names: Sequence[str], pooling: Pooling | None = None) -> Iterator[Taps]:
     """Hook the named layers for the length of a block.
 
     Raises UnknownNameError for a layer that is not there; BottleneckError when values are taken that are no features.
     """
-    modules = dict(model.named_modules())
-    taps = Taps(pool)
-    handles = []
+    taps = Taps(pooling or Pooling())
+    entered = model.register_forward_pre_hook(lambda _model, given: taps.enter(given))
     try:
-        handles.append(model.register_forward_pre_hook(lambda _model, given: taps.enter(given)))
-        for name in dict.fromkeys(names):
-            place = parse(name)
-            if place.module == OUTPUT and OUTPUT not in modules:
-                if place.side == "input":
-                    raise BottleneckError(f"Layer {name!r} is the model's own input. Name {OUTPUT!r} or a layer.")
-                handles.append(_hook(model, name, "output", taps))
-            elif place.module not in modules or not place.module:
-                raise UnknownNameError("layer", place.module, [*(known for known in modules if known), OUTPUT])
-            else:
-                handles.append(_hook(modules[place.module], name, place.side, taps))
-        taps.expect(names)
-        yield taps
+        with _hooked(model, names, taps.record):
+            taps.expect(names)
+            yield taps
     finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module in eval mode for a block, and each back into its own mode after it."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
-def require_evaluating(model: nn.Module) -> None:
-    """Raise a BottleneckError if a module is in train mode after a pass inside `evaluating`: the model put it there."""
-    switched = next((name for name, module in model.named_modules() if module.training), None)
-    if switched is not None:
-        raise BottleneckError(
-            f"The model puts {repr(switched) if switched else 'itself'} in train mode during its forward pass, so what "
-            "a row gives depends on chance and on the rows beside it. Take that out of its forward()."
-        )
+        entered.remove()
 
 
 def parse(name: str) -> Place:
@@ -161,54 +107,110 @@ def parse(name: str) -> Place:
     return Place(module, "input" if side == "input" else "output", elements)
 
 
-def layers(model: nn.Module, x: Tensor) -> list[Layer]:
-    """List every named module with the shape of its output for the batch `x`, (n, …), in order of definition."""
-    named = {name: module for name, module in model.named_modules() if name}
-    shapes: dict[str, list[tuple[int, ...] | None]] = {name: [] for name in named}
-    ended: list[str] = []
+def lay_out(
+    model: nn.Module, x: Tensor, names: Sequence[str], pool: Pool = "mean", *, fixed_batch: int | None = None
+) -> tuple[Pooling, Seen]:
+    """Find out which axis of the values at the named layers is what, and which token is padding.
 
-    def note(name: str, value: object) -> None:
-        shapes[name].append(tuple(value.shape[1:]) if isinstance(value, Tensor) else None)
-        ended.append(name)
+    The model is run on batches like x, (n, …), of two sizes: the axis whose length changes holds the rows. A model
+    of one batch size can be asked once. The last pass is returned, too.
 
-    handles = [
-        module.register_forward_hook(lambda _m, _i, output, name=name: note(name, output))
-        for name, module in named.items()
-    ]
+    Raises:
+        BottleneckError: A layer does not give one row an input, nothing says which axis holds its channels, or what
+            says so contradicts the user. What cannot be tapped at all is left to the pass itself.
+    """
+    passes: list[tuple[int, dict[str, list[object]]]] = []
+    for size in (fixed_batch,) if fixed_batch else SIZES:
+        values: dict[str, list[object]] = {name: [] for name in names}
+
+        def record(name: str, value: object, values: dict[str, list[object]] = values) -> None:
+            values[name].append(value)
+
+        with _hooked(model, names, record):
+            seen = watch(model, x, size)
+        passes.append((size, values))
+    layouts = {}
+    for name in dict.fromkeys(names):
+        found = [(size, values[name][0]) for size, values in passes if len(values[name]) == 1]
+        tensors = [(size, value) for size, value in found if isinstance(value, Tensor) and value.ndim > 1]
+        if len(tensors) == len(passes):
+            layouts[name] = _layout(name, tensors, seen, pool)
+    padding = next((token for tokens, token in seen.flow.padding if torch.equal(tokens, seen.x)), None)
+    return Pooling(pool, layouts, padding), seen
+
+
+def _layout(name: str, tensors: Sequence[tuple[int, Tensor]], seen: Seen, pool: Pool) -> Layout:
+    """Return the layout of the values of one layer for batches of some sizes, of which the last was watched."""
+    value, flow, word = tensors[-1][1], seen.flow, NAMED.get(pool)
+    shape = tuple(value.shape)
+    rows = _rows(name, tensors, seen)
+    if state := flow.directions.get(flow.number(value)):
+        return Layout(rows, directions=state, shape=shape)
+    if pool == "flatten" or value.ndim == 2 or not has_positions(shape, rows):
+        return Layout(rows, shape=shape)
+    known = {axis: sources for axis, sources in flow.channel_axes(value).items() if axis != rows}
+    if word is not None:
+        channels = word[1] % value.ndim
+        if word[0] != rows or channels == rows or (known and channels not in known):
+            told = " and ".join(f"axis {axis} by {sources[0]}" for axis, sources in known.items())
+            raise BottleneckError(
+                f"Layer {name!r} gives a value of shape {list(shape)} with its rows on axis {rows} and its channels on "
+                f"{told or 'another'}, which is not {pool}. Leave --pool out, or take all of it with --pool flatten."
+            )
+        return Layout(rows, channels, f"--pool {pool}", shape=shape)
+    if len(known) != 1:
+        raise unknown_axes(name, shape, known)
+    ((channels, sources),) = known.items()
+    return Layout(rows, channels, sources[0], shape=shape)
+
+
+def _rows(name: str, tensors: Sequence[tuple[int, Tensor]], seen: Seen) -> int:
+    """Return the axis that holds the rows: the one that is as long as each batch."""
+    value = tensors[-1][1]
+    found = [axis for axis in range(value.ndim) if all(one.shape[axis] == size for size, one in tensors)]
+    if len(found) > 1 and len(tensors) == 1:  # a length that is the batch's by accident
+        channels = seen.flow.channel_axes(value)
+        found = [axis for axis in found if axis not in channels] or found
+        found = [axis for axis in found if seen.flow.are_same(value, axis, seen.x, 0)] or found
+        found = found[:1] if value.ndim == 2 else found
+    if len(found) == 1:
+        return found[0]
+    shown = " and ".join(f"{list(one.shape)} for {size} inputs" for size, one in tensors)
+    raise BottleneckError(
+        f"Layer {name!r} gives values of shape {shown}, so {'more' if found else 'less'} than one axis may hold the "
+        "rows; a bottleneck gives one row an input. Choose another."
+    )
+
+
+@contextmanager
+def _hooked(model: nn.Module, names: Sequence[str], record: Callable[[str, object], None]) -> Iterator[None]:
+    """Call `record` with the value at each of the named layers, as often as it runs in a block."""
+    modules = dict(model.named_modules())
+    handles = []
     try:
-        with evaluating(model), torch.inference_mode():
-            model(x)
+        for name in dict.fromkeys(names):
+            place = parse(name)
+            if place.module == OUTPUT and OUTPUT not in modules:
+                if place.side == "input":
+                    raise BottleneckError(f"Layer {name!r} is the model's own input. Name {OUTPUT!r} or a layer.")
+                handles.append(_hook(model, name, place, record))
+            elif place.module not in modules or not place.module:
+                raise UnknownNameError("layer", place.module, [*(known for known in modules if known), OUTPUT])
+            else:
+                handles.append(_hook(modules[place.module], name, place, record))
+        yield
     finally:
         for handle in handles:
             handle.remove()
-    order = {name: place for place, name in enumerate(ended)}
-    return [
-        Layer(name, type(module).__name__, next(iter(seen), None), len(seen), order.get(name, -1))
-        for (name, module), seen in zip(named.items(), shapes.values(), strict=True)
-    ]
 
 
-def suggest(model: nn.Module, x: Tensor) -> str:
-    """Return the usual bottleneck, the input of the linear layer that runs last, or raise a BottleneckError."""
-    modules = dict(model.named_modules())
-    ran = [
-        layer
-        for layer in layers(model, x)
-        # in a program a stand-in has the name of the layer's class alone
-        if layer.fired == 1 and (layer.kind == "Linear" or isinstance(modules[layer.name], nn.Linear))
-    ]
-    if not ran:
-        raise BottleneckError(
-            "The model has no linear layer that runs once, so no bottleneck can be suggested. "
-            "Name one with --layer; irene layers lists them."
-        )
-    return f"{max(ran, key=lambda layer: layer.order).name}:input"
+def _hook(module: nn.Module, name: str, place: Place, record: Callable[[str, object], None]) -> RemovableHandle:
+    def note(value: object) -> None:
+        record(name, _picked(name, value, place.elements))
 
-
-def _hook(module: nn.Module, name: str, side: str, taps: Taps) -> RemovableHandle:
-    if side == "input":
-        return module.register_forward_pre_hook(lambda _module, given: taps.record(name, given[0] if given else None))
-    return module.register_forward_hook(lambda _module, _given, output: taps.record(name, output))
+    if place.side == "input":
+        return module.register_forward_pre_hook(lambda _module, given: note(given[0] if given else None))
+    return module.register_forward_hook(lambda _module, _given, output: note(output))
 
 
 def _picked(name: str, value: object, elements: Sequence[str]) -> object:
@@ -238,7 +240,8 @@ def _kind(value: object) -> str:
     return f"a {type(value).__name__}{parts}"
 
 
-def _pooled(name: str, value: object, pool: Pool) -> Tensor:
+def _vectors(name: str, value: object, pooling: Pooling, filled: Tensor | None) -> Tensor:
+    """Return what a layer gave as one vector a row, (n, d), or raise a BottleneckError."""
     if isinstance(value, tuple | list | Mapping) and value:
         first = next(iter(value)) if isinstance(value, Mapping) else 0
         raise BottleneckError(f"Layer {name!r} gives {_kind(value)}; name an element, for instance '{name}[{first}]'.")
@@ -248,15 +251,4 @@ def _pooled(name: str, value: object, pool: Pool) -> Tensor:
         raise BottleneckError(
             f"Layer {name!r} gives {_kind(value)}; a bottleneck gives floats, (n, d) or more. Choose another."
         )
-    if pool == "first" and value.ndim > 3:
-        raise BottleneckError(
-            f"Layer {name!r} gives maps of shape {list(value.shape[1:])}, which have no first token. Pool them by "
-            "mean or flatten."
-        )
-    if value.ndim == 3 and pool == "first":
-        return value[:, 0]  # (n, t, d) -> (n, d)
-    if value.ndim == 3 and pool == "mean":
-        return value.mean(dim=1)  # (n, t, d) -> (n, d)
-    if value.ndim > 3 and pool == "mean":
-        return value.flatten(2).mean(dim=2)  # (n, c, …) -> (n, c)
-    return value.flatten(1)
+    return pooled(name, value, pooling.pool, pooling.layouts.get(name, Layout()), filled=filled)

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from audit.errors import BottleneckError, CheckpointError, UnknownNameError
-from audit.model.layers import OUTPUT, parse
+from audit.model.layers import parse
+from audit.model.structure.listing import OUTPUT
 
 NAME = "irene"
 T = TypeVar("T")

@@ -7,7 +7,7 @@ files, so that memory does not grow with the number of rows.
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -20,9 +20,22 @@ from audit.data.labelled import LabelledData
 from audit.data.loading import batches, none_readable
 from audit.data.on_disk import AT_ONCE, Floats, Store, blocks
 from audit.errors import BottleneckError, DataError
-from audit.model.forward import class_scores, is_single, run_model
-from audit.model.layers import Pool, evaluating, tap
+from audit.model.forward import (
+    Scores,
+    class_scores,
+    device_of,
+    is_single,
+    kind_of_scores,
+    require_own_answer,
+    run_model,
+    sample_rows,
+)
+from audit.model.layers import lay_out, tap
 from audit.model.projection import Projections, describe_inputs
+from audit.model.structure.eval_mode import evaluating
+from audit.model.structure.layout import Padding, Pool, Pooling, is_tokens
+from audit.model.structure.listing import Seen
+from audit.model.structure.padding import Ends
 from audit.progress import Track, untracked
 
 
@@ -33,12 +46,22 @@ class Encoder:
     model: nn.Module
     """Takes inputs (n, …); left exactly as found, on the device it is on."""
     pool: Pool = "mean"
-    """How maps (c, h, w) and tokens (t, d) become one vector a row."""
+    """How maps (c, h, w) and tokens (t, d) become one vector a row: see audit.model.structure.layout.Pool."""
     batch_size: int = 128
     fixed_batch: int | None = None
     """Rows that the model takes, if it takes no other number."""
     workers: int = 0
     """Processes that read inputs, beside this one."""
+    padding: Padding = None
+    """The token that fills texts up and is left out of means, or "none"; None: as an embedding of the model says."""
+    passes: int = 1
+    """Passes whose mean is taken, of a model whose answer depends on chance; such a one is refused at 1."""
+    scores: Scores | None = None
+    """What the output holds for a task; None: as the model makes known."""
+
+    def __post_init__(self) -> None:
+        if self.passes < 1:
+            raise BottleneckError(f"An encoder is run in {self.passes} passes. Give 1 or more.")
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,10 @@ class Features:
     """Remarks on the pass for the reader of the evidence."""
     single_output: bool = False
     """Whether the model gives one number a row, which counts for the second of the task's two classes."""
+    pooling: Pooling = field(default_factory=Pooling)
+    """How the values at the layers became vectors."""
+    passes: int = 1
+    """Passes whose mean was taken."""
     same_input: bool = True
     """Whether `copies` are of inputs; equal z may be of many inputs, as that of a finite code is."""
 
@@ -89,25 +116,39 @@ def extract(
         raw: Whether to keep the inputs too, reduced.
         seed: Of the random projections.
 
-    Raises BottleneckError if a layer cannot be tapped or gives NaN, or the model trains while it is audited; DataError
-    if no row can be read, inputs have unlike shapes, or the scores are not the task's.
+    Before, a few rows are run: to see which axis of a layer's values is what, and that a row's answer is its own.
+
+    Raises BottleneckError if a layer cannot be tapped or gives NaN, a row's answer depends on its neighbours or on
+    chance, or the model trains while it is audited; DataError if no row can be read, inputs have unlike shapes, the
+    scores are not the task's, or something must be asked: padding, or what the scores are.
     """
-    classes = len(data.column(task, "task").classes) if task else 0
+    model, asked = encoder.model, encoder.padding
+    few = sample_rows(data).to(device_of(model))
+    pooling, seen = lay_out(model, few, layers, encoder.pool, fixed_batch=encoder.fixed_batch)
+    pooling = pooling.told(asked, few)
     gathered = _Gathered(layers, len(data), Projections(seed))
     loader = batches(data.inputs, batch_size=encoder.fixed_batch or encoder.batch_size, workers=encoder.workers)
-    with evaluating(encoder.model), torch.inference_mode(), tap(encoder.model, layers, pool=encoder.pool) as taps:
+    with evaluating(model), torch.inference_mode(), _seeded(encoder, seed), tap(model, layers, pooling) as taps:
+        random = require_own_answer(
+            model, few, taps, encoder.fixed_batch, passes=encoder.passes, output=task is not None
+        )
+        passes = encoder.passes if random else 1
         for read, x in track(loader, len(loader), "one forward pass"):
             if not read:
                 continue
             gathered.add_inputs(read, x, keep=raw)
-            made = run_model(encoder.model, x, taps, encoder.fixed_batch)
+            made = run_model(model, x, taps, encoder.fixed_batch, passes)
             gathered.add_layers(made.z)
             gathered.changed_inputs |= made.changed_inputs
             if task:
-                gathered.single_output |= is_single(made.output)
-                gathered.add_scores(class_scores(made.output, classes, task))
+                gathered.add_scores(made.output, data.column(task, "task").classes, task)
     gathered.require_finite(data, task)
-    return gathered.features(data, columns)
+    if asked is None and pooling.padding is None and pooling.notes:
+        gathered.ends.require_text()
+    told = [*pooling.notes, *gathered.settle_scores(seen, encoder.scores, data, task)]
+    if random:
+        told.append(f"what the model gives depends on chance; every figure is of the mean over {passes} passes")
+    return replace(gathered.features(data, columns, told), pooling=pooling, passes=passes)
 
 
 def ready_made(
@@ -127,23 +168,35 @@ def ready_made(
 
 
 @contextmanager
-def encoding(
-    encoder: Encoder, layer: str, projection: SparseRandomProjection | None = None
-) -> Iterator[Callable[[Tensor], Floats]]:
-    """Yield a function from inputs (b, …) to one layer's representations, (b, d), made exactly as by `extract`."""
+def encoding(encoder: Encoder, layer: str, features: Features | None = None) -> Iterator[Callable[[Tensor], Floats]]:
+    """Yield a function from inputs (b, …) to one layer's representations, (b, d), made exactly as these features."""
+    projection = features.projections.get(layer) if features else None
     known = Projections(by_layer={} if projection is None else {layer: projection})
+    pooling, passes = (features.pooling, features.passes) if features else (Pooling(encoder.pool), encoder.passes)
     model = encoder.model
-    with evaluating(model), torch.inference_mode(), tap(model, [layer], pool=encoder.pool) as taps:
+    with evaluating(model), torch.inference_mode(), tap(model, [layer], pooling) as taps:
 
         def encode(x: Tensor) -> Floats:
             return np.concatenate(
                 [
-                    known.narrow(layer, run_model(model, block, taps, encoder.fixed_batch).z[layer])
+                    known.narrow(layer, run_model(model, block, taps, encoder.fixed_batch, passes).z[layer])
                     for block in torch.split(x, encoder.fixed_batch or len(x))
                 ]
             )
 
         yield encode
+
+
+@contextmanager
+def _seeded(encoder: Encoder, seed: int) -> Iterator[None]:
+    """Draw what a model draws by chance from a seed for a block, if its answer is to be averaged."""
+    if encoder.passes == 1:
+        yield
+        return
+    device = device_of(encoder.model)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def _alike(digests: Sequence[bytes]) -> Ints:
@@ -156,7 +209,6 @@ class _Gathered:
 
     def __init__(self, layers: Sequence[str], most: int, projections: Projections) -> None:
         self.changed_inputs = False
-        self.single_output = False
         self._projections = projections
         self._layers = {name: Store(most) for name in layers}
         self._inputs = Store(most)
@@ -164,12 +216,16 @@ class _Gathered:
         self._rows: list[int] = []
         self._digests: list[bytes] = []
         self._predicted: list[Ints] = []
+        self._single: list[Tensor] = []
+        self.ends = Ends()
         self._broken = dict.fromkeys(layers, 0)
         self._undefined = 0
 
     def add_inputs(self, rows: Sequence[int], x: Tensor, *, keep: bool) -> None:
         self._rows += rows
         self._digests += [hashlib.sha256(one.numpy().tobytes()).digest() for one in x]
+        if is_tokens(x):
+            self.ends.add(x)
         if keep:
             self._inputs.add(self._projections.narrow_inputs(x))
             self._source = describe_inputs(x)
@@ -180,9 +236,27 @@ class _Gathered:
             self._broken[name] += int((~np.isfinite(narrow)).any(axis=1).sum())
             self._layers[name].add(narrow)
 
-    def add_scores(self, scores: Tensor) -> None:
+    def add_scores(self, output: object, classes: Sequence[str], task: str) -> None:
+        scores = class_scores(output, len(classes), task)
         self._undefined += int((~torch.isfinite(scores)).any(dim=1).sum())
         self._predicted.append(scores.argmax(dim=1).cpu().numpy())
+        if is_single(output):
+            self._single.append(output.reshape(-1).float().cpu())
+
+    def settle_scores(self, seen: Seen, asked: Scores | None, data: LabelledData, task: str | None) -> list[str]:
+        """Cut single scores where they are to be cut, and return what is to be said of that."""
+        if task is None:
+            return []
+        single = torch.cat(self._single) if self._single else None
+        kind, classes = kind_of_scores(seen, asked, single, task), data.column(task, "task").classes
+        if kind == "logits":
+            return []
+        if single is None:
+            return []
+        scores = class_scores(single, len(classes), task, kind)
+        self._predicted = [scores.argmax(dim=1).numpy()]
+        told = "as was said" if asked else "since a sigmoid or a softmax makes it"
+        return [f"the model's one output was taken for the probability of {classes[1]!r}, {told}, and cut at 0.5"]
 
     def require_finite(self, data: LabelledData, task: str | None) -> None:
         if not self._rows:
@@ -199,8 +273,9 @@ class _Gathered:
                 "Check the inputs' scale, or the weights behind the bottleneck."
             )
 
-    def features(self, data: LabelledData, columns: Sequence[str]) -> Features:
+    def features(self, data: LabelledData, columns: Sequence[str], told: Sequence[str]) -> Features:
         rows = np.array(self._rows, dtype=np.int64)
+        changed = ["the model changes its inputs in place; it was given copies"] if self.changed_inputs else []
         return Features(
             z={name: store.take() for name, store in self._layers.items()},
             predicted=np.concatenate(self._predicted) if self._predicted else None,
@@ -210,6 +285,6 @@ class _Gathered:
             projections={name: made for name, made in self._projections.by_layer.items() if name in self._layers},
             raw=self._inputs.take() if self._source else None,
             raw_source=self._source,
-            single_output=self.single_output,
-            notes=("the model changes its inputs in place; it was given copies",) if self.changed_inputs else (),
+            single_output=bool(self._single),
+            notes=(*changed, *told),
         )

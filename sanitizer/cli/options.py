@@ -72,7 +72,7 @@ RECIPE = (
 )
 
 
-OTHERS = ("layer", "pool", "device", "allow_chance")
+OTHERS = ("layer", "pool", "padding", "scores", "device", "allow_chance")
 """Options of every training beside its recipe."""
 
 

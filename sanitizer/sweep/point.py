@@ -151,7 +151,13 @@ def _audit(job: SweepJob, loaded: LoadedModel, track: Track, *, touched: bool) -
     training = job.training
     try:
         return audit(
-            Encoder(loaded.module.to(training.device), training.pool, workers=training.recipe.workers),
+            Encoder(
+                loaded.module.to(training.device),
+                training.pool,
+                workers=training.recipe.workers,
+                padding=training.padding,
+                scores=training.scores,
+            ),
             job.audited,
             private=training.private,
             task=training.task,

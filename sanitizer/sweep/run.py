@@ -16,11 +16,12 @@ from audit.evidence.json_file import write_model
 from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
-from audit.model.layers import suggest
+from audit.model.structure.listing import suggest
 from audit.progress import Track
 from audit.request import AuditRequest
 from sanitizer.checkpoint import require_unsanitized
-from sanitizer.job import TrainingJob, require_classes
+from sanitizer.job import require_classes
+from sanitizer.methods.plain import Plain
 from sanitizer.options import SweepOptions
 from sanitizer.sweep.input_cache import cache_inputs
 from sanitizer.sweep.point import PointRequest, SweepJob, make_point, now, rehearse, requests
@@ -115,16 +116,8 @@ def _job(
     require_unsanitized(loaded)
     model = loaded.module.to(options.place)
     x = first_input(model, audited)  # fails on rows that the model does not take, even where the layer is named
-    training = TrainingJob(
-        data=train.complete([task, *asked.audited]),
-        task=task,
-        layer=options.layer or suggest(model, x),
-        private=asked.private,
-        keep=asked.keep,
-        recipe=options.recipe,
-        pool=options.pool,
-        device=options.place,
-    )
+    layer = options.layer or suggest(model, x, classes=len(audited.column(task, "task").classes))
+    training = options.job(train.complete([task, *asked.audited]), task, layer, asked.private, asked.keep, Plain())
     if not options.allow_chance:
         require_task(model, training)
     return SweepJob(fresh, training, audited, settings, options.limit_set_by)
@@ -144,6 +137,7 @@ def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:
     training, recipe, audited = job.training, job.training.recipe, job.audited
     aside = ("seed", "freeze", *(["workers"] if recipe.augment == "none" else []))
     settings: dict[str, Any] = {name: value for name, value in asdict(recipe).items() if name not in aside}
+    settings |= {name: value for name in ("padding", "scores") if (value := getattr(training, name)) is not None}
     return SweepSetup(
         checkpoint=loaded.sha256,
         architecture=loaded.architecture,

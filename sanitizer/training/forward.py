@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -11,8 +11,12 @@ from torch import Tensor, nn
 from audit.data.labelled import LabelledData
 from audit.errors import TrainingError
 from audit.model import release
-from audit.model.forward import class_scores
-from audit.model.layers import Pool, Taps, evaluating, tap
+from audit.model.forward import Scores, class_scores, is_single, kind_of_scores, require_own_answer, sample_rows
+from audit.model.layers import Taps, lay_out, tap
+from audit.model.structure.eval_mode import evaluating
+from audit.model.structure.layout import Layout, Pooling, is_tokens
+from audit.model.structure.padding import Ends
+from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch, Rows
 from sanitizer.training.batches import batches
 
@@ -30,20 +34,39 @@ class ForwardPass:
 
     model: nn.Module
     layer: str
-    pool: Pool
     task: str
     classes: Mapping[str, int]
     """Number of classes of every such column, the task among them."""
     device: torch.device
+    pooling: Pooling = field(default_factory=Pooling)
+    """How the values at the layer become one vector a row."""
+    kind: Scores = "logits"
+    """What the model's output holds."""
+
+    @staticmethod
+    def of(model: nn.Module, job: TrainingJob, device: torch.device) -> "ForwardPass":
+        """Look at a few rows to see what holds what; raise an IreneError if nothing tells, or nobody says."""
+        few = sample_rows(job.data).to(device)
+        pooling, seen = lay_out(model, few, [job.layer], job.pool)
+        pooling = pooling.told(job.padding, few)
+        single = None
+        if is_single(seen.output):
+            with evaluating(model), torch.no_grad():
+                single = model(sample_rows(job.data, AT_ONCE).to(device)).reshape(-1)
+        kind = kind_of_scores(seen, job.scores, single, job.task)
+        return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, kind)
 
     def tapped(self) -> AbstractContextManager[Taps]:
         """Tap the bottleneck, before and behind a release module if there is one, for a block."""
         released = release.NAME in dict(self.model.named_children())
-        return tap(self.model, [self.layer, BEFORE] if released else [self.layer], pool=self.pool)
+        if not released:
+            return tap(self.model, [self.layer], self.pooling)
+        layouts = {BEFORE: self.pooling.layouts.get(self.layer, Layout())} | dict(self.pooling.layouts)
+        return tap(self.model, [self.layer, BEFORE], replace(self.pooling, layouts=layouts))
 
     def scores(self, output: object) -> Tensor:
         """Return the task's scores, (n, k) in float32."""
-        return class_scores(output, self.classes[self.task], self.task).float()
+        return class_scores(output, self.classes[self.task], self.task, self.kind).float()
 
     def features(self, taps: Taps) -> tuple[Tensor, Tensor]:
         """Return the representations of the last pass before and behind the release module, (n, d) in float32 each."""
@@ -87,3 +110,18 @@ class ForwardPass:
             yield
         finally:
             release.remove(self.model)
+
+
+def require_trainable(model: nn.Module, job: TrainingJob) -> None:
+    """Raise an IreneError, before any step, for a model that cannot be read: by chance, by neighbours, or untold."""
+    forward = ForwardPass.of(model, job, job.device)
+    few = sample_rows(job.data)
+    if is_tokens(few) and forward.pooling.notes and job.padding is None and forward.pooling.padding is None:
+        ends = Ends()
+        for x, _ in batches(
+            job.data, [job.task], np.array_split(np.arange(len(job.data)), -(-len(job.data) // AT_ONCE))
+        ):
+            ends.add(x)
+        ends.require_text()
+    with evaluating(model), torch.no_grad(), forward.tapped() as taps:
+        require_own_answer(model, few, taps, None, output=True)

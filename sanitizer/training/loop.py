@@ -61,11 +61,10 @@ def fine_tune(
 
 
 def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | None, track: Track) -> Outcome:
-    classes = job.classes
     rows = TrainingRows.of(job)
     fabric = make_fabric(job.device, job.recipe)
     device = fabric.device
-    forward = ForwardPass(model.to(device), job.layer, job.pool, job.task, classes, device)
+    forward = ForwardPass.of(model.to(device), job, device)
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         _training(model, job.recipe.freeze),

@@ -9,12 +9,11 @@ from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
 from audit.evidence.headline import not_above
-from audit.model.forward import class_scores
-from audit.model.layers import evaluating
+from audit.model.structure.eval_mode import evaluating
 from audit.protocol.task_performance import performance
 from sanitizer.job import TrainingJob
 from sanitizer.training.batches import batches
-from sanitizer.training.forward import AT_ONCE
+from sanitizer.training.forward import AT_ONCE, ForwardPass
 
 MOST = 2000
 """Training rows that are looked at."""
@@ -28,7 +27,7 @@ def require_task(model: nn.Module, job: TrainingJob) -> None:
     seed = job.recipe.seed
     rows = job.data.limited(MOST, seed=seed)
     target, groups = rows.column(job.task, "task"), rows.groups()
-    predicted = _answers(model, rows, job, len(target.classes))
+    predicted = _answers(model, rows, job)
     half = np.random.default_rng(seed).permutation(len(rows))
     if order := better_order(target, predicted, half[::2], half[1::2]):
         told = order.describe(job.task)
@@ -39,12 +38,13 @@ def require_task(model: nn.Module, job: TrainingJob) -> None:
         raise DataError(f"{told[0].upper()}{told[1:]}. {REMEDY}")
 
 
-def _answers(model: nn.Module, rows: LabelledData, job: TrainingJob, classes: int) -> Ints:
+def _answers(model: nn.Module, rows: LabelledData, job: TrainingJob) -> Ints:
     """Return the class that the model answers for each row, (n,)."""
+    forward = ForwardPass.of(model, job, job.device)
     blocks = np.array_split(np.arange(len(rows)), max(1, -(-len(rows) // AT_ONCE)))
     with evaluating(model), torch.no_grad():
         found = [
-            class_scores(model(x.to(job.device)), classes, job.task).argmax(dim=1).cpu().numpy()
+            forward.scores(model(x.to(job.device))).argmax(dim=1).cpu().numpy()
             for x, _ in batches(rows, [job.task], blocks)
         ]
     return np.concatenate(found).astype(np.int64)

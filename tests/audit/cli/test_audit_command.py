@@ -15,7 +15,7 @@ from support.weights import read_weights
 from audit.atomic_write import sha256
 from audit.evidence.audit_result import AuditResult, read_audit, sidecar
 from audit.model.example_networks import small_convnet
-from audit.model.layers import suggest
+from audit.model.structure.listing import suggest
 
 Run = Callable[..., Result]
 LESS = "--epochs 1 --limit-rows 600 --batch-size 128"

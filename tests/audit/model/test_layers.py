@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData
 from audit.errors import BottleneckError, DataError, UnknownNameError
-from audit.model import forward, layers
+from audit.model import forward
 from audit.model.example_networks import small_convnet
-from audit.model.layers import Pool, evaluating, require_evaluating, suggest, tap
+from audit.model.layers import lay_out, tap
 from audit.model.representations import Encoder, extract
+from audit.model.structure.eval_mode import evaluating
+from audit.model.structure.layout import Pooling
+from audit.model.structure.listing import layers
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +105,7 @@ def test_hooks_and_modes_are_as_before_even_after_an_error_in_the_block() -> Non
     with pytest.raises(UnknownNameError), tap(model, ["once", "absent"]):
         pass
     with pytest.raises(RuntimeError):
-        layers.layers(model, torch.zeros(2, 99))
+        layers(model, torch.zeros(2, 99))
     assert hooks(model) == 0
     assert {name: module.training for name, module in model.named_modules()} == modes
 
@@ -134,61 +137,6 @@ def test_an_unknown_layer_or_side_says_what_is_known() -> None:
         pass
 
 
-@pytest.mark.parametrize("pool", ["mean", "flatten"])
-@pytest.mark.parametrize("shape", [(2, 5), (2, 3, 5), (2, 3, 4, 5), (2, 3, 2, 2, 2)])
-def test_maps_and_tokens_become_one_row_each(pool: Pool, shape: tuple[int, ...]) -> None:
-    model, x = nn.Sequential(nn.Identity()), torch.randn(shape)
-    with tap(model, ["0"], pool=pool) as taps:
-        model(x)
-        found = taps.take()["0"]
-    if pool == "flatten" or len(shape) == 2:
-        wanted = x.reshape(len(x), -1)
-    else:  # tokens (n, t, d) lose t; maps (n, c, …) lose what is behind c
-        wanted = x.mean(dim=1) if len(shape) == 3 else x.mean(dim=tuple(range(2, len(shape))))
-    torch.testing.assert_close(found, wanted)
-
-
-def test_the_input_of_the_last_linear_layer_that_runs_once_is_suggested() -> None:
-    from torchvision.models import resnet18  # noqa: PLC0415 - torchvision takes a second to import
-
-    image = torch.zeros(1, 3, 32, 32)
-    assert suggest(small_convnet(), image) == "classifier:input"
-    assert suggest(resnet18(), image) == "fc:input"
-    assert suggest(Zoo(), torch.zeros(2, 4)) == "inner.1:input"
-    with pytest.raises(BottleneckError, match="no linear layer"):
-        suggest(nn.Conv2d(3, 1, 1), image)
-
-
-def test_layers_lists_shapes_and_how_often_each_fires() -> None:
-    found = {layer.name: layer for layer in layers.layers(Zoo(), torch.zeros(2, 4))}
-    assert (found["never"].fired, found["once"].fired, found["twice"].fired) == (0, 1, 2)
-    assert (found["once"].shape, found["rnn"].shape, found["never"].shape) == ((4,), None, None)
-    assert (found["rnn"].kind, found["inner.1"].shape) == ("GRU", (2,))
-
-
-@pytest.mark.parametrize(
-    ("shape", "width"), [((3, 8, 4), 3), ((7, 5), 5), ((6,), 6), ((), None), (None, None), ((3, 2, 2, 2), 3)]
-)
-def test_the_width_of_a_layer_is_what_mean_pooling_leaves(shape: tuple[int, ...] | None, width: int | None) -> None:
-    assert layers.Layer("a", "Linear", shape, 1, 0).width == width
-    if shape:
-        with tap(nn.Sequential(nn.Identity()), ["0"]) as taps:
-            taps.record("0", torch.zeros(2, *shape))
-            assert taps.take()["0"].shape == (2, width)
-
-
-def test_the_first_token_is_pooled_from_tokens_and_refused_for_maps() -> None:
-    model, tokens = nn.Sequential(nn.Identity()), torch.randn(2, 5, 3)
-    with tap(model, ["0"], pool="first") as taps:
-        model(tokens)
-        assert torch.equal(taps.take()["0"], tokens[:, 0])
-        model(tokens[:, 1])
-        assert torch.equal(taps.take()["0"], tokens[:, 1])
-        model(torch.zeros(2, 3, 4, 4))
-        with pytest.raises(BottleneckError, match=r"\[3, 4, 4\], which have no first token"):
-            taps.take()
-
-
 class Parts(nn.Module):
     """An LSTM, a mapping, and an output of several parts."""
 
@@ -210,7 +158,7 @@ class Named(nn.Module):
 def test_brackets_name_a_part_of_a_tuple_or_a_mapping() -> None:
     model, x = Parts().eval(), torch.randn(5, 6, 4)
     names = ["lstm[0]", "named[last]", "named[all][1]", "named:input", "logits[hidden]"]
-    with torch.no_grad(), tap(model, names, pool="flatten") as taps:
+    with torch.no_grad(), tap(model, names, Pooling("flatten")) as taps:
         model(x)
         seen = taps.take()
         output, (hidden, _cell) = model.lstm(x)
@@ -230,7 +178,7 @@ def test_brackets_name_a_part_of_a_tuple_or_a_mapping() -> None:
         ("lstm[2]", r"no part \[2\]. Choose among 0, 1"),
         ("named[lst]", r"no part \[lst\]. Choose among last, all"),
         ("lstm[0][0]", r"tensor of 3 dimensions where it is to have parts. Leave \[0\] out"),
-        ("lstm[1][0]", "gives 2 rows for 5 inputs"),
+        ("lstm[1][1]", r"shape \[2, 5, 3\], and nothing in the model says which axis holds its channels"),
         ("logits:input", "is the model's own input"),
         ("lstm[0", "cannot be read"),
     ],
@@ -265,22 +213,6 @@ def test_logits_are_the_models_output_unless_a_module_has_that_name() -> None:
         assert torch.equal(taps.take()["logits"], score.unsqueeze(1))
 
 
-@pytest.mark.parametrize("depth", ["", "inner."])
-def test_a_model_that_puts_itself_in_train_mode_is_caught_by_name_and_put_back(depth: str) -> None:
-    class Stubborn(nn.BatchNorm1d):
-        def forward(self, x: Tensor) -> Tensor:
-            self.train()
-            return super().forward(x)
-
-    norm: nn.Module = nn.Sequential(Stubborn(4))
-    model = (nn.ModuleDict({"inner": norm}) if depth else norm).eval()
-    with pytest.raises(BottleneckError, match=f"puts '{depth}0' in train mode"), evaluating(model):
-        require_evaluating(model)  # nothing ran yet
-        norm(torch.randn(3, 4))
-        require_evaluating(model)
-    assert not any(module.training for module in model.modules())
-
-
 def test_an_interrupt_inside_a_forward_pass_leaves_the_model_as_it_was() -> None:
     class Interrupted(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -292,7 +224,7 @@ def test_an_interrupt_inside_a_forward_pass_leaves_the_model_as_it_was() -> None
     with pytest.raises(KeyboardInterrupt), evaluating(model), tap(model, ["0", "logits"]):
         model(torch.zeros(2, 4))
     with pytest.raises(KeyboardInterrupt):
-        layers.layers(model, torch.zeros(2, 4))
+        layers(model, torch.zeros(2, 4))
     assert hooks(model) == 0
     assert [module.training for module in model.modules()] == modes
 
@@ -362,14 +294,145 @@ def test_a_model_without_parameters_is_on_the_cpu(make: Callable[[], nn.Module])
     assert forward.device_of(make()) == torch.device("cpu")
 
 
-def test_the_layer_that_runs_last_is_suggested_whatever_the_order_of_definition() -> None:
-    class Backwards(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.head, self.body = nn.Linear(4, 2), nn.Linear(3, 4)
+class Through(nn.Module):
+    """Calls a function on its input, for axes that functions alone make known."""
 
-        def forward(self, x: Tensor) -> Tensor:
-            scores: Tensor = self.head(self.body(x))
-            return scores
+    def __init__(self, function: Callable[[Tensor], Tensor], *modules: nn.Module) -> None:
+        super().__init__()
+        self.tapped, self.function, self.parts = nn.Identity(), function, nn.ModuleList(modules)
 
-    assert suggest(Backwards(), torch.randn(1, 3)) == "head:input"
+    def forward(self, x: Tensor) -> Tensor:
+        for part in self.parts:
+            x = part(x)
+        return self.function(self.tapped(x))
+
+
+class FirstOf(nn.Module):
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.module(x)[0]
+        return found
+
+
+class Swapped(nn.Module):
+    """Runs a module on (t, n, d)."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.module(x.transpose(0, 1))
+        return found
+
+
+def end(x: Tensor) -> Tensor:
+    return x.flatten(1).sum(1, keepdim=True)
+
+
+def residual(x: Tensor) -> Tensor:
+    return torch.relu(x.permute(0, 2, 3, 1) * 2 + 1) @ W
+
+
+W = nn.Parameter(torch.ones(3, 5))
+AXES = {
+    "Conv1d": (Through(end, nn.Conv1d(2, 3, 1)), (2, 6), 0, 1),
+    "Conv3d and an activation": (Through(end, nn.Conv3d(2, 3, 1), nn.ReLU(inplace=True)), (2, 4, 4, 4), 0, 1),
+    "ConvTranspose2d and dropout": (Through(end, nn.ConvTranspose2d(2, 3, 2), nn.Dropout2d()), (2, 4, 4), 0, 1),
+    "GroupNorm": (Through(end, nn.GroupNorm(2, 4)), (4, 5, 6), 0, 1),
+    "BatchNorm1d": (Through(end, nn.BatchNorm1d(4)), (4, 9), 0, 1),
+    "a pool in front": (Through(end, nn.MaxPool2d(2)), (4, 6, 6), 0, 1),
+    "a convolution behind": (Through(nn.Conv2d(4, 2, 1)), (4, 6, 6), 0, 1),
+    "Linear": (Through(end, nn.Linear(3, 5)), (7, 3), 0, 2),
+    "LayerNorm": (Through(end, nn.LayerNorm(3)), (6, 6, 3), 0, 3),
+    "a norm behind a sum": (Through(lambda x: nn.functional.layer_norm(x + 1, (3,), torch.ones(3))), (6, 6, 3), 0, 3),
+    "a mean and a linear layer": (Through(lambda x: nn.functional.linear(x.mean((1, 2)), W.T)), (6, 6, 3), 0, 3),
+    "a permutation and a product": (Through(residual), (3, 4, 4), 0, 1),
+    "GRU, two ways": (Through(end, FirstOf(nn.GRU(3, 4, batch_first=True, bidirectional=True))), (7, 3), 0, 2),
+    "LSTM, time first": (Through(end, Swapped(FirstOf(nn.LSTM(3, 4)))), (7, 3), 1, 2),
+    "TransformerEncoderLayer, time first": (Through(end, Swapped(nn.TransformerEncoderLayer(4, 2, 8))), (7, 4), 1, 2),
+    "TransformerEncoder": (
+        Through(end, nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), 2)), (7, 4), 0, 2,
+    ),
+    "tokens cut out of a map": (
+        Through(end, nn.Conv2d(3, 5, 2, 2), nn.Flatten(2), Swapped(Swapped(nn.Identity()))), (3, 8, 8), 0, 1,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", AXES)
+@pytest.mark.parametrize("rows", [2, 3, 7])
+def test_modules_and_functions_around_a_value_make_its_axes_known(case: str, rows: int) -> None:
+    model, shape, of_rows, channels = AXES[case]
+    pooling, _ = lay_out(model, torch.randn(rows, *shape), ["tapped"])
+    found = pooling.layouts["tapped"]
+    assert (found.rows, found.channels) == (of_rows, channels)
+    x = torch.randn(rows, *shape)
+    with evaluating(model), torch.no_grad(), tap(model, ["tapped"], pooling) as taps:
+        model(x)
+        z = taps.take()["tapped"]
+    assert z.shape[0] == rows
+
+
+UNKNOWN = {
+    "nothing": (Through(end), (6, 6, 4)),
+    "attention": (Through(end, Through(lambda x: x @ x.transpose(1, 2))), (6, 4)),
+    "a linear layer over positions": (Through(nn.Linear(6, 5), nn.Conv1d(4, 3, 1)), (4, 6)),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_axes_that_nothing_or_too_much_makes_known_are_asked_for(case: str) -> None:
+    model, shape = UNKNOWN[case]
+    x = torch.randn(2, *shape)
+    with pytest.raises(BottleneckError, match="Name them with --pool channels-first") as caught:
+        lay_out(model, x, ["tapped"])
+    assert "\n" not in str(caught.value)
+    assert ("axis 1 (by Conv1d) and axis 2 (by Linear)" in str(caught.value)) == (case[:8] == "a linear")
+    assert lay_out(model, x, ["tapped"], "flatten")[0].layouts["tapped"].rows == 0
+
+
+def test_a_word_of_the_users_answers_and_may_not_contradict_what_is_known() -> None:
+    x = torch.randn(2, 6, 6, 4)
+    (layout,) = lay_out(Through(end), x, ["tapped"], "channels-last")[0].layouts.values()
+    assert (layout.rows, layout.channels, layout.source) == (0, 3, "--pool channels-last")
+    conv = Through(end, nn.Conv1d(2, 3, 1))
+    assert lay_out(conv, torch.randn(2, 2, 6), ["tapped"], "channels-first")[0].layouts["tapped"].channels == 1
+    with pytest.raises(BottleneckError, match=r"channels on axis 1 by Conv1d, which is not channels-last"):
+        lay_out(conv, torch.randn(2, 2, 6), ["tapped"], "channels-last")
+    with pytest.raises(BottleneckError, match=r"its rows on axis 0.*which is not time-first"):
+        lay_out(Through(end), torch.randn(2, 6, 4), ["tapped"], "time-first")
+    swapped = Swapped(Through(lambda x: x.sum((0, 2))))
+    assert lay_out(swapped, torch.randn(2, 6, 4), ["module.tapped"], "time-first")[0].layouts["module.tapped"].rows == 1
+
+
+def test_a_value_without_rows_is_refused() -> None:
+    merged = Through(end, Through(lambda x: x.flatten(0, 1)))
+    with pytest.raises(BottleneckError, match=r"\[12, 4\] for 2 inputs and \[18, 4\] for 3 inputs, so less than one"):
+        lay_out(merged, torch.randn(2, 6, 4), ["tapped"])
+    likeness = Through(end, Through(lambda x: x @ x.T))
+    with pytest.raises(BottleneckError, match="so more than one axis may hold the rows"):
+        lay_out(likeness, torch.randn(2, 6), ["tapped"])
+
+
+def test_a_model_of_one_batch_size_is_asked_once() -> None:
+    seen: list[int] = []
+    model = Through(end, nn.Conv1d(2, 3, 1))
+    model.register_forward_pre_hook(lambda _model, given: seen.append(len(given[0])))
+    pooling, _ = lay_out(model, torch.randn(4, 2, 4), ["tapped"], fixed_batch=4)
+    assert seen == [4]
+    assert (pooling.layouts["tapped"].rows, pooling.layouts["tapped"].channels) == (0, 1)
+    time_first = Swapped(FirstOf(nn.LSTM(3, 4)))  # (4, 4, 4): time is as long as the batch
+    pooling, _ = lay_out(time_first, torch.randn(4, 4, 3), ["module"], fixed_batch=4)
+    assert (pooling.layouts["module"].rows, pooling.layouts["module"].channels) == (1, 2)
+
+
+def test_the_padding_of_an_embedding_of_the_inputs_is_known() -> None:
+    tokens = torch.randint(1, 9, (3, 5))
+    assert lay_out(nn.Embedding(9, 4, padding_idx=2), tokens, ["logits"])[0].padding == 2
+    assert lay_out(nn.Embedding(9, 4), tokens, ["logits"])[0].padding is None
+    kinds = Through(end, Through(lambda x: x * 0), nn.Embedding(9, 4, padding_idx=0))
+    assert lay_out(kinds, tokens, ["tapped"])[0].padding is None, "what it embeds are not the inputs"

@@ -18,11 +18,13 @@ from torch import Tensor, nn
 
 from audit import atomic_write
 from audit.errors import BottleneckError, CheckpointError
-from audit.model import checkpoint, layers
+from audit.model import checkpoint
 from audit.model.checkpoint import LoadedModel
 from audit.model.checkpoint_file import open_checkpoint
 from audit.model.describe import describe_checkpoint
-from audit.model.layers import evaluating, require_evaluating, suggest, tap
+from audit.model.layers import lay_out, tap
+from audit.model.structure.eval_mode import evaluating, require_evaluating
+from audit.model.structure.listing import layers, suggest
 
 LAYERS = ["bn", "relu", "body.0.bn", "body.1", "body.1.down", "pool", "fc:input", "fc", "logits"]
 
@@ -109,7 +111,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def features(model: nn.Module, x: Tensor, layers: list[str] = LAYERS) -> dict[str, Tensor]:
-    with evaluating(model), torch.inference_mode(), tap(model, layers) as taps:
+    pooling, _ = lay_out(model, x, layers, fixed_batch=len(x))
+    with evaluating(model), torch.inference_mode(), tap(model, layers, pooling) as taps:
         model(x)
         require_evaluating(model)
         return taps.take()
@@ -136,8 +139,8 @@ def test_a_program_lists_the_models_layers_and_suggests_the_same_bottleneck(
     how: str, programs: Callable[[str], Path]
 ) -> None:
     loaded, x = checkpoint.load(programs(how)), images()
-    assert layers.layers(loaded.module, x) == layers.layers(net(), x)
-    assert suggest(loaded.module, x) == "fc:input"
+    assert layers(loaded.module, x, fixed_batch=loaded.fixed_batch) == layers(net(), x)
+    assert suggest(loaded.module, x, fixed_batch=loaded.fixed_batch) == "fc:input"
     described, _notes = describe_checkpoint(loaded)
     assert described.architecture == "Net"
     assert described.parameters == sum(parameter.numel() for parameter in net().parameters())
@@ -232,7 +235,7 @@ def test_a_frozen_program_has_no_layers_and_its_output_can_be_read(tmp_path: Pat
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.freeze(torch.jit.script(net())), tmp_path / "a.pt")
     module = checkpoint.load(tmp_path / "a.pt").module
-    assert layers.layers(module, images()) == []
+    assert layers(module, images()) == []
     torch.testing.assert_close(features(module, images(), ["logits"]), features(net(), images(), ["logits"]))
 
 

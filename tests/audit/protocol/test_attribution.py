@@ -18,7 +18,8 @@ from audit.data.sources.opening import open_data
 from audit.errors import DataError, UnreadableError
 from audit.evidence.findings import Where
 from audit.model.example_networks import small_convnet
-from audit.model.layers import evaluating, tap
+from audit.model.layers import tap
+from audit.model.structure.eval_mode import evaluating
 from audit.protocol.attribution import Attack, Attacked, Encode, Sizes, where
 
 N, WIDTH = 400, 32

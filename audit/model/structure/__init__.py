@@ -1,0 +1,1 @@
+"""What a model makes known of itself: its layers, the axes of what they give, and what leaves it."""

@@ -1,0 +1,163 @@
+"""How the value at a layer becomes one vector a row, once it is known which of its axes is what."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeGuard
+
+import torch
+from torch import Tensor
+
+from audit.errors import BottleneckError, DataError
+
+Pool = Literal["mean", "flatten", "first", "channels-first", "channels-last", "time-first"]
+"""How a map or a sequence becomes one vector a row.
+
+`mean` over its positions, where the model makes known which axis holds the channels; `flatten`, all of it; `first`, the
+first position, which is where a transformer with a class token keeps its summary. The other three are the mean too, of
+a value whose axes the user names: (n, c, …), (n, …, c) or (t, n, d).
+"""
+NAMED: Mapping[str, tuple[int, int]] = {"channels-first": (0, 1), "channels-last": (0, -1), "time-first": (1, -1)}
+"""The axes of rows and of channels that a user may name."""
+WAYS = (
+    "Name them with --pool channels-first (n, c, …), channels-last (n, …, c) or time-first (t, n, d), or take all of "
+    "it with --pool flatten"
+)
+Padding = int | Literal["none"] | None
+"""The token that fills a text up to the length of the longest, "none" where there is none; None: not said."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which axis of the value at a layer is what."""
+
+    rows: int = 0
+    channels: int | None = None
+    """None where nobody knows; only a value of more than two axes needs it."""
+    source: str = ""
+    """Who makes the channels known, for instance "Conv1d" or "--pool channels-last"."""
+    directions: int = 0
+    """Of a recurrent layer's last state, (layers · directions, n, d); 0 for any other value."""
+    shape: tuple[int, ...] = ()
+    """Of the value for a few rows."""
+
+    def note(self, name: str, pool: Pool) -> str:
+        """Say in one line what was taken for what at a layer of this name; "" where nothing was pooled."""
+        if self.directions:
+            taken = "all layers joined" if pool == "flatten" else "the last layer"
+            return f"{name}: the last state of a recurrent layer, {taken}"
+        if pool == "flatten" or self.channels is None or not has_positions(self.shape, self.rows):
+            return ""
+        behind = [axis for axis in range(len(self.shape)) if axis != self.rows]
+        place = "first" if self.channels == behind[0] else "last"
+        rows = ", time before rows" if self.rows else ""
+        count = math.prod(self.shape[axis] for axis in behind if axis != self.channels)
+        how = f"the first of {count} positions" if pool == "first" else f"mean over {count} positions"
+        return f"{name}: channels {place}{rows}, by {self.source}; {how}"
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How the values at layers become one vector a row."""
+
+    pool: Pool = "mean"
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
+    """By layer; a value of two axes needs none."""
+    padding: int | None = None
+    """The token that fills a text up; None where there is none."""
+
+    def filled(self, tokens: object) -> Tensor | None:
+        """Return which tokens of the model's input are padding, (n, t); None if it is none of tokens with padding."""
+        if self.padding is None or not is_tokens(tokens):
+            return None
+        return tokens == self.padding
+
+    def told(self, padding: Padding, x: Tensor) -> "Pooling":
+        """Return the same with the padding that a user names for inputs like x; a DataError if they are no tokens."""
+        if padding is None:
+            return self
+        if not is_tokens(x):
+            raise DataError(
+                f"--padding {padding} is given, and the inputs are not of tokens, (n, t): they are {x.dtype} of shape "
+                f"{list(x.shape[1:])}. Leave it out."
+            )
+        return replace(self, padding=None if padding == "none" else padding)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was taken for what, for the reader of the evidence."""
+        found = [told for name, layout in self.layouts.items() if (told := layout.note(name, self.pool))]
+        padded = found and self.padding is not None
+        return [*found, f"token {self.padding} is padding, and stays out of means"] if padded else found
+
+
+def is_tokens(x: object) -> TypeGuard[Tensor]:
+    """Return whether a model's input is numbers of tokens, (n, t)."""
+    return isinstance(x, Tensor) and x.ndim == 2 and not x.is_floating_point() and x.dtype != torch.bool
+
+
+def pooled(name: str, value: Tensor, pool: Pool, layout: Layout, *, filled: Tensor | None = None) -> Tensor:
+    """Return a value of two axes or more as one vector a row, (n, d).
+
+    Args:
+        name: Of the layer, for the error.
+        value: What the layer gave, floats.
+        filled: Which tokens of the model's input are padding, (n, t), if any are.
+
+    Raises:
+        BottleneckError: It is not known which axis holds the channels, or where in the value the padding is.
+    """
+    if layout.directions:
+        own = value if pool == "flatten" else value[-layout.directions :]  # of the last layer
+        return own.movedim(1, 0).flatten(1)  # (n, directions · d)
+    if value.ndim == 2 or pool == "flatten":
+        return value.movedim(layout.rows, 0).flatten(1)
+    if not has_positions(tuple(value.shape), layout.rows):
+        return value.movedim(layout.rows, 0).flatten(1)  # one axis alone is longer than 1: nothing to pool
+    rows, channels = NAMED.get(pool, (layout.rows, layout.channels))
+    if channels is None:
+        raise unknown_axes(name, value.shape)
+    if pool == "first" and value.ndim > 3:
+        raise BottleneckError(
+            f"Layer {name!r} gives maps of shape {list(value.shape[1:])}, which have no first token. Pool them by "
+            "mean or flatten."
+        )
+    moved = value.movedim((rows, channels), (0, 1)).flatten(2)  # (n, c, positions)
+    if filled is None or not bool(filled.any()):
+        return moved[:, :, 0] if pool == "first" else moved.mean(dim=2)
+    return _unfilled(name, moved, pool, filled)
+
+
+def has_positions(shape: Sequence[int], rows: int) -> bool:
+    """Return whether a value of this shape has more than one axis longer than 1 beside that of the rows."""
+    return sum(length > 1 for axis, length in enumerate(shape) if axis != rows % len(shape)) > 1
+
+
+def unknown_axes(name: str, shape: Sequence[int], known: Mapping[int, Sequence[str]] | None = None) -> BottleneckError:
+    """Return the error of a value whose channels nobody knows, or of which the model says more than one thing."""
+    told = " and ".join(f"axis {axis} (by {sources[0]})" for axis, sources in (known or {}).items())
+    fact = f"the model has channels on {told}" if told else "nothing in the model says which axis holds its channels"
+    return BottleneckError(f"Layer {name!r} gives a value of shape {list(shape)}, and {fact}. {WAYS}.")
+
+
+def _unfilled(name: str, moved: Tensor, pool: Pool, filled: Tensor) -> Tensor:
+    """Pool (n, c, t) over the tokens that are not padding, (n, t)."""
+    if pool == "first" and not bool(filled[:, 0].any()):
+        return moved[:, :, 0]
+    if moved.shape[2] != filled.shape[1]:
+        raise BottleneckError(
+            f"Layer {name!r} gives {moved.shape[2]} positions for {filled.shape[1]} tokens, some of which are padding, "
+            "so the padding cannot be told from the text there. Name another layer, or pool by flatten."
+        )
+    kept = (~filled).to(moved.device)
+    empty = int((~kept.any(dim=1)).sum())
+    if empty:
+        raise BottleneckError(
+            f"{empty} of {len(kept)} inputs in a batch are nothing but padding, which has no mean. Leave such rows "
+            "out, or pool by flatten."
+        )
+    if pool == "first":
+        at = kept.int().argmax(dim=1)
+        return moved[torch.arange(len(moved), device=moved.device), :, at]
+    weight = kept.to(moved.dtype)[:, None]  # (n, 1, t)
+    return torch.where(kept[:, None], moved, torch.zeros_like(moved)).sum(dim=2) / weight.sum(dim=2)

@@ -1,0 +1,206 @@
+"""A row's answer is its own: what depends on chance or on neighbours is refused, and rounding is neither."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audit.data.labelled import LabelledData, labelled
+from audit.errors import BottleneckError, DataError, UnreadableError
+from audit.model.example_networks import small_convnet
+from audit.model.forward import class_scores, require_own_answer, sample_rows
+from audit.model.layers import lay_out, tap
+from audit.model.representations import Encoder, extract
+from audit.model.structure.eval_mode import evaluating
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+class Net(nn.Module):
+    """Does something of its own between two layers."""
+
+    def __init__(self, between: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.body, self.code, self.head = nn.Linear(6, 5), nn.Identity(), nn.Linear(5, 2)
+        self.between = between
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.code(self.between(self.body(x))))
+        return scores
+
+
+CHANCE: dict[str, Callable[[Tensor], Tensor]] = {
+    "dropout": lambda x: functional.dropout(x, 0.9),
+    "a little dropout": lambda x: functional.dropout(x, 0.05),
+    "a random sample": lambda x: x + 0.3 * torch.randn_like(x),
+    "half of the rows": lambda x: torch.where(torch.rand(len(x), 1) < 0.5, x, torch.zeros_like(x)),
+}
+NEIGHBOURS: dict[str, Callable[[Tensor], Tensor]] = {
+    "a norm over the batch": nn.BatchNorm1d(5, track_running_stats=False),
+    "the mean of the batch": lambda x: x - 0.5 * x.mean(dim=0),
+    "the largest row": lambda x: x / x.norm(dim=1).max(),
+    "attention among rows": lambda x: torch.softmax(x @ x.T, dim=1) @ x,
+}
+
+
+def inputs(n: int = 8) -> Tensor:
+    return torch.randn(n, 6, generator=torch.Generator().manual_seed(1))
+
+
+def rows(n: int = 60) -> LabelledData:
+    return labelled(inputs(n), {"y": [f"c{row % 2}" for row in range(n)]})
+
+
+@pytest.mark.parametrize("case", CHANCE)
+def test_what_depends_on_chance_is_refused_before_the_pass(case: str) -> None:
+    model = Net(CHANCE[case])
+    with pytest.raises(BottleneckError, match=r"'code' gives differs each time.*--passes 16") as caught:
+        extract(Encoder(model), rows(), ["code"])
+    assert "\n" not in str(caught.value)
+    extract(Encoder(model), rows(), ["body"])  # before the chance, and nobody asks for the output
+    with pytest.raises(BottleneckError, match="The model's output differs each time"):
+        extract(Encoder(model), rows(), ["body"], task="y")
+
+
+@pytest.mark.parametrize("fixed", [None, 8])
+@pytest.mark.parametrize("case", NEIGHBOURS)
+def test_what_depends_on_neighbours_is_refused(case: str, fixed: int | None) -> None:
+    model = Net(NEIGHBOURS[case])
+    for passes in (1, 16):
+        with pytest.raises(BottleneckError, match="'code' gives differs for the same row beside other rows"):
+            extract(Encoder(model, fixed_batch=fixed, passes=passes), rows(), ["code"])
+    extract(Encoder(model, fixed_batch=fixed), rows(), ["body"])
+
+
+def test_chance_is_averaged_if_asked_by_the_seed_and_told() -> None:
+    model = Net(CHANCE["a random sample"])
+    found, again = (extract(Encoder(model, passes=64), rows(), ["code"], task="y") for _ in range(2))
+    np.testing.assert_array_equal(found.z["code"], again.z["code"])
+    assert found.notes == ("what the model gives depends on chance; every figure is of the mean over 64 passes",)
+    with torch.no_grad():
+        wanted = model.body(inputs(60)).numpy()
+    assert np.abs(found.z["code"] - wanted).std() == pytest.approx(0.3 / 8 * 0.6, rel=0.15)  # of a half normal
+    assert (found.passes, extract(Encoder(model, passes=64), rows(), ["body"]).passes) == (64, 1)
+
+
+def test_chance_does_not_hide_neighbours() -> None:
+    model = Net(lambda x: functional.dropout(x, 0.2) - 3 * x.mean(dim=0))
+    with pytest.raises(BottleneckError, match="beside other rows"):
+        extract(Encoder(model, passes=16), rows(), ["code"])
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["small", pytest.param("resnet18", marks=pytest.mark.slow)])
+def test_rounding_is_no_chance(name: str, kind: torch.dtype) -> None:
+    from torchvision.models import resnet18  # noqa: PLC0415 - torchvision takes a second to import
+
+    model, side = (small_convnet(), 8) if name == "small" else (resnet18(), 64)
+    layers = ["encoder", "classifier"] if name == "small" else ["layer1", "layer4", "fc:input", "fc"]
+    for scale in (1.0, 1e-3):  # a small spread beside a large mean, too
+        x = (torch.randn(8, 3, side, side) * scale + 1).to(kind)
+        ready = model.to(kind)
+        pooling, _ = lay_out(ready, x, layers)
+        with evaluating(ready), torch.inference_mode(), tap(ready, layers, pooling) as taps:
+            assert not require_own_answer(ready, x, taps, None, output=True)
+
+
+def test_one_row_and_a_batch_of_one_have_no_neighbours() -> None:
+    model = Net(NEIGHBOURS["the mean of the batch"])
+    with evaluating(model), torch.inference_mode(), tap(model, ["code"]) as taps:
+        assert not require_own_answer(model, inputs(1), taps, None)
+        assert not require_own_answer(model, inputs(8), taps, 1)
+
+
+def test_a_few_rows_are_from_all_over_the_data() -> None:
+    class Broken:
+        def __len__(self) -> int:
+            return 60
+
+        def __getitem__(self, row: int, /) -> Tensor:
+            if row < 59:
+                raise UnreadableError("cut off")
+            return torch.full((2,), float(row))
+
+    columns = {"y": ["a", "b"] * 30}
+    assert sample_rows(labelled(torch.arange(60.0), columns)).tolist() == [0, 8, 16, 25, 33, 42, 50, 59]
+    assert sample_rows(labelled(Broken(), columns)).tolist() == [[59.0, 59.0]]
+    assert len(sample_rows(labelled(torch.arange(3.0), {"y": ["a", "b", "a"]}))) == 3
+
+
+def test_probabilities_become_logits_of_the_same_classes() -> None:
+    p = torch.tensor([0.0, 0.2, 0.6, 1.0])
+    found = class_scores(p, 2, "y", "probabilities")
+    assert found.argmax(dim=1).tolist() == [0, 0, 1, 1]
+    torch.testing.assert_close(torch.softmax(found, dim=1)[1:3, 1], p[1:3])
+    assert torch.isfinite(found).all()
+    shares = torch.tensor([[0.1, 0.9, 0.0], [0.5, 0.2, 0.3]])
+    torch.testing.assert_close(
+        torch.softmax(class_scores(shares, 3, "y", "probabilities"), dim=1), shares, atol=1e-5, rtol=0
+    )
+    with pytest.raises(DataError, match="runs from -1 to 2, so it holds no probabilities"):
+        class_scores(torch.tensor([-1.0, 2.0]), 2, "y", "probabilities")
+
+
+class Single(nn.Module):
+    """One number a row: a score that `last` changes."""
+
+    def __init__(self, last: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.fc, self.last = nn.Linear(6, 1), last
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.fc(x))
+
+
+SIGMOID = (
+    "the model's one output was taken for the probability of 'c1', since a sigmoid or a softmax makes it, "
+    "and cut at 0.5"
+)
+PROBABLE: dict[str, Callable[[Tensor], Tensor]] = {
+    "a function": torch.sigmoid,
+    "a method": lambda s: s.sigmoid().squeeze(1),
+    "a module": nn.Sequential(nn.Sigmoid(), nn.Flatten(0)),
+    "a softmax of two": lambda s: torch.softmax(torch.cat([torch.zeros_like(s), s], dim=1), dim=1)[:, 1],
+}
+
+
+@pytest.mark.parametrize("case", PROBABLE)
+def test_one_output_behind_a_sigmoid_is_cut_at_one_half(case: str) -> None:
+    model = Single(PROBABLE[case])
+    found = extract(Encoder(model, batch_size=7), rows(), ["fc:input"], task="y")
+    with torch.no_grad():
+        wanted = (model.fc(inputs(60))[:, 0] > 0).long()
+    assert found.predicted is not None and found.predicted.tolist() == wanted.tolist()
+    assert 0 < wanted.sum() < 60
+    assert found.notes == (SIGMOID,)
+
+
+@pytest.mark.parametrize("last", [lambda s: s, lambda s: 4 * torch.sigmoid(s) - 2, torch.tanh])
+def test_a_score_is_cut_at_zero_without_a_word(last: Callable[[Tensor], Tensor]) -> None:
+    model = Single(last)
+    found = extract(Encoder(model), rows(), ["fc:input"], task="y")
+    with torch.no_grad():
+        wanted = (model.fc(inputs(60))[:, 0] > 0).long()
+    assert found.predicted is not None and found.predicted.tolist() == wanted.tolist()
+    assert found.notes == ()
+
+
+def test_a_number_from_0_to_1_of_unknown_kind_is_asked_about() -> None:
+    model = Single(lambda s: torch.special.expit(s) + 0 * s)
+    with pytest.raises(DataError, match="--scores probabilities or --scores logits") as caught:
+        extract(Encoder(model), rows(), ["fc:input"], task="y")
+    assert "\n" not in str(caught.value)
+    said = extract(Encoder(model, scores="probabilities"), rows(), ["fc:input"], task="y")
+    assert said.predicted is not None and 0 < said.predicted.sum() < 60
+    assert said.notes == (SIGMOID.replace("since a sigmoid or a softmax makes it", "as was said"),)
+    above = extract(Encoder(model, scores="logits"), rows(), ["fc:input"], task="y")
+    assert above.predicted is not None and above.predicted.sum() == 60
+    extract(Encoder(model), rows(), ["fc:input"])  # without a task nobody needs to know
+    with pytest.raises(DataError, match="holds no probabilities"):
+        extract(Encoder(Single(lambda s: s), scores="probabilities"), rows(), ["fc:input"], task="y")

@@ -1,0 +1,367 @@
+"""Whole audits of models whose shapes or answers were once taken for something else, each with its right value."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import Result
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audit.data.labelled import LabelledData, labelled
+from audit.errors import BottleneckError, DataError
+from audit.evidence.audit_result import AuditResult
+from audit.evidence.findings import Finding
+from audit.model.representations import Encoder, extract
+from audit.run import audit
+from audit.settings import Settings
+
+N = 1200
+QUICK = Settings(attackers=("logistic",), bootstrap=100, null_refits=2, ceiling=False)
+SEX = np.random.default_rng(0).integers(0, 2, N)
+SIGN = torch.tensor(SEX * 2.0 - 1).float()
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+def noise(*shape: int) -> Tensor:
+    return 0.5 * torch.randn(N, *shape, generator=torch.Generator().manual_seed(1))
+
+
+def rows(x: Tensor, **more: object) -> LabelledData:
+    return labelled(x, {"sex": ["mf"[one] for one in SEX], **more})
+
+
+def read(model: nn.Module | Encoder, x: Tensor, *layers: str) -> list[Finding]:
+    return audit(model, rows(x), private="sex", layer=layers, settings=QUICK).private
+
+
+def reads(finding: Finding) -> float:
+    return finding.measurement.score.value
+
+
+class Waves(nn.Module):
+    """A1: channels that cancel out in their mean; the answer is a mean over time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv1d(1, 8, 1, bias=False), nn.Linear(8, 2)
+        self.conv.weight.data[:, 0, 0] = torch.tensor([1.0, -1.0] * 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.fc(self.conv(x).mean(2))
+        return scores
+
+
+def test_a1_maps_of_a_one_dimensional_convolution_are_averaged_over_time() -> None:
+    x = noise(1, 16) + SIGN[:, None, None] * 0.6
+    result = audit(Waves(), rows(x), private="sex", layer=["conv", "fc:input"], settings=QUICK)
+    conv, before = result.private
+    assert conv.measurement.width == before.measurement.width == 8
+    assert reads(conv) == reads(before) > 0.98
+    assert (conv.decided.verdict, before.decided.verdict) == ("FAIL", "FAIL")
+    assert result.warnings[0] == "conv: channels first, by Conv1d; mean over 16 positions"
+
+
+class Last(nn.Module):
+    """A2: maps with their channels last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.head = nn.Identity(), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.norm(x).mean((1, 2)))
+        return scores
+
+
+def test_a2_maps_with_their_channels_last_are_averaged_over_positions() -> None:
+    x = noise(6, 6, 4)
+    x[..., 0] += 0.5 * SIGN[:, None, None]
+    x[..., 1] -= 0.5 * SIGN[:, None, None]
+    result = audit(Last(), rows(x), private="sex", layer=["norm", "head:input"], settings=QUICK)
+    norm, head = result.private
+    assert norm.measurement.width == head.measurement.width == 4
+    assert reads(norm) == reads(head) > 0.98
+    assert "norm: channels last, by linear; mean over 36 positions" in result.warnings
+    alone = nn.Sequential(nn.Identity())
+    with pytest.raises(BottleneckError, match="nothing in the model says which axis holds its channels"):
+        read(alone, x, "0")
+    (told,) = read(Encoder(alone, "channels-last"), x, "0")
+    assert (told.measurement.width, reads(told)) == (4, reads(norm))
+
+
+class Recurrent(nn.Module):
+    """A3: what a recurrent layer returns, time first or not, one way or both."""
+
+    def __init__(self, *, batch_first: bool, bidirectional: bool) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(4, 3, 2, batch_first=batch_first, bidirectional=bidirectional)
+        self.fc = nn.Linear(3 * (1 + bidirectional), 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output, _ = self.lstm(x if self.lstm.batch_first else x.transpose(0, 1))
+        scores: Tensor = self.fc(output[:, -1] if self.lstm.batch_first else output[-1])
+        return scores
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a3_a_recurrent_layer_is_read_by_rows_whatever_comes_first(batch_first: bool, bidirectional: bool) -> None:
+    model = Recurrent(batch_first=batch_first, bidirectional=bidirectional)
+    x = noise(8, 4)
+    x[..., 0] += SIGN[:, None]
+    encoder = Encoder(model, batch_size=8)  # as long as time
+    sequence, state, before = read(encoder, x, "lstm[0]", "lstm[1][0]", "fc:input")
+    width = 3 * (1 + bidirectional)
+    assert [one.measurement.width for one in (sequence, state, before)] == [width] * 3
+    assert min(map(reads, (sequence, state, before))) > 0.9
+    if not bidirectional:  # the last state is the last output
+        assert reads(state) == reads(before)
+
+
+class Text(nn.Module):
+    """A4: words, each of them itself; the first says the sex, and padding says nothing of it."""
+
+    def __init__(self, padding: int | None) -> None:
+        super().__init__()
+        self.words = nn.Embedding(12, 3, padding_idx=padding)
+        with torch.no_grad():
+            self.words.weight[0] = torch.tensor([8.0, 0.0, 8.0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.words(x)
+        return found
+
+
+def texts() -> tuple[Tensor, Tensor]:
+    """Return tokens of unlike lengths, filled up by 0, and their lengths."""
+    g = torch.Generator().manual_seed(2)
+    x, length = torch.randint(1, 12, (N, 9), generator=g), torch.randint(2, 10, (N,), generator=g)
+    return torch.where(torch.arange(9) < length[:, None], x, 0), length
+
+
+def test_a4_padding_stays_out_of_the_mean_and_is_asked_about_where_nobody_says() -> None:
+    x, length = texts()
+    columns = {"length": ["short" if one < 5 else "long" for one in length.tolist()]}
+    data = labelled(x, columns)
+
+    def score(model: nn.Module | Encoder) -> AuditResult:
+        return audit(model, data, private="length", layer="words", settings=QUICK)
+
+    model = Text(padding=0)
+    with torch.no_grad():
+        kept = (x != 0)[..., None]
+        wanted = (model(x) * kept).sum(1) / kept.sum(1)
+    known = score(model)
+    found = extract(Encoder(model), data, ["words"]).z["words"]
+    np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-5, atol=1e-6)
+    assert reads(known.private[0]) < 0.8, "the mean of so few random words says little of their number"
+    assert "token 0 is padding, and stays out of means" in known.warnings
+    untold = Text(padding=None)
+    untold.load_state_dict(model.state_dict())
+    with pytest.raises(DataError, match=r"Token 0 .* looks like padding.*--padding 0, or --padding none"):
+        score(untold)
+    assert reads(score(Encoder(untold, padding=0)).private[0]) == reads(known.private[0])
+    assert reads(score(Encoder(untold, padding="none")).private[0]) > 0.95, "the share of padding is the length"
+    with pytest.raises(DataError, match="not of tokens"):
+        audit(Encoder(Waves(), padding=0), rows(noise(1, 16)), private="sex", layer="conv", settings=QUICK)
+
+
+class Encoding(nn.Module):
+    """A5: the sex leaves in the projection, and an unused pooler runs last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.projection, self.pooler = nn.Conv1d(4, 6, 1), nn.Linear(6, 20), nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.body(x).mean(2)
+        found: Tensor = self.projection(h)
+        self.pooler(0 * h)
+        return found
+
+
+def test_a5_what_leaves_an_encoder_without_a_classifier_is_audited() -> None:
+    x = noise(4, 5)
+    x[:, 0] += SIGN[:, None]
+    (finding,) = read(Encoding(), x)
+    assert (finding.layer, finding.measurement.width) == ("logits", 20)
+    told = audit(Encoding(), rows(x), private="sex", settings=QUICK).warnings
+    assert told[0] == "no layer was named, so what leaves the model (logits) was audited"
+    assert reads(finding) > 0.95
+    (maps,) = read(nn.Sequential(nn.Conv1d(4, 6, 1), nn.ReLU()), x)
+    assert (maps.layer, maps.measurement.width) == ("logits", 6)
+    assert reads(maps) > 0.95
+
+
+class Sampled(nn.Module):
+    """A5 and C2: a variational encoder, which returns a random sample."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean: Tensor = self.mean(x)
+        return mean + 2 * torch.randn_like(mean)
+
+
+def test_a5_the_random_sample_of_an_encoder_is_refused_and_its_mean_is_not() -> None:
+    x = noise(4)
+    x[:, 0] += SIGN
+    with pytest.raises(BottleneckError, match="depends on chance"):
+        read(Sampled(), x)
+    (mean,) = read(Sampled(), x, "mean")
+    (averaged,) = read(Encoder(Sampled(), passes=100), x)
+    assert reads(mean) > 0.9
+    assert averaged.layer == "logits"
+    assert 0.6 < reads(averaged) < reads(mean) + 0.05
+
+
+class Scorer(nn.Module):
+    """C1: one score, sure of the class; behind a sigmoid or not."""
+
+    def __init__(self, *, sigmoid: bool) -> None:
+        super().__init__()
+        self.fc, self.sigmoid = nn.Linear(2, 1), sigmoid
+        with torch.no_grad():
+            self.fc.weight[:] = torch.tensor([[3.0, 0.0]])
+            self.fc.bias.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        score: Tensor = self.fc(x)
+        return torch.sigmoid(score) if self.sigmoid else score
+
+
+def test_c1_a_sigmoid_is_cut_at_one_half_so_that_the_task_and_the_floor_are_right() -> None:
+    y = np.where(np.random.default_rng(3).random(N) < 0.9, SEX, 1 - SEX)
+    x = 0.5 * noise(2)
+    x[:, 0] += torch.tensor(2.0 * y - 1)
+    data = rows(x, y=["ny"[one] for one in y])
+
+    def result(model: nn.Module) -> AuditResult:
+        return audit(model, data, private="sex", task="y", layer="fc:input", settings=QUICK)
+
+    logits, sigmoid = result(Scorer(sigmoid=False)), result(Scorer(sigmoid=True))
+    assert logits.task is not None and sigmoid.task is not None
+    assert sigmoid.task.accuracy == logits.task.accuracy
+    assert sigmoid.task.accuracy.value > 0.98
+    floors = [one.private[0].measurement.floor_score.value for one in (logits, sigmoid)]
+    assert floors[0] == floors[1] > 0.85
+    assert sigmoid.private[0].decided.verdict == logits.private[0].decided.verdict
+    assert [one for one in sigmoid.warnings if "cut at 0.5" in one]
+
+
+class Dropping(nn.Module):
+    """C2: dropout that stays on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(16, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.fc(functional.dropout(x, 0.9))
+        return scores
+
+
+def test_c2_dropout_left_on_is_refused_or_averaged() -> None:
+    x = noise(16) + 0.12 * SIGN[:, None]
+    with pytest.raises(BottleneckError, match=r"depends on chance.*--passes 16"):
+        read(Dropping(), x, "fc:input")
+    (whole,) = read(nn.Sequential(nn.Identity()), x, "0")
+    (averaged,) = read(Encoder(Dropping(), passes=200), x, "fc:input")
+    assert reads(whole) > 0.75
+    assert reads(averaged) > reads(whole) - 0.06
+
+
+def test_c2_a_norm_over_the_batch_is_refused() -> None:
+    model = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8, track_running_stats=False), nn.Linear(8, 2))
+    with pytest.raises(BottleneckError, match="depends on its batch"):
+        read(model, noise(16), "2:input")
+
+
+PROGRAM = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, sigmoid=True, drop=False):
+        super().__init__()
+        self.body, self.fc, self.sigmoid, self.drop = nn.Linear(4, 6), nn.Linear(6, 1), sigmoid, drop
+
+    def forward(self, x):
+        x = nn.functional.dropout(x, 0.5) if self.drop else x
+        score = self.fc(torch.relu(self.body(x)))
+        return torch.sigmoid(score) if self.sigmoid else torch.special.expit(score) + 0 * score
+
+def plain():
+    return lambda frame: frame.to_numpy("float32")
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A table of people, weights of a net of one output, and the options that name them."""
+    import runpy  # noqa: PLC0415 - the program of a user
+
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(PROGRAM, encoding="utf-8")
+    torch.save(runpy.run_path("net.py")["Net"]().state_dict(), "model.pt")
+    g = np.random.default_rng(0)
+    x = g.normal(size=(N, 4)) + SEX[:, None]
+    job = (x[:, 0] + x[:, 1] > 1).astype(int)
+    lines = ["a,b,c,d,sex,job,split"]
+    for row, numbers in enumerate(x.round(4).tolist()):
+        cells = [*map(str, numbers), "mf"[SEX[row]], "ny"[job[row]], ("train", "audit")[row % 2]]
+        lines.append(",".join(cells))
+    Path("rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    columns = "--features a,b,c,d --transform net.py:plain --task job --private sex"
+    return f"model.pt --arch net.py:Net --data rows.csv {columns}"
+
+
+def test_c1_sanitize_trains_a_net_behind_a_sigmoid_by_its_logit(table: str, run: Callable[..., Result]) -> None:
+    done = run(f"sanitize {table} --epochs 9 --batch-size 64 --lr 0.02 -o clean.pt")
+    assert done.exit_code == 0, done.output
+    assert "balanced accuracy of the task" in done.output
+    after = run(f"audit {table.replace('model.pt', 'clean.pt')} --attackers logistic --no-ceiling -o after.json")
+    assert after.exit_code == 0, after.output
+    result = AuditResult.model_validate_json(Path("after.json").read_text(encoding="utf-8"))
+    assert result.task is not None and result.task.accuracy.value > 0.75, "chance is one half"
+
+
+@pytest.mark.parametrize(
+    ("options", "fact"),
+    [
+        ("--arch-arg sigmoid=false", "Say which: --scores probabilities or --scores logits"),
+        ("--arch-arg drop=true", "depends on chance"),
+    ],
+)
+def test_sanitize_and_audit_refuse_in_one_line_what_they_cannot_read(
+    options: str, fact: str, table: str, run: Callable[..., Result]
+) -> None:
+    for command in ("sanitize", "audit"):
+        quick = "--epochs 0 --batch-size 64 -o clean.pt" if command == "sanitize" else "--attackers logistic -o a.json"
+        done = run(f"{command} {table} {options} {quick}")
+        assert done.exit_code == 1
+        (line,) = done.stderr.strip().splitlines()
+        assert fact in line
+        assert not Path("clean.pt").exists() and not Path("a.json").exists()
+
+
+def test_the_options_reach_the_encoder(table: str, run: Callable[..., Result]) -> None:
+    said = f"audit {table} --arch-arg sigmoid=false --scores probabilities --attackers logistic --no-ceiling -o a.json"
+    assert run(said).exit_code == 0
+    assert "as was said, and cut at 0.5" in Path("a.json").read_text(encoding="utf-8")
+    averaged = f"audit {table} --arch-arg drop=true --passes 8 --attackers logistic --no-ceiling -o b.json"
+    assert run(averaged).exit_code == 0
+    assert "the mean over 8 passes" in Path("b.json").read_text(encoding="utf-8")
+    wrong = run(f"audit {table} --padding pad -o c.json")
+    assert (wrong.exit_code, "'pad' is no token's number" in wrong.stderr) == (2, True)
+    tokens = run(f"audit {table} --padding 0 -o c.json")
+    assert (tokens.exit_code, "not of tokens" in tokens.stderr) == (1, True)
