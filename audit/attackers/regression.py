@@ -39,7 +39,6 @@ class Regression:
 
     metric: MetricName = "r2"
     control_tries: Final[int | None] = None
-    lists_ensemble: Final = False
 
     def strata(self, v: Labels) -> Ints | None:  # noqa: ARG002
         """Return what rows are drawn evenly by: nothing."""
