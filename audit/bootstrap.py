@@ -45,7 +45,7 @@ class Resamples:
         return np.asarray(total / (rows if total.ndim == 1 else rows[:, None]))
 
     def recalls(self, right: NDArray[np.bool_], labels: Ints, k: int) -> Doubles:
-        """Return the share of each class's rows that were named `right`, (n,): (1 + resamples, k); NaN if none drawn."""
+        """Return each class's share of rows named `right`, (n,), by class: (1 + resamples, k); NaN if none drawn."""
         of_class = np.eye(k)[labels]  # (n, k)
         total, hits = self.sums(of_class), self.sums(of_class * right[:, None])
         return np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)

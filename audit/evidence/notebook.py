@@ -69,7 +69,9 @@ def _exposed(measurement: Measurement) -> dict[str, float]:
     recalls = [one.recall.value for one in (exposed.recalls if exposed else ()) if one.recall]
     row = {"recall_most": max(recalls, default=nan)}
     for rate in RATES:
-        found = [one.rate.value for one in (exposed.found if exposed else ()) if one.false_positive_rate == rate and one.rate]
+        found = [
+            one.rate.value for one in (exposed.found if exposed else ()) if one.false_positive_rate == rate and one.rate
+        ]
         row[f"true_positives_at_{rate:g}"] = max(found, default=nan)
     shots = {one.rows: one.figure.value for one in measurement.shots}
     return row | {f"shots_{rows}": shots.get(rows, nan) for rows in SHOTS}

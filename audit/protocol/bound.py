@@ -69,7 +69,9 @@ def certify(code: Ints, v: Ints, groups: Ints) -> Certificate:
         balanced_accuracy=most,
         bits=_bits(shares, rows / len(v), independent),
         confidence=CONFIDENCE,
-        several=[SeveralReleases(releases=m, balanced_accuracy=of_releases(most, m)) for m in RELEASES] if k == 2 else [],
+        several=[SeveralReleases(releases=m, balanced_accuracy=of_releases(most, m)) for m in RELEASES]
+        if k == 2
+        else [],
     )
 
 

@@ -79,16 +79,12 @@ def shots(found: Attack, data: SplitData, target: Target, settings: Settings) ->
         if all(enough):
             right = (asked + fit_offset(known, known_v, k)).argmax(axis=1) == asked_v
             resamples = resample(np.arange(len(asked)), times=settings.bootstrap, seed=settings.seed)
-            figure = estimate_share(
-                resamples.mean_recall(right, asked_v, k), resamples.independent(asked_v, k)
-            )
+            figure = estimate_share(resamples.mean_recall(right, asked_v, k), resamples.independent(asked_v, k))
             told.append(Shots(rows=m, people=len(asked), figure=figure))
     return told if any(one.rows > 1 for one in told) else []
 
 
-def _people(
-    answers: Doubles, v: Ints, groups: Ints, m: int, generator: np.random.Generator
-) -> tuple[Doubles, Ints]:
+def _people(answers: Doubles, v: Ints, groups: Ints, m: int, generator: np.random.Generator) -> tuple[Doubles, Ints]:
     """Return log-likelihoods summed over m rows of each group that has as many and one class, (people, k), and v."""
     order = generator.permutation(len(v))
     order = order[np.argsort(groups[order], kind="stable")]  # by group, and at random within it

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from audit.evidence.numbers import count, named, shorten
+from audit.evidence.numbers import named, of_held, shorten
 from reports.audit_page.sections import (
     attackers,
     attribution,
@@ -70,5 +70,5 @@ def _subject(comparison: Comparison) -> str:
     against = ", set beside the checkpoint before it" if len(comparison.audits) == 2 else ""
     return (
         f"What fresh attackers read from its bottleneck, {how}{against}. "
-        f"Audited {last.created[:10]} on {count(last.data.test.rows)} test rows."
+        f"Audited {last.created[:10]} on {of_held(last.tested, last.data.test.rows)} test rows."
     )

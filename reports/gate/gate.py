@@ -12,6 +12,7 @@ from audit.errors import UnknownNameError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding, Verdict
 from audit.evidence.numbers import one_line
+from audit.evidence.verdict import held_for
 from reports.inputs.by_attribute import WORST_FIRST, tally
 from reports.inputs.comparison import Comparison, compare
 from reports.inputs.integrity import at_limit, refuse_unfounded
@@ -89,7 +90,9 @@ def conclusion(outcome: Outcome) -> str:
     unknown = "these rows cannot tell whether a fresh attacker reads more than the limit allows"
     match outcome.verdict, outcome.allow_inconclusive:
         case "PASS", _:
-            told = "the check passes, since no attacker tried reads more than the limit allows"
+            everyone = all(held_for(one) == "every attacker" for one in outcome.findings)
+            who = "attacker whatever" if everyone else "attacker tried"
+            told = f"the check passes, since no {who} reads more than the limit allows"
         case "FAIL", _:
             told = "the check fails, since a fresh attacker reads more than the limit allows"
         case _, True:

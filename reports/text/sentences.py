@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Ceiling, Finding, Verdict
-from audit.evidence.headline import written, written_excess, written_guess, written_limit
+from audit.evidence.headline import written, written_excess, written_guess, written_level, written_limit
 from audit.evidence.method_card import MethodCard
 from audit.evidence.metric import METRICS
 from audit.evidence.numbers import count, measured, named, one_line, plain
+from audit.evidence.verdict import held_for, most_allowed
 from reports.inputs.comparison import Pair, Reading, compare
-from reports.text.bounds import bound
+from reports.text.bounds import bound, read_at_most
 from reports.text.figures import floor, score, with_metric
 
 NO_TASK = "no task was named; the floor is chance"
@@ -63,9 +64,21 @@ def claim(pair: Pair) -> str:
         case "FAIL":
             return f"a fresh attacker {'still ' if earlier == 'FAIL' else ''}reads it beyond the limit"
         case "PASS":
-            return f"no attacker tried reads it beyond the limit{' any more' if earlier == 'FAIL' else ''}"
+            return _held(pair.last.found, " any more" if earlier == "FAIL" else "")
         case "INCONCLUSIVE":
             return "not a pass, these rows cannot tell whether it is read beyond the limit"
+
+
+def _held(found: Finding, any_more: str) -> str:
+    """Return for whom the limit holds: every attacker, by a bound that lies within it, or the attackers tried."""
+    most = found.certificate
+    if held_for(found) == "every attacker":
+        return f"no attacker whatever reads it beyond the limit{any_more}"
+    told = f"no attacker tried reads it beyond the limit{any_more}"
+    if most is None:
+        return told
+    allowed = written_level(found.measurement, most_allowed(found))
+    return f"{told}, though the bound on every attacker, {read_at_most(most)}, lies beyond floor and limit, {allowed}"
 
 
 def limit(reading: Reading) -> str:

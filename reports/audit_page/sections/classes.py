@@ -36,8 +36,8 @@ def classes_text(pairs: tuple[Pair, ...], audit: AuditResult) -> tuple[str, ...]
         unit = named(data.group)
         group = (
             f"Rows are kept together by {unit}: none stands on two sides of a split, and intervals resample whole "
-            f"groups, {count(data.train.groups)} to train, {count(data.select.groups)} to select and "
-            f"{count(data.test.groups)} to test."
+            f"groups. The splits hold {count(data.train.groups)} to train, {count(data.select.groups)} to select "
+            f"and {count(data.test.groups)} to test."
         )
     else:
         group = (

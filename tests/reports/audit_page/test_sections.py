@@ -122,7 +122,7 @@ def test_the_threat_model_says_what_the_attacker_has_and_what_nobody_tried() -> 
     text = section(render(audit()), "tested")
     for part in (
         "Has The features of each row at features.7 (128 numbers), as the model gives them.",
-        "at most 20,000 to fit an attacker, of 5,000 here, and 1,000 to tune and choose it",
+        "5,000 here to fit an attacker, and 1,000 to tune and choose it",
         "Neither the architecture nor the weights are used",
         "Passive. It trains 5 kinds of attacker on 2 views of the features, from scratch",
         "beyond what the predicted task label alone gives", "Out of scope Whether a record was among the training rows",

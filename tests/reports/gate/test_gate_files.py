@@ -100,7 +100,7 @@ def test_junit_has_a_case_for_each_attribute_at_each_layer_with_its_figures() ->
     assert failure.text is not None and "40.0 % balanced accuracy (95 % interval 38.0–42.0); 40.0 %" in failure.text
     (open_,) = cases["left-handed at features.7"]
     assert (open_.tag, open_.get("type")) == ("failure", "INCONCLUSIVE")
-    assert "test rows would settle it" in (open_.get("message") or "")
+    assert "labelled rows in all would settle it" in (open_.get("message") or "")
     out = suite.findtext("system-out") or ""
     assert "KEPT: smiling" in out and out.endswith(conclusion(everything()))
     assert suite.findtext("system-err") == "One attacker did not run."
@@ -165,7 +165,7 @@ def test_the_summary_says_the_outcome_first_and_the_worst_first() -> None:
     for part in (
         "40.0 % (38.0–42.0) → 13.0 % (11.0–15.0)", "−27.0 points", "12.0 % (11.0–13.0)", "1.0 points (−1.3 to 3.3)",
         "5 points (set by default)", "R² 0.430 (0.410–0.450) → 0.200", "0.05 of R² (set by default)", "2,000", "1,999",
-        "the limit is 5 points.", "test rows would settle it",
+        "the limit is 5 points.", "labelled rows in all would settle it",
         "Task digit: accuracy 96.2 % (95.4–97.0) → 96.2 % (95.4–97.0), a change of 0.0 points",
         "always answering the most frequent class gives 11.4 %.",
         "88.0 % (86.0–90.0) → 86.0 % (84.0–88.0)", "One attacker did not run.",
