@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Literal
 
-from audit.evidence.findings import ENSEMBLE, Decision, Estimate, Finding, Measurement, Spike, Verdict
+from audit.evidence.findings import ENSEMBLE, Decision, Estimate, Finding, LearningCurve, Measurement, Spike, Verdict
 from audit.evidence.metric import Metric, MetricName
 
 CONFIDENCE = 0.95
@@ -102,14 +102,18 @@ def by_interval(
     )
 
 
+def growing(measurement: Measurement, limit: float) -> LearningCurve | None:
+    """Return the curve that still grows most by its last doubling of the rows; None where all have settled."""
+    rising = [one for one in measurement.curves if one.gain.low > 0 and one.gain.value > FLAT * limit]
+    return max(rising, key=lambda one: one.gain.value, default=None)
+
+
 def _unsettled(measurement: Measurement, limit: float) -> str:
     """Return why a PASS cannot rest on a figure that still grows with the rows, or nothing."""
-    flat = FLAT * limit
-    growing = [one for one in measurement.curves if one.gain.low > 0 and one.gain.value > flat]
-    if not growing:
+    most = growing(measurement, limit)
+    if most is None:
         return ""
-    most = max(growing, key=lambda one: one.gain.value)
-    doublings = math.ceil(math.log2(most.gain.value / flat))
+    doublings = math.ceil(math.log2(most.gain.value / (FLAT * limit)))
     return (
         f"The last doubling of the rows that fit still gained {100 * most.gain.value:.1f} {measurement.kind.unit} "
         f"({most.attacker}), so the figure is a lower bound; {_more(measurement, 2.0**doublings)} would settle it."

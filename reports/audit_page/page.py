@@ -8,10 +8,10 @@ from reports.audit_page.sections import (
     attribution,
     bounds,
     classes,
-    compliance,
     layers,
     leakage,
     limits,
+    power,
     reproduce,
     sign_off,
     task,
@@ -19,6 +19,7 @@ from reports.audit_page.sections import (
     verdict,
     words,
 )
+from reports.compliance import provisions_view
 from reports.compliance.mapping import Framework
 from reports.inputs.comparison import Comparison
 from reports.render.section import Page, Section, filled, running_head
@@ -30,6 +31,7 @@ def sections(frameworks: Sequence[Framework]) -> tuple[Section[Comparison], ...]
         verdict.SECTION,
         tested.SECTION,
         leakage.SECTION,
+        power.SECTION,
         task.SECTION,
         layers.SECTION,
         classes.SECTION,
@@ -37,7 +39,7 @@ def sections(frameworks: Sequence[Framework]) -> tuple[Section[Comparison], ...]
         attribution.SECTION,
         bounds.SECTION,
         limits.SECTION,
-        compliance.section(frameworks),
+        provisions_view.section(frameworks),
         reproduce.SECTION,
         sign_off.SECTION,
         words.SECTION,

@@ -11,6 +11,7 @@ from support.findings import (
     audit,
     certified,
     leakage,
+    powered,
     readable,
     redecided,
     remeasured,
@@ -37,10 +38,10 @@ from reports.render.table import Body, Row, Table, over, quoted, rules
 from reports.text.sentences import unpaired
 
 SECTIONS = [
-    "verdict", "tested", "leakage", "task", "layers", "classes", "attackers", "where", "bounds", "limits", "articles",
-    "reproduce", "sign-off", "words",
+    "verdict", "tested", "leakage", "power", "task", "layers", "classes", "attackers", "where", "bounds", "limits",
+    "articles", "reproduce", "sign-off", "words",
 ]  # fmt: skip
-"""In the order of the issue; `bounds` only where there are some."""
+"""In the order of the issue; `power` and `bounds` only where there are some."""
 
 
 def layered(*, after: bool = False) -> AuditResult:
@@ -71,10 +72,10 @@ def order(page: str) -> list[str]:
 
 
 def test_sections_stand_in_their_order_and_the_contents_name_each_of_them() -> None:
-    page = render(audit(certified(leakage())))
+    page = render(audit(certified(powered(leakage()))))
     assert order(page) == SECTIONS
     assert re.findall(r'<li><a href="#([\w-]+)">', page) == SECTIONS
-    assert order(render(audit())) == [name for name in SECTIONS if name != "bounds"]
+    assert order(render(audit())) == [name for name in SECTIONS if name not in ("power", "bounds")]
 
 
 def test_a_reader_with_a_keyboard_can_skip_to_the_content() -> None:
