@@ -1,6 +1,6 @@
 """Cluster bootstrap, by group, of the figures of the test rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,26 +44,57 @@ class Resamples:
         rows = self.sums(np.ones(len(values)))
         return np.asarray(total / (rows if total.ndim == 1 else rows[:, None]))
 
-    def mean_recall(self, right: NDArray[np.bool_], labels: Ints, k: int) -> Doubles:
-        """Return the balanced accuracy, of rows named `right`, (n,); a class that was not drawn does not count."""
+    def recalls(self, right: NDArray[np.bool_], labels: Ints, k: int) -> Doubles:
+        """Return each class's share of rows named `right`, (n,), by class: (1 + resamples, k); NaN if none drawn."""
         of_class = np.eye(k)[labels]  # (n, k)
         total, hits = self.sums(of_class), self.sums(of_class * right[:, None])
-        recalls = np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
-        return _mean_of_known(recalls)
+        return np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
+
+    def mean_recall(self, right: NDArray[np.bool_], labels: Ints, k: int) -> Doubles:
+        """Return the balanced accuracy, of rows named `right`, (n,); a class that was not drawn does not count."""
+        return _mean_of_known(self.recalls(right, labels, k))
+
+    def groups(self, labels: Ints, k: int) -> list[int]:
+        """Return how many groups have a row of each class."""
+        return [len(np.unique(self.member[labels == c])) for c in range(k)]
 
     def independent(self, labels: Ints, k: int) -> int:
         """Return how many independent rows a balanced accuracy rests on: the harmonic mean of the classes' groups.
 
         Its variance is p (1 − p) over this number, as that of a share of so many rows.
         """
-        groups = [max(1, len(np.unique(self.member[labels == c]))) for c in range(k)]
-        return max(1, round(effective_rows(groups)))
+        return max(1, round(effective_rows(max(1, count) for count in self.groups(labels, k))))
 
     def auroc(self, scores: Doubles, labels: Ints, k: int) -> Doubles:
         """Return the area under the ROC curve by scores, (n, k), of one class against the others, mean over classes."""
         classes = [1] if k == 2 else range(k)  # of two classes, the second tells what the first does
         areas = [self._area(scores[:, c] - (scores[:, 0] if k == 2 else 0), labels == c) for c in classes]
         return _mean_of_known(np.stack(areas, axis=1))
+
+    def found_at(self, score: Doubles, wanted: NDArray[np.bool_], rates: Sequence[float]) -> Doubles:
+        """Return the share of the wanted rows above the threshold that so large a share of the others passes at most.
+
+        By rate, (1 + resamples, rates); a threshold is one of each resample, and rows of one score are named together.
+        """
+        ups, downs = np.sort(score[wanted])[::-1], np.sort(score[~wanted])[::-1]
+        up_rows, down_rows = (
+            np.flatnonzero(rows)[np.argsort(-score[rows], kind="stable")] for rows in (wanted, ~wanted)
+        )
+        above = len(ups) - np.searchsorted(ups[::-1], downs, side="right")  # wanted rows over each other one
+        shares = []
+        for block in np.array_split(self.weights, _steps(len(self.weights), len(score))):
+            passed = np.cumsum(block[:, self.member[down_rows]], axis=1, dtype=np.int64)
+            named = np.zeros((len(block), len(ups) + 1))
+            np.cumsum(block[:, self.member[up_rows]], axis=1, out=named[:, 1:])
+            every = np.arange(len(block))
+            each = []
+            for rate in rates:
+                first = np.minimum((passed > rate * passed[:, -1:] + 1e-9).argmax(axis=1), len(downs) - 1)
+                total = named[:, -1]
+                hits = np.where(passed[:, -1] > 0, named[every, above[first]], np.nan)
+                each.append(np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0))
+            shares.append(np.stack(each, axis=1))
+        return np.concatenate(shares)
 
     def _area(self, score: Doubles, positive: NDArray[np.bool_]) -> Doubles:
         """Return the share of pairs that are in the right order, in each resample; a tie counts half."""
@@ -118,6 +149,20 @@ def estimate_share(figures: Doubles, n: int) -> Estimate:
     found = estimate(figures)
     wilson = binomtest(round(min(max(found.value, 0), 1) * n), n).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(value=found.value, low=min(found.low, wilson.low), high=max(found.high, wilson.high))
+
+
+def widened(excess: Estimate, share: Estimate, resampled: Estimate) -> Estimate:
+    """Return the excess of a share, its interval widened as far as the share's own was.
+
+    With few groups the resamples alone make both intervals too narrow; the share's is Wilson's then, and the two agree.
+
+    Args:
+        excess: Of the share over its floor, as the resamples have it.
+        share: With the interval that is reported.
+        resampled: The same share as the resamples alone have it.
+    """
+    low, high = max(0.0, resampled.low - share.low), max(0.0, share.high - resampled.high)
+    return Estimate(value=excess.value, low=excess.low - low, high=excess.high + high)
 
 
 def draws(figures: Doubles) -> list[float | None]:

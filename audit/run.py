@@ -32,7 +32,7 @@ from audit.protocol.attribution import where as attribute
 from audit.protocol.baselines import Baselines
 from audit.protocol.bound import cells, certify
 from audit.protocol.budget import rows_within_budget
-from audit.protocol.duplicates import join_copies
+from audit.protocol.duplicates import are_copies, join_copies
 from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Target, make_target
@@ -172,6 +172,7 @@ class _Run:
                 group=self.data.group_name or ("group" if self.data.group is not None else None),
                 unreadable=len(self.data) - len(read),
                 copies=copies,
+                copies_joined=are_copies(features) if copies else None,
                 train=_split(splits.train, groups),
                 select=_split(splits.select, groups),
                 test=_split(splits.test, groups),

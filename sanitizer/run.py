@@ -74,11 +74,10 @@ def sanitize(
     data = data.complete([task, *private, *keep])
     model = loaded.module.to(options.place)
     x = first_input(model, data, rows=2)
-    layer = options.layer or suggest(model, x, classes=len(data.column(task, "task").classes))
-    job = options.job(data, task, layer, private, keep, method)
-    require_trainable(model, job)
+    job = options.job(data, task, options.layer or _suggested(model, x, data, task), private, keep, method)
     resume_file = ResumeFile(state_file(output), _request(name, weights, job), options.resume)
     resume_file.require()
+    require_trainable(model, job)
     if not options.allow_chance:
         require_task(model, job)
     try:
@@ -94,6 +93,10 @@ def sanitize(
         if done.release:
             _write_program(model, x, done, program(output))
     return done
+
+
+def _suggested(model: nn.Module, x: Tensor, data: LabelledData, task: str) -> str:
+    return suggest(model, x, classes=len(data.column(task, "task").classes))
 
 
 def _request(name: str, weights: Weights, job: TrainingJob) -> str:

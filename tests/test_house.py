@@ -75,7 +75,7 @@ ARROWS = {
         "charts": "audit.atomic_write audit.evidence inputs text",
         "gate": "audit.errors audit.evidence inputs text render",
         "compliance": "audit.errors audit.atomic_write audit.evidence inputs text render",
-        "audit_page.sections": "audit.evidence inputs text render charts compliance",
+        "audit_page.sections": "audit.evidence inputs text render charts",
         "audit_page": "audit.evidence inputs render compliance audit_page.sections",
         "models_page.sections": "audit.evidence inputs text render charts",
         "models_page": "audit.evidence inputs text render models_page.sections",

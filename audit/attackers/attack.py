@@ -86,6 +86,9 @@ class Attack:
     """Title of the headline."""
     headline: Reading
     """Of the test rows, fitted on the training and the selection split."""
+    answers: tuple[Doubles, Doubles]
+    """Joined answers of who is the headline: of the selection rows, fitted on the training split, and of the test rows,
+    fitted on both. Of classes, log-odds, (n, k); of a quantity, numbers, (n,)."""
     best: FittedAttacker
     seen: Seen
 
@@ -117,8 +120,10 @@ def attack(
         shares = np.array([float(member is best) for member in able])
     counted = [(member, share) for member, share in zip(able, shares, strict=True) if share > 0]
     strongest = counted[0][0].title if len(counted) == 1 else ENSEMBLE
-    listed = ensemble if len(able) > 1 and data.problem.lists_ensemble else None
-    return Attack(members, listed, strongest, _headline(counted, data, seen), best, seen)
+    listed = ensemble if len(able) > 1 else None
+    before, answer = _refitted(counted, data, seen)
+    headline = data.problem.headline(before, answer, data.v)
+    return Attack(members, listed, strongest, headline, (before, answer), best, seen)
 
 
 def persistent(run: Callable[[Mapping[str, str]], Result]) -> Result:
@@ -194,12 +199,12 @@ def _best(tried: Sequence[FittedAttacker | Failure], name: str, view: str) -> Fi
     return min(able, key=lambda member: member.fit.select.loss) if able else own[0]
 
 
-def _headline(
+def _refitted(
     counted: Sequence[tuple[FittedAttacker, float]],
     data: SplitData,
     seen: Seen,
-) -> Reading:
-    """Read the test split by the attackers that count, each fitted once more on training and selection split."""
+) -> tuple[Doubles, Doubles]:
+    """Join the attackers that count: as they answered the selection rows, and the test rows when fitted on both."""
     labels = np.concatenate(data.v[:2])
     both = {view: stacked(seen[view][1][:2]) for view in {member.view for member, _ in counted}}
 
@@ -209,8 +214,7 @@ def _headline(
 
     shares = np.array([share for _, share in counted])
     before = joined([member.fit.answers[0] for member, _ in counted], shares)
-    answer = joined(side_by_side(refitted, [member for member, _ in counted]), shares)
-    return data.problem.headline(before, answer, data.v)
+    return before, joined(side_by_side(refitted, [member for member, _ in counted]), shares)
 
 
 def _title(name: str, view: str) -> str:

@@ -43,8 +43,6 @@ class Classification:
     metric: MetricName = "balanced_accuracy"
     control_tries: Final[int | None] = 1
     """Settings of each attacker that the input control tries; None: all."""
-    lists_ensemble: Final = True
-    """Whether the ensemble is listed among the attackers."""
 
     @property
     def guess(self) -> float:

@@ -48,6 +48,8 @@ class Learner:
     seed: int = 0
     prior: Doubles = field(default_factory=lambda: np.ones(1))
     """Frequencies of the classes under which its probabilities hold, (k,), once it is fitted to classes."""
+    rows: int = 0
+    """Rows that it learned from."""
 
     def fit(self, z: Matrix, v: Labels) -> "Learner":
         """Learn v, (n,), from features, (n, d)."""
@@ -55,6 +57,7 @@ class Learner:
         rows = drawn_by_class(v if classes else np.zeros(len(v), dtype=np.int64), self.most, self.seed)
         given = z if self.streams and len(rows) == len(z) else in_memory(z, rows)
         self.estimator.fit(given, v[rows])
+        self.rows = len(rows)
         if classes:
             k = int(v.max()) + 1
             weighted = getattr(self.estimator, "class_weight", None) == "balanced"

@@ -39,7 +39,6 @@ class Regression:
 
     metric: MetricName = "r2"
     control_tries: Final[int | None] = None
-    lists_ensemble: Final = False
 
     @property
     def guess(self) -> float:

@@ -138,7 +138,9 @@ class DataRows(Frozen):
     unreadable: int = 0
     """Rows whose input could not be read; nothing saw them."""
     copies: int = 0
-    """Rows with the very input of a row of another group; their groups were joined."""
+    """Rows with the very input, or the very features, of a row of another group."""
+    copies_joined: bool | None = None
+    """Whether groups that share an input were joined; null where there are no copies, and in evidence of before."""
     train: Split
     select: Split
     test: Split
@@ -202,6 +204,11 @@ class AuditResult(Frozen):
     def retained(self) -> list[Finding]:
         """The attributes that should stay."""
         return [one for one in self.findings if one.role == "retained"]
+
+    @property
+    def tested(self) -> int:
+        """Test rows that figures rest on, at most: fewer than are held where --test-rows drew fewer."""
+        return max(one.measurement.test_rows for one in self.findings)
 
     def find(self, attribute: str, layer: str) -> Finding | None:
         """Return the finding of one attribute at one layer, if it is here."""

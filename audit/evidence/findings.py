@@ -35,11 +35,14 @@ class AttackerResult(Frozen):
     select: MaybeNumber
     """The metric on the selection split; it decides which attacker is the headline."""
     figures: dict[str, Estimate]
-    """On the test split, by name: `balanced_accuracy`, `auroc` (mean over classes of one against the others; .5 is a
+    """On the test split, of the attacker fitted on the training split alone; those of the strongest, fitted again, are
+    the measurement's. By name: `balanced_accuracy`, `auroc` (mean over classes of one against the others; .5 is a
     guess) and `bits` (usable information, H(v) − CE; negative for an attacker worse than the class frequencies), or
     `r2` and `mae` (in the attribute's unit). Empty for an attacker that could not run."""
     failure: Text | None = None
     """Why the attacker could not run."""
+    rows: int | None = None
+    """Training rows that it learned from: fewer than there are where it takes no more; null for the ensemble."""
 
 
 class ClassRows(Frozen):
@@ -141,6 +144,48 @@ class Spike(Frozen):
         return max(0.0, self.read) / self.planted
 
 
+class ClassRecall(Frozen):
+    """How well the strongest attacker recognises one class."""
+
+    name: str
+    recall: Estimate | None
+    """Share of its test rows that are named as this class; null where it has too few test groups to tell of."""
+
+
+class TruePositives(Frozen):
+    """What a cautious attacker finds, who looks for one class and names it only where that is hardly ever wrong."""
+
+    wanted: str
+    """The class looked for."""
+    false_positive_rate: Share
+    """Share of the other class's test rows that may be named wrongly, at most."""
+    rate: Estimate | None
+    """Share of the wanted class's test rows that are named; null where there are too few rows of either class."""
+
+
+class Exposure(Frozen):
+    """Who is read: figures of the strongest attacker by class, since a mean can hide a few who are read with certainty.
+
+    Of test rows, with intervals over groups that are no narrower than Wilson's for a share of so many groups.
+    """
+
+    recalls: list[ClassRecall]
+    """In the order of the classes."""
+    found: list[TruePositives] = []
+    """Of binary attributes: each class as the one looked for, at each false-positive rate."""
+
+
+class Shots(Frozen):
+    """What the strongest attacker reads of a person of whom it has several rows, its log-likelihood ratios summed."""
+
+    rows: int
+    """Rows of each person, drawn by the seed from those that have as many, and one class alone."""
+    people: int
+    """Groups of the test rows that the figure is a mean over."""
+    figure: Estimate
+    """Balanced accuracy over people; its threshold was fitted on the people of the selection rows."""
+
+
 Draws = list[Number | None]
 """A figure on each bootstrap resample of the test groups, to four digits; null where it could not be taken.
 
@@ -197,6 +242,13 @@ class Measurement(Frozen):
     """Of the strongest attackers; none in evidence of before they were taken."""
     spikes: list[Spike] = []
     """Planted leaks of the size of the limit and of twice that; none in evidence of before, and at a limit of 0."""
+    exposure: Exposure | None = None
+    """Who is read; null for a quantity, and in evidence of before it was taken."""
+    shots: list[Shots] = []
+    """With 1, 5 and 20 rows of one person; none where no groups have several rows, or too few of them have."""
+    held: int | None = None
+    """Labelled rows that there are: more than fit, select and test where --fit-rows or --test-rows drew fewer; null in
+    evidence of before."""
     draws: dict[str, Draws] = {}
     """Of the metric, of `auroc` or `mae`, and of `excess`."""
 
@@ -226,8 +278,13 @@ class Measurement(Frozen):
         return sum(one.test for one in self.classes)
 
     @property
+    def train_rows(self) -> int:
+        """Rows that fit attackers, those of no more rows left aside."""
+        return sum(one.train for one in self.classes)
+
+    @property
     def rows(self) -> int:
-        """Labelled rows in all: those that fit, select and test."""
+        """Labelled rows that were used in all: those that fit, select and test."""
         return sum(one.train + one.select + one.test for one in self.classes)
 
     @model_validator(mode="after")
@@ -248,6 +305,14 @@ class Measurement(Frozen):
         return self
 
 
+class SeveralReleases(Frozen):
+    """What no attacker can exceed who has several releases of one person."""
+
+    releases: int
+    balanced_accuracy: Share
+    """Of any attacker whatever, at most, if the releases are independent of each other given the attribute."""
+
+
 class Certificate(Frozen):
     """What no attacker of a finite code can exceed, at the confidence given: counted on all audited rows."""
 
@@ -262,6 +327,8 @@ class Certificate(Frozen):
     bits: Number
     """I(code; v), at most; each of the two bounds holds with the confidence by itself."""
     confidence: Share
+    several: list[SeveralReleases] = []
+    """Of binary attributes: the bound on who has 5 and 20 releases; none in evidence of before."""
 
 
 class Decision(Frozen):

@@ -3,6 +3,7 @@
 from audit.evidence import numbers
 from audit.evidence.audit_result import Task
 from audit.evidence.findings import Certificate, Estimate, Finding, Measurement, NullBand
+from audit.evidence.verdict import held_for, is_bounded, most_allowed
 
 WRITERS = {
     "balanced_accuracy": numbers.share,
@@ -84,7 +85,11 @@ def sentence(finding: Finding) -> str:
         f"{finding.attribute} at {finding.layer}: the strongest attacker ({measurement.strongest}) {measured}"
         f"{_input_control(measurement)}{bound(finding.certificate)}."
     )
-    return f"{decision.verdict}: {line} {decision.reason}" if decision else f"{readability(measurement)}: {line}"
+    return (
+        f"{decision.verdict}: {line} {decision.reason}{_held(finding)}"
+        if decision
+        else f"{readability(measurement)}: {line}"
+    )
 
 
 def readability(measurement: Measurement) -> str:
@@ -113,6 +118,25 @@ def not_above(task: Task) -> str:
     return f"{told}, though its balanced accuracy of {balanced.value:.1%} is above that of a guess"
 
 
+def _held(finding: Finding) -> str:
+    """Return in a sentence for whom the limit holds, after a space; nothing where nobody can tell."""
+    who, most = held_for(finding), finding.certificate
+    if most is None:
+        return {"not held": " The limit is not held.", None: ""}.get(who, " The limit holds for the attackers tried.")
+    bounded = f"{numbers.at_most_percent(most.balanced_accuracy)}%"
+    allowed = f"floor and limit, {most_allowed(finding):.1%}"
+    if who == "every attacker":
+        return f" The limit holds for every attacker, tried or not: the bound of {bounded} lies within {allowed}."
+    if who == "the attackers tried":
+        return (
+            f" The limit holds for the attackers tried, not for every attacker: the bound of {bounded} lies beyond "
+            f"{allowed}."
+        )
+    if who == "not held":
+        return " The limit is not held."
+    return f" The bound on every attacker, {bounded}, does lie within {allowed}." if is_bounded(finding) else ""
+
+
 def bound(certificate: Certificate | None) -> str:
     """Return the upper bound on any attacker as a clause for a terminal, or nothing where there is none."""
     if certificate is None:
@@ -125,9 +149,15 @@ def _of_classes(measurement: Measurement) -> str:
     read, auroc, bits = (measurement.figures[name] for name in measurement.kind.figures)
     return (
         f"reads {read.value:.1%} [{read.low:.1%}, {read.high:.1%}] balanced accuracy, AUROC {auroc.value:.3f}, "
-        f"{max(0.0, bits.value):.2f} of {measurement.entropy:.2f} bits; "
+        f"{_bits(bits.value, measurement.entropy or 0.0)}; "
         f"floor {measurement.floor_score.value:.1%}, chance {measurement.guess:.1%}"
     )
+
+
+def _bits(value: float, entropy: float) -> str:
+    told = numbers.fixed(value, 2)
+    below = ", less than the class frequencies tell" if told.startswith("−") else ""
+    return f"{told} of {entropy:.2f} bits{below}"
 
 
 def _of_quantity(measurement: Measurement) -> str:

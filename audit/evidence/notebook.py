@@ -6,10 +6,11 @@ from math import nan
 from typing import TYPE_CHECKING
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Finding
+from audit.evidence.findings import Finding, Measurement
 from audit.evidence.headline import written, written_guess, written_limit, written_median
 from audit.evidence.metric import EXCESS, GIVEN_TASK, METRICS
-from audit.evidence.numbers import Figure, at_most_percent, bits_of, count, decimal, quantity
+from audit.evidence.numbers import Figure, at_most_percent, bits_of, decimal, of_held, quantity
+from audit.evidence.verdict import held_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,8 @@ _FIGURES = (*(name for metric in METRICS.values() for name in metric.figures), G
 """Of all metrics, so that every frame has the same columns."""
 _FLOORS = tuple(name for metric in METRICS.values() for name in metric.floor)
 _GUESSES = tuple(name for metric in METRICS.values() for name in metric.baseline)
+RATES, SHOTS = (0.1, 0.01, 0.001), (1, 5, 20)
+"""False-positive rates, and rows of one person, that have a column."""
 _EDGE = "border:0;border-bottom:1px solid rgba(128,128,128,.4)"
 _CELL = f"{_EDGE};padding:.25em .8em .25em 0;text-align:left;vertical-align:top;background:transparent"
 _SOFT = "opacity:.75;font-size:90%"
@@ -49,7 +52,29 @@ def _flat(one: Finding) -> dict[str, object]:
         row |= {name: value, f"{name}_low": low, f"{name}_high": high}
     row |= {f"guess_{name}": measurement.baseline.get(name, nan) for name in _GUESSES}
     row["upper_bound"] = one.certificate.balanced_accuracy if one.certificate else nan
-    return row
+    return row | {"held_for": held_for(one) if one.decision else None} | _power(measurement) | _exposed(measurement)
+
+
+def _power(measurement: Measurement) -> dict[str, float]:
+    """Return what the last doubling of the rows gained, and the least share of a planted leak that was recovered."""
+    gains = [one.gain.value for one in measurement.curves]
+    largest = {one.kind: one for one in sorted(measurement.spikes, key=lambda one: one.planted)}
+    shares = [one.share for one in largest.values()]
+    return {"last_doubling": max(gains, default=nan), "recovered": min(shares, default=nan)}
+
+
+def _exposed(measurement: Measurement) -> dict[str, float]:
+    """Return the figures of who is exposed: of the class that is recognised best, and found most often."""
+    exposed = measurement.exposure
+    recalls = [one.recall.value for one in (exposed.recalls if exposed else ()) if one.recall]
+    row = {"recall_most": max(recalls, default=nan)}
+    for rate in RATES:
+        found = [
+            one.rate.value for one in (exposed.found if exposed else ()) if one.false_positive_rate == rate and one.rate
+        ]
+        row[f"true_positives_at_{rate:g}"] = max(found, default=nan)
+    shots = {one.rows: one.figure.value for one in measurement.shots}
+    return row | {f"shots_{rows}": shots.get(rows, nan) for rows in SHOTS}
 
 
 def card(result: AuditResult) -> str:
@@ -69,7 +94,7 @@ def card(result: AuditResult) -> str:
 def _about(result: AuditResult) -> str:
     task = f"task {escape(result.task.name)}" if result.task else "no task was named; the floor is chance"
     what = escape(result.checkpoint.file)
-    return f"Privacy audit of <b>{what}</b>, {count(result.data.test.rows)} test rows, {task}"
+    return f"Privacy audit of <b>{what}</b>, {of_held(result.tested, result.data.test.rows)} test rows, {task}"
 
 
 def _cells(one: Finding) -> tuple[str, ...]:

@@ -97,28 +97,23 @@ def limit_points(limit: float) -> str:
 
 
 def bits(estimate: Estimate) -> Figure:
-    """Return usable information in bits; a negative estimate means nothing could be read and shows as 0."""
+    """Return usable information in bits: `0.12 bits`; below 0 the attacker is worse than the class frequencies."""
     width = round(estimate.high - estimate.low, 9)
-    digits = 1 if width >= 1 else 2 if width >= 0.1 or width == 0 else 3
-    value, low, high = (max(0.0, x) for x in (estimate.value, estimate.low, estimate.high))
-    return Figure(f"{value:.{digits}f} bits", f"{low:.{digits}f}–{high:.{digits}f}")
+    return _figure(estimate, 1 if width >= 1 else 2 if width >= 0.1 or width == 0 else 3, unit=" bits")
 
 
 def bits_share(estimate: Estimate, entropy: float) -> Figure:
     """Return usable information as percent of H(v), the most there is to read."""
     if entropy <= 0:
         return Figure("no entropy", "")
-    digits = _digits(100 * (estimate.high - estimate.low) / entropy)
-    value, low, high = (
-        fixed(100 * max(0.0, x) / entropy, digits) for x in (estimate.value, estimate.low, estimate.high)
-    )
-    return Figure(f"{value} %", f"{low}–{high}")
+    share = Estimate(**{end: 100 * value / entropy for end, value in estimate.model_dump().items()})
+    return _figure(share, _digits(share.high - share.low), unit=" %")
 
 
 def bits_of(estimate: Estimate, entropy: float) -> str:
-    """Return usable information beside the most there is: `0.12 of 1.00 (12 %)`."""
-    value = max(0.0, estimate.value)
-    return f"{value:.2f} of {entropy:.2f} ({100 * (value / entropy if entropy > 0 else 0):.0f} %)"
+    """Return usable information beside the most there is: `0.12 of 1.00 (12 %)`, `−0.02 of 1.00 (−2 %)`."""
+    share = fixed(100 * (estimate.value / entropy if entropy > 0 else 0), 0)
+    return f"{fixed(estimate.value, 2)} of {entropy:.2f} ({share} %)"
 
 
 def at_most_percent(share: float) -> str:
@@ -141,6 +136,11 @@ def trimmed(value: float, digits: int) -> str:
 def count(number: int) -> str:
     """Return a whole number with its thousands apart: `12,000`."""
     return f"{number:,}"
+
+
+def of_held(used: int, held: int) -> str:
+    """Return how many rows were used, and of how many where these are more: `10,000 of 60,000`."""
+    return count(used) if used >= held else f"{count(used)} of {count(held)}"
 
 
 def rows_told(number: int) -> str:

@@ -7,8 +7,9 @@ planted in the same features, the same attackers read clearly more than was read
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
+from typing import Literal
 
-from audit.evidence.findings import ENSEMBLE, Decision, Estimate, Measurement, Spike, Verdict
+from audit.evidence.findings import ENSEMBLE, Decision, Estimate, Finding, LearningCurve, Measurement, Spike, Verdict
 from audit.evidence.metric import Metric, MetricName
 
 CONFIDENCE = 0.95
@@ -36,7 +37,9 @@ POSSIBLE = 100
 
 def judge(measurement: Measurement, limit: float) -> Decision:
     """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone."""
-    verdict, reason = by_interval(measurement.excess, measurement.resolution, limit, measurement.rows, measurement.kind)
+    verdict, reason = by_interval(
+        measurement.excess, measurement.resolution, limit, measurement.rows, measurement.kind, measurement.held
+    )
     doubt = (
         (_doubt(measurement) or _unsettled(measurement, limit) or _unseen(measurement, limit))
         if verdict == "PASS"
@@ -56,6 +59,29 @@ def is_lower_bound(measurement: Measurement, limit: float) -> bool:
     return bool(_unsettled(measurement, limit)) or any(one.share < COMPLETE for one in largest.values())
 
 
+Held = Literal["every attacker", "the attackers tried", "not held"]
+
+
+def held_for(finding: Finding) -> Held | None:
+    """Return for whom the limit holds; None where these rows cannot tell, and of a retained attribute."""
+    if finding.decision is None or finding.decision.verdict == "INCONCLUSIVE":
+        return None
+    if finding.decision.verdict == "FAIL":
+        return "not held"
+    return "every attacker" if is_bounded(finding) else "the attackers tried"
+
+
+def is_bounded(finding: Finding) -> bool:
+    """Return whether there is a bound on every attacker, and it lies within the floor, as measured, and the limit."""
+    most = most_allowed(finding)
+    return finding.certificate is not None and finding.certificate.balanced_accuracy <= most
+
+
+def most_allowed(finding: Finding) -> float:
+    """Return the metric of an attacker who reads just as much as the limit allows."""
+    return finding.measurement.floor_score.value + finding.decided.limit
+
+
 def resolution(metric: MetricName, floor: float, guess: float, rows: Sequence[int], limit: float) -> float:
     """Return the half-width of a 95 % interval at the floor, by the test rows of each class, or of a quantity.
 
@@ -69,8 +95,10 @@ def resolution(metric: MetricName, floor: float, guess: float, rows: Sequence[in
     return reach * math.sqrt(sum(share * (1 - share) / n for n in rows)) / len(rows)
 
 
-def by_interval(excess: Estimate, resolution: float, limit: float, n: int, metric: Metric) -> tuple[Verdict, str]:
-    """Decide by the interval of the excess, taken with n labelled rows in all, and say why."""
+def by_interval(
+    excess: Estimate, resolution: float, limit: float, n: int, metric: Metric, held: int | None = None
+) -> tuple[Verdict, str]:
+    """Decide by the interval of the excess, taken with n labelled rows in all, and say why; `held` are those there."""
     unit = metric.unit
     points = f"{100 * limit:g} {unit}"
     if excess.low > limit:
@@ -81,9 +109,9 @@ def by_interval(excess: Estimate, resolution: float, limit: float, n: int, metri
         return "PASS", f"The attacker beats the floor by at most {most}; the limit is {points}."
     width = max(resolution, (excess.high - excess.low) / 2)
     room = abs(limit - excess.value)
-    needed = _in_all(n * (width / room) ** 2) if room > 0.1 * width else "many more labelled rows"
+    needed = _in_all(n * (width / room) ** 2, held) if room > 0.1 * width else "many more labelled rows"
     if excess.high <= limit:
-        needed = _in_all(n * (resolution / limit) ** 2) if resolution < TOO_FINE * limit else "a larger limit"
+        needed = _in_all(n * (resolution / limit) ** 2, held) if resolution < TOO_FINE * limit else "a larger limit"
         return "INCONCLUSIVE", (
             f"These rows cannot tell a leak smaller than {100 * resolution:.1f} {unit}, and the limit "
             f"is {points}; {needed} would settle it."
@@ -94,17 +122,21 @@ def by_interval(excess: Estimate, resolution: float, limit: float, n: int, metri
     )
 
 
+def growing(measurement: Measurement, limit: float) -> LearningCurve | None:
+    """Return the curve that still grows most by its last doubling of the rows; None where all have settled."""
+    rising = [one for one in measurement.curves if one.gain.low > 0 and one.gain.value > FLAT * limit]
+    return max(rising, key=lambda one: one.gain.value, default=None)
+
+
 def _unsettled(measurement: Measurement, limit: float) -> str:
     """Return why a PASS cannot rest on a figure that still grows with the rows, or nothing."""
-    flat = FLAT * limit
-    growing = [one for one in measurement.curves if one.gain.low > 0 and one.gain.value > flat]
-    if not growing:
+    most = growing(measurement, limit)
+    if most is None:
         return ""
-    most = max(growing, key=lambda one: one.gain.value)
-    doublings = math.ceil(math.log2(most.gain.value / flat))
+    doublings = math.ceil(math.log2(most.gain.value / (FLAT * limit)))
     return (
         f"The last doubling of the rows that fit still gained {100 * most.gain.value:.1f} {measurement.kind.unit} "
-        f"({most.attacker}), so the figure is a lower bound; {_more(measurement.rows, 2.0**doublings)} would settle it."
+        f"({most.attacker}), so the figure is a lower bound; {_more(measurement, 2.0**doublings)} would settle it."
     )
 
 
@@ -126,7 +158,7 @@ def _unseen(measurement: Measurement, limit: float) -> str:
             f"Of a planted {kind} leak of {100 * spike.planted:.1f} {unit} these attackers read "
             f"{100 * max(spike.read, 0):.1f}, and of the attribute up to {100 * max(measurement.excess.high, 0):.1f}, "
             "so a leak beyond the limit could stay unseen; "
-            f"{_more(measurement.rows, _factor(spike, measurement.excess))} would settle it."
+            f"{_more(measurement, _factor(spike, measurement.excess))} would settle it."
         )
     return ""
 
@@ -146,14 +178,18 @@ def _factor(spike: Spike, excess: Estimate) -> float:
     return math.inf
 
 
-def _more(rows: int, times: float) -> str:
+def _more(measurement: Measurement, times: float) -> str:
     if times > POSSIBLE:
         return "many times as many labelled rows, or a narrower layer,"
-    return f"{_in_all(rows * times)}, or a narrower layer,"
+    return f"{_in_all(measurement.rows * times, measurement.held)}, or a narrower layer,"
 
 
-def _in_all(rows: float) -> str:
-    return f"about {math.ceil(rows / 100) * 100:,} labelled rows in all"
+def _in_all(rows: float, held: int | None) -> str:
+    """Return how many rows it takes; rows that are held, and were not drawn, are not asked for again."""
+    told = f"{math.ceil(rows / 100) * 100:,}"
+    if held is not None and rows <= held:
+        return f"about {told} of the {held:,} labelled rows held (--fit-rows and --test-rows drew fewer)"
+    return f"about {told} labelled rows in all"
 
 
 def _doubt(measurement: Measurement) -> str:

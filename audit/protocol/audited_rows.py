@@ -37,6 +37,12 @@ class Audited:
     problem: Problem
 
     @property
+    def held(self) -> int:
+        """Rows with a class that is audited, or with a value: those of the splits, however few of them are used."""
+        known = self.labels >= 0 if self.labels.dtype.kind in "iu" else np.isfinite(self.labels)
+        return int(known.sum())
+
+    @property
     def split_labels(self) -> tuple[Labels, Labels, Labels]:
         """v of the rows that fit, select and test."""
         train, select, test = (self.labels[part] for part in self.rows)

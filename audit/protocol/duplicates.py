@@ -31,7 +31,7 @@ def join_copies(groups: Ints, features: Features) -> tuple[Ints, int]:
 
 
 def are_copies(features: Features) -> bool:
-    """Return whether rows alike are copies of one thing, and not what such inputs or features are like."""
+    """Return whether rows alike are copies of one thing, which are joined, and not what such inputs are like."""
     most = np.bincount(features.copies).max()
     return features.same_input and bool(most <= max(FEW_COPIES, MOST_COPIES * len(features.copies)))
 

@@ -20,7 +20,7 @@ from audit.attackers.attack import Attack, Failure, FittedAttacker, SplitData, a
 from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.learner import Matrix
 from audit.attackers.scoring import Reading
-from audit.bootstrap import Resamples, draws, estimate
+from audit.bootstrap import Resamples, draws, estimate, widened
 from audit.data.columns import MISSING
 from audit.data.on_disk import in_memory
 from audit.errors import DataError
@@ -29,6 +29,7 @@ from audit.evidence.metric import EXCESS, GIVEN_TASK, METRICS
 from audit.evidence.verdict import resolution
 from audit.parallel import side_by_side
 from audit.protocol.baselines import by_label
+from audit.protocol.exposure import exposure, shots
 from audit.protocol.learning_curve import learning_curves
 from audit.protocol.permutation_null import permutation_null
 from audit.protocol.spike import spikes
@@ -76,7 +77,8 @@ def _measurement(
     kind, resamples, headline, rows = METRICS[data.problem.metric], target.resamples, found.headline, target.audited
     each = {name: headline.each(name, resamples) for name in kind.figures}
     figures = {name: headline.estimate(name, resamples, values) for name, values in each.items()}
-    excess = each[kind.name] - target.floor.each(kind.name, resamples)
+    over = each[kind.name] - target.floor.each(kind.name, resamples)
+    excess = widened(estimate(over), figures[kind.name], estimate(each[kind.name]))
     floor = {name: target.floor.estimate(name, resamples) for name in kind.floor}
     baseline, entropy = _without_z(data)
     return Measurement(
@@ -96,13 +98,16 @@ def _measurement(
         floor=floor,
         ceiling=target.ceiling,
         null=permutation_null(found, data, settings),
-        excess=estimate(excess),
+        excess=excess,
         resolution=resolution(
             kind.name, floor[kind.name].value, baseline[kind.name], [one.test for one in rows.classes], settings.limit
         ),
         curves=learning_curves(found, data, resamples, settings),
         spikes=spikes(found, data, target, settings),
-        draws={name: draws(each[name]) for name in kind.drawn} | {EXCESS: draws(excess)},
+        exposure=exposure(found, target),
+        shots=shots(found, data, target, settings),
+        held=rows.held,
+        draws={name: draws(each[name]) for name in kind.drawn} | {EXCESS: draws(over)},
     )
 
 
@@ -122,14 +127,14 @@ def _without_z(data: SplitData) -> tuple[dict[str, float], float | None]:
 
 
 def _results(found: Attack, resamples: Resamples, figures: Sequence[str]) -> list[AttackerResult]:
-    def result(name: str, view: str, select: Reading, test: Reading) -> AttackerResult:
+    def result(name: str, view: str, select: Reading, test: Reading, rows: int | None = None) -> AttackerResult:
         estimates = {figure: test.estimate(figure, resamples) for figure in figures}
-        return AttackerResult(name=name, view=view, select=select.score, figures=estimates)
+        return AttackerResult(name=name, view=view, select=select.score, figures=estimates, rows=rows)
 
     results = [
         AttackerResult(name=one.name, view=one.view, select=None, figures={}, failure=one.reason)
         if isinstance(one, Failure)
-        else result(one.name, one.view, one.fit.select, one.fit.test)
+        else result(one.name, one.view, one.fit.select, one.fit.test, one.fit.learner.rows)
         for one in found.members
     ]
     return results if found.ensemble is None else [*results, result(ENSEMBLE, "both", *found.ensemble)]

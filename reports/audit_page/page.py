@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from audit.evidence.numbers import count, named, shorten
+from audit.evidence.numbers import named, of_held, shorten
 from reports.audit_page.sections import (
     attackers,
     attribution,
     bounds,
     classes,
-    compliance,
     layers,
     leakage,
     limits,
+    power,
     reproduce,
     sign_off,
     task,
@@ -19,6 +19,7 @@ from reports.audit_page.sections import (
     verdict,
     words,
 )
+from reports.compliance import provisions_view
 from reports.compliance.mapping import Framework
 from reports.inputs.comparison import Comparison
 from reports.render.section import Page, Section, filled, running_head
@@ -30,6 +31,7 @@ def sections(frameworks: Sequence[Framework]) -> tuple[Section[Comparison], ...]
         verdict.SECTION,
         tested.SECTION,
         leakage.SECTION,
+        power.SECTION,
         task.SECTION,
         layers.SECTION,
         classes.SECTION,
@@ -37,7 +39,7 @@ def sections(frameworks: Sequence[Framework]) -> tuple[Section[Comparison], ...]
         attribution.SECTION,
         bounds.SECTION,
         limits.SECTION,
-        compliance.section(frameworks),
+        provisions_view.section(frameworks),
         reproduce.SECTION,
         sign_off.SECTION,
         words.SECTION,
@@ -70,5 +72,5 @@ def _subject(comparison: Comparison) -> str:
     against = ", set beside the checkpoint before it" if len(comparison.audits) == 2 else ""
     return (
         f"What fresh attackers read from its bottleneck, {how}{against}. "
-        f"Audited {last.created[:10]} on {count(last.data.test.rows)} test rows."
+        f"Audited {last.created[:10]} on {of_held(last.tested, last.data.test.rows)} test rows."
     )

@@ -7,6 +7,7 @@ from reports.compliance.evidence_items import Absent, Evidence, Present, items
 from reports.compliance.mapping import Framework, Instrument, Support, own, supported
 from reports.inputs.comparison import Comparison
 from reports.render.facts import listed
+from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, missing
 
 
@@ -29,6 +30,14 @@ class ComplianceView:
     """When the texts were last read, as ISO 8601."""
     evidence: Table
     instruments: tuple[InstrumentView, ...]
+
+
+def section(frameworks: Sequence[Framework]) -> Section[Comparison]:
+    """Return the section of the page for irene's own mapping and a user's frameworks."""
+    return Section(
+        "compliance", "Provisions", lambda comparison: compliance_view(comparison, frameworks),
+        heading="Provisions that this supports", anchor="articles",
+    )  # fmt: skip
 
 
 def compliance_view(comparison: Comparison, frameworks: Sequence[Framework] = ()) -> ComplianceView:

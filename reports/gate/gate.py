@@ -13,6 +13,7 @@ from audit.errors import UnknownNameError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding, Verdict
 from audit.evidence.numbers import one_line
+from audit.evidence.verdict import held_for
 from reports.gate.requirements import Losses, Requirement, requirements
 from reports.inputs.by_attribute import WORST_FIRST, tally
 from reports.inputs.comparison import Comparison, compare
@@ -113,7 +114,9 @@ def conclusion(outcome: Outcome) -> str:
         case "PASS", False if outcome.exit_code == OPEN:
             told = "the check does not pass, since these rows cannot tell whether more was lost than is allowed"
         case "PASS", _:
-            told = "the check passes, since no attacker tried reads more than the limit allows"
+            everyone = all(held_for(one) == "every attacker" for one in outcome.findings)
+            who = "attacker whatever" if everyone else "attacker tried"
+            told = f"the check passes, since no {who} reads more than the limit allows"
         case "FAIL", _:
             told = "the check fails, since a fresh attacker reads more than the limit allows"
         case _, True:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from audit.evidence.audit_result import AuditResult
+from audit.evidence.verdict import held_for
 from reports.gate.gate import Outcome
 from reports.gate.requirements import Losses, Requirement
 from reports.inputs.comparison import Pair
@@ -43,7 +44,8 @@ def _audit(audit: AuditResult) -> dict[str, object]:
         "created": audit.created,
         "checkpoint": audit.checkpoint.file,
         "sha256": audit.checkpoint.sha256,
-        "test_rows": audit.data.test.rows,
+        "test_rows": audit.tested,
+        "test_rows_held": audit.data.test.rows,
         "task": audit.task.name if audit.task else None,
         "task_accuracy": audit.task.accuracy.model_dump() if audit.task else None,
         "task_most_frequent": audit.task.chance if audit.task else None,
@@ -76,6 +78,7 @@ def _finding(pair: Pair) -> dict[str, object]:
         "verdict": decided.verdict,
         "reason": decided.reason,
         "limit": decided.limit,
+        "held_for": held_for(pair.last.found),
         "excess": measurement.excess.model_dump(),
         "strongest": measurement.strongest,
         "verdict_before": pair.first.found.decided.verdict if pair.first else None,

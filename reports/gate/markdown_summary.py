@@ -11,7 +11,7 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.headline import written_excess, written_guess
 from audit.evidence.json_file import without_places
-from audit.evidence.numbers import change, count, hexdigits, one_line, percent, share
+from audit.evidence.numbers import change, count, hexdigits, of_held, one_line, percent, share
 from reports.gate.gate import Outcome, conclusion
 from reports.gate.told import WORDS
 from reports.inputs.by_attribute import WORST_FIRST
@@ -51,7 +51,8 @@ def _subject(comparison: Comparison) -> str:
     last = comparison.last
     before = f", and before it {_checkpoint(comparison.audits[0][1])}" if len(comparison.audits) == 2 else ""
     return (
-        f"{_checkpoint(last)}{before}. Audited {_name(last.created[:10])} on {count(last.data.test.rows)} "
+        f"{_checkpoint(last)}{before}. Audited {_name(last.created[:10])} on "
+        f"{of_held(last.tested, last.data.test.rows)} "
         f"test rows of {_name(last.data.name)}, by {', '.join(map(_name, last.protocol.attackers))}."
     )
 

@@ -20,17 +20,17 @@ def row_facts(data: DataRows) -> list[Fact]:
         ("Options", cell(pairs_text(data.options))),
         ("Rows", cell(count(data.rows))),
         ("Could not be read", cell(_rows_of(data.unreadable, "nothing saw them"))),
-        ("Copies across groups", cell(_rows_of(data.copies, "the groups that share an input were joined"))),
+        ("Copies across groups", cell(_copies(data))),
         ("Kept together by", cell(data.group or "nothing: every row stands alone")),
-        ("Attackers trained on", cell(split_told(data.train))),
-        ("Attackers selected on", cell(split_told(data.select))),
-        ("Figures taken on (test)", cell(split_told(data.test))),
+        ("Held to train attackers", cell(split_told(data.train))),
+        ("Held to select attackers", cell(split_told(data.select))),
+        ("Held for the figures (test)", cell(split_told(data.test))),
     ]
 
 
-def rows_that_fit(protocol: Protocol) -> str:
-    """Return how many rows an attacker learns from."""
-    return "all" if protocol.fit_rows is None else f"at most {count(protocol.fit_rows)}"
+def at_most(rows: int | None) -> str:
+    """Return how many of the rows held are used."""
+    return "all" if rows is None else f"at most {count(rows)}"
 
 
 def protocol_facts(protocol: Protocol, limit: str) -> list[Fact]:
@@ -39,7 +39,8 @@ def protocol_facts(protocol: Protocol, limit: str) -> list[Fact]:
     return [
         ("Attackers", cell(", ".join(protocol.attackers))),
         ("Views", cell(", ".join(protocol.views))),
-        ("Rows that fit an attacker", cell(rows_that_fit(protocol))),
+        ("Rows that fit an attacker", cell(at_most(protocol.fit_rows))),
+        *([("Rows that test an attacker", cell(at_most(protocol.test_rows)))] if protocol.test_rows else []),
         *([("Classes too rare to audit", cell(_rare(protocol)))] if protocol.rare_set_by_user else []),
         ("Pooling", cell(protocol.pool)),
         ("Bootstrap resamples", cell(count(protocol.bootstrap))),
@@ -71,6 +72,18 @@ def side_by_side(caption: str, facts: Mapping[str, AuditFact], comparison: Compa
 def pairs_text(values: Mapping[str, str | int | float | bool | None]) -> str:
     """Return settings in words, in the order in which evidence stands in a file: `alpha 1, seed 0`."""
     return ", ".join(f"{name} {value}" for name, value in sorted(values.items())) or "none"
+
+
+_COPIES = {
+    True: "; the groups that share an input were joined",
+    False: "; they were not joined, and may stand on both sides of a split",
+    None: "",
+}
+"""What was done about them; older evidence does not tell here."""
+
+
+def _copies(data: DataRows) -> str:
+    return f"{rows_told(data.copies)}{_COPIES[data.copies_joined]}" if data.copies else "none"
 
 
 def _rows_of(number: int, then: str) -> str:

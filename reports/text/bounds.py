@@ -42,12 +42,20 @@ def is_exceeded(found: Finding) -> bool:
     return one is not None and found.measurement.score.low > one.balanced_accuracy
 
 
+_SEVERAL = (
+    "Who has several releases of one person may read more. The bound on so many presumes releases that are "
+    "independent of each other given the attribute; images of one person that resemble each other beyond it may tell "
+    "more."
+)
+
+
 def basis(comparison: Comparison) -> tuple[str, ...]:
     """Return what the bounds rest on, in sentences; nothing where there are none."""
     found = [reading.found.certificate for pair in comparison.pairs for reading in pair.readings]
     confidence = " or ".join(dict.fromkeys(percent(one.confidence) for one in found if one))
     if not confidence:
         return ()
+    several = any(one.several for one in found if one)
     return (
         "Where a layer gives few distinct vectors, no attacker does better than the best table of them, and that can "
         "be counted: on rows that the model was not made from, with groups taken for independent of each other. Their "
@@ -55,4 +63,5 @@ def basis(comparison: Comparison) -> tuple[str, ...]:
         f"{confidence} confidence by itself, not all of them together.",
         "It is a bound on what this layer gives for one row as released, to someone who knows nothing else of that "
         "row. It is none on the weights: whoever holds the encoder before the code sees more.",
+        *([_SEVERAL] if several else []),
     )

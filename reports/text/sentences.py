@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Ceiling, Finding, Verdict
-from audit.evidence.headline import written, written_excess, written_guess, written_limit
+from audit.evidence.headline import written, written_excess, written_guess, written_level, written_limit
 from audit.evidence.method_card import MethodCard
 from audit.evidence.metric import METRICS
 from audit.evidence.numbers import change, count, measured, named, one_line, percent, plain, share
+from audit.evidence.verdict import held_for, most_allowed
 from reports.inputs.comparison import Comparison, Pair, Reading, compare
 from reports.inputs.paired_difference import accuracy_change
 from reports.inputs.retention import TOLERANCE, kept_state
-from reports.text.bounds import bound
+from reports.text.bounds import bound, read_at_most
 from reports.text.figures import floor, pair_change, score, with_metric
 
 KEPT_STATES = {
@@ -106,9 +107,21 @@ def claim(pair: Pair) -> str:
         case "FAIL":
             return f"a fresh attacker {'still ' if earlier == 'FAIL' else ''}reads it beyond the limit"
         case "PASS":
-            return f"no attacker tried reads it beyond the limit{' any more' if earlier == 'FAIL' else ''}"
+            return _held(pair.last.found, " any more" if earlier == "FAIL" else "")
         case "INCONCLUSIVE":
             return "not a pass, these rows cannot tell whether it is read beyond the limit"
+
+
+def _held(found: Finding, any_more: str) -> str:
+    """Return for whom the limit holds: every attacker, by a bound that lies within it, or the attackers tried."""
+    most = found.certificate
+    if held_for(found) == "every attacker":
+        return f"no attacker whatever reads it beyond the limit{any_more}"
+    told = f"no attacker tried reads it beyond the limit{any_more}"
+    if most is None:
+        return told
+    allowed = written_level(found.measurement, most_allowed(found))
+    return f"{told}, though the bound on every attacker, {read_at_most(most)}, lies beyond floor and limit, {allowed}"
 
 
 def limit(reading: Reading) -> str:

@@ -152,8 +152,16 @@ def test_rounding_never_moves_an_excess_onto_or_over_its_limit() -> None:
     assert figure.interval == "−3.000 to 4.996"
 
 
-def test_negative_information_shows_as_none() -> None:
-    assert str(bits(around(-0.2, 0.05))) == "0.00 bits (0.00–0.00)"
+@pytest.mark.parametrize(
+    ("value", "half", "told"),
+    [
+        (-0.2, 0.05, "−0.20 bits (−0.25 to −0.15)"),
+        (0.01, 0.02, "0.010 bits (−0.010 to 0.030)"),
+        (-1e-5, 0, "0.00 bits"),
+    ],
+)
+def test_negative_information_shows_as_it_is(value: float, half: float, told: str) -> None:
+    assert str(bits(around(value, half))).startswith(told)
 
 
 @given(st.text(max_size=300))

@@ -16,8 +16,10 @@ from support.findings import (
     audit,
     certified,
     continuous,
+    exposing,
     leakage,
     of_classes,
+    powered,
     readable,
     regression,
     remeasured,
@@ -109,10 +111,10 @@ def everything(*, after: bool = False) -> AuditResult:
              for epoch in range(1, 6)]  # fmt: skip
     made = sanitizing().model_copy(update={"trace": trace, "chosen": 3, "release": "map"})
     result = audit(
-        remeasured(with_where(leakage(read=read), 0.12 if after else 0.31), **counts),
+        remeasured(with_where(exposing(powered(leakage(read=read))), 0.12 if after else 0.31), **counts),
         certified(able, most=0.2 if after else 0.5),
-        with_where(open_, 0.04),
-        continuous(read=0.20 if after else 0.43),
+        certified(exposing(powered(with_where(open_, 0.04), gain=0.02, quadratic=0.1)), most=0.6),
+        powered(continuous(read=0.20 if after else 0.43)),
         readable(read=0.86 if after else 0.88, auroc=0.91 if after else 0.93),
         regression(read=0.55 if after else 0.61),
         sha="a" * 64 if after else "b" * 64,
@@ -141,7 +143,7 @@ def _large(attribute: str, layer: str, read: float) -> Finding:
     figures = found.measurement.figures | {"excess": found.measurement.excess}
     drawn = {name: _draws(figures[name]) for name in ("balanced_accuracy", "auroc", "excess")}
     changed = remeasured(found, attackers=attackers, strongest="logistic on standardised", draws=drawn)
-    return certified(founded(changed))
+    return certified(founded(exposing(powered(changed))))
 
 
 def _draws(figure: Estimate) -> list[float]:

@@ -1,7 +1,7 @@
 """Pieces of evidence, made by hand: findings, audits, sanitizer records."""
 
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 from audit.evidence.audit_result import (
     AuditResult,
@@ -17,12 +17,20 @@ from audit.evidence.findings import (
     AttackerResult,
     Ceiling,
     Certificate,
+    ClassRecall,
     ClassRows,
+    CurvePoint,
     Decision,
     Estimate,
+    Exposure,
     Finding,
+    LearningCurve,
     Measurement,
     NullBand,
+    SeveralReleases,
+    Shots,
+    Spike,
+    TruePositives,
     Unit,
     Verdict,
     Where,
@@ -110,10 +118,51 @@ def ceiling(value: float, half: float = 0.02) -> Ceiling:
     return Ceiling(source="input averaged to 3 × 16 × 16", strongest="mlp on whitened", figure=around(value, half))
 
 
+def curve(attacker: str, read: float, *, gain: float = 0.001, rows: int = 5000) -> LearningCurve:
+    """Return a learning curve that ends at a figure, of so many rows and their halves."""
+    steps = [read - gain * (2**step - 1) for step in range(4, -1, -1)]
+    points = [
+        CurvePoint(rows=rows // 2 ** (4 - place), figure=around(max(value, 0.02), 0.01 * (5 - place)))
+        for place, value in enumerate(steps)
+    ]
+    return LearningCurve(attacker=attacker, points=points, gain=around(gain, 0.003))
+
+
+def spike(kind: Literal["linear", "quadratic"], planted: float, share: float) -> Spike:
+    return Spike(kind=kind, planted=planted, read=share * planted, draws=4, attackers=["products on whitened"])
+
+
+def powered(found: Finding, *, gain: float = 0.001, quadratic: float = 0.6) -> Finding:
+    """Return a finding with learning curves and planted leaks."""
+    read = found.measurement.score.value
+    curves = [curve("mlp on standardised", read, gain=gain), curve("knn on whitened", read - 0.01, rows=1250)]
+    planted = [spike("linear", size, 0.9) for size in (0.05, 0.1)]
+    planted += [spike("quadratic", size, quadratic) for size in (0.05, 0.1)]
+    return remeasured(found, curves=curves, spikes=planted)
+
+
+def exposing(found: Finding, *, sure: float = 0.08) -> Finding:
+    """Return a finding with what is read of each class, by few false alarms, and of a person with several rows."""
+    names = [one.name for one in found.measurement.classes]
+    recalls = [ClassRecall(name=name, recall=around(0.6 - 0.03 * i)) for i, name in enumerate(names[:-1])]
+    rates = [
+        TruePositives(
+            wanted=name, false_positive_rate=rate, rate=None if rate < 0.01 else around(rate + sure * i, 0.004)
+        )
+        for i, name in enumerate(names if len(names) == 2 else [])
+        for rate in (0.1, 0.01, 0.001)
+    ]
+    exposure = Exposure(recalls=[*recalls, ClassRecall(name=names[-1], recall=None)], found=rates)
+    several = [Shots(rows=m, people=120 // m, figure=around(0.5 + 0.02 * m, 0.03)) for m in (1, 5)]
+    return remeasured(found, exposure=exposure, shots=several, held=80_000)
+
+
 def certified(found: Finding, most: float = 0.61, bits: float = 0.12, codes: int = 4) -> Finding:
+    binary = len(found.measurement.classes) == 2
+    several = [SeveralReleases(releases=m, balanced_accuracy=1 - (2 - 2 * most) ** m / 2) for m in (5, 20) if binary]
     bound = Certificate(
         rows=2059, codes=codes, independent=[103.7] * len(found.measurement.classes), balanced_accuracy=most, bits=bits,
-        confidence=0.95,
+        confidence=0.95, several=several,
     )  # fmt: skip
     return found.model_copy(update={"certificate": bound})
 

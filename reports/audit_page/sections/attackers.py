@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import AttackerResult, Measurement
+from audit.evidence.findings import ENSEMBLE, AttackerResult, Measurement
 from audit.evidence.headline import null_estimate, written
-from audit.evidence.numbers import bare, bits, count, measured, named, shorten
+from audit.evidence.numbers import bare, bits, count, measured, named, of_held, shorten
 from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair, Reading
 from reports.render.facts import listed, protocol_facts
@@ -64,7 +64,7 @@ def attackers(pairs: Sequence[Pair]) -> Table:
 
 def _attackers(pair: Pair) -> tuple[Row, ...]:
     """Return a row for each attacker, and one more for each that did not run."""
-    tried = [{(one.name, one.view): one for one in reading.found.measurement.attackers} for reading in pair.readings]
+    tried = [_tried(reading.measurement) for reading in pair.readings]
     rows = []
     for name, view in dict.fromkeys(key for each in tried for key in each):
         ran = [each.get((name, view)) for each in tried]
@@ -73,7 +73,8 @@ def _attackers(pair: Pair) -> tuple[Row, ...]:
             cells = [
                 told for one, each in zip(ran, pair.readings, strict=True) for told in _figures(one, each.measurement)
             ]
-            rows.append(Row(shorten(name), (shorten(view), *cells), tag=_strongest(pair, name, view)))
+            seen = f"{shorten(view)}{_rows_seen(pair.last.measurement, ran[-1])}"
+            rows.append(Row(shorten(name), (seen, *cells), tag=_strongest(pair, name, view)))
         for failure in dict.fromkeys(filter(None, failures)):
             whens = [one.when.lower() for one, each in zip(pair.readings, failures, strict=True) if each == failure]
             when = f"{whens[0]}: " if len(whens) < len(failures) else ""
@@ -81,12 +82,39 @@ def _attackers(pair: Pair) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def _tried(measurement: Measurement) -> dict[tuple[str, str], AttackerResult]:
+    """Return every attacker by name and view; the strongest with the figures that the verdict quotes."""
+    listed = {
+        (one.name, one.view): one.model_copy(update={"figures": measurement.figures}) if _won(measurement, one) else one
+        for one in measurement.attackers
+    }
+    if measurement.strongest == ENSEMBLE and not any(name == ENSEMBLE for name, _ in listed):  # as in older evidence
+        listed[ENSEMBLE, "both"] = AttackerResult(name=ENSEMBLE, view="both", select=None, figures=measurement.figures)
+    return listed
+
+
+def _won(measurement: Measurement, one: AttackerResult) -> bool:
+    return _is_named(measurement, one.name, one.view) and one.failure is None
+
+
+def _is_named(measurement: Measurement, name: str, view: str) -> bool:
+    """Return whether an attacker is the strongest, which is an ensemble by its name alone."""
+    return measurement.strongest in (name, f"{name} on {view}")
+
+
 def _strongest(pair: Pair, name: str, view: str) -> str:
     """Return in which audits this attacker was the strongest, or nothing."""
-    whens = [one.when for one in pair.readings if one.measurement.strongest == f"{name} on {view}"]
+    whens = [one.when for one in pair.readings if _is_named(one.measurement, name, view)]
     if not whens:
         return ""
     return "strongest" if len(whens) == len(pair.readings) else f"strongest {whens[0].lower()}"
+
+
+def _rows_seen(measurement: Measurement, one: AttackerResult | None) -> str:
+    """Return from how many of the training rows an attacker learned that did not take them all, or nothing."""
+    if one is None or one.rows is None or one.rows >= measurement.train_rows:
+        return ""
+    return f", {of_held(one.rows, measurement.train_rows)} rows"
 
 
 def _figures(one: AttackerResult | None, measurement: Measurement) -> tuple[str, ...]:

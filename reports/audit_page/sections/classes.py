@@ -1,21 +1,142 @@
-"""How many rows of each class the figures rest on, and which rows no attacker saw."""
+"""How many rows of each class the figures rest on, which rows no attacker saw, and who is exposed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Finding
-from audit.evidence.numbers import count, named, rows_told, shorten
+from audit.evidence.findings import Estimate, Finding, TruePositives
+from audit.evidence.numbers import bare, count, fixed, named, percent, rows_told, share, shorten
+from reports.inputs.by_attribute import by_attribute, worst
 from reports.inputs.comparison import Comparison, Pair
 from reports.render.section import Section, Told
-from reports.render.table import Body, Row, Table
+from reports.render.table import NOTHING, Body, Row, Table, over
+from reports.text.sentences import attribute_at
 
 WITHHELD = "withheld"
+STANDS_OUT = 2
+"""How many times as many as a guess finds a cautious attacker must find, surely, to be told of."""
+EXPOSED = (
+    "A balanced accuracy is a mean: near the floor it can hide a class that is recognised, or a few people who are "
+    "read with certainty. Recognised: the share of a class's test rows that the strongest attacker names so. "
+    "Found: the share of them that it finds if it may name so few of the other class's rows wrongly; a guess finds "
+    "just as many as that. Withheld: fewer than 20 test groups. A dash: too few to tell of so low a rate."
+)
+SHOTS = (
+    "Who has several rows of one person puts them together. Of people with that many rows and one class: what the "
+    "strongest attacker reads of a person, its log-likelihood ratios summed over rows drawn at random."
+)
 
 
-def view(comparison: Comparison) -> Told:
-    """Prepare the rows of every class, in each split."""
-    return Told(classes_text(comparison.measured, comparison.last), (classes(comparison.measured),))
+@dataclass(frozen=True)
+class Classes:
+    """Classes, and who is exposed among them."""
+
+    rows: Told
+    exposed: Told | None
+    """None in older evidence, and where there are quantities alone."""
+    shots: Told | None
+    """None where nobody has several rows."""
 
 
-SECTION = Section("classes", "Classes and subgroups", view)
+def view(comparison: Comparison) -> Classes:
+    """Prepare the rows of every class in each split, and by whom the private attributes can be read."""
+    deciding = [worst(pairs).last.found for pairs in by_attribute(comparison.pairs)]
+    return Classes(
+        rows=Told(classes_text(comparison.measured, comparison.last), (classes(comparison.measured),)),
+        exposed=exposed(deciding),
+        shots=shots(deciding),
+    )
+
+
+SECTION = Section("classes", "Classes, and who is exposed", view)
+
+
+def exposed(findings: Sequence[Finding]) -> Told | None:
+    """Return what is read of each class, in a table of binary attributes and one of all others; None without any."""
+    rates = next(([*_rates(one)] for one in findings if _rates(one)), [])
+    found = [one for one in findings if one.measurement.exposure]
+    binary = [one for one in found if [*_rates(one)] == rates and rates]
+    several = [one for one in found if one not in binary]
+    alarms = tuple(f"Found at {percent(rate)} false alarms, %" for rate in rates)
+    caption = "What the strongest attacker reads of each class"
+    tables = (
+        Table(
+            f"{caption} of two",
+            ("Class", "Recognised, %", *alarms),
+            kind="exposed-2",
+            bodies=tuple(map(_exposed, binary)),
+        ),
+        Table(
+            f"{caption} of several", ("Class", "Recognised, %"), kind="exposed-1", bodies=tuple(map(_exposed, several))
+        ),
+    )
+    shown = tuple(one for one in tables if one.bodies)
+    return Told((EXPOSED, *_most_exposed(binary)), shown) if shown else None
+
+
+def _rates(found: Finding) -> dict[float, None]:
+    exposure = found.measurement.exposure
+    return dict.fromkeys(one.false_positive_rate for one in (exposure.found if exposure else ()))
+
+
+def _exposed(found: Finding) -> Body:
+    exposure = found.measurement.exposure
+    rows = [
+        Row(
+            shorten(one.name),
+            (
+                _percent(one.recall, WITHHELD),
+                *(_percent(each.rate, NOTHING) for each in exposure.found if each.wanted == one.name),
+            ),
+        )
+        for one in (exposure.recalls if exposure else ())
+        if exposure
+    ]
+    return Body(attribute_at(found), tuple(rows))
+
+
+def _percent(estimate: Estimate | None, otherwise: str) -> str:
+    return over(bare(share(estimate))) if estimate else otherwise
+
+
+def _most_exposed(findings: Iterable[Finding]) -> list[str]:
+    """Return in a sentence where a cautious attacker finds most people beyond a guess, if it surely does anywhere."""
+    found = [
+        (one.rate.low / one.false_positive_rate, one.rate, one, finding)
+        for finding in findings
+        for one in (finding.measurement.exposure.found if finding.measurement.exposure else ())
+        if one.rate and one.rate.low > STANDS_OUT * one.false_positive_rate
+    ]
+    if not found:
+        return []
+    _, rate, one, finding = max(found, key=lambda each: each[0])
+    return [_told_of(one, rate, finding)]
+
+
+def _told_of(one: TruePositives, rate: Estimate, finding: Finding) -> str:
+    times = fixed(rate.value / one.false_positive_rate, 0)
+    return (
+        f"Most exposed are rows of {named(one.wanted)} ({attribute_at(finding)}): of these {share(rate)} are found at "
+        f"{percent(one.false_positive_rate)} false alarms, {times} times as many as by a guess."
+    )
+
+
+def shots(findings: Sequence[Finding]) -> Told | None:
+    """Return what is read of a person with several rows; None where nobody has them."""
+    bodies = tuple(
+        Body(
+            attribute_at(found),
+            tuple(
+                Row(rows_told(one.rows), (count(one.people), over(bare(share(one.figure)))))
+                for one in found.measurement.shots
+            ),
+        )
+        for found in findings
+        if found.measurement.shots
+    )
+    columns = ("Rows of a person", "People", "Balanced accuracy, %")
+    caption = "What the strongest attacker reads of a person of whom it has several rows"
+    return Told((SHOTS,), (Table(caption, columns, kind="shots", bodies=bodies),)) if bodies else None
 
 
 def classes(pairs: tuple[Pair, ...]) -> Table:
@@ -36,8 +157,8 @@ def classes_text(pairs: tuple[Pair, ...], audit: AuditResult) -> tuple[str, ...]
         unit = named(data.group)
         group = (
             f"Rows are kept together by {unit}: none stands on two sides of a split, and intervals resample whole "
-            f"groups, {count(data.train.groups)} to train, {count(data.select.groups)} to select and "
-            f"{count(data.test.groups)} to test."
+            f"groups. The splits hold {count(data.train.groups)} to train, {count(data.select.groups)} to select "
+            f"and {count(data.test.groups)} to test."
         )
     else:
         group = (

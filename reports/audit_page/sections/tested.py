@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult, Epoch, Sanitizing
 from audit.evidence.findings import ENSEMBLE
-from audit.evidence.numbers import count, measured, named, rows_told, shorten
+from audit.evidence.numbers import count, measured, named, of_held, rows_told, shorten
 from reports.inputs.comparison import Comparison
-from reports.render.facts import AuditFact, listed, pairs_text, row_facts, rows_that_fit, side_by_side
+from reports.render.facts import AuditFact, listed, pairs_text, row_facts, side_by_side
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, missing
 from reports.text.sentences import NO_TASK, described
@@ -21,9 +21,7 @@ class Attacker:
     """The sizes of this audit in the threat model, whose fixed words are the template's."""
 
     has: str
-    fit_rows: str
-    train_rows: str
-    select_rows: str
+    rows: str
     trains: str
     floor: str
 
@@ -55,10 +53,38 @@ def tested(comparison: Comparison) -> str:
         else f"{named(last.checkpoint.file)} ({named(last.checkpoint.architecture)}), frozen as it was found"
     )
     task = f" Its task is {named(last.task.name)}." if last.task else ""
+    train, select, test = map(_split, _used(last), (data.train.rows, data.select.rows, data.test.rows))
+    fewer = f" {one[0].upper()}{one[1:]}." if (one := _fewer(last)) else ""
     return (
-        f"{what}, on {rows_told(data.rows)} of {named(data.name)}: {count(data.train.rows)} train the attackers, "
-        f"{count(data.select.rows)} choose among them, and {count(data.test.rows)} give the figures.{task}"
+        f"{what}, on {rows_told(data.rows)} of {named(data.name)}: {train} train the attackers, "
+        f"{select} choose among them, and {test} give the figures.{fewer}{task}"
     )
+
+
+def _used(audit: AuditResult) -> tuple[int, int, int]:
+    """Return how many rows fit, select and test at most: those of the attribute that uses most of them."""
+    each = [
+        (one.measurement.train_rows, sum(rows.select for rows in one.measurement.classes), one.measurement.test_rows)
+        for one in audit.findings
+    ]
+    train, select, test = map(max, zip(*each, strict=True))
+    return train, select, test
+
+
+def _split(used: int, held: int) -> str:
+    return of_held(min(used, held), held)
+
+
+def _fewer(audit: AuditResult) -> str:
+    """Return in a clause which attackers learned from fewer rows than there were to fit them, or nothing."""
+    few: dict[int, dict[str, None]] = {}
+    for one in audit.findings:
+        for attacker in one.measurement.attackers:
+            if attacker.rows is not None and attacker.rows < one.measurement.train_rows:
+                few.setdefault(attacker.rows, {})[named(attacker.name)] = None
+    told = [f"{', '.join(names)} from {count(rows)}" for rows, names in sorted(few.items())[:FEW]]
+    more = f", others from up to {count(max(few))}" if len(few) > FEW else ""
+    return f"not all learn from all of them: {', '.join(told)}{more}" if told else ""
 
 
 def attacker(comparison: Comparison) -> Attacker:
@@ -66,12 +92,17 @@ def attacker(comparison: Comparison) -> Attacker:
     last = comparison.last
     return Attacker(
         has=_has(comparison),
-        fit_rows=rows_that_fit(last.protocol),
-        train_rows=count(last.data.train.rows),
-        select_rows=count(last.data.select.rows),
+        rows=_rows(last),
         trains=_attackers(last),
         floor="what the predicted task label alone gives" if last.task else "a guess",
     )
+
+
+def _rows(audit: AuditResult) -> str:
+    """Return how many rows fit an attacker, and tune and choose it."""
+    train, select, _ = map(_split, _used(audit), (audit.data.train.rows, audit.data.select.rows, audit.data.test.rows))
+    fewer = f"; {one}" if (one := _fewer(audit)) else ""
+    return f"{train} here to fit an attacker, and {select} to tune and choose it{fewer}"
 
 
 def _has(comparison: Comparison) -> str:
