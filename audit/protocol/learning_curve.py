@@ -52,18 +52,16 @@ def _curve(
 def _nested(member: FittedAttacker, v: Ints, problem: ProblemOf, seed: int) -> tuple[Sequence[int], list[Ints]]:
     """Return the sizes, up to the rows that it learned from, and the rows of all but the last, each part of the next.
 
-    A part has at least MIN_ROWS / 2 rows of each class, and at least a half is always tried.
+    Each class keeps its share. A part smaller than a half has MIN_ROWS / 2 rows of each class.
     """
     n = len(v) if member.fit.learner.most is None else min(len(v), member.fit.learner.most)
     order = np.random.default_rng(seed).permutation(len(v))
     strata = problem.strata(v)
+    classes = np.zeros(len(v), dtype=np.int64) if strata is None else strata
+    own = [order[classes[order] == code] for code in np.unique(classes)]
     parts = []
     for halving in range(HALVINGS, 0, -1):
-        part = np.sort(order[: n // 2**halving])
-        enough = len(part) >= MIN_ROWS
-        if strata is not None:
-            counts = np.bincount(strata[part], minlength=int(strata.max()) + 1)
-            enough = enough and int(counts.min()) >= MIN_ROWS // 2
-        if enough or halving == 1:
-            parts.append(part)
+        of_class = [rows[: max(1, round(len(rows) * n / len(v) / 2**halving))] for rows in own]
+        if min(map(len, of_class)) >= MIN_ROWS // 2 or halving == 1:
+            parts.append(np.sort(np.concatenate(of_class)))
     return [*map(len, parts), n], parts
