@@ -161,7 +161,7 @@ def require_own_answer(
     The rows x, (b, …), are run twice, and once more in smaller batches, which holds the same rows beside others.
 
     Args:
-        passes: Over how many passes the caller is to average.
+        passes: Over how many passes the caller is to average; 0 if it cannot.
         output: Whether the model's output counts, too.
 
     Raises:
@@ -181,11 +181,11 @@ def require_own_answer(
     precision = _precision(model)
     one, again = run(len(x)), run(len(x))
     random = [name for name, z in one.items() if _apart(z, again[name], precision)]
-    if random and passes == 1:
+    if random and passes <= 1:
+        ways = "name a layer before it, or average with --passes 16" if passes else "or name a layer before it"
         raise BottleneckError(
             f"{_what(random[0])} differs each time that the same rows are run: it depends on chance, as dropout that "
-            "stays on or a random sample does. Take that out of forward(), name a layer before it, or average with "
-            "--passes 16."
+            f"stays on or a random sample does. Take that out of forward(), {ways}."
         )
     if len(x) == 1 or fixed_batch == 1:
         return bool(random)

@@ -23,6 +23,7 @@ from sanitizer.job import TrainingJob
 from sanitizer.method_table import card_of, make_method
 from sanitizer.methods.base import Method
 from sanitizer.methods.plain import Plain
+from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune
 
 
@@ -81,9 +82,10 @@ def requests(methods: Mapping[str, Sequence[float]]) -> list[PointRequest]:
 
 
 def rehearse(job: SweepJob) -> None:
-    """Fail on what no point could be trained with: too few rows for a batch, a module that is not there."""
-    recipe = replace(job.training.recipe, epochs=0)
-    _fine_tune(job.fresh(), replace(job.training, method=Plain(), recipe=recipe), untracked)
+    """Fail on what no point could be trained with: too few rows for a batch, an answer by chance, no module."""
+    recipe, loaded = replace(job.training.recipe, epochs=0), job.fresh()
+    require_trainable(loaded.module.to(job.training.device), job.training)
+    _fine_tune(loaded, replace(job.training, method=Plain(), recipe=recipe), untracked)
 
 
 def make_point(

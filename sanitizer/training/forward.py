@@ -124,4 +124,4 @@ def require_trainable(model: nn.Module, job: TrainingJob) -> None:
             ends.add(x)
         ends.require_text()
     with evaluating(model), torch.no_grad(), forward.tapped() as taps:
-        require_own_answer(model, few, taps, None, output=True)
+        require_own_answer(model, few, taps, None, passes=0, output=True)

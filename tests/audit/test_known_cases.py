@@ -351,6 +351,7 @@ def test_sanitize_and_audit_refuse_in_one_line_what_they_cannot_read(
         assert done.exit_code == 1
         (line,) = done.stderr.strip().splitlines()
         assert fact in line
+        assert ("--passes" in line) == (command == "audit" and "chance" in fact), "sanitize has no such option"
         assert not Path("clean.pt").exists() and not Path("a.json").exists()
 
 

@@ -15,7 +15,7 @@ NOTES = ("maps.1: channels first, by Conv2d; mean over 9 positions",)
 def without_new_notes(text: str) -> str:
     """Return a text of today without the notes that are new."""
     lines = "|".join(map(re.escape, NOTES))
-    before = r'(?:^|(?<=<system-err>))(?:Note: |\s*")?'
+    before = r'(?:^|(?<=<system-err>))(?:Note: |- |\s*")?'
     return re.sub(rf'{before}(?:{lines})(?:\.|",?)?\n', "", text, flags=re.MULTILINE)
 
 
