@@ -1,4 +1,4 @@
-"""Seven jobs give the figures, the exit codes and the sentences that they gave before the code was rebuilt."""
+"""Seven jobs give the figures, the exit codes and the sentences that were stored."""
 
 import copy
 import json
@@ -10,11 +10,6 @@ from typing import Any
 import pytest
 from golden import make
 from golden.figures import differences, figures, words
-from golden.since import evidence_as_before, files_as_before, text_as_before
-from golden.terms import before_notes, renamed, without_new_notes
-from support.cards import card
-
-from sanitizer.method_table import METHODS
 
 JOBS = (*make.AUDITS, make.SWEPT)
 CODES: dict[str, int] = json.loads(make.CODES.read_text(encoding="utf-8"))
@@ -34,7 +29,7 @@ def kept_text(name: str) -> str:
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> make.Outcome:
     """What the jobs give today."""
-    return make.run_jobs(tmp_path_factory.mktemp("golden"), files_as_before)
+    return make.run_jobs(tmp_path_factory.mktemp("golden"))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +48,7 @@ def test_this_machine_rounds_as_the_recorded_one_did() -> None:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_every_figure_is_what_it_was(job: str, fresh: make.Outcome) -> None:
-    stored, now = figures(kept_evidence(job)), figures(_as_before(before_notes(fresh.evidence[job])))
+    stored, now = figures(kept_evidence(job)), figures(fresh.evidence[job])
     assert differences(stored, now, same_machine=SAME, trained=job in make.TRAINED) == []
 
 
@@ -63,10 +58,8 @@ def test_every_exit_code_is_what_it_was(fresh: make.Outcome) -> None:
 
 
 @pytest.mark.parametrize("name", CODES)
-def test_every_text_is_what_it_was_but_for_renamed_terms(name: str, fresh: make.Outcome) -> None:
-    assert words(text_as_before(without_new_notes(fresh.texts[name])), same_machine=SAME) == words(
-        renamed(kept_text(name)), same_machine=SAME
-    )
+def test_every_text_is_what_it_was(name: str, fresh: make.Outcome) -> None:
+    assert words(fresh.texts[name], same_machine=SAME) == words(kept_text(name), same_machine=SAME)
 
 
 def test_stored_evidence_gives_the_same_exit_codes(retold: tuple[dict[str, int], dict[str, str]]) -> None:
@@ -76,21 +69,7 @@ def test_stored_evidence_gives_the_same_exit_codes(retold: tuple[dict[str, int],
 
 @pytest.mark.parametrize("name", [name for name in CODES if name.endswith(".page") or ".check" in name])
 def test_stored_evidence_is_told_in_the_same_words(name: str, retold: tuple[dict[str, int], dict[str, str]]) -> None:
-    assert text_as_before(retold[1][name]) == before_cards(renamed(kept_text(name)))
-
-
-def _as_before(evidence: dict[str, Any]) -> dict[str, Any]:
-    """Return fresh evidence without what was added since, under the names that files had."""
-    told: dict[str, Any] = json.loads(text_as_before(json.dumps(evidence_as_before(evidence))))
-    return told
-
-
-def before_cards(text: str) -> str:
-    """Return a text as evidence without cards gives it: the stored set is older than the cards of methods."""
-    for method in METHODS:
-        if own := card(method):
-            text = text.replace(own.description, "has no description on record")
-    return text
+    assert retold[1][name] == kept_text(name)
 
 
 def test_nothing_is_stored_that_no_job_gives(fresh: make.Outcome) -> None:
@@ -106,18 +85,20 @@ def test_stored_evidence_is_as_it_was_written(job: str, run: Callable[..., Any])
     assert "BROKEN" not in told.stdout
 
 
-def test_stored_audits_are_of_schema_2_and_show_what_they_should() -> None:
+def test_stored_audits_show_what_they_should() -> None:
     kept = {job: kept_evidence(job) for job in JOBS}
-    assert {kept[job]["schema_version"] for job in make.AUDITS} == {"2"}
+    first = {job: kept[job]["findings"][0] for job in make.AUDITS}
+    assert {kept[job]["schema_version"] for job in make.AUDITS} == {"3"}
     assert {len(kept[job]["data"]["fingerprint"]) for job in JOBS} == {64}
-    assert kept["classes"]["leakage"][0]["where"]["input_map"]
-    assert kept["quantity"]["continuous"][0]["missing"] > 0
-    assert set(kept["intersection"]["leakage"][0]["left_out"]) == {"f & islands", "m & islands"}
+    assert first["classes"]["where"]["input_map"]
+    assert any(one["measurement"]["metric"] == "r2" for one in kept["quantity"]["findings"])
+    assert set(first["intersection"]["measurement"]["left_out"]) == {"f & islands", "m & islands"}
     assert kept["intersection"]["data"]["copies"] == 16
-    assert [len(kept["kept"][name]) for name in ("kept", "kept_continuous")] == [1, 1]
+    assert [one["role"] for one in kept["kept"]["findings"]].count("retained") == 2
     assert kept["embeddings"]["checkpoint"]["format"] == "embeddings"
-    assert kept["sanitized"]["leakage"][0]["certificate"]
+    assert first["sanitized"]["certificate"]
     assert kept["sanitized"]["checkpoint"]["sanitizing"]["parent_sha256"] == kept["kept"]["checkpoint"]["sha256"]
+    assert all(one["measurement"]["curves"] for one in first.values())
     assert {point["method"] for point in kept[make.SWEPT]["points"]} == {"untouched", "kernel", "irene"}
 
 
@@ -127,7 +108,7 @@ def test_figures_are_keyed_by_what_they_are_of() -> None:
         "sex @ fc:input | excess.value",
         "sex @ fc:input | attackers.knn on whitened.select",
         "sex @ fc:input | verdict",
-        "height @ fc:input | r2.high",
+        "height @ fc:input | figures.r2.high",
         "checkpoint.sha256",
         "data.fingerprint",
         "data.copies",
@@ -164,12 +145,12 @@ def test_a_change_of_any_figure_is_seen(job: str) -> None:
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (("leakage", 0, "excess", "value"), 0.1),
-        (("leakage", 0, "verdict"), "INCONCLUSIVE"),
-        (("leakage", 0, "classes", 0, "test"), 7),
+        (("findings", 0, "measurement", "excess", "value"), 0.1),
+        (("findings", 0, "decision", "verdict"), "INCONCLUSIVE"),
+        (("findings", 0, "measurement", "classes", 0, "test"), 7),
         (("data", "fingerprint"), "0" * 64),
         (("data", "copies"), 17),
-        (("kept_continuous", 0, "r2", "low"), 0.5),
+        (("findings", -1, "measurement", "excess", "low"), 0.5),
     ],
 )
 @pytest.mark.parametrize("same", [True, False], ids=["this machine", "another"])

@@ -5,17 +5,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from golden.terms import renamed
-
 Leaf = float | int | str | bool | None
 Figures = dict[str, Leaf]
 
 MADE = frozenset(
     {"created", "versions", "device", "digest", "schema_version", "train_seconds", "audit_seconds", "call", "card"}
 )
-"""What is of one run and not of what it measured, and the words of a method, which older evidence did not carry."""
-ADDED: Figures = {"protocol.min_class": 10, "protocol.merge_rare": None}
-"""Settings that older evidence did not have, as they were then."""
+"""What is of one run and not of what it measured, and the words of a method."""
 OF_WEIGHTS = ("sha256", "parent_sha256")
 EXACT = 1e-9
 """How far two floats on one machine may be apart, as a share of them."""
@@ -32,52 +28,20 @@ def figures(evidence: Mapping[str, Any]) -> Figures:
     same content. Add one with a new version, and leave those of older ones as they are: stored files need them.
     """
     match "sweep" if "points" in evidence else "audit", evidence["schema_version"]:
-        case "audit", "2":
-            found = dict(_audit_2(evidence))
         case "audit", "3":
-            found = dict(_audit_3(evidence))
+            return dict(_audit_3(evidence))
         case "sweep", "1":
-            found = dict(_sweep_1(evidence))
+            return dict(_sweep_1(evidence))
         case kind, version:
             raise ValueError(f"no branch for schema {version} of {kind}")
-    return {key: value for key, value in found.items() if key not in ADDED or value != ADDED[key]}
-
-
-def _audit_2(evidence: Mapping[str, Any]) -> Iterator[tuple[str, Leaf]]:
-    places = {"leakage": "private", "continuous": "private", "kept": "kept", "kept_continuous": "kept"}
-    for part, role in places.items():
-        for one in evidence[part]:
-            place = f"{one['attribute']} @ {one['layer']} | "
-            yield f"{place}role", role
-            yield f"{place}kind", "classes" if "classes" in one else "quantity"
-            yield from _leaves({k: v for k, v in one.items() if k not in ("attribute", "layer")}, place)
-    yield from _leaves({key: value for key, value in evidence.items() if key not in places}, "")
 
 
 def _audit_3(evidence: Mapping[str, Any]) -> Iterator[tuple[str, Leaf]]:
     for one in evidence["findings"]:
-        place, found = f"{one['attribute']} @ {one['layer']} | ", one["measurement"]
-        is_quantity = found["metric"] == "r2"
-        names = ("r2", "mae") if is_quantity else ("balanced_accuracy", "auroc", "bits")
-        yield f"{place}role", "kept" if one["role"] == "retained" else "private"
-        yield f"{place}kind", "quantity" if is_quantity else "classes"
-        same = ["width", "projected_from", "missing", "strongest", "ceiling", "null", "excess", "resolution"]
-        as_before: dict[str, Any] = {name: found[name] for name in same}
-        as_before |= found["figures"] | {f"{name}_draws": drawn for name, drawn in found["draws"].items()}
-        as_before["floor"] = found["floor"][found["metric"]]
-        as_before["attackers"] = [
-            {key: value for key, value in each.items() if key != "figures"} | dict.fromkeys(names) | each["figures"]
-            for each in found["attackers"]
-        ]
-        if is_quantity:
-            as_before |= {"rows": found["classes"][0], "median_mae": found["baseline"]["mae"]}
-        else:
-            as_before |= {"classes": found["classes"], "chance": found["baseline"]["balanced_accuracy"]}
-            as_before |= {"entropy": found["entropy"], "floor_bits": found["floor"]["bits"]}
-            as_before |= {"given_task": found["figures"].get("given_task"), "left_out": found["left_out"]}
-        if one["role"] == "private":
-            as_before |= one["decision"] | ({} if is_quantity else {key: one[key] for key in ("where", "certificate")})
-        yield from _leaves(as_before, place)
+        place = f"{one['attribute']} @ {one['layer']} | "
+        yield f"{place}role", one["role"]
+        yield from _leaves(one["measurement"], place)
+        yield from _leaves({key: one[key] for key in ("decision", "where", "certificate")}, place)
     yield from _leaves({key: value for key, value in evidence.items() if key != "findings"}, "")
 
 
@@ -148,7 +112,7 @@ def _of_this_machine(key: str, *, trained: bool) -> bool:
 
 def _alike(old: Leaf, new: Leaf, near: float, *, same_machine: bool) -> bool:
     if isinstance(old, str) and isinstance(new, str):
-        return words(renamed(old), same_machine=same_machine) == words(new, same_machine=same_machine)
+        return words(old, same_machine=same_machine) == words(new, same_machine=same_machine)
     if type(old) is float and type(new) in (float, int):
         assert isinstance(new, float | int)
         return math.isclose(old, new, rel_tol=near, abs_tol=near if near > EXACT else 1e-12)

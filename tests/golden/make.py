@@ -1,7 +1,7 @@
 """Run the seven jobs of the golden set by the command line, and keep what they give: `python tests/golden/make.py`.
 
-Everything is synthetic, but for the digits that the project embeds, and seeded. The files beside this one were made
-before the code was rebuilt: make them anew only where a figure is meant to change.
+Everything is synthetic, but for the digits that the project embeds, and seeded. Make the files beside this one anew
+only where a figure is meant to change.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import platform
 import re
 import runpy
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -167,8 +167,8 @@ def people(n: int) -> pd.DataFrame:
     return frame
 
 
-def run_jobs(folder: Path, settle: Callable[[Path], None] = lambda _: None) -> Outcome:
-    """Run all the jobs in an empty folder, on one thread; `settle` the evidence before it is told."""
+def run_jobs(folder: Path) -> Outcome:
+    """Run all the jobs in an empty folder, on one thread."""
     torch.set_num_threads(1)
     evidence, codes, texts = {}, {}, {}
 
@@ -189,7 +189,6 @@ def run_jobs(folder: Path, settle: Callable[[Path], None] = lambda _: None) -> O
         for job in (*AUDITS, SWEPT):
             evidence[job] = json.loads(Path(f"{job}.json").read_text(encoding="utf-8"))
         call("pair.verify", "verify kept.json sanitized.json model.safetensors clean.safetensors")
-    settle(folder)
     seen_codes, seen_texts = tell(folder)
     return Outcome(evidence, codes | seen_codes, {name: steady(text) for name, text in texts.items()} | seen_texts)
 

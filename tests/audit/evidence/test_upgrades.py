@@ -12,11 +12,9 @@ from audit.evidence.audit_result import read_audit, write_audit
 from audit.evidence.verdict import judge
 
 TESTS = Path(__file__).parents[2]
-GOLDEN = sorted(
-    path for path in (TESTS / "golden").glob("*.json") if path.stem not in {"codes", "machine", "sweep"}
-)  # fmt: skip
-FIRST = TESTS / "support/evidence/audit-1.json"
-OLD = [*GOLDEN, FIRST]
+STORED = TESTS / "support/evidence"
+FIRST = STORED / "audit-1.json"
+OLD = [*sorted((STORED / "schema_2").glob("*.json")), FIRST]
 LISTS = {"leakage": "private", "continuous": "private", "kept": "retained", "kept_continuous": "retained"}
 
 
@@ -147,7 +145,7 @@ def test_a_field_that_is_not_known_or_of_another_type_is_refused_in_one_line(
     job: str, place: str, value: object, told: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "old.json"
-    path.write_text(json.dumps(changed(content_of(TESTS / f"golden/{job}.json"), place, value)), encoding="utf-8")
+    path.write_text(json.dumps(changed(content_of(STORED / f"schema_2/{job}.json"), place, value)), encoding="utf-8")
     with pytest.raises(EvidenceError, match=re.escape(told)) as caught:
         read_audit(path)
     assert "\n" not in str(caught.value)
