@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from audit.attackers.attack import Attack, FittedAttacker, SplitData, again
+from audit.attackers.attack import Attack, AttackerError, FittedAttacker, SplitData, again
 from audit.attackers.attack import Problem as ProblemOf
 from audit.bootstrap import Doubles, Resamples, estimate
 from audit.data.columns import Ints
@@ -36,17 +36,23 @@ def _curve(
     problem, z = data.problem, found.seen[member.view][1]
     sizes, parts = _nested(member, data.v[0], problem, settings.seed)
 
-    def read(part: Ints) -> Doubles:
+    def read(part: Ints) -> Doubles | None:
         fewer, v = (in_memory(z[0], part), *z[1:]), (data.v[0][part], *data.v[1:])
-        fit = again(member, z[0].shape[1], lambda learner: problem.fit(learner, fewer, v))
+        try:
+            fit = again(member, z[0].shape[1], lambda learner: problem.fit(learner, fewer, v))
+        except AttackerError:
+            if part is parts[-1]:
+                raise
+            return None  # too few rows for it, as fifteen neighbours among twelve
         return fit.test.each(problem.metric, resamples)
 
     each = [*side_by_side(read, parts), member.fit.test.each(problem.metric, resamples)]
+    known = [(size, values) for size, values in zip(sizes, each, strict=True) if values is not None]
     points = [
         CurvePoint(rows=size, figure=member.fit.test.estimate(problem.metric, resamples, values))
-        for size, values in zip(sizes, each, strict=True)
+        for size, values in known
     ]
-    return LearningCurve(attacker=member.title, points=points, gain=estimate(each[-1] - each[-2]))
+    return LearningCurve(attacker=member.title, points=points, gain=estimate(known[-1][1] - known[-2][1]))
 
 
 def _nested(member: FittedAttacker, v: Ints, problem: ProblemOf, seed: int) -> tuple[Sequence[int], list[Ints]]:
