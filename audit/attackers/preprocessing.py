@@ -37,10 +37,10 @@ def preprocessing(name: str, z: Matrix) -> Preprocessing:
     if name == "standardised":
         return scaler
     scaled = scaler.transform(z).astype(np.float64)
+    if not scaled.any():
+        return scaler  # one vector for all rows: there is no direction to whiten
     solver = "covariance_eigh" if len(scaled) > 2 * scaled.shape[1] else "full"
     variances = PCA(svd_solver=solver).fit(scaled).explained_variance_  # descending
-    if not variances[0] > 0:
-        return scaler  # one vector for all rows: there is no direction to whiten
     rank = int((variances > MIN_VARIANCE * variances[0]).sum())
     directions = max(1, min(rank, len(z) // ROWS_PER_DIRECTION))
     whitening: Preprocessing = make_pipeline(scaler, PCA(directions, whiten=True, svd_solver=solver).fit(scaled))

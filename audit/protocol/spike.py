@@ -98,7 +98,7 @@ class _OfClasses:
 
         floor = _best_balanced(chances(0.0))
         wanted = min(floor + excess, MOST)
-        strength = _solved(lambda a: _best_balanced(chances(a)) - wanted)
+        strength = _solved(lambda a: _best_balanced(chances(a)) - wanted) if wanted > floor else 0.0
         p = chances(strength)
         drawn = (p.cumsum(axis=1) < generator.random((len(p), 1))).sum(axis=1)
         return _Planted(np.minimum(drawn, p.shape[1] - 1).astype(np.int64), _best_balanced(p) - floor, floor)

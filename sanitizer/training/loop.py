@@ -64,9 +64,11 @@ def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | Non
     rows = TrainingRows.of(job)
     fabric = make_fabric(job.device, job.recipe)
     device = fabric.device
-    forward = ForwardPass.of(model.to(device), job, device)
+    forked = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=forked):  # a loader draws a seed
+        forward = ForwardPass.of(model.to(device), job, device)
     with (
-        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        torch.random.fork_rng(devices=forked),
         _training(model, job.recipe.freeze),
         torch.device(device),
     ):

@@ -204,7 +204,7 @@ def test_a_regressor_attacks_numbers_alone_and_a_classifier_classes_alone() -> N
     z, v = noise(400), labels(400)
     both = replace(FEW, attackers=("sklearn.naive_bayes:GaussianNB", "sklearn.linear_model:BayesianRidge"))
     read = measured(z, Quantity(z[:, 0]), attribute="age", settings=both).measurement
-    assert {one.name for one in read.attackers} == {"sklearn.linear_model:BayesianRidge"}
+    assert {one.name for one in read.attackers} == {"sklearn.linear_model:BayesianRidge", ENSEMBLE}
     classed = measured(z, classes(v), settings=both).measurement
     assert {one.name for one in classed.attackers} == {"sklearn.naive_bayes:GaussianNB", ENSEMBLE}
     with pytest.raises(DataError, match=r"'v' at 'fc:input': No attacker could run: none of them reads classes\."):

@@ -346,7 +346,7 @@ def lines() -> list[str]:
 
 
 def test_the_manual_has_something_to_type() -> None:
-    assert len(lines()) == 8
+    assert len(lines()) == 9
     assert [len(guide(name)) for name in ("", "yaml", "python")] == [1, 3, 1]
 
 

@@ -124,7 +124,7 @@ def test_every_point_stands_with_the_figures_of_the_evidence() -> None:
         "weight 2 8 5 61.2 s 3.0 min 1", "own.py:Mine 1 has no description on record",
         "untouched the checkpoint as it is",
         "smiling, which should stay readable; a guess: 50 %", "SHA-256 " + "b" * 64, "Fingerprint " + "d" * 64,
-        "Attackers selected on 1,000 rows in 1,000 groups", "Recipe epochs 8, optimizer adam", "Seed 3",
+        "Held to select attackers 1,000 rows in 1,000 groups", "Recipe epochs 8, optimizer adam", "Seed 3",
         "5,390 rows, which no attacker saw", "Command irene sweep model.pt -o out/sweep.json Points 7",
         "38 rows are copies.",
         "--method codebook --weight 2",
