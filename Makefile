@@ -16,7 +16,7 @@ demo: $(VENV)/installed  ## Audit, sanitize and report on embedded real data, in
 test: check  ## Run all checks and tests
 	@$(BIN)/pytest -q $(SPREAD) --cov --cov-report=
 
-quick: $(VENV)/tested  ## Run the linter and the quick tests, in under a minute
+quick: $(VENV)/tested  ## Run the linter and the quick tests
 	@$(BIN)/ruff check -q .
 	@$(BIN)/pytest -q $(SPREAD) -m 'not slow and not browser and not data'
 
