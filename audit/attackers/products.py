@@ -28,8 +28,9 @@ FARTHEST = 4.0
 BLOCK = 4096
 TRIPLES = 64
 """Triples that are kept at most."""
-TRIPLE_WORK = 5e10
-"""Multiplications that the search for triples may take; wider features are searched on fewer rows."""
+TRIPLE_WORK, WORK_A_ROW = 5e10, 4e5
+"""Multiplications that the search for triples may take at most, and for each row that there is; wider features are
+searched on fewer rows."""
 TRIPLE_ROWS = 500
 """With fewer rows there is nothing to tell one triple from another."""
 HALVES = 2
@@ -218,7 +219,7 @@ def _said(filters: list[_Filters], z: Floats) -> Doubles:
 def _searched(z: Matrix, columns: Doubles, half: Ints, seed: int) -> list[list[tuple[_Triple, ...]]]:
     """Search each half, and both, for triples that stand out of the noise: for each column of v."""
     d, m = min(z.shape[1], WIDEST), columns.shape[1]
-    most = int(min(len(z), TRIPLE_WORK / (m * d**3)))
+    most = int(min(len(z), min(TRIPLE_WORK, WORK_A_ROW * len(z)) / (m * d**3)))
     if most < TRIPLE_ROWS or d < 3:
         return [[()] * m] * (HALVES + 1)
     rows = np.sort(np.random.default_rng(seed).permutation(len(z))[:most])
