@@ -22,7 +22,7 @@ from audit.data.on_disk import HELD, blocks, in_memory
 
 STEPS = 3000
 """Steps that a small set is gone over for."""
-EPOCHS = (8, 60)
+EPOCHS = (8, 40)
 """Fewest and most times that all rows are gone over."""
 BATCHES = (128, 1024)
 """Smallest and largest batch."""
