@@ -14,6 +14,10 @@ from audit.protocol.duplicates import describe_copies
 
 MOST_NAMES = 20
 """Rare classes that a note names."""
+EVENLY = (
+    "the test rows were drawn evenly by class (--test-rows): information in bits is of classes that are as frequent as "
+    "they were drawn"
+)
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
 NO_LAYER = "no layer was named, so what leaves the model (logits) was audited"
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from audit.attackers.classification import ClassFit
 from audit.attackers.preprocessing import VIEWS
-from audit.caveats import NO_LAYER, SPLIT_BY_KEPT, cautions, class_order, grave, rare_classes, released
+from audit.caveats import EVENLY, NO_LAYER, SPLIT_BY_KEPT, cautions, class_order, grave, rare_classes, released
 from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
 from audit.data.columns import AnyColumn, Column, Ints
@@ -158,6 +158,8 @@ class _Run:
         groups, copies = join_copies(read.groups(), features)
         splits = split_rows(groups, [*columns.values()], seed=settings.seed)
         limited, told = self._within_budget(columns, splits)
+        if self.settings.test_rows is not None and self.settings.test_rows < len(splits.test):
+            told.append(EVENLY)
         findings = limited._findings(read, columns, splits)
         task, order = self._task(columns, splits)
         return AuditResult(

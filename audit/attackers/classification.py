@@ -1,7 +1,7 @@
 """How attackers of classes are fitted, calibrated, joined and read: by balanced accuracy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -70,7 +70,7 @@ class Classification:
             learner,
             (calibration.log_odds(select), calibration.log_odds(test)),
             read(select, v[1], calibration),
-            read(test, v[2], calibration),
+            self._read(test, v[2], calibration),
             calibration,
         )
 
@@ -81,7 +81,7 @@ class Classification:
     def ensemble(self, select: Doubles, test: Doubles, v: Sequence[Labels]) -> tuple[ClassReading, ClassReading]:
         """Read selection and test split from joined log-odds."""
         calibration = calibrate(select, v[1], self._prior(v[0]))
-        return read(select, v[1], calibration), read(test, v[2], calibration)
+        return read(select, v[1], calibration), self._read(test, v[2], calibration)
 
     def headline(self, before: Doubles, answer: Doubles, v: Sequence[Labels]) -> ClassReading:
         """Read the test split from `answer`, joined over attackers that were fitted again on both other splits.
@@ -89,7 +89,11 @@ class Classification:
         The threshold moves with them, from what they said of the selection rows, `before`.
         """
         calibration = calibrate(before, v[1], self._prior(v[0]))
-        return read(answer, v[2], calibration.moved(before, answer))
+        return self._read(answer, v[2], calibration.moved(before, answer))
+
+    def _read(self, scores: Doubles, v: Labels, calibration: Calibration) -> ClassReading:
+        """Read rows whose classes may be of other frequencies than those that were learned from, which are known."""
+        return read(scores, v, replace(calibration, prior=self._prior(v)))
 
     def _prior(self, v: Labels) -> Doubles:
         return np.bincount(v, minlength=self.k) / len(v)

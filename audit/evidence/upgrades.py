@@ -20,6 +20,12 @@ _CLASSES = ("balanced_accuracy", ("balanced_accuracy", "auroc", "bits"), ("balan
 _QUANTITY = ("r2", ("r2", "mae"), ("r2", "mae", "excess"))
 
 
+OLDER = (
+    "this evidence is older than learning curves and planted leaks, so nothing in it says whether its attackers would "
+    "have found a leak: a PASS in it is the old one"
+)
+
+
 def from_1(content: JSON) -> JSON:
     """Version 1 had no draws and no digest."""
     return {**content, "schema_version": "2"}
@@ -39,7 +45,9 @@ def from_2(content: JSON) -> JSON:
             new[key] = listed
             continue
         findings += [_finding(dict(one), role, *kind) if isinstance(one, dict) else one for one in listed]
-    return {**new, "findings": findings}
+    told = new.get("warnings")
+    warnings = [*told, OLDER] if isinstance(told, list) else told
+    return {**new, "findings": findings} | ({} if warnings is None else {"warnings": warnings})
 
 
 UPGRADES: Mapping[str, Upgrade] = {"1": from_1, "2": from_2}

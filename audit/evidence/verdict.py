@@ -23,8 +23,8 @@ NOTHING_TO_READ = (
     "model or its input may be broken. A layer that tells rows apart would settle it."
 )
 
-
-SLACK = 0.005
+SLACK = 1.01
+"""Times twice the limit that a planted leak may be, since it is solved for."""
 FLAT = 0.2
 """Of the limit: a last doubling of the rows that gains less has settled."""
 RECOVERED = 1 / 3
@@ -40,23 +40,21 @@ def judge(measurement: Measurement, limit: float) -> Decision:
     verdict, reason = by_interval(
         measurement.excess, measurement.resolution, limit, measurement.rows, measurement.kind, measurement.held
     )
-    doubt = (
-        (_doubt(measurement) or _unsettled(measurement, limit) or _unseen(measurement, limit))
-        if verdict == "PASS"
-        else ""
-    )
-    doubt = ""
-    if verdict == "PASS":
-        doubt = _doubt(measurement) or _unsettled(measurement, limit) or _unseen(measurement, limit)
-    if measurement.constant:
-        doubt = NOTHING_TO_READ
+    doubt = NOTHING_TO_READ if measurement.constant else ""
+    if verdict == "PASS" and not doubt:
+        doubt = _doubt(measurement) or _unsettled(measurement, limit) or unseen(measurement, limit)
     return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
 
 
 def is_lower_bound(measurement: Measurement, limit: float) -> bool:
     """Return whether curve or planted leaks say that an attacker with more rows would read more than was read here."""
     largest = {one.kind: one for one in sorted(measurement.spikes, key=lambda one: one.planted)}
-    return bool(_unsettled(measurement, limit)) or any(one.share < COMPLETE for one in largest.values())
+    return bool(_unsettled(measurement, limit)) or any(map(is_partial, largest.values()))
+
+
+def is_partial(spike: Spike) -> bool:
+    """Return whether so little of a planted leak was read that the attribute's own figure is a lower bound."""
+    return spike.share < COMPLETE
 
 
 Held = Literal["every attacker", "the attackers tried", "not held"]
@@ -140,11 +138,11 @@ def _unsettled(measurement: Measurement, limit: float) -> str:
     )
 
 
-def _unseen(measurement: Measurement, limit: float) -> str:
+def unseen(measurement: Measurement, limit: float) -> str:
     """Return why a PASS cannot rest on attackers who would not have seen a leak of twice the limit, or nothing."""
     unit = measurement.kind.unit
     for kind in dict.fromkeys(one.kind for one in measurement.spikes):
-        fitting = [one for one in measurement.spikes if one.kind == kind and one.planted <= 2 * limit + SLACK]
+        fitting = [one for one in measurement.spikes if one.kind == kind and one.planted <= SLACK * 2 * limit]
         if not fitting:
             least = min(one.planted for one in measurement.spikes)
             return (

@@ -150,7 +150,7 @@ def _given_task(found: Attack, z: Matrix, target: Target, settings: Settings) ->
     if y is None or not isinstance(problem, Classification):
         return None
     known = [part[y[part] != MISSING] for part in target.audited.rows]
-    rows = [at_most(part, GIVEN_TASK_ROWS, settings.seed, labels[part]) for part in known]
+    rows = [at_most(part, GIVEN_TASK_ROWS, settings.seed) for part in known]  # bits are of the frequencies as they are
     v = [labels[part] for part in rows]
     if min(len(np.unique(part)) for part in v) < problem.k:
         return None

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from audit.attackers.attack import Attack, AttackerError, FittedAttacker, SplitData, again
-from audit.attackers.attack import Problem as ProblemOf
+from audit.attackers.attack import Attack, AttackerError, FittedAttacker, Problem, SplitData, again
 from audit.bootstrap import Doubles, Resamples, estimate
 from audit.data.columns import Ints
 from audit.data.labelled import MIN_ROWS
@@ -55,7 +54,7 @@ def _curve(
     return LearningCurve(attacker=member.title, points=points, gain=estimate(known[-1][1] - known[-2][1]))
 
 
-def _nested(member: FittedAttacker, v: Ints, problem: ProblemOf, seed: int) -> tuple[Sequence[int], list[Ints]]:
+def _nested(member: FittedAttacker, v: Ints, problem: Problem, seed: int) -> tuple[Sequence[int], list[Ints]]:
     """Return the sizes, up to the rows that it learned from, and the rows of all but the last, each part of the next.
 
     Each class keeps its share. A part smaller than a half has MIN_ROWS / 2 rows of each class.

@@ -19,6 +19,7 @@ from audit.attackers.learner import Labels, Matrix
 from audit.attackers.regression import RegressionFit
 from audit.attackers.scoring import GuessReading
 from audit.bootstrap import Doubles
+from audit.data.columns import Ints
 from audit.data.on_disk import blocks
 from audit.evidence.findings import Spike
 from audit.parallel import side_by_side
@@ -39,6 +40,8 @@ FARTHEST = 3.0
 MOST = 0.98
 """Of the metric: nothing beyond it is planted."""
 STEEPEST = 60.0
+LEAST = 1e-4
+"""Deviation of a score below which it is rounding noise."""
 ROOM = 0.5
 """The share of the excess asked for that has to find room in the features."""
 BLOCK = 4096
@@ -57,7 +60,7 @@ def spikes(found: Attack, data: SplitData, target: Target, settings: Settings) -
     base = _base(data, target)
     many = len(data.v[2]) >= MANY
     jobs = [
-        (kind, size, base.planted(_scores(kind, z, base.columns, generator), size * settings.limit, generator))
+        (kind, size, base.planted(_scores(kind, z, base, generator), size * settings.limit, generator))
         for kind in get_args(Kind)
         for size in SIZES
         for _ in range(DRAWS[size][many])
@@ -80,6 +83,8 @@ class _Planted:
 class _OfClasses:
     """Plants classes that lean on the predicted task label as those of the attribute do."""
 
+    label: Ints
+    """ŷ of each row, (n,), in 0 … m − 1; 0 where it tells nothing."""
     log_share: Doubles
     """Of each class, given ŷ, (n, k), over the rows that fit, select and test."""
 
@@ -108,6 +113,8 @@ class _OfClasses:
 class _OfQuantity:
     """Plants a number that leans on the predicted task label as the attribute does."""
 
+    label: Ints
+    """As of classes."""
     known: Doubles
     """What ŷ tells of it, (n,), centred, in deviations of the attribute."""
     columns: int = 1
@@ -115,13 +122,16 @@ class _OfQuantity:
     def planted(self, scores: Doubles, excess: float, generator: np.random.Generator) -> _Planted:
         """Draw numbers of which the scores, (n, 1), explain so much of the variance beyond ŷ."""
         floor = float(self.known.var())
-        share = min(excess, MOST - floor)
+        share = min(excess, MOST - floor) if scores.any() else 0.0
         rest = max(0.0, 1 - floor - share)
         noise = generator.normal(size=len(scores)) * np.sqrt(rest)
         return _Planted(self.known + np.sqrt(max(share, 0.0)) * scores[:, 0] + noise, share, floor)
 
 
-def _base(data: SplitData, target: Target) -> _OfClasses | _OfQuantity:
+_Base = _OfClasses | _OfQuantity
+
+
+def _base(data: SplitData, target: Target) -> _Base:
     """Return what the predicted task label tells of the attribute, if it was found to tell anything."""
     v = np.concatenate(data.v)
     tells = target.predicted is not None and not isinstance(target.floor, GuessReading)
@@ -131,13 +141,14 @@ def _base(data: SplitData, target: Target) -> _OfClasses | _OfQuantity:
     if isinstance(data.problem, Classification):
         counts = np.zeros((int(label.max()) + 1, data.problem.k))
         np.add.at(counts, (label, v), 1)
-        return _OfClasses(np.log((counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True))[label])
+        return _OfClasses(label, np.log((counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True))[label])
     means = np.bincount(label, v) / np.maximum(np.bincount(label), 1)
-    return _OfQuantity((means[label] - v.mean()) / (float(v.std()) or 1.0))
+    return _OfQuantity(label, (means[label] - v.mean()) / (float(v.std()) or 1.0))
 
 
-def _scores(kind: Kind, parts: Sequence[Matrix], columns: int, generator: np.random.Generator) -> Doubles:
-    """Return random scores of whitened features, (n, columns), of mean 0 and variance 1."""
+def _scores(kind: Kind, parts: Sequence[Matrix], base: _Base, generator: np.random.Generator) -> Doubles:
+    """Return random scores of whitened features, (n, columns), of mean 0 for every ŷ and of variance 1, or 0."""
+    columns, label = base.columns, base.label
     d = min(parts[0].shape[1], WIDEST)
     forms = generator.normal(size=(columns, d) if kind == "linear" else (columns, d, d))
 
@@ -147,8 +158,12 @@ def _scores(kind: Kind, parts: Sequence[Matrix], columns: int, generator: np.ran
         return np.stack([((z[:, :d] @ form.astype(np.float32)) * z[:, :d]).sum(axis=1) for form in forms], axis=1)
 
     found = np.concatenate([of(block) for part in parts for block in blocks(part, BLOCK)]).astype(np.float64)
-    for _ in range(2):  # cut off, and in units again
-        found = (found - found.mean(axis=0)) / np.maximum(found.std(axis=0), 1e-12)
+    within = np.bincount(label)
+    for _ in range(2):  # what ŷ tells of them is the floor's; cut off, and in units again
+        means = np.stack([np.bincount(label, column) / np.maximum(within, 1) for column in found.T], axis=1)
+        found = found - means[label]
+        spread = found.std(axis=0)
+        found = np.where(spread > LEAST, found / np.maximum(spread, LEAST), 0.0)
         found = np.clip(found, -FARTHEST, FARTHEST)
     return found
 

@@ -75,7 +75,7 @@ KEPT = f"{TABLE} --limit 0.07 --private sex --keep hand,height --layer fc:input 
 AUDITS: Mapping[str, str] = {
     "classes": f"audit images.safetensors {DIGITS} --private colour --layer maps.1,fc:input --where "
     "--attackers logistic,knn",
-    "quantity": f"audit model.safetensors {TABLE} --private age,luck --layer body,fc:input --limit 0.1 "
+    "quantity": f"audit model.safetensors {TABLE} --private age,luck --layer fc:input --limit 0.1 "
     "--attackers logistic,knn",
     "intersection": f"audit model.safetensors {TABLE} --private sex+origin,hand --layer fc:input --group person "
     "--where --attackers logistic,rbf-svm,boosted-trees",

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.evidence.findings import Measurement, Spike
+from audit.evidence.findings import Finding, Measurement, Spike
 from audit.evidence.numbers import Figure, change, count, fixed, named, shorten
-from audit.evidence.verdict import RECOVERED, growing
+from audit.evidence.verdict import RECOVERED, growing, is_partial, unseen
 from reports.charts.attribute import Drawing
 from reports.charts.learning_curve import curve_drawing
 from reports.inputs.by_attribute import LARGE, by_attribute, severity, worst
@@ -14,6 +14,10 @@ from reports.render.section import Section
 from reports.render.table import Body, Row, Table, over
 from reports.text.sentences import attribute_at
 
+NO_ROOM = (
+    "No leak of half the size asked for could be planted: these features tell the predicted task label, or nothing, "
+    "and have no room for one."
+)
 MOST, FEW = 8, 2
 """How many attributes are shown on a page, and on a large one."""
 
@@ -75,7 +79,7 @@ def _view(pairs: Sequence[Pair], salt: str) -> PowerView:
         drawing=curve_drawing(found, salt) if found.measurement.curves else None,
         grows=_grows(found.measurement, found.decided.limit),
         planted=planted(pair) if found.measurement.spikes else None,
-        recovered=_recovered(found.measurement),
+        recovered=_recovered(found),
     )
 
 
@@ -118,20 +122,24 @@ def _figures(spike: Spike, measurement: Measurement) -> tuple[str, ...]:
     return tuple(over(Figure(told, "")) for told in (planted, read, fixed(100 * spike.share, 0)))
 
 
-def _recovered(measurement: Measurement) -> str:
-    """Return in a sentence what was read of the largest leak of each kind."""
+def _recovered(found: Finding) -> str:
+    """Return in a sentence what was read of the largest leak of each kind, and what that means at this limit."""
+    measurement, decision = found.measurement, found.decided
     largest = list({one.kind: one for one in sorted(measurement.spikes, key=lambda one: one.planted)}.values())
     if not largest:
-        return ""
+        return NO_ROOM if measurement.curves and decision.limit else ""
     told = " and ".join(f"{100 * one.share:.0f} % where it was {one.kind}" for one in sorted(largest, key=_kind))
     most = max(100 * one.planted for one in largest)
-    least = min(one.share for one in largest)
-    means = (
-        "such a leak in the attribute itself would have shown"
-        if least >= RECOVERED
-        else "such a leak in the attribute itself could have stayed unseen"
+    means = "would have shown"
+    if min(one.share for one in largest) < RECOVERED:
+        means = "could have stayed unseen"
+    elif decision.verdict != "FAIL" and unseen(measurement, decision.limit):
+        means = "could hide in the interval of what was read"
+    lower = " What was read is a lower bound: more rows read more." if any(map(is_partial, largest)) else ""
+    return (
+        f"Of a leak of {most:.1f} {measurement.kind.unit} these attackers read {told}: such a leak in the attribute "
+        f"itself {means}.{lower}"
     )
-    return f"Of a leak of {most:.1f} {measurement.kind.unit} these attackers read {told}: {means}."
 
 
 def _kind(spike: Spike) -> str:

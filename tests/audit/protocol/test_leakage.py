@@ -241,7 +241,7 @@ def test_a_prediction_that_has_nothing_to_do_with_the_attribute_has_the_floor_of
 def test_a_planted_quantity_is_explained_as_far_as_it_goes_and_fails() -> None:
     z = noise(N)
     a = z[:, 1] + noise(N, 1, seed=1)[:, 0]  # half of the variance
-    finding = attack_quantity(z, a)
+    finding = attack_quantity(z, a, settings=replace(FEW, attackers=("logistic", "knn")))
     found = finding.measurement
     assert found.score.value == pytest.approx(0.5, abs=0.05)
     assert found.score.low < 0.5 < found.score.high
@@ -250,7 +250,7 @@ def test_a_planted_quantity_is_explained_as_far_as_it_goes_and_fails() -> None:
     assert found.figures["mae"].value == pytest.approx(np.sqrt(2 / np.pi), abs=0.05)
     assert found.baseline == {"r2": 0, "mae": pytest.approx(2 / np.sqrt(np.pi), abs=0.05)}
     assert abs(found.null.mean) < 0.05
-    assert found.null.low - 0.02 <= 0 <= found.null.high + 0.02
+    assert found.null.low <= 0 <= found.null.high
     (rows,) = found.classes
     assert (rows.train, rows.select, rows.test) == pytest.approx((1500, 600, 900), abs=5)
     assert rows.name == "age"

@@ -106,3 +106,24 @@ def test_planted_leaks_beyond_twice_a_limit_say_nothing_of_it() -> None:
     found = measured(noise(10_000), classes(labels(10_000))).measurement
     decision = judge(found, 0.02)
     assert decision.verdict == "INCONCLUSIVE"
+
+
+def test_an_even_draw_of_the_rows_that_fit_changes_no_information() -> None:
+    v = labels(12_000, share=0.1)
+    z = noise(12_000)
+    z[:, 0] += 1.5 * v
+    all_rows, drawn = (
+        measured(z, classes(v), settings=replace(FEW, fit_rows=most)).measurement for most in (None, 1000)
+    )
+    (rare,) = [one for one in drawn.classes if one.name == "class 1"]
+    assert rare.train == pytest.approx(500, abs=5)
+    assert drawn.figures["bits"].value == pytest.approx(all_rows.figures["bits"].value, abs=0.02)
+
+
+def test_features_without_room_for_a_leak_have_none_planted() -> None:
+    v = labels(4000)
+    told = np.where(np.random.default_rng(4).random(4000) < 0.7, v, 1 - v)
+    found = measured(told[:, None].astype(np.float64), classes(v), baselines=Baselines(predicted=told))
+    assert found.measurement.floor_score.value == pytest.approx(0.7, abs=0.03)
+    assert found.measurement.spikes == []
+    assert found.decided.verdict == "PASS"
