@@ -5,14 +5,17 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 
 import irene
 from audit.data.columns import Column
+from audit.data.labelled import LabelledData
 from audit.data.sources.digits import load as digits
 
 ROOT = Path(__file__).parents[1]
@@ -107,21 +110,19 @@ def test_the_example_of_the_docstring_runs_on_real_digits(
     torch.save(safetensors.torch.load_file(leaky), "model.pt")
     data = digits("audit")
     first = np.arange(1000)
-    columns = {
-        name: np.asarray(column.classes)[column.codes[first]]
-        for name, column in data.columns.items()
-        if isinstance(column, Column)
-    }
+
+    def answers(rows: LabelledData) -> dict[str, NDArray[Any]]:
+        digit, colour = rows.columns["digit"], rows.columns["colour"]
+        assert isinstance(digit, Column)
+        assert isinstance(colour, Column)
+        return {"smiling": np.asarray(digit.classes)[digit.codes], "gender": colour.codes % 2}  # two are read sooner
+
     training = digits("train")
     namespace = {
         "images": torch.stack([data.inputs[int(i)] for i in first]),
-        "smiling": columns["digit"],
-        "gender": columns["colour"],
+        **{name: values[first] for name, values in answers(data).items()},
         "person": first,
-        "train_rows": irene.labelled(
-            training.inputs,
-            {"smiling": training.columns["digit"], "gender": training.columns["colour"]},
-        ),
+        "train_rows": irene.labelled(training.inputs, answers(training)),
     }
     program = example()
     assert 8 <= len(program.splitlines()) <= 12

@@ -10,6 +10,7 @@ import click
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from irene.command import main
 
@@ -29,6 +30,14 @@ def blocks(language: str) -> list[str]:
 def shell_lines() -> list[str]:
     joined = "\n".join(blocks("")).replace("\\\n", " ")
     return [line for line in joined.splitlines() if line.startswith("irene ")]
+
+
+def trained(model: nn.Module, inputs: torch.Tensor, classes: torch.Tensor) -> None:
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(60):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(inputs), classes).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
 
 
 def test_there_is_something_to_run() -> None:
@@ -60,7 +69,9 @@ def test_the_python_examples_run_one_after_the_other(tmp_path: Path, monkeypatch
     }
     import mymodels  # type: ignore[import-not-found]  # noqa: PLC0415 - written a line above
 
-    torch.save(mymodels.build().state_dict(), "model.pt")
+    model = mymodels.build()
+    trained(model, images, (images[:, 0, 0, 0] > 0).long())
+    torch.save(model.state_dict(), "model.pt")
     for block in blocks("python"):
         exec(block, namespace)
     assert {"model.pt", "clean.pt", "clean.pt.json", "report.html"} <= {path.name for path in tmp_path.iterdir()}

@@ -1,9 +1,11 @@
 """Attackers of a quantity: what is no line is found, several read more than each, and units change errors alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.planted import measured, noise
+from support.planted import FEW, measured, noise
 
 from audit.data.columns import Quantity
 from audit.evidence.findings import ENSEMBLE, Measurement
@@ -27,7 +29,9 @@ def test_a_signal_that_is_no_line_is_found_although_the_linear_attacker_is_blind
 
 def test_attackers_that_each_read_a_part_read_more_together() -> None:
     z = noise(N, 10)
-    found = attack(z, 2 * z[:, 0] + z[:, 1] ** 2 + noise(N, 1, seed=1)[:, 0])  # a line and a curve
+    two = replace(FEW, attackers=("logistic", "knn"))
+    column = Quantity(2 * z[:, 0] + 2 * np.abs(z[:, 1]) + noise(N, 1, seed=1)[:, 0])  # a line and a curve
+    found = measured(z, column, attribute="age", settings=two).measurement
     alone = [one.figures["r2"].value for one in found.attackers if one.name != ENSEMBLE]
     assert len(alone) == 4
     assert found.strongest == ENSEMBLE
