@@ -20,6 +20,10 @@ EVENLY = (
 )
 NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
 NO_LAYER = "no layer was named, so what leaves the model (logits) was audited"
+NO_TASK = (
+    "neither a task nor a layer was named: the model's few outputs were taken for class scores, and what they are made "
+    "of was audited; if they are what is released, name --layer logits"
+)
 
 SPLIT_BY_KEPT = (
     "the splits spread the kept attributes evenly, too: without --keep they are others, and so is the floor, by as "

@@ -12,7 +12,7 @@ from torch import nn
 
 from audit.attackers.classification import ClassFit
 from audit.attackers.preprocessing import VIEWS
-from audit.caveats import EVENLY, NO_LAYER, SPLIT_BY_KEPT, cautions, class_order, grave, rare_classes, released
+from audit.caveats import EVENLY, NO_LAYER, NO_TASK, SPLIT_BY_KEPT, cautions, class_order, grave, rare_classes, released
 from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
 from audit.data.columns import AnyColumn, Column, Ints
@@ -75,8 +75,9 @@ def audit(
     x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)
     classes = len(data.column(task, "task").classes) if task else None
     layers = several(layer) or [suggest(encoder.model, x, classes=classes, fixed_batch=encoder.fixed_batch)]
-    if not layer and OUTPUT in layers:
-        provenance = replace(provenance, notes=[*provenance.notes, NO_LAYER])
+    if not layer and (OUTPUT in layers or task is None):
+        told = NO_LAYER if OUTPUT in layers else NO_TASK
+        provenance = replace(provenance, notes=[*provenance.notes, told])
     features = extract(
         encoder,
         data,

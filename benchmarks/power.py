@@ -61,12 +61,12 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def jobs(seeds: int, sizes: list[int], widths: list[int]) -> Iterator[dict[str, Any]]:
+def jobs(kinds: list[str], seeds: int, sizes: list[int], widths: list[int]) -> Iterator[dict[str, Any]]:
     """List what is to be measured, seed by seed."""
     for seed in range(seeds):
         for n in sizes:
             for d in widths:
-                for kind in (NOTHING, *LEAKS):
+                for kind in kinds:
                     yield {"leak": kind, "n": n, "d": d, "seed": seed}
 
 
@@ -99,15 +99,16 @@ def table(found: list[dict[str, Any]]) -> str:
 
 
 @click.command()
+@click.option("--leaks", default=",".join([NOTHING, *LEAKS]), show_default=True)
 @click.option("--seeds", default=20, show_default=True)
 @click.option("--sizes", default="500,2000,10000", show_default=True)
 @click.option("--widths", default="8,64", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=RUNS, show_default=True)
-def main(seeds: int, sizes: str, widths: str, out: Path) -> None:
+def main(leaks: str, seeds: int, sizes: str, widths: str, out: Path) -> None:
     """Measure what is not in the file yet, and print the table of all that is."""
     done = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
     known = {(one["leak"], one["n"], one["d"], one["seed"]) for one in done}
-    for job in jobs(seeds, [*map(int, sizes.split(","))], [*map(int, widths.split(","))]):
+    for job in jobs(leaks.split(","), seeds, [*map(int, sizes.split(","))], [*map(int, widths.split(","))]):
         if tuple(job.values()) in known:
             continue
         one = run(job)

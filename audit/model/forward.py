@@ -203,6 +203,31 @@ def require_own_answer(
     return bool(random)
 
 
+def require_same_rows(
+    model: nn.Module, x: Tensor, made: Pass, taps: Taps, fixed_batch: int | None, *, output: bool = False
+) -> None:
+    """Refuse a batch, (b, …), of which a layer gives the rows in an order of its own, as one that sorts texts does.
+
+    The batch is run once more with its rows the other way round, which takes as long as the pass itself.
+
+    Args:
+        made: What the batch gave.
+        output: Whether the model's output counts, too.
+
+    Raises BottleneckError if a row gives something else there.
+    """
+    turned, precision = run_model(model, x.flip(0), taps, fixed_batch), _precision(model)
+    pairs = {name: (z, turned.z[name]) for name, z in made.z.items()}
+    if output and isinstance(made.output, Tensor) and isinstance(turned.output, Tensor):
+        pairs[""] = (made.output.reshape(len(x), -1), turned.output.reshape(len(x), -1))
+    for name, (one, other) in pairs.items():
+        if _apart(one.float().nan_to_num(), other.flip(0).float().nan_to_num(), precision):
+            raise BottleneckError(
+                f"{_what(name)} differs for the same row in another order of the rows: the model may sort its rows, as "
+                "by their lengths, and the layer's are not in the order of the inputs. Name a layer whose are."
+            )
+
+
 def _what(name: str) -> str:
     return f"What layer {name!r} gives" if name else "The model's output"
 

@@ -27,6 +27,7 @@ from audit.model.forward import (
     is_single,
     kind_of_scores,
     require_own_answer,
+    require_same_rows,
     run_model,
     sample_rows,
 )
@@ -37,6 +38,9 @@ from audit.model.structure.layout import Padding, Pool, Pooling, is_tokens
 from audit.model.structure.listing import Seen
 from audit.model.structure.padding import Ends
 from audit.progress import Track, untracked
+
+TURNED = 4
+"""Batches that are run with their rows the other way round, too."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ def extract(
         raw: Whether to keep the inputs too, reduced.
         seed: Of the random projections.
 
-    Before, a few rows are run: to see which axis of a layer's values is what, and that a row's answer is its own.
+    Before, a few rows are run: to see which axis of a layer's values is what, and that a row's answer is its own. So
+    are a few batches on the way with their rows turned round, for a model that sorts them is right on the few alone.
 
     Raises BottleneckError if a layer cannot be tapped or gives NaN, a row's answer depends on its neighbours or on
     chance, or the model trains while it is audited; DataError if no row can be read, inputs have unlike shapes, the
@@ -133,13 +138,16 @@ def extract(
             model, few, taps, encoder.fixed_batch, passes=encoder.passes, output=task is not None
         )
         passes = encoder.passes if random else 1
-        for read, x in track(loader, len(loader), "one forward pass"):
+        turned = {*np.linspace(0, len(loader) - 1, TURNED).astype(int).tolist()} if not random else set()
+        for place, (read, x) in enumerate(track(loader, len(loader), "one forward pass")):
             if not read:
                 continue
             gathered.add_inputs(read, x, keep=raw)
             made = run_model(model, x, taps, encoder.fixed_batch, passes)
             gathered.add_layers(made.z)
             gathered.changed_inputs |= made.changed_inputs
+            if place in turned:
+                require_same_rows(model, x, made, taps, encoder.fixed_batch, output=task is not None)
             if task:
                 gathered.add_scores(made.output, data.column(task, "task").classes, task)
     gathered.require_finite(data, task)

@@ -286,6 +286,32 @@ def test_c2_a_norm_over_the_batch_is_refused() -> None:
         read(model, noise(16), "2:input")
 
 
+class Sorting(nn.Module):
+    """C2: texts are packed by their lengths, and the layer's rows with them; the scores are put back in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.fc = nn.GRU(3, 8, batch_first=True), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        lengths, order = torch.sort((x.abs().sum(2) > 0).sum(1), descending=True)
+        packed = nn.utils.rnn.pack_padded_sequence(x[order], lengths.cpu(), batch_first=True)
+        scores: Tensor = self.fc(self.rnn(packed)[1][-1])[order.argsort()]
+        return scores
+
+
+@pytest.mark.parametrize(("layer", "share"), [("rnn[1]", 0.02), ("fc:input", 0.02), ("fc:input", 0.5)])
+def test_c2_rows_that_the_model_sorts_are_refused_however_few_are_short(layer: str, share: float) -> None:
+    g = np.random.default_rng(5)
+    long = np.where(g.random(N) < share, g.integers(3, 11, N), 12)
+    x = torch.from_numpy((0.3 * g.normal(size=(N, 12, 3)) + SIGN.numpy()[:, None, None]).astype(np.float32))
+    x[np.arange(12)[None] >= long[:, None]] = 0
+    with pytest.raises(BottleneckError, match=r"sort its rows|depends on its batch"):
+        read(Sorting(), x, layer)
+    (found,) = read(Sorting(), x, "logits")
+    assert reads(found) > 0.95
+
+
 PROGRAM = """
 import torch
 from torch import nn
@@ -298,7 +324,7 @@ class Net(nn.Module):
     def forward(self, x):
         x = nn.functional.dropout(x, 0.5) if self.drop else x
         score = self.fc(torch.relu(self.body(x)))
-        return torch.sigmoid(score) if self.sigmoid else torch.special.expit(score) + 0 * score
+        return torch.sigmoid(score) if self.sigmoid else 1 / (1 + torch.exp(-score))
 
 def plain():
     return lambda frame: frame.to_numpy("float32")

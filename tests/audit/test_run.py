@@ -72,7 +72,7 @@ def test_without_a_task_the_floor_is_chance_and_the_reader_is_told() -> None:
 def test_several_layers_and_the_logits_are_audited_in_one_pass() -> None:
     model = Net()
     result = run(model=Encoder(model, batch_size=N), task="y", layer=["encoder", "logits"])
-    assert model.passes == 9, "a few rows, to see what the model is like, and then all of them in one pass"
+    assert model.passes == 10, "a few rows, to see what the model is like, and then all of them, one batch turned, too"
     encoder, logits = result.find("v", "encoder"), result.find("v", "logits")
     assert encoder is not None and logits is not None
     assert (encoder.decided.verdict, encoder.measurement.width) == ("FAIL", 6)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.flow import Flow, watching
 from audit.model.structure.layout import has_positions
 from audit.model.structure.modules import kind_of, tell
-from audit.model.structure.operations import SAME_NUMBERS, follow
+from audit.model.structure.operations import POOLED, RESHAPED, SAME_NUMBERS, SLICED, UNARY, follow
 
 OUTPUT = "logits"
 """The output of the model, unless it has a module of that name."""
@@ -119,18 +120,17 @@ def suggest(model: nn.Module, x: Tensor, *, classes: int | None = None, fixed_ba
     seen = watch(model, x, None if fixed_batch else 2)
     if not isinstance(seen.output, Tensor):
         return _part(seen.output, len(seen.x))
-    scorer = _scorer(seen)
+    scorer = _scorer(seen, scores=classes is not None)
     if classes is None:
         width = 1 if seen.output.ndim < 2 else seen.output.shape[-1]
         maps = seen.output.ndim > 2 and scorer not in {*seen.last(*LINEAR)}  # an image, say, that a convolution made
         return f"{scorer}:input" if scorer and width <= FEW and not maps else OUTPUT
     if not is_scores(seen.output, classes):
         return OUTPUT
-    scorer = scorer or next(seen.last(*LINEAR), None) or next(seen.last(*CONVOLUTIONS), None)
     if scorer is None:
         raise BottleneckError(
-            "The model has no linear layer or convolution that runs once, so no bottleneck can be suggested. "
-            "Name one with --layer; irene layers lists them."
+            "No linear layer or convolution alone makes the model's class scores, so no bottleneck can be suggested. "
+            f"Name one with --layer ({OUTPUT} for the scores themselves); irene layers lists them."
         )
     return f"{scorer}:input"
 
@@ -146,13 +146,21 @@ def squashed(seen: Seen) -> bool:
     if not isinstance(seen.output, Tensor):
         return False
     behind = (name for _, name in seen.flow.history(seen.output) if name not in SAME_NUMBERS)
-    return next(behind, "") in ("sigmoid", "softmax")
+    return next(behind, "") in ("sigmoid", "special_expit", "softmax")
 
 
-def _scorer(seen: Seen) -> str | None:
-    """Return the linear layer or convolution whose output is the model's, but for a softmax, a mean or the like."""
+def _scorer(seen: Seen, *, scores: bool) -> str | None:
+    """Return the linear layer or convolution whose output is the model's, but for a softmax, a mean or the like.
+
+    Where the output is known to be `scores`, any function of each number may be behind it, as an activation.
+    """
     assert isinstance(seen.output, Tensor)
-    line = [seen.flow.number(seen.output), *(number for number, _ in seen.flow.history(seen.output))]
+
+    def are_scores(step: tuple[int, str]) -> bool:
+        return scores or step[1] in UNARY | RESHAPED | SLICED or POOLED.fullmatch(step[1]) is not None
+
+    steps = takewhile(are_scores, seen.flow.history(seen.output))
+    line = [seen.flow.number(seen.output), *(number for number, _ in steps)]
     once = set(seen.last(*LINEAR, *CONVOLUTIONS))
     made = [name for number in line for name in seen.flow.made_by.get(number, ()) if name in once]
     return next(iter(made), None)

@@ -16,7 +16,7 @@ ALIKE = words(
     "ne neg normalize or pad pow prelu radd rand_like randn_like rdiv reciprocal relu relu6 requires_grad_ rmul "
     "roll round rpow rrelu rsqrt rsub rtruediv selu sigmoid sign silu sin softmax softmin softplus softsign sqrt "
     "square sub subtract tanh tanhshrink threshold to to_copy tril triu true_divide truediv type type_as where "
-    "zeros_like ones_like"
+    "special_expit zeros_like ones_like"
 )
 """Functions that compute number by number, or keep every axis where it is; operands are broadcast to the result."""
 RESHAPED = words("reshape reshape_as view view_as unsafe_view flatten unflatten ravel squeeze unsqueeze")
@@ -28,10 +28,10 @@ NORMED = words("batch_norm instance_norm group_norm native_batch_norm native_gro
 RESIZED = words("interpolate upsample pixel_shuffle pixel_unshuffle channel_shuffle")
 JOINED = words("cat concat concatenate")
 UNARY = words(
-    "sigmoid softmax log_softmax softmin logsigmoid log exp mul div true_divide truediv itruediv imul mean clone "
-    "float to double half contiguous detach clamp clip dropout"
+    "sigmoid special_expit softmax log_softmax softmin logsigmoid log exp mul div true_divide truediv itruediv imul "
+    "mean clone float to double half contiguous detach clamp clip dropout"
 )
-"""Functions of one tensor and numbers behind which class scores are still class scores."""
+"""Functions of one tensor and numbers behind which class scores are known to be class scores."""
 SAME_NUMBERS = RESHAPED | SLICED | words("clone float to double half contiguous detach")
 """Functions that hand the numbers of one tensor on as they are."""
 
@@ -46,7 +46,7 @@ def follow(flow: Flow, name: str, args: Sequence[object], kwargs: Mapping[str, o
         _linked(flow, name, args, kwargs, operands, one)
     first, *others = operands
     alone = all(one.numel() == 1 for one in others)
-    if alone and (name in UNARY or name in RESHAPED or name in SLICED or _pool_of(name, first)):
+    if alone and (name in UNARY or name in ALIKE or name in RESHAPED or name in SLICED or _pool_of(name, first)):
         for one in made:
             flow.step(one, name, first)
 

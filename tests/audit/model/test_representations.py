@@ -73,7 +73,7 @@ def test_rows_that_cannot_be_read_are_left_out_and_nothing_shifts_against_the_la
     broken = {0, 4, 5, 6, 7, 22}
     model, data = Watched(), rows(Flaky(inputs(), broken))
     found = extract(Encoder(model, batch_size=4), data, ["body"], task="y", columns=["y", "v"], raw=True)
-    assert model.given[-5:] == [3, 4, 4, 4, 2], "a batch of which nothing can be read is no batch"
+    assert model.given[-8:] == [3, 3, 4, 4, 4, 4, 2, 2], "a batch of which nothing can be read is no batch"
     kept = [row for row in range(N) if row not in broken]
     assert found.rows.tolist() == kept
     assert found.predicted is not None and found.raw is not None
@@ -204,7 +204,7 @@ def test_a_model_of_one_batch_size_gets_full_batches_and_the_padding_is_not_seen
 def test_several_layers_cost_one_pass() -> None:
     model = Watched()
     found = extract(Encoder(model, batch_size=10), rows(), ["body", "norm", "head:input", "logits"], task="y", raw=True)
-    assert model.given == [*(2, 3), *(8, 8, 3, 3, 2), *(10, 10, 3)], "a few rows to look at, and then all of them"
+    assert model.given == [*(2, 3), *(8, 8, 3, 3, 2), *(10, 10, 10, 10, 3, 3)], "a few, and then all; turned, too"
     assert list(found.z) == ["body", "norm", "head:input", "logits"]
     np.testing.assert_array_equal(found.z["logits"].argmax(axis=1), found.predicted)
 

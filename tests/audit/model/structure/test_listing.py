@@ -134,8 +134,54 @@ def test_of_several_values_none_is_guessed() -> None:
     assert suggest(Named(), torch.randn(2, 4)) == "logits[embedding]"
 
 
+class Fused(nn.Module):
+    """Scores that two heads make together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 2), nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = (self.a(x[:, :3]) + 0.1 * self.b(x[:, 3:])) / 2
+        return scores
+
+
+class Cosine(nn.Module):
+    """Scores by the angle to a weight that is no module, and a temperature of the row's own."""
+
+    def __init__(self, *, temperature: bool) -> None:
+        super().__init__()
+        self.body, self.temperature = nn.Linear(6, 4), nn.Linear(6, 1) if temperature else None
+        self.weight = nn.Parameter(torch.randn(2, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        angle = functional.linear(functional.normalize(self.body(x)), functional.normalize(self.weight))
+        return angle if self.temperature is None else angle * functional.softplus(self.temperature(x))
+
+
+class Gated(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head, self.gate = nn.Linear(6, 4), nn.Linear(4, 2), nn.Linear(1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.body(x)) + 0.01 * self.gate(x[:, 5:])
+        return scores
+
+
+@pytest.mark.parametrize(
+    "model",
+    [Fused(), Cosine(temperature=False), Cosine(temperature=True), Gated()],
+    ids=["two heads", "a weight", "a temperature", "a gate"],
+)
+def test_where_no_one_layer_makes_the_scores_the_layer_is_asked_for(model: nn.Module) -> None:
+    with pytest.raises(BottleneckError, match=r"No linear layer .* alone makes .* Name one with --layer \(logits"):
+        suggest(model, torch.randn(2, 6), classes=2)
+    assert suggest(model, torch.randn(2, 6)) == "logits"
+
+
 def test_scores_without_a_layer_that_makes_them_are_told() -> None:
-    with pytest.raises(BottleneckError, match="no linear layer or convolution"):
+    with pytest.raises(BottleneckError, match="No linear layer or convolution alone makes"):
         suggest(nn.Identity(), torch.randn(2, 2), classes=2)
 
 
