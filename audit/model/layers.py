@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -135,8 +134,16 @@ def lay_out(
         tensors = [(size, value) for size, value in found if isinstance(value, Tensor) and value.ndim > 1]
         if len(tensors) == len(passes):
             layouts[name] = _layout(name, tensors, seen, pool)
-    padding = next((token for tokens, token in seen.flow.padding if torch.equal(tokens, seen.x)), None)
-    return Pooling(pool, layouts, padding), seen
+    texts = [tokens for tokens in seen.flow.tokens if tokens.ndim == 2 and tokens.shape[1] > 1]
+    own = any(_alike(tokens, seen.x) for tokens in texts)
+    part = any(len(tokens) == len(seen.x) for tokens in texts)
+    padding = next((token for tokens, token in seen.flow.padding if own and _alike(tokens, seen.x)), None)
+    return Pooling(pool, layouts, padding, "all" if own else "a part" if part else "unseen"), seen
+
+
+def _alike(tokens: Tensor, x: Tensor) -> bool:
+    """Return whether two tensors hold the same numbers, whatever their types."""
+    return tokens.shape == x.shape and bool((tokens == x).all())
 
 
 def _layout(name: str, tensors: Sequence[tuple[int, Tensor]], seen: Seen, pool: Pool) -> Layout:
@@ -161,6 +168,12 @@ def _layout(name: str, tensors: Sequence[tuple[int, Tensor]], seen: Seen, pool: 
     if len(known) != 1:
         raise unknown_axes(name, shape, known)
     ((channels, sources),) = known.items()
+    if pool == "mean" and flow.is_flattened(value):
+        raise BottleneckError(
+            f"Layer {name!r} gives a value of shape {list(shape)}, and the model takes all of it, position by "
+            "position, so that a mean over positions would hide what it hands on. Say --pool flatten, or name the axes "
+            "of a mean with --pool channels-first (n, c, …) or channels-last (n, …, c)."
+        )
     return Layout(rows, channels, sources[0], shape=shape)
 
 

@@ -34,7 +34,7 @@ from audit.model.forward import (
 from audit.model.layers import lay_out, tap
 from audit.model.projection import Projections, describe_inputs
 from audit.model.structure.eval_mode import evaluating
-from audit.model.structure.layout import Padding, Pool, Pooling, is_tokens
+from audit.model.structure.layout import Padding, Pool, Pooling
 from audit.model.structure.listing import Seen
 from audit.model.structure.padding import Ends
 from audit.progress import Track, untracked
@@ -131,6 +131,7 @@ def extract(
     few = sample_rows(data).to(device_of(model))
     pooling, seen = lay_out(model, few, layers, encoder.pool, fixed_batch=encoder.fixed_batch)
     pooling = pooling.told(asked, few)
+    pooling.require_told(asked)
     gathered = _Gathered(layers, len(data), Projections(seed))
     loader = batches(data.inputs, batch_size=encoder.fixed_batch or encoder.batch_size, workers=encoder.workers)
     with evaluating(model), torch.inference_mode(), _seeded(encoder, seed), tap(model, layers, pooling) as taps:
@@ -142,7 +143,7 @@ def extract(
         for place, (read, x) in enumerate(track(loader, len(loader), "one forward pass")):
             if not read:
                 continue
-            gathered.add_inputs(read, x, keep=raw)
+            gathered.add_inputs(read, x, keep=raw, text=pooling.reads_text(x))
             made = run_model(model, x, taps, encoder.fixed_batch, passes)
             gathered.add_layers(made.z)
             gathered.changed_inputs |= made.changed_inputs
@@ -229,10 +230,10 @@ class _Gathered:
         self._broken = dict.fromkeys(layers, 0)
         self._undefined = 0
 
-    def add_inputs(self, rows: Sequence[int], x: Tensor, *, keep: bool) -> None:
+    def add_inputs(self, rows: Sequence[int], x: Tensor, *, keep: bool, text: bool) -> None:
         self._rows += rows
         self._digests += [hashlib.sha256(one.numpy().tobytes()).digest() for one in x]
-        if is_tokens(x):
+        if text:
             self.ends.add(x)
         if keep:
             self._inputs.add(self._projections.narrow_inputs(x))

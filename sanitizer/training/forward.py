@@ -14,7 +14,7 @@ from audit.model import release
 from audit.model.forward import Scores, class_scores, is_single, kind_of_scores, require_own_answer, sample_rows
 from audit.model.layers import Taps, lay_out, tap
 from audit.model.structure.eval_mode import evaluating
-from audit.model.structure.layout import Layout, Pooling, is_tokens
+from audit.model.structure.layout import Layout, Pooling
 from audit.model.structure.padding import Ends
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch, Rows
@@ -49,6 +49,7 @@ class ForwardPass:
         few = sample_rows(job.data).to(device)
         pooling, seen = lay_out(model, few, [job.layer], job.pool)
         pooling = pooling.told(job.padding, few)
+        pooling.require_told(job.padding)
         single = None
         if is_single(seen.output):
             with evaluating(model), torch.no_grad():
@@ -116,7 +117,8 @@ def require_trainable(model: nn.Module, job: TrainingJob) -> None:
     """Raise an IreneError, before any step, for a model that cannot be read: by chance, by neighbours, or untold."""
     forward = ForwardPass.of(model, job, job.device)
     few = sample_rows(job.data)
-    if is_tokens(few) and forward.pooling.notes and job.padding is None and forward.pooling.padding is None:
+    pooling = forward.pooling
+    if pooling.reads_text(few) and pooling.notes and job.padding is None and pooling.padding is None:
         ends = Ends()
         for x, _ in batches(
             job.data, [job.task], np.array_split(np.arange(len(job.data)), -(-len(job.data) // AT_ONCE))

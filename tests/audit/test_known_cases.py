@@ -96,6 +96,33 @@ def test_a2_maps_with_their_channels_last_are_averaged_over_positions() -> None:
     assert (told.measurement.width, reads(told)) == (4, reads(norm))
 
 
+class Mixing(nn.Module):
+    """A2: mixes the steps of time, and then takes all steps of all features: a mean over features is nobody's."""
+
+    def __init__(self, mix: nn.Module, axis: int) -> None:
+        super().__init__()
+        self.mix, self.axis, self.fc = mix, axis, nn.LazyLinear(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.fc(torch.relu(self.mix(x.transpose(1, self.axis))).flatten(1))
+        return scores
+
+
+@pytest.mark.parametrize(
+    ("mix", "axis"),
+    [(nn.Linear(6, 5), 2), (nn.BatchNorm1d(6), 1), (nn.Conv1d(6, 3, 1), 1)],
+    ids=["linear", "norm", "conv"],
+)
+def test_a2_what_a_model_flattens_is_not_averaged_unasked(mix: nn.Module, axis: int) -> None:
+    x = noise(6, 4) + 0.5 * SIGN[:, None, None] * torch.tensor([1.0, -1.0, 1.0, -1.0])
+    model = Mixing(mix, axis)
+    model(x[:2])
+    with pytest.raises(BottleneckError, match=r"takes all of it, position by position.*--pool flatten"):
+        read(model, x, "mix")
+    (whole,) = read(Encoder(model, pool="flatten"), x, "mix")
+    assert reads(whole) > 0.95
+
+
 class Recurrent(nn.Module):
     """A3: what a recurrent layer returns, time first or not, one way or both."""
 
@@ -171,6 +198,37 @@ def test_a4_padding_stays_out_of_the_mean_and_is_asked_about_where_nobody_says()
     assert reads(score(Encoder(untold, padding="none")).private[0]) > 0.95, "the share of padding is the length"
     with pytest.raises(DataError, match="not of tokens"):
         audit(Encoder(Waves(), padding=0), rows(noise(1, 16)), private="sex", layer="conv", settings=QUICK)
+
+
+class Parsed(nn.Module):
+    """A4: takes its tokens as floats, or with their mask beside them, as a table or a stack hands them on."""
+
+    def __init__(self, padding: int | None) -> None:
+        super().__init__()
+        self.text = Text(padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.text((x if x.ndim == 2 else x[:, 0]).long())
+        return found
+
+
+def test_a4_padding_among_floats_or_beside_a_mask_is_left_out_or_asked_about() -> None:
+    x, length = texts()
+    columns = {"length": ["short" if one < 5 else "long" for one in length.tolist()]}
+
+    def score(model: nn.Module | Encoder, inputs: Tensor) -> AuditResult:
+        return audit(model, labelled(inputs, columns), private="length", layer="text.words", settings=QUICK)
+
+    model = Parsed(0)
+    known, floats = score(model, x), score(model, x.float())
+    assert reads(floats.private[0]) == reads(known.private[0]) < 0.8
+    with pytest.raises(DataError, match=r"Token 0 .* looks like padding"):
+        score(Parsed(None), x.float())
+    assert reads(score(Encoder(Parsed(None), padding=0), x.float()).private[0]) < 0.8
+    stacked = torch.stack([x, (x != 0).long()], dim=1)
+    with pytest.raises(DataError, match="only a part of its input"):
+        score(Parsed(0), stacked)
+    assert reads(score(Encoder(Parsed(0), padding="none"), stacked).private[0]) > 0.95
 
 
 class Encoding(nn.Module):

@@ -42,12 +42,17 @@ class Flow:
         self._channels: dict[Axis, list[str]] = {}
         self._said: dict[Axis, str] = {}
         self._steps: dict[int, Step] = {}
+        self._arranged: dict[int, list[int]] = {}
+        self._flattened: set[int] = set()
+        self._averaged: set[int] = set()
         self.made_by: dict[int, list[str]] = {}
         """Names of the modules that returned a tensor, by its number, the innermost first."""
         self.directions: dict[int, int] = {}
         """Directions of a recurrent layer's last state, (layers · directions, n, d), by its number."""
         self.padding: list[tuple[Tensor, int]] = []
         """What an embedding was given, and which token it takes for padding."""
+        self.tokens: list[Tensor] = []
+        """What embeddings were given."""
 
     def number(self, value: Tensor) -> int:
         """Return the number of a tensor; a new one if it was not seen before."""
@@ -85,6 +90,29 @@ class Flow:
         for axis in range(-1, -min(one.ndim, other.ndim) - 1, -1):
             if one.shape[axis] == other.shape[axis]:
                 self.same(one, axis, other, axis)
+        if one.shape == other.shape:
+            self.arranged(one, other)
+
+    def arranged(self, one: Tensor, other: Tensor) -> None:
+        """Note that each number of a tensor was made of one number of another, wherever that stands."""
+        self._arranged.setdefault(self.number(one), []).append(self.number(other))
+
+    def flattened(self, value: Tensor) -> None:
+        """Note that all axes of a tensor but the rows' became one."""
+        self._flattened.add(self.number(value))
+
+    def averaged(self, value: Tensor) -> None:
+        """Note that a tensor was averaged, or the like, over some axes."""
+        self._averaged.add(self.number(value))
+
+    def is_flattened(self, value: Tensor) -> bool:
+        """Return whether the model takes a tensor position by position, and never its mean over them."""
+        found, left = set[int](), [self.number(value)]
+        while left:
+            if (number := left.pop()) not in found:
+                found.add(number)
+                left += self._arranged.get(number, [])
+        return bool(found & self._flattened) and not found & self._averaged
 
     def channels(self, value: Tensor, axis: int, source: str) -> None:
         """Note that an axis holds channels, and who says so."""

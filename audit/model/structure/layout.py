@@ -26,6 +26,9 @@ WAYS = (
 Padding = int | Literal["none"] | None
 """The token that fills a text up to the length of the longest, "none" where there is none; None: not said."""
 
+Tokens = Literal["unseen", "all", "a part"]
+"""Of a model's input: no embedding was seen to take (n, t); one takes the input as it is; one takes a part of it."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -65,18 +68,33 @@ class Pooling:
     """By layer; a value of two axes needs none."""
     padding: int | None = None
     """The token that fills a text up; None where there is none."""
+    tokens: Tokens = "unseen"
+    """Where the model's tokens are, as an embedding of its makes known."""
 
-    def filled(self, tokens: object) -> Tensor | None:
+    def filled(self, x: object) -> Tensor | None:
         """Return which tokens of the model's input are padding, (n, t); None if it is none of tokens with padding."""
-        if self.padding is None or not is_tokens(tokens):
+        if self.padding is None or not isinstance(x, Tensor) or not self.reads_text(x):
             return None
-        return tokens == self.padding
+        return x == self.padding
+
+    def reads_text(self, x: Tensor) -> bool:
+        """Return whether inputs like x are of tokens, (n, t), by their type or by what the model makes of them."""
+        return self.tokens == "all" or is_tokens(x)
+
+    def require_told(self, padding: Padding) -> None:
+        """Raise a DataError where padding may be among the tokens, and neither the user says nor anybody could see."""
+        if padding is None and self.tokens == "a part" and self.pool != "first" and self.notes:
+            raise DataError(
+                "The model's tokens are only a part of its input, so that padding cannot be told from text and would "
+                "be averaged into every row. Say --padding none if there is none, pool by flatten, or name a layer "
+                "behind the model's own pooling."
+            )
 
     def told(self, padding: Padding, x: Tensor) -> "Pooling":
         """Return the same with the padding that a user names for inputs like x; a DataError if they are no tokens."""
         if padding is None:
             return self
-        if not is_tokens(x):
+        if not self.reads_text(x) and not (padding == "none" and self.tokens == "a part"):
             raise DataError(
                 f"--padding {padding} is given, and the inputs are not of tokens, (n, t): they are {x.dtype} of shape "
                 f"{list(x.shape[1:])}. Leave it out."

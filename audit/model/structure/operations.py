@@ -45,6 +45,13 @@ def follow(flow: Flow, name: str, args: Sequence[object], kwargs: Mapping[str, o
     for one in made:
         _linked(flow, name, args, kwargs, operands, one)
     first, *others = operands
+    for one in made:
+        if name in RESHAPED and one.ndim == 2 < first.ndim and len(one) == len(first):
+            flow.flattened(first)
+        elif one is not first and one.numel() == first.numel() and one.ndim == first.ndim:
+            flow.arranged(first, one)
+        elif (name in REDUCED or _pool_of(name, first)) and one.numel() < first.numel():
+            flow.averaged(first)
     alone = all(one.numel() == 1 for one in others)
     if alone and (name in UNARY or name in ALIKE or name in RESHAPED or name in SLICED or _pool_of(name, first)):
         for one in made:
@@ -163,6 +170,7 @@ def _embedding(flow: Flow, operands: Sequence[Tensor], made: Tensor, name: str) 
     flow.channels(made, -1, name)
     for tokens in operands:
         if not tokens.is_floating_point() and tokens.ndim == made.ndim - 1:
+            flow.tokens.append(tokens)
             for axis in range(tokens.ndim):
                 flow.same(tokens, axis, made, axis)
 

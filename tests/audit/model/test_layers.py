@@ -330,7 +330,7 @@ class Swapped(nn.Module):
 
 
 def end(x: Tensor) -> Tensor:
-    return x.flatten(1).sum(1, keepdim=True)
+    return x.sum(dim=tuple(range(1, x.ndim)), keepdim=True).flatten(1)
 
 
 def residual(x: Tensor) -> Tensor:
