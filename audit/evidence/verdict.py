@@ -152,6 +152,11 @@ def unseen(measurement: Measurement, limit: float) -> str:
         spike = max(fitting, key=lambda one: one.planted)
         if spike.share >= RECOVERED and measurement.excess.high <= spike.read:
             continue
+        if spike.planted < limit:
+            return (
+                f"Of a planted {kind} leak of {100 * spike.planted:.1f} {unit}, the largest that this audit asked for, "
+                f"too little was read, and the limit is {100 * limit:g}; an audit with this limit would settle it."
+            )
         return (
             f"Of a planted {kind} leak of {100 * spike.planted:.1f} {unit} these attackers read "
             f"{100 * max(spike.read, 0):.1f}, and of the attribute up to {100 * max(measurement.excess.high, 0):.1f}, "

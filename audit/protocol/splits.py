@@ -106,7 +106,8 @@ def class_rows(attribute: str, common: CommonClasses, rows: Rows, least: int) ->
         fact = "" if next_one is None else f", and {next_one!r} has {common.left_out[next_one]} in all"
         raise DataError(
             f"{attribute!r} has {'one class' if found else 'no class'} with enough rows to fit, to choose and to test "
-            f"attackers: each needs {least}{fact}. Give more rows, or merge classes, for instance with --merge-rare."
+            f"attackers: each needs {least} in each of three splits{fact}. Give more rows, of more people where each "
+            "has many, or merge classes, for instance with --merge-rare."
         )
     return found
 

@@ -17,6 +17,8 @@ from audit.evidence.metric import EXCESS
 
 TAIL = 0.025
 """Share of the differences beyond each end of an interval."""
+UNSEEN = 3.0
+"""Rows that may differ at 95 % where none of them does (the rule of three, Hanley & Lippman-Hand 1983)."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,9 @@ class Change:
     """Whether the interval is of the differences; else it takes both ends as independent."""
 
 
-def changed(before: Estimate, after: Estimate, drawn: Draws, drawn_after: Draws) -> Change:
+def changed(
+    before: Estimate, after: Estimate, drawn: Draws, drawn_after: Draws, *, rows: float | None = None
+) -> Change:
     """Return the change of one figure with its 95 % interval.
 
     Args:
@@ -36,9 +40,12 @@ def changed(before: Estimate, after: Estimate, drawn: Draws, drawn_after: Draws)
         after: The same figure of the second one.
         drawn: `before` on each resample; empty in old evidence.
         drawn_after: `after` on the same resamples.
+        rows: Independent rows that the figure is a share of; None if it is none, or nobody knows.
     """
     value = after.value - before.value
     differences = _differences(drawn, drawn_after)
+    if len(differences) > 1 and rows and not differences.any() and value == 0:  # no row is read in another way
+        return Change(Estimate(value=0.0, low=-UNSEEN / rows, high=UNSEEN / rows), paired=True)
     if len(differences) < 2 or np.ptp(differences) == 0 < _width(before) + _width(after):
         # nothing to pair, or every row alike in all resamples: no width would claim that the change is exact
         low = math.hypot(after.value - after.low, before.high - before.value)
@@ -57,12 +64,23 @@ def figure_change(before: Measurement, after: Measurement, name: str) -> Change:
         name: As in audit.evidence.metric: `balanced_accuracy`, `auroc`, `r2`, `mae`, `excess`.
     """
     figures, changed_figures = ({**one.figures, EXCESS: one.excess} for one in (before, after))
-    return changed(figures[name], changed_figures[name], before.draws.get(name, []), after.draws.get(name, []))
+    share = before.metric if before.metric != "r2" and name in (before.metric, EXCESS) else None
+    rows = None if share is None else _rows(figures[share], before.draws.get(share, []))
+    drawn, drawn_after = (one.draws.get(name, []) for one in (before, after))
+    return changed(figures[name], changed_figures[name], drawn, drawn_after, rows=rows)
 
 
 def accuracy_change(before: Task, after: Task) -> Change:
     """Return the change of the task's accuracy."""
-    return changed(before.accuracy, after.accuracy, before.accuracy_draws, after.accuracy_draws)
+    rows = _rows(before.accuracy, before.accuracy_draws)
+    return changed(before.accuracy, after.accuracy, before.accuracy_draws, after.accuracy_draws, rows=rows)
+
+
+def _rows(share: Estimate, drawn: Draws) -> float | None:
+    """Return how many independent rows a share would have that varies as this one does: p (1 − p) / variance."""
+    known = [one for one in drawn if one is not None]
+    variance = float(np.var(known)) if known else 0.0
+    return share.value * (1 - share.value) / variance if variance > 0 and 0 < share.value < 1 else None
 
 
 def _differences(before: Sequence[float | None], after: Sequence[float | None]) -> np.ndarray:

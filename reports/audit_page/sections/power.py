@@ -118,7 +118,7 @@ def _by(spike: Spike) -> str:
 
 def _figures(spike: Spike, measurement: Measurement) -> tuple[str, ...]:
     scale, digits = (100, 1) if measurement.kind.percent else (1, 3)
-    planted, read = fixed(scale * spike.planted, digits), fixed(scale * spike.read, digits)
+    planted, read = fixed(scale * spike.planted, digits), fixed(scale * max(spike.read, 0), digits)
     return tuple(over(Figure(told, "")) for told in (planted, read, fixed(100 * spike.share, 0)))
 
 
@@ -135,7 +135,7 @@ def _recovered(found: Finding) -> str:
         means = "could have stayed unseen"
     elif decision.verdict != "FAIL" and unseen(measurement, decision.limit):
         means = "could hide in the interval of what was read"
-    lower = " What was read is a lower bound: more rows read more." if any(map(is_partial, largest)) else ""
+    lower = " More rows may read more than was read here." if any(map(is_partial, largest)) else ""
     return (
         f"Of a leak of {most:.1f} {measurement.kind.unit} these attackers read {told}: such a leak in the attribute "
         f"itself {means}.{lower}"

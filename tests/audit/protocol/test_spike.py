@@ -108,6 +108,14 @@ def test_planted_leaks_beyond_twice_a_limit_say_nothing_of_it() -> None:
     assert decision.verdict == "INCONCLUSIVE"
 
 
+def test_beyond_what_was_planted_a_limit_holds_where_the_smaller_leak_was_seen() -> None:
+    v = labels(10_000)
+    assert judge(measured(noise(10_000), classes(v)).measurement, 0.2).verdict == "PASS"
+    decision = judge(measured(noise(10_000), classes(v), settings=LINEAR).measurement, 0.2)
+    assert decision.verdict == "INCONCLUSIVE"
+    assert "the largest that this audit asked for, too little was read, and the limit is 20" in decision.reason
+
+
 def test_an_even_draw_of_the_rows_that_fit_changes_no_information() -> None:
     v = labels(12_000, share=0.1)
     z = noise(12_000)

@@ -51,6 +51,16 @@ def test_no_change_at_all_has_an_interval_around_nothing() -> None:
     assert found.estimate.low < 0 < found.estimate.high, "no width would claim that the two are exactly alike"
 
 
+def test_the_same_answers_differ_by_three_rows_at_most() -> None:
+    before, _ = correlated(500, 1)
+    drawn = figure(before)[1]
+    twice = remeasured(leakage(read=0.6), draws={"balanced_accuracy": drawn, "excess": drawn}).measurement
+    for name in ("balanced_accuracy", "excess"):
+        found = figure_change(twice, twice, name)
+        assert found.paired
+        assert found.estimate.high == -found.estimate.low == pytest.approx(3 / 500, rel=0.3)
+
+
 @pytest.mark.parametrize(("drawn", "drawn_after"), [([], []), ([0.5], [0.5, 0.6]), ([None, None], [0.1, 0.2])])
 def test_evidence_without_draws_is_compared_as_if_independent(drawn: Draws, drawn_after: Draws) -> None:
     found = changed(around(0.6), around(0.5), drawn, drawn_after)
