@@ -234,27 +234,28 @@ def labelled(
     Raises:
         DataError: A column has another length than the inputs.
     """
+    words = None if missing is None else split_names(missing)
     read, notes = label_columns(
         columns,
         continuous=split_names(continuous),
         classes=split_names(classes),
-        missing=None if missing is None else split_names(missing),
+        missing=words,
         source=name,
     )
-    units, more = (None, ()) if group is None else _group(group_name, _ids(group_name, group))
+    units, more = (None, ()) if group is None else _group(group_name, _ids(group_name, group, missing=words))
     return LabelledData(
         name=name,
         inputs=inputs,
         columns=read,
         group=units,
         group_name=None if group is None else group_name,
-        options={} if missing is None else {"missing": ",".join(split_names(missing))},
+        options={} if words is None else {"missing": ",".join(words)},
         notes=(*notes, *more),
     )
 
 
-def _ids(name: str, values: object) -> LabelColumn:
-    return as_column(name, values, continuous=False)
+def _ids(name: str, values: object, *, missing: Sequence[str] | None) -> LabelColumn:
+    return as_column(name, values, continuous=False, missing=missing)
 
 
 def _group(name: str, column: LabelColumn) -> tuple[Ints, tuple[str, ...]]:

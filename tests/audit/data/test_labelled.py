@@ -10,7 +10,7 @@ from PIL import Image
 from support.machine import REAL
 
 from audit.data.columns import Column, Quantity
-from audit.data.labelled import LabelledData, Part
+from audit.data.labelled import LabelledData, Part, labelled
 from audit.data.sources.biased_mnist import PALETTE, assign_colours, paint
 from audit.data.sources.opening import open_data
 from audit.errors import DataError, IreneError, UnknownNameError
@@ -164,6 +164,19 @@ def test_rows_are_grouped_by_a_column_and_those_without_a_value_stand_alone() ->
     assert data.take(np.array([0, 1, 2])).grouped_by("person").notes == ("first",)
     with pytest.raises(UnknownNameError, match=r"group column of small 'persn'.* mean 'person'"):
         data.grouped_by("persn")
+
+
+def test_words_that_mean_missing_do_so_of_a_group_as_of_a_column() -> None:
+    ids = ["ann", "ann", "NA", "na", "?", "-9"]
+    given = labelled(torch.zeros(6, 1), {"id": ids}, group=ids, group_name="person", missing="NA,-9")
+    for data in (given, given.grouped_by("id")):
+        groups = data.groups()
+        assert groups[0] == groups[1]
+        assert len(np.unique(groups)) == 5, "who is not known stands alone; `?` is one person here"
+        assert data.notes[-1].endswith("each taken for a group of its own: 3 of 6")
+    by_default = labelled(torch.zeros(6, 1), {}, group=ids).groups()
+    assert len(np.unique(by_default[2:4])) == 2, "ids are told apart by letter case"
+    assert len(np.unique(labelled(torch.zeros(3, 1), {}, group=[7, -9, -9], missing="-9").groups())) == 3
 
 
 def test_a_mistaken_source_or_option_is_named(tmp_path: Path) -> None:
