@@ -1,6 +1,7 @@
 """Columns of labels: classes by name, or numbers; missing values are marked, never guessed."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.data.cells import MISSING, Ints
+from audit.errors import DataError
 
 __all__ = ["MISSING", "AnyColumn", "Column", "Ints", "Quantity", "Remarks", "Undecided", "intersect"]
 
@@ -117,13 +119,24 @@ class Undecided:
 
 
 def intersect(columns: Mapping[str, Column]) -> Column:
-    """Return the joint class of columns, `female & black`, of combinations that have a row; missing where one is."""
+    """Return the joint class of columns, `female & black`, of combinations that have a row; missing where one is.
+
+    A class that has a lone `&` in its own name is quoted, so that no two combinations have one name. Raises DataError
+    if two still do.
+    """
     known = np.logical_and.reduce([column.known for column in columns.values()])
     stacked = np.stack([column.codes for column in columns.values()], axis=1)  # (n, columns)
     cells, inverse = np.unique(stacked[known], axis=0, return_inverse=True)
     codes = np.full(len(known), MISSING, dtype=np.int64)
     codes[known] = inverse.reshape(-1)  # numpy 2.0 gives it a second dimension
     names = [
-        " & ".join(column.classes[code] for column, code in zip(columns.values(), cell, strict=True)) for cell in cells
+        " & ".join(_quoted(column.classes[code]) for column, code in zip(columns.values(), cell, strict=True))
+        for cell in cells
     ]
+    if twice := [name for name, rows in Counter(names).items() if rows > 1]:
+        raise DataError(f"Two joint classes of {'+'.join(columns)} are called {twice[0]!r}. Rename a class of theirs.")
     return Column(codes, tuple(names), remarks=sum((column.remarks for column in columns.values()), Remarks()))
+
+
+def _quoted(name: str) -> str:
+    return repr(name) if "&" in name.split() else name

@@ -124,6 +124,20 @@ def test_joint_classes_exist_where_rows_are_and_are_missing_where_either_is() ->
     assert (nobody.codes.tolist(), nobody.classes) == ([-1, -1], ())
 
 
+def test_joint_classes_have_names_of_their_own_whatever_their_parts_are_called() -> None:
+    every = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    for first, second, names in (
+        (("a & b", "a"), ("c", "b & c"), ("'a & b' & c", "'a & b' & 'b & c'", "a & c", "a & 'b & c'")),
+        (("a &", "a"), ("b", "& b"), ("'a &' & b", "'a &' & '& b'", "a & b", "a & '& b'")),
+        (("R&D", "a"), ("b", "c"), ("R&D & b", "R&D & c", "a & b", "a & c")),
+    ):
+        joint = intersect({"u": Column(every[0], first), "v": Column(every[1], second)})
+        assert joint.classes == names
+        assert joint.codes.tolist() == [0, 1, 2, 3]
+    with pytest.raises(DataError, match=r"Two joint classes of u\+v are called 'a & b'. Rename a class"):
+        intersect({"u": Column(every[0], ("a", "a")), "v": Column(every[1], ("b", "c"))})
+
+
 def test_every_column_of_a_table_is_read_and_the_ones_that_hold_lists_are_told() -> None:
     table = pd.DataFrame({"age": [20, 30], "sex": ["f", "m"], "boxes": [[1, 2], None]})
     values = {str(name): column for name, column in table.items()}
