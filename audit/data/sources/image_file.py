@@ -30,7 +30,8 @@ def read_image(path: Path) -> Image.Image:
 
     Raises DataError if its numbers have a range that the file does not say; whatever Pillow raises if it is broken.
     """
-    with Image.open(path, formats=FORMATS) as image:
+    # Of a path Pillow maps plain TIFF into memory, with the lines of one that EXIF turns cut at the wrong length.
+    with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
         largest = _largest(image, path)
         is_inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO
         upright = ImageOps.exif_transpose(image) if _orientation(image) != UPRIGHT else image

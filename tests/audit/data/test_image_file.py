@@ -1,6 +1,6 @@
 """Images of every depth and kind become the picture that they show, or are refused: nothing is clipped."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,35 @@ def test_a_camera_that_was_turned_is_turned_back_and_told(tmp_path: Path) -> Non
     assert "1 of 1 images carry the camera's orientation in EXIF and were turned upright" in data.notes
     deep = folder(tmp_path / "deep", {"a.png": Image.fromarray(np.arange(256, dtype="u2").reshape(16, 16))}, exif=exif)
     assert opened(deep).inputs[0][0, 0, -1] == 0
+
+
+UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    1: lambda stored: stored,
+    2: np.fliplr,
+    3: lambda stored: np.rot90(stored, 2),
+    4: np.flipud,
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: np.rot90(stored, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+"""What is seen of the stored pixels under each orientation of EXIF."""
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+@pytest.mark.parametrize(("shape", "depth"), [((12, 20), "u1"), ((12, 20), "u2"), ((12, 20, 3), "u1")])
+def test_every_orientation_is_turned_upright_to_the_pixel(
+    tmp_path: Path, orientation: int, kind: str, shape: tuple[int, ...], depth: str
+) -> None:
+    stored = np.random.default_rng(0).integers(0, np.iinfo(depth).max, shape, dtype=depth, endpoint=True)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"x.{kind}"
+    Image.fromarray(stored).save(path, exif=exif)
+    seen = np.asarray(read_image(path))
+    wanted = UPRIGHT[orientation](stored)
+    np.testing.assert_array_equal(seen if seen.ndim == wanted.ndim else seen[..., 0], wanted)
 
 
 def test_of_several_frames_the_first_is_seen_and_told(tmp_path: Path) -> None:
