@@ -3,9 +3,11 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath, PureWindowsPath
+from unicodedata import normalize
 
 from torch import Tensor
 
+from audit.data.cells import clean
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.catalogue import METADATA, METADATA_FILES
 from audit.data.sources.image_file import as_rgb, read_image, survey
@@ -68,7 +70,7 @@ def load(
     if FILE_NAME not in table.columns:
         raise DataError(f"No `file_name` column in {metadata}. Add one with each image's path inside {path}.")
     chosen = image_transform(transform, image_size=image_size)
-    names = [_inside(name, row, metadata) for row, name in enumerate(table.text(FILE_NAME), 1)]
+    names = [_inside(name, row, metadata) for row, name in enumerate(table.as_written(FILE_NAME), 1)]
     said = Said.of(continuous, classes, missing)
     columns, notes = said.read(
         {name: cells for name, cells in table.columns.items() if name != FILE_NAME}, table.source
@@ -94,18 +96,28 @@ def _metadata(folder: Path) -> Path:
     return found[0]
 
 
-def _inside(name: str | None, row: int, metadata: Path) -> str:
-    """Return a path inside the folder; one with backslashes is of Windows unless a file is named so."""
-    if name is None:
+def _inside(written: str, row: int, metadata: Path) -> str:
+    """Return the path of an image inside the folder, as the disk spells it; see `_spellings`."""
+    spellings = _spellings(written)
+    if not spellings:
         raise DataError(f"Row {row} of {metadata} has no `file_name`. Name its image, or take the row out.")
-    found = name
-    if "\\" in name and not (metadata.parent / name).is_file():
-        windows = PureWindowsPath(name)
-        found = name if windows.anchor else windows.as_posix()
+    found = next((one for one in spellings if os.path.isfile(metadata.parent / one)), spellings[-1])
     path = PurePath(found)
     if path.anchor or ".." in path.parts or ("\\" in found and PureWindowsPath(found).anchor):
-        raise DataError(f"Row {row} of {metadata} names {name!r}, outside the folder. Give a path inside it.")
+        raise DataError(f"Row {row} of {metadata} names {clean(written)!r}, outside the folder. Give a path inside it.")
     return found
+
+
+def _spellings(written: str) -> list[str]:
+    """Return what a file may be called that a cell names, the likeliest first; none if the cell is blank.
+
+    First the name to the letter, then in either form of Unicode, as macOS and other systems write an umlaut, then
+    without blanks around it; at last all of these with the backslashes of Windows as slashes.
+    """
+    name = clean(written)
+    names = [one for given in (written, name) for one in (given, *(normalize(form, given) for form in ("NFC", "NFD")))]
+    windows = [PureWindowsPath(one) for one in names if "\\" in one]
+    return [*dict.fromkeys(names + [one.as_posix() for one in windows if not one.anchor])] if name else []
 
 
 def _require_one(names: Sequence[str], row: int, metadata: Path) -> None:

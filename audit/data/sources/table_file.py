@@ -44,9 +44,13 @@ class Table:
 
     def text(self, name: str) -> list[str | None]:
         """Return a column as text without blanks around it; None where a cell is empty."""
+        return [clean(one) or None for one in self.as_written(name)]
+
+    def as_written(self, name: str) -> list[str]:
+        """Return a column as text to the letter: names of files that look alike may be two."""
         cells = self.columns[name]
         values = cells.cells if isinstance(cells, Written) else cells.astype(object).where(cells.notna(), "")
-        return [clean(one if isinstance(one, str) else spelling(one)) or None for one in values]
+        return [one if isinstance(one, str) else spelling(one) for one in values]
 
 
 Read = tuple[Sequence[object], Sequence[Cell], pd.DataFrame | None]

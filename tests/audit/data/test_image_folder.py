@@ -191,6 +191,29 @@ def test_file_names_stay_as_they_are_written(faces: Path) -> None:
     assert data.notes[-1] == "columns of faces/metadata.csv were read by other names: 'File_Name ' as 'file_name'"
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_an_image_is_the_file_of_that_very_name_and_else_of_one_that_looks_alike(faces: Path, kind: str) -> None:
+    composed, decomposed = "in/caf\u00e9.png", "in/cafe\u0301.png"
+    pictures = [(faces / str(row["file_name"])).read_bytes() for row in ROWS]
+
+    def seen(*written: str) -> list[float]:
+        write(faces, [ROWS[2] | {"file_name": name} for name in written], kind)
+        data = opened(faces)
+        return [round(255 * data.inputs[row].max().item()) for row in range(len(data))]
+
+    for name, picture in zip((composed, decomposed, "a.png ", "b.png"), [*pictures, pictures[0]], strict=True):
+        (faces / name).write_bytes(picture)
+    assert seen(composed, decomposed, "a.png ", "a.png", "b.png  ") == [RED[0], RED[1], RED[2], RED[0], RED[0]]
+    (faces / composed).unlink()
+    assert seen(composed, f"{decomposed} ", composed.replace("/", "\\")) == [RED[1]] * 3
+    (faces / decomposed).rename(faces / composed)
+    assert seen(decomposed, f"{composed}\u200b") == [RED[1]] * 2
+    write(faces, [ROWS[0], ROWS[1] | {"file_name": "\u200b/etc/x.png"}], kind)
+    assert "names '/etc/x.png', outside the folder" in told(DataError, faces)
+    write(faces, [ROWS[0], ROWS[1] | {"file_name": " \u200b"}], kind)
+    assert "Row 2 of" in told(DataError, faces)
+
+
 def test_mistaken_metadata_is_told(faces: Path) -> None:
     write(faces, [ROWS[0] | {"split": "tset"}])
     assert "Did you mean 'test'? Known: train, validation, val, test, audit" in told(UnknownNameError, faces)
