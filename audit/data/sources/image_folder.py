@@ -101,7 +101,7 @@ def _inside(written: str, row: int, metadata: Path) -> str:
     spellings = _spellings(written)
     if not spellings:
         raise DataError(f"Row {row} of {metadata} has no `file_name`. Name its image, or take the row out.")
-    found = next((one for one in spellings if os.path.isfile(metadata.parent / one)), spellings[-1])
+    found = next((one for one in spellings if _is_file(metadata.parent / one)), spellings[-1])
     path = PurePath(found)
     if path.anchor or ".." in path.parts or ("\\" in found and PureWindowsPath(found).anchor):
         raise DataError(f"Row {row} of {metadata} names {clean(written)!r}, outside the folder. Give a path inside it.")
@@ -120,8 +120,15 @@ def _spellings(written: str) -> list[str]:
     return [*dict.fromkeys(names + [one.as_posix() for one in windows if not one.anchor])] if name else []
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the disk takes
+        return False
+
+
 def _require_one(names: Sequence[str], row: int, metadata: Path) -> None:
-    if not any((metadata.parent / name).is_file() for name in names):
+    if not any(_is_file(metadata.parent / name) for name in names):
         raise DataError(
             f"Row {row} of {metadata} names {names[0]!r}, which is no file in {metadata.parent}, and neither is any "
             "other. Give paths as they are inside the folder."

@@ -212,6 +212,8 @@ def test_an_image_is_the_file_of_that_very_name_and_else_of_one_that_looks_alike
     assert "names '/etc/x.png', outside the folder" in told(DataError, faces)
     write(faces, [ROWS[0], ROWS[1] | {"file_name": " \u200b"}], kind)
     assert "Row 2 of" in told(DataError, faces)
+    write(faces, [ROWS[2] | {"file_name": "x" * 5000}], kind)
+    assert "which is no file in" in told(DataError, faces)
 
 
 def test_mistaken_metadata_is_told(faces: Path) -> None:
