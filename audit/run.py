@@ -15,7 +15,7 @@ from audit.attackers.preprocessing import VIEWS
 from audit.caveats import EVENLY, NO_LAYER, NO_TASK, SPLIT_BY_KEPT, cautions, class_order, grave, rare_classes, released
 from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
-from audit.data.columns import AnyColumn, Column, Ints
+from audit.data.columns import MISSING, AnyColumn, Column, Ints
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import in_memory
 from audit.environment import describe_device, versions
@@ -131,12 +131,13 @@ def audit_embeddings(
 
 def _same_classes(answered: Column, target: Column, name: str) -> Ints:
     """Return the predictions as codes of the task's classes."""
-    if not answered.known.all() or not set(answered.classes) <= set(target.classes):
+    codes = answered.codes_among(target.classes)
+    if (codes == MISSING).any():
         raise DataError(
             f"Predicted column {name!r} has {int((~answered.known).sum())} missing values and the classes "
             f"{', '.join(answered.classes)}; the task has {', '.join(target.classes)}. Give one of these for every row."
         )
-    return np.array([target.classes.index(one) for one in answered.classes], dtype=np.int64)[answered.codes]
+    return codes
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,12 @@ def fold(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
+def meaning(name: str) -> str:
+    """Return what two names of classes share that say the same: 1, 1.0 and true; `Yes` and `yes`."""
+    folded = fold(spelling(name))
+    return {"true": "1", "false": "0"}.get(folded, folded)
+
+
 def words_of(missing: Iterable[str] | None) -> frozenset[str]:
     """Return the words that mean missing as they are compared; by default MISSING_WORDS."""
     return frozenset(fold(clean(word)) for word in (MISSING_WORDS if missing is None else missing))

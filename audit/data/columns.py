@@ -2,13 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.data.cells import MISSING, Ints
+from audit.data.cells import MISSING, Ints, meaning
 from audit.errors import DataError
 
 __all__ = ["MISSING", "AnyColumn", "Column", "Ints", "Quantity", "Remarks", "Undecided", "intersect"]
@@ -54,6 +54,17 @@ class Column:
         """Which rows have a class, (n,)."""
         known: NDArray[np.bool_] = self.codes != MISSING
         return known
+
+    def codes_among(self, classes: Sequence[str]) -> Ints:
+        """Return each row's class as a position among other classes, (n,); MISSING where none of them says the same.
+
+        That is the class of the same name, or else the only one of the same meaning: `yes` is `Yes`, and 1 is `True`.
+        """
+        named = {name: place for place, name in enumerate(classes)}
+        alike = Counter(map(meaning, classes))
+        meant = {meaning(name): place for name, place in named.items() if alike[meaning(name)] == 1}
+        places = [named.get(name, meant.get(meaning(name), MISSING)) for name in self.classes]
+        return np.array([*places, MISSING], dtype=np.int64)[self.codes]
 
     def take(self, rows: Ints) -> "Column":
         """Return the given rows, in that order."""

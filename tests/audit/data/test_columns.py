@@ -115,6 +115,26 @@ def test_taken_rows_keep_their_values_and_another_order_is_another_hash() -> Non
         assert one.take(np.array([1, 0, 2])).sha256() != one.sha256()
 
 
+@pytest.mark.parametrize(
+    ("own", "other", "wanted"),
+    [
+        (["No", "YES ", "no"], ["no", "yes", "no"], [0, 1, 0]),
+        ([False, True, None], [0, 1, 1], [0, 1, -1]),
+        ([0, 1, 2], [True, False, True], [0, 1, -1]),
+        (["1.0", "0.00", "+1"], [1, 0, 1], [1, 0, 1]),
+        (["10", "100", "1"], [100, 10, 10], [0, 1, -1]),
+        (["1", "True", "01"], ["True", "1", "a"], [0, 1, -1]),
+    ],
+    ids=str,
+)
+def test_a_class_is_the_one_of_its_name_or_else_the_only_one_of_its_meaning(
+    own: list[Any], other: list[Any], wanted: list[int]
+) -> None:
+    said, target = as_column("said", own), as_column("y", other)
+    assert isinstance(said, Column) and isinstance(target, Column)
+    assert said.codes_among(target.classes).tolist() == wanted
+
+
 def test_joint_classes_exist_where_rows_are_and_are_missing_where_either_is() -> None:
     sex, race = Column(np.array([0, 1, 1, -1, 0]), ("f", "m")), Column(np.array([1, 0, 1, 0, -1]), ("b", "w"))
     joint = intersect({"sex": sex, "race": race})

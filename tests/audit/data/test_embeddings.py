@@ -15,6 +15,8 @@ from audit.data.columns import Column, Quantity
 from audit.data.sources import embeddings
 from audit.data.sources.embeddings import read_embeddings
 from audit.errors import DataError, UnknownNameError
+from audit.run import audit_embeddings
+from audit.settings import Settings
 
 Z = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
 LABELS = {"sex": np.array(["f", "m", "?", "f", "m", "f"]), "age": np.array([20.5, np.nan, 3, 4, 5, 6])}
@@ -158,3 +160,18 @@ def test_numbers_are_checked_in_every_block(tmp_path: Path, table: Path, monkeyp
     z[5, 2] = np.inf
     np.save(tmp_path / "z.npy", z)
     assert "in row 6" in told(tmp_path / "z.npy", table=table)
+
+
+@pytest.mark.parametrize("said", [["NO", "Yes "], ["no", "yes"]])
+def test_predictions_in_other_spellings_are_the_floor_of_the_same_classes(tmp_path: Path, said: list[str]) -> None:
+    rng = np.random.default_rng(0)
+    y, v = rng.integers(0, 2, (2, 300))
+    path = tmp_path / "z.npz"
+    np.savez(path, z=rng.normal(size=(300, 3)), y=np.array(["no", "yes"])[y], said=np.array(said)[y], v=v)
+    found = read_embeddings(path)
+    settings = Settings(attackers=("logistic",), bootstrap=50, null_refits=2)
+    result = audit_embeddings(found.layers, found.data, private="v", task="y", predicted="said", settings=settings)
+    assert result.task is not None
+    assert result.task.accuracy.value == 1
+    with pytest.raises(DataError, match="Predicted column 'v' has 0 missing values and the classes 0, 1; the task has"):
+        audit_embeddings(found.layers, found.data, private="v", task="y", predicted="v", settings=settings)
