@@ -19,7 +19,8 @@ class Remarks:
     """What a reader should know of how the cells of a column were read, a sentence each without its full stop."""
 
     words: tuple[str, ...] = ()
-    """Words that count as missing, and words that count as a class though they often mean missing."""
+    """Words that count as missing, words that count as a class though they often mean missing, and classes that may
+    be one."""
     merged: tuple[str, ...] = ()
     """Spellings that were taken for one class."""
     rounded: bool = False

@@ -18,6 +18,7 @@ from audit.data.cells import (
     has_comma,
     in_order,
     is_code,
+    meaning,
     number,
     numbers_of,
     read_cells,
@@ -160,7 +161,8 @@ class _Column:
         different = {one: place for place, one in enumerate(names)}
         codes = self._codes([None if one is None else places[names[one]] for one in exact])
         own = self._codes([None if one is None else different[one] for one in exact])
-        remarks = Remarks(self._doubts(is_quantity=False), self._merged(exact, names), self._rounded)
+        doubts = self._doubts(is_quantity=False) + self._apart(order)
+        remarks = Remarks(doubts, self._merged(exact, names), self._rounded)
         return Column(codes, tuple(order), own if len(names) > len(order) else None, remarks)
 
     def quantity(self) -> Quantity:
@@ -190,15 +192,20 @@ class _Column:
             return any(mark in self._words[one] for one in large for mark in ".eE")
         return any(isinstance(self._cells.values[one], float) for one in large)
 
+    @cached_property
+    def _has_words(self) -> bool:
+        """Whether a class is not a number."""
+        return not self._is_number[~self._missing].all()
+
     def _spellings(self) -> list[str | None]:
         """Return the spelling of each value by which ids are told apart; None where it is missing."""
         words = self._words
         if self._cells.kind == "written":
             held = [word for word, gone in zip(words, self._missing, strict=True) if not gone]
-            if self._is_number[~self._missing].all() and not any(map(is_code, held)):
-                words = [spelling(word) for word in words]
-            elif {fold(word) for word in held} <= {"true", "false"}:
+            if {fold(word) for word in held} <= {"true", "false"}:
                 words = [word.capitalize() for word in words]
+            elif not any(map(is_code, held)):  # beside words, 12e3 may be the end of a checksum
+                words = [word if self._has_words and "e" in word.lower() else spelling(word) for word in words]
         return [None if gone else word for word, gone in zip(words, self._missing, strict=True)]
 
     def _names(self, exact: Sequence[str | None]) -> dict[str, str]:
@@ -214,10 +221,12 @@ class _Column:
         return {one: best[fold(one)] for one in rows}
 
     def _merged(self, exact: Sequence[str | None], names: Mapping[str, str]) -> tuple[str, ...]:
-        """Say which cells were taken for one class, but for numbers, which are the same however they are written."""
+        """Say which cells were taken for one class, but for numbers alone, which are the same however written."""
         others = defaultdict(list)
         for one, cell, count in zip(exact, self._cells.values, self._cells.counts, strict=True):
-            if one is not None and number(one) is None and str(cell) != names[one] and count:
+            if one is None or str(cell) == names[one] or not count:
+                continue
+            if self._has_words or number(one) is None:
                 others[names[one]].append(f"{_shown(str(cell))} ({rows_told(int(count))})")
         held = {str(cell) for cell in self._cells.values}
         several = {name: told for name, told in others.items() if len(told) > 1 or name in held}
@@ -226,6 +235,17 @@ class _Column:
         if not told:
             return ()
         return (f"{self._name!r}{self._of_source} spells classes in several ways: {'; '.join([*told, *more])}",)
+
+    def _apart(self, order: Sequence[str]) -> tuple[str, ...]:
+        """Say which classes may be one, such as 1 and True; as numbers alone they would have been read as one."""
+        alike = defaultdict(list)
+        for name in () if self._typed else order:
+            alike[meaning(name)].append(repr(name))
+        found = [" and ".join(names) for names in alike.values() if len(names) > 1]
+        told = [*found[:MOST_TOLD], *([f"{len(found) - MOST_TOLD} more likewise"] if len(found) > MOST_TOLD else [])]
+        if not told:
+            return ()
+        return (f"{self._name!r}{self._of_source} has different classes {'; '.join(told)}; write alike what is one",)
 
     def _doubts(self, *, is_quantity: bool) -> tuple[str, ...]:
         rows: dict[str, Counter[str]] = {"missing": Counter(), "no number": Counter(), "class": Counter()}

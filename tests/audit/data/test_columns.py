@@ -308,6 +308,41 @@ def test_numbers_are_one_class_however_they_are_written() -> None:
     assert len(classes(written([*exact, ""]))[1]) == len(classes([*map(int, exact), None])[1]) == 5
 
 
+@pytest.mark.parametrize("word", ["unknown", "other"])
+def test_numbers_beside_a_word_are_one_class_however_they_are_written_and_told(word: str) -> None:
+    cells = ["1"] * 20 + ["1.0"] * 30 + ["0"] * 12 + ["0.0"] * 11 + [word] * 15
+    column = as_column("y", written(cells), source="x.csv")
+    assert isinstance(column, Column)
+    assert (column.classes, np.bincount(column.codes).tolist()) == (("0", "1", word), [23, 50, 15])
+    assert column.remarks.merged == (
+        "'y' of x.csv spells classes in several ways: '1.0' (30 rows) read as '1'; '0.0' (11 rows) read as '0'",
+    )
+    assert as_column("y", written(cells[:-15])).remarks.merged == ()  # type: ignore[union-attr]
+    sums = as_column("sum", written(["12e3", "12000", "a3f"]))
+    assert isinstance(sums, Column)
+    assert (sums.classes, sums.remarks.all) == (
+        ("12000", "12e3", "a3f"),
+        ("'sum' has different classes '12000' and '12e3'; write alike what is one",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "told"),
+    [
+        ([True, 1, "True", 0, False], ("0", "1", "False", "True"), "'0' and 'False'; '1' and 'True'"),
+        (["1", "1.0", "2"], ("1", "1.0", "2"), "'1' and '1.0'"),
+        (written(["true", "1", "0"]), ("0", "1", "true"), "'1' and 'true'"),
+    ],
+)
+def test_classes_that_may_be_one_are_told(values: Any, names: tuple[str, ...], told: str) -> None:
+    column = as_column("y", values)
+    assert isinstance(column, Column)
+    assert sorted(column.classes) == sorted(names)
+    assert column.remarks.words == (f"'y' has different classes {told}; write alike what is one",)
+    for clear in ([True, False], [1, 1.0, 0], ["a", "1"], written(["01", "1"])):
+        assert as_column("y", clear).remarks.words == ()  # type: ignore[union-attr]
+
+
 def test_ids_are_told_apart_by_their_exact_spelling_and_keep_every_digit() -> None:
     x = torch.zeros(6, 1)
     ids = [str(10**17 + one) for one in range(5)] + [""]
