@@ -27,6 +27,13 @@ MISSING_WORDS = ("?",)
 USUAL_WORDS = frozenset(
     {"?", "-", "--", ".", "...", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "nat", "none", "null", "nil", "unk"}
     | {"unknown", "missing", "undefined", "unspecified", "not available", "not known", "not specified", "no answer"}
+    | {"n.a", "n. a.", "n/a.", "n/d", "s/d", "#null!", "#ref!", "#value!", "no data", "no response", "don't know"}
+    | {"not applicable", "not recorded", "not reported", "not stated", "prefer not to say", "refused", "unavailable"}
+    | {"k.a.", "k. a.", "k.a", "keine angabe", "unbekannt", "nicht bekannt", "fehlt", "onbekend", "ukendt", "ukjent"}
+    | {"okänd", "inconnu", "inconnue", "non connu", "non renseigné", "desconocido", "desconocida", "sin datos"}
+    | {"no disponible", "desconhecido", "desconhecida", "não informado", "sconosciuto", "sconosciuta", "non noto"}
+    | {"nieznany", "nieznana", "nieznane", "brak danych", "неизвестно", "нет данных", "bilinmiyor", "不明", "未知"}
+    | {"不详", "不詳", "無回答", "未回答", "미상", "알 수 없음", "غير معروف"}
 )
 """Words that often mean missing, in small letters: a reader is told where one counts as a class."""
 LARGEST_WHOLE = 2**53

@@ -83,6 +83,8 @@ class Quantity:
     values: NDArray[np.float64]
     """(n,); NaN where it is not known."""
     remarks: Remarks = Remarks()
+    question: str = ""
+    """What the user has to answer before the numbers are attacked, as in `holds -999 in 60 rows, … Say …`."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -95,7 +97,7 @@ class Quantity:
 
     def take(self, rows: Ints) -> "Quantity":
         """Return the given rows, in that order."""
-        return Quantity(self.values[rows], self.remarks)
+        return Quantity(self.values[rows], self.remarks, self.question)
 
     def sha256(self) -> str:
         """Return a SHA-256 over the values, in order."""

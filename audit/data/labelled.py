@@ -86,7 +86,7 @@ class LabelledData:
         A column that may be either is classes where nothing else is possible, and a question where it is attacked.
 
         Raises UnknownNameError if there is no such column; DataError if all rows have the same value, or nobody said
-        whether it is classes or a quantity.
+        whether it is classes or a quantity, or whether a number far outside of all others is one.
         """
         if name not in self.columns and "+" in name:
             return intersect({part: self.column(part, kind) for part in name.split("+")})
@@ -100,6 +100,8 @@ class LabelledData:
                     f"Say which: --classes {name} or --continuous {name}."
                 )
             column = column.column
+        if isinstance(column, Quantity) and column.question and kind in ATTACKED:
+            raise DataError(f"{kind.capitalize()} column {name!r} {column.question}")
         known = column.codes[column.known] if isinstance(column, Column) else column.values[column.known]
         present = np.unique(known)
         if len(present) < 2:

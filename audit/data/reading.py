@@ -12,6 +12,7 @@ from audit.data.cells import (
     MISSING,
     USUAL_WORDS,
     Cells,
+    Floats,
     Ints,
     clean,
     fold,
@@ -26,6 +27,7 @@ from audit.data.cells import (
     spelling,
     words_of,
 )
+from audit.data.codes import codes_of_classes, codes_of_quantity
 from audit.data.columns import AnyColumn, Column, Quantity, Remarks, Undecided
 from audit.errors import DataError, UnknownNameError
 
@@ -53,6 +55,11 @@ def as_column(
     for those too large for a quantity, which are ids. None, NaN, infinity, the empty text and the words `missing`
     are missing; of a quantity, all usual words for it.
 
+    Numbers that may be codes for no value are never left out by themselves. Among classes, such as -9 beside 0 and 1,
+    they are classes with a note. In a quantity, such as -999 among ages, they are a question to whoever attacks it:
+    it is answered by their name in `missing`, or, if they are numbers, by `continuous` together with a `missing` that
+    does not name them, and then they are numbers with a note.
+
     Args:
         values: (n,) anything a pandas Series takes, or a column that was read already.
         continuous: Overrides the rule: True is a quantity, False is classes.
@@ -63,9 +70,10 @@ def as_column(
     """
     if isinstance(values, Column | Quantity | Undecided):
         return values
-    column = _Column(name, read_cells(name, values), words_of(missing), f" of {source}" if source else "")
+    said = None if missing is None else tuple(missing)
+    column = _Column(name, read_cells(name, values), said, f" of {source}" if source else "")
     if continuous is not None:
-        return column.quantity() if continuous else column.classes()
+        return column.quantity(is_said=True) if continuous else column.classes()
     return column.decided()
 
 
@@ -100,8 +108,9 @@ def label_columns(
 class _Column:
     """One column on its way to classes or a quantity, by its different cells, (m,)."""
 
-    def __init__(self, name: str, cells: Cells, missing: frozenset[str], of_source: str) -> None:
-        self._name, self._cells, self._of_source = name, cells, of_source
+    def __init__(self, name: str, cells: Cells, said: tuple[str, ...] | None, of_source: str) -> None:
+        self._name, self._cells, self._said, self._of_source = name, cells, said, of_source
+        missing = words_of(said)
         self._typed = cells.kind == "numbers"
         named = [value for word in missing if (value := number(word)) is not None]
         if self._typed:
@@ -165,8 +174,8 @@ class _Column:
         remarks = Remarks(doubts, self._merged(exact, names), self._rounded)
         return Column(codes, tuple(order), own if len(names) > len(order) else None, remarks)
 
-    def quantity(self) -> Quantity:
-        """Return the rows as numbers; raise a DataError where a cell is none."""
+    def quantity(self, *, is_said: bool = False) -> Quantity:
+        """Return the rows as numbers, as the user said or as they look; raise a DataError where a cell is none."""
         wrong = np.flatnonzero(~self._missing & ~self._usual & ~self._is_number)
         if len(wrong):
             word = self._words[wrong[0]]
@@ -177,7 +186,31 @@ class _Column:
             )
         numbers = np.where(self._missing | self._usual, np.nan, self._numbers)
         remarks = Remarks(self._doubts(is_quantity=True), rounded=self._rounded)
-        return Quantity(np.append(numbers, np.nan)[self._cells.codes], remarks)
+        question = self._question(is_said=is_said)
+        return Quantity(np.append(numbers, np.nan)[self._cells.codes], remarks, question)
+
+    def _question(self, *, is_said: bool) -> str:
+        """Return what to ask of numbers that may be codes for no value; nothing where the user has said it."""
+        codes = self._codes_for_none(is_quantity=True)
+        if not len(codes) or (is_said and self._said is not None):
+            return ""
+        rows = int(self._cells.counts[np.isin(self._numbers, codes)].sum())
+        words = [spelling(float(one)) for one in codes]
+        real = f"--continuous {self._name}" + (" with --missing ?" if self._said is None else "")
+        return (
+            f"holds {', '.join(words)} in {rows_told(rows)}, far from all other numbers, as codes for no value are. "
+            f"Say --missing {','.join([*(self._said or ()), *words])} if there is none, or {real} if it is a number."
+        )
+
+    def _codes_for_none(self, *, is_quantity: bool) -> Floats:
+        """Return the numbers that may be codes for no value, ascending."""
+        held = ~self._missing & ~self._usual & (self._cells.counts > 0)
+        own = held & self._is_number
+        values, places = np.unique(self._numbers[own], return_inverse=True)
+        if is_quantity:
+            rows = np.bincount(places, self._cells.counts[own], minlength=len(values))
+            return np.array(codes_of_quantity(values, rows))
+        return np.array(codes_of_classes(values, beside_words=bool((held & ~own).any())))
 
     def _codes(self, places: Sequence[int | None]) -> Ints:
         """Return the place of each row's value, (n,)."""
@@ -248,16 +281,20 @@ class _Column:
         return (f"{self._name!r}{self._of_source} has different classes {'; '.join(told)}; write alike what is one",)
 
     def _doubts(self, *, is_quantity: bool) -> tuple[str, ...]:
-        rows: dict[str, Counter[str]] = {"missing": Counter(), "no number": Counter(), "class": Counter()}
+        rows: dict[str, Counter[str]] = {"missing": Counter(), "no number": Counter(), "number": Counter()}
+        rows["class"] = Counter()
         counts = self._cells.counts
-        for one in np.flatnonzero((self._missing | self._usual) & (counts > 0)):
+        codes = np.isin(self._numbers, self._codes_for_none(is_quantity=is_quantity)) & ~self._missing
+        for one in np.flatnonzero((self._missing | self._usual | codes) & (counts > 0)):
             word = "" if self._typed and not self._is_number[one] else self._words[one]
             if word:
-                sort = "missing" if self._missing[one] else "no number" if is_quantity else "class"
+                sort = "no number" if is_quantity else "class"
+                sort = "missing" if self._missing[one] else "number" if is_quantity and codes[one] else sort
                 rows[sort][word] += int(counts[one])
         ends = {
             "missing": "counts as missing (`--missing` names other words)",
             "no number": "is no number and counts as missing",
+            "number": "counts as a number, far from all others (`--missing {word}` if it says that there is none)",
             "class": "counts as a class (`--missing {word}` if it says that there is none)",
         }
         return tuple(

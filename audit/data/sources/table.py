@@ -154,8 +154,7 @@ def _is_train(table: Table) -> NDArray[np.bool_]:
 
 
 def _remarks(column: LabelColumn) -> tuple[str, ...]:
-    decided = column.column if isinstance(column, Undecided) else column
-    return decided.remarks.all
+    return _as_feature(column).remarks.all
 
 
 def _as_feature(column: LabelColumn) -> Column | Quantity:
