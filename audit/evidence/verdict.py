@@ -154,8 +154,8 @@ def unseen(measurement: Measurement, limit: float) -> str:
             continue
         if spike.planted < limit:
             return (
-                f"Of a planted {kind} leak of {100 * spike.planted:.1f} {unit}, the largest that this audit asked for, "
-                f"too little was read, and the limit is {100 * limit:g}; an audit with this limit would settle it."
+                f"The audit asked for {kind} leaks of {100 * spike.planted:.1f} {unit} at most, and the limit is "
+                f"{100 * limit:g}; an audit with this limit would settle it."
             )
         return (
             f"Of a planted {kind} leak of {100 * spike.planted:.1f} {unit} these attackers read "

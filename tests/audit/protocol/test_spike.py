@@ -113,7 +113,7 @@ def test_beyond_what_was_planted_a_limit_holds_where_the_smaller_leak_was_seen()
     assert judge(measured(noise(10_000), classes(v)).measurement, 0.2).verdict == "PASS"
     decision = judge(measured(noise(10_000), classes(v), settings=LINEAR).measurement, 0.2)
     assert decision.verdict == "INCONCLUSIVE"
-    assert "the largest that this audit asked for, too little was read, and the limit is 20" in decision.reason
+    assert "asked for quadratic leaks of 10.0 points at most, and the limit is 20; an audit with" in decision.reason
 
 
 def test_an_even_draw_of_the_rows_that_fit_changes_no_information() -> None:
