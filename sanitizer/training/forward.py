@@ -11,7 +11,16 @@ from torch import Tensor, nn
 from audit.data.labelled import LabelledData
 from audit.errors import TrainingError
 from audit.model import release
-from audit.model.forward import Scores, class_scores, is_single, kind_of_scores, require_own_answer, sample_rows
+from audit.model.forward import (
+    Scores,
+    class_scores,
+    is_single,
+    kind_of_scores,
+    require_own_answer,
+    require_same_rows,
+    run_model,
+    sample_rows,
+)
 from audit.model.layers import Taps, lay_out, tap
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Layout, Pooling
@@ -127,3 +136,5 @@ def require_trainable(model: nn.Module, job: TrainingJob) -> None:
         ends.require_text()
     with evaluating(model), torch.no_grad(), forward.tapped() as taps:
         require_own_answer(model, few, taps, None, passes=0, output=True)
+        many = sample_rows(job.data, AT_ONCE)  # of the few, all may be as long
+        require_same_rows(model, many, run_model(model, many, taps, None), taps, None, output=True)

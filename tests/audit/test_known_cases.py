@@ -17,6 +17,8 @@ from audit.evidence.findings import Finding
 from audit.model.representations import Encoder, extract
 from audit.run import audit
 from audit.settings import Settings
+from sanitizer.job import TrainingJob
+from sanitizer.training.forward import require_trainable
 
 N = 1200
 QUICK = Settings(attackers=("logistic",), bootstrap=100, null_refits=2, ceiling=False)
@@ -368,6 +370,15 @@ def test_c2_rows_that_the_model_sorts_are_refused_however_few_are_short(layer: s
         read(Sorting(), x, layer)
     (found,) = read(Sorting(), x, "logits")
     assert reads(found) > 0.95
+
+
+def test_c2_a_model_that_sorts_its_rows_is_not_sanitized() -> None:
+    x = noise(12, 3) + SIGN[:, None, None]
+    x[::40, 6:] = 0
+    data = rows(x, y=["ny"[one] for one in (x[:, 0, 0] > 0).int().tolist()])
+    job = TrainingJob(data, "y", "fc:input", private=["sex"])
+    with pytest.raises(BottleneckError, match=r"sort its rows|depends on its batch"):
+        require_trainable(Sorting(), job)
 
 
 PROGRAM = """

@@ -14,7 +14,7 @@ from support.planted import FEW, labels, noise
 from torch import Tensor, nn
 
 from audit.attackers.attack import attack
-from audit.caveats import NO_GROUP
+from audit.caveats import NO_GROUP, NO_TASK
 from audit.data.labelled import labelled
 from audit.errors import DataError, IreneError, UnreadableError
 from audit.evidence.audit_result import AuditResult
@@ -67,6 +67,14 @@ def test_without_a_task_the_floor_is_chance_and_the_reader_is_told() -> None:
     assert measured.floor["bits"].value == 0
     assert GIVEN_TASK not in measured.figures
     assert result.warnings[-1] == "no prediction of a task was given, so the floor is chance"
+
+
+def test_few_outputs_without_a_task_are_told_to_have_been_taken_for_scores() -> None:
+    for layer, told in (("", True), ("head:input", False), ("logits", False)):
+        result = run(layer=layer or [])
+        assert [one.layer for one in result.findings] == [layer or "head:input"]
+        assert (NO_TASK in result.warnings) == told
+    assert NO_TASK not in run(task="y").warnings
 
 
 def test_several_layers_and_the_logits_are_audited_in_one_pass() -> None:

@@ -115,7 +115,8 @@ def suggest(model: nn.Module, x: Tensor, *, classes: int | None = None, fixed_ba
         fixed_batch: Rows that the model takes, if it takes no other number.
 
     Raises:
-        BottleneckError: The model returns several values, or nothing that could be audited.
+        BottleneckError: The model returns several values, nothing that could be audited, or scores that no layer alone
+            makes.
     """
     seen = watch(model, x, None if fixed_batch else 2)
     if not isinstance(seen.output, Tensor):

@@ -48,7 +48,7 @@ def follow(flow: Flow, name: str, args: Sequence[object], kwargs: Mapping[str, o
     for one in made:
         if name in RESHAPED and one.ndim == 2 < first.ndim and len(one) == len(first):
             flow.flattened(first)
-        elif one is not first and one.numel() == first.numel() and one.ndim == first.ndim:
+        elif one is not first and one.numel() == first.numel() and _shares(first, one):  # a view, as transposed
             flow.arranged(first, one)
         elif (name in REDUCED or _pool_of(name, first)) and one.numel() < first.numel():
             flow.averaged(first)
