@@ -159,7 +159,7 @@ def unseen(measurement: Measurement, limit: float) -> str:
             )
         return (
             f"Of a planted {kind} leak of {100 * spike.planted:.1f} {unit} these attackers read "
-            f"{100 * max(spike.read, 0):.1f}, and of the attribute up to {100 * max(measurement.excess.high, 0):.1f}, "
+            f"{100 * spike.read:.1f}, and of the attribute up to {100 * max(measurement.excess.high, 0):.1f}, "
             "so a leak beyond the limit could stay unseen; "
             f"{_more(measurement, _factor(spike, measurement.excess))} would settle it."
         )

@@ -118,7 +118,7 @@ def _by(spike: Spike) -> str:
 
 def _figures(spike: Spike, measurement: Measurement) -> tuple[str, ...]:
     scale, digits = (100, 1) if measurement.kind.percent else (1, 3)
-    planted, read = fixed(scale * spike.planted, digits), fixed(scale * max(spike.read, 0), digits)
+    planted, read = fixed(scale * spike.planted, digits), fixed(scale * spike.read, digits)
     return tuple(over(Figure(told, "")) for told in (planted, read, fixed(100 * spike.share, 0)))
 
 
