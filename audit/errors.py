@@ -13,7 +13,7 @@ Each message names the thing, the fact and the way out. Anything else that escap
 shows its traceback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -53,6 +53,12 @@ def in_one_line(error: Exception) -> str:
 def first_line(error: BaseException) -> str:
     """Return the first line of another library's error: the fact, without its advice."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Join a stranger's names in one line: at most so many, without line breaks and control characters."""
+    shown = ", ".join(names[:most]) + (", …" if len(names) > most else "")
+    return "".join(letter if letter.isprintable() else "?" for letter in shown)
 
 
 class UnknownNameError(IreneError):

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from audit.atomic_write import write_whole
-from audit.errors import CheckpointError
+from audit.errors import CheckpointError, listed
 from audit.model.layers import parse
 from audit.model.release import NAME
-from audit.model.safe_pickle import listed
 from audit.model.structure.eval_mode import evaluating
 
 

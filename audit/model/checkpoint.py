@@ -141,14 +141,14 @@ def _program(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
     unused = f"the file is a program of its own; {options.architecture} was not used"
     notes, fixed_batch = () if options.architecture is None else (unused,), None
     if file.kind == "torchscript":
-        from audit.model.torchscript import load_torchscript  # noqa: PLC0415 - most checkpoints are weights
+        from audit.model.programs.torchscript import load_torchscript  # noqa: PLC0415 - most checkpoints are weights
 
         module: nn.Module = load_torchscript(file.path)
         name = type(module).__name__
     else:
-        from audit.model.exported_program import load_exported  # noqa: PLC0415 - takes a second to import
+        from audit.model.programs.exported_program import load_exported  # noqa: PLC0415 - takes a second to import
 
-        module, name, fixed_batch = load_exported(file)
+        module, name, fixed_batch = load_exported(file.path, file.members)
     return LoadedModel(
         module.eval(), None, name, file.kind, file.path, file.sha256, fixed_batch=fixed_batch, notes=notes
     )

@@ -9,12 +9,11 @@ import re
 import sys
 import warnings
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from audit.errors import CheckpointError
+from audit.errors import CheckpointError, listed
 from audit.model.checkpoint_file import archive_members
 
 PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Storage|(__builtin__|builtins)\.set")
@@ -37,12 +36,6 @@ def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[object, bool]
     if not (allow_pickle and _classes(path)):
         raise refused
     return _run(path), True
-
-
-def listed(names: Sequence[str], most: int = 20) -> str:
-    """Join a stranger's names in one line: at most so many, without line breaks and control characters."""
-    shown = ", ".join(names[:most]) + (", …" if len(names) > most else "")
-    return "".join(letter if letter.isprintable() else "?" for letter in shown)
 
 
 def _run(path: Path) -> object:

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from audit import atomic_write
-from audit.errors import CheckpointError, UnknownNameError
+from audit.errors import CheckpointError, UnknownNameError, listed
 from audit.model import release
 from audit.model.checkpoint_file import CheckpointFile
-from audit.model.safe_pickle import listed
 
 T = TypeVar("T")
 PLAIN_NESTS = (

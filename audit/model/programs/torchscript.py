@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch._C import Block, Graph, Node, Value
 
-from audit.errors import CheckpointError, first_line
-from audit.model.safe_pickle import listed
+from audit.errors import CheckpointError, first_line, listed
 
 TOUCHING = re.compile(r"\b(?:torch|ops(?:\.\w+)+)\.(from_file|save|load|rpc_\w+|open\w*)\b")
 """Operators that read or write files, or reach another process."""

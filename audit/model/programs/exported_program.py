@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,10 +18,8 @@ from torch import nn
 from torch.export import ExportedProgram
 from torch.export.pt2_archive import PT2ArchiveReader
 
-from audit.errors import CheckpointError, first_line
-from audit.model.checkpoint_file import CheckpointFile
-from audit.model.safe_pickle import listed
-from audit.model.torchscript import named_as
+from audit.errors import CheckpointError, first_line, listed
+from audit.model.programs.torchscript import named_as
 
 PROGRAM = "models/model.json"
 FORBIDDEN_PARTS = {
@@ -54,14 +52,13 @@ FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 SWITCHED = ("train", "training")
 
 
-def load_exported(file: CheckpointFile) -> tuple[nn.Module, str, int | None]:
+def load_exported(path: Path, members: Sequence[str]) -> tuple[nn.Module, str, int | None]:
     """Load a program of torch.export, or raise a CheckpointError if it would do more than arithmetic.
 
     Returns a module whose submodules have the names of the original model's and fire hooks; the original model's class;
     and the batch size if the program takes no other.
     """
-    require_arithmetic(file)
-    path = file.path
+    require_arithmetic(path, members)
     try:
         with _no_pickle(), path.open("rb") as content:
             program = torch.export.load(content)
@@ -79,14 +76,13 @@ def load_exported(file: CheckpointFile) -> tuple[nn.Module, str, int | None]:
     return module, kinds.get("", "exported program"), _fixed_batch(program)
 
 
-def require_arithmetic(file: CheckpointFile) -> None:
+def require_arithmetic(path: Path, members: Sequence[str]) -> None:
     """Read a program's description; raise a CheckpointError if loading or running it would do more than arithmetic."""
-    path = file.path
     older = CheckpointError(
         f"{path} is no program that this version reads: it holds no {PROGRAM}. Export it again: "
         "torch.export.save(torch.export.export(model, (x,)), 'model.pt2')."
     )
-    if "version" in file.members:  # the form of torch 2.7, which torch reads by another way than the checked one
+    if "version" in members:  # the form of torch 2.7, which torch reads by another way than the checked one
         raise older
     try:
         reader = PT2ArchiveReader(str(path))  # as torch reads it; another reader might see other parts
