@@ -19,6 +19,7 @@ from torch.export import ExportedProgram
 from torch.export.pt2_archive import PT2ArchiveReader
 
 from audit.errors import CheckpointError, first_line, listed
+from audit.model.programs.operators import OPERATORS
 from audit.model.programs.torchscript import named_as
 
 PROGRAM = "models/model.json"
@@ -27,13 +28,14 @@ FORBIDDEN_PARTS = {
     "data/constants/opaque_obj": "a pickle",
     "data/constants/custom_obj": "a pickle of compiled classes",
 }
-OPERATORS = re.compile(
-    r"torch\.ops\.(?:aten|prims|torchvision)\.(?!from_file\b|save\b)\w+(?:\.\w+)?"
-    r"|torch\.ops\.higher_order\.(?:cond|wrap_with_set_grad_enabled|wrap_with_autocast|map_impl|scan|while_loop)"
+CALLED = re.compile(
+    r"torch\.ops\.(?P<namespace>\w+)\.(?P<name>\w+)(?:\.\w+)?"
     r"|_operator\.(?:add|sub|mul|floordiv|truediv|mod|pow|neg|pos|getitem|eq|ne|lt|le|gt|ge|and_|or_|not_)"
     r"|torch\._?sym_\w+|math\.[a-z]\w*"
 )
-"""Arithmetic: all functions that a node of an exported program may call here."""
+"""A function that a node may call: an operator of torch, or one on symbolic sizes."""
+HIGHER_ORDER = frozenset({"cond", "wrap_with_set_grad_enabled", "wrap_with_autocast", "map_impl", "scan", "while_loop"})
+"""Operators that run a part of the program."""
 NAMES = re.compile(r"[\w.@]*")
 SYMBOL = re.compile(r"[a-z]{1,4}\d+")
 EXPRESSION = re.compile(r"(?:'[a-z]+\d+'|'-?\d+(?:\.\d+)?'|[A-Za-z_]\w*|\d+\.\d+|\d+|[\s+\-*/%(),<>=!&|~])*")
@@ -124,7 +126,7 @@ def _faults(described: object, key: str = "") -> Iterator[str]:
         for value in described:
             yield from _faults(value, key)
     elif isinstance(described, str):
-        if key == "target" and not OPERATORS.fullmatch(described):
+        if key == "target" and not _is_arithmetic(described):
             yield f"calls {listed([described])!r}, which is no arithmetic that is known here"
         elif key == "expr_str" and not _plain(described):
             yield f"computes a size by {listed([described])!r}"
@@ -134,6 +136,14 @@ def _faults(described: object, key: str = "") -> Iterator[str]:
             yield f"has the odd name {listed([described])!r}"
         elif key == "nn_module_stack" and any(letter in described for letter in '"\\\n'):
             yield "has an odd name of a layer"
+
+
+def _is_arithmetic(target: str) -> bool:
+    found = CALLED.fullmatch(target)
+    if found is None or found["namespace"] is None:
+        return found is not None
+    known = HIGHER_ORDER if found["namespace"] == "higher_order" else OPERATORS.get(found["namespace"], frozenset())
+    return found["name"] in known
 
 
 def _plain(expression: str) -> bool:

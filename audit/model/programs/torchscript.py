@@ -6,7 +6,6 @@ they pass through the stations, whose hooks fire as on an ordinary module. Hooks
 them. Calls inside a branch or a loop of the program cannot be seen; their layers count as never run.
 """
 
-import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,12 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch._C import Block, Graph, Node, Value
 
-from audit.errors import CheckpointError, first_line, listed
+from audit.errors import CheckpointError, IreneError, first_line, listed
+from audit.model.programs.torchscript_code import checked_copy
 
-TOUCHING = re.compile(r"\b(?:torch|ops(?:\.\w+)+)\.(from_file|save|load|rpc_\w+|open\w*)\b")
-"""Operators that read or write files, or reach another process."""
-CLASSES = re.compile(r"\btorch\.classes\.(?!quantized\.)(\w+\.\w+)")
-"""Compiled classes other than the packed weights of a quantised layer."""
 TRAINING = {"aten::dropout": 2, "aten::feature_dropout": 2, "aten::alpha_dropout": 2, "aten::batch_norm": 5}
 """The position of the argument that switches training on, by operator."""
 Instrumented = tuple[Callable[..., Any], list[tuple[str, str, int]]]
@@ -95,13 +91,14 @@ class Station(nn.Module):
 
 def load_torchscript(path: Path) -> Station:
     """Load a TorchScript program in eval mode on the CPU; raise a CheckpointError if it is harmful or damaged."""
-    require_harmless(path)
     try:
-        with warnings.catch_warnings():
+        with checked_copy(path) as copy, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"`torch\.jit\.load` is")  # on its way out, its files are not
-            program = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+            program = torch.jit.load(copy, map_location="cpu")  # type: ignore[no-untyped-call]
         program.eval()
         graph = program.inlined_graph
+    except IreneError:
+        raise
     except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
         raise CheckpointError(
             f"{path} is a TorchScript program that torch cannot load ({listed([first_line(error)])}). "
@@ -117,22 +114,6 @@ def load_torchscript(path: Path) -> Station:
                 "Trace it again after model.eval()."
             )
     return _station(program)
-
-
-def require_harmless(path: Path) -> None:
-    """Read a program's code, before any of it runs; raise a CheckpointError if it touches files or other processes."""
-    try:
-        reader = torch._C.PyTorchFileReader(str(path))  # as torch.jit.load reads it; another might see other parts
-        code = {name: reader.get_record(name) for name in reader.get_all_records() if not name.startswith("data/")}
-    except RuntimeError:
-        raise CheckpointError(f"{path} is cut off or damaged. Copy it again.") from None
-    for content in code.values():
-        text = content.decode("utf-8", errors="replace")
-        if found := TOUCHING.search(text) or CLASSES.search(text):
-            raise CheckpointError(
-                f"{path} is a TorchScript program that calls {found.group(1)!r}, which may touch files; it was not "
-                "loaded. Save the weights alone: torch.save(model.state_dict(), 'model.pt')."
-            )
 
 
 def named_as(module: nn.Module, kind: str) -> nn.Module:
