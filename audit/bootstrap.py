@@ -1,5 +1,6 @@
 """Cluster bootstrap, by group, of the figures of the test rows."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -170,11 +171,20 @@ def draws(figures: Doubles) -> list[float | None]:
     return [round(float(one), 4) if np.isfinite(one) else None for one in figures[1:]]
 
 
-def resample(groups: Ints, *, times: int, seed: int) -> Resamples:
-    """Draw the groups of the test rows, (n,), with replacement."""
+def resample(groups: Ints, *, times: int, seed: int, key: bytes) -> Resamples:
+    """Draw the groups of the test rows, (n,), with replacement.
+
+    Args:
+        groups: Of the test rows, (n,).
+        times: Resamples.
+        seed: Which is published.
+        key: Which is not. Who could draw the resamples again would solve for the labels from the figures on each;
+            who has the rows has their key (LabelledData.resampling_key), so two audits of them are paired.
+    """
     _, member = np.unique(groups, return_inverse=True)
     count = int(member.max()) + 1
-    generator, chances = np.random.default_rng(seed), np.full(count, 1 / count)
+    entropy = hashlib.sha256(key).digest()
+    generator, chances = np.random.default_rng([seed, int.from_bytes(entropy)]), np.full(count, 1 / count)
     drawn = [np.ones((1, count), dtype=np.uint8)]
     for block in np.array_split(np.arange(times), _steps(times, count)):
         draw = generator.multinomial(count, chances, size=len(block))

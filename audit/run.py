@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 from audit.attackers.classification import ClassFit
 from audit.attackers.preprocessing import VIEWS
+from audit.bootstrap import resample
 from audit.caveats import EVENLY, NO_LAYER, NO_TASK, SPLIT_BY_KEPT, cautions, class_order, grave, rare_classes, released
 from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
@@ -158,7 +160,7 @@ class _Run:
         read = self.data.take(features.rows)
         columns = {name: column.take(features.rows) for name, column in self.request.columns.items()}
         groups, copies = join_copies(read.groups(), features)
-        splits = split_rows(groups, [*columns.values()], seed=settings.seed)
+        splits = split_rows(groups, [*columns.values()], seed=settings.seed, key=features.key)
         limited, told = self._within_budget(columns, splits)
         if self.settings.test_rows is not None and self.settings.test_rows < len(splits.test):
             told.append(EVENLY)
@@ -227,8 +229,8 @@ class _Run:
             return None, None
         fitting = np.concatenate([splits.train, splits.select])
         order = better_order(column, predicted, fitting, splits.test)
-        times, seed = self.settings.bootstrap, self.settings.seed
-        task = performance(name, column, predicted, splits.test, groups=splits.groups, times=times, seed=seed)
+        resamples = partial(resample, times=self.settings.bootstrap, seed=self.settings.seed, key=splits.key)
+        task = performance(name, column, predicted, splits.test, lambda rows: resamples(splits.groups[rows]))
         return task, order
 
     def _assumed(self, task: Task | None, checkpoint: Checkpoint) -> list[str]:

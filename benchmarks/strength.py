@@ -102,7 +102,7 @@ def difference(given: Subject, rounds: Sequence[Round], other: Callable[[Round],
 
     A group is drawn into all rounds at once, since the same people are tested in several of them.
     """
-    k, drawn = int(given.v.max()) + 1, resample(given.group, times=RESAMPLES, seed=0)
+    k, drawn = int(given.v.max()) + 1, resample(given.group, times=RESAMPLES, seed=0, key=b"")
     leads = []
     for one in rounds:
         resamples = replace(drawn, member=drawn.member[one.test])

@@ -16,15 +16,29 @@ from audit.model.layers import parse
 from audit.model.release import NAME
 from audit.model.structure.eval_mode import evaluating
 
+STEP = ("val", "tensor_meta", "nn_module_stack")
+"""What torch notes of a step that its file needs: shapes, types, and the layer it belongs to."""
+
 
 def export(model: nn.Module, x: Tensor, layer: str, path: Path) -> None:
-    """Write a program for any number of rows; x is a batch of two or more; a CheckpointError if torch cannot."""
+    """Write a program for any number of rows, with nothing in it of those that were seen, of people or of this machine.
+
+    Args:
+        model: In place; its program is that of its eval mode.
+        x: A batch of two rows or more, whose shape and type alone are used.
+        layer: Where the release module stands.
+        path: A new `.pt2`.
+
+    Raises:
+        CheckpointError: torch cannot follow the model.
+    """
     content = io.BytesIO()
     try:
         with _quiet(), evaluating(model), torch.no_grad():
             rows = ({0: torch.export.Dim("rows", min=1)},)
-            program = torch.export.export(model, (x,), dynamic_shapes=rows, strict=False)
+            program = torch.export.export(model, (torch.zeros_like(x),), dynamic_shapes=rows, strict=False)
             _place(program, layer)
+            _forget(program)
             torch.export.save(program, content)
     except Exception as error:  # whatever tracing a stranger's model raises
         fact = listed([next(iter(str(error).strip().splitlines()), type(error).__name__)])
@@ -47,6 +61,13 @@ def _place(program: torch.export.ExportedProgram, layer: str) -> None:
             for key, (name, kind) in stack.items()
             if place.side == "output" or not name or _own(name)
         }
+
+
+def _forget(program: torch.export.ExportedProgram) -> None:
+    """Take out what torch would save beside the steps: the inputs of the trace, lines of source and their folders."""
+    program._example_inputs = None
+    for node in program.graph.nodes:
+        node.meta = {key: value for key, value in node.meta.items() if key in STEP}
 
 
 def _own(name: str) -> bool:

@@ -44,8 +44,8 @@ ARROWS = {
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "caveats": "evidence data model protocol",
         "request": "errors column_names settings data attackers protocol",
-        "run": "errors column_names environment evidence settings data model model.structure attackers protocol "
-        "caveats request",
+        "run": "errors column_names environment bootstrap evidence settings data model model.structure attackers "
+        "protocol caveats request",
         "cli": "errors column_names atomic_write environment evidence settings data data.sources model model.structure "
         "run",
     },

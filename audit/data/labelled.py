@@ -188,15 +188,24 @@ class LabelledData:
 
     def labels_sha256(self, columns: Sequence[str]) -> str:
         """Return a SHA-256 over the given labels and the groups, in order."""
-        digest = hashlib.sha256()
-        for name in sorted(columns):
-            digest.update(f"{name}\0{self.attribute(name, 'labelled').sha256()}\0".encode())
-        digest.update(self.groups().astype("<i8").tobytes())
-        return digest.hexdigest()
+        return hashlib.sha256(self._labels(columns)).hexdigest()
 
     def fingerprint(self, columns: Sequence[str], digests: Sequence[bytes] = ()) -> str:
         """Return a SHA-256 over the given labels, the groups and the rows' own digests, in order."""
         return hashlib.sha256(self.labels_sha256(columns).encode() + b"".join(digests)).hexdigest()
+
+    def resampling_key(self, columns: Sequence[str], digests: Sequence[bytes] = ()) -> bytes:
+        """Return what resamples of these rows are drawn from, 32 bytes: who has the rows has it, and nobody else.
+
+        It is over the same as the fingerprint and does not follow from it. It must never be written: with it, the
+        labels could be solved for from the figures on each resample.
+        """
+        return hashlib.sha256(b"resamples\0" + self._labels(columns) + b"".join(digests)).digest()
+
+    def _labels(self, columns: Sequence[str]) -> bytes:
+        """Return digests of the given labels, and the groups, in order."""
+        labels = "".join(f"{name}\0{self.attribute(name, 'labelled').sha256()}\0" for name in sorted(columns))
+        return labels.encode() + self.groups().astype("<i8").tobytes()
 
     def _require_codes(self, name: str, column: Column) -> None:
         codes = column.codes

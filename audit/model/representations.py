@@ -82,6 +82,8 @@ class Features:
     """A number for each row, (m,), the same for rows with the very same input, or z if that is all there is."""
     fingerprint: str
     """SHA-256 over inputs (if there are any), labels and groups, in order."""
+    key: bytes
+    """What resamples of these rows are drawn from; it never leaves (LabelledData.resampling_key)."""
     projections: Mapping[str, SparseRandomProjection] = field(default_factory=dict)
     """The random projection of each layer that was too wide."""
     raw: Floats | None = None
@@ -173,6 +175,7 @@ def ready_made(
         copies=_alike(digests),
         same_input=False,
         fingerprint=data.fingerprint(columns),  # labels alone: z before and after is of the same rows
+        key=data.resampling_key(columns),
     )
 
 
@@ -284,13 +287,15 @@ class _Gathered:
 
     def features(self, data: LabelledData, columns: Sequence[str], told: Sequence[str]) -> Features:
         rows = np.array(self._rows, dtype=np.int64)
+        read = data.take(rows)
         changed = ["the model changes its inputs in place; it was given copies"] if self.changed_inputs else []
         return Features(
             z={name: store.take() for name, store in self._layers.items()},
             predicted=np.concatenate(self._predicted) if self._predicted else None,
             rows=rows,
             copies=_alike(self._digests),
-            fingerprint=data.take(rows).fingerprint(columns, self._digests),
+            fingerprint=read.fingerprint(columns, self._digests),
+            key=read.resampling_key(columns, self._digests),
             projections={name: made for name, made in self._projections.by_layer.items() if name in self._layers},
             raw=self._inputs.take() if self._source else None,
             raw_source=self._source,

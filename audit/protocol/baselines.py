@@ -93,6 +93,6 @@ def input_control(
         control = persistent(lambda failed: attack(data, fewer, tries=found.problem.control_tries, failed=failed))
     except DataError as error:
         raise DataError(f"{attribute!r} in the raw input: {error}") from None
-    resamples = resample(splits.groups[found.rows[2]], times=settings.bootstrap, seed=settings.seed)
+    resamples = resample(splits.groups[found.rows[2]], times=settings.bootstrap, seed=settings.seed, key=splits.key)
     figure = control.headline.estimate(found.problem.metric, resamples)
     return Ceiling(source=beside.source, strongest=control.strongest, figure=figure)

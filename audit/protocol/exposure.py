@@ -78,7 +78,7 @@ def shots(found: Attack, data: SplitData, target: Target, settings: Settings) ->
         enough = np.bincount(asked_v, minlength=k).min() >= FEWEST, np.bincount(known_v, minlength=k).min() >= MIN_ROWS
         if all(enough):
             right = (asked + fit_offset(known, known_v, k)).argmax(axis=1) == asked_v
-            resamples = resample(np.arange(len(asked)), times=settings.bootstrap, seed=settings.seed)
+            resamples = resample(np.arange(len(asked)), times=settings.bootstrap, seed=settings.seed, key=target.key)
             figure = estimate_share(resamples.mean_recall(right, asked_v, k), resamples.independent(asked_v, k))
             told.append(Shots(rows=m, people=len(asked), figure=figure))
     return told if any(one.rows > 1 for one in told) else []

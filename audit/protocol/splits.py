@@ -26,6 +26,8 @@ class Splits:
     select: Ints
     test: Ints
     groups: Ints
+    key: bytes = b""
+    """What resamples are drawn from beside the seed (LabelledData.resampling_key)."""
 
     @property
     def rows(self) -> "Rows":
@@ -37,8 +39,15 @@ Rows = tuple[Ints, Ints, Ints]
 """Rows that fit, choose and test."""
 
 
-def split_rows(groups: Ints, labels: Sequence[AnyColumn], *, seed: int) -> Splits:
-    """Split rows 5 : 2 : 3, whole groups each, the classes of labels and the fifths of quantities spread evenly."""
+def split_rows(groups: Ints, labels: Sequence[AnyColumn], *, seed: int, key: bytes = b"") -> Splits:
+    """Split rows 5 : 2 : 3, whole groups each, the classes of labels and the fifths of quantities spread evenly.
+
+    Args:
+        groups: Of all rows, (n,).
+        labels: Columns of all rows.
+        seed: Of the split, which who reads the evidence may draw again.
+        key: Of the resamples, which they may not.
+    """
     found = len(np.unique(groups))
     if found < FOLDS:
         raise DataError(f"{len(groups)} rows form {found} groups; three splits need at least {FOLDS}. Give more rows.")
@@ -47,7 +56,7 @@ def split_rows(groups: Ints, labels: Sequence[AnyColumn], *, seed: int) -> Split
     folds = [test for _, test in folder.split(groups, _strata(labels), None if alone else groups)]
     train, select, test = folds[:TRAIN], folds[TRAIN : TRAIN + SELECT], folds[TRAIN + SELECT :]
     joined = [np.sort(np.concatenate(part)).astype(np.int64) for part in (train, select, test)]
-    return Splits(joined[0], joined[1], joined[2], groups)
+    return Splits(joined[0], joined[1], joined[2], groups, key)
 
 
 def _strata(labels: Sequence[AnyColumn]) -> Ints:

@@ -31,6 +31,8 @@ class Target:
     draw: Callable[[Ints], Resamples]
     """Resamples other test rows alike."""
     groups: Ints
+    key: bytes
+    """What resamples are drawn from beside the seed."""
 
 
 def make_target(
@@ -41,7 +43,7 @@ def make_target(
     found = audited(attribute, column, splits, settings)
 
     def draw(rows: Ints) -> Resamples:
-        return resample(splits.groups[rows], times=settings.bootstrap, seed=settings.seed)
+        return resample(splits.groups[rows], times=settings.bootstrap, seed=settings.seed, key=splits.key)
 
     return Target(
         attribute,
@@ -53,4 +55,5 @@ def make_target(
         predicted=beside.predicted,
         draw=draw,
         groups=splits.groups,
+        key=splits.key,
     )

@@ -16,7 +16,7 @@ GROUPS = np.random.default_rng(0).integers(20, size=N)
 
 
 def drawn(times: int = 25, seed: int = 0) -> Resamples:
-    return resample(GROUPS, times=times, seed=seed)
+    return resample(GROUPS, times=times, seed=seed, key=b"")
 
 
 def row_weights(resamples: Resamples) -> NDArray[np.float64]:
@@ -45,14 +45,14 @@ def test_rows_of_one_group_are_drawn_together_and_the_seed_decides_which() -> No
 def test_many_groups_are_drawn_as_few_at_a_time_and_kept_small(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = np.arange(30_000)
     tracemalloc.start()
-    at_once = resample(groups, times=400, seed=0)
+    at_once = resample(groups, times=400, seed=0, key=b"")
     peak = tracemalloc.get_traced_memory()[1]
     means = at_once.means(groups % 7 == 0)
     assert tracemalloc.get_traced_memory()[1] < 5 * at_once.weights.size
     tracemalloc.stop()
     assert peak < 5 * at_once.weights.size  # bytes: eight for each would be those of one int64 array
     monkeypatch.setattr(bootstrap, "BLOCK", 1_000_000)
-    by_parts = resample(groups, times=400, seed=0)
+    by_parts = resample(groups, times=400, seed=0, key=b"")
     assert np.array_equal(at_once.weights, by_parts.weights)
     np.testing.assert_allclose(by_parts.means(groups % 7 == 0), means, rtol=1e-12)
 
@@ -123,7 +123,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     covered = 0
     for seed in range(200):
         values = np.random.default_rng(seed).normal(size=150)
-        found = estimate(resample(np.arange(150), times=200, seed=seed).means(values))
+        found = estimate(resample(np.arange(150), times=200, seed=seed, key=b"").means(values))
         covered += found.low <= 0 <= found.high
     assert 180 <= covered <= 198
 
@@ -139,7 +139,7 @@ def test_an_attacker_without_a_mistake_has_an_interval_all_the_same() -> None:
 
 def test_a_balanced_accuracy_rests_on_the_groups_of_its_classes() -> None:
     labels_of = np.array([0] * 90 + [1] * 10)
-    alone = resample(np.arange(100), times=2, seed=0)
+    alone = resample(np.arange(100), times=2, seed=0, key=b"")
     assert alone.independent(labels_of, 2) == round(4 / (1 / 90 + 1 / 10))
-    people = resample(np.arange(100) // 10, times=2, seed=0)
+    people = resample(np.arange(100) // 10, times=2, seed=0, key=b"")
     assert people.independent(labels_of, 2) == round(4 / (1 / 9 + 1))
