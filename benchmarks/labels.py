@@ -38,6 +38,7 @@ def people(seed: int, size: int) -> tuple[NDArray[np.float32], LabelledData]:
 
 
 def audited(seed: int, size: int, bootstrap: int) -> tuple[AuditResult, LabelledData]:
+    """Audit such rows, and return the evidence and them."""
     z, data = people(seed, size)
     settings = Settings(attackers=("logistic",), bootstrap=bootstrap, null_refits=2, seed=seed)
     return audit_embeddings({"z": z}, data, private="v", settings=settings), data
