@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from click.core import ParameterSource
 
+from audit.cli.command_line import command_line
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
@@ -24,7 +25,6 @@ from audit.cli.options import (
     Real,
     RowOptions,
     SourceOptions,
-    command_line,
     option,
     progress,
     with_options,

@@ -6,7 +6,6 @@ needs: `ModelOptions.of(options)`.
 
 import json
 import math
-import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import click
 
-from audit.cli.config_file import in_full
 from audit.column_names import split_names
 from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES
 
@@ -300,13 +298,6 @@ class OrderOptions(Options):
 
 MODEL, SOURCE, ROWS = ModelOptions.declared(), SourceOptions.declared(), RowOptions.declared()
 RARE, ORDER = RareOptions.declared(), OrderOptions.declared()
-
-
-def command_line() -> str:
-    """Return what was typed, for the record."""
-    context = click.get_current_context()
-    typed: list[str] = context.find_root().meta.get("arguments", sys.argv[1:])
-    return shlex.join(["irene", *in_full(context, typed)])
 
 
 def progress(items: Iterable[Item], length: int, label: str) -> Iterator[Item]:

@@ -67,7 +67,7 @@ class Epoch(Frozen):
 class Sanitizing(Frozen):
     """What the sanitizer says it did; its own head's figures are no evidence of removal."""
 
-    method: str
+    method: Text
     card: MethodCard | None = None
     """How the method introduces itself; null where its module declares no card, or the file is an older one."""
     settings: Options
@@ -150,7 +150,7 @@ class Protocol(Frozen):
     """How it was measured."""
 
     seed: int
-    attackers: list[str]
+    attackers: list[Text]
     views: list[str]
     bootstrap: int
     null_refits: int

@@ -28,7 +28,7 @@ class Estimate(Frozen):
 class AttackerResult(Frozen):
     """One attacker, trained from scratch on one preprocessing of the representation."""
 
-    name: str
+    name: Text
     """`logistic`, `mlp`, …"""
     view: str
     """Preprocessing: `standardised`, `whitened`, or `both` for the ensemble."""
@@ -69,7 +69,7 @@ class Ceiling(Frozen):
 
     source: str
     """What the attacker saw, for instance `input averaged to 3 × 12 × 12`."""
-    strongest: str
+    Textongest: Text
     figure: Estimate
     """In the headline's unit: balanced accuracy, or R²."""
 
@@ -88,7 +88,7 @@ class Where(Frozen):
 
     samples: int = Field(ge=50)
     """Test rows that every figure here is a mean over."""
-    attacker: str
+    attacker: Text
     """`name on view`."""
     units: list[Unit]
     """The units worth most, in descending order."""
@@ -112,7 +112,7 @@ class CurvePoint(Frozen):
 class LearningCurve(Frozen):
     """One attacker, fitted on nested parts of the rows that fit, and read on the test rows each time."""
 
-    attacker: str
+    attacker: Text
     """`name on view`."""
     points: list[CurvePoint] = Field(min_length=2)
     """By rows; each doubles the rows of the one before."""
@@ -135,7 +135,7 @@ class Spike(Frozen):
     """What the attackers read, mean over the draws."""
     draws: int
     """Labels drawn."""
-    attackers: list[str]
+    attackers: list[Text]
     """Who read them."""
 
     @property
@@ -223,7 +223,7 @@ class Measurement(Frozen):
     entropy: Number | None = None
     """H(v) on the test rows, in bits: the most there is to learn; null for a quantity."""
     attackers: list[AttackerResult]
-    strongest: str
+    Textongest: Text
     """`name on view` of the attacker that was strongest on the selection split, or the ensemble's name; the figures
     below are its own, fitted again on the training and the selection split."""
     figures: dict[str, Estimate]

@@ -26,9 +26,10 @@ SMALL = 10
 """A count of rows below this could single people out."""
 _PLACE = re.compile(
     r"""(?P<quote>['"])(?P<quoted>(?:~?/|[A-Za-z]:\\)[^'"]+)(?P=quote)"""
-    r"""|(?<![\w.~/\\-])(?:~?/(?:[^\s/'":;,]+/)+|[A-Za-z]:\\(?:[^\s\\'":;,]+\\)+)[^\s/\\'":;,]*"""
+    r"""|(?<![\w.~/\\-])(?:[^\s/'":;,=]+/)+[^\s/'":;,]+\.py(?=:\w)"""
+    r"""|(?:(?<![\w.~/\\-])|(?<=\s-[A-Za-z]))(?:~?/(?:[^\s/'":;,]+/)+|[A-Za-z]:\\(?:[^\s\\'":;,]+\\)+)[^\s/\\'":;,]*"""
 )
-"""An absolute path in a text, in quotes or not."""
+"""An absolute path in a text, in quotes or not, and the folders of a `file.py:factory`."""
 _NUMBERS = re.compile(r"\[\n\s+(?:(?:-?\d[\d.e+-]*|null)(?:,\n\s+)?)+\n\s*\]")
 """A list of numbers over several lines; no JSON string holds a line break."""
 

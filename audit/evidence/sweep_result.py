@@ -29,7 +29,7 @@ class SweepReading(Frozen):
     """Balanced accuracy of a guess: 1 / number of classes."""
     entropy: Number
     """H(v) on the test rows, in bits: the most there is to learn."""
-    strongest: str
+    Textongest: Text
     """`name on view`; chosen on the selection rows, scored on the test rows."""
     balanced_accuracy: Estimate
     bits: Estimate
@@ -51,7 +51,7 @@ class SweepKept(Frozen):
     attribute: str
     test_rows: int
     chance: Share
-    strongest: str
+    Textongest: Text
     auroc: Estimate
     """Mean over classes of the area under the ROC curve; .5 tells nothing."""
     balanced_accuracy: Estimate
@@ -71,7 +71,7 @@ class SweepFigures(Frozen):
 class SweepPoint(Frozen):
     """One method at one weight."""
 
-    method: str
+    method: Text
     """As it was named, or `untouched`."""
     card: MethodCard | None = None
     """How the method introduces itself; null where its module declares no card, or the file is an older one."""
@@ -106,7 +106,7 @@ class SweepSetup(Frozen):
 
     checkpoint: str
     """SHA-256 of the file that every point starts from."""
-    architecture: str
+    architecture: Text
     data: Text
     options: Options
     """What the source of the audited rows was asked for."""
@@ -124,7 +124,7 @@ class SweepSetup(Frozen):
     layer: str
     """The bottleneck that was worked on and audited."""
     pool: str
-    attackers: list[str]
+    attackers: list[Text]
     limit: Share
     """The largest excess that passes."""
     seed: int

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from audit.cli.command_line import command_line
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
@@ -18,7 +19,6 @@ from audit.cli.options import (
     ModelOptions,
     Names,
     Real,
-    command_line,
     progress,
     with_options,
 )

@@ -104,6 +104,7 @@ def test_the_digest_holds_for_another_layout_and_falls_for_another_figure(
         ("irene audit /home/ada/faces/model.pt -o out/a.json", "irene audit model.pt -o out/a.json"),
         ("irene audit '/home/ada lovelace/model.pt' x", "irene audit 'model.pt' x"),
         ("--arch ~/work/nets.py:build --data=/srv/client/rows.csv", "--arch nets.py:build --data=rows.csv"),
+        ("irene audit a.pt -o/home/ada/a.json --arch nets/mine.py:net", "irene audit a.pt -oa.json --arch mine.py:net"),
         (r"irene audit C:\Users\Ada\model.pt", "irene audit model.pt"),
         (r'irene audit "C:\Users\Ada Lovelace\model.pt"', 'irene audit "model.pt"'),
         ("see https://example.org/a/b and 5/7 of and/or", "see https://example.org/a/b and 5/7 of and/or"),
