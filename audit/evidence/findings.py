@@ -69,7 +69,7 @@ class Ceiling(Frozen):
 
     source: str
     """What the attacker saw, for instance `input averaged to 3 × 12 × 12`."""
-    Textongest: Text
+    strongest: Text
     figure: Estimate
     """In the headline's unit: balanced accuracy, or R²."""
 
@@ -223,7 +223,7 @@ class Measurement(Frozen):
     entropy: Number | None = None
     """H(v) on the test rows, in bits: the most there is to learn; null for a quantity."""
     attackers: list[AttackerResult]
-    Textongest: Text
+    strongest: Text
     """`name on view` of the attacker that was strongest on the selection split, or the ensemble's name; the figures
     below are its own, fitted again on the training and the selection split."""
     figures: dict[str, Estimate]

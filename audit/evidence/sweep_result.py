@@ -29,7 +29,7 @@ class SweepReading(Frozen):
     """Balanced accuracy of a guess: 1 / number of classes."""
     entropy: Number
     """H(v) on the test rows, in bits: the most there is to learn."""
-    Textongest: Text
+    strongest: Text
     """`name on view`; chosen on the selection rows, scored on the test rows."""
     balanced_accuracy: Estimate
     bits: Estimate
@@ -51,7 +51,7 @@ class SweepKept(Frozen):
     attribute: str
     test_rows: int
     chance: Share
-    Textongest: Text
+    strongest: Text
     auroc: Estimate
     """Mean over classes of the area under the ROC curve; .5 tells nothing."""
     balanced_accuracy: Estimate
