@@ -24,7 +24,7 @@ from audit.environment import describe_device, versions
 from audit.errors import DataError
 from audit.evidence.audit_result import AuditResult, Checkpoint, DataRows, Protocol, Split, Task
 from audit.evidence.findings import Certificate, Finding, Where
-from audit.evidence.verdict import judge
+from audit.evidence.verdict import LIMIT, judge
 from audit.model.describe import describe_features, describe_model
 from audit.model.forward import device_of, first_input
 from audit.model.representations import Encoder, Features, encoding, extract, ready_made
@@ -40,7 +40,7 @@ from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Target, make_target
 from audit.protocol.task_performance import performance
 from audit.request import AuditRequest
-from audit.settings import LIMIT, Provenance, Settings
+from audit.settings import Provenance, Settings
 
 
 def audit(

@@ -7,9 +7,9 @@ from typing import Literal
 from audit.column_names import several
 from audit.errors import IreneError
 from audit.evidence.audit_result import Checkpoint
+from audit.evidence.verdict import LIMIT
 from audit.progress import Track, untracked
 
-LIMIT = 0.05
 ATTACKERS = ("logistic", "products", "mlp", "rbf-svm", "knn", "boosted-trees")
 """Who attacks unless the user says otherwise."""
 

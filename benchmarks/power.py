@@ -24,11 +24,11 @@ from leaks import LEAKS, NOTHING, leak
 from audit.data.columns import Column
 from audit.environment import versions
 from audit.errors import DataError
-from audit.evidence.verdict import is_lower_bound, judge
+from audit.evidence.verdict import LIMIT, is_lower_bound, judge
 from audit.protocol.leakage import measure
 from audit.protocol.splits import split_rows
 from audit.protocol.target import make_target
-from audit.settings import LIMIT, Settings
+from audit.settings import Settings
 
 EXCESS = 2 * LIMIT
 RUNS = Path(__file__).with_name("power.jsonl")

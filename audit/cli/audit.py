@@ -192,7 +192,8 @@ def audit(**options: object) -> None:
 
 
 def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "cpu") -> "Settings":
-    from audit.settings import ATTACKERS, LIMIT, Settings
+    from audit.evidence.verdict import LIMIT
+    from audit.settings import ATTACKERS, Settings
 
     return Settings(
         attackers=ATTACKERS if asked.attackers is None else asked.attackers,

@@ -6,12 +6,18 @@ from pathlib import Path
 import click
 
 KINDS = ("audit", "sweep", "record")
+unsealed = click.option(
+    "--allow-unsealed",
+    is_flag=True,
+    help="Also read evidence of a schema that had no digest yet, whose edits nobody can see; every output says so.",
+)
 WORDS = {True: "holds", False: "BROKEN", None: "unknown"}
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
-def verify(files: tuple[Path, ...]) -> None:
+@unsealed
+def verify(files: tuple[Path, ...], allow_unsealed: bool) -> None:
     """Compute anew the hashes that link evidence to checkpoints, and say which do not match.
 
     FILES are evidence of `irene audit`, and checkpoints; the record that `irene sanitize` left beside one is read
@@ -24,7 +30,7 @@ def verify(files: tuple[Path, ...]) -> None:
     from audit.errors import EvidenceError
     from audit.evidence.verify import verify as links
 
-    found = links(files)
+    found = links(files, allow_unsealed=allow_unsealed)
     for link in found:
         click.echo(f"{WORDS[link.holds]:8}{link.says}")
     if broken := sum(link.holds is False for link in found):

@@ -3,7 +3,6 @@
 Every figure carries what it has to be read against. Shares lie in [0, 1]; information is in bits.
 """
 
-import json
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
@@ -11,7 +10,19 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from pydantic import model_validator
 
 from audit.evidence.findings import Draws, Estimate, Finding
-from audit.evidence.json_file import Frozen, Number, Options, Share, Text, as_json, digest, parse, write_model
+from audit.evidence.json_file import (
+    Frozen,
+    Number,
+    Options,
+    Share,
+    Text,
+    parse,
+    parsed,
+    read_json,
+    require_digest,
+    sealed,
+    write_model,
+)
 from audit.evidence.method_card import MethodCard
 from audit.evidence.upgrades import UPGRADES
 
@@ -19,7 +30,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION: Final = "3"
+FIRST_SEALED: Final = "2"
+"""The first schema whose evidence carries a digest."""
 SIDECAR_VERSION: Final = "1"
+WHAT: Final = "an audit's evidence"
 
 
 class Task(Frozen):
@@ -238,16 +252,23 @@ class AuditResult(Frozen):
 
 def write_audit(result: AuditResult, path: str | PathLike[str]) -> None:
     """Write the evidence of an audit with its digest, whole or not at all."""
-    write_model(result.model_copy(update={"digest": digest(json.loads(as_json(result)))}), Path(path))
+    write_model(sealed(result), Path(path))
 
 
-def read_audit(path: str | PathLike[str]) -> AuditResult:
-    """Read the evidence that `irene audit` wrote, of this schema or an older one.
+def read_audit(path: str | PathLike[str], *, allow_unsealed: bool = False) -> AuditResult:
+    """Read the evidence that `irene audit` wrote, of this schema or an older one, unchanged since by its own digest.
+
+    `allow_unsealed` also reads a schema that had no digest yet; a warning of the result then says so.
 
     Raises:
-        EvidenceError: No such file, no JSON, another schema version, or a field that is missing or wrong.
+        EvidenceError: No such file, no JSON, another schema version, a field that is missing or wrong, or a digest that
+            is of other content or is missing.
     """
-    return parse(AuditResult, Path(path), "an audit's evidence", SCHEMA_VERSION, UPGRADES)
+    place = Path(path)
+    content = read_json(place, WHAT)
+    result = parsed(AuditResult, content, place, WHAT, SCHEMA_VERSION, UPGRADES)
+    unsealed = require_digest(content, place, FIRST_SEALED, allow_unsealed=allow_unsealed)
+    return result.model_copy(update={"warnings": [*result.warnings, unsealed]}) if unsealed else result
 
 
 def sidecar(path: Path) -> Path:

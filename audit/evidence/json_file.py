@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -22,6 +22,14 @@ Upgrade = Callable[[dict[str, object]], dict[str, object]]
 """Makes the JSON of one version that of the next."""
 
 DIGEST = "digest"
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a JSON file that is read; the evidence of 240 attributes at layers has 20 MiB."""
+MOST_DIGITS = 16
+"""Of a count: more are no number of rows, and a float cannot hold them."""
+UNSEALED = (
+    "This evidence carries no digest, so an edit of it could not be seen; it was read by --allow-unsealed, on the word "
+    "of who gave it."
+)
 SMALL = 10
 """A count of rows below this could single people out."""
 _PLACE = re.compile(
@@ -94,10 +102,17 @@ def digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def sealed(value: Model) -> Model:
+    """Return a value that has a digest with the one of all the rest of it."""
+    return value.model_copy(update={DIGEST: digest(json.loads(as_json(value)))})
+
+
 def read_json(path: Path, what: str) -> dict[str, Any]:
-    """Read a file that holds one JSON object, or raise an EvidenceError."""
+    """Read a file that holds one JSON object, each key once and every number finite, or raise an EvidenceError."""
     try:
-        found = json.loads(path.read_bytes(), parse_constant=_refuse)
+        found = json.loads(
+            _content(path), parse_constant=_refuse, parse_int=_whole, parse_float=_finite, object_pairs_hook=_each_once
+        )
     except OSError as error:
         raise EvidenceError(f"Cannot read {path}: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
@@ -113,13 +128,30 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 def parse(
     model: type[Model], path: Path, what: str, version: str, upgrades: Mapping[str, Upgrade] | None = None
 ) -> Model:
-    """Read `what`, one JSON file, into a model, upgraded from an older version, or raise an EvidenceError."""
-    content = read_json(path, what)
+    """Read `what`, one JSON file, into a model, upgraded from an older version, or raise an EvidenceError.
+
+    Nothing is converted: a number as text, or true for 1, is refused.
+    """
+    return parsed(model, read_json(path, what), path, what, version, upgrades)
+
+
+def parsed(
+    model: type[Model],
+    content: dict[str, Any],
+    path: Path,
+    what: str,
+    version: str,
+    upgrades: Mapping[str, Upgrade] | None = None,
+) -> Model:
+    """Return what was read of `path` as a model, as `parse` does."""
     upgrades = upgrades or {}
-    while isinstance(older := content.get("schema_version"), str) and older in upgrades:
-        content = upgrades[older](content)
     try:
-        return model.model_validate(content)
+        while isinstance(older := content.get("schema_version"), str) and older in upgrades:
+            content = upgrades[older](content)
+    except EvidenceError as error:
+        raise EvidenceError(f"{path} is not {what}: {error}") from None
+    try:
+        return model.model_validate(content, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) + ": " if first["loc"] else ""
@@ -129,5 +161,60 @@ def parse(
         ) from None
 
 
-def _refuse(constant: str) -> None:
+def require_digest(content: Mapping[str, Any], path: Path, first_with_one: str, *, allow_unsealed: bool) -> str | None:
+    """Hold content against its own digest; return why none is there where that is allowed, or None.
+
+    Versions before `first_with_one` have none, so nothing tells one of them from an edit of a newer file: they are read
+    where that is asked for, and every output says so.
+
+    Raises:
+        EvidenceError: The digest is of other content, or there is none and it is not allowed, or its schema has one.
+    """
+    noted, version = content.get(DIGEST), content.get("schema_version")
+    if noted is not None:
+        if noted == digest(content):
+            return None
+        raise EvidenceError(
+            f"{path} was changed after it was written: its digest is of other content. Run the command that wrote it "
+            "again."
+        )
+    has_none = isinstance(version, str) and version.isdecimal() and int(version) < int(first_with_one)
+    if has_none and allow_unsealed:
+        return UNSEALED
+    way_out = f"; evidence of schema {version} has none: --allow-unsealed reads it, and says so" if has_none else ""
+    raise EvidenceError(
+        f"{path} carries no digest, so an edit of it could not be seen. Run the command that wrote it again{way_out}."
+    )
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a file that is one, and no pipe or device without an end."""
+    size = path.stat().st_size
+    if not path.is_file():
+        raise ValueError("it is no regular file")
+    if size > LARGEST:
+        raise ValueError(f"it holds {size:,} bytes, and at most {LARGEST:,} are read")
+    return path.read_bytes()
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:MOST_DIGITS]!r} stands twice in one object")
+    return content
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"{digits[:MOST_DIGITS]}… is no count")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    return value if math.isfinite(value := float(digits)) else _refuse(digits[:MOST_DIGITS])
+
+
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no figure")

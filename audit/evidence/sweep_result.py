@@ -11,10 +11,22 @@ from pydantic import model_validator
 
 from audit.evidence.audit_result import Checkpoint, DataRows, Protocol
 from audit.evidence.findings import Certificate, Estimate, Verdict
-from audit.evidence.json_file import Frozen, Number, Options, Share, Text, parse
+from audit.evidence.json_file import (
+    Frozen,
+    Number,
+    Options,
+    Share,
+    Text,
+    parsed,
+    read_json,
+    require_digest,
+    sealed,
+    write_model,
+)
 from audit.evidence.method_card import MethodCard
 
-SWEEP_VERSION: Final = "1"
+SWEEP_VERSION: Final = "2"
+WHAT: Final = "a sweep's evidence"
 UNTOUCHED: Final = "untouched"
 """Method of the point that is the checkpoint itself."""
 
@@ -145,7 +157,9 @@ class SweepCall(Frozen):
 class Sweep(Frozen):
     """One sweep: a file that grows by whole points."""
 
-    schema_version: Literal["1"] = SWEEP_VERSION
+    schema_version: Literal["2"] = SWEEP_VERSION
+    digest: str | None = None
+    """SHA-256 over all the rest of the file, as of an audit; the first schema had none."""
     setup: SweepSetup
     checkpoint: Checkpoint
     data: DataRows
@@ -169,6 +183,17 @@ def title(method: str, weight: float | None) -> str:
     return method if weight is None else f"{method} {weight:g}"
 
 
-def read_sweep(path: Path) -> Sweep:
-    """Read the evidence that `irene sweep` wrote, or raise an EvidenceError."""
-    return parse(Sweep, path, "a sweep's evidence", SWEEP_VERSION)
+def write_sweep(sweep: Sweep, path: Path) -> None:
+    """Write the evidence of a sweep with its digest, whole or not at all."""
+    write_model(sealed(sweep), path)
+
+
+def read_sweep(path: Path, *, allow_unsealed: bool = False) -> Sweep:
+    """Read the evidence that `irene sweep` wrote, unchanged since by its own digest, or raise an EvidenceError.
+
+    `allow_unsealed` also reads the first schema, which had no digest; a warning of the sweep then says so.
+    """
+    content = read_json(path, WHAT)
+    result = parsed(Sweep, content, path, WHAT, SWEEP_VERSION, {"1": lambda old: {**old, "schema_version": "2"}})
+    unsealed = require_digest(content, path, SWEEP_VERSION, allow_unsealed=allow_unsealed)
+    return result.model_copy(update={"warnings": [*result.warnings, unsealed]}) if unsealed else result

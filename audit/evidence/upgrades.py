@@ -5,6 +5,7 @@ What is of another type than it should be, or not known, is passed on as it is: 
 
 from collections.abc import Mapping, Sequence
 
+from audit.errors import EvidenceError
 from audit.evidence.json_file import Upgrade
 
 JSON = dict[str, object]
@@ -18,7 +19,13 @@ _OF_DECISION = ("limit", "verdict", "reason")
 _OF_ATTACKER = ("name", "view", "select", "failure")
 _CLASSES = ("balanced_accuracy", ("balanced_accuracy", "auroc", "bits"), ("balanced_accuracy", "auroc", "excess"))
 _QUANTITY = ("r2", ("r2", "mae"), ("r2", "mae", "excess"))
-
+LISTS = {
+    "leakage": ("private", _CLASSES),
+    "continuous": ("private", _QUANTITY),
+    "kept": ("retained", _CLASSES),
+    "kept_continuous": ("retained", _QUANTITY),
+}
+"""Where findings stood until version 2, with the role and the figures of each list."""
 
 OLDER = (
     "this evidence is older than learning curves and planted leaks, so nothing in it says whether its attackers would "
@@ -27,19 +34,20 @@ OLDER = (
 
 
 def from_1(content: JSON) -> JSON:
-    """Version 1 had no draws and no digest."""
+    """Version 1 had no draws and no digest; what has them was set back to it."""
+    listed = [one for key in LISTS for one in _entries(content, key)]
+    newer = [
+        key for one in (content, *listed) for key in one if key in {"digest", "findings"} or key.endswith("_draws")
+    ]
+    _refuse_newer("1", newer)
     return {**content, "schema_version": "2"}
 
 
 def from_2(content: JSON) -> JSON:
     """Version 2 kept classes and quantities, private and retained ones, in four lists."""
+    _refuse_newer("2", [key for key in content if key == "findings"])
     new, findings = {**content, "schema_version": "3"}, []
-    for key, role, kind in (
-        ("leakage", "private", _CLASSES),
-        ("continuous", "private", _QUANTITY),
-        ("kept", "retained", _CLASSES),
-        ("kept_continuous", "retained", _QUANTITY),
-    ):
+    for key, (role, kind) in LISTS.items():
         listed = new.pop(key, [])
         if not isinstance(listed, list):
             new[key] = listed
@@ -48,6 +56,18 @@ def from_2(content: JSON) -> JSON:
     told = new.get("warnings")
     warnings = [*told, OLDER] if isinstance(told, list) else told
     return {**new, "findings": findings} | ({} if warnings is None else {"warnings": warnings})
+
+
+def _refuse_newer(version: str, newer: Sequence[str]) -> None:
+    if newer:
+        raise EvidenceError(
+            f"it says schema {version} and holds {newer[0]}, which came later. Run the command that wrote it again."
+        )
+
+
+def _entries(content: JSON, key: str) -> list[JSON]:
+    listed = content.get(key)
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
 UPGRADES: Mapping[str, Upgrade] = {"1": from_1, "2": from_2}

@@ -13,6 +13,8 @@ from audit.evidence.findings import ENSEMBLE, Decision, Estimate, Finding, Learn
 from audit.evidence.metric import Metric, MetricName
 
 CONFIDENCE = 0.95
+LIMIT = 0.05
+"""The largest excess that passes where nobody says another."""
 TOO_FINE = 1000
 """How many times finer than the test rows can tell a limit may be before no number of rows is worth naming."""
 LEAST_LIMIT = 0.01

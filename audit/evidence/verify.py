@@ -12,8 +12,17 @@ from typing import Any
 
 from audit.atomic_write import sha256
 from audit.errors import EvidenceError
-from audit.evidence.audit_result import AuditResult, Sidecar, read_audit, read_sidecar, sidecar
-from audit.evidence.json_file import DIGEST, digest, read_json
+from audit.evidence.audit_result import (
+    FIRST_SEALED,
+    SCHEMA_VERSION,
+    AuditResult,
+    Sidecar,
+    read_sidecar,
+    sidecar,
+)
+from audit.evidence.contradictions import contradictions
+from audit.evidence.json_file import parsed, read_json, require_digest
+from audit.evidence.upgrades import UPGRADES
 
 WHAT = "an audit's evidence or a sanitizer's record"
 
@@ -30,9 +39,13 @@ class Link:
 
 @dataclass(frozen=True)
 class _Audit:
-    name: str
+    path: Path
     content: dict[str, Any]
     result: AuditResult
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
 
 
 @dataclass(frozen=True)
@@ -46,11 +59,14 @@ class _Files:
         return next((path for path, digits in self.checkpoints.items() if digits == sha256), None)
 
 
-def verify(paths: Sequence[Path]) -> list[Link]:
-    """Return every link between `.json` evidence, checkpoints and the records beside them, and whether it holds."""
+def verify(paths: Sequence[Path], *, allow_unsealed: bool = False) -> list[Link]:
+    """Return every link between `.json` evidence, checkpoints and the records beside them, and whether it holds.
+
+    Evidence of a schema that had no digest yet is a broken link, or an unknown one if `allow_unsealed`.
+    """
     files = _read(paths)
     links = [
-        *(_sealed(one) for one in files.audits),
+        *(link for one in files.audits for link in _whole(one, allow_unsealed)),
         *(link for one in files.audits for link in _checkpoint(one, files)),
         *(link for one in files.audits for link in _parent(one, files)),
         *(_record(name, record, files) for name, record in files.records),
@@ -71,7 +87,8 @@ def _read(paths: Sequence[Path]) -> _Files:
             continue
         content = read_json(path, WHAT)
         if {"findings", "leakage"} & content.keys():  # of this schema, or an older one
-            audits.append(_Audit(str(path), content, read_audit(path)))
+            found = parsed(AuditResult, content, path, WHAT, SCHEMA_VERSION, UPGRADES)
+            audits.append(_Audit(path, content, found))
         elif "sanitizing" in content:
             records.append((str(path), read_sidecar(path)))
         else:
@@ -81,14 +98,20 @@ def _read(paths: Sequence[Path]) -> _Files:
     return _Files(tuple(audits), tuple(records), checkpoints)
 
 
-def _sealed(one: _Audit) -> Link:
-    """Check the evidence against its own digest."""
-    noted = one.content.get(DIGEST)
-    if noted is None:
-        return Link(None, f"{one.name} carries no digest, so an edit of it cannot be seen")
-    if noted != digest(one.content):
-        return Link(False, f"{one.name} was changed after it was written: its digest is of other content")
-    return Link(True, f"{one.name} is as it was written")
+def _whole(one: _Audit, allow_unsealed: bool) -> Iterator[Link]:
+    """Check the evidence against its own digest, and its figures against each other."""
+    try:
+        unsealed = require_digest(one.content, one.path, FIRST_SEALED, allow_unsealed=allow_unsealed)
+    except EvidenceError as error:
+        yield Link(False, str(error).removesuffix("."))
+    else:
+        yield (
+            Link(None, f"{one.name} carries no digest, so an edit of it cannot be seen")
+            if unsealed
+            else Link(True, f"{one.name} is as it was written")
+        )
+    for fault in contradictions(one.result):
+        yield Link(False, f"{one.name} contradicts itself on {fault}")
 
 
 def _checkpoint(one: _Audit, files: _Files) -> Iterator[Link]:

@@ -8,6 +8,7 @@ from audit.evidence.audit_result import AuditResult
 from reports.audit_page.page import page
 from reports.compliance.mapping import Framework, load
 from reports.inputs.comparison import compare
+from reports.inputs.integrity import refuse_unfounded
 from reports.render.section import fill_page
 from reports.render.template import write_page
 
@@ -42,8 +43,11 @@ def write_report(
         frameworks: TOML files of a user's own provisions, which follow those that come with irene.
 
     Raises:
-        EvidenceError: The two audits cannot be compared.
+        EvidenceError: An audit contradicts itself, or the two cannot be compared.
         FrameworkError: A framework cannot be read.
         IreneError: The file cannot be written.
     """
+    for when, audit in (("before", before), ("after", after)):
+        if audit is not None:
+            refuse_unfounded(when, audit)
     write_page(Path(path), render(before, after, [load(Path(one)) for one in frameworks]))

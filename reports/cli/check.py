@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reports.cli.report import EVIDENCE
+from reports.cli.report import EVIDENCE, unsealed
 
 if TYPE_CHECKING:
     from reports.gate.gate import Outcome
@@ -71,6 +71,7 @@ OUTPUTS = ("report", "junit", "markdown")
 @click.option("--report", type=OUTPUT, help="Also write the HTML report, whatever the outcome.")
 @click.option("--junit", type=OUTPUT, help="Also write the outcome as JUnit XML.")
 @click.option("--markdown", type=OUTPUT, help="Also write it as Markdown, for a pull request.")
+@unsealed
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON on stdout, and the sentences on stderr.")
 def check(evidence: Path, before: Path | None, private: str | None, as_json: bool, **given: Any) -> None:
     """Pass or fail a build by what the audit in EVIDENCE found.
@@ -100,16 +101,16 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
         raise click.BadParameter("it names no attribute.", param_hint="--private")
 
     from audit.atomic_write import require_writable
+    from audit.evidence.audit_result import read_audit
     from reports.gate.gate import conclusion, gate
     from reports.gate.json import outcome_json
     from reports.gate.requirements import Losses
     from reports.gate.told import told
-    from reports.inputs.integrity import read_whole
     from reports.text.caveats import plain_cautions
 
     outcome = gate(
-        read_whole(evidence),
-        read_whole(before) if before else None,
+        read_audit(evidence, allow_unsealed=given["allow_unsealed"]),
+        read_audit(before, allow_unsealed=given["allow_unsealed"]) if before else None,
         limit=given["limit"],
         private=required,
         allow_inconclusive=given["allow_inconclusive"],

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from audit.evidence.sweep_result import Sweep
 
 EVIDENCE = click.Path(path_type=Path, dir_okay=False)
+unsealed = click.option(
+    "--allow-unsealed",
+    is_flag=True,
+    help="Also read evidence of a schema that had no digest yet, whose edits nobody can see; every output says so.",
+)
 
 
 @click.command()
@@ -35,8 +40,14 @@ EVIDENCE = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="The HTML file to write; of a sweep also an .svg, its curve alone.",
 )
+@unsealed
 def report(
-    evidence: tuple[Path, ...], side_by_side: bool, dpia: bool, frameworks: tuple[Path, ...], output: Path
+    evidence: tuple[Path, ...],
+    side_by_side: bool,
+    dpia: bool,
+    frameworks: tuple[Path, ...],
+    output: Path,
+    allow_unsealed: bool,
 ) -> None:
     """Write EVIDENCE as one offline HTML file.
 
@@ -61,7 +72,7 @@ def report(
 
     refuse_overwriting([output], evidence)
     refuse_overwriting([output], frameworks, "a framework")
-    given = read_given(evidence)
+    given = read_given(evidence, allow_unsealed=allow_unsealed)
     if isinstance(given, Sweep):
         if side_by_side or dpia or frameworks:
             options = "--framework is" if frameworks else "--side-by-side and --dpia are"

@@ -7,9 +7,9 @@ judged is an error.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
-from audit.errors import UnknownNameError
+from audit.errors import EvidenceError, UnknownNameError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding, Verdict
 from audit.evidence.numbers import one_line
@@ -19,6 +19,9 @@ from reports.inputs.by_attribute import WORST_FIRST, tally
 from reports.inputs.comparison import Comparison, compare
 from reports.inputs.integrity import at_limit, refuse_unfounded
 
+LimitFrom = Literal["the audit", "the call", "the policy"]
+MOST_OF_ITS_OWN: Final = 0.2
+"""The largest limit that evidence sets itself: a larger one has to be the caller's, or it could allow any leak."""
 LEAK: Final = 3
 OPEN: Final = 4
 LOST: Final = 5
@@ -41,6 +44,8 @@ class Outcome:
     """What was asked of the model beside its leakage."""
     requirements: tuple[Requirement, ...]
     """What came of it."""
+    limit_from: LimitFrom = "the audit"
+    """Who set the limit: the audit itself, the call, or a policy."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -97,7 +102,8 @@ def gate(
     states = {one.state for one in asked}
     is_open = (verdict == "INCONCLUSIVE" or "open" in states) and not allow_inconclusive
     code = LEAK if verdict == "FAIL" else LOST if "lost" in states else OPEN if is_open else 0
-    return Outcome(comparison, allow_inconclusive, verdict, code, losses, asked)
+    limit_from: LimitFrom = "the audit" if limit is None else "the call"
+    return Outcome(comparison, allow_inconclusive, verdict, code, losses, asked, limit_from)
 
 
 def counted(outcome: Outcome) -> str:
@@ -123,7 +129,9 @@ def conclusion(outcome: Outcome) -> str:
             told = f"the check lets it pass by --allow-inconclusive, though {unknown}"
         case _:
             told = f"the check does not pass, since {unknown}"
-    return f"{counted(outcome)}: {told} (exit code {outcome.exit_code})."
+    own = outcome.limit_from == "the audit" and outcome.audit.protocol.limit_set_by == "user"
+    by_itself = ", at the limit that the audit set itself" if own else ""
+    return f"{counted(outcome)}: {told}{by_itself} (exit code {outcome.exit_code})."
 
 
 def _lost(outcome: Outcome) -> str:
@@ -134,8 +142,14 @@ def _lost(outcome: Outcome) -> str:
 
 
 def _judged(when: str, audit: AuditResult, limit: float | None) -> AuditResult:
+    own = audit.protocol.limit
+    if limit is None and own > MOST_OF_ITS_OWN:
+        raise EvidenceError(
+            f"The evidence ({when}) sets its own limit to {own:g}, more than the {MOST_OF_ITS_OWN:g} that an audit may "
+            f"allow itself. Say with --limit what you allow; {own:g} too, if that is so."
+        )
     refuse_unfounded(when, audit)
     if limit is None:
-        return at_limit(audit, audit.protocol.limit)
+        return at_limit(audit, own)
     changed = at_limit(audit, limit)
     return changed.model_copy(update={"protocol": changed.protocol.model_copy(update={"limit_set_by": "user"})})

@@ -26,6 +26,7 @@ def outcome_json(outcome: Outcome, written: Mapping[str, Path]) -> str:
         "allow_inconclusive": outcome.allow_inconclusive,
         "limit": protocol.limit,
         "limit_set_by": protocol.limit_set_by,
+        "limit_from": outcome.limit_from,
         "task_drop": outcome.losses.task,
         "keep_drop": outcome.losses.kept,
         "allow_chance": outcome.losses.allow_chance,

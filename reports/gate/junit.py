@@ -66,6 +66,7 @@ def _properties(outcome: Outcome) -> dict[str, str]:
     return {
         "limit": str(audit.protocol.limit),
         "limit set by": audit.protocol.limit_set_by,
+        "limit from": outcome.limit_from,
         "n": str(audit.tested),
         "data fingerprint": audit.data.fingerprint,
         **{f"checkpoint sha256, {when.lower()}": one.checkpoint.sha256 for when, one in outcome.comparison.audits},

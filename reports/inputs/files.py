@@ -4,27 +4,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audit.errors import EvidenceError
-from audit.evidence.audit_result import AuditResult
+from audit.evidence.audit_result import AuditResult, read_audit
 from audit.evidence.json_file import read_json
 from audit.evidence.sweep_result import Sweep, read_sweep
-from reports.inputs.integrity import read_whole
+from reports.inputs.integrity import refuse_unfounded
 
 Given = Sweep | list[tuple[Path, AuditResult]]
 """One sweep, or audits with their files, in the order given."""
 
 
-def read_given(paths: Sequence[Path]) -> Given:
-    """Read all files, and tell audits from a sweep by what is in them.
+def read_given(paths: Sequence[Path], *, allow_unsealed: bool = False) -> Given:
+    """Read all files, those without a digest only if that is allowed, and tell audits from a sweep by what is in them.
 
     Raises:
-        EvidenceError: One cannot be read, was changed after it was written or is of another kind, or a sweep stands
-            beside something else.
+        EvidenceError: One cannot be read, was changed after it was written, contradicts itself or is of another kind,
+            or a sweep stands beside something else.
     """
     sweeps = [path for path in paths if _is_sweep(path)]
     if not sweeps:
-        return [(path, read_whole(path)) for path in paths]
+        audits = [(path, read_audit(path, allow_unsealed=allow_unsealed)) for path in paths]
+        for path, audit in audits:
+            refuse_unfounded(str(path), audit)
+        return audits
     if len(paths) == 1:
-        return read_sweep(paths[0])
+        return read_sweep(paths[0], allow_unsealed=allow_unsealed)
     raise EvidenceError(
         f"{sweeps[0]} is the evidence of a sweep, which has a page of its own. Give it alone, and audits without it."
     )

@@ -12,8 +12,7 @@ from audit.data.labelled import LabelledData
 from audit.environment import describe_device, versions
 from audit.errors import EvidenceError, TrainingError
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.json_file import write_model
-from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep
+from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep, write_sweep
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
 from audit.model.structure.listing import suggest
@@ -94,7 +93,7 @@ def sweep(
     for one in missing:
         point, result = make_point(one, job, parent=setup.checkpoint, call=place, track=options.track)
         done = _with(done, point, result, setup, call)
-        write_model(done, output)
+        write_sweep(done, output)
         yield point, True
 
 
@@ -165,7 +164,7 @@ def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[PointRequest]) ->
     if not output.exists():
         return None
     try:
-        found = read_sweep(output)
+        found = read_sweep(output, allow_unsealed=True)
     except EvidenceError as error:
         raise EvidenceError(f"{error} Or name another file with -o.") from None
     unlike = _differences(found.setup.model_dump(), setup.model_dump())

@@ -272,7 +272,7 @@ def test_a_sentence_tells_the_bound_on_every_attacker_and_what_was_counted() -> 
     (line,) = sentences(audit(certified(leakage())))
     assert (
         "No attacker whatever can read more than 61.0 % balanced accuracy, or 0.12 bits, from this layer, each with "
-        "95 % confidence: it gives 4 distinct vectors, counted on 2,059 rows."
+        "95 % confidence: it gives 4 distinct vectors, counted on 8,000 rows."
     ) in line
 
 
@@ -283,7 +283,7 @@ def test_without_a_certificate_nothing_is_said_of_every_attacker() -> None:
 def test_a_bound_of_all_there_is_is_not_told_as_a_limit_of_attackers() -> None:
     (line,) = sentences(audit(certified(leakage(), most=1, bits=3.3219, codes=1)))
     assert "No attacker whatever" not in line
-    assert "This layer gives 1 distinct vector, counted on 2,059 rows, which bounds no attacker's balanced" in line
+    assert "This layer gives 1 distinct vector, counted on 8,000 rows, which bounds no attacker's balanced" in line
     assert "what it tells is at most 3.33 bits, with 95 % confidence." in line
 
 

@@ -14,7 +14,11 @@ from support.findings import audit, continuous, leakage, remeasured
 def founded(found: Finding, limit: float = 0.05) -> Finding:
     """Return figures with the verdict that they give, of attackers that could all run."""
     able = [one for one in found.measurement.attackers if one.failure is None]
-    able_only = remeasured(found, attackers=able)
+    rows = [one.test for one in found.measurement.classes]
+    told = resolution(
+        found.measurement.metric, found.measurement.floor_score.value, found.measurement.guess, rows, limit
+    )
+    able_only = remeasured(found, attackers=able, resolution=told)
     return able_only.model_copy(update={"decision": judge(able_only.measurement, limit)})
 
 

@@ -186,7 +186,7 @@ def test_every_item_says_its_figure_in_words() -> None:
         "comparison": ["4 findings on the same rows", "colour at features.7: before 58.0 % (56.0–60.0), after 40.0 %",
                        "and 1 more, all in the report"],
         "rows": ["biased_mnist: 8,000 rows, 2,000 of them for the figures, kept together by source image."],
-        "protocol": ["(logistic, mlp, rbf, knn, trees) on 2 views", "seed 0, limit 5 points (set by default)."],
+        "protocol": ["(logistic, mlp, knn, trees) on 2 views", "seed 0, limit 5 points (set by default)."],
     }.items():  # fmt: skip
         for part in parts:
             assert part in told(comparison, typing.cast(Item, item)), (item, part)

@@ -12,7 +12,7 @@ from support.outline import Outline, assert_it_stands_alone
 from support.sweeps import typical
 
 from audit.evidence.audit_result import write_audit
-from audit.evidence.json_file import write_model
+from audit.evidence.sweep_result import write_sweep
 from reports.audit_page.render import render, write_report
 from reports.cli.report import report
 from reports.compliance.mapping import Framework, FrameworkError, load
@@ -134,7 +134,7 @@ def test_a_file_may_begin_with_the_mark_that_some_editors_write(here: Path) -> N
     ],
 )
 def test_a_framework_is_for_audits_and_is_never_written_over(here: Path, typed: str, said: str) -> None:
-    write_model(typical(), Path("sweep.json"))
+    write_sweep(typical(), Path("sweep.json"))
     result = called(typed)
     assert result.exit_code != 0 and said in f"{result.output}{result.exception}"
     assert Path("own.toml").read_text(encoding="utf-8") == OWN and not Path("out").exists()

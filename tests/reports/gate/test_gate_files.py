@@ -47,8 +47,11 @@ def everywhere(text: str) -> Outcome:
     """Return an outcome with `text` in every place that a user's string can reach."""
 
     def named(found: Finding, attribute: str, **more: Any) -> Finding:
-        attackers = [one.model_copy(update={"view": text}) for one in found.measurement.attackers]
-        made = remeasured(found, strongest=text, attackers=attackers, **more)
+        measured = found.measurement
+        attackers = [one.model_copy(update={"view": text}) for one in measured.attackers if one.view == "standardised"]
+        strongest = f"{attackers[0].name} on {text}"
+        curves = [one.model_copy(update={"attacker": strongest}) for one in measured.curves]
+        made = remeasured(found, strongest=strongest, attackers=attackers, curves=curves, **more)
         made = redecided(made, reason=text) if made.decision else made
         return made.model_copy(update={"layer": text, "attribute": attribute})
 
@@ -64,7 +67,7 @@ def everywhere(text: str) -> Outcome:
             update={
                 "checkpoint": made.checkpoint.model_copy(update={"file": text, "architecture": text}),
                 "data": made.data.model_copy(update={"name": text, "fingerprint": text}),
-                "task": made.task.model_copy(update={"name": text, "classes": [text]}),
+                "task": made.task.model_copy(update={"name": text, "classes": [text], "answered": 10}),
                 "created": text,
             }
         )
@@ -86,7 +89,8 @@ def test_junit_has_a_case_for_each_attribute_at_each_layer_with_its_figures() ->
     }  # fmt: skip
     properties = {one.get("name"): one.get("value") for one in suite.iter("property")}
     assert properties == {
-        "limit": "0.05", "limit set by": "default", "n": "2000", "data fingerprint": "d" * 64,
+        "limit": "0.05", "limit set by": "default", "limit from": "the audit", "n": "2000",
+        "data fingerprint": "d" * 64,
         "checkpoint sha256, before": "b" * 64, "checkpoint sha256, after": "a" * 64, "exit code": "3",
     }  # fmt: skip
     cases = {one.get("name"): one for one in suite.iter("testcase")}
@@ -170,7 +174,7 @@ def test_the_summary_says_the_outcome_first_and_the_worst_first() -> None:
         "always answering the most frequent class gives 11.4 %.",
         "88.0 % (86.0–90.0) → 86.0 % (84.0–88.0)", "One attacker did not run.",
         "an attacker that nobody tried may read more", "The full report: out/report.html",
-        "of biased_mnist, by logistic, mlp, rbf, knn, trees.", "SHA-256 aaaaaaaaaaaa…", "SHA-256 bbbbbbbbbbbb…",
+        "of biased_mnist, by logistic, mlp, knn, trees.", "SHA-256 aaaaaaaaaaaa…", "SHA-256 bbbbbbbbbbbb…",
     ):  # fmt: skip
         assert part in text, part
 

@@ -32,6 +32,7 @@ from audit.evidence.numbers import bits, excess, share
 from audit.evidence.sweep_result import (
     UNTOUCHED,
     Sweep,
+    write_sweep,
 )
 from reports.cli.report import report
 from reports.inputs.sweep_choice import least_read, level
@@ -253,7 +254,7 @@ def called(*arguments: object) -> Result:
 
 def test_the_command_writes_the_page_and_the_answer_or_the_curve_alone(tmp_path: Path) -> None:
     evidence, page, picture = tmp_path / "sweep.json", tmp_path / "out/sweep.html", tmp_path / "curve.svg"
-    write_model(typical(), evidence)
+    write_sweep(typical(), evidence)
     result = called(evidence, "-o", page)
     assert result.exit_code == 0, result.output
     assert result.output.splitlines() == [f"Wrote {page}", *sentences(typical())]
@@ -283,9 +284,9 @@ def test_what_makes_no_page_is_refused_in_one_line_and_nothing_is_written(
     typed: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_model(typical(), Path("sweep.json"))
-    write_model(typical().model_copy(update={"schema_version": "9"}), Path("newer.json"))
-    write_model(unfounded(), Path("unfounded.json"))
+    write_sweep(typical(), Path("sweep.json"))
+    write_sweep(typical().model_copy(update={"schema_version": "9"}), Path("newer.json"))
+    write_sweep(unfounded(), Path("unfounded.json"))
     write_audit(audit(), Path("audit.json"))
     write_model(Sidecar(sha256="a" * 64, sanitizing=sanitizing()), Path("model.pt.json"))
     Path("list.json").write_text("[]", encoding="utf-8")

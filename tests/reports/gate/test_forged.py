@@ -1,0 +1,192 @@
+"""What is forged in evidence and sealed again is refused wherever something else in the evidence says otherwise."""
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from support.gates import called
+
+from audit.evidence.audit_result import AuditResult
+from audit.evidence.contradictions import contradictions
+from audit.evidence.json_file import digest
+from reports.gate.gate import MOST_OF_ITS_OWN
+
+TESTS = Path(__file__).parents[2]
+OLD = TESTS / "support/evidence"
+REAL = [*sorted((OLD / "schema_2").glob("*.json")), *(TESTS / f"golden/{name}.json" for name in (
+    "classes", "quantity", "kept", "embeddings", "intersection", "sanitized",
+))]  # fmt: skip
+Content = dict[str, Any]
+
+
+def content_of(path: Path) -> Content:
+    content: Content = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def written(folder: Path, content: Content, *, sealed: bool = True) -> Path:
+    """Write evidence, under a digest that is right."""
+    path = folder / "forged.json"
+    path.write_text(json.dumps(content | ({"digest": digest(content)} if sealed else {})), encoding="utf-8")
+    return path
+
+
+def refused(result: Result, told: str = "") -> None:
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), "a traceback"
+    assert len(result.stderr.splitlines()) == 1 and told in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_no_real_evidence_contradicts_itself(path: Path, tmp_path: Path) -> None:
+    assert called("check", str(path), "--limit", "0.07").exit_code in (0, 3, 4, 5)
+    assert called("report", str(path), "-o", str(tmp_path / "page.html")).exit_code == 0
+
+
+def set_back(content: Content, version: str) -> Content:
+    return {key: value for key, value in content.items() if key != "digest"} | {"schema_version": version}
+
+
+COMMANDS: list[Callable[[Path, Path], tuple[str, ...]]] = [
+    lambda path, _: ("check", str(path), "--allow-inconclusive", "--limit", "0.4"),
+    lambda path, out: ("report", str(path), "-o", str(out / "page.html")),
+    lambda path, _: ("verify", str(path)),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=["check", "report", "verify"])
+@pytest.mark.parametrize("old", ["golden/sanitized.json", "support/evidence/schema_2/sanitized.json"])
+@pytest.mark.parametrize("version", ["1", "2", "3"])
+def test_a_schema_set_back_does_not_do_without_its_digest(
+    old: str, version: str, command: Callable[[Path, Path], tuple[str, ...]], tmp_path: Path
+) -> None:
+    path = written(tmp_path, set_back(content_of(TESTS / old), version), sealed=False)
+    for more in ((), ("--allow-unsealed",)):
+        result = called(*command(path, tmp_path), *more)
+        assert result.exit_code == 1, result.output
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_evidence_without_a_digest_is_read_only_where_that_is_asked_for_and_every_output_says_so(
+    tmp_path: Path,
+) -> None:
+    old = str(OLD / "audit-1.json")
+    refused(called("check", old), "--allow-unsealed reads it")
+    refused(called("report", old, "-o", str(tmp_path / "page.html")), "--allow-unsealed reads it")
+    result = called(
+        "check", old, "--allow-unsealed", "--json", "--report", str(tmp_path / "page.html"),
+        "--junit", str(tmp_path / "check.xml"), "--markdown", str(tmp_path / "check.md"),
+    )  # fmt: skip
+    assert result.exit_code == 0
+    outputs = [result.stdout, result.stderr, *((tmp_path / name).read_text(encoding="utf-8") for name in (
+        "page.html", "check.xml", "check.md"))]  # fmt: skip
+    assert all("read by --allow-unsealed" in one.replace("\\", "") for one in outputs)
+
+
+def test_a_sweep_needs_its_digest_too(tmp_path: Path) -> None:
+    content = content_of(TESTS / "golden/sweep.json")
+    page = ("-o", str(tmp_path / "page.html"))
+    assert called("report", str(written(tmp_path, content)), *page).exit_code == 0
+    path = written(tmp_path, {key: value for key, value in content.items() if key != "digest"}, sealed=False)
+    refused(called("report", str(path), *page, "--allow-unsealed"), "carries no digest")
+    path = written(tmp_path, set_back(content, "1"), sealed=False)
+    refused(called("report", str(path), *page), "--allow-unsealed reads it")
+    assert called("report", str(path), *page, "--allow-unsealed").exit_code == 0
+    assert "read by --allow-unsealed" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda text: text.replace('"value": ', '"value": 0.1, "value": ', 1), "stands twice"),
+        (lambda text: text.replace('"bootstrap": 1000', '"bootstrap": "1000"', 1), "valid integer"),
+        (lambda text: text.replace('"limit": 0.07', '"limit": "0.07"', 1), "valid number"),
+        (lambda text: text.replace('"bootstrap": 1000', '"bootstrap": true', 1), "valid integer"),
+        (lambda text: text.replace('"limit": 0.07', '"limit": true', 1), "valid number"),
+        (lambda text: text.replace('"limit": 0.07', '"limit": NaN', 1), "NaN is no figure"),
+        (lambda text: text.replace('"limit": 0.07', '"limit": -1e999', 1), "is no figure"),
+        (lambda text: text.replace('"seed": 0', '"seed": ' + "9" * 400, 1), "is no count"),
+        (lambda text: text.replace('"bootstrap": 1000', '"bootstrap": 1000.0', 1), "valid integer"),
+        (lambda text: text.replace('"seed": 0', '"seed": ' + "[" * 100_000, 1), "nested too deep"),
+    ],
+)
+@pytest.mark.parametrize("command", COMMANDS, ids=["check", "report", "verify"])
+def test_what_json_leaves_open_is_refused_in_one_line(
+    spoil: Callable[[str], str], told: str, command: Callable[[Path, Path], tuple[str, ...]], tmp_path: Path
+) -> None:
+    text = (TESTS / "golden/sanitized.json").read_text(encoding="utf-8")
+    path = tmp_path / "odd.json"
+    path.write_text(spoil(text), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") != text
+    refused(called(*command(path, tmp_path)), told)
+
+
+def test_a_limit_that_evidence_sets_itself_is_named_and_a_large_one_is_refused(tmp_path: Path) -> None:
+    result = called("check", str(TESTS / "golden/sanitized.json"))
+    assert "at the limit that the audit set itself" in result.stdout
+    content = content_of(TESTS / "golden/classes.json")
+    content["protocol"] |= {"limit": 0.89, "limit_set_by": "user"}
+    for one in content["findings"]:
+        one["decision"] |= {"limit": 0.89, "verdict": "PASS"}
+    assert MOST_OF_ITS_OWN < 0.89
+    refused(called("check", str(written(tmp_path, content))), "Say with --limit what you allow")
+
+
+def numbers(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where each number stands, of lists the first and the last."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from numbers(one, (*place, key))
+    elif isinstance(value, list):
+        for index in sorted({0, len(value) - 1}) if value else ():
+            yield from numbers(value[index], (*place, index))
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield place
+
+
+def changed(content: Content, place: tuple[Any, ...], by: float) -> Content:
+    """Return evidence with one number moved, a count by as many hundreds."""
+    new = deepcopy(content)
+    inner: Any = new
+    for step in place[:-1]:
+        inner = inner[step]
+    old = inner[place[-1]]
+    inner[place[-1]] = max(0, old + round(100 * by)) if isinstance(old, int) else old + by
+    return new
+
+
+DECIDING = ("figures", "floor", "excess", "resolution", "classes", "baseline", "entropy", "certificate", "curves")
+"""What a verdict rests on."""
+FREE = {
+    ("auroc", "value"), ("auroc", "low"), ("auroc", "high"), ("bits", "value"), ("bits", "low"), ("bits", "high"),
+    ("given_task", "value"), ("given_task", "low"), ("given_task", "high"), ("mae", "value"), ("mae", "low"),
+    ("mae", "high"), ("baseline", "mae"), ("balanced_accuracy", "low"), ("balanced_accuracy", "high"), ("r2", "low"),
+    ("r2", "high"), ("excess", "low"), ("excess", "high"),
+}  # fmt: skip
+"""Figures beside the verdict, and ends of intervals that a wider one moves out."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["classes", "kept", "sanitized", "quantity"])
+def test_no_figure_that_a_verdict_rests_on_can_be_moved_alone(name: str, tmp_path: Path) -> None:
+    content = content_of(TESTS / f"golden/{name}.json")
+    content["findings"] = content["findings"][:1]
+    unseen = []
+    for place in numbers(content):
+        if place[0] != "findings" or not set(place) & {*DECIDING} or "draws" in place or place[-2:] in FREE:
+            continue
+        for by in (-0.3, 0.3):
+            forged = changed(content, place, by)
+            if forged == content:
+                continue
+            try:
+                found = AuditResult.model_validate(forged, strict=True)
+            except ValueError:
+                continue
+            if next(contradictions(found), None) is None:
+                unseen.append((place[2:], by))
+    assert unseen == []
