@@ -18,7 +18,11 @@ COMMANDS = {
         "Write one offline HTML file: an audit, before and after, several models, or a sweep.",
     ),
     "check": ("reports.cli.check:check", "Pass or fail a build by what an audit found."),
-    "verify": ("audit.cli.evidence:verify", "Compute anew the hashes that link evidence to checkpoints."),
+    "verify": (
+        "audit.cli.evidence:verify",
+        "Compute anew the hashes that link evidence to checkpoints, and check signatures.",
+    ),
+    "sign": ("audit.cli.sign:sign", "Sign evidence and checkpoints with a key of your own."),
     "schema": ("audit.cli.evidence:schema", "Print the JSON Schema of the evidence."),
 }
 """Every command: where it is, and its line in --help."""

@@ -17,11 +17,17 @@ WORDS = {True: "holds", False: "BROKEN", None: "unknown"}
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 @unsealed
-def verify(files: tuple[Path, ...], allow_unsealed: bool) -> None:
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A public key that must have signed every file.",
+)
+def verify(files: tuple[Path, ...], allow_unsealed: bool, key: Path | None) -> None:
     """Compute anew the hashes that link evidence to checkpoints, and say which do not match.
 
     FILES are evidence of `irene audit`, and checkpoints; the record that `irene sanitize` left beside one is read
-    too. A link that the files given cannot decide is said to be unknown. Exit code 1 where a link is broken.
+    too, and so are a program beside a checkpoint and the signature (FILE.sig.json) that `irene sign` made. A link
+    that the files given cannot decide is said to be unknown. Exit code 1 where a link is broken.
 
     \b
     Example:
@@ -30,7 +36,7 @@ def verify(files: tuple[Path, ...], allow_unsealed: bool) -> None:
     from audit.errors import EvidenceError
     from audit.evidence.verify import verify as links
 
-    found = links(files, allow_unsealed=allow_unsealed)
+    found = links(files, allow_unsealed=allow_unsealed, key=key)
     for link in found:
         click.echo(f"{WORDS[link.holds]:8}{link.says}")
     if broken := sum(link.holds is False for link in found):

@@ -98,8 +98,8 @@ def _of_figures(measurement: Measurement) -> Iterator[str]:
         yield from _of_interval(estimate)
     if measurement.kind.percent:
         yield from _of_shares(measurement)
-    elif max(read.value, floor.value) > 1 + ROUNDING:
-        yield "an R² is above 1"
+    elif measurement.guess != 0 or max(read.value, floor.value) > 1 + ROUNDING:
+        yield "an R² is above 1, or that of a guess is not 0"
     if abs(read.value - floor.value - excess.value) > ROUNDING:
         yield "the excess is not what was read less the floor"
     if not (math.isfinite(measurement.resolution) and measurement.resolution >= 0):
@@ -238,7 +238,10 @@ def _of_curve(curve: LearningCurve, attacker: AttackerResult | None, measurement
         yield f"the learning curve of {name} ends at {rows[-1]} rows, and it learned from {attacker.rows}"
     if last != attacker.figures[measurement.metric]:
         yield f"the learning curve of {name} does not end at what it read"
-    if abs(last.value - curve.points[-2].figure.value - curve.gain.value) > ROUNDING:
+    before = curve.points[-2].figure
+    if curve.gain.low < last.low - before.high - ROUNDING or curve.gain.high > last.high - before.low + ROUNDING:
+        yield f"the last doubling of the learning curve of {name} is wider than both of its ends"
+    if abs(last.value - before.value - curve.gain.value) > ROUNDING:
         yield f"the learning curve of {name} gains something else by its last doubling than it says"
     yield from _of_interval(curve.gain)
 

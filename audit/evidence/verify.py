@@ -22,8 +22,12 @@ from audit.evidence.audit_result import (
 )
 from audit.evidence.contradictions import contradictions
 from audit.evidence.json_file import parsed, read_json, require_digest
+from audit.evidence.signature import SUFFIX, envelope_of, require_signature
 from audit.evidence.upgrades import UPGRADES
 
+PROGRAM = ".pt2"
+CHECKPOINTS = (".pt", ".pth", ".safetensors")
+"""How a program, and the checkpoint that it was exported from, are named."""
 WHAT = "an audit's evidence or a sanitizer's record"
 
 
@@ -59,19 +63,24 @@ class _Files:
         return next((path for path, digits in self.checkpoints.items() if digits == sha256), None)
 
 
-def verify(paths: Sequence[Path], *, allow_unsealed: bool = False) -> list[Link]:
+def verify(paths: Sequence[Path], *, allow_unsealed: bool = False, key: Path | None = None) -> list[Link]:
     """Return every link between `.json` evidence, checkpoints and the records beside them, and whether it holds.
 
-    Evidence of a schema that had no digest yet is a broken link, or an unknown one if `allow_unsealed`.
+    Evidence of a schema that had no digest yet is a broken link, or an unknown one if `allow_unsealed`. With a public
+    `key`, every file given must be signed by it.
     """
-    files = _read(paths)
+    envelopes = [path for path in paths if path.name.endswith(SUFFIX)]
+    paths = [path for path in paths if path not in envelopes]
+    files = _read([*paths, *_beside(paths)])
     links = [
         *(link for one in files.audits for link in _whole(one, allow_unsealed)),
         *(link for one in files.audits for link in _checkpoint(one, files)),
         *(link for one in files.audits for link in _parent(one, files)),
         *(_record(name, record, files) for name, record in files.records),
         *(_rows(one, other) for one, other in pairwise(files.audits)),
+        *_pairs(files),
         *_unnamed(files),
+        *_signed(paths, envelopes, key),
     ]
     return sorted(links, key=lambda link: (link.holds is not False, link.holds is None))
 
@@ -175,3 +184,43 @@ def _unnamed(files: _Files) -> Iterator[Link]:
     for path, digits in files.checkpoints.items():
         if digits not in named and Path(path).name not in names:
             yield Link(False, f"{path} is named by none of the evidence: its SHA-256 is {digits}")
+
+
+def _beside(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the program beside each checkpoint, `clean.pt2` beside `clean.pt`, or the other way; one has a record."""
+    for path in paths:
+        others = CHECKPOINTS if path.suffix == PROGRAM else (PROGRAM,) if path.suffix in CHECKPOINTS else ()
+        for other in map(path.with_suffix, others):
+            if other.is_file() and (sidecar(other).is_file() or sidecar(path).is_file()):
+                yield from (other, *filter(Path.is_file, [sidecar(other)]))
+
+
+def _pairs(files: _Files) -> Iterator[Link]:
+    """Check that a program and the checkpoint beside it were left by one run of the sanitizer."""
+    records = {Path(name).with_suffix(""): record.sanitizing for name, record in files.records}
+    for program in (Path(path) for path in files.checkpoints if Path(path).suffix == PROGRAM):
+        for weights in map(program.with_suffix, CHECKPOINTS):
+            if str(weights) not in files.checkpoints or not {program, weights} & records.keys():
+                continue
+            alone = next((one for one in (program, weights) if one not in records), None)
+            if alone:
+                yield Link(False, f"{program} and {weights} stand beside each other, and {alone} has no record")
+            elif records[program] != records[weights]:
+                yield Link(False, f"{program} and {weights} are of different runs of the sanitizer")
+            else:
+                yield Link(True, f"{program} and {weights} are of one run of the sanitizer")
+
+
+def _signed(paths: Sequence[Path], envelopes: Sequence[Path], key: Path | None) -> Iterator[Link]:
+    """Check each file against the signatures, those given and those beside the files."""
+    there = [*envelopes, *filter(Path.exists, map(envelope_of, paths))]
+    if key is None:
+        yield from (Link(None, f"{path} is a signature, which --key checks") for path in dict.fromkeys(there))
+        return
+    for path in paths:
+        try:
+            require_signature([path], key, there)
+        except EvidenceError as error:
+            yield Link(False, str(error).removesuffix("."))
+        else:
+            yield Link(True, f"{path} is signed by {key}")

@@ -38,6 +38,14 @@ class OutputFile(click.Path):
         return super().convert(value, param, ctx)
 
 
+def _print_policy(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        from reports.gate.policy import STARTER
+
+        click.echo(STARTER, nl=False)
+        context.exit()
+
+
 OUTPUT = OutputFile(path_type=Path, dir_okay=False)
 OUTPUTS = ("report", "junit", "markdown")
 """Options that write a file, in the order they write it."""
@@ -71,6 +79,17 @@ OUTPUTS = ("report", "junit", "markdown")
 @click.option("--report", type=OUTPUT, help="Also write the HTML report, whatever the outcome.")
 @click.option("--junit", type=OUTPUT, help="Also write the outcome as JUnit XML.")
 @click.option("--markdown", type=OUTPUT, help="Also write it as Markdown, for a pull request.")
+@click.option(
+    "--policy", type=EVIDENCE, help="A TOML file of what must be in the evidence; what is not is open, exit code 4."
+)
+@click.option(
+    "--print-policy",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_policy,
+    help="Print a policy to start from.",
+)
 @unsealed
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON on stdout, and the sentences on stderr.")
 def check(evidence: Path, before: Path | None, private: str | None, as_json: bool, **given: Any) -> None:
@@ -82,7 +101,7 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
       1  an error: there is no evidence, or it cannot be judged
       2  the command is called wrongly
       3  an attacker reads one of them beyond the limit
-      4  these rows cannot tell (0 with --allow-inconclusive)
+      4  these rows cannot tell (0 with --allow-inconclusive), or the evidence lacks what --policy asks
       5  the task, or what was to be kept, is lost: the model is no better at its task than always answering the most
          frequent class (0 with --allow-chance), or lost more than --task-drop or --keep-drop
 
@@ -95,7 +114,7 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
           --report out/report.html --junit out/check.xml --markdown out/summary.md
     """
     outputs: dict[str, Path] = {what: given[what] for what in OUTPUTS if given[what] is not None}
-    _refuse_overlap({"the evidence": evidence, "the evidence before": before}, outputs)
+    _refuse_overlap({"the evidence": evidence, "the evidence before": before, "the policy": given["policy"]}, outputs)
     required = [name.strip() for name in (private or "").split(",") if name.strip()]
     if private is not None and not required:
         raise click.BadParameter("it names no attribute.", param_hint="--private")
@@ -115,6 +134,8 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
         private=required,
         allow_inconclusive=given["allow_inconclusive"],
         losses=Losses(given["task_drop"], given["keep_drop"], given["allow_chance"]),
+        policy=given["policy"],
+        files=[evidence, *([before] if before else [])],
     )
     for path in outputs.values():
         require_writable(path)  # all of them or none
@@ -136,11 +157,14 @@ def _write(outcome: "Outcome", outputs: dict[str, Path]) -> None:
     from audit.atomic_write import write_whole
     from reports.gate.junit import junit
     from reports.gate.markdown_summary import markdown
+    from reports.gate.told import required
 
     if report := outputs.get("report"):
         from reports.audit_page.render import write_report
 
-        write_report(report, *(audit for _, audit in outcome.comparison.audits))
+        *first, last = (audit for _, audit in outcome.comparison.audits)
+        lacking = [required(one) for one in outcome.requirements if one.must and one.state == "open"]
+        write_report(report, *first, last.model_copy(update={"warnings": [*last.warnings, *lacking]}))
     if path := outputs.get("junit"):
         write_whole(path, junit(outcome))
     if path := outputs.get("markdown"):

@@ -5,8 +5,10 @@ than was allowed, and so does what these rows cannot tell, unless that was allow
 judged is an error.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Final, Literal
 
 from audit.errors import EvidenceError, UnknownNameError
@@ -14,6 +16,8 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding, Verdict
 from audit.evidence.numbers import one_line
 from audit.evidence.verdict import held_for
+from reports.gate.held_policy import held_policy, with_policy
+from reports.gate.policy import Policy, read_policy
 from reports.gate.requirements import Losses, Requirement, requirements
 from reports.inputs.by_attribute import WORST_FIRST, tally
 from reports.inputs.comparison import Comparison, compare
@@ -72,23 +76,31 @@ def gate(
     private: str | Iterable[str] = (),
     allow_inconclusive: bool = False,
     losses: Losses | None = None,
+    policy: Policy | str | PathLike[str] | None = None,
+    files: Sequence[str | PathLike[str]] = (),
 ) -> Outcome:
     """Judge an audit and say whether a build goes on.
 
     Args:
         audit: The evidence that the verdict is on.
         before: The audit of the checkpoint before it, told beside it; it stops nothing by itself.
-        limit: The largest excess that passes; the one that the audit was made with if left out.
+        limit: The largest excess that passes; the policy's if left out, or else the one that the audit was made with.
         private: Attributes that must have been audited: one name, or several.
         allow_inconclusive: Let pass what these rows cannot tell.
         losses: The largest losses of task and retained attributes since `before`; and whether a model may be no better
             at its task than always answering the most frequent class.
+        policy: What must be in the evidence, or the TOML file that says so; what is not there is open.
+        files: Where the evidence was read from, for a policy that asks for a signature.
 
     Raises:
-        EvidenceError: The evidence does not give the verdicts that stand in it, the two audits cannot be compared,
-            nothing could exceed the limit, or a loss is to be limited that was not audited.
-        UnknownNameError: An attribute was not audited.
+        EvidenceError: The evidence contradicts itself or allows itself too large a limit, the two audits cannot be
+            compared, nothing could exceed the limit, or a loss is to be limited that was not audited.
+        UnknownNameError: An attribute was not audited, or the policy asks for what nobody knows.
     """
+    policy = policy if policy is None or isinstance(policy, Policy) else read_policy(policy)
+    asked_by: LimitFrom = "the call" if limit is not None else "the audit"
+    if limit is None and policy is not None and policy.limit is not None:
+        limit, asked_by = policy.limit, "the policy"
     judged = [_judged(when, one, limit) for when, one in (("before", before), ("audited", audit)) if one]
     comparison = compare(judged[0], judged[1] if before else None)
     findings = [pair.last.found for pair in comparison.pairs]
@@ -96,14 +108,20 @@ def gate(
     for name in [private] if isinstance(private, str) else private:
         if name not in audited:
             raise UnknownNameError("private attribute", one_line(name), map(one_line, sorted(audited)))
-    verdict = min((one.decided.verdict for one in findings), key=WORST_FIRST.index)
-    losses = losses or Losses()
+    losses = with_policy(losses or Losses(), policy, comparison)
     asked = requirements(comparison, losses)
+    if policy is not None:
+        asked += held_policy(policy, comparison, [Path(one) for one in files])
+    verdict = min((one.decided.verdict for one in findings), key=WORST_FIRST.index)
+    code = _exit_code(verdict, asked, allow_inconclusive=allow_inconclusive)
+    return Outcome(comparison, allow_inconclusive, verdict, code, losses, asked, asked_by)
+
+
+def _exit_code(verdict: Verdict, asked: Sequence[Requirement], *, allow_inconclusive: bool) -> int:
     states = {one.state for one in asked}
     is_open = (verdict == "INCONCLUSIVE" or "open" in states) and not allow_inconclusive
-    code = LEAK if verdict == "FAIL" else LOST if "lost" in states else OPEN if is_open else 0
-    limit_from: LimitFrom = "the audit" if limit is None else "the call"
-    return Outcome(comparison, allow_inconclusive, verdict, code, losses, asked, limit_from)
+    is_lacking = any(one.must and one.state == "open" for one in asked)
+    return LEAK if verdict == "FAIL" else LOST if "lost" in states else OPEN if is_open or is_lacking else 0
 
 
 def counted(outcome: Outcome) -> str:
@@ -117,6 +135,8 @@ def conclusion(outcome: Outcome) -> str:
     match outcome.verdict, outcome.allow_inconclusive:
         case (("PASS" | "INCONCLUSIVE"), _) if outcome.exit_code == LOST:
             told = f"the check fails, since {_lost(outcome)}"
+        case (("PASS" | "INCONCLUSIVE"), _) if outcome.exit_code == OPEN and _lacking(outcome):
+            told = f"the check does not pass, since the policy asks for what is not there: {_lacking(outcome)}"
         case "PASS", False if outcome.exit_code == OPEN:
             told = "the check does not pass, since these rows cannot tell whether more was lost than is allowed"
         case "PASS", _:
@@ -132,6 +152,10 @@ def conclusion(outcome: Outcome) -> str:
     own = outcome.limit_from == "the audit" and outcome.audit.protocol.limit_set_by == "user"
     by_itself = ", at the limit that the audit set itself" if own else ""
     return f"{counted(outcome)}: {told}{by_itself} (exit code {outcome.exit_code})."
+
+
+def _lacking(outcome: Outcome) -> str:
+    return "; ".join(one.subject for one in outcome.requirements if one.must and one.state == "open")
 
 
 def _lost(outcome: Outcome) -> str:

@@ -35,7 +35,7 @@ def junit(outcome: Outcome) -> bytes:
     for pair in comparison.pairs:
         _case(suite, pair, allowed=outcome.allow_inconclusive)
     for one in outcome.requirements:
-        _required_case(suite, one, allowed=outcome.allow_inconclusive)
+        _required_case(suite, one, allowed=outcome.allow_inconclusive and not one.must)
     ET.SubElement(suite, "system-out").text = _legal("\n".join([*told(outcome), conclusion(outcome)]))
     ET.SubElement(suite, "system-err").text = _legal("\n".join(plain_cautions(comparison)))
     ET.indent(root)
@@ -46,7 +46,9 @@ def junit(outcome: Outcome) -> bytes:
 def _attributes(outcome: Outcome) -> dict[str, str]:
     states: dict[Retention, Verdict] = {"retained": "PASS", "lost": "FAIL", "open": "INCONCLUSIVE"}
     verdicts = [one.decided.verdict for one in outcome.findings] + [states[one.state] for one in outcome.requirements]
-    skipped = verdicts.count("INCONCLUSIVE") if outcome.allow_inconclusive else 0
+    let_pass = [one.decided.verdict == "INCONCLUSIVE" for one in outcome.findings]
+    let_pass += [one.state == "open" and not one.must for one in outcome.requirements]
+    skipped = sum(let_pass) if outcome.allow_inconclusive else 0
     return {
         "name": _legal(f"irene check: {one_line(outcome.audit.checkpoint.file)}"),
         "package": "irene",

@@ -30,7 +30,7 @@ class Requirement:
     """One thing that was asked, and what came of it."""
 
     name: str
-    """`task above chance`, `task drop` or `keep drop`."""
+    """`task above chance`, `task drop`, `keep drop` or `policy`."""
     subject: str
     """The task, or the attribute and its layer."""
     state: Retention
@@ -39,6 +39,8 @@ class Requirement:
     loss: Estimate | None = None
     """Since the audit before."""
     tolerance: float | None = None
+    must: bool = False
+    """--allow-inconclusive does not let it pass while it is open."""
 
 
 def requirements(comparison: Comparison, losses: Losses) -> tuple[Requirement, ...]:

@@ -151,3 +151,34 @@ def test_a_file_that_is_no_evidence_is_refused(house: House, tmp_path: Path) -> 
         message = str(invoked(*paths).exception)
         assert str(tmp_path) in message or "None of the files" in message
         assert "\n" not in message
+
+
+def programmed(house: House, *, method: str | None = None) -> Path:
+    """Write a program beside the sanitized checkpoint, and its record."""
+    program = house.clean.with_suffix(".pt2")
+    program.write_bytes(b"a program")
+    made = sanitizing(parent=sha256(house.model))
+    made = made if method is None else made.model_copy(update={"method": method})
+    write_model(Sidecar(sha256=sha256(program), sanitizing=made), sidecar(program))
+    return program
+
+
+def test_a_program_and_the_weights_beside_it_must_be_of_one_run(house: House) -> None:
+    program = programmed(house)
+    for given in (house.all, [*house.all, program], [house.before, house.after, house.model, program]):
+        assert f"{program} and {house.clean} are of one run of the sanitizer" in [
+            link.says for link in verify(given) if link.holds
+        ]
+        assert broken(verify(given)) == []
+    programmed(house, method="leace")
+    assert f"{program} and {house.clean} are of different runs of the sanitizer" in broken(verify(house.all))
+
+
+@pytest.mark.parametrize("alone", ["program", "weights"])
+def test_a_program_or_weights_without_a_record_beside_a_new_one_is_a_broken_link(house: House, alone: str) -> None:
+    program = programmed(house)
+    bare = program if alone == "program" else house.clean
+    sidecar(bare).unlink()
+    given = [path for path in house.all if path.is_file()]
+    assert f"{program} and {house.clean} stand beside each other, and {bare} has no record" in broken(verify(given))
+    assert invoked(*given).exception is not None
