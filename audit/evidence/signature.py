@@ -1,7 +1,7 @@
 """Signatures of evidence, checkpoints and programs: an in-toto Statement of their SHA-256 in a DSSE envelope.
 
-Others verify it too: securesystemslib, or a few lines with `cryptography`. Keys are the user's own, in PEM files; nothing
-is sent anywhere. A digest tells of an edit, a signature who vouches that there was none.
+Others verify it too: securesystemslib, or a few lines with `cryptography`. Keys are the user's own, in PEM files, and never
+leave them. A digest tells of an edit, a signature who vouches that there was none.
 Source: https://github.com/secure-systems-lab/dsse and https://github.com/in-toto/attestation, Statement v1.
 """
 
@@ -10,8 +10,9 @@ import json
 import os
 import stat
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from audit.errors import EvidenceError, IreneError
 from audit.evidence.json_file import read_json
@@ -37,8 +38,8 @@ def envelope_of(path: Path) -> Path:
 
 
 def read_file(path: Path, largest: int) -> bytes:
-    """Return the bytes of a small regular file that is no link, or raise an EvidenceError."""
-    with _opened(path) as file:
+    """Return the bytes of a small regular file, or raise an EvidenceError."""
+    with _opened(path, follow=True) as file:
         content = file.read(largest + 1)
     if len(content) > largest:
         raise EvidenceError(f"{path} holds more than {largest:,} bytes. Name another file.")
@@ -160,12 +161,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Open a regular file that is no link, without waiting for a pipe; raise an EvidenceError for anything else."""
+def _opened(path: Path, *, follow: bool = False) -> BufferedReader:
+    """Open a regular file, and no link but to `follow` it, without waiting for a pipe; or raise an EvidenceError."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
+        )
     except OSError as error:
-        told = "it is a link; name the file itself" if path.is_symlink() else error.strerror
+        told = "it is a link; name the file itself" if path.is_symlink() and not follow else error.strerror
         raise EvidenceError(f"Cannot read {path}: {told}.") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

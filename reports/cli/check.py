@@ -80,7 +80,7 @@ OUTPUTS = ("report", "junit", "markdown")
 @click.option("--junit", type=OUTPUT, help="Also write the outcome as JUnit XML.")
 @click.option("--markdown", type=OUTPUT, help="Also write it as Markdown, for a pull request.")
 @click.option(
-    "--policy", type=EVIDENCE, help="A TOML file of what must be in the evidence; what is not is open, exit code 4."
+    "--policy", type=EVIDENCE, help="A TOML file of what must be in the evidence; what is not there is exit code 4."
 )
 @click.option(
     "--print-policy",
@@ -162,9 +162,9 @@ def _write(outcome: "Outcome", outputs: dict[str, Path]) -> None:
     if report := outputs.get("report"):
         from reports.audit_page.render import write_report
 
-        *first, last = (audit for _, audit in outcome.comparison.audits)
+        *first, last = (audit for _, audit in outcome.comparison.audits)  # the page has no other place for it
         lacking = [required(one) for one in outcome.requirements if one.must and one.state == "open"]
-        write_report(report, *first, last.model_copy(update={"warnings": [*last.warnings, *lacking]}))
+        write_report(report, *[*first, last.model_copy(update={"warnings": [*last.warnings, *lacking]})])
     if path := outputs.get("junit"):
         write_whole(path, junit(outcome))
     if path := outputs.get("markdown"):
