@@ -21,12 +21,12 @@ def sign(files: tuple[Path, ...], key: Path, passphrase_env: str | None, output:
     """Sign FILES, evidence, checkpoints and programs, with a private key of your own.
 
     The signature is a DSSE envelope over an in-toto Statement that names each file with its SHA-256; `irene verify
-    --key` checks it, and so do other tools. Nothing is sent anywhere, and the key is neither copied nor shown.
+    --key` checks it, and so do other tools. Nothing is sent anywhere, and the key is neither copied nor shown. A key is
+    made by `openssl genpkey -algorithm ed25519 -out private.pem`, and its public half by `openssl pkey -in private.pem
+    -pubout -out public.pem`.
 
     \b
     Example:
-      openssl genpkey -algorithm ed25519 -out private.pem
-      openssl pkey -in private.pem -pubout -out public.pem
       irene sign out/after.json out/clean.pt --key private.pem
       irene verify out/after.json out/clean.pt --key public.pem
     """

@@ -1,7 +1,7 @@
 """Signatures of evidence, checkpoints and programs: an in-toto Statement of their SHA-256 in a DSSE envelope.
 
-Others verify it too: securesystemslib, or a few lines with `cryptography`. Keys are the user's own, in PEM files, and never
-leave them. A digest tells of an edit, a signature who vouches that there was none.
+Others verify it too: securesystemslib, or a few lines with `cryptography`. Keys are the user's own, in PEM files, and
+are neither written nor shown. A digest tells of an edit, a signature who vouches that there was none.
 Source: https://github.com/secure-systems-lab/dsse and https://github.com/in-toto/attestation, Statement v1.
 """
 

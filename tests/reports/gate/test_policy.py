@@ -21,8 +21,10 @@ def able(attribute: str = "colour") -> Any:
     return certified(founded(powered(passing(attribute))), most=0.15)
 
 
-def held(audited: AuditResult, before: AuditResult | None = None, **asked: Any) -> Outcome:
-    return gate(audited, before, policy=Policy(**asked), allow_inconclusive=True)
+def held(*audits: AuditResult, **asked: Any) -> Outcome:
+    """Judge one audit, or the one before it and itself."""
+    *before, last = audits
+    return gate(last, *before, policy=Policy(**asked), allow_inconclusive=True)
 
 
 ASKED: dict[str, tuple[Any, Any, str]] = {
@@ -71,7 +73,7 @@ def test_a_loss_that_a_policy_limits_needs_an_audit_before() -> None:
     result = sanitized(able(), readable())
     for name in ("task_drop", "keep_drop"):
         assert held(result, **{name: 0.1}).exit_code == OPEN
-        assert held(result, audit(able(), readable()), **{name: 0.1}).exit_code == 0
+        assert held(audit(able(), readable()), result, **{name: 0.1}).exit_code == 0
     task = result.task
     assert task is not None
     worse = task.model_copy(
@@ -81,7 +83,7 @@ def test_a_loss_that_a_policy_limits_needs_an_audit_before() -> None:
         }
     )
     lost = result.model_copy(update={"task": worse})
-    assert held(lost, audit(able(), readable()), task_drop=0.1).exit_code == 5
+    assert held(audit(able(), readable()), lost, task_drop=0.1).exit_code == 5
 
 
 def keys(folder: Path) -> None:
