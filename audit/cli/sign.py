@@ -28,7 +28,6 @@ def sign(files: tuple[Path, ...], key: Path, passphrase_env: str | None, output:
     \b
     Example:
       irene sign out/after.json out/clean.pt --key private.pem
-      irene verify out/after.json out/clean.pt --key public.pem
     """
     from audit.atomic_write import write_whole
     from audit.errors import IreneError
