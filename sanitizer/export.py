@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from audit.atomic_write import write_whole
 from audit.errors import CheckpointError
 from audit.model.layers import parse
 from audit.model.release import NAME
@@ -18,8 +17,12 @@ from audit.model.safe_pickle import listed
 from audit.model.structure.eval_mode import evaluating
 
 
-def export(model: nn.Module, x: Tensor, layer: str, path: Path) -> None:
-    """Write a program for any number of rows; x is a batch of two or more; a CheckpointError if torch cannot."""
+def exported(model: nn.Module, x: Tensor, layer: str, path: Path) -> bytes:
+    """Return a program for any number of rows, the content of `path`; x is a batch of two or more.
+
+    Raises:
+        CheckpointError: torch cannot follow the model.
+    """
     content = io.BytesIO()
     try:
         with _quiet(), evaluating(model), torch.no_grad():
@@ -33,7 +36,7 @@ def export(model: nn.Module, x: Tensor, layer: str, path: Path) -> None:
             f"The weights were written, but torch.export cannot follow the model ({fact}), so there is no program "
             f"{path}. Use the weights with irene, or make the forward pass exportable."
         ) from None
-    write_whole(path, content.getvalue())
+    return content.getvalue()
 
 
 def _place(program: torch.export.ExportedProgram, layer: str) -> None:

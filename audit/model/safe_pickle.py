@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from audit.errors import CheckpointError
+from audit.errors import CheckpointError, visible
 from audit.model.checkpoint_file import archive_members
 
 PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Storage|(__builtin__|builtins)\.set")
@@ -40,9 +40,8 @@ def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[object, bool]
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:
-    """Join a stranger's names in one line: at most so many, without line breaks and control characters."""
-    shown = ", ".join(names[:most]) + (", …" if len(names) > most else "")
-    return "".join(letter if letter.isprintable() else "?" for letter in shown)
+    """Join a stranger's names in one line, at most so many, as `visible` shows them."""
+    return visible(", ".join(names[:most]) + (", …" if len(names) > most else ""))
 
 
 def _run(path: Path) -> object:

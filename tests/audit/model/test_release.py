@@ -18,7 +18,7 @@ from audit.model.checkpoint import load
 from audit.model.layers import tap
 from audit.model.release import ENCODER, KEYS, Affine, Code, install, remove
 from audit.model.state_dict import align, save_like
-from sanitizer.export import export
+from sanitizer.export import exported
 
 OWN = """
 from torch import nn
@@ -230,7 +230,7 @@ def test_a_model_that_torch_cannot_follow_keeps_its_weights_and_the_reason_is_to
 def test_a_program_runs_without_irene_and_is_audited_at_the_same_layer(layer: str, tmp_path: Path) -> None:
     model, x, path = net(), inputs(), tmp_path / "released.pt2"
     install(model, layer, code(4))
-    export(model, x[:2], layer, path)
+    path.write_bytes(exported(model, x[:2], layer, path))
     torch.save(x, tmp_path / "x.pt")
     script = (
         "import sys, torch\n"
