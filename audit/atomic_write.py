@@ -125,7 +125,7 @@ def _locked(path: Path) -> Iterator[None]:
     if place in _HELD:
         yield
         return
-    lock = FileLock(place, timeout=0, mode=OWNER_ALONE)
+    lock, holder = FileLock(place, timeout=0, mode=OWNER_ALONE), _holder(place)
     try:
         lock.acquire()
         _HELD.add(place)
@@ -134,7 +134,7 @@ def _locked(path: Path) -> Iterator[None]:
             dead.unlink(missing_ok=True)  # who holds the lock writes nothing yet, and nobody else may
     except Timeout:
         raise IreneError(
-            f"{path} is being written by another run{_holder(place)}. Wait for its end, or name another file with -o."
+            f"{path} is being written by another run{holder}. Wait for its end, or name another file with -o."
         ) from None
     except OSError as error:
         _let_go(place, lock.release)

@@ -70,9 +70,9 @@ ARROWS = {
     },
     "reports": {
         "inputs": "audit.errors audit.evidence",
-        "render": "audit.atomic_write audit.evidence inputs",
+        "render": "audit.errors audit.atomic_write audit.evidence inputs",
         "text": "audit.evidence inputs render",
-        "charts": "audit.atomic_write audit.evidence inputs text",
+        "charts": "audit.errors audit.atomic_write audit.evidence inputs text",
         "gate": "audit.errors audit.evidence inputs text render",
         "compliance": "audit.errors audit.atomic_write audit.evidence inputs text render",
         "audit_page.sections": "audit.evidence inputs text render charts",
@@ -81,8 +81,8 @@ ARROWS = {
         "models_page": "audit.evidence inputs text render models_page.sections",
         "sweep_page.sections": "audit.evidence inputs text render charts",
         "sweep_page": "audit.evidence inputs render charts sweep_page.sections",
-        "cli": "audit.atomic_write audit.evidence inputs text render charts gate compliance audit_page models_page "
-        "sweep_page sweep_page.sections",
+        "cli": "audit.errors audit.atomic_write audit.evidence inputs text render charts gate compliance audit_page "
+        "models_page sweep_page sweep_page.sections",
     },
     "irene": {
         "": "audit.errors audit.evidence audit.settings audit.data audit.model audit.run sanitizer.options "
