@@ -155,6 +155,22 @@ def _without_times(value: object) -> object:
     return [_without_times(one) for one in value] if isinstance(value, list) else value
 
 
+def give(given: Path) -> None:
+    """Make the folder that every command starts in: a model that leaks, its rows, and two audits of it."""
+    import torch
+
+    given.mkdir()
+    (given / "own.py").write_text(OWN)
+    torch.manual_seed(0)
+    torch.save(
+        torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)).state_dict(),
+        given / "model.pt",
+    )
+    for name, number in (("before", 0), ("after", 1)):
+        asked = f"audit model.pt {AUDIT} --seed {number} --layer 2:input -o {name}.json"
+        assert ended(run(asked.split(), given)) == 0, (given / ".log").read_text()
+
+
 def prepared(name: str, root: Path) -> Place:
     """Run a command undisturbed, beside an older set, and count."""
     folder = root / name.replace(" ", "-")
@@ -222,17 +238,7 @@ def main(runs: int, seed: int) -> None:
 
     torch.set_num_threads(1)
     draw, root = random.Random(seed), Path(tempfile.mkdtemp(prefix="kill-"))
-    given = root / "given"
-    given.mkdir()
-    (given / "own.py").write_text(OWN)
-    torch.manual_seed(0)
-    torch.save(
-        torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2)).state_dict(),
-        given / "model.pt",
-    )
-    for name, number in (("before", 0), ("after", 1)):
-        asked = f"audit model.pt {AUDIT} --seed {number} --layer 2:input -o {name}.json"
-        assert ended(run(asked.split(), given)) == 0, (given / ".log").read_text()
+    give(root / "given")
     places = {name: prepared(name, root) for name in COMMANDS}
     found: dict[str, Counter[str]] = {name: Counter() for name in COMMANDS}
     for number in range(runs):
