@@ -138,6 +138,17 @@ def _hook_one(name: str, real: Callable[..., object], before: Callable[[], None]
     setattr(Path, name, hooked)
 
 
+def dying(move: int) -> Callable[[], None]:
+    """Return what kills its process when it is called for the time of this number, from 0."""
+    left = iter(range(move, -1, -1))
+
+    def die() -> None:
+        if next(left) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return die
+
+
 def ended(child: int) -> int:
     """Wait for a child; return its exit code, or minus the signal that ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -196,13 +207,7 @@ def killed(place: Place, draw: random.Random, *, at_a_move: bool) -> tuple[str, 
     shutil.rmtree(out)
     shutil.copytree(place.folder / "old", out)
     if at_a_move:
-        moves = iter(range(draw.randrange(place.moves), -1, -1))
-
-        def die() -> None:
-            if next(moves) == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        ended(run(place.command.split(), place.folder, die))
+        ended(run(place.command.split(), place.folder, dying(draw.randrange(place.moves))))
         when = "before a move"
     else:
         moment = draw.uniform(0, place.seconds)

@@ -138,7 +138,7 @@ class _Run:
         sample = self.rows.full.limited(PREVIEW, seed=recipe.seed)
         changing = augmented(self.rows.fit, recipe.augment)
         left = range(len(trace), len(trace) if self._is_enough(best, len(trace)) else recipe.epochs)
-        if not trace:
+        if not trace and not left:  # nothing but the release is fitted, which could be interrupted, too
             self._save(trace, best)
         for epoch in track(left, len(left), "epochs"):
             losses = self.step.epoch(changing, list(self.step.forward.classes), epoch, self.rows.probabilities)
