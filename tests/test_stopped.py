@@ -1,6 +1,5 @@
 """Ctrl-C and SIGTERM end every command in one line, with the exit code that a shell gives, and nothing half-written."""
 
-import os
 import re
 import signal
 from collections.abc import Callable
@@ -74,7 +73,7 @@ def test_a_run_that_is_stopped_between_epochs_says_how_it_goes_on_and_its_state_
     assert done.exit_code == 143
     assert re.fullmatch(r"Stopped; the last whole epoch is in out\.pt\.state\. Go on with --resume\.\n", done.stderr)
     assert sorted(path.name for path in place.iterdir() if path.is_file()) == ["model.pt", "out.pt.state", "own.py"]
-    assert os.stat("out.pt.state").st_mode & 0o077 == 0
+    assert Path("out.pt.state").stat().st_mode & 0o077 == 0
     stop_after(-1, signal.SIGTERM, place)
     assert run(COMMANDS["sanitize"], "--resume").exit_code == 0
     assert not Path("out.pt.state").exists()

@@ -27,6 +27,7 @@ from audit.cli.options import (
     command_line,
     option,
     progress,
+    refuse_inputs,
     with_options,
 )
 from audit.data.sources.catalogue import EMBEDDINGS
@@ -177,6 +178,7 @@ def audit(**options: object) -> None:
         raise CheckpointError(
             f"{asked.output} is what is audited, or its record, and would be lost. Name another file with -o."
         )
+    refuse_inputs(asked.output)
     embedded = asked.subject.suffix.lower() in EMBEDDINGS
     with atomic_write.locked(asked.output):
         result = (_embeddings if embedded else _model)(asked, options)

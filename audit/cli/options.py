@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -18,8 +19,8 @@ import click
 
 from audit.cli.config_file import in_full
 from audit.column_names import split_names
-from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES
-from audit.errors import visible
+from audit.data.sources.catalogue import DATASETS, METADATA, METADATA_FILES, TABLES
+from audit.errors import IreneError, visible
 
 if TYPE_CHECKING:
     from audit.data.labelled import LabelledData, Part
@@ -308,6 +309,33 @@ def command_line() -> str:
     context = click.get_current_context()
     typed: list[str] = context.find_root().meta.get("arguments", sys.argv[1:])
     return shlex.join(["irene", *in_full(context, typed)])
+
+
+def refuse_inputs(*outputs: Path) -> None:
+    """Refuse an output that the command reads, too: a table of rows, a user's own code, a file of options.
+
+    Raises:
+        IreneError: One is.
+    """
+    context = click.get_current_context()
+    values = [value for name, value in context.params.items() if name != "output"]
+    words = [str(one) for value in values for one in (value if isinstance(value, (list, tuple)) else [value])]
+    typed = context.find_root().meta.get("arguments", [])
+    words += [word for before, word in pairwise(typed) if before == "--config"]
+    words += [word.partition("=")[2] for word in typed if word.startswith("--config=")]
+    folders = [Path(word) for word in words if _is(Path.is_dir, word)]
+    read = {Path(word) for word in words} | {Path(word.rpartition(":")[0]) for word in words if ":" in word}
+    read |= {folder / name for folder in folders for name in METADATA}
+    for output in outputs:
+        if any(_is(output.samefile, str(one)) for one in read) and output.is_file():
+            raise IreneError(f"{output} is read by this command and would be lost. Name another file with -o.")
+
+
+def _is(holds: Callable[[Any], bool], word: str) -> bool:
+    try:
+        return holds(Path(word))
+    except (OSError, ValueError):  # no word for a file
+        return False
 
 
 def progress(items: Iterable[Item], length: int, label: str) -> Iterator[Item]:

@@ -20,6 +20,7 @@ from audit.cli.options import (
     Real,
     arguments,
     progress,
+    refuse_inputs,
     with_options,
 )
 from audit.errors import visible
@@ -78,13 +79,14 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
     """
     from audit.progress import untracked
     from sanitizer.options import SanitizeOptions
-    from sanitizer.run import program, require_output, state_file
+    from sanitizer.run import program, require_output, state_file, written
     from sanitizer.run import sanitize as run
     from sanitizer.training.reweighting import correlated
 
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     require_output(output, checkpoint)
+    refuse_inputs(*written(output), state_file(output))
     task, private, keep = given["task"], given["private"], given["keep"]
     name, method = _method(given, keep, speak=first)
     track = progress if first else untracked

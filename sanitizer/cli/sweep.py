@@ -20,6 +20,7 @@ from audit.cli.options import (
     Real,
     command_line,
     progress,
+    refuse_inputs,
     with_options,
 )
 from audit.errors import CheckpointError, visible
@@ -84,6 +85,7 @@ def sweep(checkpoint: Path, output: Path, **given: Any) -> None:
         )
     run.require_output(output)
     chart = output.with_suffix(".svg")
+    refuse_inputs(output, chart)
     points = run.sweep(
         lambda: ModelOptions.of(given).load(checkpoint),
         limited_rows(given, "train"),

@@ -165,7 +165,7 @@ def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path) -> None:
         bound.bind(str(tmp_path / "socket"))
         before = sorted(path.name for path in tmp_path.iterdir())
         for path in (*(tmp_path / name for name in ("pipe", "link", "dangling", "socket")), Path("/dev/full")):
-            with pytest.raises(IreneError, match="would be replaced. Name a file with -o") as caught:
+            with pytest.raises(IreneError, match=r"would be replaced\. Name a file with -o") as caught:
                 atomic_write.write_whole(path, b"")
             assert "\n" not in str(caught.value)
         assert sorted(path.name for path in tmp_path.iterdir()) == before
