@@ -57,7 +57,7 @@ ARROWS = {
         "options": "audit.environment audit.data audit.model audit.model.structure audit.progress audit.settings "
         "methods job",
         "checkpoint": "audit.errors audit.model",
-        "export": "audit.errors audit.atomic_write audit.model audit.model.structure",
+        "export": "audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
         "audit.model audit.model.structure audit.attackers audit.protocol methods job",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "

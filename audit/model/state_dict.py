@@ -10,7 +10,6 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from audit import atomic_write
 from audit.errors import CheckpointError, UnknownNameError
 from audit.model import release
 from audit.model.checkpoint_file import CheckpointFile
@@ -68,12 +67,6 @@ def weights_in(file: CheckpointFile, content: object, key: str | None = None) ->
     for name, value in tensors.items():
         _require_finite(path, name, value)
     return Weights(path, file.sha256, tensors, prefix, nest, notes)
-
-
-def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
-    """Write a model whole or not at all, as `write_like` does."""
-    with atomic_write.staged(path) as staging:
-        write_like(weights, module, staging, path.suffix)
 
 
 def write_like(weights: Weights, module: nn.Module, path: Path, suffix: str) -> None:

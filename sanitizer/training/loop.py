@@ -138,8 +138,6 @@ class _Run:
         sample = self.rows.full.limited(PREVIEW, seed=recipe.seed)
         changing = augmented(self.rows.fit, recipe.augment)
         left = range(len(trace), len(trace) if self._is_enough(best, len(trace)) else recipe.epochs)
-        if not trace and not left:  # nothing but the release is fitted, which could be interrupted, too
-            self._save(trace, best)
         for epoch in track(left, len(left), "epochs"):
             losses = self.step.epoch(changing, list(self.step.forward.classes), epoch, self.rows.probabilities)
             metrics = self._check(sample)
@@ -153,14 +151,11 @@ class _Run:
                 )
             )
             best = self._better(best, metrics, epoch)
-            self._save(trace, best)
+            if self.resume_file is not None and self.step.fabric.is_global_zero:
+                self.resume_file.save(self.state, trace, best)
             if self._is_enough(best, len(trace)):
                 break
         return trace, best
-
-    def _save(self, trace: list[Epoch], best: BestEpoch | None) -> None:
-        if self.resume_file is not None and self.step.fabric.is_global_zero:
-            self.resume_file.save(self.state, trace, best)
 
     def _is_enough(self, best: BestEpoch | None, done: int) -> bool:
         """Return whether so many epochs have gone by without a better one that training ends."""

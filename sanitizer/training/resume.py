@@ -83,18 +83,16 @@ class ResumeFile:
             )
         for name, part in parts.items():
             part.load_state_dict(content["state"][name])
-        if content["best"] is None:
-            return [], None
         metrics = HeldOutMetrics(**content["best"]["metrics"])
         return [Epoch(**one) for one in content["trace"]], BestEpoch(**content["best"] | {"metrics": metrics})
 
-    def save(self, parts: Mapping[str, Stateful], trace: list[Epoch], best: BestEpoch | None) -> None:
-        """Write the state after an epoch, or before none, whole or not at all; its owner alone may read it."""
+    def save(self, parts: Mapping[str, Stateful], trace: list[Epoch], best: BestEpoch) -> None:
+        """Write the state after an epoch, whole or not at all; its owner alone may read it."""
         content = {
             "request": self.request,
             "state": {name: part.state_dict() for name, part in parts.items()},
             "trace": [one.model_dump() for one in trace],
-            "best": asdict(best) if best else None,
+            "best": asdict(best),
         }
         with staged(self.path, private=True) as staging:
             write_torch(content, staging)
