@@ -73,7 +73,7 @@ class LazyGroup(click.Group):
             raise click.ClickException(" ".join(str(error).split())) from None
         except KeyboardInterrupt as stopped:
             kind = Ended if isinstance(stopped, Terminated) else Stopped
-            raise kind(visible(str(stopped) or "Stopped. Nothing was written.")) from None
+            raise kind(visible(str(stopped) or "Stopped. No file is half-written.")) from None
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:

@@ -60,7 +60,7 @@ def test_a_stopped_command_says_one_line_and_leaves_nothing(
     stop_after(20, number, place)
     before = signal.getsignal(signal.SIGTERM)
     done = run(COMMANDS[command])
-    assert (done.exit_code, done.stderr) == (CODES[number], "Stopped. Nothing was written.\n")
+    assert (done.exit_code, done.stderr) == (CODES[number], "Stopped. No file is half-written.\n")
     assert sorted(path.name for path in place.iterdir() if path.is_file()) == ["model.pt", "own.py"]
     assert signal.getsignal(signal.SIGTERM) is before
 

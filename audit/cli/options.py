@@ -331,7 +331,7 @@ def refuse_inputs(*outputs: Path) -> None:
             raise IreneError(f"{output} is read by this command and would be lost. Name another file with -o.")
 
 
-def _is(holds: Callable[[Any], bool], word: str) -> bool:
+def _is(holds: Callable[[Path], bool], word: str) -> bool:
     try:
         return holds(Path(word))
     except (OSError, ValueError):  # no word for a file

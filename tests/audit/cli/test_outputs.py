@@ -60,7 +60,14 @@ def test_what_a_command_reads_is_not_written_over(asked: str, place: Path, run: 
     assert contents(place) == before
 
 
-@pytest.mark.parametrize("asked", [f"{AUDIT} --data own.py:rows -o out.json", f"sanitize model.pt {QUICK} -o out.pt"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        f"{AUDIT} --data own.py:rows -o out.json",
+        f"sanitize model.pt {QUICK} -o out.pt",
+        f"sweep model.pt {QUICK} --methods plain -o out.json",
+    ],
+)
 def test_a_second_run_on_an_output_is_refused_before_its_work(asked: str, place: Path) -> None:
     before = contents(place)
     with locked(place / asked.rpartition(" ")[2]):
