@@ -72,7 +72,7 @@ def staged_together(
         except OSError as error:
             path = next((path for path, one in new.items() if error.filename in (str(one), one)), paths[0])
             raise IreneError(
-                f"Cannot write {path}: {error.strerror}. Nothing was changed; choose another with -o."
+                f"Cannot write {path}: {error.strerror or error}. Nothing was changed; choose another with -o."
             ) from None
         finally:
             for temporary in new.values():
@@ -136,9 +136,13 @@ def _locked(path: Path) -> Iterator[None]:
         raise IreneError(
             f"{path} is being written by another run{holder}. Wait for its end, or name another file with -o."
         ) from None
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:  # a file system may have no locks
         _let_go(place, lock.release)
-        raise IreneError(f"Cannot write into {path.parent}: {error.strerror}. Choose another folder with -o.") from None
+        fact = getattr(error, "strerror", None) or error
+        raise IreneError(f"Cannot write into {path.parent}: {fact}. Choose another folder with -o.") from None
+    except BaseException:  # Ctrl-C
+        _let_go(place, lock.release)
+        raise
     try:
         yield
     finally:
