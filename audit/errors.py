@@ -10,15 +10,54 @@ IreneError
  └─ TrainingError       a fine-tuning run that diverged
 
 Each message names the thing, the fact and the way out. Anything else that escapes is a bug and
-shows its traceback.
+shows its traceback. What a message quotes of a file comes out as `visible` shows it.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+
+UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Unicode's controls, directions, halves of characters, ends of lines, and what has no meaning of its own."""
+BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]")
+"""Letters and marks that nobody sees; the two that choose how an emoji looks may stay."""
+_ISOLATED = re.compile("(\u2068[^\u2066-\u2069]*\u2069)")
+"""A name that runs to the left and turns nothing around it (audit.evidence.numbers.named)."""
+
+
+def visible(text: str) -> str:
+    """Return a stranger's text with every character that is not seen, or that moves what is, spelled out: `\\x1b`.
+
+    It is the one way in which what stands in a file comes to a terminal, a page, Markdown, JUnit or a drawing: no
+    control, no end of a line, no change of direction, no half of a character, nothing without a width is left in it.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    parts = _ISOLATED.split(text)  # every second one is between two isolates
+    return "".join(
+        f"{part[0]}{_spelled(part[1:-1])}{part[-1]}" if place % 2 and runs_left(part) else _spelled(part)
+        for place, part in enumerate(parts)
+    )
+
+
+def runs_left(text: str) -> bool:
+    """Return whether any letter of a text runs from the right to the left."""
+    return any(unicodedata.bidirectional(mark) in {"R", "AL", "AN"} for mark in text)
+
+
+def _spelled(text: str) -> str:
+    return "".join(
+        mark.encode("unicode_escape").decode() if unicodedata.category(mark) in UNSEEN or BLANK.match(mark) else mark
+        for mark in text
+    )
 
 
 class IreneError(Exception):
     """A user's mistake or a file's fault, told in one line; the command line exits with 1."""
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class CheckpointError(IreneError):

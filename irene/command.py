@@ -1,11 +1,15 @@
 """The command `irene`: each subcommand is imported when it runs, so that --help answers at once."""
 
 import importlib
+import signal
+import sys
+import threading
+from typing import IO, Any, NoReturn
 
 import click
 
 from audit.cli.config_file import CONFIG
-from audit.errors import IreneError
+from audit.errors import IreneError, visible
 
 COMMANDS = {
     "demo": ("sanitizer.cli.demo:demo", "Train, audit, sanitize, audit again and report, on embedded real data."),
@@ -55,12 +59,53 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; SIGTERM ends it as Ctrl-C does."""
+        if threading.current_thread() is not threading.main_thread():
+            return super().main(*args, **extra)
+        before = signal.signal(signal.SIGTERM, _terminate)
+        try:
+            return super().main(*args, **extra)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; what it says is wrong becomes one line and exit code 1."""
+        """Run a command; what it says is wrong becomes one line and exit code 1, a stop one and 130 or 143."""
         try:
             return super().invoke(ctx)
         except IreneError as error:
             raise click.ClickException(" ".join(str(error).split())) from None
+        except KeyboardInterrupt as stopped:
+            kind = Ended if isinstance(stopped, Terminated) else Stopped
+            raise kind(visible(str(stopped) or "Stopped. No file is half-written.")) from None
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise click.UsageError(visible(error.format_message()), error.ctx) from None  # it may quote a file
+
+
+class Terminated(KeyboardInterrupt):
+    """What SIGTERM raises: everything cleans up behind it as behind Ctrl-C."""
+
+
+class Stopped(click.ClickException):
+    """Ctrl-C came; the exit code is the one that a shell gives."""
+
+    exit_code = 128 + signal.SIGINT
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line, without calling it an error."""
+        click.echo(self.message, file=file or sys.stderr)
+
+
+class Ended(Stopped):
+    """SIGTERM came."""
+
+    exit_code = 128 + signal.SIGTERM
+
+
+def _terminate(_signal: int, _frame: object) -> NoReturn:
+    raise Terminated
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

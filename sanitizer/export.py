@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from audit.atomic_write import write_whole
 from audit.errors import CheckpointError, listed
 from audit.model.layers import parse
 from audit.model.release import NAME
@@ -20,14 +19,14 @@ STEP = ("val", "tensor_meta", "nn_module_stack")
 """What torch notes of a step that its file needs: shapes, types, and the layer it belongs to."""
 
 
-def export(model: nn.Module, x: Tensor, layer: str, path: Path) -> None:
-    """Write a program for any number of rows, with nothing in it of those that were seen, of people or of this machine.
+def exported(model: nn.Module, x: Tensor, layer: str, path: Path) -> bytes:
+    """Return a program for any number of rows, with nothing of those that were seen, of people or of this machine.
 
     Args:
         model: In place; its program is that of its eval mode.
         x: A batch of two rows or more, whose shape and type alone are used.
         layer: Where the release module stands.
-        path: A new `.pt2`.
+        path: Where the program is to be, for the error.
 
     Raises:
         CheckpointError: torch cannot follow the model.
@@ -46,7 +45,7 @@ def export(model: nn.Module, x: Tensor, layer: str, path: Path) -> None:
             f"The weights were written, but torch.export cannot follow the model ({fact}), so there is no program "
             f"{path}. Use the weights with irene, or make the forward pass exportable."
         ) from None
-    write_whole(path, content.getvalue())
+    return content.getvalue()
 
 
 def _place(program: torch.export.ExportedProgram, layer: str) -> None:

@@ -3,26 +3,28 @@
 import json
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from audit.atomic_write import require_writable, sha256
+from audit.atomic_write import locked, require_writable, sha256, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.environment import versions
 from audit.errors import CheckpointError, DataError, TrainingError
 from audit.evidence.audit_result import Sanitizing, Sidecar, sidecar
-from audit.evidence.json_file import Options, write_model
+from audit.evidence.json_file import Options, as_json
 from audit.model import release
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
-from audit.model.state_dict import Weights, save_like
+from audit.model.state_dict import Weights, write_like
 from audit.model.structure.listing import suggest
 from sanitizer.checkpoint import require_finite, require_unsanitized
-from sanitizer.export import export
+from sanitizer.export import exported
 from sanitizer.job import TrainingJob, require_classes
 from sanitizer.method_table import card_of, make_method, release_for
 from sanitizer.methods.base import Method
@@ -48,9 +50,10 @@ def sanitize(
 
     A release module that a method leaves at the bottleneck (a code, an eraser) goes into the same file, under
     `irene.…`, and the model's own weights under `irene.encoder.`, so that no plain architecture takes them
-    without it. A program of torch.export that needs no irene is then written beside it. The state after each
-    epoch is saved beside it, too, until the result is written: a run that was stopped or killed is resumed from
-    there. A model that is no better at its task than a constant answer is refused before a step is trained.
+    without it. A program of torch.export that needs no irene is then written beside it. These files appear together,
+    and none of an earlier run stands beside them. The state after each epoch is saved beside them until all are in
+    place: a run that was stopped or killed is resumed from there. Two runs do not write the same files. A model that
+    is no better at its task than a constant answer is refused before a step is trained.
 
     Args:
         loaded: The checkpoint; its module is trained in place.
@@ -72,26 +75,24 @@ def sanitize(
     require_output(output, weights.path)
     _require_columns(data, task, private, keep)
     data = data.complete([task, *private, *keep])
-    model = loaded.module.to(options.place)
-    x = first_input(model, data, rows=2)
-    job = options.job(data, task, options.layer or _suggested(model, x, data, task), private, keep, method)
-    resume_file = ResumeFile(state_file(output), _request(name, weights, job), options.resume)
-    resume_file.require()
-    require_trainable(model, job)
-    if not options.allow_chance:
-        require_task(model, job)
-    try:
-        outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
-        require_finite(weights, model)
-    except TrainingError as error:
-        raise TrainingError(f"{error} {resume_file.remedy()}") from None
-    done = _record(name, weights, model, job, outcome)
-    if int(os.environ.get("RANK", "0")) == 0:
-        save_like(weights, model, output)
-        _write_record(done, output)
-        resume_file.path.unlink(missing_ok=True)  # the result is whole, even where no program can be made of it
-        if done.release:
-            _write_program(model, x, done, program(output))
+    is_first = int(os.environ.get("RANK", "0")) == 0
+    with locked(*written(output), state_file(output)) if is_first else nullcontext():
+        model = loaded.module.to(options.place)
+        x = first_input(model, data, rows=2)
+        job = options.job(data, task, options.layer or _suggested(model, x, data, task), private, keep, method)
+        resume_file = ResumeFile(state_file(output), _request(name, weights, job), options.resume)
+        resume_file.require()
+        require_trainable(model, job)
+        if not options.allow_chance:
+            require_task(model, job)
+        try:
+            outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
+            require_finite(weights, model)
+        except TrainingError as error:
+            raise TrainingError(f"{error} {resume_file.remedy()}") from None
+        done = _record(name, weights, model, job, outcome)
+        if is_first:
+            _write(weights, model, x, done, output)
     return done
 
 
@@ -109,6 +110,11 @@ def _request(name: str, weights: Weights, job: TrainingJob) -> str:
 def program(output: Path) -> Path:
     """Return the path of a released model's program: beside its weights."""
     return output.with_suffix(".pt2")
+
+
+def written(output: Path) -> tuple[Path, ...]:
+    """Return every file that a run may write: the weights, their record, a release's program, and its record."""
+    return output, sidecar(output), program(output), sidecar(program(output))
 
 
 def state_file(output: Path) -> Path:
@@ -177,13 +183,31 @@ def _record(name: str, weights: Weights, model: nn.Module, job: TrainingJob, out
     )
 
 
-def _write_program(model: nn.Module, x: Tensor, done: Sanitizing, path: Path) -> None:
-    export(model.cpu(), x.cpu(), done.layer, path)
-    _write_record(done, path)
+def _write(weights: Weights, model: nn.Module, x: Tensor, done: Sanitizing, output: Path) -> None:
+    """Write the weights, a release's program and a record of each; the state goes when all of them are in place.
+
+    Where torch.export alone cannot follow the model, the weights and their record are written before it raises.
+    """
+    failed: CheckpointError | None = None
+    with staged_together(written(output), last=state_file(output)) as stage:
+        staging = stage(output)
+        write_like(weights, model, staging, output.suffix)
+        stage(sidecar(output)).write_bytes(_record_of(done, staging))
+        if done.release:
+            try:
+                content = exported(model.cpu(), x.cpu(), done.layer, program(output))
+            except CheckpointError as error:
+                failed = error
+            else:
+                staging = stage(program(output))
+                staging.write_bytes(content)
+                stage(sidecar(program(output))).write_bytes(_record_of(done, staging))
+    if failed is not None:
+        raise failed
 
 
-def _write_record(done: Sanitizing, beside: Path) -> None:
-    write_model(Sidecar(sha256=sha256(beside), sanitizing=done), sidecar(beside))
+def _record_of(done: Sanitizing, staging: Path) -> bytes:
+    return as_json(Sidecar(sha256=sha256(staging), sanitizing=done))
 
 
 def require_output(output: Path, parent: Path) -> None:
@@ -192,8 +216,13 @@ def require_output(output: Path, parent: Path) -> None:
         raise CheckpointError(
             f"{output.name} would be overwritten by a program of torch.export. Give it the suffix {parent.suffix!r}."
         )
-    for path in (output, sidecar(output), program(output), sidecar(program(output)), state_file(output)):
+    for path in (*written(output), state_file(output)):
         require_writable(path)
+    for other in output.parent.glob(f"{escape(output.stem)}.*"):
+        if program(output).exists() and other not in written(output) and sidecar(other).exists():
+            raise CheckpointError(
+                f"{program(output)} is the program of {other.name} and would be lost. Name another file with -o."
+            )
     if output.resolve() == parent.resolve():
         raise CheckpointError(f"{output} is the checkpoint itself and would be lost. Name another file with -o.")
     if (output.suffix == ".safetensors") != (parent.suffix == ".safetensors"):

@@ -58,7 +58,7 @@ ARROWS = {
         "options": "audit.environment audit.data audit.model audit.model.structure audit.progress audit.settings "
         "methods job",
         "checkpoint": "audit.errors audit.model",
-        "export": "audit.errors audit.atomic_write audit.model audit.model.structure",
+        "export": "audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
         "audit.model audit.model.structure audit.attackers audit.protocol methods job",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
@@ -71,9 +71,9 @@ ARROWS = {
     },
     "reports": {
         "inputs": "audit.errors audit.evidence",
-        "render": "audit.atomic_write audit.evidence inputs",
+        "render": "audit.errors audit.atomic_write audit.evidence inputs",
         "text": "audit.evidence inputs render",
-        "charts": "audit.atomic_write audit.evidence inputs text",
+        "charts": "audit.errors audit.atomic_write audit.evidence inputs text",
         "gate": "audit.errors audit.evidence inputs text render",
         "compliance": "audit.errors audit.atomic_write audit.evidence inputs text render",
         "audit_page.sections": "audit.evidence inputs text render charts",
@@ -82,8 +82,8 @@ ARROWS = {
         "models_page": "audit.evidence inputs text render models_page.sections",
         "sweep_page.sections": "audit.evidence inputs text render charts",
         "sweep_page": "audit.evidence inputs render charts sweep_page.sections",
-        "cli": "audit.atomic_write audit.evidence inputs text render charts gate compliance audit_page models_page "
-        "sweep_page sweep_page.sections",
+        "cli": "audit.errors audit.atomic_write audit.evidence inputs text render charts gate compliance audit_page "
+        "models_page sweep_page sweep_page.sections",
     },
     "irene": {
         "": "audit.errors audit.evidence audit.settings audit.data audit.model audit.run sanitizer.options "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from click.core import ParameterSource
 
-from audit.cli.command_line import command_line
+from audit.cli.command_line import command_line, refuse_inputs
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
@@ -62,9 +62,10 @@ def layers(checkpoint: Path, **options: object) -> None:
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from audit.environment import choose_device
-    from audit.errors import BottleneckError
+    from audit.errors import BottleneckError, visible
     from audit.model.forward import first_input
     from audit.model.structure import listing
 
@@ -78,7 +79,7 @@ def layers(checkpoint: Path, **options: object) -> None:
     for layer in listing.layers(module, x, fixed_batch=loaded.fixed_batch):
         shape = " × ".join(map(str, layer.shape)) if layer.shape is not None else "–"
         width = str(layer.width) if layer.width is not None else "unknown" if layer.shape else "–"
-        table.add_row(layer.name, layer.kind, shape, width, str(layer.fired))
+        table.add_row(*(Text(visible(cell)) for cell in (layer.name, layer.kind, shape, width, str(layer.fired))))
     console = Console()
     console.print(table)
     try:
@@ -87,7 +88,7 @@ def layers(checkpoint: Path, **options: object) -> None:
         suggestion = f"Suggested bottleneck: {suggested}{leaves if suggested == listing.OUTPUT else ''}"
     except BottleneckError as error:
         suggestion = str(error)
-    console.print(suggestion, highlight=False, markup=False)
+    console.print(visible(suggestion), highlight=False, markup=False)
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def audit(**options: object) -> None:
           --task digit --private colour -o out/before.json
     """
     from audit import atomic_write
-    from audit.errors import CheckpointError
+    from audit.errors import CheckpointError, visible
     from audit.evidence import audit_result
     from audit.evidence.headline import sentence, task_sentence
 
@@ -176,19 +177,21 @@ def audit(**options: object) -> None:
         raise CheckpointError(
             f"{asked.output} is what is audited, or its record, and would be lost. Name another file with -o."
         )
+    refuse_inputs(asked.output)
     embedded = asked.subject.suffix.lower() in EMBEDDINGS
-    result = (_embeddings if embedded else _model)(asked, options)
-    audit_result.write_audit(result, asked.output)
+    with atomic_write.locked(asked.output):
+        result = (_embeddings if embedded else _model)(asked, options)
+        audit_result.write_audit(result, asked.output)
     if asked.as_json:
         click.echo(asked.output.read_text(encoding="utf-8"), nl=False)
         return
     if result.task:
-        click.echo(task_sentence(result.task))
+        click.echo(visible(task_sentence(result.task)))
     for finding in result.findings:
-        click.echo(sentence(finding))
+        click.echo(visible(sentence(finding)))
     for warning in result.warnings:
-        click.echo(f"Note: {warning}.", err=True)
-    click.echo(f"Wrote {asked.output}")
+        click.echo(visible(f"Note: {warning}."), err=True)
+    click.echo(visible(f"Wrote {asked.output}"))
 
 
 def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "cpu") -> "Settings":

@@ -33,12 +33,12 @@ def verify(files: tuple[Path, ...], allow_unsealed: bool, key: Path | None) -> N
     Example:
       irene verify out/demo/after.json out/demo/before.json out/demo/clean.safetensors out/demo/model.safetensors
     """
-    from audit.errors import EvidenceError
+    from audit.errors import EvidenceError, visible
     from audit.evidence.verify import verify as links
 
     found = links(files, allow_unsealed=allow_unsealed, key=key)
     for link in found:
-        click.echo(f"{WORDS[link.holds]:8}{link.says}")
+        click.echo(visible(f"{WORDS[link.holds]:8}{link.says}"))
     if broken := sum(link.holds is False for link in found):
         raise EvidenceError(f"{broken} of {len(found)} links are broken. Find the files that belong together.")
     if not any(link.holds for link in found):

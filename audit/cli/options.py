@@ -17,6 +17,7 @@ import click
 
 from audit.column_names import split_names
 from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES
+from audit.errors import visible
 
 if TYPE_CHECKING:
     from audit.data.labelled import LabelledData, Part
@@ -303,5 +304,5 @@ RARE, ORDER = RareOptions.declared(), OrderOptions.declared()
 def progress(items: Iterable[Item], length: int, label: str) -> Iterator[Item]:
     """Show a bar on stderr while the items go by, where somebody is looking."""
     hidden = not sys.stderr.isatty()
-    with click.progressbar(items, length=length, label=f"{label:16}", file=sys.stderr, hidden=hidden) as bar:
+    with click.progressbar(items, length=length, label=visible(f"{label:16}"), file=sys.stderr, hidden=hidden) as bar:
         yield from bar

@@ -1,6 +1,7 @@
 """Rows that stay on the disk: written to a temporary file, read back piece by piece."""
 
 import mmap
+import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.data.columns import Ints
+from audit.errors import IreneError
 
 T = TypeVar("T", bound=np.generic)
 Floats = NDArray[np.float32]
@@ -33,6 +35,7 @@ class Store:
         """Put rows, (b, d), behind those that are there; the first say how wide all are."""
         if self.values is None:
             with tempfile.TemporaryFile() as file:  # without a name; the map keeps it until nobody needs it
+                _require_room(file.fileno(), 4 * self.most * rows.shape[1])
                 self.values = np.memmap(file, dtype=np.float32, mode="w+", shape=(self.most, rows.shape[1]))
         self.values[self.filled : self.filled + len(rows)] = rows
         self.filled += len(rows)
@@ -73,6 +76,18 @@ def filed(parts: Iterable[NDArray[Any]], most: int) -> Floats:
     for part in parts:
         store.add(part)
     return store.take()
+
+
+def _require_room(file: int, size: int) -> None:
+    """Take room on the disk now: a write into a map of a full disk would end the process without a word."""
+    if size and hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file, 0, size)
+        except OSError as error:
+            raise IreneError(
+                f"{size / 1e9:.1f} GB of features do not fit into {tempfile.gettempdir()}: {error.strerror}. Name a "
+                "folder with more room in TMPDIR."
+            ) from None
 
 
 def _let_go(values: NDArray[np.generic]) -> None:

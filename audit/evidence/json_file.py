@@ -38,6 +38,7 @@ _PLACE = re.compile(
     r"""|(?:(?<![\w.~/\\-])|(?<=\s-[A-Za-z]))(?:~?/(?:[^\s/'":;,]+/)+|[A-Za-z]:\\(?:[^\s\\'":;,]+\\)+)[^\s/\\'":;,]*"""
 )
 """An absolute path in a text, in quotes or not, and the folders of a `file.py:factory`."""
+_UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u061c\ufeff\ufff0-\ufffb\U000e0000-\U000e0fff]")
 _NUMBERS = re.compile(r"\[\n\s+(?:(?:-?\d[\d.e+-]*|null)(?:,\n\s+)?)+\n\s*\]")
 """A list of numbers over several lines; no JSON string holds a line break."""
 
@@ -88,7 +89,13 @@ def as_json(value: BaseModel) -> bytes:
     """Return a value as indented JSON with sorted keys, each list of numbers on one line, in UTF-8."""
     text = json.dumps(value.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     text = _NUMBERS.sub(lambda found: re.sub(r"\n\s*", " ", found.group()), text) + "\n"
-    return text.encode("utf-8", errors="replace")  # a lone surrogate in a name
+    text = text.encode("utf-8", errors="replace").decode()  # a lone surrogate in a name
+    return "\n".join(map(escaped, text.split("\n"))).encode()
+
+
+def escaped(text: str) -> str:
+    """Return JSON with what a reader cannot see, or what would turn a line round, as JSON escapes: the same data."""
+    return text if text.isprintable() else _UNSEEN.sub(lambda found: json.dumps(found.group())[1:-1], text)
 
 
 def write_model(value: BaseModel, path: Path) -> None:

@@ -1,10 +1,11 @@
 """One audit in a notebook: a small HTML table without style sheet or script, and its findings as a DataFrame."""
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from math import nan
 from typing import TYPE_CHECKING
 
+from audit.errors import visible
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding, Measurement
 from audit.evidence.headline import written, written_guess, written_limit, written_median
@@ -92,8 +93,8 @@ def card(result: AuditResult) -> str:
 
 
 def _about(result: AuditResult) -> str:
-    task = f"task {escape(result.task.name)}" if result.task else "no task was named; the floor is chance"
-    what = escape(result.checkpoint.file)
+    task = f"task {_text(result.task.name)}" if result.task else "no task was named; the floor is chance"
+    what = _text(result.checkpoint.file)
     return f"Privacy audit of <b>{what}</b>, {of_held(result.tested, result.data.test.rows)} test rows, {task}"
 
 
@@ -102,22 +103,22 @@ def _cells(one: Finding) -> tuple[str, ...]:
     prefix = "" if measurement.kind.percent else f"{measurement.kind.title} "
     auroc, information = measurement.figures.get("auroc"), measurement.figures.get("bits")
     return (
-        escape(one.attribute),
-        escape(one.layer),
+        _text(one.attribute),
+        _text(one.layer),
         _verdict(one),
         _together(f"{prefix}{_bracketed(written(measurement, measurement.score))}") + _beside(one),
         _together(f"{prefix}{written(measurement, measurement.floor_score).value}"),
         _together(f"{prefix}{written_guess(measurement)}"),
         _together(_bracketed(decimal(auroc))) if auroc else "–",
         _together(bits_of(information, measurement.entropy)) if information and measurement.entropy else "–",
-        escape(measurement.strongest),
+        _text(measurement.strongest),
     )
 
 
 def _verdict(one: Finding) -> str:
     if one.decision is None:
         return one.role
-    return f"<b>{escape(one.decision.verdict)}</b>{_soft(_together(f'limit: {written_limit(one)}'))}"
+    return f"<b>{_text(one.decision.verdict)}</b>{_soft(_together(f'limit: {written_limit(one)}'))}"
 
 
 def _beside(one: Finding) -> str:
@@ -129,6 +130,10 @@ def _beside(one: Finding) -> str:
     if error is None:
         return ""
     return _soft(f"mean error {quantity(error).value}, of the median {written_median(one.measurement)}")
+
+
+def _text(words: str) -> str:
+    return html.escape(visible(words))
 
 
 def _bracketed(figure: Figure) -> str:
@@ -151,5 +156,5 @@ def _row(tag: str, cells: Iterable[str]) -> str:
 def _warnings(warnings: Sequence[str]) -> str:
     if not warnings:
         return ""
-    listed = "".join(f"<li>{escape(one)}</li>" for one in warnings)
+    listed = "".join(f"<li>{_text(one)}</li>" for one in warnings)
     return f'<p style="margin:.8em 0 0"><b>Read with care</b></p><ul style="margin:.2em 0 0">{listed}</ul>'

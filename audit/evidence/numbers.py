@@ -5,9 +5,9 @@ leave as decimals.
 """
 
 import math
-import unicodedata
 from dataclasses import dataclass
 
+from audit.errors import runs_left, visible
 from audit.evidence.findings import Estimate
 
 LONGEST_NAME = 80
@@ -162,21 +162,19 @@ def shorten(text: str, length: int = LONGEST_NAME) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a name that is safe in one line of a terminal: short, no control or direction characters."""
-    shown = "".join(" " if unicodedata.category(mark) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else mark for mark in text)
-    return shorten(" ".join(shown.split()))
+    """Return a name for one line: short, and as `visible` shows it."""
+    return shorten(" ".join(visible(text).split()))
 
 
 def plain(text: str) -> str:
-    """Return a sentence that is safe in a terminal: as `one_line` word by word, and not cut as short as a name."""
-    return shorten(" ".join(map(one_line, text.split())), LONGEST_TEXT)
+    """Return a sentence for one line: as `one_line` word by word, and not cut as short as a name."""
+    return shorten(" ".join(map(shorten, visible(text).split())), LONGEST_TEXT)
 
 
 def named(text: str) -> str:
     """Return a name for the middle of a sentence: as `one_line`, and one that runs to the left turns nothing else."""
     shown = one_line(text)
-    runs_left = any(unicodedata.bidirectional(mark) in {"R", "AL", "AN"} for mark in shown)
-    return f"\N{FIRST STRONG ISOLATE}{shown}\N{POP DIRECTIONAL ISOLATE}" if runs_left else shown
+    return f"\N{FIRST STRONG ISOLATE}{shown}\N{POP DIRECTIONAL ISOLATE}" if runs_left(shown) else shown
 
 
 def _digits(width: float) -> int:

@@ -20,8 +20,6 @@ from audit.evidence.json_file import (
     parsed,
     read_json,
     require_digest,
-    sealed,
-    write_model,
 )
 from audit.evidence.method_card import MethodCard
 
@@ -181,11 +179,6 @@ class Sweep(Frozen):
 def title(method: str, weight: float | None) -> str:
     """Return what a point is called."""
     return method if weight is None else f"{method} {weight:g}"
-
-
-def write_sweep(sweep: Sweep, path: Path) -> None:
-    """Write the evidence of a sweep with its digest, whole or not at all."""
-    write_model(sealed(sweep), path)
 
 
 def read_sweep(path: Path, *, allow_unsealed: bool = False) -> Sweep:

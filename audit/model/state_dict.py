@@ -10,7 +10,6 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from audit import atomic_write
 from audit.errors import CheckpointError, UnknownNameError, listed
 from audit.model import release
 from audit.model.checkpoint_file import CheckpointFile
@@ -69,8 +68,10 @@ def weights_in(file: CheckpointFile, content: object, key: str | None = None) ->
     return Weights(path, file.sha256, tensors, prefix, nest, notes)
 
 
-def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
+def write_like(weights: Weights, module: nn.Module, path: Path, suffix: str) -> None:
     """Write a model in the format of the file it came from: same keys, shapes, dtypes and nesting.
+
+    `suffix` says whether that is safetensors; `path` may have any name, and nothing of it is written.
 
     A release at its bottleneck (audit.model.release) goes with it, and the model's own keys stand under
     `irene.encoder.` then, so that no plain architecture takes them without it. Whatever else that file held (an
@@ -81,14 +82,24 @@ def save_like(weights: Weights, module: nn.Module, path: Path) -> None:
             if key in weights.tensors or key in release.KEYS}  # fmt: skip
     named = {release.in_file(key): value for key, value in kept.items()} if kept.keys() & release.KEYS else kept
     tensors = {weights.prefix + key: value.detach().cpu().contiguous().clone() for key, value in named.items()}
-    if path.suffix == ".safetensors":
-        atomic_write.write_whole(path, safetensors.torch.save(tensors, metadata={"format": "pt"}))
+    if suffix == ".safetensors":
+        path.write_bytes(safetensors.torch.save(tensors, metadata={"format": "pt"}))
         return
     content: dict[str, object] = dict(tensors)
     for part in reversed(weights.nest.split(".") if weights.nest else []):
         content = {part: content}
-    with atomic_write.staged(path) as staging:
-        torch.save(content, staging)
+    write_torch(content, path)
+
+
+def write_torch(content: object, path: Path) -> None:
+    """Write what torch.save makes, the same bytes whatever the file is called; an OSError if the disk is full."""
+    with path.open("wb") as file:  # by its name, torch would write the name into the file
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # torch tells of a position that it did not expect
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def align(weights: Weights, wanted: set[str]) -> Weights:

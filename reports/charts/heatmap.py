@@ -7,6 +7,8 @@ that a number on it could not be read.
 import html
 from collections.abc import Sequence
 
+from audit.errors import visible
+
 SIDE = 320.0
 """Width of a map in CSS pixels."""
 MOST_INK = 0.38
@@ -73,6 +75,6 @@ def _texts(drawn: Sequence[str], size: float, anchor: str) -> str:
 
 def _svg(box: str, drawn: str, *, title: str, label: str) -> str:
     return (
-        f'<svg viewBox="{box}" role="img"><title>{html.escape(title)}</title>'
-        f"<desc>{html.escape(label)}</desc>{drawn}</svg>"
+        f'<svg viewBox="{box}" role="img"><title>{html.escape(visible(title))}</title>'
+        f"<desc>{html.escape(visible(label))}</desc>{drawn}</svg>"
     )

@@ -17,6 +17,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from audit.errors import visible
+
 INK, MUTED, HAIRLINE, BAND, PAPER = "#1a1c1f", "#565b63", "#c9ccd1", "#e6e8eb", "#ffffff"
 _PAGE = {INK: "ink", MUTED: "muted", HAIRLINE: "hairline", BAND: "band", PAPER: "paper"}
 """What the page calls them."""
@@ -66,8 +68,8 @@ def element(figure: Figure, *, title: str, description: str, salt: str, colours:
     ids = f"{salt}-title", f"{salt}-description"
     return Markup(
         f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{" ".join(ids)}">'
-        f'<title id="{ids[0]}">{html.escape(title)}</title>'
-        f'<desc id="{ids[1]}">{html.escape(description)}</desc>{_TAG.sub(themed, body)}</svg>'
+        f'<title id="{ids[0]}">{html.escape(visible(title))}</title>'
+        f'<desc id="{ids[1]}">{html.escape(visible(description))}</desc>{_TAG.sub(themed, body)}</svg>'
     )  # fmt: skip
 
 
@@ -81,7 +83,7 @@ def picture(figure: Figure, *, title: str) -> str:
 
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
-        f'viewBox="0 0 {width:g} {height:g}" role="img"><title>{html.escape(title)}</title>{_HALO}'
+        f'viewBox="0 0 {width:g} {height:g}" role="img"><title>{html.escape(visible(title))}</title>{_HALO}'
         f'<rect width="{width:g}" height="{height:g}" fill="{PAPER}"/>{_TAG.sub(lettered, body)}</svg>\n'
     )
 
@@ -107,8 +109,8 @@ def fitted(figure: Figure, words: str, room: float, **font: Any) -> str:
 
 
 def printable(name: str, longest: int = LONGEST) -> str:
-    """Make a name fit for a drawing: printable, and not too long."""
-    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+    """Make a name fit for a drawing: as `visible` shows it, and not too long."""
+    shown = visible(name)
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from audit.errors import visible
 from reports.cli.report import EVIDENCE, unsealed
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
     if private is not None and not required:
         raise click.BadParameter("it names no attribute.", param_hint="--private")
 
-    from audit.atomic_write import require_writable
+    from audit.atomic_write import write_together
     from audit.evidence.audit_result import read_audit
     from reports.gate.gate import conclusion, gate
     from reports.gate.json import outcome_json
@@ -137,38 +138,39 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
         policy=given["policy"],
         files=[evidence, *([before] if before else [])],
     )
-    for path in outputs.values():
-        require_writable(path)  # all of them or none
-    _write(outcome, outputs)
+    if outputs:
+        write_together(_contents(outcome, outputs))
     for line in (
         *told(outcome),
         *(f"Wrote {path}" for path in outputs.values()),
         conclusion(outcome),
     ):
-        click.echo(line, err=as_json)
+        click.echo(visible(line), err=as_json)
     for warning in plain_cautions(outcome.comparison):
-        click.echo(f"Note: {warning}", err=True)
+        click.echo(visible(f"Note: {warning}"), err=True)
     if as_json:
         click.echo(outcome_json(outcome, outputs))
     click.get_current_context().exit(outcome.exit_code)
 
 
-def _write(outcome: "Outcome", outputs: dict[str, Path]) -> None:
-    from audit.atomic_write import write_whole
+def _contents(outcome: "Outcome", outputs: dict[str, Path]) -> dict[Path, bytes]:
     from reports.gate.junit import junit
     from reports.gate.markdown_summary import markdown
     from reports.gate.told import required
 
+    contents = {}
     if report := outputs.get("report"):
-        from reports.audit_page.render import write_report
+        from reports.audit_page.render import render
 
         *first, last = (audit for _, audit in outcome.comparison.audits)  # the page has no other place for it
         lacking = [required(one) for one in outcome.requirements if one.must and one.state == "open"]
-        write_report(report, *[*first, last.model_copy(update={"warnings": [*last.warnings, *lacking]})])
+        told_last = last.model_copy(update={"warnings": [*last.warnings, *lacking]})
+        contents[report] = (render(first[0], told_last) if first else render(told_last)).encode()
     if path := outputs.get("junit"):
-        write_whole(path, junit(outcome))
+        contents[path] = junit(outcome)
     if path := outputs.get("markdown"):
-        write_whole(path, markdown(outcome, report).encode())
+        contents[path] = markdown(outcome, report).encode()
+    return contents
 
 
 def _refuse_overlap(read: dict[str, Path | None], outputs: dict[str, Path]) -> None:

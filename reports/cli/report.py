@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from audit.errors import visible
+
 if TYPE_CHECKING:
     from audit.evidence.audit_result import AuditResult
     from audit.evidence.sweep_result import Sweep
@@ -93,7 +95,7 @@ def report(
             refuse_overwriting(annex, frameworks, "a framework")
         lines = _models(given, output) if several else _audits([one for _, one in given], frameworks, output, dpia)
     for line in lines:
-        click.echo(line)
+        click.echo(visible(line))
 
 
 def _sweep(sweep: "Sweep", output: Path) -> list[str]:
@@ -121,17 +123,14 @@ def _models(given: "list[tuple[Path, AuditResult]]", output: Path) -> list[str]:
 
 
 def _audits(audits: "list[AuditResult]", frameworks: tuple[Path, ...], output: Path, dpia: bool) -> list[str]:
-    from audit.atomic_write import require_writable
+    from audit.atomic_write import write_together
     from reports.audit_page.render import render
-    from reports.compliance.dpia import write_dpia
+    from reports.compliance.dpia import annex_of
     from reports.compliance.mapping import load
-    from reports.render.template import write_page
     from reports.text.sentences import sentences
 
     first, second = audits[0], audits[1] if len(audits) == 2 else None
     own = tuple(map(load, frameworks))
-    content = render(first, second, own)
-    require_writable(output)
-    annex = write_dpia(output, first, second, own) if dpia else ()
-    write_page(output, content)
-    return [*(f"Wrote {path}" for path in (output, *annex)), *sentences(first, second)]
+    files = {output: render(first, second, own).encode()} | (annex_of(output, first, second, own) if dpia else {})
+    write_together(files)
+    return [*(f"Wrote {path}" for path in files), *sentences(first, second)]

@@ -6,20 +6,20 @@ Both are made from one view of the evidence, in the order of Art. 35(7) GDPR.
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit.atomic_write import require_writable
+from audit.atomic_write import write_together
 from audit.evidence.audit_result import AuditResult
 from reports.compliance.assessment import assessment
 from reports.compliance.mapping import Framework
 from reports.inputs.comparison import compare
 from reports.inputs.files import annex_files
 from reports.render.markdown import fill as fill_markdown
-from reports.render.template import fill, write_page
+from reports.render.template import fill
 
 
 def write_dpia(
     path: Path, before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()
 ) -> tuple[Path, Path]:
-    """Write the annex beside a report, each file whole or not at all, and return both: Markdown, then HTML.
+    """Write the annex beside a report, both files together or none, and return both: Markdown, then HTML.
 
     Args:
         path: Of the report; `out/report.html` has its annex in `out/report.dpia.md` and `out/report.dpia.html`.
@@ -31,13 +31,16 @@ def write_dpia(
         EvidenceError: The two audits cannot be compared.
         IreneError: A file cannot be written.
     """
-    annex = annex_files(path)
+    write_together(annex_of(path, before, after, frameworks))
+    return annex_files(path)
+
+
+def annex_of(
+    path: Path, before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()
+) -> dict[Path, bytes]:
+    """Return the files of the annex and what stands in them; arguments and errors are those of `write_dpia`."""
     contents = render_markdown(before, after, frameworks), render_html(before, after, frameworks)
-    for one in annex:
-        require_writable(one)
-    for one, content in zip(annex, contents, strict=True):
-        write_page(one, content)
-    return annex
+    return {one: content.encode() for one, content in zip(annex_files(path), contents, strict=True)}
 
 
 def render_html(before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()) -> str:

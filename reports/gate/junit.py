@@ -4,10 +4,11 @@ One suite for the audit, one case for each private attribute at each layer, and 
 of Ant's JUnit task (Windy Road), the strictest in use; Jenkins, GitLab and GitHub's actions read the same.
 """
 
-import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from audit.errors import visible
 from audit.evidence.findings import Verdict
 from audit.evidence.numbers import one_line
 from reports.gate.gate import Outcome, conclusion
@@ -18,8 +19,6 @@ from reports.inputs.retention import Retention
 from reports.text.caveats import plain_cautions
 from reports.text.sentences import sentence
 
-FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no way to write."""
 UNTIMED = "0"
 """The format asks for seconds, and the evidence has none."""
 
@@ -30,14 +29,14 @@ def junit(outcome: Outcome) -> bytes:
     suite = ET.SubElement(root, "testsuite", _attributes(outcome))
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(outcome).items():
-        ET.SubElement(properties, "property", {"name": name, "value": _legal(value)})
+        ET.SubElement(properties, "property", {"name": name, "value": visible(value)})
     comparison = outcome.comparison
     for pair in comparison.pairs:
         _case(suite, pair, allowed=outcome.allow_inconclusive)
     for one in outcome.requirements:
         _required_case(suite, one, allowed=outcome.allow_inconclusive and not one.must)
-    ET.SubElement(suite, "system-out").text = _legal("\n".join([*told(outcome), conclusion(outcome)]))
-    ET.SubElement(suite, "system-err").text = _legal("\n".join(plain_cautions(comparison)))
+    ET.SubElement(suite, "system-out").text = _lines([*told(outcome), conclusion(outcome)])
+    ET.SubElement(suite, "system-err").text = _lines(plain_cautions(comparison))
     ET.indent(root)
     written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return written + b"\n"
@@ -50,7 +49,7 @@ def _attributes(outcome: Outcome) -> dict[str, str]:
     let_pass += [one.state == "open" and not one.must for one in outcome.requirements]
     skipped = sum(let_pass) if outcome.allow_inconclusive else 0
     return {
-        "name": _legal(f"irene check: {one_line(outcome.audit.checkpoint.file)}"),
+        "name": visible(f"irene check: {one_line(outcome.audit.checkpoint.file)}"),
         "package": "irene",
         "id": "0",
         **_timestamp(outcome.audit.created),
@@ -79,29 +78,29 @@ def _properties(outcome: Outcome) -> dict[str, str]:
 def _case(suite: ET.Element, pair: Pair, *, allowed: bool) -> None:
     found, decided = pair.last.found, pair.last.found.decided
     # the checkpoint's name is not part of the case's, so that a build server knows it again in the next build
-    name = _legal(f"{one_line(found.attribute)} at {one_line(found.layer)}")
+    name = visible(f"{one_line(found.attribute)} at {one_line(found.layer)}")
     case = ET.SubElement(suite, "testcase", {"name": name, "classname": "irene.check", "time": UNTIMED})
-    told = {"message": _legal(f"{decided.verdict}: {decided.reason}"), "type": decided.verdict}
+    told = {"message": visible(f"{decided.verdict}: {decided.reason}"), "type": decided.verdict}
     match decided.verdict, allowed:
         case "PASS", _:
             pass
         case "INCONCLUSIVE", True:
             ET.SubElement(case, "skipped", {"message": f"let pass by --allow-inconclusive: {told['message']}"})
         case _:
-            ET.SubElement(case, "failure", told).text = _legal(sentence(pair))
+            ET.SubElement(case, "failure", told).text = visible(sentence(pair))
 
 
 def _required_case(suite: ET.Element, one: Requirement, *, allowed: bool) -> None:
-    name = _legal(f"{one.name}, {one.subject}")
+    name = visible(f"{one.name}, {one.subject}")
     case = ET.SubElement(suite, "testcase", {"name": name, "classname": "irene.check", "time": UNTIMED})
-    message = _legal(f"{WORDS[one.state]}: {one.reason}")
+    message = visible(f"{WORDS[one.state]}: {one.reason}")
     match one.state, allowed:
         case "retained", _:
             pass
         case "open", True:
             ET.SubElement(case, "skipped", {"message": f"let pass by --allow-inconclusive: {message}"})
         case _:
-            ET.SubElement(case, "failure", {"message": message, "type": WORDS[one.state]}).text = _legal(required(one))
+            ET.SubElement(case, "failure", {"message": message, "type": WORDS[one.state]}).text = visible(required(one))
 
 
 def _timestamp(created: str) -> dict[str, str]:
@@ -113,5 +112,5 @@ def _timestamp(created: str) -> dict[str, str]:
     return {"timestamp": moment.replace(tzinfo=None).isoformat(timespec="seconds")}
 
 
-def _legal(text: str) -> str:
-    return FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(map(visible, lines))

@@ -6,10 +6,10 @@ which has no width, parts those.
 """
 
 import re
-import unicodedata
 
 from markupsafe import Markup
 
+from audit.errors import visible
 from reports.render.template import environment
 
 JOINER = "\u2060"
@@ -22,18 +22,11 @@ _CALLS = re.compile(
     re.IGNORECASE,
 )
 """Where people, issues, addresses and emoji are parted."""
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Unicode's controls, directions, halves of characters and ends of lines: spaces, here."""
-_ISOLATES = "\u2068\u2069"
-_ISOLATED = re.compile("\u2068[^\u2066-\u2069]*\u2069")
-"""A name that runs to the left and turns nothing around it (audit.evidence.numbers.named)."""
 
 
 def text(value: str) -> str:
     """Return a value as Markdown that shows it as one line of text, in a paragraph, a list or a cell of a table."""
-    kept = _ISOLATES if not set(_ISOLATES) & set(_ISOLATED.sub("", value)) else ""
-    seen = (mark if mark in kept or unicodedata.category(mark) not in _UNSEEN else " " for mark in value)
-    line = " ".join("".join(seen).split())
+    line = " ".join(visible(value).split())
     return _OPENING.sub(_escape_last, _CALLS.sub(JOINER, line).translate(_ESCAPED))
 
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from audit.atomic_write import write_whole
+from audit.errors import visible
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -22,7 +23,7 @@ def fill(template: str, *styles: str, **shown: object) -> str:
         shown: What the template shows, every word of it chosen.
     """
     style = Markup("\n").join(Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in styles)
-    return environment(_keep_unit).get_template(template).render(**shown, style=style)
+    return environment(_as_words).get_template(template).render(**shown, style=style)
 
 
 def write_page(path: Path, content: str) -> None:
@@ -31,7 +32,7 @@ def write_page(path: Path, content: str) -> None:
     Raises:
         IreneError: The file cannot be written.
     """
-    write_whole(path, content.encode("utf-8", errors="replace"))  # a lone surrogate in a name
+    write_whole(path, content.encode())
 
 
 @cache
@@ -48,8 +49,8 @@ def environment(finalize: Callable[[object], object]) -> Environment:
     )
 
 
-def _keep_unit(value: object) -> object:
-    """Keep a percent sign on the line of its number."""
+def _as_words(value: object) -> object:
+    """Show what cannot be seen, and keep a percent sign on the line of its number."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", value)
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", visible(value))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from audit.evidence.findings import Finding
-from audit.evidence.numbers import LONGEST_TEXT, one_line, shorten
+from audit.evidence.numbers import plain
 from reports.inputs.comparison import Comparison
 from reports.text.bounds import is_exceeded
 from reports.text.figures import floor
@@ -33,13 +33,8 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
 
 
 def plain_cautions(comparison: Comparison) -> tuple[str, ...]:
-    """Return the same for a terminal or a file of text: each on one line, no control or direction characters."""
-    return tuple(_plain(text) or "–" for text in cautions(comparison))
-
-
-def _plain(text: str) -> str:
-    words = [shown for word in text.split() if (shown := one_line(word))]  # one by one, since it shortens names
-    return shorten(" ".join(words), LONGEST_TEXT)
+    """Return the same for a terminal or a file of text: each on one line."""
+    return tuple(plain(text) or "–" for text in cautions(comparison))
 
 
 def _given_by_the_task(found: Sequence[Finding]) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from audit.cli.options import progress, with_options
+from audit.errors import visible
 from sanitizer.cli.options import output_option
 
 ARCHITECTURE = ("--arch", "small-convnet")
@@ -36,18 +37,23 @@ def demo(output: Path) -> None:
     _run("audit", str(clean), *ARCHITECTURE, *ROWS, "-o", str(after))
     _run("report", str(before), str(after), "-o", str(page))
     first, last = read_audit(before), read_audit(after)
-    click.secho("\n# What it comes to", bold=True)
+    click.echo()
+    click.secho("# What it comes to", bold=True)
     for when, result in (("Before", first), ("After", last)):
         for one in result.private:
             measurement, read = one.measurement, one.measurement.score
             click.echo(
-                f"{when}, a fresh attacker reads the {one.attribute} in {read.value:.1%} "
-                f"[{read.low:.1%}, {read.high:.1%}] of cases; the predicted digit alone gives "
-                f"{measurement.floor_score.value:.1%} and a guess {measurement.guess:.1%}: {one.decided.verdict}."
+                visible(
+                    f"{when}, a fresh attacker reads the {one.attribute} in {read.value:.1%} "
+                    f"[{read.low:.1%}, {read.high:.1%}] of cases; the predicted digit alone gives "
+                    f"{measurement.floor_score.value:.1%} and a guess {measurement.guess:.1%}: {one.decided.verdict}."
+                )
             )
     if first.task and last.task:
-        click.echo(f"Task accuracy: {first.task.accuracy.value:.1%} before, {last.task.accuracy.value:.1%} after.")
-    click.echo(f"The report: {page.resolve()}")
+        click.echo(
+            visible(f"Task accuracy: {first.task.accuracy.value:.1%} before, {last.task.accuracy.value:.1%} after.")
+        )
+    click.echo(visible(f"The report: {page.resolve()}"))
 
 
 def _train(path: Path) -> None:
@@ -70,10 +76,11 @@ def _train(path: Path) -> None:
     job = TrainingJob(data, "digit", "classifier:input", recipe=recipe, device=choose_device("auto"))
     fine_tune(model, job, track=progress)
     write_whole(path, safetensors.torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
-    click.echo(f"Wrote {path}")
+    click.echo(visible(f"Wrote {path}"))
 
 
 def _run(*arguments: str) -> None:
-    click.secho(f"\n$ irene {' '.join(arguments)}", bold=True)
+    click.echo()
+    click.secho(visible(f"$ irene {' '.join(arguments)}"), bold=True)
     root = click.get_current_context().find_root().command
     root.main(args=list(arguments), prog_name="irene", standalone_mode=False)

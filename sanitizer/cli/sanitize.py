@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from audit.cli.command_line import refuse_inputs
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
@@ -22,7 +23,7 @@ from audit.cli.options import (
     progress,
     with_options,
 )
-from audit.errors import IreneError
+from audit.errors import visible
 from sanitizer.cli.options import KEEP, LAYER, POSITIVE, RECIPE, limited_rows, option, output_option, recipe_fields
 
 if TYPE_CHECKING:
@@ -78,13 +79,14 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
     """
     from audit.progress import untracked
     from sanitizer.options import SanitizeOptions
-    from sanitizer.run import program, require_output, state_file
+    from sanitizer.run import program, require_output, state_file, written
     from sanitizer.run import sanitize as run
     from sanitizer.training.reweighting import correlated
 
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     require_output(output, checkpoint)
+    refuse_inputs(*written(output), state_file(output))
     task, private, keep = given["task"], given["private"], given["keep"]
     name, method = _method(given, keep, speak=first)
     track = progress if first else untracked
@@ -92,20 +94,22 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
     loaded, data = ModelOptions.of(given).load(checkpoint), limited_rows(given, "train")
     try:
         done = run(loaded, data, output, task=task, private=private, keep=keep, method=method, options=options)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         state = state_file(output)
         if state.is_file():
-            raise IreneError(f"Stopped; the last whole epoch is in {state}. Go on with --resume.") from None
+            stopped.args = (f"Stopped; the last whole epoch is in {state}. Go on with --resume.",)
         raise
     if first:
         describe(done, program(output))
         found = {} if options.reweigh else correlated(data, task, private)
         for attribute, share in found.items():
             click.echo(
-                f"{attribute} and {task} have {100 * share:.0f} % of what they say in common in these rows. If "
-                "that is an accident of how the rows were collected, --reweigh draws them as if they had not."
+                visible(
+                    f"{attribute} and {task} have {100 * share:.0f} % of what they say in common in these rows. If "
+                    "that is an accident of how the rows were collected, --reweigh draws them as if they had not."
+                )
             )
-        click.echo(f"Wrote {output}")
+        click.echo(visible(f"Wrote {output}"))
 
 
 def _method(given: Mapping[str, Any], keep: Sequence[str], *, speak: bool) -> tuple[str, "Method"]:
@@ -117,7 +121,7 @@ def _method(given: Mapping[str, Any], keep: Sequence[str], *, speak: bool) -> tu
         name = release_for(keep)
         why = "--keep names what must stay readable" if keep else "no --keep: a release for the task alone"
         if speak:
-            click.echo(f"Method: {name} ({why})")
+            click.echo(visible(f"Method: {name} ({why})"))
     settings = {one: given[one] for one in SETTINGS if given[one] is not None}
     return name, make_method(name, settings | arguments(given["method_arg"]))
 
@@ -128,23 +132,24 @@ def describe(done: "Sanitizing", beside: Path) -> None:
         first, last = done.trace[0], done.trace[-1]
         click.echo(f"Task loss, first and last epoch: {first.task_loss:.3f} and {last.task_loss:.3f} nats")
         for name, penalty in last.penalty.items():
-            click.echo(f"What {done.method} minimises for {name}: {first.penalty[name]:.3f} and {penalty:.3f}")
+            click.echo(visible(f"What {done.method} minimises for {name}: {first.penalty[name]:.3f} and {penalty:.3f}"))
     if done.chosen is not None:
         best = done.trace[done.chosen]
-        read = ", ".join(f"{100 * value:.1f} % of {name}" for name, value in best.fresh.items())
+        read = visible(", ".join(f"{100 * value:.1f} % of {name}" for name, value in best.fresh.items()))
         click.echo(
             f"Epoch {done.chosen + 1} of {len(done.trace)} was kept: on {done.head_rows} held-out rows quick fresh "
             f"attackers read {read}; balanced accuracy of the task {100 * (best.task_accuracy or 0):.1f} %"
         )
         if best.kept:
             area = sum(best.kept.values()) / len(best.kept)
-            click.echo(f"A linear attacker reads the retained attributes there with a mean AUROC of {area:.2f}")
+            click.echo(
+                visible(f"A linear attacker reads the retained attributes there with a mean AUROC of {area:.2f}")
+            )
     for attribute, accuracy in done.head_accuracy.items():
         if accuracy is not None:
-            click.echo(
-                f"The training adversary reads {accuracy:.1%} of {attribute}; that is no evidence, audit the result."
-            )
+            read = f"{accuracy:.1%} of {visible(attribute)}"
+            click.echo(f"The training adversary reads {read}; that is no evidence, audit the result.")
     for note in done.notes:
-        click.echo(f"Note: {note}.")
+        click.echo(visible(f"Note: {note}."))
     if done.release:
-        click.echo(f"Wrote {beside}, which runs without irene")
+        click.echo(visible(f"Wrote {beside}, which runs without irene"))

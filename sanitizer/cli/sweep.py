@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit.cli.command_line import command_line
+from audit.cli.command_line import command_line, refuse_inputs
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
@@ -22,7 +22,7 @@ from audit.cli.options import (
     progress,
     with_options,
 )
-from audit.errors import CheckpointError, IreneError
+from audit.errors import CheckpointError, visible
 from sanitizer.cli.options import KEEP, LAYER, RECIPE, limited_rows, output_option, recipe_fields
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ def sweep(checkpoint: Path, output: Path, **given: Any) -> None:
       irene sweep out/demo/model.safetensors --arch small-convnet --data digits \\
           --task digit --private colour --methods plain,irene,codebook --weights 0.5,2,8 -o out/sweep.json
     """
-    from audit.atomic_write import require_writable
     from audit.evidence.audit_result import sidecar
     from sanitizer.sweep import run
 
@@ -85,7 +84,7 @@ def sweep(checkpoint: Path, output: Path, **given: Any) -> None:
         )
     run.require_output(output)
     chart = output.with_suffix(".svg")
-    require_writable(chart)
+    refuse_inputs(output, chart)
     points = run.sweep(
         lambda: ModelOptions.of(given).load(checkpoint),
         limited_rows(given, "train"),
@@ -99,14 +98,14 @@ def sweep(checkpoint: Path, output: Path, **given: Any) -> None:
     shown = 0
     try:
         for shown, (point, is_new) in enumerate(points, 1):  # noqa: B007  how many there are to draw
-            click.echo(f"{sentence(point, given['task'])}{'' if is_new else ' (made before)'}")
-    except KeyboardInterrupt:
+            click.echo(visible(f"{sentence(point, given['task'])}{'' if is_new else ' (made before)'}"))
+    except KeyboardInterrupt as stopped:
         if shown:
-            raise IreneError(f"Stopped; the points so far are in {output}. The same command goes on.") from None
+            stopped.args = (f"Stopped; the points so far are in {output}. The same command goes on.",)
         raise
     finally:
         if shown:
-            click.echo(f"Wrote {output}")
+            click.echo(visible(f"Wrote {output}"))
             root = click.get_current_context().find_root().command
             root.main(["report", str(output), "-o", str(chart)], prog_name="irene", standalone_mode=False)
 

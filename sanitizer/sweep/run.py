@@ -6,13 +6,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from audit.atomic_write import require_writable
+from audit.atomic_write import locked, require_writable, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.environment import describe_device, versions
 from audit.errors import EvidenceError, TrainingError
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep, write_sweep
+from audit.evidence.json_file import as_json, sealed
+from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
 from audit.model.structure.listing import suggest
@@ -72,29 +73,31 @@ def sweep(
     """
     options, output = options or SweepOptions(), Path(output)
     require_output(output)
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise TrainingError("A sweep runs in one process. Start it without torchrun.")
-    wanted = requests(methods if isinstance(methods, Mapping) else dict.fromkeys(several(methods), ()))
-    loaded = fresh()
-    job = _job(fresh, loaded, train, audited, task=task, private=private, options=options)
-    setup = _setup(loaded, job)
-    del loaded  # a large model on a device need not be there twice
-    done = _earlier(output, setup, wanted)
-    missing = [one for one in wanted if done is None or done.find(one.name, one.weight) is None]
-    if done is not None:
-        yield from ((point, False) for point in done.points)
-    if not missing:
-        return
-    job = _in_memory(job, options.budget, options.track)
-    rehearse(job)
-    device = describe_device(job.training.device)
-    call = SweepCall(created=now(), command=options.command, versions=versions(), device=device)
-    place = len(done.calls) if done else 0
-    for one in missing:
-        point, result = make_point(one, job, parent=setup.checkpoint, call=place, track=options.track)
-        done = _with(done, point, result, setup, call)
-        write_sweep(done, output)
-        yield point, True
+    with locked(output):
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise TrainingError("A sweep runs in one process. Start it without torchrun.")
+        wanted = requests(methods if isinstance(methods, Mapping) else dict.fromkeys(several(methods), ()))
+        loaded = fresh()
+        job = _job(fresh, loaded, train, audited, task=task, private=private, options=options)
+        setup = _setup(loaded, job)
+        del loaded  # a large model on a device need not be there twice
+        done = _earlier(output, setup, wanted)
+        missing = [one for one in wanted if done is None or done.find(one.name, one.weight) is None]
+        if done is not None:
+            yield from ((point, False) for point in done.points)
+        if not missing:
+            return
+        job = _in_memory(job, options.budget, options.track)
+        rehearse(job)
+        device = describe_device(job.training.device)
+        call = SweepCall(created=now(), command=options.command, versions=versions(), device=device)
+        place = len(done.calls) if done else 0
+        for one in missing:
+            point, result = make_point(one, job, parent=setup.checkpoint, call=place, track=options.track)
+            done = _with(done, point, result, setup, call)
+            with staged_together([output, output.with_suffix(".svg")]) as stage:  # an old chart shows other points
+                stage(output).write_bytes(as_json(sealed(done)))
+            yield point, True
 
 
 def _job(
@@ -128,7 +131,8 @@ def require_output(output: Path) -> None:
         raise EvidenceError(
             f"{output} is not a .json file. Name one with -o, for instance out/sweep.json; the chart goes beside it."
         )
-    require_writable(output)
+    for path in (output, output.with_suffix(".svg")):
+        require_writable(path)
 
 
 def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:

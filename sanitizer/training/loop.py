@@ -137,7 +137,7 @@ class _Run:
         trace, best = self.resume_file.restore(self.state) if self.resume_file else ([], None)
         sample = self.rows.full.limited(PREVIEW, seed=recipe.seed)
         changing = augmented(self.rows.fit, recipe.augment)
-        left = range(len(trace), recipe.epochs)
+        left = range(len(trace), len(trace) if self._is_enough(best, len(trace)) else recipe.epochs)
         for epoch in track(left, len(left), "epochs"):
             losses = self.step.epoch(changing, list(self.step.forward.classes), epoch, self.rows.probabilities)
             metrics = self._check(sample)
@@ -153,9 +153,14 @@ class _Run:
             best = self._better(best, metrics, epoch)
             if self.resume_file is not None and self.step.fabric.is_global_zero:
                 self.resume_file.save(self.state, trace, best)
-            if recipe.patience and epoch - best.since >= recipe.patience:
+            if self._is_enough(best, len(trace)):
                 break
         return trace, best
+
+    def _is_enough(self, best: BestEpoch | None, done: int) -> bool:
+        """Return whether so many epochs have gone by without a better one that training ends."""
+        patience = self.job.recipe.patience
+        return bool(patience) and best is not None and done - 1 - best.since >= patience
 
     def _check(self, sample: LabelledData) -> HeldOutMetrics:
         """Audit the model with the release module, fitted on a sample, that it would get if training ended now."""

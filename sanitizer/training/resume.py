@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from audit.atomic_write import staged
 from audit.errors import TrainingError
 from audit.evidence.audit_result import Epoch
 from audit.model.safe_pickle import read_torch
+from audit.model.state_dict import write_torch
 from sanitizer.training.model_selection import HeldOutMetrics
 
 
@@ -87,15 +87,15 @@ class ResumeFile:
         return [Epoch(**one) for one in content["trace"]], BestEpoch(**content["best"] | {"metrics": metrics})
 
     def save(self, parts: Mapping[str, Stateful], trace: list[Epoch], best: BestEpoch) -> None:
-        """Write the state after an epoch, whole or not at all."""
+        """Write the state after an epoch, whole or not at all; its owner alone may read it."""
         content = {
             "request": self.request,
             "state": {name: part.state_dict() for name, part in parts.items()},
             "trace": [one.model_dump() for one in trace],
             "best": asdict(best),
         }
-        with staged(self.path) as staging:
-            torch.save(content, staging)
+        with staged(self.path, private=True) as staging:
+            write_torch(content, staging)
 
     def remedy(self) -> str:
         """Return what a run that failed left, in a sentence."""

@@ -1,8 +1,10 @@
 """Sweeps made by hand."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from audit.evidence.findings import Verdict
+from audit.evidence.json_file import sealed, write_model
 from audit.evidence.sweep_result import (
     UNTOUCHED,
     Sweep,
@@ -101,3 +103,8 @@ def typical() -> Sweep:
         failed("irene", 64),
         private=both, keep=kept,
     )  # fmt: skip
+
+
+def write_sweep(one: Sweep, path: Path) -> None:
+    """Write the evidence of a sweep with its digest, as `irene sweep` does."""
+    write_model(sealed(one), path)

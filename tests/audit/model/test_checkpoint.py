@@ -5,7 +5,7 @@ import pickle
 import sys
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import pytest
 import safetensors.torch
@@ -110,7 +110,7 @@ def test_the_plain_weights_come_before_their_average_and_what_else_is_there_is_n
     assert same(found.tensors, state)
     assert found.notes == [
         "the weights under 'model' were taken; others stand under model_ema (--weights-key)",
-        "the checkpoint also holds epoch?, optimizer, which was not used",
+        "the checkpoint also holds epoch\\n, optimizer, which was not used",
     ]
     chosen = read_weights(tmp_path / "a.pt", "model_ema")
     assert same(chosen.tensors, average)
@@ -127,7 +127,7 @@ def test_a_key_chooses_among_weights_and_a_wrong_one_is_told_the_right_ones(arch
     with pytest.raises(UnknownNameError, match=r"Did you mean 'ema.module'\? Known: ema.module, generator"):
         checkpoint.load(path, arch, weights_key="ema.modul")
     child = tmp_path / "new.pt"
-    state_dict.save_like(checkpoint.require_weights(loaded), loaded.module, child)
+    state_dict.write_like(checkpoint.require_weights(loaded), loaded.module, child, child.suffix)
     assert same(torch.load(child, weights_only=True)["ema"]["module"], other)
     torch.save({"one": state, "two": other}, path)
     assert "in several places: one, two. Choose one with --weights-key" in refusal(path, arch)
@@ -263,7 +263,7 @@ def test_a_truncated_damaged_empty_missing_or_text_file_is_refused(suffix: str, 
     [
         (3, "holds a int"),
         ([torch.zeros(1)], "holds a list"),
-        ({"epoch": 1, "a\nb\x1b[31m": 2}, "it holds: a?b?[31m, epoch"),
+        ({"epoch": 1, "a\nb\x1b[31m": 2}, r"it holds: a\nb\x1b[31m, epoch"),
         ({"w": torch.tensor([1.0, float("nan")])}, "NaN or infinity in 'w'"),
         ({"w": torch.tensor([float("inf")], dtype=torch.bfloat16)}, "NaN or infinity in 'w'"),
         ({"w": torch.tensor([float("nan")]).to(torch.float8_e5m2)}, "NaN or infinity in 'w'"),
@@ -317,7 +317,7 @@ def test_saving_keeps_everything_but_the_optimizers_state(
     with torch.no_grad():
         for parameter in loaded.module.parameters():
             parameter.add_(1)
-    state_dict.save_like(checkpoint.require_weights(loaded), loaded.module, child)
+    state_dict.write_like(checkpoint.require_weights(loaded), loaded.module, child, child.suffix)
     written = torch.load(child, weights_only=True) if nested else safetensors.torch.load_file(child)
     assert not nested or list(written) == ["model"]
     tensors = written["model"] if nested else written
@@ -329,16 +329,16 @@ def test_saving_keeps_everything_but_the_optimizers_state(
 def test_an_interrupted_save_leaves_the_old_file_and_no_other(
     arch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def half(_content: Any, path: Path) -> NoReturn:
-        path.write_bytes(b"PK")
+    def half(_content: Any, file: IO[bytes]) -> NoReturn:
+        file.write(b"PK")
         raise KeyboardInterrupt
 
     torch.save(net().state_dict(), tmp_path / "a.pt")
     loaded = checkpoint.load(tmp_path / "a.pt", arch)
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(KeyboardInterrupt):
-        state_dict.save_like(checkpoint.require_weights(loaded), loaded.module, tmp_path / "a.pt")
+    with pytest.raises(KeyboardInterrupt), atomic_write.staged(tmp_path / "a.pt") as staging:
+        state_dict.write_like(checkpoint.require_weights(loaded), loaded.module, staging, ".pt")
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 

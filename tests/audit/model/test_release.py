@@ -17,8 +17,8 @@ from audit.errors import BottleneckError, CheckpointError
 from audit.model.checkpoint import load
 from audit.model.layers import tap
 from audit.model.release import ENCODER, KEYS, Affine, Code, install, remove
-from audit.model.state_dict import align, save_like
-from sanitizer.export import export
+from audit.model.state_dict import align, write_like
+from sanitizer.export import exported
 
 OWN = """
 from torch import nn
@@ -105,7 +105,7 @@ def test_a_checkpoint_carries_it_beside_the_models_own_keys(made: nn.Module, suf
     weights = read_weights(plain)
     install(model, "3:input", made)
     path = tmp_path / f"released.{suffix}"
-    save_like(weights, model, path)
+    write_like(weights, model, path, path.suffix)
     loaded = load(path, f"{tmp_path}/own.py:net")
     assert torch.equal(loaded.module(x), model(x))
     assert {f"module.{key}" for key in net().state_dict()} < {f"module.{key}" for key in read_weights(path).tensors}
@@ -118,7 +118,7 @@ def released(folder: Path, suffix: str = "pt", prefix: str = "") -> tuple[Path, 
     torch.save({prefix + key: value for key, value in model.state_dict().items()}, plain)
     weights = align(read_weights(plain), set(model.state_dict()) | KEYS)
     install(model, "3:input", code(4))
-    save_like(weights, model, path)
+    write_like(weights, model, path, path.suffix)
     return path, model
 
 
@@ -230,7 +230,7 @@ def test_a_model_that_torch_cannot_follow_keeps_its_weights_and_the_reason_is_to
 def test_a_program_runs_without_irene_and_is_audited_at_the_same_layer(layer: str, tmp_path: Path) -> None:
     model, x, path = net(), inputs(), tmp_path / "released.pt2"
     install(model, layer, code(4))
-    export(model, x[:2], layer, path)
+    path.write_bytes(exported(model, x[:2], layer, path))
     torch.save(x, tmp_path / "x.pt")
     script = (
         "import sys, torch\n"

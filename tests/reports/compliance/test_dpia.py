@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unicodedata import category
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,7 @@ from support.evidences import FRAGMENTS, HOSTILE, KINDS, around_word, everything
 from support.findings import audit, certified, leakage, rich, sanitized, task_less
 from support.outline import Outline, assert_it_stands_alone, shape
 
-from audit.errors import EvidenceError
+from audit.errors import EvidenceError, visible
 from audit.evidence.audit_result import AuditResult
 from reports.compliance.assessment import Part, assessment
 from reports.compliance.dpia import render_html, render_markdown, write_dpia
@@ -282,8 +281,7 @@ def test_any_text_is_read_as_the_words_that_it_is(context: str, value: str) -> N
     assert structure(place(text(value))) == structure(place("word" if text(value) else ""))
     if context == "a paragraph" and not {"\u2068", "\u2069"} & set(value):
         seen = "".join(token.content for token in read(text(value)) if token.type == "text").replace(JOINER, "")
-        unseen = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-        assert seen == " ".join("".join(" " if category(mark) in unseen else mark for mark in value).split())
+        assert seen == " ".join(visible(value).split())
 
 
 @pytest.mark.parametrize(
@@ -305,11 +303,11 @@ def test_a_figure_stands_in_markdown_as_it_is(figure: str) -> None:
     assert text(figure) == figure
 
 
-def test_a_name_that_runs_to_the_left_stays_isolated_and_an_open_isolate_is_dropped() -> None:
+def test_a_name_that_runs_to_the_left_stays_isolated_and_an_open_isolate_is_spelled_out() -> None:
     isolated = "\u2068שלום\u2069 at features.7"
     assert text(isolated) == isolated
-    assert text("\u2068open at features.7") == "open at features.7"
-    assert text(f"{isolated}\u202e") == isolated
+    assert text("\u2068open at features.7") == r"\\u2068open at features.7"
+    assert text(f"{isolated}\u202e") == rf"{isolated}\\u202e"
 
 
 @pytest.mark.parametrize("width", [360, 1280])

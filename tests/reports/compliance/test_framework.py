@@ -9,10 +9,9 @@ from click.testing import CliRunner, Result
 from support.evidences import FRAGMENTS
 from support.findings import audit, sanitized
 from support.outline import Outline, assert_it_stands_alone
-from support.sweeps import typical
+from support.sweeps import typical, write_sweep
 
 from audit.evidence.audit_result import write_audit
-from audit.evidence.sweep_result import write_sweep
 from reports.audit_page.render import render, write_report
 from reports.cli.report import report
 from reports.compliance.mapping import Framework, FrameworkError, load

@@ -23,12 +23,13 @@ from support.findings import (
     sanitizing,
 )
 from support.gates import called, founded, leaking, number, passing, untold, verdicts
+from support.sweeps import write_sweep
 
 from audit.errors import EvidenceError, UnknownNameError
 from audit.evidence.audit_result import AuditResult, Sidecar, write_audit
 from audit.evidence.findings import ENSEMBLE, Estimate, Verdict
 from audit.evidence.json_file import digest, write_model
-from audit.evidence.sweep_result import Sweep, SweepSetup, write_sweep
+from audit.evidence.sweep_result import Sweep, SweepSetup
 from audit.evidence.verdict import judge
 from reports.gate.gate import gate
 from reports.inputs.integrity import at_limit

@@ -32,7 +32,6 @@ from audit.evidence.numbers import bits, excess, share
 from audit.evidence.sweep_result import (
     UNTOUCHED,
     Sweep,
-    write_sweep,
 )
 from reports.cli.report import report
 from reports.inputs.sweep_choice import least_read, level
@@ -45,7 +44,7 @@ from sanitizer.method_table import METHODS
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-from support.sweeps import FAILURE, failed, point, swept, typical
+from support.sweeps import FAILURE, failed, point, swept, typical, write_sweep
 
 
 def text_of(sweep: Sweep) -> str:

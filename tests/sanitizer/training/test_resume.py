@@ -76,6 +76,14 @@ def test_a_stopped_run_goes_on_to_the_weights_of_an_unbroken_one(
         assert torch.equal(resumed.state_dict()[name], tensor), name
 
 
+def test_a_run_that_patience_had_ended_is_not_trained_on(tmp_path: Path) -> None:
+    recipe = Recipe(9, 40, lr=0.0, patience=2)
+    job = TrainingJob(rows(), "y", "fc:input", ["v"], method=Irene(), recipe=recipe)
+    whole = fine_tune(net(), job, resume_file=ResumeFile(tmp_path / "state", "these", resume=False))
+    assert len(whole.trace) < 9
+    assert fine_tune(net(), job, resume_file=ResumeFile(tmp_path / "state", "these", resume=True)) == whole
+
+
 def test_the_state_of_another_run_is_not_taken(tmp_path: Path) -> None:
     job = TrainingJob(rows(), "y", "fc:input", ["v"], recipe=Recipe(1, 40))
     fine_tune(net(), job, resume_file=ResumeFile(tmp_path / "state", "these", resume=False))
