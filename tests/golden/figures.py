@@ -30,7 +30,7 @@ def figures(evidence: Mapping[str, Any]) -> Figures:
     match "sweep" if "points" in evidence else "audit", evidence["schema_version"]:
         case "audit", "3":
             return dict(_audit_3(evidence))
-        case "sweep", "1":
+        case "sweep", "1" | "2":  # the second has a digest
             return dict(_sweep_1(evidence))
         case kind, version:
             raise ValueError(f"no branch for schema {version} of {kind}")
