@@ -5,7 +5,6 @@ that command alone takes, and wins over the top.
 """
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from audit.errors import IreneError, UnknownNameError
+from audit.errors import IreneError, UnknownNameError, in_one_line
+from audit.file_limits import read_toml
 
 FOUND = f"{__name__}.found"
 """The key of a context's memory of the file: arguments for a shell by the parameter's name."""
@@ -52,11 +52,11 @@ def _from_file(context: click.Context, path: Path, known: Mapping[str, click.Par
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path)
     except OSError as error:
         raise IreneError(f"Cannot read {path}: {error.strerror}. Name a TOML file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise IreneError(f"{path} is not TOML: {error}. Correct it, or leave --config out.") from None
+    except ValueError as error:
+        raise IreneError(f"{path} is not TOML: {in_one_line(error)}. Correct it, or leave --config out.") from None
 
 
 CONFIG = click.Option(

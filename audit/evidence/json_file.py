@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from audit.atomic_write import write_whole
 from audit.errors import EvidenceError
+from audit.file_limits import read_json_bytes
 
 Model = TypeVar("Model", bound=BaseModel)
 Upgrade = Callable[[dict[str, object]], dict[str, object]]
@@ -96,7 +97,7 @@ def digest(content: Mapping[str, Any]) -> str:
 def read_json(path: Path, what: str) -> dict[str, Any]:
     """Read a file that holds one JSON object, or raise an EvidenceError."""
     try:
-        found = json.loads(path.read_bytes(), parse_constant=_refuse)
+        found = json.loads(read_json_bytes(path), parse_constant=_refuse)
     except OSError as error:
         raise EvidenceError(f"Cannot read {path}: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
