@@ -12,15 +12,16 @@ import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 MIB = 2**20
 FREELY = 512 * MIB
 """Bytes that any file may unfold to: no machine fails for them, and constant columns shrink a thousandfold."""
 RATIO = 100
-"""Beyond that, bytes unfolded from each one in the file: floats shrink twofold, sparse ones tenfold, a bomb 1000-fold."""
+"""Beyond that, bytes unfolded from each one in the file: floats shrink twofold, sparse ones tenfold."""
 MOST_JSON = 128 * MIB
 """Bytes of evidence; an audit of 30 attributes at 20 layers has some 70 MiB."""
 MOST_NESTED = 1_000_000
@@ -58,14 +59,14 @@ class NotReadError(OSError):
 
 def require_regular(path: str | os.PathLike[str]) -> None:
     """Raise an OSError if a path leads to something that may never end or never begin: a pipe, a device, a socket."""
-    mode = os.stat(path).st_mode
+    mode = Path(path).stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         kind = KINDS.get(stat.S_IFMT(mode), "something else")
         raise NotReadError(f"it is {kind}, no regular file")
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def opened(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
     """Open a regular file to be read as bytes. Raises OSError where there is none."""
     require_regular(path)
     wait_for_nobody = getattr(os, "O_NONBLOCK", 0)  # should the path have become a pipe meanwhile
@@ -105,7 +106,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def require_plausible(declared: int, held: int) -> None:
-    """Raise a ValueError if a file of `held` bytes cannot honestly unfold to `declared`, or memory has no room for it."""
+    """Raise a ValueError if a file of `held` bytes cannot honestly unfold to `declared`, or memory has no room."""
     if declared <= FREELY:
         return
     if declared > RATIO * held:

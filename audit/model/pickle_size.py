@@ -1,6 +1,6 @@
 """How large the keys of a pickle are, from its instructions, none of which is run.
 
-A pickle of forty lines can make a tuple of 2⁴⁰ parts out of references to one: to look it up in a dictionary takes days.
+A pickle of forty lines can make a tuple of 2⁴⁰ parts out of references to one, and to use it as a key takes days.
 """
 
 import pickletools

@@ -108,12 +108,9 @@ def header(name: str) -> str:
 
 
 def _read_csv(path: Path) -> Read:
-    options: dict[str, Any] = {
-        "sep": "\t" if path.suffix.lower() == ".tsv" else ",",
-        "skipinitialspace": True,
-        "na_filter": False,
-    }
-    _require_narrow(path, options["sep"])
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    _require_narrow(path, separator)
+    options: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "na_filter": False}
     frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", **options)
     first = pd.read_csv(path, dtype=str, encoding="utf-8-sig", header=None, nrows=1, **options)
     if not isinstance(frame.index, pd.RangeIndex) or frame.index.step != 1:
