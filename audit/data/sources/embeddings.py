@@ -1,6 +1,7 @@
 """Ready-made embeddings with their labels: an audit without any model. Nothing in the files is run."""
 
 import os
+import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -173,6 +174,10 @@ def _member(found: Mapping[str, object], name: str, path: Path) -> NDArray[np.ge
         ) from None
     if not isinstance(array, np.ndarray):
         raise DataError(f"{name!r} in {path} is no array. Save the file with numpy.savez.")
+    if array.dtype.kind == "U" and array.size:
+        letters = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if letters.max() > sys.maxunicode:
+            raise ValueError(f"{name!r} holds text that is none: its letters have numbers beyond Unicode's")
     return array
 
 

@@ -121,7 +121,9 @@ def links_out(folder: Path, names: Sequence[str], *, follow: bool) -> tuple[str,
     outside = 0
     for name in names:
         path = folder / name
-        real = parents.setdefault(path.parent, Path(os.path.realpath(path.parent))) / path.name
+        if path.parent not in parents:
+            parents[path.parent] = Path(os.path.realpath(path.parent))
+        real = parents[path.parent] / path.name
         real = Path(os.path.realpath(real)) if real.is_symlink() else real
         if not real.is_relative_to(root):
             outside += 1
