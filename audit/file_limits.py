@@ -34,14 +34,16 @@ MOST_DIRECTORY = 16 * MIB
 """Bytes of a zip archive's list of parts: some 200,000 parts, ten times the tensors of the largest models."""
 MOST_HEADER = 16 * MIB
 """Bytes of the list of tensors in a safetensors file: some 100,000 tensors."""
-MOST_COLUMNS = 20_000
+MOST_COLUMNS = 10_000
 """Of a table; the widest that were audited had 5,000."""
 MOST_HEAD = 4 * MIB
-"""Bytes of the first line of a table, 200 for each column."""
+"""Bytes of the first line of a table, 400 for each column."""
 MOST_LINE = 16 * MIB
 """Bytes of any line: a long text or a small image in a cell, not a table without a line break."""
 MOST_PIXELS = 2**30 // 12
 """Of an image, 89 million, where Pillow itself begins to warn; each takes up to 12 bytes while it is read."""
+MOST_OBLONG = 100
+"""Times that an image may be as long as it is wide: scaled to a shorter side of 224 pixels it has 5 million."""
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}
 DOTTED = re.compile(rf"""(?:(?:(?<![\w-])[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MOST_DOTTED}}}""")
 

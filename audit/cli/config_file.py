@@ -114,6 +114,8 @@ def _value(parameter: click.Parameter, value: object, place: str) -> str | list[
     if isinstance(value, Mapping) and several:
         return [f"{name}={json.dumps(one)}" for name, one in value.items()]
     parts = value if isinstance(value, list) else [value]
+    if "\0" in str(value):
+        raise IreneError(f"{place} holds the character NUL, which no option takes. Remove it.")
     if flag != isinstance(value, bool) or (not flag and any(isinstance(part, (list, dict, bool)) for part in parts)):
         takes = "true or false" if flag else "text, a number or a list of them"
         raise IreneError(f"{place} is {json.dumps(value, default=str)}, and takes {takes}.")

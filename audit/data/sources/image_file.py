@@ -9,7 +9,7 @@ from PIL import ExifTags, Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from audit.errors import DataError
-from audit.file_limits import MOST_PIXELS, opened
+from audit.file_limits import MOST_OBLONG, MOST_PIXELS, opened
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Formats that are decoded; PostScript, which Pillow would hand to an interpreter, is not among them."""
@@ -75,6 +75,8 @@ def _require_small(image: Image.Image) -> None:
     """Refuse an image by the size that its head declares, before it is decoded."""
     if image.width * image.height > MOST_PIXELS:
         raise ValueError(f"it has {image.width:,} by {image.height:,} pixels; {MOST_PIXELS:,} are read at most")
+    if max(image.size) > MOST_OBLONG * max(1, min(image.size)):
+        raise ValueError(f"it is {image.width:,} pixels wide and {image.height:,} high, too long to be scaled")
 
 
 def _facts(image: Image.Image, path: Path) -> list[str]:

@@ -119,8 +119,7 @@ def links_out(folder: Path, names: Sequence[str], *, follow: bool) -> tuple[str,
     """
     root, parents = Path(os.path.realpath(folder)), dict[Path, Path]()
     outside = 0
-    for name in names:
-        path = folder / name
+    for path in (folder / name for name in names if _is_file(folder / name)):
         if path.parent not in parents:
             parents[path.parent] = Path(os.path.realpath(path.parent))
         real = parents[path.parent] / path.name
@@ -129,7 +128,7 @@ def links_out(folder: Path, names: Sequence[str], *, follow: bool) -> tuple[str,
             outside += 1
             if not follow:
                 raise DataError(
-                    f"{name!r} in {folder} is a link to a file outside the folder. Copy it there, or, if you made the "
+                    f"{str(path.relative_to(folder))!r} in {folder} is a link to a file outside the folder. Copy it there, or, if you made the "
                     "links, follow them with --follow-links."
                 )
     return (f"{outside:,} images are links to files outside {root.name}",) if outside else ()

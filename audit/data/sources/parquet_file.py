@@ -46,6 +46,7 @@ def _text(path: Path, schema: pa.Schema) -> int:
         for name in names:
             for column in compact.read(columns=[name]).columns:
                 for chunk in column.chunks:
+                    chunk.validate(full=True)  # text that is no UTF-8 would fail anywhere later
                     if isinstance(chunk, pa.DictionaryArray):
                         lengths = pc.binary_length(chunk.dictionary).cast(pa.int64())
                         found += pc.sum(lengths.take(chunk.indices)).as_py() or 0

@@ -116,7 +116,7 @@ def _read_csv(path: Path) -> Read:
     if not isinstance(frame.index, pd.RangeIndex) or frame.index.step != 1:
         raise DataError(f"The rows of {path} have more values than its first line has names. Name every column.")
     names = [one or given for one, given in zip(first.iloc[0].fillna(""), frame.columns, strict=True)]
-    return names, [Written(frame.iloc[:, place].fillna("")) for place in range(len(names))], None
+    return names, [Written(cells) for _, cells in frame.fillna("").items()], None
 
 
 def _require_narrow(path: Path, separator: str) -> None:
