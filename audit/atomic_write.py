@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from audit.errors import IreneError
+from audit.file_limits import opened
 
 LONGEST_NAME = 250
 """Bytes; file systems take 255, and a sanitizer's record adds `.json`."""
@@ -192,7 +193,7 @@ def require_writable(path: Path) -> None:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -26,28 +26,29 @@ ROOMS = ("audit", "sanitizer", "reports")
 ARROWS = {
     "audit": {
         "errors": "",
+        "file_limits": "",
         "column_names": "",
         "parallel": "",
         "progress": "",
-        "atomic_write": "errors",
+        "atomic_write": "errors file_limits",
         "environment": "errors",
         "plugins": "errors",
-        "evidence": "errors atomic_write",
+        "evidence": "errors file_limits atomic_write",
         "settings": "errors column_names evidence progress",
         "data": "errors column_names plugins",
-        "data.sources": "errors column_names plugins data",
+        "data.sources": "errors file_limits column_names plugins data",
         "bootstrap": "data evidence",
         "model.structure": "errors",
         "model.programs": "errors",
-        "model": "errors atomic_write plugins progress evidence data model.structure model.programs",
+        "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "caveats": "evidence data model protocol",
         "request": "errors column_names settings data attackers protocol",
         "run": "errors column_names environment bootstrap evidence settings data model model.structure attackers "
         "protocol caveats request",
-        "cli": "errors column_names atomic_write environment evidence settings data data.sources model model.structure "
-        "run",
+        "cli": "errors file_limits column_names atomic_write environment evidence settings data data.sources model "
+        "model.structure run",
     },
     "sanitizer": {
         "information": "",
@@ -74,8 +75,8 @@ ARROWS = {
         "render": "audit.errors audit.atomic_write audit.evidence inputs",
         "text": "audit.evidence inputs render",
         "charts": "audit.errors audit.atomic_write audit.evidence inputs text",
-        "gate": "audit.errors audit.evidence inputs text render",
-        "compliance": "audit.errors audit.atomic_write audit.evidence inputs text render",
+        "gate": "audit.errors audit.file_limits audit.evidence inputs text render",
+        "compliance": "audit.errors audit.file_limits audit.atomic_write audit.evidence inputs text render",
         "audit_page.sections": "audit.evidence inputs text render charts",
         "audit_page": "audit.evidence inputs render compliance audit_page.sections",
         "models_page.sections": "audit.evidence inputs text render charts",
@@ -131,11 +132,11 @@ def test_the_table_itself_has_no_cycle_and_points_down() -> None:
         assert all(order[other] < order[room] for other in others), f"{package} may import {others}"
 
 
-def test_reports_take_from_the_audit_its_evidence_errors_and_atomic_writer_alone() -> None:
+def test_reports_take_from_the_audit_its_evidence_errors_and_ways_with_files_alone() -> None:
     packages = HOUSE.packages()
     taken = {target for name in packages if name.startswith("reports") for target in packages[name]}
     assert {name for name in taken if not name.startswith("reports")} == {
-        "audit.evidence", "audit.errors", "audit.atomic_write",
+        "audit.evidence", "audit.errors", "audit.atomic_write", "audit.file_limits",
     }  # fmt: skip
 
 

@@ -5,7 +5,6 @@ that command alone takes, and wins over the top.
 """
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from audit.errors import IreneError, UnknownNameError
+from audit.errors import IreneError, UnknownNameError, in_one_line
+from audit.file_limits import read_toml
 
 FOUND = f"{__name__}.found"
 """The key of a context's memory of the file: arguments for a shell by the parameter's name."""
@@ -52,11 +52,11 @@ def _from_file(context: click.Context, path: Path, known: Mapping[str, click.Par
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path)
     except OSError as error:
         raise IreneError(f"Cannot read {path}: {error.strerror}. Name a TOML file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise IreneError(f"{path} is not TOML: {error}. Correct it, or leave --config out.") from None
+    except ValueError as error:
+        raise IreneError(f"{path} is not TOML: {in_one_line(error)}. Correct it, or leave --config out.") from None
 
 
 CONFIG = click.Option(
@@ -114,6 +114,8 @@ def _value(parameter: click.Parameter, value: object, place: str) -> str | list[
     if isinstance(value, Mapping) and several:
         return [f"{name}={json.dumps(one)}" for name, one in value.items()]
     parts = value if isinstance(value, list) else [value]
+    if "\0" in str(value):
+        raise IreneError(f"{place} holds the character NUL, which no option takes. Remove it.")
     if flag != isinstance(value, bool) or (not flag and any(isinstance(part, (list, dict, bool)) for part in parts)):
         takes = "true or false" if flag else "text, a number or a list of them"
         raise IreneError(f"{place} is {json.dumps(value, default=str)}, and takes {takes}.")

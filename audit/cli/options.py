@@ -188,6 +188,9 @@ class SourceOptions(Options):
         help="How rows become what the model takes: imagenet, half, unit, package.module:factory or file.py:factory."
     )
     image_size: int | None = option(type=click.IntRange(min=8), help="Side of the images in pixels.")
+    follow_links: bool | None = option(
+        is_flag=True, default=None, help="See images that are links to files outside their folder, too."
+    )
     features: str | None = option(help="A table's columns that the model takes, with commas between them.")
     group: str | None = option(help="Column of what must not be split: a person, a household.")
     continuous: str | None = option(help="Columns to read as numbers, with commas between them.")

@@ -16,14 +16,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from audit.atomic_write import write_whole
 from audit.errors import EvidenceError
+from audit.file_limits import read_json_bytes
 
 Model = TypeVar("Model", bound=BaseModel)
 Upgrade = Callable[[dict[str, object]], dict[str, object]]
 """Makes the JSON of one version that of the next."""
 
 DIGEST = "digest"
-LARGEST = 64 * 1024 * 1024
-"""Bytes of a JSON file that is read; the evidence of 240 attributes at layers has 20 MiB."""
 MOST_DIGITS = 16
 """Of a count: more are no number of rows, and a float cannot hold them."""
 UNSEALED = (
@@ -118,7 +117,11 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     """Read a file that holds one JSON object, each key once and every number finite, or raise an EvidenceError."""
     try:
         found = json.loads(
-            _content(path), parse_constant=_refuse, parse_int=_whole, parse_float=_finite, object_pairs_hook=_each_once
+            read_json_bytes(path),
+            parse_constant=_refuse,
+            parse_int=_whole,
+            parse_float=_finite,
+            object_pairs_hook=_each_once,
         )
     except OSError as error:
         raise EvidenceError(f"Cannot read {path}: {error.strerror}.") from None
@@ -192,16 +195,6 @@ def require_digest(content: Mapping[str, Any], path: Path, first_with_one: str, 
     raise EvidenceError(
         f"{path} carries no digest, so an edit of it could not be seen. Run the command that wrote it again{way_out}."
     )
-
-
-def _content(path: Path) -> bytes:
-    """Return the bytes of a file that is one, and no pipe or device without an end."""
-    size = path.stat().st_size
-    if not path.is_file():
-        raise ValueError("it is no regular file")
-    if size > LARGEST:
-        raise ValueError(f"it holds {size:,} bytes, and at most {LARGEST:,} are read")
-    return path.read_bytes()
 
 
 def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:

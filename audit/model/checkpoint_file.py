@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from audit.atomic_write import sha256
-from audit.errors import CheckpointError
+from audit.errors import CheckpointError, in_one_line
+from audit.file_limits import opened, require_plausible, require_regular, zip_parts
 
 Kind = Literal["safetensors", "torch file", "torchscript", "exported program"]
 """`torch file` is whatever else torch.save may have written: weights or a pickle, which only its reader can tell."""
@@ -29,23 +30,49 @@ class CheckpointFile:
 def open_checkpoint(path: str | os.PathLike[str]) -> CheckpointFile:
     """Find out what kind of file a checkpoint is; raise a CheckpointError if it cannot be read."""
     path = Path(path)
-    if not path.is_file():
+    try:
+        require_regular(path)
+        is_file = path.is_file()
+    except FileNotFoundError:
+        is_file = False
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"Cannot read {path}: {_fact(error)}. Give a file that may be read.") from None
+    if not is_file:
         raise CheckpointError(f"No checkpoint {path}. Give the path of a .safetensors or .pt file.")
     try:
+        members = archive_members(path)
         digest = sha256(path)
-    except OSError as error:
-        raise CheckpointError(f"Cannot read {path}: {error.strerror}. Give a file that may be read.") from None
-    members = archive_members(path)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"Cannot read {path}: {_fact(error)}. Give a file that may be read.") from None
     return CheckpointFile(path, _kind(path, members), members, digest)
 
 
 def archive_members(path: Path) -> tuple[str, ...]:
-    """Return the names of the parts of a zip archive; none where the file is not one."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return tuple(archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return ()
+    """Return the names of the parts of a zip archive; none where the file is not one.
+
+    Raises OSError if it cannot be read; ValueError if it is larger than memory, or its parts cannot be held.
+    """
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        require_plausible(size, size)
+        try:
+            return tuple(part.filename for part in zip_parts(file, size))
+        except zipfile.BadZipFile:
+            return ()
+
+
+def unfolded(path: Path) -> int:
+    """Return the bytes that a file can hold when all that is compressed in it is unfolded."""
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            return size + sum(part.file_size for part in zip_parts(file, size))
+        except zipfile.BadZipFile:
+            return size
+
+
+def _fact(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or in_one_line(error)
 
 
 def _kind(path: Path, members: tuple[str, ...]) -> Kind:

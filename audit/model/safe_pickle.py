@@ -9,15 +9,21 @@ import re
 import sys
 import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import torch
 
 from audit.errors import CheckpointError, listed
-from audit.model.checkpoint_file import archive_members
+from audit.file_limits import opened
+from audit.model.pickle_size import has_endless_tuple
 
 PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Storage|(__builtin__|builtins)\.set")
 """Imports of a pickle of plain tensors, which torch reads without running it."""
+LEGACY_PICKLES = 5
+"""In a row, before the numbers, in a file of torch before 1.6."""
 
 
 def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[object, bool]:
@@ -27,6 +33,9 @@ def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[object, bool]
 
     Raises CheckpointError if the file is damaged, is no torch file, or needs code that may not or cannot run.
     """
+    with _pickled(path) as pickled:
+        if has_endless_tuple(pickled, LEGACY_PICKLES):
+            raise CheckpointError(f"{path} holds a tuple of endless parts. Save the weights alone, as a state_dict.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of odd pickles in many words; the refusal takes one line
@@ -84,12 +93,18 @@ def _classes(path: Path) -> set[str]:
             return _imports(path)
 
 
-def _pickled(path: Path) -> bytes:
-    data = next((name for name in archive_members(path) if name.endswith("data.pkl")), None)
-    if data is None:
-        return path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(data)
+@contextmanager
+def _pickled(path: Path) -> Iterator[IO[bytes]]:
+    """Open the instructions of a file, in an archive or at its start."""
+    with opened(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                content = archive.read(next(one for one in archive.namelist() if one.endswith("data.pkl")))
+        except Exception:  # no archive, or a damaged one, of which torch's reader tells more
+            file.seek(0)
+            yield file
+            return
+        yield io.BytesIO(content)
 
 
 def _imports(path: Path) -> set[str]:
@@ -97,15 +112,15 @@ def _imports(path: Path) -> set[str]:
     found: set[str] = set()
     texts = [""]
     try:
-        file = io.BytesIO(_pickled(path))
-        while True:  # torch's old format is several pickles in a row; the end of them raises
-            for opcode, argument, _position in pickletools.genops(file):
-                if opcode.name == "GLOBAL":
-                    found.add(str(argument).replace(" ", "."))
-                elif opcode.name == "STACK_GLOBAL":
-                    found.add(".".join(texts[-2:]))
-                elif isinstance(argument, str):
-                    texts.append(argument)
+        with _pickled(path) as file:
+            while True:  # torch's old format is several pickles in a row; the end of them raises
+                for opcode, argument, _position in pickletools.genops(file):
+                    if opcode.name == "GLOBAL":
+                        found.add(str(argument).replace(" ", "."))
+                    elif opcode.name == "STACK_GLOBAL":
+                        found.add(".".join(texts[-2:]))
+                    elif isinstance(argument, str):
+                        texts.append(argument)
     except Exception:  # the end of the pickles, or bytes that are none
         pass
     return {name for name in found if not PLAIN.fullmatch(name)}

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from audit.errors import CheckpointError, UnknownNameError, listed
+from audit.errors import CheckpointError, UnknownNameError, in_one_line, listed
+from audit.file_limits import MOST_HEADER, opened, require_plausible, told
 from audit.model import release
-from audit.model.checkpoint_file import CheckpointFile
+from audit.model.checkpoint_file import CheckpointFile, unfolded
 
 T = TypeVar("T")
 PLAIN_NESTS = (
@@ -63,6 +63,7 @@ def weights_in(file: CheckpointFile, content: object, key: str | None = None) ->
     while stripped := next((p for p in PREFIXES if all(name.startswith(prefix + p) for name in state)), None):
         prefix += stripped
     tensors = release.in_model(path, {name.removeprefix(prefix): value for name, value in state.items()})
+    _require_held(path, tensors)
     for name, value in tensors.items():
         _require_finite(path, name, value)
     return Weights(path, file.sha256, tensors, prefix, nest, notes)
@@ -148,9 +149,15 @@ def fit(module: nn.Module, weights: Weights, architecture: str) -> None:
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """Read all tensors of a safetensors file. Raises CheckpointError if it is damaged."""
     try:
+        with opened(path) as file:
+            header = int.from_bytes(file.read(8), "little")
+        if header > MOST_HEADER:
+            raise ValueError(f"its list of tensors has {told(header)}; {told(MOST_HEADER)} are read at most")
         return safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a whole safetensors file: {error}. Copy or export it again.") from None
+    except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
+        raise CheckpointError(
+            f"{path} is not a whole safetensors file: {in_one_line(error)}. Copy or export it again."
+        ) from None
 
 
 def within(content: object, wanted: Callable[[object], TypeGuard[T]]) -> dict[str, T]:
@@ -222,6 +229,14 @@ def is_state(content: object) -> TypeGuard[Mapping[str, Tensor]]:
         and len(content) > 0
         and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items())
     )
+
+
+def _require_held(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that are larger than what the file holds: views of one number, or storage out of nothing."""
+    try:
+        require_plausible(sum(value.numel() * value.element_size() for value in tensors.values()), unfolded(path))
+    except ValueError as error:
+        raise CheckpointError(f"{path} cannot be held: {error}. Save the weights again, without views.") from None
 
 
 def _require_finite(path: Path, key: str, value: Tensor) -> None:

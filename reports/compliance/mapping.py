@@ -4,7 +4,6 @@
 """
 
 import datetime
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from audit.errors import IreneError
 from audit.evidence.numbers import plain
+from audit.file_limits import read_toml
 from reports.compliance.evidence_items import ITEMS, Evidence, Item, Present, items
 from reports.inputs.comparison import Comparison
 
@@ -104,14 +104,13 @@ def load(path: Path) -> Framework:
         FrameworkError: No such file, no TOML, an item of evidence that does not exist, or a field that is wrong.
     """
     try:
-        return Framework.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        return Framework.model_validate(read_toml(path))
     except OSError as error:
         raise FrameworkError(f"Cannot read {path}: {error.strerror}.") from None
     except ValidationError as error:
         raise FrameworkError(f"{path} is no framework: {_fault(error)}.") from None
-    except (ValueError, RecursionError) as error:  # TOML or UTF-8
-        fact = "it is nested too deep" if isinstance(error, RecursionError) else error
-        raise FrameworkError(f"{path} is no framework: {fact}.") from None
+    except ValueError as error:  # TOML or UTF-8
+        raise FrameworkError(f"{path} is no framework: {error}.") from None
 
 
 @cache

@@ -4,7 +4,6 @@ private = ["gender", "age"]
 limit = 0.05
 """
 
-import tomllib
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Final, Self
@@ -13,13 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from audit.errors import EvidenceError, UnknownNameError
 from audit.evidence.numbers import one_line
-from audit.evidence.signature import read_file
+from audit.file_limits import read_toml
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Names = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
-LARGEST: Final = 1024 * 1024
-"""Bytes of a policy."""
 
 STARTER: Final = """\
 # A policy for `irene check --policy policy.toml`: what every audit has to show before it passes.
@@ -108,8 +105,10 @@ def read_policy(path: str | PathLike[str]) -> Policy:
     """
     place = Path(path)
     try:
-        content = tomllib.loads(read_file(place, LARGEST).decode())
-    except (ValueError, RecursionError) as error:
+        content = read_toml(place)
+    except OSError as error:
+        raise EvidenceError(f"Cannot read {place}: {error.strerror}.") from None
+    except ValueError as error:
         raise EvidenceError(f"{place} is no policy in TOML: {' '.join(str(error).split())}. Correct it.") from None
     _refuse_unknown(place, content)
     try:

@@ -1,6 +1,6 @@
 """CelebA from its official files: faces, 40 attributes, identities and the people-disjoint partition."""
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import pandas as pd
@@ -8,20 +8,24 @@ import pandas as pd
 from audit.data import transforms
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData, Part
-from audit.data.sources.image_folder import Images
+from audit.data.sources.image_folder import Images, links_out
 from audit.errors import DataError, in_one_line
+from audit.file_limits import require_plausible
 
 PARTITIONS = {"train": (0,), "audit": (1, 2)}
 """The official train partition shapes models; validation and test people are for the attackers."""
 MEAN, DEVIATION = transforms.MEAN, transforms.DEVIATION
 
 
-def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -> LabelledData:
+def load(
+    part: Part, *, data_root: str = "data/celeba", image_size: int = 224, follow_links: bool = False
+) -> LabelledData:
     """Open CelebA's rows with all 40 attributes as columns, grouped by person; validation and test people are `audit`.
 
     Args:
         data_root: Folder with `img_align_celeba/` and the official lists of attributes, partition and identity.
         image_size: Side of the square that the model sees, in pixels, normalised by ImageNet's mean and deviation.
+        follow_links: As of a folder of images.
     """
     transform = transforms.image_transform("imagenet", image_size=image_size)
     root = Path(data_root)
@@ -30,10 +34,14 @@ def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -
     identity = _table(root / "identity_CelebA.txt")[1].reindex(attributes.index)
     if partition.isna().any() or identity.isna().any():
         raise DataError(f"The lists in {root} name different images. Take all of them from one release.")
+    folder = root / "img_align_celeba"
+    if any(PurePath(name).name != name for name in map(str, attributes.index)):
+        raise DataError(f"The lists in {root} name images outside {folder.name}. Take the official files.")
     chosen = partition.isin(PARTITIONS[part]).to_numpy()
+    own = [str(name) for name in attributes.index[chosen]]
     return LabelledData(
         name="celeba",
-        inputs=Images(root / "img_align_celeba", list(attributes.index[chosen]), transform),
+        inputs=Images(folder, own, transform),
         columns={
             str(name): Column((attributes[name].to_numpy()[chosen] == 1).astype(np.int64), ("no", "yes"))
             for name in attributes.columns
@@ -41,6 +49,7 @@ def load(part: Part, *, data_root: str = "data/celeba", image_size: int = 224) -
         group=identity.to_numpy()[chosen].astype(np.int64),
         group_name="person",
         options={"part": part, "image_size": image_size},
+        notes=links_out(folder, own, follow=follow_links),
     )
 
 
@@ -48,6 +57,7 @@ def _table(path: Path, values: set[int] | None = None, *, header: int | None = N
     if not path.is_file():
         raise DataError(f"No {path.name} in {path.parent}. Give the folder of CelebA's files with --data-root.")
     try:
+        require_plausible(path.stat().st_size, path.stat().st_size)
         table = pd.read_csv(path, sep=r"\s+", header=header, index_col=0)
     except (ValueError, pd.errors.ParserError) as error:
         raise DataError(f"{path} is not in CelebA's format: {in_one_line(error)}. Take the official file.") from None

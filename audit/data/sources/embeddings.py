@@ -1,26 +1,27 @@
 """Ready-made embeddings with their labels: an audit without any model. Nothing in the files is run."""
 
 import os
+import sys
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
-from numpy.lib.format import open_memmap
+from numpy.lib.format import MAGIC_PREFIX, open_memmap, read_array_header_1_0, read_array_header_2_0
 from numpy.typing import NDArray
 from torch import Tensor
 
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import blocks
+from audit.data.sources.parquet_file import open_parquet
 from audit.data.sources.table import Said, recorded
 from audit.data.sources.table_file import Cell, header, read_table, whole_numbers
-from audit.errors import DataError, in_one_line
+from audit.errors import DataError, IreneError, in_one_line
+from audit.file_limits import opened, told, total, zip_parts
 
 Layer = NDArray[np.floating]
 Labels = NDArray[np.generic] | Cell
@@ -82,7 +83,9 @@ def read_embeddings(
         raise DataError(f"{path} {fact}. Give a .npz, .npy or .parquet file.")
     try:
         layers, labels = reader(path)
-    except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except IreneError:
+        raise
+    except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
         raise DataError(
             f"Cannot read {path}: {in_one_line(error)}. Save it again, as arrays of floats and of text."
         ) from None
@@ -118,7 +121,8 @@ def read_embeddings(
 def _read_npz(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
     layers: dict[str, Layer] = {}
     labels: dict[str, Labels] = {}
-    with path.open("rb") as file:
+    with opened(path) as file:
+        _require_members(file)
         found = np.load(file, allow_pickle=False)
         if isinstance(found, np.ndarray):
             raise ValueError("it holds one array without a name; its suffix would be .npy")
@@ -129,6 +133,33 @@ def _read_npz(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
             else:
                 layers[name] = _layer(name, array, path)
     return layers, labels
+
+
+def _require_members(file: BinaryIO) -> None:
+    """Refuse arrays that declare more than their part of the archive holds, before memory is asked for."""
+    try:
+        parts = zip_parts(file, os.fstat(file.fileno()).st_size)
+    except zipfile.BadZipFile:
+        file.seek(0)  # numpy says what else it is
+        return
+    with zipfile.ZipFile(file) as archive:
+        for part in parts:
+            with archive.open(part) as member:
+                _require_whole(member, part)
+    file.seek(0)
+
+
+def _require_whole(member: IO[bytes], part: zipfile.ZipInfo) -> None:
+    if member.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
+        return  # no array, which is told where it is asked for
+    major, _minor = member.read(2)
+    header = {1: read_array_header_1_0, 2: read_array_header_2_0}.get(major)
+    if header is None:
+        raise ValueError(f"{part.filename} is of version {major} of numpy's format")
+    shape, _is_fortran, dtype = header(member)
+    declared = total(shape) * dtype.itemsize
+    if declared > part.file_size and not dtype.hasobject:
+        raise ValueError(f"{part.filename} has {told(part.file_size)} and declares {told(declared)}")
 
 
 def _member(found: Mapping[str, object], name: str, path: Path) -> NDArray[np.generic]:
@@ -143,6 +174,10 @@ def _member(found: Mapping[str, object], name: str, path: Path) -> NDArray[np.ge
         ) from None
     if not isinstance(array, np.ndarray):
         raise DataError(f"{name!r} in {path} is no array. Save the file with numpy.savez.")
+    if array.dtype.kind == "U" and array.size:
+        letters = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if letters.max() > sys.maxunicode:
+            raise ValueError(f"{name!r} holds text that is none: its letters have numbers beyond Unicode's")
     return array
 
 
@@ -153,7 +188,7 @@ def _read_npy(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
 def _read_parquet(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
     layers: dict[str, Layer] = {}
     labels: dict[str, Labels] = {}
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         found = file.read()
     if len(set(found.column_names)) < len(found.column_names):
         raise ValueError("two of its columns have one name")

@@ -9,6 +9,7 @@ from PIL import ExifTags, Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from audit.errors import DataError
+from audit.file_limits import MOST_OBLONG, MOST_PIXELS, opened
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Formats that are decoded; PostScript, which Pillow would hand to an interpreter, is not among them."""
@@ -31,7 +32,8 @@ def read_image(path: Path) -> Image.Image:
     Raises DataError if its numbers have a range that the file does not say; whatever Pillow raises if it is broken.
     """
     # Of a path Pillow maps plain TIFF into memory, with the lines of one that EXIF turns cut at the wrong length.
-    with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+    with opened(path) as file, Image.open(file, formats=FORMATS) as image:
+        _require_small(image)
         largest = _largest(image, path)
         is_inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO
         upright = ImageOps.exif_transpose(image) if _orientation(image) != UPRIGHT else image
@@ -60,7 +62,7 @@ def survey(paths: Iterable[Path]) -> tuple[str, ...]:
     for path in paths:
         total += 1
         try:
-            with Image.open(path, formats=FORMATS) as image:
+            with opened(path) as file, Image.open(file, formats=FORMATS) as image:
                 found.update(_facts(image, path))
         except DataError:
             raise
@@ -69,12 +71,20 @@ def survey(paths: Iterable[Path]) -> tuple[str, ...]:
     return tuple(f"{count:,} of {total:,} images {fact}" for fact, count in found.items())
 
 
+def _require_small(image: Image.Image) -> None:
+    """Refuse an image by the size that its head declares, before it is decoded."""
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError(f"it has {image.width:,} by {image.height:,} pixels; {MOST_PIXELS:,} are read at most")
+    if max(image.size) > MOST_OBLONG * max(1, min(image.size)):
+        raise ValueError(f"it is {image.width:,} pixels wide and {image.height:,} high, too long to be scaled")
+
+
 def _facts(image: Image.Image, path: Path) -> list[str]:
     facts = {
         DEEP: _largest(image, path) is not None,
         TURNED: _orientation(image) != UPRIGHT,
         TRANSPARENT: image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
-        FRAMES: getattr(image, "n_frames", 1) > 1,
+        FRAMES: getattr(image, "is_animated", False),
         INKS: image.mode == "CMYK",
     }
     return [fact for fact, holds in facts.items() if holds]
@@ -105,5 +115,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _scaled(image: Image.Image, largest: int, *, is_inverted: bool) -> Image.Image:
     values = np.asarray(image).astype(np.float64)
-    values = (largest - values if is_inverted else values) * (SIXTEEN_BITS / largest)
-    return Image.fromarray(values.round().astype(np.uint16))
+    if is_inverted:
+        np.subtract(largest, values, out=values)
+    values *= SIXTEEN_BITS / largest
+    return Image.fromarray(values.round(out=values).astype(np.uint16))

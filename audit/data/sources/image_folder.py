@@ -53,6 +53,7 @@ def load(
     continuous: str | Sequence[str] = (),
     classes: str | Sequence[str] = (),
     missing: str | Sequence[str] | None = None,
+    follow_links: bool = False,
 ) -> LabelledData:
     """Open a folder with `metadata.csv`, `.jsonl` or `.parquet`: a row an image, by its path in `file_name`.
 
@@ -60,12 +61,14 @@ def load(
         part: As of a table, and so are `continuous`, `classes` and `missing`.
         transform: What the model was trained on: `imagenet`, `half`, `unit`, or a factory; see audit.data.transforms.
         image_size: Side of the square that the model sees, in pixels; by default 224.
+        follow_links: Also see images that are links to files outside the folder, as many caches keep them.
 
-    Raises DataError if metadata, its `file_name` or a transform is missing, a path leaves the folder, no image is
-    there, or an image's numbers have no known range.
+    Raises DataError if metadata, its `file_name` or a transform is missing, a path or link leaves the folder, no image
+    is there, or an image's numbers have no known range.
     """
     path = Path(path)
     metadata = _metadata(path)
+    links_out(path, [metadata.name], follow=follow_links)
     table = read_table(metadata, source=f"{path.resolve().name}/{metadata.name}")
     if FILE_NAME not in table.columns:
         raise DataError(f"No `file_name` column in {metadata}. Add one with each image's path inside {path}.")
@@ -78,12 +81,13 @@ def load(
     rows, part_notes = rows_of(table, part)
     own = [names[row] for row in rows]
     _require_one(own, int(rows[0]) + 1, metadata)
+    links = links_out(path, own, follow=follow_links)
     return LabelledData(
         name=path.resolve().name,
         inputs=Images(path, own, chosen),
         columns={name: column.take(rows) for name, column in columns.items()},
         options={"part": part, "transform": chosen.name, "image_size": chosen.image_size, **said.recorded()},
-        notes=notes + part_notes + survey(path / name for name in own),
+        notes=notes + part_notes + links + survey(path / name for name in own),
     )
 
 
@@ -106,6 +110,28 @@ def _inside(written: str, row: int, metadata: Path) -> str:
     if path.anchor or ".." in path.parts or ("\\" in found and PureWindowsPath(found).anchor):
         raise DataError(f"Row {row} of {metadata} names {clean(written)!r}, outside the folder. Give a path inside it.")
     return found
+
+
+def links_out(folder: Path, names: Sequence[str], *, follow: bool) -> tuple[str, ...]:
+    """Return what to say of files that links lead out of a folder; the folder may be a link itself.
+
+    Raises DataError at the first if they are not to be followed.
+    """
+    root, parents = Path(os.path.realpath(folder)), dict[Path, Path]()
+    outside = 0
+    for path in (folder / name for name in names if _is_file(folder / name)):
+        if path.parent not in parents:
+            parents[path.parent] = Path(os.path.realpath(path.parent))
+        real = parents[path.parent] / path.name
+        real = Path(os.path.realpath(real)) if real.is_symlink() else real
+        if not real.is_relative_to(root):
+            outside += 1
+            if not follow:
+                raise DataError(
+                    f"{str(path.relative_to(folder))!r} in {folder} is a link to a file outside the folder. Copy it "
+                    "there, or, if you made the links, follow them with --follow-links."
+                )
+    return (f"{outside:,} images are links to files outside {root.name}",) if outside else ()
 
 
 def _spellings(written: str) -> list[str]:

@@ -1,16 +1,29 @@
 """The files that hold tables, as they are written: cells of CSV stay text, and no digit of an id is lost."""
 
+import csv
+import io
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from audit.data.cells import Written, clean, fold, is_missing, read_cells, spelling, typed
-from audit.errors import DataError, in_one_line
+from audit.data.sources.parquet_file import open_parquet
+from audit.errors import DataError, IreneError, in_one_line
+from audit.file_limits import (
+    MOST_HEAD,
+    opened,
+    require_columns,
+    require_plausible,
+    require_regular,
+    require_short_lines,
+)
 
 SPLIT, FILE_NAME = "split", "file_name"
 RESERVED = (SPLIT, FILE_NAME)
@@ -66,14 +79,18 @@ def read_table(path: Path, *, source: str | None = None) -> Table:
     readers: dict[str, Callable[[Path], Read]] = {".parquet": _read_parquet, ".jsonl": _read_jsonl}
     source = source or path.name
     try:
+        require_regular(path)
         written, cells, frame = readers.get(path.suffix.lower(), _read_csv)(path)
-    except (OSError, ValueError, NotImplementedError) as error:
+    except IreneError:
+        raise
+    except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
         raise DataError(f"Cannot read {path} as a table: {in_one_line(error)}. Mend it, or save it again.") from None
     names = [header(str(name)) for name in written]
     if not names or not len(cells[0]):
         raise DataError(f"{path} has no rows. Give a table with one row for each input.")
+    firsts: dict[str, int] = {}
     for place, name in enumerate(names):
-        if (first := names.index(name)) < place:
+        if (first := firsts.setdefault(name, place)) < place:
             both = f"two columns {name!r}" if written[first] == written[place] else ""
             both = both or f"the columns {written[first]!r} and {written[place]!r}, which are read as {name!r}"
             raise DataError(f"{path} has {both}. Rename one.")
@@ -91,19 +108,41 @@ def header(name: str) -> str:
 
 
 def _read_csv(path: Path) -> Read:
-    options = {"sep": "\t" if path.suffix.lower() == ".tsv" else ",", "skipinitialspace": True, "na_filter": False}
-    frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", **options)  # type: ignore[call-overload]
-    first = pd.read_csv(path, dtype=str, encoding="utf-8-sig", header=None, nrows=1, **options)  # type: ignore[call-overload]
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    _require_narrow(path, separator)
+    options: dict[str, Any] = {"sep": separator, "skipinitialspace": True, "na_filter": False}
+    frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", **options)
+    first = pd.read_csv(path, dtype=str, encoding="utf-8-sig", header=None, nrows=1, **options)
     if not isinstance(frame.index, pd.RangeIndex) or frame.index.step != 1:
         raise DataError(f"The rows of {path} have more values than its first line has names. Name every column.")
     names = [one or given for one, given in zip(first.iloc[0].fillna(""), frame.columns, strict=True)]
-    return names, [Written(frame.iloc[:, place].fillna("")) for place in range(len(names))], None
+    return names, [Written(cells) for _, cells in frame.fillna("").items()], None
+
+
+def _require_narrow(path: Path, separator: str) -> None:
+    """Refuse a table of more columns than are read, or of lines without an end, before pandas makes room for it."""
+    with opened(path) as file:
+        require_plausible(size := os.fstat(file.fileno()).st_size, size)
+        require_short_lines(file)
+        head = file.read(2 * MOST_HEAD).decode("utf-8-sig", errors="replace")
+    lines = csv.reader(io.StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
+    widths = (len(line) for line in lines if line)
+    try:
+        for width in islice(widths, 2):  # names, and the first row, which pandas widens the table to
+            require_columns(width)
+    except csv.Error as error:
+        raise ValueError(f"its first lines are none of a table: {error}") from None
 
 
 def _read_jsonl(path: Path) -> Read:
-    with path.open(encoding="utf-8-sig") as lines:
+    with opened(path) as file:
+        require_plausible(size := os.fstat(file.fileno()).st_size, size)
+        require_short_lines(file)
+        lines = io.TextIOWrapper(file, encoding="utf-8-sig")
         records = [_record(line, row) for row, line in enumerate(lines, 1) if line.strip()]
     names = list(dict.fromkeys(name for record in records for name in record))
+    require_columns(len(names))
+    require_plausible(2 * 8 * len(names) * len(records), size)  # a place in a series and in a frame for each cell
     cells: list[Cell] = [pd.Series([record.get(name) for record in records], dtype=object) for name in names]
     return names, cells, pd.DataFrame(records, columns=pd.Index(names))
 
@@ -126,9 +165,9 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _read_parquet(path: Path) -> Read:
-    frame = pd.read_parquet(path, engine="pyarrow")
-    frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
+        frame = pd.read_parquet(path, engine="pyarrow")
+        frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
         schema = file.schema_arrow
         whole = [
             one.name

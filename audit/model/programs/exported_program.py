@@ -60,7 +60,10 @@ def load_exported(path: Path, members: Sequence[str]) -> tuple[nn.Module, str, i
     Returns a module whose submodules have the names of the original model's and fire hooks; the original model's class;
     and the batch size if the program takes no other.
     """
-    require_arithmetic(path, members)
+    try:
+        require_arithmetic(path, members)
+    except RecursionError:
+        raise CheckpointError(f"{path} is nested too deep to be a program. Copy or export it again.") from None
     try:
         with _no_pickle(), path.open("rb") as content:
             program = torch.export.load(content)

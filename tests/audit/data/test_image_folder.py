@@ -12,6 +12,7 @@ from PIL import Image
 
 from audit.data.columns import Column, Quantity
 from audit.data.labelled import LabelledData, Part
+from audit.data.sources import image_folder
 from audit.data.sources.opening import open_data
 from audit.data.transforms import image_transform, known_transform
 from audit.errors import DataError, IreneError, UnknownNameError, UnreadableError
@@ -244,3 +245,43 @@ def test_a_folder_without_one_metadata_file_or_that_is_not_there_is_told(faces: 
     assert "No metadata.csv, .jsonl or .parquet in" in told(DataError, faces / "in")
     assert "does not exist. Give a folder that holds metadata.csv" in told(DataError, tmp_path / "fases")
     assert "is no table or folder" in told(DataError, faces / "a.png")
+
+
+def folder_with(folder: Path, name: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "metadata.csv").write_text(f"file_name,sex\n{name},f\n")
+    return folder
+
+
+def test_an_image_behind_a_link_out_of_the_folder_is_seen_with_the_option_alone(tmp_path: Path) -> None:
+    outside = tmp_path / "secret"
+    outside.mkdir()
+    Image.new("RGB", (3, 3)).save(outside / "x.png")
+    own = folder_with(tmp_path / "own", "x.png")
+    (own / "x.png").symlink_to(outside / "x.png")
+    with pytest.raises(DataError, match=r"'x\.png' in .* is a link to a file outside the folder.*--follow-links"):
+        image_folder.load(own, "audit", transform="unit")
+    data = image_folder.load(own, "audit", transform="unit", follow_links=True)
+    assert data.inputs[0].shape[0] == 3
+    assert "1 images are links to files outside own" in data.notes
+    folder_with(tmp_path / "own", "inner/x.png")
+    (own / "inner").symlink_to(outside)
+    with pytest.raises(DataError, match="outside the folder"):
+        image_folder.load(own, "audit", transform="unit")
+
+
+def test_metadata_behind_a_link_out_of_the_folder_is_not_read(tmp_path: Path) -> None:
+    own = folder_with(tmp_path / "own", "x.png")
+    (own / "metadata.csv").rename(tmp_path / "secret.csv")
+    (own / "metadata.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(DataError, match=r"'metadata\.csv' in .* is a link"):
+        image_folder.load(own, "audit", transform="unit")
+
+
+def test_a_folder_that_is_a_link_itself_and_links_inside_it_are_read(tmp_path: Path) -> None:
+    own = folder_with(tmp_path / "own", "x.png")
+    Image.new("RGB", (3, 3)).save(own / "y.png")
+    (own / "x.png").symlink_to("y.png")
+    (tmp_path / "link").symlink_to(own)
+    data = image_folder.load(tmp_path / "link", "audit", transform="unit")
+    assert data.inputs[0].shape[0] == 3 and not any("links" in note for note in data.notes)

@@ -1,0 +1,60 @@
+"""Parquet files of strangers: what they declare is held against their size before it is read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from audit.file_limits import require_columns, require_plausible, require_regular
+
+NUMBER = 8
+"""Bytes that a value takes at least, once a column is one of pandas's."""
+
+
+@contextmanager
+def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file whose rows can be held. Raises OSError or ValueError if they cannot, or it is none."""
+    require_regular(path)
+    size = path.stat().st_size
+    with pq.ParquetFile(path) as file:
+        metadata = file.metadata
+        require_columns(metadata.num_columns)
+        groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+        if metadata.num_rows < 0 or any(group.num_rows < 0 for group in groups):
+            raise ValueError("its number of rows is negative")
+        rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
+        lists = [
+            place for place in range(metadata.num_columns) if metadata.schema.column(place).max_repetition_level > 0
+        ]
+        values = sum(group.column(place).num_values for group in groups for place in lists)
+        declared = NUMBER * (rows * metadata.num_columns + values)
+        require_plausible(max(declared, sum(group.total_byte_size for group in groups)), size)
+        require_plausible(declared + _text(path, file.schema_arrow), size)
+        yield file
+
+
+def _text(path: Path, schema: pa.Schema) -> int:
+    """Return the bytes of all cells of text, each of which the file may hold once and name a million times."""
+    names = [field.name for field in schema if _is_text(field.type)]
+    found = 0
+    if not names:
+        return found
+    with pq.ParquetFile(path, read_dictionary=names) as compact:
+        for name in names:
+            for column in compact.read(columns=[name]).columns:
+                for chunk in column.chunks:
+                    chunk.validate(full=True)  # text that is no UTF-8 would fail anywhere later
+                    if isinstance(chunk, pa.DictionaryArray):
+                        lengths = pc.binary_length(chunk.dictionary).cast(pa.int64())
+                        found += pc.sum(lengths.take(chunk.indices)).as_py() or 0
+                    else:
+                        found += chunk.nbytes
+    return found
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(test(kind) for test in tests)
