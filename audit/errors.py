@@ -95,9 +95,8 @@ def first_line(error: BaseException) -> str:
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:
-    """Join a stranger's names in one line: at most so many, without line breaks and control characters."""
-    shown = ", ".join(names[:most]) + (", …" if len(names) > most else "")
-    return "".join(letter if letter.isprintable() else "?" for letter in shown)
+    """Join a stranger's names in one line, at most so many, as `visible` shows them."""
+    return visible(", ".join(names[:most]) + (", …" if len(names) > most else ""))
 
 
 class UnknownNameError(IreneError):
