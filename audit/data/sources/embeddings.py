@@ -77,21 +77,7 @@ def read_embeddings(
     UnknownNameError if there is no such column.
     """
     path, table = Path(path), None if table is None else Path(table)
-    reader = {".npz": _read_npz, ".npy": _read_npy, ".parquet": _read_parquet}.get(path.suffix.lower())
-    if reader is None or not path.is_file():
-        fact = "is no file of embeddings" if path.exists() else "does not exist"
-        raise DataError(f"{path} {fact}. Give a .npz, .npy or .parquet file.")
-    try:
-        layers, labels = reader(path)
-    except IreneError:
-        raise
-    except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
-        raise DataError(
-            f"Cannot read {path}: {in_one_line(error)}. Save it again, as arrays of floats and of text."
-        ) from None
-    if not layers:
-        raise DataError(f"{path} holds no embeddings. Save them as an array of floats, (rows, features).")
-    labels = _named(labels, path)
+    layers, labels = _layers_and_labels(path)
     header_notes: tuple[str, ...] = ()
     if table is not None:
         more = read_table(table)
@@ -116,6 +102,25 @@ def read_embeddings(
         ),
     )
     return Embeddings(layers, data)
+
+
+def _layers_and_labels(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
+    """Read what the file itself holds."""
+    reader = {".npz": _read_npz, ".npy": _read_npy, ".parquet": _read_parquet}.get(path.suffix.lower())
+    if reader is None or not path.is_file():
+        fact = "is no file of embeddings" if path.exists() else "does not exist"
+        raise DataError(f"{path} {fact}. Give a .npz, .npy or .parquet file.")
+    try:
+        layers, labels = reader(path)
+    except IreneError:
+        raise
+    except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
+        raise DataError(
+            f"Cannot read {path}: {in_one_line(error)}. Save it again, as arrays of floats and of text."
+        ) from None
+    if not layers:
+        raise DataError(f"{path} holds no embeddings. Save them as an array of floats, (rows, features).")
+    return layers, _named(labels, path)
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:

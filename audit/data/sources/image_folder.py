@@ -127,9 +127,10 @@ def links_out(folder: Path, names: Sequence[str], *, follow: bool) -> tuple[str,
         if not real.is_relative_to(root):
             outside += 1
             if not follow:
+                name = str(path.relative_to(folder))
                 raise DataError(
-                    f"{str(path.relative_to(folder))!r} in {folder} is a link to a file outside the folder. Copy it "
-                    "there, or, if you made the links, follow them with --follow-links."
+                    f"{name!r} in {folder} is a link to a file outside the folder. Copy it there, or, if you made the "
+                    "links, follow them with --follow-links."
                 )
     return (f"{outside:,} images are links to files outside {root.name}",) if outside else ()
 
