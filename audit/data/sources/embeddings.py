@@ -3,7 +3,7 @@
 import os
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -26,6 +26,7 @@ from audit.file_limits import opened, told, total, zip_parts
 Layer = NDArray[np.floating]
 Labels = NDArray[np.generic] | Cell
 """Of n rows."""
+Reader = Callable[[Path], tuple[dict[str, Layer], dict[str, Labels]]]
 BLOCK = 2**22
 """Numbers that are checked in one go, so that a file larger than memory can be checked."""
 
@@ -81,16 +82,7 @@ def read_embeddings(
     if reader is None or not path.is_file():
         fact = "is no file of embeddings" if path.exists() else "does not exist"
         raise DataError(f"{path} {fact}. Give a .npz, .npy or .parquet file.")
-    try:
-        layers, labels = reader(path)
-    except IreneError:
-        raise
-    except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
-        raise DataError(
-            f"Cannot read {path}: {in_one_line(error)}. Save it again, as arrays of floats and of text."
-        ) from None
-    if not layers:
-        raise DataError(f"{path} holds no embeddings. Save them as an array of floats, (rows, features).")
+    layers, labels = _read(reader, path)
     labels = _named(labels, path)
     header_notes: tuple[str, ...] = ()
     if table is not None:
@@ -116,6 +108,20 @@ def read_embeddings(
         ),
     )
     return Embeddings(layers, data)
+
+
+def _read(reader: Reader, path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
+    try:
+        layers, labels = reader(path)
+    except IreneError:
+        raise
+    except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
+        raise DataError(
+            f"Cannot read {path}: {in_one_line(error)}. Save it again, as arrays of floats and of text."
+        ) from None
+    if not layers:
+        raise DataError(f"{path} holds no embeddings. Save them as an array of floats, (rows, features).")
+    return layers, labels
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
