@@ -9,15 +9,7 @@ import fuzz
 import pytest
 
 pytestmark = pytest.mark.slow
-INPUTS = {
-    "checkpoint": 100,
-    "embeddings": 100,
-    "table": 100,
-    "metadata": 50,
-    "image": 200,
-    "evidence": 60,
-    "config": 150,
-}
+INPUTS = {"checkpoint": 40, "embeddings": 40, "table": 40, "metadata": 40, "image": 80, "evidence": 40, "config": 80}
 
 
 @pytest.mark.parametrize("name", fuzz.NAMES)
