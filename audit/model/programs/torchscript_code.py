@@ -117,8 +117,9 @@ def _check_pickle(content: bytes, path: Path) -> None:
 
 
 def _check_class(words: list[str], path: Path) -> None:
-    if words[:3] == ["__torch__", "torch", "classes"] and words[3:4] and words[3] not in PACKED:
-        raise _refused(path, f"holds the compiled class {listed(['.'.join(words[3:])])!r}")
+    compiled = ["__torch__", "torch", "classes"]
+    if words == compiled[: len(words)] or (words[:3] == compiled and words[3] not in PACKED):
+        raise _refused(path, f"holds the compiled class {listed(['.'.join(words[3:] or words)])!r}")
 
 
 def _parsed(content: bytes, path: Path) -> ast.Module:
@@ -132,13 +133,14 @@ def _parsed(content: bytes, path: Path) -> ast.Module:
 
 def _check(tree: ast.Module, path: Path) -> None:
     """Refuse what is no arithmetic: a statement that saved programs do not have, or a name that is not known."""
+    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
         if not isinstance(node, LIKE_PYTHON) or (isinstance(node, ast.FunctionDef | ast.ClassDef) and _extra(node)):
             raise _refused(path, f"has a {type(node).__name__}, which no saved program has")
         if isinstance(node, ast.Constant):
             _check_constant(node, path)
-        elif isinstance(node, ast.Attribute):
-            _check_attribute(node, path)
+        elif isinstance(node, ast.Attribute | ast.Name) and id(node) not in inner:
+            _check_attribute(_dotted(node), path)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in LOOKING_UP:
             _check_looked_up(node, path)
     looked_up = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
@@ -177,19 +179,19 @@ def _check_constant(node: ast.Constant, path: Path) -> None:
         node.value = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in node.value)
 
 
-def _check_attribute(node: ast.Attribute, path: Path) -> None:
-    words = _dotted(node)
+def _check_attribute(words: list[str], path: Path) -> None:
+    """Look at a dotted name in full: a part of it, as `o = ops.image`, could be completed elsewhere."""
     if words[0] == "torch":
         known = len(words) == 2 and words[1] in OPERATORS["aten"]
-    elif words[0] == "ops":  # ops.namespace.name, with or without an overload; each part is looked at by itself
-        known = len(words) == 2 or (len(words) in (3, 4) and words[2] in OPERATORS.get(words[1], ()))
+    elif words[0] == "ops":  # with or without an overload
+        known = len(words) in (3, 4) and words[2] in OPERATORS.get(words[1], ())
     elif words[0] == "__torch__":
         _check_class(words, path)
         known = True
     else:
-        known = not _is_operator(node.attr) or node.attr in ALLOWED
+        known = all(not _is_operator(word) or word in ALLOWED for word in words[1:])
     if not known:
-        raise _calls(path, ".".join(words) if words[0] in ("torch", "ops") else node.attr)
+        raise _calls(path, ".".join(words).lstrip("."))
 
 
 def _check_looked_up(node: ast.Call, path: Path) -> None:
