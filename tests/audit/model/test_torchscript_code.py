@@ -182,3 +182,12 @@ def test_no_operator_that_may_be_called_takes_a_file_name() -> None:
         if "file" in argument.name or "path" in argument.name
     ]
     assert named == [("aten::einsum", "path")], "the order of its products"
+
+
+@pytest.mark.filterwarnings("ignore:torch.ao.quantization:DeprecationWarning", "ignore:.*quant:UserWarning")
+def test_packed_weights_of_quantised_layers_are_the_compiled_classes_that_are_read(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)).eval()
+    quantised = torch.ao.quantization.quantize_dynamic(model, {nn.Linear})  # type: ignore[no-untyped-call]
+    torch.jit.save(torch.jit.script(quantised), tmp_path / "a.pt")
+    x = torch.ones(1, 4)
+    assert torch.equal(checkpoint.load(tmp_path / "a.pt").module(x), quantised(x))
