@@ -92,7 +92,7 @@ def begun(leaky: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Pa
         patch.chdir(folder)
         patch.setattr(sanitizer.cli.sweep, "progress", stopped)
         result = run(f"sweep {SMALL} --methods plain -o sweep.json")
-    assert result.exit_code == 1
+    assert result.exit_code == 130
     assert "Stopped; the points so far are in sweep.json. The same command goes on." in result.stderr
     return folder
 
