@@ -335,7 +335,7 @@ def test_a_browser_shows_the_page_without_scrolling_sideways(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cells = page.evaluate("[...document.querySelectorAll('tbody td')].map(one => one.clientWidth)")
     assert min(cells) >= (90 if width == 360 else 40), "a column too narrow to read"
-    assert page.locator("svg:visible").count() == 9  # two private and two kept attributes, map, legend, task, two curves
+    assert page.locator("svg:visible").count() == 9  # four attributes, map, legend, task, two curves
     page.context.close()
 
 
