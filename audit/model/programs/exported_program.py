@@ -5,6 +5,7 @@ evaluates expressions, and calls whatever function of torch's a node names. So a
 read as torch reads it, and pickles are refused while it loads.
 """
 
+import ast
 import json
 import logging
 import os
@@ -31,14 +32,15 @@ FORBIDDEN_PARTS = {
 CALLED = re.compile(
     r"torch\.ops\.(?P<namespace>\w+)\.(?P<name>\w+)(?:\.\w+)?"
     r"|_operator\.(?:add|sub|mul|floordiv|truediv|mod|pow|neg|pos|getitem|eq|ne|lt|le|gt|ge|and_|or_|not_)"
-    r"|torch\._?sym_\w+|math\.[a-z]\w*"
+    r"|torch\._?sym_\w+|math\.(?:ceil|floor|trunc|sqrt|exp|log2?)"
 )
 """A function that a node may call: an operator of torch, or one on symbolic sizes."""
 HIGHER_ORDER = frozenset({"cond", "wrap_with_set_grad_enabled", "wrap_with_autocast", "map_impl", "scan", "while_loop"})
 """Operators that run a part of the program."""
 NAMES = re.compile(r"[\w.@]*")
 SYMBOL = re.compile(r"[a-z]{1,4}\d+")
-EXPRESSION = re.compile(r"(?:'[a-z]+\d+'|'-?\d+(?:\.\d+)?'|[A-Za-z_]\w*|\d+\.\d+|\d+|[\s+\-*/%(),<>=!&|~])*")
+NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?")
+POWERS = ("Pow", "PowByNatural", "FloatPow", "LShift")
 FUNCTIONS = {
     "FloorDiv", "ModularIndexing", "Where", "PythonMod", "Mod", "CleanDiv", "CeilToInt", "FloorToInt", "CeilDiv",
     "LShift", "RShift", "PowByNatural", "FloatPow", "FloatTrueDiv", "IntTrueDiv", "TruncToFloat", "TruncToInt",
@@ -47,11 +49,17 @@ FUNCTIONS = {
     "Rational", "Add", "Mul", "Pow", "positive", "nonnegative", "integer", "real", "finite", "precision",
 }  # fmt: skip
 """The words of a symbolic size, as sympy writes it."""
+ARITHMETIC = (
+    ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Load, ast.Constant, ast.Tuple, ast.UnaryOp, ast.BinOp,
+    ast.Compare, ast.operator, ast.unaryop, ast.cmpop,
+)  # fmt: skip
+"""What a symbolic size is made of."""
+MOST_EXPRESSION, MOST_POWERS, MOST_EXPONENT = 10_000, 4, 64
+"""Letters of a symbolic size, powers in it, and each one's exponent: torch computes it while it reads the file."""
 IMPORTING = ("\\u", "__enum__", "default_factory", "defaultdict")
 """Words with which a description of inputs makes torch import a module; an escape could hide them."""
 FORCE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """The variable that makes torch.load read tensors only, even where its caller asks for a pickle."""
-SWITCHED = ("train", "training")
 
 
 def load_exported(path: Path, members: Sequence[str]) -> tuple[nn.Module, str, int | None]:
@@ -150,9 +158,47 @@ def _is_arithmetic(target: str) -> bool:
 
 
 def _plain(expression: str) -> bool:
-    return bool(EXPRESSION.fullmatch(expression)) and all(
-        word in FUNCTIONS or SYMBOL.fullmatch(word) for word in re.findall(r"[A-Za-z_]\w*", expression)
-    )
+    """Tell whether a symbolic size is plain arithmetic that takes no time."""
+    if len(expression) > MOST_EXPRESSION:
+        return False
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    nodes = list(ast.walk(tree))
+    powers = [node for node in nodes if _is_power(node)]
+    return len(powers) <= MOST_POWERS and all(_is_plain(node) for node in nodes)
+
+
+def _is_power(node: ast.AST) -> bool:
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.Pow | ast.LShift)
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in POWERS
+
+
+def _is_plain(node: ast.AST) -> bool:
+    match node:
+        case ast.BinOp(right=exponent) | ast.Call(args=[_, exponent]) if _is_power(node):
+            return _is_small(exponent)
+        case ast.Call(func=called):
+            return isinstance(called, ast.Name) and not _is_power(node)
+        case ast.Name(id=name):
+            return name in FUNCTIONS or bool(SYMBOL.fullmatch(name))
+        case ast.Constant(value=value):
+            return bool(SYMBOL.fullmatch(str(value)) or NUMBER.fullmatch(str(value)) or isinstance(value, bool | float))
+    return isinstance(node, ARITHMETIC)
+
+
+def _is_small(exponent: ast.expr) -> bool:
+    """Tell whether an exponent is a small number: `2`, `-1` or `Integer(2)`."""
+    match exponent:
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return _is_small(inner)
+        case ast.Call(func=ast.Name(id="Integer"), args=[inner]):
+            return _is_small(inner)
+        case ast.Constant(value=int(value)):
+            return value <= MOST_EXPONENT
+    return False
 
 
 def _switched(described: object) -> Iterator[tuple[str, str]]:
@@ -164,8 +210,9 @@ def _switched(described: object) -> Iterator[tuple[str, str]]:
         inputs = described.get("inputs")
         if isinstance(described.get("target"), str) and isinstance(inputs, list):
             for given in inputs:
-                if given.get("name") in SWITCHED and given.get("arg", {}).get("as_bool"):
-                    yield described["target"], given["name"]
+                match given:
+                    case {"name": ("train" | "training") as name, "arg": {"as_bool": True}}:
+                        yield described["target"], name
         for value in described.values():
             yield from _switched(value)
 

@@ -10,7 +10,7 @@ import pickletools
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,8 +44,8 @@ PACKED = ("quantized", "rnn")
 """Compiled classes: the packed weights of quantised layers."""
 PARTS = ("constants.pkl", "data.pkl", "version", ".data/version", "byteorder")
 TENSORS = ("constants/", "data/")
-MOST_CODE = 64 * 2**20
-"""Bytes; the largest networks of torchvision have under one."""
+MOST_CODE = 4 * 2**20
+"""Bytes of all code, of which each takes two hundred when it is parsed; large networks have under a million."""
 OPCODES = frozenset({
     "APPEND", "APPENDS", "BINFLOAT", "BINGET", "BININT", "BININT1", "BININT2", "BINPERSID", "BINPUT", "BINUNICODE",
     "BUILD", "EMPTY_DICT", "EMPTY_LIST", "EMPTY_TUPLE", "GLOBAL", "LONG1", "LONG_BINGET", "LONG_BINPUT", "MARK",
@@ -64,7 +64,7 @@ def checked_copy(path: Path) -> Iterator[Path]:
     try:
         reader = torch._C.PyTorchFileReader(str(path))  # as torch.jit.load reads it; another might see other parts
         names = list(dict.fromkeys(reader.get_all_records()))
-        code = {name: _record(reader, name, path) for name in names if _is_code(name)}
+        code = _code(reader, [name for name in names if _is_code(name)], path)
         pickles = {name: reader.get_record(name) for name in names if name in PARTS and name.endswith(".pkl")}
     except RuntimeError:
         raise CheckpointError(f"{path} is cut off or damaged. Copy it again.") from None
@@ -72,15 +72,13 @@ def checked_copy(path: Path) -> Iterator[Path]:
         raise _refused(path, "is of a form that only torch before 1.4 wrote")
     for content in pickles.values():
         _check_pickle(content, path)
-    trees = {name: _parsed(content, path) for name, content in code.items()}
-    for tree in trees.values():
-        _check(tree, path)
+    sources = {name: _checked(content, path) for name, content in code.items()}
     with tempfile.TemporaryDirectory(prefix="irene-") as folder:
         copy = Path(folder) / "program.pt"
         with zipfile.ZipFile(copy, "w") as archive:
             for name in names:
-                if name in trees:
-                    archive.writestr(f"program/{name}", _source(trees[name]))
+                if name in sources:
+                    archive.writestr(f"program/{name}", sources[name])
                 elif name in PARTS or name.startswith(TENSORS):
                     archive.writestr(f"program/{name}", pickles.get(name) or reader.get_record(name))
         yield copy
@@ -90,11 +88,14 @@ def _is_code(name: str) -> bool:
     return name.startswith("code/") and name.endswith(".py")
 
 
-def _record(reader: torch._C.PyTorchFileReader, name: str, path: Path) -> bytes:
-    content: bytes = reader.get_record(name)
-    if len(content) > MOST_CODE:
-        raise _refused(path, f"has {len(content):,} bytes of code in one part")
-    return content
+def _code(reader: torch._C.PyTorchFileReader, names: Sequence[str], path: Path) -> dict[str, bytes]:
+    code, total = dict[str, bytes](), 0
+    for name in names:
+        code[name] = reader.get_record(name)
+        total += len(code[name])
+        if total > MOST_CODE:
+            raise _refused(path, f"has more than {MOST_CODE:,} bytes of code")
+    return code
 
 
 def _refused(path: Path, fact: str) -> CheckpointError:
@@ -122,11 +123,14 @@ def _check_class(words: list[str], path: Path) -> None:
         raise _refused(path, f"holds the compiled class {listed(['.'.join(words[3:] or words)])!r}")
 
 
-def _parsed(content: bytes, path: Path) -> ast.Module:
+def _checked(content: bytes, path: Path) -> str:
+    """Return code as it is written anew from what was parsed and held against the list of operators."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(content.decode())
+            tree = ast.parse(content.decode())
+        _check(tree, path)
+        return ast.unparse(_Silent().visit(tree)) + "\n"
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _refused(path, "has code that cannot be read") from None
 
@@ -225,7 +229,3 @@ class _Silent(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.stmt:
         told = isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "torch.warn"
         return ast.copy_location(ast.Pass(), node) if told else node
-
-
-def _source(tree: ast.Module) -> str:
-    return ast.unparse(_Silent().visit(tree)) + "\n"

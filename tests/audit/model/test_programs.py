@@ -23,6 +23,7 @@ from audit.model.checkpoint import LoadedModel
 from audit.model.checkpoint_file import open_checkpoint
 from audit.model.describe import describe_checkpoint
 from audit.model.layers import lay_out, tap
+from audit.model.programs.exported_program import _plain
 from audit.model.structure.eval_mode import evaluating, require_evaluating
 from audit.model.structure.listing import layers, suggest
 
@@ -362,6 +363,33 @@ def test_an_exported_program_that_would_run_more_than_arithmetic_is_refused(
         checkpoint.load(path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "size",
+    ["1" * 40 + "$", "a" * 40 + "$", "9**9**9**9", "LShift(1, 1000000000000)", "Pow(9, Pow(9, Pow(9, 9)))",
+     "Pow(s0, s1)", "(" * 5000, "x" * 20_000, "[1]", "s0.real", "lambda: 1", "9" * 30],
+)  # fmt: skip
+def test_a_size_that_would_take_time_or_more_than_arithmetic_is_not_plain(size: str) -> None:
+    assert not _plain(size)
+
+
+@pytest.mark.parametrize(
+    "size",
+    ["Symbol('s77', positive=True, integer=True)", "2*s0 + 1", "FloorDiv(s0 + 3, 2)", "Pow(Symbol('s0'), Integer(2))",
+     "s0**2", "Mod(s0, 4) == 0", "Max(1, s0)", "(s0 - 1)//2"],
+)  # fmt: skip
+def test_a_size_as_torch_writes_it_is_plain(size: str) -> None:
+    assert _plain(size)
+
+
+def odd_inputs(graph: Any) -> None:
+    graph["graph"]["nodes"][0]["inputs"] = [1, {"name": "train", "arg": None}]
+
+
+def test_odd_parts_of_a_description_end_in_one_line(programs: Callable[[str], Path], tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError):
+        checkpoint.load(rewritten(programs("dynamic"), tmp_path / "a.pt2", described(odd_inputs)))
 
 
 def test_pickles_inside_an_exported_program_never_run(programs: Callable[[str], Path], tmp_path: Path) -> None:

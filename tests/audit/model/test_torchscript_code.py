@@ -120,6 +120,9 @@ def test_a_program_that_writes_a_file_is_refused_before_anything_of_it_runs(
         ("_0 = (", "code that cannot be read"),
         ("_0 = " + "(" * 5000, "code that cannot be read"),
         ("_0 = \x00", "code that cannot be read"),
+        ("_0 = 0x" + "f" * 5000, "code that cannot be read"),
+        ("_0 = " + "+".join(["x"] * 3000), "code that cannot be read"),
+        ("_0 = x\n    " * 500_000, "more than 4,194,304 bytes of code"),
     ],
 )
 def test_code_that_saved_programs_do_not_have_is_refused_in_one_line(
