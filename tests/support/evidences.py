@@ -124,7 +124,7 @@ def everything(*, after: bool = False) -> AuditResult:
     loaded = {"pickle_ran": True, "format": "pickled module", "weights_key": "state_dict"}
     told = result.model_copy(
         update={
-            "data": result.data.model_copy(update={"unreadable": 12, "copies": 34}),
+            "data": result.data.model_copy(update={"rows": 8_100, "unreadable": 12, "copies": 34}),
             "task": result.task and result.task.model_copy(update={"missing": 56}),
             "checkpoint": result.checkpoint.model_copy(update=loaded),
         }
