@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from click.core import ParameterSource
 
-from audit.cli.command_line import command_line, refuse_inputs
+from audit.cli.command_line import command_line
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
@@ -29,6 +29,7 @@ from audit.cli.options import (
     progress,
     with_options,
 )
+from audit.cli.outputs import refuse_inputs
 from audit.data.sources.catalogue import EMBEDDINGS
 
 if TYPE_CHECKING:

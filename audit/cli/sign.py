@@ -31,10 +31,10 @@ def sign(files: tuple[Path, ...], key: Path, passphrase_env: str | None, output:
     """
     from audit.atomic_write import write_whole
     from audit.errors import IreneError
-    from audit.evidence.signature import LARGEST_KEY, envelope_of, is_encrypted, read_file
+    from audit.evidence.signature import envelope_of, is_encrypted, read_key
     from audit.evidence.signature import sign as signed
 
-    private = read_file(key, LARGEST_KEY)
+    private = read_key(key)
     passphrase = None
     if is_encrypted(private):
         if passphrase_env is not None and passphrase_env not in os.environ:

@@ -269,7 +269,8 @@ def _of_certificate(most: Certificate, measurement: Measurement, rows: int) -> I
     if most.balanced_accuracy < min(1.0, 1 / k + spread) - ROUNDING:
         yield f"so few independent rows cannot prove an upper bound of {trimmed(100 * most.balanced_accuracy, 2)} %"
     if most.balanced_accuracy < measurement.score.low:
-        yield f"{_level(measurement.score)} was read, above the bound on every attacker"
+        told = "was read, above the bound on every attacker: look for rows that belong together (--group)"
+        yield f"{_level(measurement.score)} {told}"
     if not 0 <= most.bits <= math.log2(k) + ROUNDING:
         yield "its upper bound in bits is beyond what there is"
     for one in most.several:

@@ -5,17 +5,15 @@ are neither written nor shown. A digest tells of an edit, a signature who vouche
 Source: https://github.com/secure-systems-lab/dsse and https://github.com/in-toto/attestation, Statement v1.
 """
 
-import hashlib
 import json
-import os
-import stat
 from collections.abc import Sequence
-from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from audit.atomic_write import sha256
 from audit.errors import EvidenceError, IreneError
 from audit.evidence.json_file import read_json
+from audit.file_limits import read_bounded
 
 if TYPE_CHECKING:
     from securesystemslib.dsse import Envelope
@@ -37,13 +35,12 @@ def envelope_of(path: Path) -> Path:
     return path.with_name(path.name + SUFFIX)
 
 
-def read_file(path: Path, largest: int) -> bytes:
-    """Return the bytes of a small regular file, or raise an EvidenceError."""
-    with _opened(path, follow=True) as file:
-        content = file.read(largest + 1)
-    if len(content) > largest:
-        raise EvidenceError(f"{path} holds more than {largest:,} bytes. Name another file.")
-    return content
+def read_key(path: Path) -> bytes:
+    """Return the bytes of a key, or raise an EvidenceError."""
+    try:
+        return read_bounded(path, LARGEST_KEY)
+    except OSError as error:
+        raise EvidenceError(f"Cannot read {path}: {error.strerror}. Name a key in PEM.") from None
 
 
 def is_encrypted(private: bytes) -> bool:
@@ -107,7 +104,7 @@ def _subjects(path: Path, public: "SSlibKey", key: Path) -> set[str]:
     """Return the SHA-256 of each file that an envelope is about, once the key has verified it."""
     from securesystemslib.dsse import Envelope  # noqa: PLC0415 - `_public` has told if it is not there
 
-    _opened(path).close()
+    _refuse_link(path)
     content = read_json(path, WHAT)
     try:
         envelope: Envelope = Envelope.from_dict(content)
@@ -140,7 +137,7 @@ def _public(path: Path) -> "SSlibKey":
         from securesystemslib.signer import SSlibKey  # noqa: PLC0415
     except ImportError:
         raise IreneError(LIBRARY) from None
-    content = read_file(path, LARGEST_KEY)
+    content = read_key(path)
     try:
         key = SSlibKey.from_crypto(load_pem_public_key(content))
     except (ValueError, TypeError, AttributeError):
@@ -157,20 +154,13 @@ def _require_known(key: "SSlibKey") -> None:
 
 
 def _sha256(path: Path) -> str:
-    with _opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _opened(path: Path, *, follow: bool = False) -> BufferedReader:
-    """Open a regular file, and no link but to `follow` it, without waiting for a pipe; or raise an EvidenceError."""
+    _refuse_link(path)
     try:
-        descriptor = os.open(
-            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
-        )
+        return sha256(path)
     except OSError as error:
-        told = "it is a link; name the file itself" if path.is_symlink() and not follow else error.strerror
-        raise EvidenceError(f"Cannot read {path}: {told}.") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise EvidenceError(f"Cannot read {path}: it is no regular file.")
-    return os.fdopen(descriptor, "rb")
+        raise EvidenceError(f"Cannot read {path}: {error.strerror}.") from None
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise EvidenceError(f"Cannot read {path}: it is a link; name the file itself.")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit.cli.command_line import refuse_inputs
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
@@ -23,6 +22,7 @@ from audit.cli.options import (
     progress,
     with_options,
 )
+from audit.cli.outputs import refuse_inputs
 from audit.errors import visible
 from sanitizer.cli.options import KEEP, LAYER, POSITIVE, RECIPE, limited_rows, option, output_option, recipe_fields
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit.cli.command_line import command_line, refuse_inputs
+from audit.cli.command_line import command_line
 from audit.cli.options import (
     CHECKPOINT,
     MODEL,
@@ -22,6 +22,7 @@ from audit.cli.options import (
     progress,
     with_options,
 )
+from audit.cli.outputs import refuse_inputs
 from audit.errors import CheckpointError, visible
 from sanitizer.cli.options import KEEP, LAYER, RECIPE, limited_rows, output_option, recipe_fields
 

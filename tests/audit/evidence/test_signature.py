@@ -137,7 +137,11 @@ def test_links_devices_pipes_and_keys_of_another_kind_are_refused(here: Path) ->
     (here / "link.pt").symlink_to("model.pt")
     os.mkfifo(here / "pipe.pt")
     saved(ec.generate_private_key(ec.SECP384R1()), here, "private3.pem")
-    for file, told in (("link.pt", "it is a link"), ("pipe.pt", "no regular file"), ("none.pt", "No such file")):
+    for file, told in (
+        ("link.pt", "it is a link"),
+        ("pipe.pt", "it is a pipe"),
+        ("none.pt", "No such file"),
+    ):
         refused(irene("sign", file, "--key", "private.pem"), told)
     refused(irene("sign", "/dev/zero", "--key", "private.pem", "-o", "x.sig.json"), "no regular file")
     refused(irene("sign", "model.pt", "--key", "/dev/zero"), "no regular file")
