@@ -185,7 +185,7 @@ def test_every_item_says_its_figure_in_words() -> None:
         "sanitizing": ["irene at features.7. | It minimises the mutual information"],
         "comparison": ["4 findings on the same rows", "colour at features.7: before 58.0 % (56.0–60.0), after 40.0 %",
                        "and 1 more, all in the report"],
-        "rows": ["biased_mnist: 8,000 rows, 2,000 of them for the figures, kept together by source image."],
+        "rows": ["biased_mnist: 8,100 rows, 2,000 of them for the figures, kept together by source image."],
         "protocol": ["(logistic, mlp, knn, trees) on 2 views", "seed 0, limit 5 points (set by default)."],
     }.items():  # fmt: skip
         for part in parts:
