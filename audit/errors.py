@@ -32,7 +32,7 @@ def visible(text: str) -> str:
     It is the one way in which what stands in a file comes to a terminal, a page, Markdown, JUnit or a drawing: no
     control, no end of a line, no change of direction, no half of a character, nothing without a width is left in it.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and (text.isascii() or not BLANK.search(text)):
         return text
     parts = _ISOLATED.split(text)  # every second one is between two isolates
     return "".join(
