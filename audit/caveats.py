@@ -113,6 +113,8 @@ def rare_classes(findings: Sequence[Finding]) -> list[str]:
         if one.left_out:
             rows, names = _rows(one.left_out), _names(one.left_out)
             found.append(f"{rows} were left out of {name!r}, in classes too rare to audit: {names}")
+            if None in one.left_out.values():
+                found.append(f"rows of other classes of {name!r} were left out too: no total tells how few those are")
         if one.merged:
             rows, names = _rows(one.merged), _names(one.merged)
             found.append(f"{rows} of {name!r} were merged into one class, of classes too rare to audit alone: {names}")

@@ -59,7 +59,7 @@ def _name(found: re.Match[str]) -> str:
 def without_small_cells(counts: dict[str, int | None]) -> dict[str, int | None]:
     """Return counts of rows with those below SMALL withheld, and one more where the rest would tell a withheld one.
 
-    One that has no other beside it can still be told from the number of all rows.
+    Where no other is beside it, rows of larger classes were left out with it, so that their number does not tell it.
     """
     withheld = {name for name, count in counts.items() if count is None or count < SMALL}
     others = sorted((count, name) for name, count in counts.items() if count is not None and name not in withheld)

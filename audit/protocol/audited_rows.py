@@ -14,6 +14,7 @@ from audit.data.labelled import MIN_ROWS
 from audit.data.on_disk import taken
 from audit.errors import DataError
 from audit.evidence.findings import ClassRows
+from audit.protocol.small_cells import hide_small_cells
 from audit.protocol.splits import Rows, Splits, class_rows, split_subset, without_rare
 from audit.settings import Settings
 
@@ -68,6 +69,7 @@ def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Setting
         entry = ClassRows(name=attribute, train=train, select=select, test=test)
         return Audited(column.values, rows, (entry,), missing, {}, {}, Regression())
     common = without_rare(column, splits.rows, settings.min_class, settings.merge_rare)
+    common = hide_small_cells(attribute, common, splits, settings)
     rows = split_subset(common.column, splits, settings)
     classes = tuple(class_rows(attribute, common, rows, settings.min_class))
     problem = Classification(len(classes))
