@@ -9,7 +9,8 @@ from audit.evidence.audit_result import Checkpoint, Task
 from audit.evidence.findings import Finding
 from audit.evidence.headline import not_above
 from audit.model import release
-from audit.model.representations import Encoder, Features
+from audit.model.forward import Encoder
+from audit.model.representations import Features
 from audit.protocol.duplicates import describe_copies
 
 MOST_NAMES = 20

@@ -3,16 +3,24 @@
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from audit.errors import IreneError, UnknownNameError
+from audit.errors import IreneError, UnknownNameError, first_line
 
 T = TypeVar("T")
+ROOT = Path(__file__).parents[1]
+OURS = tuple(ROOT / room for room in ("audit", "sanitizer", "reports"))
+"""Where our own code is: an error of its is no user's."""
+THEIRS = tuple(ROOT / "audit" / "model" / place for place in ("programs", "example_networks.py", "structure/flow.py"))
+"""Our code through which somebody's model runs."""
+LIBRARY = Path(os.__file__).parent
 
 
 def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> Any:
@@ -44,6 +52,36 @@ def call(function: Callable[..., T], options: Mapping[str, object], kind: str) -
             if option not in parameters:
                 raise UnknownNameError(f"option of {kind}", option, parameters)
     return function(**options)
+
+
+@contextmanager
+def users_code(what: str, kind: type[IreneError] = IreneError) -> Iterator[None]:
+    """Tell whatever the user's code raises in a block in one line, with its file and line; a bug of ours stays one.
+
+    Args:
+        what: Who failed, for instance "The model".
+        kind: Of the error that is raised instead.
+    """
+    try:
+        yield
+    except IreneError:
+        raise
+    except Exception as error:
+        if (place := _raised_at(error)) is None:
+            raise
+        raise kind(f"{what} failed with {type(error).__name__}: {first_line(error)} ({place}).") from error
+
+
+def _raised_at(error: BaseException) -> str | None:
+    """Return the line of the user's, or else of a library, that raised an error inside `users_code`; None for ours."""
+    frames = traceback.extract_tb(error.__traceback__)[2:]  # the first two are `users_code` and the block itself
+    for frame in reversed(frames):
+        path = Path(frame.filename)
+        if any(path.is_relative_to(room) for room in OURS) and not any(path.is_relative_to(one) for one in THEIRS):
+            return None
+        if "site-packages" not in path.parts and not path.is_relative_to(LIBRARY) and path not in THEIRS:
+            return f"{path.name}, line {frame.lineno}"
+    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else None
 
 
 def _module(location: str, kind: str) -> ModuleType:

@@ -26,8 +26,8 @@ from audit.evidence.audit_result import AuditResult, Checkpoint, DataRows, Proto
 from audit.evidence.findings import Certificate, Finding, Where
 from audit.evidence.verdict import LIMIT, judge
 from audit.model.describe import describe_features, describe_model
-from audit.model.forward import device_of, first_input
-from audit.model.representations import Encoder, Features, encoding, extract, ready_made
+from audit.model.forward import Encoder, device_of, first_input
+from audit.model.representations import Features, encoding, extract, ready_made
 from audit.model.structure.listing import OUTPUT, suggest
 from audit.protocol.attribution import Attacked
 from audit.protocol.attribution import where as attribute
@@ -76,7 +76,9 @@ def audit(
     request.require_rows(data, settings)  # said before the pass, not after it
     x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)
     classes = len(data.column(task, "task").classes) if task else None
-    layers = several(layer) or [suggest(encoder.model, x, classes=classes, fixed_batch=encoder.fixed_batch)]
+    layers = several(layer) or [
+        suggest(encoder.model, x, classes=classes, fixed_batch=encoder.fixed_batch, output=encoder.output)
+    ]
     if not layer and (OUTPUT in layers or task is None):
         told = NO_LAYER if OUTPUT in layers else NO_TASK
         provenance = replace(provenance, notes=[*provenance.notes, told])

@@ -36,8 +36,9 @@ from audit.data.columns import Column, Ints
 from audit.data.labelled import LabelledData
 from audit.environment import versions
 from audit.evidence.audit_result import AuditResult
+from audit.model.forward import Encoder
 from audit.model.layers import parse
-from audit.model.representations import Encoder, extract
+from audit.model.representations import extract
 from audit.run import audit, audit_embeddings
 from audit.settings import Settings
 from sanitizer.job import TrainingJob

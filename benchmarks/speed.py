@@ -36,7 +36,7 @@ from audit.data.sources import celeba
 from audit.data.sources.opening import open_data
 from audit.environment import versions
 from audit.model import checkpoint
-from audit.model.representations import Encoder
+from audit.model.forward import Encoder
 from audit.run import audit
 from audit.settings import Provenance
 

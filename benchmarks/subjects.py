@@ -17,7 +17,8 @@ from audit.data.labelled import LabelledData
 from audit.data.sources.opening import open_data
 from audit.environment import choose_device
 from audit.model.example_networks import small_convnet
-from audit.model.representations import Encoder, extract
+from audit.model.forward import Encoder
+from audit.model.representations import extract
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.training.loop import fine_tune
 

@@ -43,7 +43,7 @@ class Joined:
         """Return one input."""
         for part in self.parts:
             if row < len(part):
-                return part[row]
+                return torch.as_tensor(part[row])
             row -= len(part)
         raise IndexError(row)
 

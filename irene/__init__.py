@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from audit.errors import IreneError
     from audit.evidence.audit_result import read_audit, write_audit
     from audit.model.checkpoint import load
-    from audit.model.representations import Encoder
+    from audit.model.forward import Encoder
     from audit.run import audit, audit_embeddings
     from audit.settings import Provenance, Settings
     from reports.audit_page.render import write_report
@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Encoder": "audit.model.representations",
+    "Encoder": "audit.model.forward",
     "IreneError": "audit.errors",
     "Losses": "reports.gate.requirements",
     "Provenance": "audit.settings",

@@ -3,28 +3,31 @@
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from audit.data.model_input import ModelInput, each
 from audit.errors import CheckpointError, listed
 from audit.model.layers import parse
 from audit.model.release import NAME
+from audit.model.structure.call import arguments, cast
 from audit.model.structure.eval_mode import evaluating
+from audit.model.structure.outputs import plain
 
 STEP = ("val", "tensor_meta", "nn_module_stack")
 """What torch notes of a step that its file needs: shapes, types, and the layer it belongs to."""
 
 
-def exported(model: nn.Module, x: Tensor, layer: str, path: Path) -> bytes:
+def exported(model: nn.Module, x: ModelInput, layer: str, path: Path) -> bytes:
     """Return a program for any number of rows, with nothing of those that were seen, of people or of this machine.
 
     Args:
         model: In place; its program is that of its eval mode.
-        x: A batch of two rows or more, whose shape and type alone are used.
+        x: A batch of two rows or more, whose shapes and type alone are used.
         layer: Where the release module stands.
         path: Where the program is to be, for the error.
 
@@ -32,10 +35,15 @@ def exported(model: nn.Module, x: Tensor, layer: str, path: Path) -> bytes:
         CheckpointError: torch cannot follow the model.
     """
     content = io.BytesIO()
+    hook = model.register_forward_hook(lambda _model, _given, output: plain(output))
     try:
         with _quiet(), evaluating(model), torch.no_grad():
-            rows = ({0: torch.export.Dim("rows", min=1)},)
-            program = torch.export.export(model, (torch.zeros_like(x),), dynamic_shapes=rows, strict=False)
+            args, kwargs = arguments(model, cast(model, each(torch.zeros_like, x)))
+            rows = torch.export.Dim("rows", min=1)
+            shapes: dict[str, object] | tuple[object, ...] = (
+                {name: {0: rows} for name in kwargs} if kwargs else tuple(_free(one, rows) for one in args)
+            )
+            program = torch.export.export(model, args, kwargs, dynamic_shapes=shapes, strict=False)
             _place(program, layer)
             _forget(program)
             torch.export.save(program, content)
@@ -45,7 +53,18 @@ def exported(model: nn.Module, x: Tensor, layer: str, path: Path) -> bytes:
             f"The weights were written, but torch.export cannot follow the model ({fact}), so there is no program "
             f"{path}. Use the weights with irene, or make the forward pass exportable."
         ) from None
+    finally:
+        hook.remove()
     return content.getvalue()
+
+
+def _free(value: object, rows: torch.export.Dim) -> object:
+    """Return the shapes of an argument of which the number of rows alone is free."""
+    if isinstance(value, Tensor):
+        return {0: rows}
+    if isinstance(value, Mapping):
+        return {name: _free(one, rows) for name, one in value.items()}
+    return tuple(_free(one, rows) for one in value) if isinstance(value, tuple) else None
 
 
 def _place(program: torch.export.ExportedProgram, layer: str) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 
 from audit.data.labelled import LabelledData
-from audit.model.forward import Scores
+from audit.model.scores import Scores
 from audit.model.structure.layout import Padding, Pool
 from sanitizer.methods.base import Method
 from sanitizer.methods.plain import Plain
@@ -64,8 +64,10 @@ class TrainingJob:
     """How maps and sequences become one vector a row."""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     padding: Padding = None
-    """The token that is left out of means, as of audit.model.representations.Encoder, and so is `scores`."""
+    """The token that is left out of means, as of audit.model.forward.Encoder, and so is `scores`."""
     scores: Scores | None = None
+    output: str | None = None
+    """Which part of what the model returns holds them, as of audit.model.forward.Encoder."""
 
     @property
     def named(self) -> list[str]:

@@ -8,7 +8,7 @@ import torch
 
 from audit.data.labelled import LabelledData
 from audit.environment import choose_device
-from audit.model.forward import Scores
+from audit.model.scores import Scores
 from audit.model.structure.layout import Padding, Pool
 from audit.progress import Track, untracked
 from audit.settings import Settings
@@ -31,6 +31,8 @@ class TrainingOptions(Recipe):
     """The token that is left out of means; None: as an embedding of the model says."""
     scores: Scores | None = None
     """What the model's output holds; None: as the model makes known."""
+    output: str | None = None
+    """Which part of what the model returns holds them, as of audit.model.forward.Encoder."""
     device: torch.device | str = "cpu"
     """Where to train; "auto" is CUDA where there is one."""
     track: Track = untracked
@@ -70,6 +72,7 @@ class TrainingOptions(Recipe):
             device=self.place,
             padding=self.padding,
             scores=self.scores,
+            output=self.output,
         )
 
 

@@ -9,11 +9,13 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
 from audit.atomic_write import locked, require_writable, sha256, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
+from audit.data.model_input import ModelInput, to
 from audit.environment import versions
 from audit.errors import CheckpointError, DataError, TrainingError
 from audit.evidence.audit_result import Sanitizing, Sidecar, sidecar
@@ -79,7 +81,7 @@ def sanitize(
     with locked(*written(output), state_file(output)) if is_first else nullcontext():
         model = loaded.module.to(options.place)
         x = first_input(model, data, rows=2)
-        job = options.job(data, task, options.layer or _suggested(model, x, data, task), private, keep, method)
+        job = options.job(data, task, options.layer or _suggested(model, x, data, task, options), private, keep, method)
         resume_file = ResumeFile(state_file(output), _request(name, weights, job), options.resume)
         resume_file.require()
         require_trainable(model, job)
@@ -96,14 +98,14 @@ def sanitize(
     return done
 
 
-def _suggested(model: nn.Module, x: Tensor, data: LabelledData, task: str) -> str:
-    return suggest(model, x, classes=len(data.column(task, "task").classes))
+def _suggested(model: nn.Module, x: ModelInput, data: LabelledData, task: str, options: SanitizeOptions) -> str:
+    return suggest(model, x, classes=len(data.column(task, "task").classes), output=options.output)
 
 
 def _request(name: str, weights: Weights, job: TrainingJob) -> str:
     """Return what a run is asked for, as text: another request does not go on from its state."""
     asked = [name, job.layer, job.pool, weights.sha256, job.data.labels_sha256(job.named), _settings(job)]
-    asked += [str(one) for one in (job.padding, job.scores) if one is not None]
+    asked += [str(one) for one in (job.padding, job.scores, job.output) if one is not None]
     return json.dumps(asked, default=str)
 
 
@@ -183,7 +185,7 @@ def _record(name: str, weights: Weights, model: nn.Module, job: TrainingJob, out
     )
 
 
-def _write(weights: Weights, model: nn.Module, x: Tensor, done: Sanitizing, output: Path) -> None:
+def _write(weights: Weights, model: nn.Module, x: ModelInput, done: Sanitizing, output: Path) -> None:
     """Write the weights, a release's program and a record of each; the state goes when all of them are in place.
 
     Where torch.export alone cannot follow the model, the weights and their record are written before it raises.
@@ -195,7 +197,7 @@ def _write(weights: Weights, model: nn.Module, x: Tensor, done: Sanitizing, outp
         stage(sidecar(output)).write_bytes(_record_of(done, staging))
         if done.release:
             try:
-                content = exported(model.cpu(), x.cpu(), done.layer, program(output))
+                content = exported(model.cpu(), to(x, torch.device("cpu")), done.layer, program(output))
             except CheckpointError as error:
                 failed = error
             else:

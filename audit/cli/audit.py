@@ -34,7 +34,7 @@ from audit.data.sources.catalogue import EMBEDDINGS
 
 if TYPE_CHECKING:
     from audit.evidence.audit_result import AuditResult, Checkpoint
-    from audit.model.forward import Scores
+    from audit.model.scores import Scores
     from audit.model.structure.layout import Padding, Pool
     from audit.settings import Provenance, Settings
 
@@ -102,6 +102,7 @@ class AuditOptions(Options):
     pool: "Pool"
     padding: "Padding"
     scores: "Scores | None"
+    model_output: str | None
     keep: tuple[str, ...] = option(
         type=Names(), default="", help="Columns that should stay readable, with commas between them."
     )
@@ -225,7 +226,7 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     from audit import run
     from audit.environment import choose_device
     from audit.model.describe import describe_checkpoint
-    from audit.model.representations import Encoder
+    from audit.model.forward import Encoder
 
     for name, value in (("table", asked.table), ("predicted", asked.predicted)):
         if value is not None:
@@ -245,6 +246,7 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
             asked.padding,
             asked.passes,
             asked.scores,
+            asked.model_output,
         ),
         OrderOptions.of(options).order(data, asked.task),
         task=asked.task,

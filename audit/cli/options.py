@@ -96,6 +96,12 @@ PRIVATE = (
         type=click.Choice(["logits", "probabilities"]),
         help="What the model's output holds; if left out, as the model makes known.",
     ),
+    click.option(
+        "--model-output",
+        metavar="NAME",
+        help="Which part of what the model returns holds the task's scores: a key, a field or a place, with dots "
+        "between them (logits, heads.smile, 1), or a column (31); if left out, the one part that may be them.",
+    ),
 )
 
 

@@ -3,11 +3,10 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from audit.column_names import split_names
 from audit.data.cells import LARGEST_WHOLE
@@ -27,12 +26,12 @@ ATTACKED = ("private", "kept")
 
 
 class Inputs(Protocol):
-    """Model inputs by position."""
+    """Model inputs by position: each a tensor, a tuple of tensors, or a mapping of them by the model's arguments."""
 
     def __len__(self) -> int:
         """Return n."""
 
-    def __getitem__(self, row: int, /) -> Tensor:
+    def __getitem__(self, row: int, /) -> Any:
         """Return one input without a batch dimension. Raises UnreadableError if it cannot be read."""
 
 
@@ -292,5 +291,5 @@ class _Subset:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, row: int, /) -> Tensor:
+    def __getitem__(self, row: int, /) -> Any:
         return self._inputs[int(self._rows[row])]

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from audit.data.labelled import Inputs, LabelledData
+from audit.data.model_input import ModelInput, one_row, stacked
 from audit.errors import DataError, UnreadableError
+from audit.plugins import users_code
 
-Read = tuple[int, Tensor | UnreadableError]
+Read = tuple[int, ModelInput | UnreadableError]
 """The row of an input, and the input, or why it cannot be read."""
 
 
@@ -18,7 +19,7 @@ def batches(inputs: Inputs, *, batch_size: int, workers: int) -> DataLoader[Read
     return DataLoader(Readable(inputs), batch_size=batch_size, num_workers=workers, collate_fn=_stacked)
 
 
-def first_readable(data: LabelledData) -> Tensor:
+def first_readable(data: LabelledData) -> ModelInput:
     """Return the first input that can be read, without a batch dimension. Raises DataError if there is none."""
     readable = Readable(data.inputs)
     for row in range(len(data)):
@@ -33,11 +34,27 @@ def none_readable(data: LabelledData) -> DataError:
     return DataError(f"None of the {len(data)} inputs of {data.name} can be read. Check the files.")
 
 
+class Told(Dataset[ModelInput]):
+    """Inputs that are what a model takes; whatever a user's code raises on the way is told in one line."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self._inputs)
+
+    def __getitem__(self, row: int) -> ModelInput:
+        """Return one input. Raises DataError if there is none; UnreadableError if its file cannot be read."""
+        with users_code(f"The input of row {row}", DataError):
+            return one_row(self._inputs[row])
+
+
 class Readable(Dataset[Read]):
     """Inputs with their rows; for one that cannot be read, why."""
 
     def __init__(self, inputs: Inputs) -> None:
-        self._inputs = inputs
+        self._inputs = Told(inputs)
 
     def __len__(self) -> int:
         """Return n."""
@@ -51,9 +68,6 @@ class Readable(Dataset[Read]):
             return row, error
 
 
-def _stacked(read: Sequence[Read]) -> tuple[list[int], Tensor]:
+def _stacked(read: Sequence[Read]) -> tuple[list[int], ModelInput]:
     found = [(row, x) for row, x in read if not isinstance(x, UnreadableError)]
-    shapes = {tuple(x.shape) for _, x in found}
-    if len(shapes) > 1:
-        raise DataError(f"Inputs have unlike shapes: {' and '.join(str(list(s)) for s in sorted(shapes)[:2])}. Resize.")
-    return [row for row, _ in found], torch.stack([x for _, x in found]) if found else torch.empty(0)
+    return [row for row, _ in found], stacked([x for _, x in found]) if found else torch.empty(0)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeGuard
 
 import numpy as np
 import torch
@@ -10,15 +9,15 @@ from torch import Tensor, nn
 
 from audit.data.labelled import LabelledData
 from audit.data.loading import batches, first_readable
+from audit.data.model_input import ModelInput, each, parts, rows_of, sizes, split, take, to
 from audit.errors import BottleneckError, DataError, first_line
 from audit.model.layers import Taps
+from audit.model.scores import Scores
+from audit.model.structure.call import call, cast
 from audit.model.structure.eval_mode import evaluating, require_evaluating
-from audit.model.structure.listing import Seen, is_scores, squashed
+from audit.model.structure.layout import Padding, Pool
+from audit.model.structure.outputs import picked
 
-Scores = Literal["logits", "probabilities"]
-"""What the model's output holds for each class."""
-SMALLEST = 1e-6
-"""A probability below it counts as it, so that its logarithm is finite."""
 PROBES = 8
 """Rows on which it is seen whether a row depends on chance or on its neighbours."""
 BLOCK = 3
@@ -35,25 +34,55 @@ SURE = 4.0
 
 
 @dataclass(frozen=True)
+class Encoder:
+    """A model, and how it is run over rows."""
+
+    model: nn.Module
+    """Takes inputs (n, …), or several (audit.data.model_input); left exactly as found, on the device it is on."""
+    pool: Pool = "mean"
+    """How maps (c, h, w) and tokens (t, d) become one vector a row: see audit.model.structure.layout.Pool."""
+    batch_size: int = 128
+    fixed_batch: int | None = None
+    """Rows that the model takes, if it takes no other number."""
+    workers: int = 0
+    """Processes that read inputs, beside this one."""
+    padding: Padding = None
+    """The token that fills texts up and is left out of means, or "none"; None: as an attention mask, or an embedding of
+    the model, says."""
+    passes: int = 1
+    """Passes whose mean is taken, of a model whose answer depends on chance; such a one is refused at 1."""
+    scores: Scores | None = None
+    """What the output holds for a task; None: as the model makes known."""
+    output: str | None = None
+    """Which part of what the model returns holds them: see audit.model.structure.outputs.picked; None: all of it, or
+    the one part that may be the task's scores."""
+
+    def __post_init__(self) -> None:
+        if self.passes < 1:
+            raise BottleneckError(f"An encoder is run in {self.passes} passes. Give 1 or more.")
+
+
+@dataclass(frozen=True)
 class Pass:
     """The result of one forward pass over b inputs."""
 
     output: object
-    """The model's output: the first b rows if it is a tensor."""
+    """The part of the model's output that is asked for: the first b rows if it is a tensor."""
     z: dict[str, Tensor]
     """Representations by layer, (b, d)."""
     changed_inputs: bool
     """Whether the model changed its inputs in place."""
 
 
-def run_model(model: nn.Module, x: Tensor, taps: Taps, fixed_batch: int | None, passes: int = 1) -> Pass:
-    """Run a tapped model on a copy of x, (b, …), padded to `fixed_batch` rows if it takes no other number.
+def run_model(encoder: Encoder, x: ModelInput, taps: Taps, passes: int = 1) -> Pass:
+    """Run a tapped model on a copy of x, (b, …), padded to the rows that it takes if it takes no other number.
 
-    Of several passes the representations and the output, if it is a tensor, are the means.
+    Of several passes the representations and the output, if it is a tensor, are the means. A row alone is run twice in
+    one batch: a squeeze() in a model would take its axis away.
     """
-    b = len(x)
-    padded = torch.cat([x, x[-1:].expand(fixed_batch - b, *x.shape[1:])]) if fixed_batch and b < fixed_batch else x
-    found = [_pass(model, padded, taps, b) for _ in range(passes)]
+    b, least = rows_of(x), encoder.fixed_batch or 2
+    padded = x if b >= least else take(x, np.minimum(np.arange(least), b - 1))
+    found = [_pass(encoder, padded, taps, b) for _ in range(passes)]
     if passes == 1:
         return found[0]
     z = {name: torch.stack([one.z[name] for one in found]).mean(dim=0) for name in found[0].z}
@@ -62,82 +91,38 @@ def run_model(model: nn.Module, x: Tensor, taps: Taps, fixed_batch: int | None, 
     return Pass(output, z, any(one.changed_inputs for one in found))
 
 
-def _pass(model: nn.Module, padded: Tensor, taps: Taps, b: int) -> Pass:
-    given = padded.to(device_of(model), copy=True)
-    output = model(given)
+def _pass(encoder: Encoder, padded: ModelInput, taps: Taps, b: int) -> Pass:
+    model = encoder.model
+    kept = cast(model, to(padded, device_of(model)))
+    given = each(torch.clone, kept)
+    output = picked(call(model, given), encoder.output)
     require_evaluating(model)
-    same = torch.equal(given.view(torch.uint8), padded.to(given.device).view(torch.uint8))  # NaN is not equal to NaN
+    pairs = zip(parts(given).values(), parts(kept).values(), strict=True)
+    same = all(torch.equal(one.view(torch.uint8), other.view(torch.uint8)) for one, other in pairs)  # NaN is not NaN
     z = {name: rows[:b] for name, rows in taps.take().items()}
     return Pass(output[:b] if isinstance(output, Tensor) and output.ndim else output, z, not same)
 
 
-def first_input(model: nn.Module, data: LabelledData, *, rows: int = 2) -> Tensor:
-    """Return the first readable input, `rows` times, (rows, …); raise a DataError if the model cannot take it."""
-    x = first_readable(data).unsqueeze(0).repeat_interleave(rows, dim=0).to(device_of(model))
+def first_input(model: nn.Module, data: LabelledData, *, rows: int = 2) -> ModelInput:
+    """Return the first readable input, `rows` times, (rows, …) each; raise a DataError if the model cannot take it."""
+    first = each(lambda one: one.unsqueeze(0), first_readable(data))
+    x = to(take(first, np.zeros(rows, dtype=np.int64)), device_of(model))
     try:
         with evaluating(model), torch.inference_mode():
-            model(x.clone())
-    except (RuntimeError, ValueError, AssertionError) as error:
-        raise DataError(
-            f"The model cannot take the inputs of {data.name}, of shape {list(x.shape[1:])} ({first_line(error)}). "
-            "Give the data and the image size that it was trained on."
-        ) from None
+            call(model, each(torch.clone, x))
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, KeyError) as error:
+        raise _not_taken(data, x, first_line(error)) from None
+    except DataError as error:
+        raise _not_taken(data, x, str(error).removeprefix("The model failed with ")) from error.__cause__
     return x
 
 
-def class_scores(output: object, classes: int, task: str, scores: Scores = "logits") -> Tensor:
-    """Return a model's output as logits of the task's classes, (n, classes); a single score counts for class 1."""
-    if not isinstance(output, Tensor):
-        raise DataError(
-            f"The model returns a {type(output).__name__}, not a tensor of class scores. "
-            "Wrap it in a factory that does, or leave the task out."
-        )
-    if not is_scores(output, classes):
-        raise DataError(
-            f"The model's output has shape {list(output.shape)} and task {task!r} has {classes} classes. "
-            "Name the task that the model was trained for, or none; or all of its classes in the order of the outputs "
-            "(--task-classes), those that no row has, too."
-        )
-    found = output.unsqueeze(1) if output.ndim == 1 else output
-    if scores == "probabilities":
-        low, high = (float(one) for one in found.detach().aminmax())
-        if low < 0 or high > 1:
-            raise DataError(
-                f"The model's output runs from {low:.3g} to {high:.3g}, so it holds no probabilities. Leave --scores "
-                "out, or say --scores logits."
-            )
-        found = torch.logit(found.float(), SMALLEST) if found.shape[1] == 1 else found.float().clamp_min(SMALLEST).log()
-    return torch.cat([torch.zeros_like(found), found], dim=1) if found.shape[1] == 1 else found
-
-
-def is_single(output: object) -> TypeGuard[Tensor]:
-    """Return whether an output is one score a row, (n,) or (n, 1)."""
-    return isinstance(output, Tensor) and (output.ndim == 1 or (output.ndim == 2 and output.shape[1] == 1))
-
-
-def kind_of_scores(seen: Seen, asked: Scores | None, single: Tensor | None, task: str) -> Scores:
-    """Return whether a model's output holds logits or probabilities: as the user says, or as the model makes known.
-
-    Args:
-        seen: A pass of the model that was watched.
-        asked: What the user says, if anything.
-        single: The score of each row of a model that gives one, (n,), to tell what cannot be seen; else None.
-        task: Its name, for the error.
-
-    Raises:
-        DataError: All single scores are from 0 to 1, and nothing tells whether they are probabilities.
-    """
-    if asked is not None:
-        return asked
-    if squashed(seen):
-        return "probabilities"
-    if single is not None and bool(((single >= 0) & (single <= 1)).all()):
-        raise DataError(
-            f"The model gives one number a row for {task!r}, from {float(single.min()):.3g} to "
-            f"{float(single.max()):.3g}, and nothing tells whether it is the probability of the second class or a "
-            "score that is cut at 0. Say which: --scores probabilities or --scores logits."
-        )
-    return "logits"
+def _not_taken(data: LabelledData, x: ModelInput, fact: str) -> DataError:
+    shape = sizes(each(lambda one: one[0], x))
+    return DataError(
+        f"The model cannot take the inputs of {data.name}, of shape {shape} ({fact.rstrip('.')}). "
+        "Give the data and the image size that it was trained on."
+    )
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -146,16 +131,14 @@ def device_of(model: nn.Module) -> torch.device:
     return torch.device("cpu") if parameter is None else parameter.device
 
 
-def sample_rows(data: LabelledData, rows: int = PROBES) -> Tensor:
-    """Return so many readable inputs or fewer from all over the data, (b, …)."""
+def sample_rows(data: LabelledData, rows: int = PROBES) -> ModelInput:
+    """Return so many readable inputs or fewer from all over the data, (b, …) each."""
     places = np.unique(np.linspace(0, len(data) - 1, rows).astype(np.int64))
     read, x = next(iter(batches(data.take(places).inputs, batch_size=len(places), workers=0)))
-    return x if read else first_readable(data).unsqueeze(0)
+    return x if read else each(lambda one: one.unsqueeze(0), first_readable(data))
 
 
-def require_own_answer(
-    model: nn.Module, x: Tensor, taps: Taps, fixed_batch: int | None, *, passes: int = 1, output: bool = False
-) -> bool:
+def require_own_answer(encoder: Encoder, x: ModelInput, taps: Taps, *, passes: int = 1, output: bool = False) -> bool:
     """Return whether what a row gives depends on chance; refuse it if only one pass is made, or if it is on neighbours.
 
     The rows x, (b, …), are run twice, and once more in smaller batches, which holds the same rows beside others.
@@ -167,19 +150,19 @@ def require_own_answer(
     Raises:
         BottleneckError: A row depends on the rows beside it, or on chance where a single pass is to be made.
     """
-    if fixed_batch:
-        x = x[:fixed_batch]
+    if encoder.fixed_batch:
+        x = split(x, encoder.fixed_batch)[0]
+    rows, precision = rows_of(x), _precision(encoder.model)
 
     def run(size: int) -> dict[str, Tensor]:
         found: list[Mapping[str, Tensor]] = []
-        for block in torch.split(x, size):
-            made = run_model(model, block, taps, fixed_batch)
+        for block in split(x, size):
+            made = run_model(encoder, block, taps)
             own = made.output.float() if output and isinstance(made.output, Tensor) else None
-            found.append(made.z | ({} if own is None else {"": own.reshape(len(block), -1)}))
+            found.append(made.z | ({} if own is None else {"": own.reshape(rows_of(block), -1)}))
         return {name: torch.cat([one[name] for one in found]).nan_to_num() for name in found[0]}
 
-    precision = _precision(model)
-    one, again = run(len(x)), run(len(x))
+    one, again = run(rows), run(rows)
     random = [name for name, z in one.items() if _apart(z, again[name], precision)]
     if random and passes <= 1:
         ways = "name a layer before it, or average with --passes 16" if passes else "or name a layer before it"
@@ -187,10 +170,10 @@ def require_own_answer(
             f"{_what(random[0])} differs each time that the same rows are run: it depends on chance, as dropout that "
             f"stays on or a random sample does. Take that out of forward(), {ways}."
         )
-    if len(x) == 1 or fixed_batch == 1:
+    if rows == 1 or encoder.fixed_batch == 1:
         return bool(random)
     if random:
-        many, fewer = ([run(size) for _ in range(TRIES)] for size in (len(x), BLOCK))
+        many, fewer = ([run(size) for _ in range(TRIES)] for size in (rows, BLOCK))
         moved = [name for name in one if _means_apart([a[name] for a in many], [b[name] for b in fewer])]
     else:
         beside = run(BLOCK)
@@ -203,9 +186,7 @@ def require_own_answer(
     return bool(random)
 
 
-def require_same_rows(
-    model: nn.Module, x: Tensor, made: Pass, taps: Taps, fixed_batch: int | None, *, output: bool = False
-) -> None:
+def require_same_rows(encoder: Encoder, x: ModelInput, made: Pass, taps: Taps, *, output: bool = False) -> None:
     """Refuse a batch, (b, …), of which a layer gives the rows in an order of its own, as one that sorts texts does.
 
     The batch is run once more with its rows the other way round, which takes as long as the pass itself.
@@ -216,10 +197,10 @@ def require_same_rows(
 
     Raises BottleneckError if a row gives something else there.
     """
-    turned, precision = run_model(model, x.flip(0), taps, fixed_batch), _precision(model)
+    turned, precision = run_model(encoder, each(lambda one: one.flip(0), x), taps), _precision(encoder.model)
     pairs = {name: (z, turned.z[name]) for name, z in made.z.items()}
     if output and isinstance(made.output, Tensor) and isinstance(turned.output, Tensor):
-        pairs[""] = (made.output.reshape(len(x), -1), turned.output.reshape(len(x), -1))
+        pairs[""] = (made.output.reshape(rows_of(x), -1), turned.output.reshape(rows_of(x), -1))
     for name, (one, other) in pairs.items():
         if _apart(one.float().nan_to_num(), other.flip(0).float().nan_to_num(), precision):
             raise BottleneckError(

@@ -13,8 +13,20 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from audit.data.model_input import ModelInput, parts
 from audit.errors import BottleneckError, UnknownNameError
-from audit.model.structure.layout import NAMED, Layout, Pool, Pooling, has_positions, pooled, unknown_axes
+from audit.model.structure.call import arguments, named
+from audit.model.structure.layout import (
+    MASK,
+    NAMED,
+    Layout,
+    Pool,
+    Pooling,
+    Tokens,
+    has_positions,
+    pooled,
+    unknown_axes,
+)
 from audit.model.structure.listing import OUTPUT, Seen, watch
 
 SIZES = (2, 3)
@@ -41,11 +53,11 @@ class Taps:
         self._rows: int | None = None
         self._filled: Tensor | None = None
 
-    def enter(self, given: Sequence[object]) -> None:
-        """Note how many rows the model is given, and which tokens of these are padding."""
-        first = next((value for value in given if isinstance(value, Tensor) and value.ndim), None)
+    def enter(self, given: Mapping[str, object]) -> None:
+        """Note how many rows the model is given, by the names of its arguments, and which tokens are padding."""
+        first = next((value for value in given.values() if isinstance(value, Tensor) and value.ndim), None)
         self._rows = None if first is None else len(first)
-        self._filled = self._pooling.filled(first)
+        self._filled = self._pooling.filled(given)
 
     def record(self, name: str, value: object) -> None:
         """Keep a value that a hook was given. Raises BottleneckError if the name points to a part that is not there."""
@@ -85,7 +97,9 @@ def tap(model: nn.Module, names: Sequence[str], pooling: Pooling | None = None) 
     Raises UnknownNameError for a layer that is not there; BottleneckError when values are taken that are no features.
     """
     taps = Taps(pooling or Pooling())
-    entered = model.register_forward_pre_hook(lambda _model, given: taps.enter(given))
+    entered = model.register_forward_pre_hook(
+        lambda _model, args, kwargs: taps.enter(named(model, args, kwargs)), with_kwargs=True
+    )
     try:
         with _hooked(model, names, taps.record):
             taps.expect(names)
@@ -107,12 +121,18 @@ def parse(name: str) -> Place:
 
 
 def lay_out(
-    model: nn.Module, x: Tensor, names: Sequence[str], pool: Pool = "mean", *, fixed_batch: int | None = None
+    model: nn.Module,
+    x: ModelInput,
+    names: Sequence[str],
+    pool: Pool = "mean",
+    *,
+    fixed_batch: int | None = None,
+    output: str | None = None,
 ) -> tuple[Pooling, Seen]:
     """Find out which axis of the values at the named layers is what, and which token is padding.
 
     The model is run on batches like x, (n, …), of two sizes: the axis whose length changes holds the rows. A model
-    of one batch size can be asked once. The last pass is returned, too.
+    of one batch size can be asked once. The last pass is returned, too, with the named part of the model's output.
 
     Raises:
         BottleneckError: A layer does not give one row an input, nothing says which axis holds its channels, or what
@@ -126,7 +146,7 @@ def lay_out(
             values[name].append(value)
 
         with _hooked(model, names, record):
-            seen = watch(model, x, size)
+            seen = watch(model, x, size, output)
         passes.append((size, values))
     layouts = {}
     for name in dict.fromkeys(names):
@@ -135,10 +155,14 @@ def lay_out(
         if len(tensors) == len(passes):
             layouts[name] = _layout(name, tensors, seen, pool)
     texts = [tokens for tokens in seen.flow.tokens if tokens.ndim == 2 and tokens.shape[1] > 1]
-    own = any(_alike(tokens, seen.x) for tokens in texts)
-    part = any(len(tokens) == len(seen.x) for tokens in texts)
-    padding = next((token for tokens, token in seen.flow.padding if own and _alike(tokens, seen.x)), None)
-    return Pooling(pool, layouts, padding, "all" if own else "a part" if part else "unseen"), seen
+    given = parts(seen.x)
+    text = next((name for name, one in given.items() if any(_alike(tokens, one) for tokens in texts)), None)
+    part = any(len(tokens) == seen.rows for tokens in texts)
+    paddings = [token for tokens, token in seen.flow.padding if text is not None and _alike(tokens, given[text])]
+    where: Tokens = "all" if text is not None else "a part" if part else "unseen"
+    mask = named(model, *arguments(model, seen.x)).get(MASK)
+    masked = isinstance(mask, Tensor) and mask.ndim == 2
+    return Pooling(pool, layouts, next(iter(paddings), None), where, text or "", masked), seen
 
 
 def _alike(tokens: Tensor, x: Tensor) -> bool:
@@ -184,7 +208,7 @@ def _rows(name: str, tensors: Sequence[tuple[int, Tensor]], seen: Seen) -> int:
     if len(found) > 1 and len(tensors) == 1:  # a length that is the batch's by accident
         channels = seen.flow.channel_axes(value)
         found = [axis for axis in found if axis not in channels] or found
-        found = [axis for axis in found if seen.flow.are_same(value, axis, seen.x, 0)] or found
+        found = [axis for axis in found if seen.holds_rows(value, axis)] or found
         found = found[:1] if value.ndim == 2 else found
     if len(found) == 1:
         return found[0]
@@ -222,7 +246,9 @@ def _hook(module: nn.Module, name: str, place: Place, record: Callable[[str, obj
         record(name, _picked(name, value, place.elements))
 
     if place.side == "input":
-        return module.register_forward_pre_hook(lambda _module, given: note(given[0] if given else None))
+        return module.register_forward_pre_hook(
+            lambda _module, args, kwargs: note(next(iter((*args, *kwargs.values())), None)), with_kwargs=True
+        )
     return module.register_forward_hook(lambda _module, _given, output: note(output))
 
 

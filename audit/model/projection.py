@@ -7,6 +7,7 @@ from sklearn.random_projection import SparseRandomProjection
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from audit.data.model_input import ModelInput, flat, parts
 from audit.data.on_disk import Floats
 
 WIDEST = 2048
@@ -35,15 +36,19 @@ class Projections:
             self.by_layer[layer] = SparseRandomProjection(PROJECTED, random_state=self.seed).fit(found[:1])
         return np.asarray(self.by_layer[layer].transform(found), dtype=np.float32)
 
-    def narrow_inputs(self, x: Tensor) -> Floats:
+    def narrow_inputs(self, x: ModelInput) -> Floats:
         """Return inputs (b, …) as rows: small images by averaging, all else as it is or projected."""
-        if x.ndim == 4:
+        if isinstance(x, Tensor) and x.ndim == 4:
             x = adaptive_avg_pool2d(x.float(), (min(RAW_SIDE, x.shape[2]), min(RAW_SIDE, x.shape[3])))
-        return self.narrow(RAW, x.flatten(1))
+        return self.narrow(RAW, flat(x))
 
 
-def describe_inputs(x: Tensor) -> str:
+def describe_inputs(x: ModelInput) -> str:
     """Return in words what `Projections.narrow_inputs` makes of inputs like these, (b, …)."""
+    if not isinstance(x, Tensor):
+        width = flat(x).shape[1]
+        described = f"the inputs {', '.join(parts(x))}"
+        return described if width <= WIDEST else f"{described}, projected to {PROJECTED} numbers"
     shape, described = [*x.shape[1:]], "the input"
     if x.ndim == 4:
         small = [shape[0], min(RAW_SIDE, shape[1]), min(RAW_SIDE, shape[2])]

@@ -13,19 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.random_projection import SparseRandomProjection
-from torch import Tensor, nn
+from torch import Tensor
 
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
 from audit.data.loading import batches, none_readable
+from audit.data.model_input import ModelInput, digest, each, rows_of, split, to
 from audit.data.on_disk import AT_ONCE, Floats, Store, blocks
 from audit.errors import BottleneckError, DataError
 from audit.model.forward import (
-    Scores,
-    class_scores,
+    Encoder,
     device_of,
-    is_single,
-    kind_of_scores,
     require_own_answer,
     require_same_rows,
     run_model,
@@ -33,39 +31,15 @@ from audit.model.forward import (
 )
 from audit.model.layers import lay_out, tap
 from audit.model.projection import Projections, describe_inputs
+from audit.model.scores import Scores, class_scores, is_single, kind_of_scores, place_of_scores
 from audit.model.structure.eval_mode import evaluating
-from audit.model.structure.layout import Padding, Pool, Pooling
+from audit.model.structure.layout import Pooling
 from audit.model.structure.listing import Seen
 from audit.model.structure.padding import Ends
 from audit.progress import Track, untracked
 
 TURNED = 4
 """Batches that are run with their rows the other way round, too."""
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """A model, and how it is run over rows."""
-
-    model: nn.Module
-    """Takes inputs (n, …); left exactly as found, on the device it is on."""
-    pool: Pool = "mean"
-    """How maps (c, h, w) and tokens (t, d) become one vector a row: see audit.model.structure.layout.Pool."""
-    batch_size: int = 128
-    fixed_batch: int | None = None
-    """Rows that the model takes, if it takes no other number."""
-    workers: int = 0
-    """Processes that read inputs, beside this one."""
-    padding: Padding = None
-    """The token that fills texts up and is left out of means, or "none"; None: as an embedding of the model says."""
-    passes: int = 1
-    """Passes whose mean is taken, of a model whose answer depends on chance; such a one is refused at 1."""
-    scores: Scores | None = None
-    """What the output holds for a task; None: as the model makes known."""
-
-    def __post_init__(self) -> None:
-        if self.passes < 1:
-            raise BottleneckError(f"An encoder is run in {self.passes} passes. Give 1 or more.")
 
 
 @dataclass(frozen=True)
@@ -130,33 +104,37 @@ def extract(
     scores are not the task's, or something must be asked: padding, or what the scores are.
     """
     model, asked = encoder.model, encoder.padding
-    few = sample_rows(data).to(device_of(model))
-    pooling, seen = lay_out(model, few, layers, encoder.pool, fixed_batch=encoder.fixed_batch)
+    few = to(sample_rows(data), device_of(model))
+    pooling, seen = _laid_out(encoder, few, layers)
+    if task is not None and not isinstance(seen.output, Tensor):
+        classes = len(data.column(task, "task").classes)
+        encoder = replace(encoder, output=place_of_scores(seen.output, classes, encoder.output))
+        pooling, seen = _laid_out(encoder, few, layers)
     pooling = pooling.told(asked, few)
     pooling.require_told(asked)
     gathered = _Gathered(layers, len(data), Projections(seed))
     loader = batches(data.inputs, batch_size=encoder.fixed_batch or encoder.batch_size, workers=encoder.workers)
     with evaluating(model), torch.inference_mode(), _seeded(encoder, seed), tap(model, layers, pooling) as taps:
-        random = require_own_answer(
-            model, few, taps, encoder.fixed_batch, passes=encoder.passes, output=task is not None
-        )
+        random = require_own_answer(encoder, few, taps, passes=encoder.passes, output=task is not None)
         passes = encoder.passes if random else 1
         turned = {*np.linspace(0, len(loader) - 1, TURNED).astype(int).tolist()} if not random else set()
         for place, (read, x) in enumerate(track(loader, len(loader), "one forward pass")):
             if not read:
                 continue
-            gathered.add_inputs(read, x, keep=raw, text=pooling.reads_text(x))
-            made = run_model(model, x, taps, encoder.fixed_batch, passes)
+            gathered.add_inputs(read, x, keep=raw, text=pooling.text_in(x))
+            made = run_model(encoder, x, taps, passes)
             gathered.add_layers(made.z)
             gathered.changed_inputs |= made.changed_inputs
             if place in turned:
-                require_same_rows(model, x, made, taps, encoder.fixed_batch, output=task is not None)
+                require_same_rows(encoder, x, made, taps, output=task is not None)
             if task:
                 gathered.add_scores(made.output, data.column(task, "task").classes, task)
     gathered.require_finite(data, task)
-    if asked is None and pooling.padding is None and pooling.notes:
+    if asked is None and pooling.padding is None and not pooling.masked and pooling.notes:
         gathered.ends.require_text()
     told = [*pooling.notes, *gathered.settle_scores(seen, encoder.scores, data, task)]
+    if task is not None and encoder.output is not None:
+        told.append(f"the scores of {task!r} are what the model returns as {encoder.output!r}")
     if random:
         told.append(f"what the model gives depends on chance; every figure is of the mean over {passes} passes")
     return replace(gathered.features(data, columns, told), pooling=pooling, passes=passes)
@@ -180,7 +158,9 @@ def ready_made(
 
 
 @contextmanager
-def encoding(encoder: Encoder, layer: str, features: Features | None = None) -> Iterator[Callable[[Tensor], Floats]]:
+def encoding(
+    encoder: Encoder, layer: str, features: Features | None = None
+) -> Iterator[Callable[[ModelInput], Floats]]:
     """Yield a function from inputs (b, …) to one layer's representations, (b, d), made exactly as these features."""
     projection = features.projections.get(layer) if features else None
     known = Projections(by_layer={} if projection is None else {layer: projection})
@@ -188,15 +168,19 @@ def encoding(encoder: Encoder, layer: str, features: Features | None = None) -> 
     model = encoder.model
     with evaluating(model), torch.inference_mode(), tap(model, [layer], pooling) as taps:
 
-        def encode(x: Tensor) -> Floats:
+        def encode(x: ModelInput) -> Floats:
             return np.concatenate(
                 [
-                    known.narrow(layer, run_model(model, block, taps, encoder.fixed_batch, passes).z[layer])
-                    for block in torch.split(x, encoder.fixed_batch or len(x))
+                    known.narrow(layer, run_model(encoder, block, taps, passes).z[layer])
+                    for block in split(x, encoder.fixed_batch or rows_of(x))
                 ]
             )
 
         yield encode
+
+
+def _laid_out(encoder: Encoder, few: ModelInput, layers: Sequence[str]) -> tuple[Pooling, Seen]:
+    return lay_out(encoder.model, few, layers, encoder.pool, fixed_batch=encoder.fixed_batch, output=encoder.output)
 
 
 @contextmanager
@@ -233,11 +217,11 @@ class _Gathered:
         self._broken = dict.fromkeys(layers, 0)
         self._undefined = 0
 
-    def add_inputs(self, rows: Sequence[int], x: Tensor, *, keep: bool, text: bool) -> None:
+    def add_inputs(self, rows: Sequence[int], x: ModelInput, *, keep: bool, text: Tensor | None) -> None:
         self._rows += rows
-        self._digests += [hashlib.sha256(one.numpy().tobytes()).digest() for one in x]
-        if text:
-            self.ends.add(x)
+        self._digests += [digest(each(lambda one, row=row: one[row], x)) for row in range(rows_of(x))]  # type: ignore[misc]
+        if text is not None:
+            self.ends.add(text)
         if keep:
             self._inputs.add(self._projections.narrow_inputs(x))
             self._source = describe_inputs(x)

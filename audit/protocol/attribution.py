@@ -17,6 +17,7 @@ from torch import Tensor
 
 from audit.data.columns import Ints
 from audit.data.labelled import Inputs
+from audit.data.model_input import ModelInput
 from audit.data.on_disk import Floats
 from audit.errors import DataError, UnreadableError
 from audit.evidence import findings
@@ -24,8 +25,8 @@ from audit.progress import Track, untracked
 
 Attack = Callable[[Floats], NDArray[np.float64]]
 """Features (m, d) -> log2 probability of each class, (m, k), finite."""
-Encode = Callable[[Tensor], Floats]
-"""Inputs (b, c, h, w) -> pooled features, (b, d)."""
+Encode = Callable[[ModelInput], Floats]
+"""Inputs, for the map (b, c, h, w) -> pooled features, (b, d)."""
 
 FEWEST_ROWS = 50
 """A mean over fewer rows than this could show one person."""
@@ -143,7 +144,8 @@ def _view(inputs: Inputs, rows: Ints) -> _View | str:
             image = inputs[row]
         except UnreadableError:
             continue
-        if image.ndim != 3 or image.shape[0] > MOST_CHANNELS or min(image.shape[1:]) < SMALLEST_PATCH:
+        is_map = isinstance(image, Tensor) and image.ndim == 3
+        if not is_map or image.shape[0] > MOST_CHANNELS or min(image.shape[1:]) < SMALLEST_PATCH:
             return "the inputs are no images"
         readable.append(row)
         total = total + image.double()
@@ -213,7 +215,7 @@ def _map(
             return torch.tensor(_of_truth(attack(encode(images)), v[rows]).sum())
 
         drops: Tensor = Occlusion(true_bits).attribute(
-            torch.stack([inputs[row] for row in rows.tolist()]),
+            torch.stack([one for one in (inputs[row] for row in rows.tolist()) if isinstance(one, Tensor)]),
             sliding_window_shapes=window,
             strides=window,
             baselines=view.mean[None],

@@ -72,7 +72,7 @@ RECIPE = (
 )
 
 
-OTHERS = ("layer", "pool", "padding", "scores", "device", "allow_chance")
+OTHERS = ("layer", "pool", "padding", "scores", "output", "device", "allow_chance")
 """Options of every training beside its recipe."""
 
 
@@ -80,7 +80,8 @@ def recipe_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a Recipe, and OTHERS, by the values of their options."""
     from sanitizer.job import Recipe
 
-    return {name: given[name] for name in (*(one.name for one in fields(Recipe)), *OTHERS)}
+    named = {**given, "output": given["model_output"]}  # --output is the file
+    return {name: named[name] for name in (*(one.name for one in fields(Recipe)), *OTHERS)}
 
 
 def limited_rows(given: Mapping[str, Any], part: "Part") -> "LabelledData":

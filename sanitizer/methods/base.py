@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit.data.model_input import ModelInput
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -16,8 +18,8 @@ class Setting:
     classes: Mapping[str, int]
     """Number of classes of each private attribute."""
     task_classes: int
-    x: Tensor
-    """One input, (1, …)."""
+    x: ModelInput
+    """One input, (1, …) each."""
     look: Callable[[], "Rows"]
     """Runs the model over the training rows as it is now."""
     batches: Callable[[], Iterator["Batch"]]
@@ -51,8 +53,8 @@ class Batch(Rows):
 
     rows: Tensor
     """Which training rows they are, (n,) int64."""
-    x: Callable[[], Tensor]
-    """Gives the inputs, (n, …)."""
+    x: Callable[[], ModelInput]
+    """Gives the inputs, (n, …) each."""
     progress: float
     """Share of all steps that are done, in [0, 1)."""
 

@@ -44,11 +44,12 @@ def cache_inputs(
     """Return the same rows with their inputs in memory, and the bytes that they take there.
 
     Rows that need more bytes than the budget are returned as they are, 0 bytes; so are inputs of unlike shapes, and
-    those that come out differently each time, as under a random transform.
+    those that come out differently each time, as under a random transform, and inputs of several tensors.
     """
     readable = Readable(data.inputs)
-    first = next((x for _, x in (readable[row] for row in range(len(data))) if isinstance(x, Tensor)), None)
-    if first is None or first.nbytes * len(data) > budget or not _steady(readable):
+    read = (x for _, x in (readable[row] for row in range(len(data))))
+    first = next((x for x in read if not isinstance(x, UnreadableError)), None)
+    if not isinstance(first, Tensor) or first.nbytes * len(data) > budget or not _steady(readable):
         return data, 0
     decoded = torch.zeros(len(data), *first.shape, dtype=first.dtype)
     unreadable: dict[int, str] = {}
@@ -57,7 +58,7 @@ def cache_inputs(
         for row, x in block:
             if isinstance(x, UnreadableError):
                 unreadable[row] = str(x)
-            elif (x.shape, x.dtype) != (first.shape, first.dtype):
+            elif not isinstance(x, Tensor) or (x.shape, x.dtype) != (first.shape, first.dtype):
                 return data, 0
             else:
                 decoded[row] = x

@@ -14,7 +14,7 @@ from audit.evidence.json_file import Options
 from audit.evidence.sweep_result import UNTOUCHED, SweepFigures, SweepKept, SweepPoint, SweepReading, title
 from audit.model.checkpoint import LoadedModel, require_weights
 from audit.model.describe import describe_checkpoint
-from audit.model.representations import Encoder
+from audit.model.forward import Encoder
 from audit.progress import Track, untracked
 from audit.run import audit
 from audit.settings import Provenance, Settings
@@ -159,6 +159,7 @@ def _audit(job: SweepJob, loaded: LoadedModel, track: Track, *, touched: bool) -
                 workers=training.recipe.workers,
                 padding=training.padding,
                 scores=training.scores,
+                output=training.output,
             ),
             job.audited,
             private=training.private,

@@ -118,7 +118,7 @@ def _job(
     require_unsanitized(loaded)
     model = loaded.module.to(options.place)
     x = first_input(model, audited)  # fails on rows that the model does not take, even where the layer is named
-    layer = options.layer or suggest(model, x, classes=len(audited.column(task, "task").classes))
+    layer = options.layer or suggest(model, x, classes=len(audited.column(task, "task").classes), output=options.output)
     training = options.job(train.complete([task, *asked.audited]), task, layer, asked.private, asked.keep, Plain())
     if not options.allow_chance:
         require_task(model, training)

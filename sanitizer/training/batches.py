@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, StackDataset
 
 from audit.data.columns import Ints
 from audit.data.labelled import Inputs, LabelledData
+from audit.data.loading import Told
+from audit.data.model_input import ModelInput, sizes
 from audit.errors import DataError
 from sanitizer.job import Augment
 
@@ -21,23 +24,24 @@ MOST = 8
 
 def batches(
     data: LabelledData, columns: Sequence[str], order: Sequence[Ints], *, workers: int = 0
-) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Yield inputs (b, …) and their labels {column: (b,) int64}, the rows of each batch as `order` lists them."""
+) -> Iterator[tuple[ModelInput, dict[str, Tensor]]]:
+    """Yield inputs (b, …) each and their labels {column: (b,) int64}, the rows of each batch as `order` lists them."""
     codes = {name: data.codes(name).astype(np.int64) for name in columns}
-    rows = StackDataset(data.inputs, StackDataset(**codes))  # type: ignore[arg-type]  # takes any sequences
-    yield from DataLoader(rows, batch_sampler=[one.tolist() for one in order], num_workers=workers)
+    rows = StackDataset(Told(data.inputs), StackDataset(**codes))  # type: ignore[arg-type]  # takes any sequences
+    for x, labels in DataLoader(rows, batch_sampler=[one.tolist() for one in order], num_workers=workers):
+        yield tuple(x) if isinstance(x, list) else x, labels  # torch makes a list of a tuple
 
 
 def augmented(data: LabelledData, augment: Augment) -> LabelledData:
     """Return the same rows, whose images change each time they are read, by torch's own random numbers."""
     if augment == "none":
         return data
-    shape = data.inputs[0].shape
-    if len(shape) != 3:
-        raise DataError(f"Rows of shape {list(shape)} are no images (c, h, w). Leave --augment out.")
+    first = data.inputs[0]
+    if not isinstance(first, Tensor) or first.ndim != 3:
+        raise DataError(f"Rows of shape {sizes(first)} are no images (c, h, w). Leave --augment out.")
     from torchvision.transforms import v2  # noqa: PLC0415 - torchvision takes a second to import
 
-    h, w = shape[1:]
+    h, w = first.shape[1:]
     shift = v2.RandomCrop((h, w), padding=(w // MOST, h // MOST), padding_mode="reflect")
     change = v2.Compose([shift, v2.RandomHorizontalFlip()]) if augment == "flip" else shift
     return replace(data, inputs=_Changing(data.inputs, change))
@@ -51,4 +55,4 @@ class _Changing:
         return len(self._inputs)
 
     def __getitem__(self, row: int, /) -> Tensor:
-        return self._change(self._inputs[row])
+        return self._change(torch.as_tensor(self._inputs[row]))

@@ -9,21 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from audit.data.labelled import LabelledData
+from audit.data.model_input import ModelInput, rows_of, to
 from audit.errors import TrainingError
 from audit.model import release
-from audit.model.forward import (
-    Scores,
-    class_scores,
-    is_single,
-    kind_of_scores,
-    require_own_answer,
-    require_same_rows,
-    run_model,
-    sample_rows,
-)
+from audit.model.forward import Encoder, require_own_answer, require_same_rows, run_model, sample_rows
 from audit.model.layers import Taps, lay_out, tap
+from audit.model.scores import Scores, class_scores, is_single, kind_of_scores, place_of_scores
+from audit.model.structure.call import call
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Layout, Pooling
+from audit.model.structure.outputs import picked
 from audit.model.structure.padding import Ends
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch, Rows
@@ -51,20 +46,27 @@ class ForwardPass:
     """How the values at the layer become one vector a row."""
     kind: Scores = "logits"
     """What the model's output holds."""
+    output: str | None = None
+    """Which part of it holds the scores; None: all of it."""
 
     @staticmethod
     def of(model: nn.Module, job: TrainingJob, device: torch.device) -> "ForwardPass":
         """Look at a few rows to see what holds what; raise an IreneError if nothing tells, or nobody says."""
-        few = sample_rows(job.data).to(device)
-        pooling, seen = lay_out(model, few, [job.layer], job.pool)
+        few = to(sample_rows(job.data), device)
+        output = job.output
+        pooling, seen = lay_out(model, few, [job.layer], job.pool, output=output)
+        if not isinstance(seen.output, Tensor):
+            output = place_of_scores(seen.output, job.classes[job.task], output)
+            pooling, seen = lay_out(model, few, [job.layer], job.pool, output=output)
         pooling = pooling.told(job.padding, few)
         pooling.require_told(job.padding)
         single = None
         if is_single(seen.output):
             with evaluating(model), torch.no_grad():
-                single = model(sample_rows(job.data, AT_ONCE).to(device)).reshape(-1)
+                many = call(model, to(sample_rows(job.data, AT_ONCE), device))
+                single = torch.as_tensor(picked(many, output)).reshape(-1)
         kind = kind_of_scores(seen, job.scores, single, job.task)
-        return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, kind)
+        return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, kind, output)
 
     def tapped(self) -> AbstractContextManager[Taps]:
         """Tap the bottleneck, before and behind a release module if there is one, for a block."""
@@ -74,9 +76,10 @@ class ForwardPass:
         layouts = {BEFORE: self.pooling.layouts.get(self.layer, Layout())} | dict(self.pooling.layouts)
         return tap(self.model, [self.layer, BEFORE], replace(self.pooling, layouts=layouts))
 
-    def scores(self, output: object) -> Tensor:
-        """Return the task's scores, (n, k) in float32."""
-        return class_scores(output, self.classes[self.task], self.task, self.kind).float()
+    def scores(self, x: ModelInput, wrapped: nn.Module | None = None) -> Tensor:
+        """Run the model, or what wraps it, on a batch on its device; return the task's scores, (n, k) in float32."""
+        made = picked(call(wrapped or self.model, x, self.model), self.output)
+        return class_scores(made, self.classes[self.task], self.task, self.kind).float()
 
     def features(self, taps: Taps) -> tuple[Tensor, Tensor]:
         """Return the representations of the last pass before and behind the release module, (n, d) in float32 each."""
@@ -90,7 +93,7 @@ class ForwardPass:
         blocks = np.array_split(np.arange(len(data)), max(1, -(-len(data) // AT_ONCE)))
         with evaluating(self.model), torch.no_grad(), self.tapped() as taps:
             for x, _ in batches(data, [self.task], blocks):
-                scores = self.scores(self.model(x.to(self.device)))
+                scores = self.scores(to(x, self.device))
                 parts.append((*self.features(taps), scores))
         before, z, scores = (torch.cat(part) for part in zip(*parts, strict=True))
         v = {name: torch.as_tensor(data.codes(name), dtype=torch.int64, device=self.device) for name in self.classes}
@@ -105,7 +108,7 @@ class ForwardPass:
         rows = [order[start : start + size] for start in range(0, len(data) - size + 1, size)]
         for own, (x, labels) in zip(rows, batches(data, list(self.classes), rows), strict=True):
             v = {name: codes.to(self.device) for name, codes in labels.items()}
-            empty, on = torch.empty(len(x), 0, device=self.device), x.to(self.device)
+            empty, on = torch.empty(rows_of(x), 0, device=self.device), to(x, self.device)
             places = torch.as_tensor(own, device=self.device)
             yield Batch(empty, empty, empty, v[self.task], v, places, lambda on=on: on, 0.0)  # type: ignore[misc]
 
@@ -127,14 +130,17 @@ def require_trainable(model: nn.Module, job: TrainingJob) -> None:
     forward = ForwardPass.of(model, job, job.device)
     few = sample_rows(job.data)
     pooling = forward.pooling
-    if pooling.reads_text(few) and pooling.notes and job.padding is None and pooling.padding is None:
+    untold = job.padding is None and pooling.padding is None and not pooling.masked
+    if pooling.text_in(few) is not None and pooling.notes and untold:
         ends = Ends()
         for x, _ in batches(
             job.data, [job.task], np.array_split(np.arange(len(job.data)), -(-len(job.data) // AT_ONCE))
         ):
-            ends.add(x)
+            if (text := pooling.text_in(x)) is not None:
+                ends.add(text)
         ends.require_text()
     with evaluating(model), torch.no_grad(), forward.tapped() as taps:
-        require_own_answer(model, few, taps, None, passes=0, output=True)
+        encoder = Encoder(model, output=forward.output)
+        require_own_answer(encoder, few, taps, passes=0, output=True)
         many = sample_rows(job.data, AT_ONCE)  # of the few, all may be as long
-        require_same_rows(model, many, run_model(model, many, taps, None), taps, None, output=True)
+        require_same_rows(encoder, many, run_model(encoder, many, taps), taps, output=True)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from audit.data.labelled import LabelledData
+from audit.data.model_input import each, one_row, to
 from audit.errors import TrainingError, UnknownNameError
 from audit.evidence.audit_result import Epoch
 from audit.model.release import NAME, install
@@ -96,7 +97,7 @@ def _setting(job: TrainingJob, rows: TrainingRows, forward: ForwardPass) -> Sett
         classes={name: forward.classes[name] for name in job.private},
         keep={name: forward.classes[name] for name in job.keep},
         task_classes=forward.classes[job.task],
-        x=rows.fit.inputs[0].unsqueeze(0).to(forward.device),
+        x=to(each(lambda one: one.unsqueeze(0), one_row(rows.fit.inputs[0])), forward.device),
         look=lambda: forward.run(rows.full),
         batches=lambda: forward.inputs(rows.full, job.recipe.batch_size),
         train_rows=len(rows.fit),

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
+from audit.data.model_input import ModelInput, each, to
 from audit.errors import TrainingError
 from sanitizer.job import Recipe
 from sanitizer.methods.base import Batch, Objective, Terms
@@ -60,22 +61,22 @@ class TrainingStep:
         losses = []
         with self.forward.tapped() as taps:
             for step, (inputs, labels) in enumerate(batches(data, columns, own, workers=self.recipe.workers)):
-                x = inputs.to(self.fabric.device, non_blocking=True)
-                scores = self.forward.scores(self.wrapped(x))
+                x = to(inputs, self.fabric.device)
+                scores = self.forward.scores(x, self.wrapped)
                 progress = (epoch + step / steps) / self.recipe.epochs
                 batch = self._batch(x, scores, self.forward.features(taps), labels, own[step])
                 losses.append(self._step(replace(batch, progress=progress)))
         return {name: float(np.mean([one[name] for one in losses])) for name in losses[0]}
 
     def _batch(
-        self, x: Tensor, scores: Tensor, features: tuple[Tensor, Tensor], labels: Mapping[str, Tensor], rows: Ints
+        self, x: ModelInput, scores: Tensor, features: tuple[Tensor, Tensor], labels: Mapping[str, Tensor], rows: Ints
     ) -> Batch:
         """Return the batch of all processes, of the first step."""
-        every = self._gathered
+        every, device = self._gathered, self.fabric.device
         before, z = (every(part) for part in features)
-        v = {name: every(codes.to(x.device)) for name, codes in labels.items()}
-        gathered, places = every(scores), every(torch.as_tensor(rows, device=x.device))
-        return Batch(before, z, gathered, v[self.forward.task], v, places, lambda: every(x), progress=0.0)
+        v = {name: every(codes.to(device)) for name, codes in labels.items()}
+        gathered, places = every(scores), every(torch.as_tensor(rows, device=device))
+        return Batch(before, z, gathered, v[self.forward.task], v, places, lambda: each(every, x), progress=0.0)
 
     def _gathered(self, part: Tensor) -> Tensor:
         """Return the rows of all processes, with their gradients."""

@@ -10,6 +10,7 @@ from audit.bootstrap import resample
 from audit.data.class_order import better_order
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
+from audit.data.model_input import to
 from audit.errors import DataError
 from audit.evidence.headline import not_above
 from audit.model.structure.eval_mode import evaluating
@@ -48,7 +49,6 @@ def _answers(model: nn.Module, rows: LabelledData, job: TrainingJob) -> Ints:
     blocks = np.array_split(np.arange(len(rows)), max(1, -(-len(rows) // AT_ONCE)))
     with evaluating(model), torch.no_grad():
         found = [
-            forward.scores(model(x.to(job.device))).argmax(dim=1).cpu().numpy()
-            for x, _ in batches(rows, [job.task], blocks)
+            forward.scores(to(x, job.device)).argmax(dim=1).cpu().numpy() for x, _ in batches(rows, [job.task], blocks)
         ]
     return np.concatenate(found).astype(np.int64)

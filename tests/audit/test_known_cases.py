@@ -14,7 +14,8 @@ from audit.data.labelled import LabelledData, labelled
 from audit.errors import BottleneckError, DataError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
-from audit.model.representations import Encoder, extract
+from audit.model.forward import Encoder
+from audit.model.representations import extract
 from audit.run import audit
 from audit.settings import Settings
 from sanitizer.job import TrainingJob

@@ -20,7 +20,7 @@ from audit.errors import DataError, IreneError, UnreadableError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Measurement
 from audit.evidence.metric import GIVEN_TASK
-from audit.model.representations import Encoder
+from audit.model.forward import Encoder
 from audit.protocol import baselines, target
 from audit.protocol.leakage import measure
 from audit.run import audit_embeddings

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from audit.data.labelled import LabelledData, labelled
 from audit.evidence.audit_result import AuditResult
-from audit.model.representations import Encoder
+from audit.model.forward import Encoder
 from audit.run import audit
 from support.planted import FEW, labels, noise
 

@@ -182,7 +182,10 @@ def watching(model: nn.Module, told: Told, operation: Operation) -> Iterator[Flo
     """Follow the axes in the forward passes of a block; it is for one pass of few rows."""
     flow = Flow()
     handles = [
-        module.register_forward_hook(lambda module, given, output, name=name: told(flow, module, name, given, output))
+        module.register_forward_hook(
+            lambda module, args, kwargs, output, name=name: told(flow, module, name, (*args, *kwargs.values()), output),
+            with_kwargs=True,
+        )
         for name, module in model.named_modules()
     ]
     try:

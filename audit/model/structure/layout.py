@@ -8,6 +8,7 @@ from typing import Literal, TypeGuard
 import torch
 from torch import Tensor
 
+from audit.data.model_input import ModelInput, each, parts, sizes
 from audit.errors import BottleneckError, DataError
 
 Pool = Literal["mean", "flatten", "first", "channels-first", "channels-last", "time-first"]
@@ -23,6 +24,8 @@ WAYS = (
     "Name them with --pool channels-first (n, c, …), channels-last (n, …, c) or time-first (t, n, d), or take all of "
     "it with --pool flatten"
 )
+MASK = "attention_mask"
+"""The argument of a model that says which tokens are text, (n, t), and which are padding: 0."""
 Padding = int | Literal["none"] | None
 """The token that fills a text up to the length of the longest, "none" where there is none; None: not said."""
 
@@ -70,41 +73,59 @@ class Pooling:
     """The token that fills a text up; None where there is none."""
     tokens: Tokens = "unseen"
     """Where the model's tokens are, as an embedding of its makes known."""
+    text: str = ""
+    """The part of the model's input that an embedding takes; "" for an input that is one tensor."""
+    masked: bool = False
+    """Whether an attention mask among the model's inputs says which tokens are padding."""
 
-    def filled(self, x: object) -> Tensor | None:
-        """Return which tokens of the model's input are padding, (n, t); None if it is none of tokens with padding."""
-        if self.padding is None or not isinstance(x, Tensor) or not self.reads_text(x):
+    def filled(self, given: Mapping[str, object]) -> Tensor | None:
+        """Return which tokens are padding, (n, t); None if the model was given none of tokens with padding.
+
+        Args:
+            given: What the model was given, by the names of its arguments or by place.
+        """
+        mask = given.get(MASK)
+        if self.masked and isinstance(mask, Tensor):
+            return mask == 0
+        x = given.get(self.text) if self.text in given else next(iter(given.values()), None)
+        if self.padding is None or not isinstance(x, Tensor) or not (self.tokens == "all" or is_tokens(x)):
             return None
         return x == self.padding
 
-    def reads_text(self, x: Tensor) -> bool:
-        """Return whether inputs like x are of tokens, (n, t), by their type or by what the model makes of them."""
-        return self.tokens == "all" or is_tokens(x)
+    def text_in(self, x: ModelInput) -> Tensor | None:
+        """Return the part of inputs like x that is of tokens, (n, t), by its type or by what the model makes of it."""
+        found = parts(x)
+        if self.tokens == "all":
+            return found[self.text]
+        return next((one for one in found.values() if is_tokens(one)), None)
 
     def require_told(self, padding: Padding) -> None:
         """Raise a DataError where padding may be among the tokens, and neither the user says nor anybody could see."""
-        if padding is None and self.tokens == "a part" and self.pool != "first" and self.notes:
+        if padding is None and not self.masked and self.tokens == "a part" and self.pool != "first" and self.notes:
             raise DataError(
                 "The model's tokens are only a part of its input, so that padding cannot be told from text and would "
                 "be averaged into every row. Say --padding none if there is none, pool by flatten, or name a layer "
                 "behind the model's own pooling."
             )
 
-    def told(self, padding: Padding, x: Tensor) -> "Pooling":
+    def told(self, padding: Padding, x: ModelInput) -> "Pooling":
         """Return the same with the padding that a user names for inputs like x; a DataError if they are no tokens."""
         if padding is None:
             return self
-        if not self.reads_text(x) and not (padding == "none" and self.tokens == "a part"):
+        if self.text_in(x) is None and not (padding == "none" and self.tokens == "a part"):
+            kinds = ", ".join(str(one.dtype) for one in parts(x).values())
             raise DataError(
-                f"--padding {padding} is given, and the inputs are not of tokens, (n, t): they are {x.dtype} of shape "
-                f"{list(x.shape[1:])}. Leave it out."
+                f"--padding {padding} is given, and the inputs are not of tokens, (n, t): they are {kinds} of shape "
+                f"{sizes(each(lambda one: one[0], x))}. Leave it out."
             )
-        return replace(self, padding=None if padding == "none" else padding)
+        return replace(self, padding=None if padding == "none" else padding, masked=False)
 
     @property
     def notes(self) -> list[str]:
         """What was taken for what, for the reader of the evidence."""
         found = [told for name, layout in self.layouts.items() if (told := layout.note(name, self.pool))]
+        if found and self.masked:
+            return [*found, f"tokens that {MASK} leaves out stay out of means"]
         padded = found and self.padding is not None
         return [*found, f"token {self.padding} is padding, and stays out of means"] if padded else found
 

@@ -4,15 +4,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from audit.data.model_input import ModelInput, each, parts, rows_of, take
 from audit.errors import BottleneckError
+from audit.model.structure.call import call, cast
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.flow import Flow, watching
 from audit.model.structure.layout import has_positions
 from audit.model.structure.modules import kind_of, tell
 from audit.model.structure.operations import POOLED, RESHAPED, SAME_NUMBERS, SLICED, UNARY, follow
+from audit.model.structure.outputs import picked, tensors
 
 OUTPUT = "logits"
 """The output of the model, unless it has a module of that name."""
@@ -41,14 +45,24 @@ class Seen:
     """One forward pass of a few rows, watched."""
 
     model: nn.Module
-    x: Tensor
-    """What the model was given."""
+    x: ModelInput
+    """What the model was given, in its own type of floats."""
     output: object
+    """What it returned, or the part of that which was asked for."""
     flow: Flow
     calls: Mapping[str, list[object]]
     """What each module returned, by its name, each time that it ran."""
     order: list[str]
     """The names of modules as they ended."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the batch."""
+        return rows_of(self.x)
+
+    def holds_rows(self, value: Tensor, axis: int) -> bool:
+        """Return whether an axis of a value is known to be that of the rows of what the model was given."""
+        return any(one.ndim > 0 and self.flow.are_same(value, axis, one, 0) for one in parts(self.x).values())
 
     def last(self, *kinds: str) -> Iterator[str]:
         """Yield the modules of some kinds that ran once, the last one first."""
@@ -58,10 +72,13 @@ class Seen:
                 yield name
 
 
-def watch(model: nn.Module, x: Tensor, rows: int | None = None) -> Seen:
-    """Run a model in eval mode on x, (n, …), repeated or cut to so many rows, and watch what becomes of the axes."""
-    given = x if rows is None else x[torch.arange(rows, device=x.device) % len(x)]
-    given = given.clone()
+def watch(model: nn.Module, x: ModelInput, rows: int | None = None, output: str | None = None) -> Seen:
+    """Run a model in eval mode on x, (n, …), repeated or cut to so many rows, and watch what becomes of the axes.
+
+    Of what it returns the part that `output` names is looked at (audit.model.structure.outputs).
+    """
+    given = x if rows is None else take(x, np.arange(rows) % rows_of(x))
+    given = each(torch.clone, cast(model, given))
     calls: dict[str, list[object]] = {name: [] for name, _ in model.named_modules()}
     order: list[str] = []
 
@@ -71,12 +88,13 @@ def watch(model: nn.Module, x: Tensor, rows: int | None = None) -> Seen:
         tell(flow, module, name, taken, output)
 
     with evaluating(model), torch.inference_mode(), watching(model, told, follow) as flow:
-        flow.number(given)
-        output = model(given)
-    return Seen(model, given, output, flow, calls, order)
+        for one in parts(given).values():
+            flow.number(one)
+        made = picked(call(model, given), output)
+    return Seen(model, given, made, flow, calls, order)
 
 
-def layers(model: nn.Module, x: Tensor, *, fixed_batch: int | None = None) -> list[Layer]:
+def layers(model: nn.Module, x: ModelInput, *, fixed_batch: int | None = None) -> list[Layer]:
     """List every named module with the shape of its output for a batch like `x`, (n, …), in order of definition."""
     seen = watch(model, x, None if fixed_batch else 3)
     found = []
@@ -93,8 +111,8 @@ def _shape(seen: Seen, made: Tensor) -> tuple[tuple[int, ...], int | None]:
     """Return a value's shape without its rows, and its width after mean pooling."""
     if not made.ndim:
         return (), None
-    candidates = [axis for axis, length in enumerate(made.shape) if length == len(seen.x)] or [0]
-    rows = next((axis for axis in candidates if seen.flow.are_same(made, axis, seen.x, 0)), candidates[0])
+    candidates = [axis for axis, length in enumerate(made.shape) if length == seen.rows] or [0]
+    rows = next((axis for axis in candidates if seen.holds_rows(made, axis)), candidates[0])
     shape = tuple(length for axis, length in enumerate(made.shape) if axis != rows)
     known = [axis for axis in seen.flow.channel_axes(made) if axis != rows]
     if not has_positions(made.shape, rows):
@@ -102,7 +120,14 @@ def _shape(seen: Seen, made: Tensor) -> tuple[tuple[int, ...], int | None]:
     return shape, made.shape[known[0]] if len(known) == 1 else None
 
 
-def suggest(model: nn.Module, x: Tensor, *, classes: int | None = None, fixed_batch: int | None = None) -> str:
+def suggest(
+    model: nn.Module,
+    x: ModelInput,
+    *,
+    classes: int | None = None,
+    fixed_batch: int | None = None,
+    output: str | None = None,
+) -> str:
     """Return where a model is to be audited.
 
     For a model that returns class scores it is the input of the layer that makes them; for any other model it is what
@@ -113,14 +138,20 @@ def suggest(model: nn.Module, x: Tensor, *, classes: int | None = None, fixed_ba
         x: A batch that the model takes, (n, …).
         classes: Number of classes of the task, if the model has one.
         fixed_batch: Rows that the model takes, if it takes no other number.
+        output: Which part of what the model returns holds the scores (audit.model.structure.outputs); None: all of it,
+            or the one part that may be them.
 
     Raises:
         BottleneckError: The model returns several values, nothing that could be audited, or scores that no layer alone
             makes.
     """
-    seen = watch(model, x, None if fixed_batch else 2)
+    rows = None if fixed_batch else 2
+    seen = watch(model, x, rows, output)
+    if not isinstance(seen.output, Tensor) and classes is not None:
+        found = scoring_parts(seen.output, classes)
+        seen = watch(model, x, rows, found[0]) if len(found) == 1 else seen
     if not isinstance(seen.output, Tensor):
-        return _part(seen.output, len(seen.x))
+        return _part(seen.output, seen.rows)
     scorer = _scorer(seen, scores=classes is not None)
     if classes is None:
         width = 1 if seen.output.ndim < 2 else seen.output.shape[-1]
@@ -140,6 +171,17 @@ def is_scores(output: Tensor, classes: int) -> bool:
     """Return whether an output, (n, classes), or one score a row for two classes, may be the scores of a task."""
     single = output.ndim == 1 or (output.ndim == 2 and output.shape[1] == 1)
     return single if single and classes == 2 else output.ndim == 2 and output.shape[1] == classes
+
+
+def scoring_parts(output: object, classes: int) -> list[str]:
+    """Return which parts of an output may be the scores of a task (audit.model.structure.outputs).
+
+    One number a row may be anything, as a depth is, where the model returns other vectors too.
+    """
+    flat = [(name, value) for name, value in tensors(output) if value.ndim <= 2]
+    return [
+        name for name, value in flat if is_scores(value, classes) and (value.shape[1:2] == (classes,) or len(flat) == 1)
+    ]
 
 
 def squashed(seen: Seen) -> bool:

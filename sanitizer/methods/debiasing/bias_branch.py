@@ -6,6 +6,7 @@ taken as known: the branch reads the private labels themselves.
 """
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from torch import Tensor, nn
 
@@ -24,20 +25,24 @@ class Biased(nn.Module):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__()
-        self._sees_images = setting.x.ndim == 4
-        self._classes = dict(setting.classes)
-        self.body = _convolutions(setting.x.shape[1]) if self._sees_images else _known(self._classes)
+        self._sees_images, self._classes = _is_images(setting.x), dict(setting.classes)
+        self.body = _convolutions(setting.x.shape[1]) if _is_images(setting.x) else _known(self._classes)
         self.classifier = nn.Linear(FEATURES, setting.task_classes)
 
     def features(self, batch: Batch) -> Tensor:
         """Return its features of the images, or of the private labels, (n, 128)."""
-        features: Tensor = self.body(_pixels(batch.x()) if self._sees_images else one_hot(batch.v, self._classes))
+        x = batch.x() if self._sees_images else None
+        features: Tensor = self.body(_pixels(x) if _is_images(x) else one_hot(batch.v, self._classes))
         return features
 
     def forward(self, batch: Batch) -> Tensor:
         """Return its scores of the task's classes, (n, k)."""
         scores: Tensor = self.classifier(self.features(batch))
         return scores
+
+
+def _is_images(x: object) -> TypeGuard[Tensor]:
+    return isinstance(x, Tensor) and x.ndim == 4
 
 
 def _pixels(x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from audit.data.loading import batches
-from audit.errors import UnreadableError
+from audit.errors import DataError, UnreadableError
 
 
 class Some:
@@ -31,5 +31,5 @@ def test_an_input_that_cannot_be_read_is_left_out_and_the_others_keep_their_rows
 
 
 def test_a_text_is_no_input_that_cannot_be_read() -> None:
-    with pytest.raises(AttributeError):
+    with pytest.raises(DataError, match="An input is a str"):
         list(batches(Some(4), batch_size=4, workers=0))

@@ -9,11 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.data.labelled import LabelledData, labelled
+from audit.data.model_input import ModelInput
 from audit.errors import BottleneckError, DataError, UnreadableError
 from audit.model.example_networks import small_convnet
-from audit.model.forward import class_scores, require_own_answer, sample_rows
+from audit.model.forward import Encoder, require_own_answer, sample_rows
 from audit.model.layers import lay_out, tap
-from audit.model.representations import Encoder, extract
+from audit.model.representations import extract
+from audit.model.scores import class_scores
 from audit.model.structure.eval_mode import evaluating
 
 
@@ -107,14 +109,19 @@ def test_rounding_is_no_chance(name: str, kind: torch.dtype) -> None:
         ready = model.to(kind)
         pooling, _ = lay_out(ready, x, layers)
         with evaluating(ready), torch.inference_mode(), tap(ready, layers, pooling) as taps:
-            assert not require_own_answer(ready, x, taps, None, output=True)
+            assert not require_own_answer(Encoder(ready), x, taps, output=True)
 
 
 def test_one_row_and_a_batch_of_one_have_no_neighbours() -> None:
     model = Net(NEIGHBOURS["the mean of the batch"])
     with evaluating(model), torch.inference_mode(), tap(model, ["code"]) as taps:
-        assert not require_own_answer(model, inputs(1), taps, None)
-        assert not require_own_answer(model, inputs(8), taps, 1)
+        assert not require_own_answer(Encoder(model), inputs(1), taps)
+        assert not require_own_answer(Encoder(model, fixed_batch=1), inputs(8), taps)
+
+
+def alone(x: ModelInput) -> Tensor:
+    assert isinstance(x, Tensor)
+    return x
 
 
 def test_a_few_rows_are_from_all_over_the_data() -> None:
@@ -128,8 +135,8 @@ def test_a_few_rows_are_from_all_over_the_data() -> None:
             return torch.full((2,), float(row))
 
     columns = {"y": ["a", "b"] * 30}
-    assert sample_rows(labelled(torch.arange(60.0), columns)).tolist() == [0, 8, 16, 25, 33, 42, 50, 59]
-    assert sample_rows(labelled(Broken(), columns)).tolist() == [[59.0, 59.0]]
+    assert alone(sample_rows(labelled(torch.arange(60.0), columns))).tolist() == [0, 8, 16, 25, 33, 42, 50, 59]
+    assert alone(sample_rows(labelled(Broken(), columns))).tolist() == [[59.0, 59.0]]
     assert len(sample_rows(labelled(torch.arange(3.0), {"y": ["a", "b", "a"]}))) == 3
 
 

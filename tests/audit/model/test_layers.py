@@ -13,8 +13,10 @@ from audit.data.labelled import LabelledData
 from audit.errors import BottleneckError, DataError, UnknownNameError
 from audit.model import forward
 from audit.model.example_networks import small_convnet
+from audit.model.forward import Encoder
 from audit.model.layers import lay_out, tap
-from audit.model.representations import Encoder, extract
+from audit.model.representations import extract
+from audit.model.scores import class_scores
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Pooling
 from audit.model.structure.listing import layers
@@ -104,7 +106,7 @@ def test_hooks_and_modes_are_as_before_even_after_an_error_in_the_block() -> Non
     assert {name: module.training for name, module in model.named_modules()} == modes
     with pytest.raises(UnknownNameError), tap(model, ["once", "absent"]):
         pass
-    with pytest.raises(RuntimeError):
+    with pytest.raises(DataError, match="RuntimeError"):
         layers(model, torch.zeros(2, 99))
     assert hooks(model) == 0
     assert {name: module.training for name, module in model.named_modules()} == modes
@@ -270,7 +272,7 @@ def test_scores_that_are_not_finite_are_refused_although_the_features_are() -> N
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])
 def test_a_single_logit_scores_class_one(shape: tuple[int, ...]) -> None:
-    scores = forward.class_scores(torch.tensor([-1.0, 2.0, -3.0]).reshape(shape), 2, "y")
+    scores = class_scores(torch.tensor([-1.0, 2.0, -3.0]).reshape(shape), 2, "y")
     assert scores.argmax(dim=1).tolist() == [0, 1, 0]
 
 
@@ -286,7 +288,7 @@ def test_a_single_logit_scores_class_one(shape: tuple[int, ...]) -> None:
 )
 def test_an_output_that_does_not_score_the_classes_is_refused(output: Any, fact: str) -> None:
     with pytest.raises(DataError, match=fact):
-        forward.class_scores(output, 3, "y")
+        class_scores(output, 3, "y")
 
 
 @pytest.mark.parametrize("make", [nn.Identity, lambda: nn.Linear(1, 1)])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from audit.data.columns import Ints
 from audit.data.labelled import Inputs
+from audit.data.model_input import ModelInput
 from audit.data.on_disk import Floats
 from audit.data.sources.opening import open_data
 from audit.errors import DataError, UnreadableError
@@ -69,7 +70,7 @@ def pooling(kernel: int) -> nn.Module:
 
 
 def through(encoder: nn.Module) -> Encode:
-    def encode(images: Tensor) -> Floats:
+    def encode(images: ModelInput) -> Floats:
         with evaluating(encoder), torch.inference_mode():
             return np.asarray(encoder(images).numpy(), dtype=np.float32)
 

@@ -363,7 +363,7 @@ class Counted:
         self.reads[row] += 1
         if row == 7 and not self.shift:
             raise UnreadableError("Cannot read row 7.")
-        return self.inputs[row] + self.shift + self.reads[row] * self.unsteady
+        return torch.as_tensor(self.inputs[row] + self.shift + self.reads[row] * self.unsteady)
 
 
 def counted(part: Any, rows: int, *, unsteady: bool = False) -> tuple[Any, Counter[int]]:

@@ -45,7 +45,7 @@ TOKENS = torch.tensor([[5, 6, 7, 0], [5, 0, 0, 0], [8, 9, 5, 6]])
 
 
 def test_padding_stays_out_of_the_mean_of_any_layout() -> None:
-    x, filled = torch.randn(3, 4, 2), Pooling(padding=0).filled(TOKENS)
+    x, filled = torch.randn(3, 4, 2), Pooling(padding=0).filled({"x": TOKENS})
     assert filled is not None
     wanted = torch.stack([x[0, :3].mean(0), x[1, 0], x[2].mean(0)])
     torch.testing.assert_close(pooled("a", x, "mean", Layout(0, 2), filled=filled), wanted)
@@ -73,8 +73,8 @@ def test_padding_that_cannot_be_found_again_is_told() -> None:
 
 
 def test_padding_is_of_tokens_alone() -> None:
-    assert Pooling(padding=0).filled(torch.zeros(3, 4)) is None
-    assert Pooling().filled(TOKENS) is None
+    assert Pooling(padding=0).filled({"x": torch.zeros(3, 4)}) is None
+    assert Pooling().filled({"x": TOKENS}) is None
 
 
 @pytest.mark.parametrize(
