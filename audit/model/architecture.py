@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from torch import nn
 
 from audit.errors import CheckpointError, IreneError, UnknownNameError, in_one_line
+from audit.model.huggingface import PREFIX, build_untrained
 from audit.plugins import call, resolve
 
 ARCHITECTURES = {
@@ -13,7 +14,7 @@ ARCHITECTURES = {
     "small-convnet": "audit.model.example_networks:small_convnet",
 }
 TIMM = "timm:"
-WAYS = "--arch torchvision.models:resnet18, timm:NAME, package.module:factory or file.py:factory"
+WAYS = "--arch torchvision.models:resnet18, timm:NAME, hf:FOLDER, package.module:factory or file.py:factory"
 
 
 def build(architecture: str, arguments: Mapping[str, object]) -> nn.Module:
@@ -21,6 +22,8 @@ def build(architecture: str, arguments: Mapping[str, object]) -> nn.Module:
 
     Raises UnknownNameError if there is no such architecture; CheckpointError if it refuses the arguments, or is none.
     """
+    if architecture.startswith(PREFIX):
+        return build_untrained(architecture.removeprefix(PREFIX), arguments)
     timm = architecture.startswith(TIMM)
     factory = _timm(architecture, arguments) if timm else resolve(architecture, "architecture", ARCHITECTURES)
     try:

@@ -1,0 +1,93 @@
+"""Texts in a column of a table, as the tokens that a model's tokenizer makes of them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from audit.errors import DataError, in_one_line
+from audit.file_limits import read_bounded
+
+MOST_TOKENS = 2**14
+"""Where neither tokenizer nor model say how many they take."""
+MASK = "attention_mask"
+SENTENCES, MOST_BYTES = "sentence_bert_config.json", 2**16
+"""The file in which sentence-transformers says how many tokens a text may have."""
+
+
+class Texts:
+    """Texts as mappings of tensors by the names of the model's arguments, each (t,), all filled up to one length."""
+
+    def __init__(self, encoded: dict[str, Tensor]) -> None:
+        self._encoded = encoded
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(next(iter(self._encoded.values())))
+
+    def __getitem__(self, row: int, /) -> dict[str, Tensor]:
+        """Return the tokens of one text, and its mask."""
+        return {name: values[row] for name, values in self._encoded.items()}
+
+
+def tokenized(
+    texts: Sequence[object], tokenizer: str, *, column: str, most: int | None = None
+) -> tuple[Texts, list[str]]:
+    """Return texts as tokens, with notes for the reader of the evidence.
+
+    Args:
+        texts: One a row; what is no text is taken for the empty one, and counted in a note.
+        tokenizer: A local folder with the tokenizer of a model in the form of Hugging Face, or its name on the hub.
+        column: Where they come from, for messages.
+        most: Tokens of a text at most; longer ones are cut. None: as many as the tokenizer says.
+
+    Raises:
+        DataError: transformers is not installed, there is no tokenizer, or no text.
+    """
+    made = _tokenizer(tokenizer)
+    words = [text if isinstance(text, str) else "" for text in texts]
+    empty = sum(not text.strip() for text in words)
+    if empty == len(words):
+        raise DataError(f"Column {column!r} holds no text. Name the column of the texts with --text.")
+    limit = min(most or MOST_TOKENS, made.model_max_length, _most_of_sentences(Path(tokenizer)), MOST_TOKENS)
+    if made.pad_token is None:
+        if made.eos_token is None:
+            raise DataError(f"The tokenizer of {tokenizer} has no token for padding. Give one that has.")
+        made.pad_token = made.eos_token  # the mask tells it from text
+    whole = made(words, add_special_tokens=True, verbose=False)["input_ids"]
+    cut = sum(len(one) > limit for one in whole)
+    encoded = made(words, padding=True, truncation=True, max_length=limit, return_tensors="pt")
+    names = [name for name in made.model_input_names if name in encoded]
+    names += [MASK] if MASK not in names and MASK in encoded else []
+    longest = encoded[names[0]].shape[1]
+    notes = [f"texts of {column!r} as at most {longest} tokens of the tokenizer {Path(tokenizer).name!r}"]
+    notes += [f"texts cut to {limit} tokens: {cut} of {len(words)}"] if cut else []
+    notes += [f"texts that are empty: {empty} of {len(words)}"] if empty else []
+    return Texts({name: torch.as_tensor(encoded[name]) for name in names}), notes
+
+
+def _most_of_sentences(folder: Path) -> int:
+    """Return how many tokens the model of sentence-transformers in a folder takes, if there is one."""
+    try:
+        found = json.loads(read_bounded(folder / SENTENCES, MOST_BYTES)).get("max_seq_length")
+    except (OSError, ValueError, AttributeError):
+        return MOST_TOKENS
+    return found if isinstance(found, int) and found > 0 else MOST_TOKENS
+
+
+def _tokenizer(name: str) -> Any:
+    try:
+        from transformers import AutoTokenizer  # noqa: PLC0415 - an extra, which takes seconds to import
+    except ModuleNotFoundError:
+        raise DataError(
+            "Texts need transformers, which is not installed. Install it: pip install 'irene-audit[text]'."
+        ) from None
+    try:
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=Path(name).is_dir())
+    except Exception as error:  # whatever a stranger's file raises on the way
+        raise DataError(
+            f"There is no tokenizer in {name}: {in_one_line(error)[:300]}. Name its folder with --tokenizer."
+        ) from None
