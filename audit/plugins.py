@@ -4,15 +4,53 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import ModuleType
-from typing import Any, TypeVar
+from types import FrameType, ModuleType
+from typing import Any, ClassVar, TypeVar
 
 from audit.errors import IreneError, UnknownNameError
 
 T = TypeVar("T")
+
+
+class Siblings(MetaPathFinder):
+    """Lets the code of a user's file import the files beside it, and no other code: sys.path stays as it is."""
+
+    folders: ClassVar[list[Path]] = []
+
+    @classmethod
+    def of(cls, folder: Path) -> None:
+        """Make the files of a folder importable from within it; of another folder's, those of the same name go."""
+        for name, module in list(sys.modules.items()):
+            top, owner = name.partition(".")[0], cls._owner(Path(getattr(module, "__file__", None) or "."))
+            if owner not in (None, folder) and ((folder / f"{top}.py").exists() or (folder / top).is_dir()):
+                del sys.modules[name]
+        if folder not in cls.folders:
+            cls.folders.append(folder)
+        if not any(isinstance(finder, cls) for finder in sys.meta_path):
+            sys.meta_path.insert(0, cls())
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, _target: ModuleType | None = None, /
+    ) -> ModuleSpec | None:
+        """Find a file or package beside the file whose code imports it."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and "importlib" in frame.f_code.co_filename:
+            frame = frame.f_back
+        if path is not None or frame is None:
+            return None
+        folder = self._owner(Path(frame.f_code.co_filename))
+        return None if folder is None else PathFinder.find_spec(fullname, [str(folder)])
+
+    @classmethod
+    def _owner(cls, file: Path) -> Path | None:
+        """Return the user's folder in which a file lies, unless it is that of an environment inside it."""
+        own = (one for one in reversed(cls.folders) if file.is_relative_to(one) and "site-packages" not in file.parts)
+        return next(own, None)
 
 
 def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> Any:
@@ -51,7 +89,8 @@ def _module(location: str, kind: str) -> ModuleType:
         path = Path(location)
         if not path.is_file():
             raise IreneError(f"No {kind} file {location}. Give the path of a Python file that exists.")
-        spec = importlib.util.spec_from_file_location(f"irene_user_{path.stem}", path)
+        Siblings.of(path.resolve().parent)
+        spec = importlib.util.spec_from_file_location(f"irene_user_{path.stem}", path.resolve())
         assert spec is not None and spec.loader is not None  # a .py path always has a loader
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # dataclasses look their module up there

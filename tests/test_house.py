@@ -40,7 +40,9 @@ ARROWS = {
         "bootstrap": "data evidence",
         "model.structure": "errors",
         "model.programs": "errors",
-        "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs",
+        "model.files": "errors",
+        "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs "
+        "model.files",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "caveats": "evidence data model protocol",

@@ -1,19 +1,21 @@
 """Load any checkpoint, all of it or nothing, into a model whose layers can be tapped."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
 from torch import nn
 
-from audit.errors import CheckpointError
-from audit.model import release
+from audit.errors import CheckpointError, listed
 from audit.model.architecture import WAYS, build, in_words
 from audit.model.checkpoint_file import CheckpointFile, Kind, open_checkpoint
-from audit.model.safe_pickle import read_torch
-from audit.model.state_dict import Weights, align, chosen, fit, is_state, read_safetensors, weights_in, within
+from audit.model.files.contents import entries
+from audit.model.files.places import chosen, within
+from audit.model.fitting import fitted, tensors_in
+from audit.model.safe_pickle import Read, read_torch
+from audit.model.state_dict import Weights, read_safetensors
 
 RAN = "the file is a pickle, and code of its own ran while it was read (--allow-pickle)"
 
@@ -49,6 +51,7 @@ class LoadOptions:
     arguments: Mapping[str, object]
     weights_key: str | None
     allow_pickle: bool
+    skip_types: Collection[str]
 
 
 def load(
@@ -58,6 +61,7 @@ def load(
     *,
     weights_key: str | None = None,
     allow_pickle: bool = False,
+    skip_types: Collection[str] = (),
 ) -> LoadedModel:
     """Load a model: weights into the architecture that is named, or a program that brings its own.
 
@@ -67,13 +71,14 @@ def load(
         arguments: Keyword arguments of the factory, for instance `num_classes`.
         weights_key: The key of the file that holds the weights, for instance `model_ema`.
         allow_pickle: Run the code of a pickled file. For files that the user made; it can do anything.
+        skip_types: Types of objects beside the weights, as `package.module.Type`, that are left out unread.
 
     Raises:
         CheckpointError: The file is missing, pickled, not finite, does not fit, or is not for such options.
         UnknownNameError: No such architecture, or no weights under that key.
     """
     file = open_checkpoint(path)
-    return READERS[file.kind](file, LoadOptions(architecture, arguments or {}, weights_key, allow_pickle))
+    return READERS[file.kind](file, LoadOptions(architecture, arguments or {}, weights_key, allow_pickle, skip_types))
 
 
 def require_weights(loaded: LoadedModel) -> Weights:
@@ -88,23 +93,23 @@ def require_weights(loaded: LoadedModel) -> Weights:
 
 
 def _torch_file(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
-    content, ran = read_torch(file.path, allow_pickle=options.allow_pickle)
-    if ran:
+    read = read_torch(file.path, allow_pickle=options.allow_pickle, skip_types=options.skip_types)
+    if read.ran:
+        content = read.content
         modules = {"": content} if _is_module(content) else within(content, _is_module)
-        states = {} if is_state(content) else within(content, is_state)
-        if modules and options.weights_key not in states and (options.architecture is None or not states):
+        named = options.weights_key is None or options.weights_key in modules
+        if modules and named and (options.architecture is None or not entries(file.path, content)):
             return _pickled_module(file, modules, options.weights_key)
-    return _weights(file, content, options, pickle_ran=ran)
+    return _weights(file, read, options)
 
 
-def _weights(file: CheckpointFile, content: object, options: LoadOptions, *, pickle_ran: bool = False) -> LoadedModel:
-    weights = weights_in(file, content, options.weights_key)
+def _weights(file: CheckpointFile, read: Read, options: LoadOptions) -> LoadedModel:
     if options.architecture is None:
+        tensors_in(file.path, read.content)
         raise CheckpointError(f"{file.path} holds weights without a model. Name what builds it: {WAYS}.")
     model = build(options.architecture, options.arguments)
-    weights = align(weights, set(model.state_dict()) | release.KEYS)
-    release.install_from(model, weights.tensors)
-    fit(model, weights, options.architecture)
+    weights = fitted(model, file, read.content, options.architecture, options.weights_key)
+    left_out = f"objects beside the weights were left out unread: {listed(read.left_out)}"
     return LoadedModel(
         model.eval(),
         weights,
@@ -112,15 +117,15 @@ def _weights(file: CheckpointFile, content: object, options: LoadOptions, *, pic
         "state_dict",
         file.path,
         file.sha256,
-        weights_key=weights.nest,
-        pickle_ran=pickle_ran,
-        notes=(*weights.notes, *([RAN] if pickle_ran else [])),
+        weights_key=weights.key,
+        pickle_ran=read.ran,
+        notes=(*weights.notes, *([left_out] if read.left_out else []), *([RAN] if read.ran else [])),
     )
 
 
 def _pickled_module(file: CheckpointFile, modules: Mapping[str, nn.Module], key: str | None) -> LoadedModel:
     """Take one of the modules that a pickle holds, by their dotted keys; a module that is all it holds is ''."""
-    nest, notes = chosen(file.path, modules, key)
+    nest, notes = chosen(file.path, list(modules), key)
     module = modules[nest]
     return LoadedModel(
         module.eval(),
@@ -159,7 +164,7 @@ def _is_module(content: object) -> TypeGuard[nn.Module]:
 
 
 READERS: Mapping[Kind, Callable[[CheckpointFile, LoadOptions], LoadedModel]] = {
-    "safetensors": lambda file, options: _weights(file, read_safetensors(file.path), options),
+    "safetensors": lambda file, options: _weights(file, Read(read_safetensors(file.path)), options),
     "torch file": _torch_file,
     "torchscript": _program,
     "exported program": _program,
