@@ -29,7 +29,7 @@ class LoadedModel:
     """None for what can be audited and not sanitized: a program, or a pickled module."""
     architecture: str
     format: str
-    """`state_dict`, `torchscript`, `exported program` or `pickled module`."""
+    """`state_dict`, `torchscript`, `exported program`, `onnx` or `pickled module`."""
     path: Path
     sha256: str
     """Of the file, 64 hexadecimal digits."""
@@ -66,7 +66,8 @@ def load(
     """Load a model: weights into the architecture that is named, or a program that brings its own.
 
     Args:
-        path: `.safetensors`, a file of torch.save, a TorchScript program, or a program of torch.export.
+        path: `.safetensors`, a file of torch.save, a TorchScript program, a program of torch.export, an ONNX model, or
+            a folder that holds one of them, or the shards of one.
         architecture: A built-in name, `timm:NAME`, `package.module:factory` or `file.py:factory`; needed for weights.
         arguments: Keyword arguments of the factory, for instance `num_classes`.
         weights_key: The key of the file that holds the weights, for instance `model_ema`.
@@ -84,7 +85,11 @@ def load(
 def require_weights(loaded: LoadedModel) -> Weights:
     """Return the weights, to be changed and written back; raise a CheckpointError if the model brings none."""
     if loaded.weights is None:
-        what = {"torchscript": "a TorchScript program", "exported program": "a program of torch.export"}
+        what = {
+            "torchscript": "a TorchScript program",
+            "exported program": "a program of torch.export",
+            "onnx": "an ONNX model",
+        }
         raise CheckpointError(
             f"{loaded.path} is {what.get(loaded.format, 'a pickled module')} and can be audited, not sanitized. Give "
             "the state_dict of the model it was made from: torch.save(model.state_dict(), 'model.pt')."
@@ -92,8 +97,28 @@ def require_weights(loaded: LoadedModel) -> Weights:
     return loaded.weights
 
 
-def _torch_file(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
-    read = read_torch(file.path, allow_pickle=options.allow_pickle, skip_types=options.skip_types)
+def _read(file: CheckpointFile, options: LoadOptions) -> Read:
+    """Read a file, or all of its shards together."""
+
+    def one(path: Path) -> Read:
+        if file.kind == "safetensors":
+            return Read(read_safetensors(path))
+        return read_torch(path, allow_pickle=options.allow_pickle, skip_types=options.skip_types)
+
+    if not file.shards:
+        return one(file.path)
+    found = [one(path) for path in file.shards]
+    content: dict[object, object] = {}
+    for path, read in zip(file.shards, found, strict=True):
+        if not isinstance(read.content, Mapping) or content.keys() & read.content.keys():
+            raise CheckpointError(f"{path} is no part of {file.path.name}: it holds other things. Copy it again.")
+        content |= read.content
+    left_out = tuple(sorted({name for read in found for name in read.left_out}))
+    return Read(content, any(read.ran for read in found), left_out)
+
+
+def _weights_file(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
+    read = _read(file, options)
     if read.ran:
         content = read.content
         modules = {"": content} if _is_module(content) else within(content, _is_module)
@@ -105,10 +130,11 @@ def _torch_file(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
 
 def _weights(file: CheckpointFile, read: Read, options: LoadOptions) -> LoadedModel:
     if options.architecture is None:
-        tensors_in(file.path, read.content)
+        tensors_in(file, read.content)
         raise CheckpointError(f"{file.path} holds weights without a model. Name what builds it: {WAYS}.")
     model = build(options.architecture, options.arguments)
     weights = fitted(model, file, read.content, options.architecture, options.weights_key)
+    several = f"the model lies in {len(file.shards)} files; irene sanitize writes one"
     left_out = f"objects beside the weights were left out unread: {listed(read.left_out)}"
     return LoadedModel(
         model.eval(),
@@ -119,7 +145,12 @@ def _weights(file: CheckpointFile, read: Read, options: LoadOptions) -> LoadedMo
         file.sha256,
         weights_key=weights.key,
         pickle_ran=read.ran,
-        notes=(*weights.notes, *([left_out] if read.left_out else []), *([RAN] if read.ran else [])),
+        notes=(
+            *([several] if file.shards else []),
+            *weights.notes,
+            *([left_out] if read.left_out else []),
+            *([RAN] if read.ran else []),
+        ),
     )
 
 
@@ -150,6 +181,11 @@ def _program(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
 
         module: nn.Module = load_torchscript(file.path)
         name = type(module).__name__
+    elif file.kind == "onnx":
+        from audit.model.programs.onnx_program import load_onnx  # noqa: PLC0415 - of an extra
+
+        module = found = load_onnx(file.path)
+        name, fixed_batch = "ONNX model", found.fixed_batch
     else:
         from audit.model.programs.exported_program import load_exported  # noqa: PLC0415 - takes a second to import
 
@@ -164,9 +200,10 @@ def _is_module(content: object) -> TypeGuard[nn.Module]:
 
 
 READERS: Mapping[Kind, Callable[[CheckpointFile, LoadOptions], LoadedModel]] = {
-    "safetensors": lambda file, options: _weights(file, Read(read_safetensors(file.path)), options),
-    "torch file": _torch_file,
+    "safetensors": _weights_file,
+    "torch file": _weights_file,
     "torchscript": _program,
     "exported program": _program,
+    "onnx": _program,
 }
 """How each kind of file is read; each refuses before anything in the file could run."""

@@ -49,15 +49,16 @@ class Fit:
         return ".".join(self.candidate.place)
 
 
-def tensors_in(path: Path, content: object) -> dict[str, Entry]:
+def tensors_in(file: CheckpointFile, content: object) -> dict[str, Entry]:
     """Return all tensors of a file's content; a CheckpointError if there are none, or not such as can be audited."""
+    path = file.path
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not a state_dict. Save model.state_dict().")
     found = entries(path, content)
     if not found:
         held = listed(sorted(str(name) for name in content), SHOWN) or "nothing"
         raise CheckpointError(f"{path} holds no state_dict (it holds: {held}). Save model.state_dict().")
-    require_held(path, (entry.tensor for entry in found.values()))
+    require_held(path, file.shards or (path,), [entry.tensor for entry in found.values()])
     require_floats(path, found)
     return found
 
@@ -72,7 +73,7 @@ def fitted(
         UnknownNameError: No weights stand under `key`.
     """
     path = file.path
-    found = tensors_in(path, content)
+    found = tensors_in(file, content)
     _require_release(path, found, module)
     known = [*dict.fromkeys(".".join(entry.nest) for entry in found.values() if entry.nest)]
     under = {name: entry for name, entry in found.items() if key is None or name.startswith(key + ".")}
@@ -261,7 +262,7 @@ def _weights(
     tensors = {name: names[name].tensor if name in names else value for name, value in own.items()}
     places = {name: (names[name].nest, names[name].name) if name in names else (nest, prefix + name) for name in own}
     return Weights(
-        file.path,
+        file.path.with_name(file.path.name.removesuffix(".index.json")),  # what one file of all shards is called
         file.sha256,
         tensors | dict(extra),
         places | {name: (nest, prefix + name) for name in extra},

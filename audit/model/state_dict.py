@@ -94,10 +94,10 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def require_held(path: Path, tensors: Iterable[Tensor]) -> None:
+def require_held(path: Path, files: Iterable[Path], tensors: Iterable[Tensor]) -> None:
     """Refuse tensors that are larger than what the file holds: views of one number, or storage out of nothing."""
     try:
-        require_plausible(sum(value.numel() * value.element_size() for value in tensors), unfolded(path))
+        require_plausible(sum(value.numel() * value.element_size() for value in tensors), sum(map(unfolded, files)))
     except ValueError as error:
         raise CheckpointError(f"{path} cannot be held: {error}. Save the weights again, without views.") from None
 
