@@ -13,6 +13,7 @@ from audit.model.architecture import WAYS, build, in_words
 from audit.model.checkpoint_file import CheckpointFile, Kind, open_checkpoint
 from audit.model.files.contents import entries
 from audit.model.files.places import chosen, within
+from audit.model.files.quantised import require_floats
 from audit.model.fitting import fitted, tensors_in
 from audit.model.safe_pickle import Read, read_torch
 from audit.model.state_dict import Weights, read_safetensors
@@ -130,7 +131,7 @@ def _weights_file(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
 
 def _weights(file: CheckpointFile, read: Read, options: LoadOptions) -> LoadedModel:
     if options.architecture is None:
-        tensors_in(file, read.content)
+        require_floats(file.path, tensors_in(file, read.content))
         raise CheckpointError(f"{file.path} holds weights without a model. Name what builds it: {WAYS}.")
     model = build(options.architecture, options.arguments)
     weights = fitted(model, file, read.content, options.architecture, options.weights_key)

@@ -10,7 +10,7 @@ from audit.atomic_write import sha256
 from audit.errors import CheckpointError, in_one_line
 from audit.file_limits import opened, require_plausible, require_regular, zip_parts
 from audit.model.files.folder import model_files, sha256_of
-from audit.model.files.foreign import is_onnx, require_torch
+from audit.model.files.foreign import is_onnx, is_safetensors, require_torch
 
 Kind = Literal["safetensors", "torch file", "torchscript", "exported program", "onnx"]
 """`torch file` is whatever else torch.save may have written: weights or a pickle, which only its reader can tell."""
@@ -49,7 +49,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> CheckpointFile:
             require_plausible(sum(one.stat().st_size for one in parts), sum(one.stat().st_size for one in parts))
             if _kind(shard, archive_members(shard)) != kind:
                 raise CheckpointError(f"{path} names files of several formats. Copy the folder again.")
-        if kind == "torch file":
+        if kind == "torch file" or (kind == "safetensors" and not is_safetensors(parts[0])):
             require_torch(parts[0], members)
         return CheckpointFile(path, kind, members, sha256_of(shards) if shards else sha256(path), tuple(shards))
     except (OSError, ValueError) as error:
@@ -89,12 +89,6 @@ def _kind(path: Path, members: tuple[str, ...]) -> Kind:
         return "torchscript"
     if any(name.endswith(("/archive_format", "serialized_exported_program.json")) for name in members):
         return "exported program"
-    if path.suffix == ".safetensors" or (not members and _is_safetensors(path)):
+    if path.suffix == ".safetensors" or (not members and is_safetensors(path)):
         return "safetensors"
     return "onnx" if not members and is_onnx(path) else "torch file"
-
-
-def _is_safetensors(path: Path) -> bool:
-    with opened(path) as file:
-        start = file.read(10)
-    return len(start) == 10 and start[8:] == b'{"' and int.from_bytes(start[:8], "little") <= path.stat().st_size

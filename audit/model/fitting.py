@@ -50,7 +50,7 @@ class Fit:
 
 
 def tensors_in(file: CheckpointFile, content: object) -> dict[str, Entry]:
-    """Return all tensors of a file's content; a CheckpointError if there are none, or not such as can be audited."""
+    """Return all tensors of a file's content; a CheckpointError if there are none, or more than the file can hold."""
     path = file.path
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not a state_dict. Save model.state_dict().")
@@ -59,7 +59,6 @@ def tensors_in(file: CheckpointFile, content: object) -> dict[str, Entry]:
         held = listed(sorted(str(name) for name in content), SHOWN) or "nothing"
         raise CheckpointError(f"{path} holds no state_dict (it holds: {held}). Save model.state_dict().")
     require_held(path, file.shards or (path,), [entry.tensor for entry in found.values()])
-    require_floats(path, found)
     return found
 
 
@@ -87,6 +86,7 @@ def fitted(
         if fits[0].fits:
             break
     if not fits[0].fits:
+        require_floats(path, under)
         for name in fits[0].candidate.names:
             require_finite(path, name, found[name].tensor)
         raise _misfit(path, architecture, found, fits[0])

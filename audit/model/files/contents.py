@@ -11,6 +11,8 @@ from audit.model.files.stand_ins import Array
 
 DEEPEST = 6
 """Keys within keys that are looked into."""
+MOST = 1_000_000
+"""Keys in all: ten times those of the largest models. A mapping may stand in another many times."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ def entries(path: Path, content: object) -> dict[str, Entry]:
     Arrays of NumPy count. What stands under a key that is no text does not: an optimizer numbers its parameters.
     """
     found: dict[str, Entry] = {}
+    if _size(content, DEEPEST, MOST) > MOST:
+        raise CheckpointError(f"{path} holds more than {MOST:,} keys. Save model.state_dict() alone.")
     for entry in _within(content, (), DEEPEST):
         if entry.key in found:
             raise CheckpointError(f"{path} holds {entry.key!r} twice. Save model.state_dict() alone.")
@@ -49,13 +53,24 @@ def without_tensors(content: object) -> list[str]:
     return sorted(str(key) for key, value in content.items() if next(_within({"": value}, (), DEEPEST), None) is None)
 
 
+def _size(content: object, depth: int, most: int) -> int:
+    """Count the keys of nested mappings, no further than `most`."""
+    count = 0
+    if isinstance(content, Mapping) and depth:
+        for value in content.values():
+            count += 1 + _size(value, depth - 1, most - count)
+            if count > most:
+                break
+    return count
+
+
 def _within(content: object, nest: tuple[str, ...], depth: int) -> Iterator[Entry]:
     if not isinstance(content, Mapping) or not depth:
         return
     for key, value in content.items():
         if not isinstance(key, str):
             continue
-        tensor = value.tensor() if isinstance(value, Array) else value
+        tensor = value.tensor if isinstance(value, Array) else value
         if isinstance(tensor, Tensor):
             yield Entry(nest, key, tensor)
         else:

@@ -48,6 +48,13 @@ def require_torch(path: Path, members: Sequence[str]) -> None:
         raise CheckpointError(f"{path} is {what}, not PyTorch's. To audit it, {remedy}.")
 
 
+def is_safetensors(path: Path) -> bool:
+    """Return whether a file begins as a list of tensors in JSON does, behind its length."""
+    with opened(path) as file:
+        start = file.read(10)
+        return len(start) == 10 and start[8:] == b'{"' and int.from_bytes(start[:8], "little") <= file.seek(0, 2)
+
+
 def is_onnx(path: Path) -> bool:
     """Return whether a file has the fields of an ONNX model: its version, a graph, and sets of operators."""
     fields = dict.fromkeys(_fields(path))
@@ -91,7 +98,7 @@ def _in_archive(members: Sequence[str]) -> tuple[str, str] | None:
 
 def _fields(path: Path) -> Iterator[tuple[int, int]]:
     """Yield number and kind of the outermost fields of a message of Protocol Buffers; nothing where it is none."""
-    found = []
+    found: list[tuple[int, int]] = []
     with opened(path) as file:
         size = file.seek(0, 2)
         file.seek(0)

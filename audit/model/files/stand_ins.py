@@ -56,19 +56,14 @@ class Array:
 
     def __init__(self, *given: object) -> None:
         del given
-        self._state: object = None
+        self.tensor: Tensor | None = None
+        """The numbers; None if they are no plain ones, or not as many as the shape says."""
 
     def __setstate__(self, state: object) -> None:
         """Take version, shape, type, order of axes and bytes."""
-        self._state = state
-
-    def tensor(self) -> Tensor | None:
-        """Return the numbers; None if they are no plain ones, or not as many as the shape says."""
-        match self._state:
+        match state:
             case (_, tuple() as shape, Kind(letters=letters, order=order), fortran, bytes() as content):
-                return _tensor(shape, f"{'<' if order not in '<>' else order}{letters}", bool(fortran), content)
-            case _:
-                return None
+                self.tensor = _tensor(shape, f"{'<' if order not in '<>' else order}{letters}", bool(fortran), content)
 
 
 def _tensor(shape: tuple[object, ...], letters: str, fortran: bool, content: bytes) -> Tensor | None:

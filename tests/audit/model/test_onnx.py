@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -41,7 +42,7 @@ def images(count: int = 5) -> Tensor:
     return torch.randn(count, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
-def graph(model: Net, rows: int | str = "n") -> "onnx.ModelProto":
+def graph(model: Net, rows: int | str = "n") -> Any:
     """Build the net of ONNX's operators, as an exporter does."""
     helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
     state = {name: value.numpy() for name, value in model.state_dict().items() if value.ndim}

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -146,6 +147,28 @@ def test_irene_loads_a_released_file_with_its_release_whatever_stood_before_the_
     loaded = load(path, f"{tmp_path}/own.py:net").module
     assert torch.equal(loaded(inputs()), model(inputs()))
     assert torch.equal(words(loaded), words(model))
+
+
+@pytest.mark.parametrize("how", ["lightning", "inside", "joined", "two flat"])
+def test_a_released_file_goes_back_into_the_form_of_its_parent(how: str, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    state = net().state_dict()
+    content: dict[str, Any] = {
+        "lightning": {"state_dict": {f"model.module.{k}": v for k, v in state.items()} | {"loss.w": torch.ones(2)}},
+        "inside": {k.replace(".", "._orig_mod."): v for k, v in state.items()},
+        "joined": {h: {k[2:]: v for k, v in state.items() if k[0] == h} for h in {k[0] for k in state}},
+        "two flat": {f"{h}.{k}": v + (h == "ema") for h in ("net", "ema") for k, v in state.items()},
+    }[how]
+    torch.save(content, tmp_path / "plain.pt")
+    parent = load(tmp_path / "plain.pt", f"{tmp_path}/own.py:net")
+    install(parent.module, "3:input", code(4))
+    write_like(require_weights(parent), parent.module, tmp_path / "released.pt", ".pt")
+    loaded = load(tmp_path / "released.pt", f"{tmp_path}/own.py:net")
+    assert loaded.notes == ()
+    assert torch.equal(loaded.module(inputs()), parent.module(inputs()))
+    assert torch.equal(words(loaded.module), words(parent.module))
+    write_like(require_weights(loaded), loaded.module, tmp_path / "again.pt", ".pt")
+    assert torch.equal(load(tmp_path / "again.pt", f"{tmp_path}/own.py:net").module(inputs()), loaded.module(inputs()))
 
 
 def test_a_released_file_of_before_is_read_too(tmp_path: Path) -> None:

@@ -290,5 +290,37 @@ def test_an_unknown_type_is_named_and_left_out_when_the_user_says_so(own: str, t
 def test_packed_weights_and_adapters_are_told_for_what_they_are(
     name: str, value: Tensor, said: str, own: str, tmp_path: Path
 ) -> None:
-    torch.save(state() | {name: value}, tmp_path / "a.pt")
+    plain = {key: one for key, one in state().items() if key != name.replace("qweight", "weight")}
+    torch.save(plain | {name: value}, tmp_path / "a.pt")
     assert said in refused(tmp_path / "a.pt", f"{own}:net")
+
+
+def test_a_net_with_adapters_inside_whose_architecture_has_them_is_no_adapter(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\n"
+        "def net():\n"
+        "    return nn.ModuleDict({'q': nn.ModuleDict({'lora_A': nn.Linear(4, 2), 'lora_B': nn.Linear(2, 4)})})\n"
+    )
+    held = nn.ModuleDict({"q": nn.ModuleDict({"lora_A": nn.Linear(4, 2), "lora_B": nn.Linear(2, 4)})}).state_dict()
+    torch.save(held, tmp_path / "a.pt")
+    assert same(load(tmp_path / "a.pt", f"{tmp_path}/own.py:net").module.state_dict(), held)
+
+
+def test_a_mapping_within_itself_a_thousand_times_is_refused_in_a_moment(own: str, tmp_path: Path) -> None:
+    content: dict[str, Any] = {"leaf": 1}
+    for _ in range(5):
+        content = {str(i): content for i in range(1000)}
+    torch.save(content, tmp_path / "a.pt")
+    assert "holds more than 1,000,000 keys" in refused(tmp_path / "a.pt", f"{own}:net")
+
+
+@pytest.mark.parametrize("wrap", ["torch.nn.DataParallel", "torch.compile", "torch.nn.Sequential"])
+def test_an_architecture_that_is_wrapped_itself_takes_plain_weights(wrap: str, own: str, tmp_path: Path) -> None:
+    module, function = wrap.rsplit(".", 1)
+    (tmp_path / "wrapping.py").write_text(
+        f"from own import Net\nfrom {module} import {function}\ndef net():\n    return {function}(Net())\n"
+    )
+    torch.save(state(), tmp_path / "a.pt")
+    loaded = load(tmp_path / "a.pt", f"{tmp_path}/wrapping.py:net")
+    assert same(dict(zip(state(), loaded.module.state_dict().values(), strict=True)), state())
+    assert same(written_again(loaded, tmp_path / "b.pt"), state())
