@@ -21,6 +21,8 @@ OURS = tuple(ROOT / room for room in ("audit", "sanitizer", "reports"))
 THEIRS = tuple(ROOT / "audit" / "model" / place for place in ("programs", "example_networks.py", "structure/flow.py"))
 """Our code through which somebody's model runs."""
 LIBRARY = Path(os.__file__).parent
+FOLDERS: set[Path] = set()
+"""Folders of the users' files that were loaded."""
 
 
 def resolve(name: str, kind: str, builtin: Mapping[str, str] | None = None) -> Any:
@@ -89,11 +91,11 @@ def _module(location: str, kind: str) -> ModuleType:
         path = Path(location)
         if not path.is_file():
             raise IreneError(f"No {kind} file {location}. Give the path of a Python file that exists.")
-        spec = importlib.util.spec_from_file_location(f"irene_user_{path.stem}", path)
+        spec = importlib.util.spec_from_file_location(f"irene_user_{path.stem}", path.resolve())
         assert spec is not None and spec.loader is not None  # a .py path always has a loader
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # dataclasses look their module up there
-        with _imports_of(location, kind):
+        with _imports_of(location, kind), _beside(path.resolve().parent):
             spec.loader.exec_module(module)
         return module
     here = str(Path.cwd())
@@ -104,12 +106,39 @@ def _module(location: str, kind: str) -> ModuleType:
 
 
 @contextmanager
-def _imports_of(location: str, kind: str) -> Iterator[None]:
+def _beside(folder: Path) -> Iterator[None]:
+    """Let a file import the files beside it first, as Python does for a script, and later, inside its functions, too.
+
+    A module of the same name that came from another user's folder is forgotten.
+    """
+    for name, module in list(sys.modules.items()):
+        file, top = Path(getattr(module, "__file__", None) or "."), name.partition(".")[0]
+        is_beside = (folder / f"{top}.py").exists() or (folder / top).is_dir()
+        if is_beside and any(file.is_relative_to(other) for other in FOLDERS - {folder}):
+            del sys.modules[name]
+    FOLDERS.add(folder)
+    sys.path.insert(0, str(folder))
     try:
         yield
-    except ModuleNotFoundError as error:
-        missing = error.name or location
-        raise IreneError(
-            f"Cannot import {location!r} for the {kind}: no module named {missing!r}. "
-            "Install it, or run irene from the folder that holds it."
-        ) from None
+    finally:
+        sys.path.remove(str(folder))
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+
+
+@contextmanager
+def _imports_of(location: str, kind: str) -> Iterator[None]:
+    with users_code(f"{location}, the {kind},"):
+        try:
+            yield
+        except ModuleNotFoundError as error:
+            missing = error.name or location
+            raise IreneError(
+                f"Cannot import {location!r} for the {kind}: no module named {missing!r}. "
+                "Install it, or run irene from the folder that holds it."
+            ) from None
+        except SyntaxError as error:
+            raise IreneError(
+                f"{location}, the {kind}, is no Python: {error.msg} ({Path(error.filename or location).name}, line "
+                f"{error.lineno}). Mend it there."
+            ) from None

@@ -39,8 +39,10 @@ ARROWS = {
         "data.sources": "errors file_limits column_names plugins data",
         "bootstrap": "data evidence",
         "model.structure": "errors",
-        "model.programs": "errors",
-        "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs",
+        "model.programs": "errors file_limits",
+        "model.files": "errors file_limits",
+        "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs "
+        "model.files",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "caveats": "evidence data model protocol",

@@ -163,6 +163,11 @@ class ModelOptions(Options):
     )
     weights_key: str | None = option(help="Under which key of the file the weights stand, for instance model_ema.")
     allow_pickle: bool = option(is_flag=True, help="Run the code in a pickled file. Only for a file that you made.")
+    skip_types: tuple[str, ...] = option(
+        type=Names(),
+        default=(),
+        help="Types of objects beside the weights, with commas between them, that are left out unread and unrun.",
+    )
     device: str = option(default="auto", show_default=True, help="auto is CUDA where there is one, else the CPU.")
 
     def load(self, checkpoint: Path) -> "LoadedModel":
@@ -175,6 +180,7 @@ class ModelOptions(Options):
             arguments(self.arch_arg),
             weights_key=self.weights_key,
             allow_pickle=self.allow_pickle,
+            skip_types=self.skip_types,
         )
 
 

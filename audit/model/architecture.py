@@ -2,12 +2,13 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from torch import nn
 
-from audit.errors import CheckpointError, IreneError, UnknownNameError, in_one_line
+from audit.errors import CheckpointError, UnknownNameError, in_one_line
 from audit.model.huggingface import PREFIX, build_untrained
-from audit.plugins import call, resolve
+from audit.plugins import call, resolve, users_code
 
 ARCHITECTURES = {
     "biased-mnist": "audit.model.example_networks:biased_mnist",
@@ -26,15 +27,14 @@ def build(architecture: str, arguments: Mapping[str, object]) -> nn.Module:
         return build_untrained(architecture.removeprefix(PREFIX), arguments)
     timm = architecture.startswith(TIMM)
     factory = _timm(architecture, arguments) if timm else resolve(architecture, "architecture", ARCHITECTURES)
-    try:
-        module = call(factory, arguments, architecture)
-    except IreneError:
-        raise
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{architecture} cannot be built with {dict(arguments)}: {in_one_line(error)}. "
-            "Give its arguments by --arch-arg."
-        ) from None
+    with users_code(architecture, CheckpointError):
+        try:
+            module = call(factory, arguments, architecture)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{architecture} cannot be built with {dict(arguments)}: {in_one_line(error)}. "
+                "Give its arguments by --arch-arg."
+            ) from None
     if not isinstance(module, nn.Module):
         raise CheckpointError(
             f"{architecture} gave a {type(module).__name__}, not a torch.nn.Module. "
@@ -46,6 +46,8 @@ def build(architecture: str, arguments: Mapping[str, object]) -> nn.Module:
 def in_words(architecture: str, arguments: Mapping[str, object]) -> str:
     """Return the architecture with its arguments, as the evidence keeps it."""
     inside = ", ".join(f"{key}={value!r}" for key, value in sorted(arguments.items()))
+    if architecture.startswith(PREFIX) and Path(name := architecture.removeprefix(PREFIX)).is_dir():
+        architecture = PREFIX + Path(name).resolve().name
     return f"{architecture}({inside})"
 
 

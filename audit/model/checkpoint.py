@@ -1,19 +1,23 @@
 """Load any checkpoint, all of it or nothing, into a model whose layers can be tapped."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
 from torch import nn
 
-from audit.errors import CheckpointError
-from audit.model import release
+from audit.errors import CheckpointError, listed
 from audit.model.architecture import WAYS, build, in_words
 from audit.model.checkpoint_file import CheckpointFile, Kind, open_checkpoint
-from audit.model.safe_pickle import read_torch
-from audit.model.state_dict import Weights, align, chosen, fit, is_state, read_safetensors, weights_in, within
+from audit.model.files.contents import entries
+from audit.model.files.places import chosen, within
+from audit.model.files.quantised import require_floats
+from audit.model.fitting import fitted, tensors_in
+from audit.model.huggingface import PREFIX, is_folder
+from audit.model.safe_pickle import Read, read_torch
+from audit.model.state_dict import Weights, read_safetensors
 
 RAN = "the file is a pickle, and code of its own ran while it was read (--allow-pickle)"
 
@@ -27,7 +31,7 @@ class LoadedModel:
     """None for what can be audited and not sanitized: a program, or a pickled module."""
     architecture: str
     format: str
-    """`state_dict`, `torchscript`, `exported program` or `pickled module`."""
+    """`state_dict`, `torchscript`, `exported program`, `onnx` or `pickled module`."""
     path: Path
     sha256: str
     """Of the file, 64 hexadecimal digits."""
@@ -49,6 +53,7 @@ class LoadOptions:
     arguments: Mapping[str, object]
     weights_key: str | None
     allow_pickle: bool
+    skip_types: Collection[str]
 
 
 def load(
@@ -58,28 +63,38 @@ def load(
     *,
     weights_key: str | None = None,
     allow_pickle: bool = False,
+    skip_types: Collection[str] = (),
 ) -> LoadedModel:
     """Load a model: weights into the architecture that is named, or a program that brings its own.
 
     Args:
-        path: `.safetensors`, a file of torch.save, a TorchScript program, or a program of torch.export.
-        architecture: A built-in name, `timm:NAME`, `package.module:factory` or `file.py:factory`; needed for weights.
+        path: `.safetensors`, a file of torch.save, a TorchScript program, a program of torch.export, an ONNX model, or
+            a folder that holds one of them, or the shards of one.
+        architecture: A built-in name, `timm:NAME`, `hf:FOLDER`, `package.module:factory` or `file.py:factory`; needed for
+            weights, but for those in a folder with the config.json of Hugging Face.
         arguments: Keyword arguments of the factory, for instance `num_classes`.
         weights_key: The key of the file that holds the weights, for instance `model_ema`.
         allow_pickle: Run the code of a pickled file. For files that the user made; it can do anything.
+        skip_types: Types of objects beside the weights, as `package.module.Type`, that are left out unread.
 
     Raises:
         CheckpointError: The file is missing, pickled, not finite, does not fit, or is not for such options.
         UnknownNameError: No such architecture, or no weights under that key.
     """
     file = open_checkpoint(path)
-    return READERS[file.kind](file, LoadOptions(architecture, arguments or {}, weights_key, allow_pickle))
+    if architecture is None and is_folder(Path(path)):
+        architecture = f"{PREFIX}{os.fspath(path)}"
+    return READERS[file.kind](file, LoadOptions(architecture, arguments or {}, weights_key, allow_pickle, skip_types))
 
 
 def require_weights(loaded: LoadedModel) -> Weights:
     """Return the weights, to be changed and written back; raise a CheckpointError if the model brings none."""
     if loaded.weights is None:
-        what = {"torchscript": "a TorchScript program", "exported program": "a program of torch.export"}
+        what = {
+            "torchscript": "a TorchScript program",
+            "exported program": "a program of torch.export",
+            "onnx": "an ONNX model",
+        }
         raise CheckpointError(
             f"{loaded.path} is {what.get(loaded.format, 'a pickled module')} and can be audited, not sanitized. Give "
             "the state_dict of the model it was made from: torch.save(model.state_dict(), 'model.pt')."
@@ -87,24 +102,45 @@ def require_weights(loaded: LoadedModel) -> Weights:
     return loaded.weights
 
 
-def _torch_file(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
-    content, ran = read_torch(file.path, allow_pickle=options.allow_pickle)
-    if ran:
+def _read(file: CheckpointFile, options: LoadOptions) -> Read:
+    """Read a file, or all of its shards together."""
+
+    def one(path: Path) -> Read:
+        if file.kind == "safetensors":
+            return Read(read_safetensors(path))
+        return read_torch(path, allow_pickle=options.allow_pickle, skip_types=options.skip_types)
+
+    if not file.shards:
+        return one(file.path)
+    found = [one(path) for path in file.shards]
+    content: dict[object, object] = {}
+    for path, read in zip(file.shards, found, strict=True):
+        if not isinstance(read.content, Mapping) or content.keys() & read.content.keys():
+            raise CheckpointError(f"{path} is no part of {file.path.name}: it holds other things. Copy it again.")
+        content |= read.content
+    left_out = tuple(sorted({name for read in found for name in read.left_out}))
+    return Read(content, any(read.ran for read in found), left_out)
+
+
+def _weights_file(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
+    read = _read(file, options)
+    if read.ran:
+        content = read.content
         modules = {"": content} if _is_module(content) else within(content, _is_module)
-        states = {} if is_state(content) else within(content, is_state)
-        if modules and options.weights_key not in states and (options.architecture is None or not states):
+        named = options.weights_key is None or options.weights_key in modules
+        if modules and named and (options.architecture is None or not entries(file.path, content)):
             return _pickled_module(file, modules, options.weights_key)
-    return _weights(file, content, options, pickle_ran=ran)
+    return _weights(file, read, options)
 
 
-def _weights(file: CheckpointFile, content: object, options: LoadOptions, *, pickle_ran: bool = False) -> LoadedModel:
-    weights = weights_in(file, content, options.weights_key)
+def _weights(file: CheckpointFile, read: Read, options: LoadOptions) -> LoadedModel:
     if options.architecture is None:
+        require_floats(file.path, tensors_in(file, read.content))
         raise CheckpointError(f"{file.path} holds weights without a model. Name what builds it: {WAYS}.")
     model = build(options.architecture, options.arguments)
-    weights = align(weights, set(model.state_dict()) | release.KEYS)
-    release.install_from(model, weights.tensors)
-    fit(model, weights, options.architecture)
+    weights = fitted(model, file, read.content, options.architecture, options.weights_key)
+    several = f"the model lies in {len(file.shards)} files; irene sanitize writes one"
+    left_out = f"objects beside the weights were left out unread: {listed(read.left_out)}"
     return LoadedModel(
         model.eval(),
         weights,
@@ -112,15 +148,20 @@ def _weights(file: CheckpointFile, content: object, options: LoadOptions, *, pic
         "state_dict",
         file.path,
         file.sha256,
-        weights_key=weights.nest,
-        pickle_ran=pickle_ran,
-        notes=(*weights.notes, *([RAN] if pickle_ran else [])),
+        weights_key=weights.key,
+        pickle_ran=read.ran,
+        notes=(
+            *([several] if file.shards else []),
+            *weights.notes,
+            *([left_out] if read.left_out else []),
+            *([RAN] if read.ran else []),
+        ),
     )
 
 
 def _pickled_module(file: CheckpointFile, modules: Mapping[str, nn.Module], key: str | None) -> LoadedModel:
     """Take one of the modules that a pickle holds, by their dotted keys; a module that is all it holds is ''."""
-    nest, notes = chosen(file.path, modules, key)
+    nest, notes = chosen(file.path, list(modules), key)
     module = modules[nest]
     return LoadedModel(
         module.eval(),
@@ -145,6 +186,11 @@ def _program(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
 
         module: nn.Module = load_torchscript(file.path)
         name = type(module).__name__
+    elif file.kind == "onnx":
+        from audit.model.programs.onnx_program import load_onnx  # noqa: PLC0415 - of an extra
+
+        module = found = load_onnx(file.path)
+        name, fixed_batch = "ONNX model", found.fixed_batch
     else:
         from audit.model.programs.exported_program import load_exported  # noqa: PLC0415 - takes a second to import
 
@@ -159,9 +205,10 @@ def _is_module(content: object) -> TypeGuard[nn.Module]:
 
 
 READERS: Mapping[Kind, Callable[[CheckpointFile, LoadOptions], LoadedModel]] = {
-    "safetensors": lambda file, options: _weights(file, read_safetensors(file.path), options),
-    "torch file": _torch_file,
+    "safetensors": _weights_file,
+    "torch file": _weights_file,
     "torchscript": _program,
     "exported program": _program,
+    "onnx": _program,
 }
 """How each kind of file is read; each refuses before anything in the file could run."""

@@ -9,8 +9,10 @@ from typing import Literal
 from audit.atomic_write import sha256
 from audit.errors import CheckpointError, in_one_line
 from audit.file_limits import opened, require_plausible, require_regular, zip_parts
+from audit.model.files.folder import model_files, sha256_of
+from audit.model.files.foreign import is_onnx, is_safetensors, require_torch
 
-Kind = Literal["safetensors", "torch file", "torchscript", "exported program"]
+Kind = Literal["safetensors", "torch file", "torchscript", "exported program", "onnx"]
 """`torch file` is whatever else torch.save may have written: weights or a pickle, which only its reader can tell."""
 
 
@@ -24,7 +26,9 @@ class CheckpointFile:
     members: tuple[str, ...]
     """Names of the parts of a zip archive; none in a file that is not one."""
     sha256: str
-    """Of the whole file, 64 hexadecimal digits."""
+    """Of the whole file, or of its shards one after the other, 64 hexadecimal digits."""
+    shards: tuple[Path, ...] = ()
+    """Files that hold its tensors together, of which `path` is the index."""
 
 
 def open_checkpoint(path: str | os.PathLike[str]) -> CheckpointFile:
@@ -32,19 +36,24 @@ def open_checkpoint(path: str | os.PathLike[str]) -> CheckpointFile:
     path = Path(path)
     try:
         require_regular(path)
-        is_file = path.is_file()
+        path, *shards = model_files(path) if path.is_dir() else [path]
     except FileNotFoundError:
-        is_file = False
+        raise CheckpointError(f"No checkpoint {path}. Give the path of a .safetensors or .pt file.") from None
     except (OSError, ValueError) as error:
         raise CheckpointError(f"Cannot read {path}: {_fact(error)}. Give a file that may be read.") from None
-    if not is_file:
-        raise CheckpointError(f"No checkpoint {path}. Give the path of a .safetensors or .pt file.")
+    parts = shards or [path]
     try:
-        members = archive_members(path)
-        digest = sha256(path)
+        members = archive_members(parts[0])
+        kind = _kind(parts[0], members)
+        for shard in parts[1:]:
+            require_plausible(sum(one.stat().st_size for one in parts), sum(one.stat().st_size for one in parts))
+            if _kind(shard, archive_members(shard)) != kind:
+                raise CheckpointError(f"{path} names files of several formats. Copy the folder again.")
+        if kind == "torch file" or (kind == "safetensors" and not is_safetensors(parts[0])):
+            require_torch(parts[0], members)
+        return CheckpointFile(path, kind, members, sha256_of(shards) if shards else sha256(path), tuple(shards))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"Cannot read {path}: {_fact(error)}. Give a file that may be read.") from None
-    return CheckpointFile(path, _kind(path, members), members, digest)
 
 
 def archive_members(path: Path) -> tuple[str, ...]:
@@ -80,4 +89,6 @@ def _kind(path: Path, members: tuple[str, ...]) -> Kind:
         return "torchscript"
     if any(name.endswith(("/archive_format", "serialized_exported_program.json")) for name in members):
         return "exported program"
-    return "safetensors" if path.suffix == ".safetensors" else "torch file"
+    if path.suffix == ".safetensors" or (not members and is_safetensors(path)):
+        return "safetensors"
+    return "onnx" if not members and is_onnx(path) else "torch file"

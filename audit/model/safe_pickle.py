@@ -9,8 +9,9 @@ import re
 import sys
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -18,7 +19,8 @@ import torch
 
 from audit.errors import CheckpointError, listed
 from audit.file_limits import opened
-from audit.model.pickle_size import has_endless_tuple
+from audit.model.files.pickle_size import has_endless_tuple
+from audit.model.files.stand_ins import ARRAYS, stand_ins, unknown
 
 PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Storage|(__builtin__|builtins)\.set")
 """Imports of a pickle of plain tensors, which torch reads without running it."""
@@ -26,10 +28,21 @@ LEGACY_PICKLES = 5
 """In a row, before the numbers, in a file of torch before 1.6."""
 
 
-def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[object, bool]:
-    """Return what a file of torch.save holds, and whether code of the file's own had to run for it.
+@dataclass(frozen=True)
+class Read:
+    """What a file of torch.save holds."""
 
-    It runs only if `allow_pickle`, and where the safe reader refuses the file.
+    content: object
+    ran: bool = False
+    """Whether code of the file's own ran for it."""
+    left_out: tuple[str, ...] = ()
+    """Types of objects beside the weights that were left out unread."""
+
+
+def read_torch(path: Path, *, allow_pickle: bool = False, skip_types: Collection[str] = ()) -> Read:
+    """Read a file of torch.save; objects of harmless types, and of `skip_types`, are left out unread.
+
+    Code of the file's own runs only if `allow_pickle`, and where the safe reader refuses the file.
 
     Raises CheckpointError if the file is damaged, is no torch file, or needs code that may not or cannot run.
     """
@@ -37,14 +50,25 @@ def read_torch(path: Path, *, allow_pickle: bool = False) -> tuple[object, bool]
         if has_endless_tuple(pickled, LEGACY_PICKLES):
             raise CheckpointError(f"{path} holds a tuple of endless parts. Save the weights alone, as a state_dict.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of odd pickles in many words; the refusal takes one line
-            return torch.load(path, map_location="cpu", weights_only=True), False
+        return Read(_safely(path))
     except Exception:  # whatever a hostile file raises while it is read is this file's fault
-        refused = CheckpointError(_refusal(path))
-    if not (allow_pickle and _classes(path)):
-        raise refused
-    return _run(path), True
+        types = _classes(path)
+    left = unknown(types, skip_types)
+    if types and not left:
+        for items in (False, True) if skip_types else (False,):
+            try:
+                return Read(_safely(path, stand_ins(types, items=items)), left_out=tuple(sorted(types - ARRAYS.keys())))
+            except Exception:  # an object that is neither made of attributes nor of items
+                continue
+    if not (allow_pickle and types):
+        raise CheckpointError(_refusal(path, left or types))
+    return Read(_run(path), ran=True)
+
+
+def _safely(path: Path, instead: Sequence[tuple[type, str]] = ()) -> object:
+    with warnings.catch_warnings(), torch.serialization.safe_globals(list(instead)):
+        warnings.simplefilter("ignore")  # torch warns of odd pickles in many words; the refusal takes one line
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _run(path: Path) -> object:
@@ -64,13 +88,15 @@ def _run(path: Path) -> object:
         ) from None
 
 
-def _refusal(path: Path) -> str:
+def _refusal(path: Path, types: Collection[str]) -> str:
     """Say why torch did not load a file; torch's own words are left out: they advise weights_only=False."""
-    if classes := _classes(path):
+    if types:
+        names = sorted(types)
         return (
-            f"{path} is a pickle that would run code from {listed(sorted(classes), 8)}; it was not loaded. "
-            "Save the weights alone: torch.save(model.state_dict(), 'model.pt'). Only if you made this file "
-            "yourself: --allow-pickle."
+            f"{path} is a pickle that would run code from {listed(names, 8)}; it was not loaded. Save the weights "
+            "alone: torch.save(model.state_dict(), 'model.pt'). Where these only stand beside the weights, leave them "
+            f"out unread: --skip-types {listed([','.join(names[:8])])}. "
+            "Only if you made this file yourself: --allow-pickle."
         )
     with path.open("rb") as file:
         start = file.read(2)

@@ -75,7 +75,7 @@ class ResumeFile:
         """Put the saved state of this run into every part, and return the epochs so far; none where a run begins."""
         if not self.resume:
             return [], None
-        content, _ = read_torch(self.path)
+        content = read_torch(self.path).content
         if not isinstance(content, dict) or content.get("request") != self.request:
             raise TrainingError(
                 f"{self.path} is the state of a run with other settings, data or checkpoint. Give the same ones, or "

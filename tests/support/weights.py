@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+import safetensors.torch
 import torch
-
-from audit.model.checkpoint_file import open_checkpoint
-from audit.model.state_dict import Weights, read_safetensors, weights_in
+from torch import Tensor
 
 
-def read_weights(path: Path, key: str | None = None) -> Weights:
-    file = open_checkpoint(path)
-    return weights_in(file, read_safetensors(path) if file.kind == "safetensors" else torch.load(path), key)
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file that holds nothing else."""
+    held = safetensors.torch.load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
+    return dict(held)

@@ -9,7 +9,7 @@ from typing import cast
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.catalogue import DATASETS, FOLDER, PATHS, TABLE, TABLES
 from audit.errors import DataError, UnknownNameError, in_one_line
-from audit.plugins import call, resolve
+from audit.plugins import call, resolve, users_code
 
 
 def open_data(name: str | os.PathLike[str], part: Part, options: Mapping[str, object]) -> LabelledData:
@@ -24,12 +24,13 @@ def open_data(name: str | os.PathLike[str], part: Part, options: Mapping[str, ob
     if "part" in options:
         raise DataError(f"The part of {name} is not for choice: here it is {part!r}. Leave 'part' out.")
     factory = _factory(name)
-    try:
-        data = call(factory, {"part": part, **options}, name)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{name} cannot be opened with {dict(options)}: {in_one_line(error)}. Change its options."
-        ) from None
+    with users_code(name, DataError):
+        try:
+            data = call(factory, {"part": part, **options}, name)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{name} cannot be opened with {dict(options)}: {in_one_line(error)}. Change its options."
+            ) from None
     if not isinstance(data, LabelledData):
         raise DataError(
             f"{name} returned a {type(data).__name__}. A data factory returns what irene.labelled(...) makes."

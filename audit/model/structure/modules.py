@@ -30,7 +30,7 @@ SAME_SHAPE = words(
 )
 """Modules whose result has the axes of what they take."""
 STEPS = {"Sigmoid": "sigmoid", "Softmax": "softmax", "LogSoftmax": "log_softmax", "LogSigmoid": "logsigmoid"}
-STAND_INS = ("audit.model.programs.torchscript", "torch.export.unflatten")
+STAND_INS = ("audit.model.programs.torchscript", "audit.model.programs.onnx_program", "torch.export.unflatten")
 """Where the forward of a program's layer is defined: it has the class name of the layer that it was, and no more."""
 
 

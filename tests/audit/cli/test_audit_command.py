@@ -31,7 +31,7 @@ def files_in(folder: Path) -> dict[Path, str]:
 
 
 def shape(path: Path) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    return {name: (tensor.shape, tensor.dtype) for name, tensor in read_weights(path).tensors.items()}
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in read_weights(path).items()}
 
 
 def figures(audit: AuditResult) -> object:

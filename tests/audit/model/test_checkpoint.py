@@ -10,7 +10,6 @@ from typing import IO, Any, NoReturn
 import pytest
 import safetensors.torch
 import torch
-from support.weights import read_weights
 from torch import Tensor, nn
 
 from audit import atomic_write
@@ -76,7 +75,7 @@ def test_every_wrapping_loads_to_bit_equal_weights(prefix: str, nest: str | None
     loaded = checkpoint.load(path, arch)
     assert same(loaded.module.state_dict(), net().state_dict())
     found = checkpoint.require_weights(loaded)
-    assert (found.prefix, found.nest, loaded.notes) == (prefix, nest, ())
+    assert (found.prefix, found.key, loaded.notes) == (prefix, nest, ())
     assert not loaded.module.training
 
 
@@ -93,28 +92,22 @@ def test_a_wrapper_that_calls_its_only_part_module_keeps_its_names(tmp_path: Pat
     )
     torch.save(prefixed("module."), tmp_path / "a.pt")
     loaded = checkpoint.load(tmp_path / "a.pt", f"{tmp_path / 'arch.py'}:wrapped")
-    assert checkpoint.require_weights(loaded).prefix == ""
     assert same(loaded.module.state_dict(), prefixed("module."))
 
 
-def test_a_prefix_that_not_every_name_has_stays(tmp_path: Path) -> None:
-    torch.save({"module.a": torch.zeros(1), "b": torch.zeros(1)}, tmp_path / "a.pt")
-    assert list(read_weights(tmp_path / "a.pt").tensors) == ["module.a", "b"]
-
-
-def test_the_plain_weights_come_before_their_average_and_what_else_is_there_is_noted(tmp_path: Path) -> None:
+def test_the_plain_weights_come_before_their_average_and_what_else_is_there_is_noted(arch: str, tmp_path: Path) -> None:
     state = net().state_dict()
     average = {key: value + 1 for key, value in state.items()}
     torch.save({"model_ema": average, "epoch\n": 3, "optimizer": {}, "model": state}, tmp_path / "a.pt")
-    found = read_weights(tmp_path / "a.pt")
-    assert same(found.tensors, state)
-    assert found.notes == [
+    loaded = checkpoint.load(tmp_path / "a.pt", arch)
+    assert same(loaded.module.state_dict(), state)
+    assert loaded.notes == (
         "the weights under 'model' were taken; others stand under model_ema (--weights-key)",
         "the checkpoint also holds epoch\\n, optimizer, which was not used",
-    ]
-    chosen = read_weights(tmp_path / "a.pt", "model_ema")
-    assert same(chosen.tensors, average)
-    assert chosen.nest == "model_ema"
+    )
+    chosen = checkpoint.load(tmp_path / "a.pt", arch, weights_key="model_ema")
+    assert same(chosen.module.state_dict(), average)
+    assert chosen.weights_key == "model_ema"
 
 
 def test_a_key_chooses_among_weights_and_a_wrong_one_is_told_the_right_ones(arch: str, tmp_path: Path) -> None:
