@@ -70,8 +70,8 @@ def load(
     Args:
         path: `.safetensors`, a file of torch.save, a TorchScript program, a program of torch.export, an ONNX model, or
             a folder that holds one of them, or the shards of one.
-        architecture: A built-in name, `timm:NAME`, `hf:FOLDER`, `package.module:factory` or `file.py:factory`; needed for
-            weights, but for those in a folder with the config.json of Hugging Face.
+        architecture: A built-in name, `timm:NAME`, `hf:FOLDER`, `package.module:factory` or `file.py:factory`; needed
+            for weights, but for those in a folder with the config.json of Hugging Face.
         arguments: Keyword arguments of the factory, for instance `num_classes`.
         weights_key: The key of the file that holds the weights, for instance `model_ema`.
         allow_pickle: Run the code of a pickled file. For files that the user made; it can do anything.
