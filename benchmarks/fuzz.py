@@ -72,6 +72,7 @@ def work(target: str, folder: Path, *, seconds: float, seed: int, most: int | No
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import seed as seeded
 
+    faulthandler.enable()  # of a crash in a library, too, the place is told
     one, seeds = TARGETS[target], dict(TARGETS[target].seeds())
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
