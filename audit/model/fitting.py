@@ -202,8 +202,9 @@ def _equal(found: Mapping[str, Entry], one: Fit, other: Fit) -> bool:
 def _misfit(path: Path, architecture: str, found: Mapping[str, Entry], fit: Fit) -> CheckpointError:
     unknown, missing = [fit.candidate.names[name] for name in fit.unknown], list(fit.report.missing)
     if not fit.candidate.matched and not fit.report.faults:
+        names = [name for name in found if not is_made(name, found[name].tensor)] or list(found)
         return CheckpointError(
-            f"{path} does not fit {architecture}: no name is the same (the file holds {listed(list(found), 3)}; the "
+            f"{path} does not fit {architecture}: no name is the same (the file holds {listed(names, 3)}; the "
             f"model wants {listed(missing, 3)}). Name the class whose state_dict() was saved, or a function of yours "
             "that builds it: --arch file.py:factory."
         )
@@ -211,7 +212,7 @@ def _misfit(path: Path, architecture: str, found: Mapping[str, Entry], fit: Fit)
     faults = [f"{len(missing)} missing from the file{place}: {listed(missing, 3)}"] if missing else []
     faults += [f"{len(unknown)} unknown to the model: {listed(unknown, 3)}"] if unknown else []
     faults += [listed(fit.report.faults, 3)] if fit.report.faults else []
-    shapes = bool(fit.report.faults) and not unknown
+    shapes = bool(fit.report.faults) and not unknown and not missing
     remedy = "Give the arguments that it was trained with (for instance --arch-arg num_classes=2)" if shapes else (
         "Name the architecture that these weights are of, with its arguments (--arch-arg), or another part of the file "
         "(--weights-key)"

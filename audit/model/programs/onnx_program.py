@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audit.errors import CheckpointError, IreneError, first_line, listed
+from audit.errors import CheckpointError, IreneError, first_line, in_one_line, listed
 from audit.file_limits import opened, require_plausible, require_regular
 from audit.model.programs.torchscript import named_as
 
@@ -85,6 +85,7 @@ class OnnxModel(nn.Module):
             raise CheckpointError(f"{path} takes a {given.type}, not numbers in a tensor. Export it for such an input.")
         self.takes = TYPES[given.type]
         self.input = given.name
+        self._shape = given.shape
         first = given.shape[0] if given.shape else None
         self.fixed_batch = first if isinstance(first, int) and first > 0 else None
         self.outputs = [one.name for one in proto.graph.output]
@@ -107,7 +108,7 @@ class OnnxModel(nn.Module):
                     for number, one in enumerate(one for one in node.input[1:] if one in weights):
                         value = owned.setdefault(one, nn.Parameter(weights[one], requires_grad=False))
                         station.register_parameter(("weight", "bias")[number] if number < 2 else f"p{number}", value)
-                    self.add_module(_free(re.sub(r"[^\w/-]", "_", name).strip("/") or "_", self._modules), station)
+                    self.add_module(_free(_layer(name), self._modules), station)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Return the model's output, or its outputs, for inputs (n, …), which are cast to the type that it takes."""
@@ -129,7 +130,8 @@ class OnnxModel(nn.Module):
             found = session.run(wanted, {self.input: given.detach().cpu().contiguous().numpy()})
         except Exception as error:  # onnxruntime raises kinds of its own
             raise CheckpointError(
-                f"{self._path} cannot be run on inputs of shape {list(given.shape)}: {first_line(error)}"
+                f"{self._path} cannot be run on inputs of shape {list(given.shape)}; it takes {self._shape}. "
+                f"Give such inputs (--transform, --image-size): {in_one_line(error)}"
             ) from None
         values = {
             name: torch.from_numpy(np.asarray(one)).to(given.device) for name, one in zip(wanted, found, strict=True)
@@ -248,6 +250,11 @@ def _kind(node: "onnx.NodeProto", weights: Sequence[Tensor]) -> str:
         shape = next((one.ints for one in node.attribute if one.name == "kernel_shape"), ())
         return f"{BY_AXES[operator]}{len(shape)}d"
     return f"{BY_AXES[operator]}2d" if operator in BY_AXES else ALIKE.get(operator, operator)
+
+
+def _layer(tensor: str) -> str:
+    """Return the name of a layer for a tensor's: `/conv/Conv_output_0` is `conv/Conv`."""
+    return re.sub(r"[^\w/-]", "_", tensor.removesuffix("_output_0")).strip("/") or "_"
 
 
 def _free(name: str, taken: Mapping[str, object]) -> str:

@@ -83,16 +83,16 @@ def features(model: nn.Module, x: Tensor, names: list[str], fixed: int | None = 
 def test_layers_give_what_the_models_gave_with_channels_known_and_the_bottleneck_suggested(tmp_path: Path) -> None:
     loaded, model, x = saved(tmp_path / "a.onnx"), net(), images()
     assert torch.allclose(loaded.module(x), model(x), atol=1e-5)
-    pairs = {"conv/Conv_output_0": "conv", "bn": "bn", "relu": "pool:input", "pool": "pool", "logits:input": "fc:input",
+    pairs = {"conv/Conv": "conv", "bn": "bn", "relu": "pool:input", "pool": "pool", "logits:input": "fc:input",
              "logits": "fc"}  # fmt: skip
     found, wanted = features(loaded.module, x, list(pairs)), features(model, x, list(pairs.values()))
     for name, own in pairs.items():
         assert torch.allclose(found[name], wanted[own], atol=1e-5), name
     assert suggest(loaded.module, x, classes=2) == "logits:input"
     listed = {one.name: (one.kind, one.shape, one.width, one.fired) for one in layers(loaded.module, x)}
-    assert listed["conv/Conv_output_0"] == ("Conv2d", (4, 6, 6), 4, 1)
+    assert listed["conv/Conv"] == ("Conv2d", (4, 6, 6), 4, 1)
     assert listed["sum"] == ("Add", (4, 6, 6), 4, 1)
-    assert list(listed) == ["conv/Conv_output_0", "bn", "h", "skip", "sum", "relu", "pool", "flat", "logits"]
+    assert list(listed) == ["conv/Conv", "bn", "h", "skip", "sum", "relu", "pool", "flat", "logits"]
     described = describe_checkpoint(loaded)[0]
     assert (described.format, described.parameters) == ("onnx", sum(v.numel() for v in model.state_dict().values()) - 1)
     with pytest.raises(CheckpointError, match="is an ONNX model and can be audited, not sanitized"):
