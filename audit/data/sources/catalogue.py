@@ -6,7 +6,9 @@ DATASETS = {
     "celeba": "audit.data.sources.celeba:load",
 }
 FOLDER, TABLE = "audit.data.sources.image_folder:load", "audit.data.sources.table:load"
-"""The sources for a folder of images and for a file."""
+"""The sources for a folder of images or sounds, and for a table of features."""
+FILES_TABLE = "audit.data.sources.files_table:load"
+"""The source for a table that names or holds images or sounds."""
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 METADATA = tuple(f"metadata{suffix}" for suffix in TABLES if suffix != ".tsv")
 """The table of an image folder, by the Hugging Face convention."""

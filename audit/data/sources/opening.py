@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import cast
 
 from audit.data.labelled import LabelledData, Part
-from audit.data.sources.catalogue import DATASETS, FOLDER, PATHS, TABLE, TABLES
+from audit.data.sources.catalogue import DATASETS, FILES_TABLE, FOLDER, PATHS, TABLE, TABLES
 from audit.errors import DataError, UnknownNameError, in_one_line
 from audit.plugins import call, resolve
 
+OF_FILES = ("image_size", "follow_links", "data_root", "sample_rate", "seconds")
+"""Options that mean nothing for a table of features."""
 
-def open_data(name: str | os.PathLike[str], part: Part, options: Mapping[str, object]) -> LabelledData:
+
+def open_data(
+    name: str | os.PathLike[str], part: Part, options: Mapping[str, object], *, arch: str | None = None
+) -> LabelledData:
     """Open a data source by its name, by its path, or by a factory that takes `part` and returns LabelledData.
 
-    The source takes the options, for instance `rho` of digits, or `transform` of a folder of images.
+    The source takes the options, for instance `rho` of digits, or `transform` of a folder of images; images are seen
+    through the transform that was published with `arch` if no other is named.
 
     Raises UnknownNameError if there is no such source or option; DataError if files are missing, or the factory returns
     something else.
@@ -23,7 +29,9 @@ def open_data(name: str | os.PathLike[str], part: Part, options: Mapping[str, ob
     name = os.fspath(name)
     if "part" in options:
         raise DataError(f"The part of {name} is not for choice: here it is {part!r}. Leave 'part' out.")
-    factory = _factory(name)
+    factory, of_files = _factory(name, options)
+    if of_files and arch:
+        options = {**options, "arch": arch}
     try:
         data = call(factory, {"part": part, **options}, name)
     except (TypeError, ValueError) as error:
@@ -37,14 +45,21 @@ def open_data(name: str | os.PathLike[str], part: Part, options: Mapping[str, ob
     return data
 
 
-def _factory(name: str) -> Callable[..., object]:
+def _factory(name: str, options: Mapping[str, object]) -> tuple[Callable[..., object], bool]:
+    """Return what opens a source, and whether its rows are files."""
     path = Path(name)
     if name in DATASETS or (":" in name and not path.exists()):
-        return cast(Callable[..., object], resolve(name, "data source", DATASETS))
+        return cast(Callable[..., object], resolve(name, "data source", DATASETS)), False
     if path.is_dir():
-        return partial(resolve(FOLDER, "data source"), path)
+        return partial(resolve(FOLDER, "data source"), path), True
     if path.suffix.lower() in TABLES and path.is_file():
-        return partial(resolve(TABLE, "data source"), path)
+        of_files = "image" in options or "audio" in options
+        if not of_files and (stray := [one for one in OF_FILES if one in options]):
+            raise DataError(
+                f"{stray[0]} is for images or sounds, and no column of {path.name} is named that holds them. Name it "
+                "with --image or --audio, or leave the option out."
+            )
+        return partial(resolve(FILES_TABLE if of_files else TABLE, "data source"), path), of_files
     if path.exists() or path.suffix or len(path.parts) > 1 or name.endswith(("/", "\\")):
         fact = "is no table or folder" if path.exists() else "does not exist"
         raise DataError(f"{name} {fact}. Give {PATHS[0]}, or {PATHS[1]}.")

@@ -10,9 +10,9 @@ import pytest
 from support.machine import REAL
 
 from audit.data.columns import Column, Quantity, Undecided
+from audit.data.files.table_file import read_table
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.opening import open_data
-from audit.data.sources.table_file import read_table
 from audit.errors import DataError, IreneError, UnknownNameError
 
 ADULT = REAL / "tabular" / "adult.csv"
