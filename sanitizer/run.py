@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from audit.atomic_write import locked, require_writable, sha256, staged_together
 from audit.column_names import several
-from audit.data.labelled import LabelledData
+from audit.data.labelled import LabelledData, require_labelled
 from audit.environment import versions
 from audit.errors import CheckpointError, DataError, TrainingError
 from audit.evidence.audit_result import Sanitizing, Sidecar, sidecar
@@ -69,6 +69,7 @@ def sanitize(
     Raises:
         IreneError: Any of its kinds; no result is written then, unless torch.export alone cannot follow the model.
     """
+    require_labelled(data)
     options, output, private, keep = options or SanitizeOptions(), Path(output), several(private), several(keep)
     name, method = _named(method, keep, options.name)
     weights = require_unsanitized(loaded)

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from audit.data.files.parquet_file import open_parquet
 from audit.errors import DataError
+from audit.file_limits import require_plausible
 
 AT_ONCE = 16
 """Rows that are unfolded at once."""
@@ -33,9 +34,11 @@ def is_blob(kind: pa.DataType) -> bool:
 
 def blobs(path: Path, column: str) -> Iterator[tuple[str, bytes | None]]:
     """Yield what messages call the file of each row, and the file; None where there is none."""
-    row = 0
+    row = unfolded = 0
     with open_parquet(path) as file:
         for batch in file.iter_batches(batch_size=AT_ONCE, columns=[column]):
+            unfolded += batch.nbytes  # a value that stands there once may be named a million times
+            require_plausible(unfolded, path.stat().st_size)
             yield from files_of(batch.column(0), path.name, row)
             row += len(batch)
 

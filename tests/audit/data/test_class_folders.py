@@ -1,4 +1,4 @@
-"""Folders as people keep them: a folder a class, train and test, metadata with other names; what is not said is asked."""
+"""Folders as people keep them: a folder a class, train and test, other names for file_name; the rest is asked."""
 
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def test_classes_have_the_order_that_torchvision_gives_them(tmp_path: Path) -> N
     assert list(column.classes) == datasets.ImageFolder(tmp_path).classes == ["1", "10", "2", "B", "a"]
 
 
-@pytest.mark.parametrize("names", [("train", "test"), ("Train", "val"), ("training", "validation"), ("train", "audit")])
+@pytest.mark.parametrize("names", [("train", "test"), ("Train", "val"), ("training", "dev"), ("train", "audit")])
 def test_folders_of_parts_are_the_parts_and_classes_are_the_same_in_both(
     tmp_path: Path, names: tuple[str, str]
 ) -> None:
@@ -89,7 +89,7 @@ def test_folders_of_parts_are_the_parts_and_classes_are_the_same_in_both(
     train, audit = (opened(tmp_path, part, class_folders="v") for part in ("train", "audit"))
     assert (classes_of(train, "v"), classes_of(audit, "v")) == (["a", "b"], ["b", "c"])
     assert train.columns["v"].classes == audit.columns["v"].classes == ("a", "b", "c")  # type: ignore[union-attr]
-    assert any(f"rows of {names[0]} are `train`; rows of {names[1]} are" in note for note in audit.notes)
+    assert any(f"rows of {names[0]} are `train`" in note and f"rows of {names[1]} are" in note for note in audit.notes)
     assert audit.inputs[1].shape == (3, 8, 8)
 
 
