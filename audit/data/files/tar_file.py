@@ -91,7 +91,9 @@ def _members(path: Path) -> Iterator[tuple[str, int, int, bytes | None]]:
                 extension = _parts(member.name)[2]
                 if extension == "json" or extension in TEXTS:
                     if member.size > MOST_LABEL:
-                        raise ValueError(f"{member.name!r} has {told(member.size)}; {told(MOST_LABEL)} are read at most")
+                        raise ValueError(
+                            f"{member.name!r} has {told(member.size)}; {told(MOST_LABEL)} are read at most"
+                        )
                     here = file.tell()
                     file.seek(member.offset_data)
                     content = file.read(member.size)

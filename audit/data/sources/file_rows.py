@@ -1,7 +1,7 @@
 """Rows that are files, images or sounds, whatever listed them: labels beside them, decoded when they are asked for."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from torch import Tensor
 
@@ -68,6 +68,10 @@ class Asked:
     def kind(self) -> Kind | None:
         """What the user said that files are."""
         return "image" if self.image else "audio" if self.audio else None
+
+    def seen_as(self, kind: Kind, column: str) -> "Asked":
+        """Return the same with the column of files that was found."""
+        return replace(self, image=column) if kind == "image" else replace(self, audio=column)
 
     @property
     def said(self) -> Said:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from audit.column_names import split_names
 from audit.data.files.contents import InFolder, leads_out
+from audit.data.files.parts import PARTS
 from audit.data.files.suffixes import suffix_kind
 from audit.data.files.table_file import joined
 from audit.data.labelled import LabelledData, Part
@@ -13,14 +14,6 @@ from audit.data.sources.class_folders import BY_FOLDERS, by_class_folders
 from audit.data.sources.file_rows import Asked, rows
 from audit.data.sources.metadata import Listing, by_metadata, metadata_of
 from audit.errors import DataError, listed
-
-PART_FOLDERS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev", "eval"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-    "audit": "audit",
-}
-"""Names of folders, in small letters, and the split that they hold."""
 
 
 def load(path: str | os.PathLike[str], part: Part, **given: object) -> LabelledData:
@@ -51,8 +44,8 @@ def _listing(folder: Path, root: Path, asked: Asked) -> Listing:
     if metadata:
         return by_metadata(metadata, root, asked)
     folders = sorted(one.name for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
-    parts = [one for one in folders if one.lower() in PART_FOLDERS] if folder == root else []
-    splits = {PART_FOLDERS[one.lower()] for one in parts}
+    parts = [one for one in folders if one.lower() in PARTS] if folder == root else []
+    splits = {PARTS[one.lower()] for one in parts}
     if len(splits) > 1 and len(parts) < len(folders):
         others = listed([one for one in folders if one not in parts], 3)
         raise DataError(
@@ -71,7 +64,7 @@ def _by_parts(folder: Path, parts: list[str], asked: Asked) -> Listing:
         if not asked.follow_links and not Path(os.path.realpath(folder / one)).is_relative_to(os.path.realpath(folder)):
             raise leads_out(folder / one, folder)
     found = {one: _listing(folder / one, folder, asked) for one in parts}
-    splits = {one: PART_FOLDERS[one.lower()] for one in parts}
+    splits = {one: PARTS[one.lower()] for one in parts}
     source = folder.resolve().name
     table = joined({one: listing.table for one, listing in found.items()}, splits, source, BY_FOLDERS)
     return Listing(table, [name for listing in found.values() for name in listing.names], str(folder))

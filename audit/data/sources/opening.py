@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import cast
 
 from audit.data.labelled import LabelledData, Part
-from audit.data.sources.catalogue import DATASETS, FILES_TABLE, FOLDER, PATHS, TABLE, TABLES
+from audit.data.sources.catalogue import (
+    DATASETS,
+    FILES_TABLE,
+    FOLDER,
+    METADATA,
+    PATHS,
+    SAVED,
+    SAVED_DATASET,
+    TABLE,
+    TABLES,
+    TAR,
+    TARS,
+)
 from audit.errors import DataError, UnknownNameError, in_one_line
 from audit.plugins import call, resolve
 
@@ -50,8 +62,13 @@ def _factory(name: str, options: Mapping[str, object]) -> tuple[Callable[..., ob
     path = Path(name)
     if name in DATASETS or (":" in name and not path.exists()):
         return cast(Callable[..., object], resolve(name, "data source", DATASETS)), False
+    if path.suffix.lower() == TAR and path.is_file():
+        return partial(resolve(TARS, "data source"), path), True
     if path.is_dir():
-        return partial(resolve(FOLDER, "data source"), path), True
+        if any((path / one).is_file() for one in SAVED):
+            return partial(resolve(SAVED_DATASET, "data source"), path), True
+        has_tars = not any((path / one).is_file() for one in METADATA) and any(path.rglob(f"*{TAR}"))
+        return partial(resolve(TARS if has_tars else FOLDER, "data source"), path), True
     if path.suffix.lower() in TABLES and path.is_file():
         of_files = "image" in options or "audio" in options
         if not of_files and (stray := [one for one in OF_FILES if one in options]):

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from audit.data.cells import Written
+from audit.data.files.parts import part_of_name
 from audit.data.files.table_file import SPLIT
 from audit.data.files.tar_file import read_tars
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.file_rows import Asked, rows
-from audit.data.sources.parts import part_of_name
 from audit.errors import DataError
 
 
