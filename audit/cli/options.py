@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import click
 
 from audit.column_names import split_names
-from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES
+from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES, TAR
 from audit.errors import visible
 
 if TYPE_CHECKING:
@@ -177,8 +177,9 @@ class SourceOptions(Options):
     """Which rows, and how they are opened."""
 
     data: str | None = option(
-        help=f"Whose rows: a folder of images or sounds with {METADATA_FILES}, or with a folder for each class; a "
-        f"table ({', '.join(TABLES)}); {', '.join(DATASETS)}, package.module:factory or file.py:factory."
+        help=f"Whose rows: a folder of images or sounds with {METADATA_FILES}, or with a folder for each class, or one "
+        f"that save_to_disk wrote; a table ({', '.join(TABLES)}); archives of WebDataset ({TAR}); the address of one, "
+        f"such as s3://…; {', '.join(DATASETS)}, package.module:factory or file.py:factory."
     )
     data_root: str | None = option(
         help="Folder of the data's files (biased-mnist, celeba), or that the paths in a table start from."

@@ -26,4 +26,4 @@ def either(names: tuple[str, ...]) -> str:
 
 
 METADATA_FILES = either((METADATA[0], *(name.removeprefix("metadata") for name in METADATA[1:])))
-PATHS = f"a folder that holds {METADATA_FILES}", f"a {either(TABLES)} file"
+PATHS = f"a folder that holds {METADATA_FILES}", f"a {either((*TABLES, TAR))} file"

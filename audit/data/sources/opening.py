@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
 
+from audit.data.files.remote import fetched, is_remote
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.catalogue import (
     DATASETS,
@@ -41,6 +43,10 @@ def open_data(
     name = os.fspath(name)
     if "part" in options:
         raise DataError(f"The part of {name} is not for choice: here it is {part!r}. Leave 'part' out.")
+    places = {option: one for option, one in options.items() if option == "data_root" and is_remote(str(one))}
+    options = {**options, **{option: str(fetched(str(one))) for option, one in places.items()}}
+    came_from = [one for one in (name, *map(str, places.values())) if is_remote(one)]
+    name = str(fetched(name)) if is_remote(name) else name
     factory, of_files = _factory(name, options)
     if of_files and arch:
         options = {**options, "arch": arch}
@@ -54,7 +60,9 @@ def open_data(
         raise DataError(
             f"{name} returned a {type(data).__name__}. A data factory returns what irene.labelled(...) makes."
         )
-    return data
+    schemes = ", ".join(dict.fromkeys(one.partition("//")[0] + "//" for one in came_from))
+    note = f"the rows were copied from {schemes} to this machine for this run"
+    return replace(data, notes=(*data.notes, note)) if came_from else data
 
 
 def _factory(name: str, options: Mapping[str, object]) -> tuple[Callable[..., object], bool]:
