@@ -116,14 +116,14 @@ def read_table(path: Path, *, source: str | None = None, leave_out: str | None =
     return Table(source, dict(zip(names, cells, strict=True)), frame, (note,) if changed else ())
 
 
-def joined(tables: Mapping[str, Table], splits: Mapping[str, str], source: str, parts: tuple[str, str]) -> Table:
-    """Put tables of the same columns one below the other, as rows of the split that is said of each.
+def joined(tables: Mapping[str, Table], splits: Mapping[str, str] | None, source: str, parts: tuple[str, str]) -> Table:
+    """Put tables of the same columns one below the other, as rows of the split that is said of each, if it is.
 
     Raises DataError if their columns differ, or one has a `split` of its own.
     """
     first = next(iter(tables.values()))
     for one in tables.values():
-        if SPLIT in one.columns:
+        if splits and SPLIT in one.columns:
             raise DataError(f"{one.source} has a column `split`, and its place says another. Leave the column out.")
         if unlike := sorted(one.columns.keys() ^ first.columns.keys()):
             raise DataError(f"{first.source} and {one.source} differ in the column {unlike[0]!r}. Give both the same.")
@@ -135,16 +135,12 @@ def joined(tables: Mapping[str, Table], splits: Mapping[str, str], source: str, 
             raise DataError(f"The tables of {source} are of several formats. Save them in one.")
         whole = _below([one for one in cells if not isinstance(one, Written)] or written)
         columns[name] = Written(whole) if written else whole
-    names = [splits[name] for name, one in tables.items() for _ in range(len(one))]
-    said = [
-        f"rows of {', '.join(name for name in tables if splits[name] == one)} are `{one}`" for one in splits.values()
-    ]
-    notes = tuple(
-        dict.fromkeys(
-            [*(note for one in tables.values() for note in one.notes), f"in {source}, {'; '.join(dict.fromkeys(said))}"]
-        )
-    )
-    return Table(source, {**columns, SPLIT: Written(pd.Series(names))}, None, notes, parts)
+    notes = [note for one in tables.values() for note in one.notes]
+    if splits:
+        held = {split: ", ".join(name for name in tables if splits[name] == split) for split in splits.values()}
+        notes.append(f"in {source}, " + "; ".join(f"rows of {names} are `{split}`" for split, names in held.items()))
+        columns[SPLIT] = Written(pd.Series([splits[name] for name, one in tables.items() for _ in range(len(one))]))
+    return Table(source, columns, None, tuple(dict.fromkeys(notes)), parts)
 
 
 def _below(cells: Sequence[pd.Series]) -> pd.Series:

@@ -9,6 +9,8 @@ FOLDER, TABLE = "audit.data.sources.image_folder:load", "audit.data.sources.tabl
 """The sources for a folder of images or sounds, and for a table of features."""
 FILES_TABLE = "audit.data.sources.files_table:load"
 """The source for a table that names or holds images or sounds."""
+SHARDS = "audit.data.sources.files_table:load_shards"
+"""The source for a folder of Parquet files that hold images or sounds."""
 TARS, TAR = "audit.data.sources.tars:load", ".tar"
 """The source for archives of WebDataset, and their suffix."""
 SAVED_DATASET, SAVED = "audit.data.sources.saved:load", ("state.json", "dataset_dict.json")

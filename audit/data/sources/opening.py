@@ -17,6 +17,7 @@ from audit.data.sources.catalogue import (
     PATHS,
     SAVED,
     SAVED_DATASET,
+    SHARDS,
     TABLE,
     TABLES,
     TAR,
@@ -75,8 +76,11 @@ def _factory(name: str, options: Mapping[str, object]) -> tuple[Callable[..., ob
     if path.is_dir():
         if any((path / one).is_file() for one in SAVED):
             return partial(resolve(SAVED_DATASET, "data source"), path), True
-        has_tars = not any((path / one).is_file() for one in METADATA) and any(path.rglob(f"*{TAR}"))
-        return partial(resolve(TARS if has_tars else FOLDER, "data source"), path), True
+        has_metadata = any((path / one).is_file() for one in METADATA)
+        shards = {".parquet": SHARDS, TAR: TARS}
+        kinds = [] if has_metadata else [kind for kind in shards if _holds(path, kind)]
+        source = shards[kinds[0]] if len(kinds) == 1 and "class_folders" not in options else FOLDER
+        return partial(resolve(source, "data source"), path), True
     if path.suffix.lower() in TABLES and path.is_file():
         of_files = "image" in options or "audio" in options
         if not of_files and (stray := [one for one in OF_FILES if one in options]):
@@ -89,3 +93,7 @@ def _factory(name: str, options: Mapping[str, object]) -> tuple[Callable[..., ob
         fact = "is no table or folder" if path.exists() else "does not exist"
         raise DataError(f"{name} {fact}. Give {PATHS[0]}, or {PATHS[1]}.")
     raise UnknownNameError("data source", name, [*DATASETS, *PATHS, "package.module:factory", "file.py:factory"])
+
+
+def _holds(folder: Path, suffix: str) -> bool:
+    return any(one.name not in METADATA for one in folder.rglob(f"*{suffix}"))

@@ -60,16 +60,7 @@ def load(
     table = read_table(path)
     names = split_names(features)
     if not names and transform is None:
-        for name in table.columns:
-            if kind := _kind_of_files(table, name):
-                raise DataError(
-                    f"Column {name!r} of {path.name} looks like files of {'images' if kind == 'image' else 'sounds'}. "
-                    f"If the model sees them, say --{kind} {name}; else name the columns that it sees with --features."
-                )
-        raise DataError(
-            f"Which columns of {path.name} the model sees was not said. Give `features`, with commas between them, "
-            "or a `transform` as package.module:factory or file.py:factory."
-        )
+        raise _unsaid(table, path.name)
     said = Said.of(continuous, classes, missing)
     columns, notes = said.read(table.columns, path.name)
     for name in names:
@@ -93,6 +84,20 @@ def load(
             **said.recorded(),
         },
         notes=notes + part_notes,
+    )
+
+
+def _unsaid(table: Table, source: str) -> DataError:
+    """Return the error of a table where nobody said what the model sees; a column of files is likely it."""
+    for name in table.columns:
+        if kind := _kind_of_files(table, name):
+            return DataError(
+                f"Column {name!r} of {source} looks like files of {'images' if kind == 'image' else 'sounds'}. "
+                f"If the model sees them, say --{kind} {name}; else name the columns that it sees with --features."
+            )
+    return DataError(
+        f"Which columns of {source} the model sees was not said. Give `features`, with commas between them, "
+        "or a `transform` as package.module:factory or file.py:factory."
     )
 
 

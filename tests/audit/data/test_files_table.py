@@ -95,6 +95,19 @@ def test_bytes_in_parquet_are_the_same_rows_as_their_files(images: Path, tmp_pat
     assert all(torch.equal(data.inputs[row], named.inputs[row]) for row in range(2))
 
 
+def test_a_folder_of_shards_is_one_table_whose_names_tell_the_part(tmp_path: Path) -> None:
+    for name, red, sex in (("train-00000-of-00001", 51, "f"), ("test-00000-of-00002", 102, "m"), ("test-1", 255, "f")):
+        (tmp_path / "hub/data").mkdir(parents=True, exist_ok=True)
+        cells = [{"bytes": encoded(red), "path": "x.png"}]
+        pd.DataFrame({"image": cells, "sex": [sex]}).to_parquet(tmp_path / f"hub/data/{name}.parquet")
+    data = opened(tmp_path / "hub", image="image")
+    assert (reds(data), data.name) == ([102, 255], "hub")
+    train = open_data(str(tmp_path / "hub"), "train", {"transform": "unit", "image_size": 8, "image": "image"})
+    assert reds(train) == [51]
+    assert "Which column of the tables in hub the model sees was not said. Name it" in told(DataError, tmp_path / "hub")
+    assert "Not every table in hub holds images" in told(DataError, tmp_path / "hub", image="sex")
+
+
 def test_a_row_without_bytes_is_unreadable_and_one_that_names_a_file_elsewhere_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     pd.DataFrame({"image": [encoded(1), None, b"no image"], "sex": list("fmf")}).to_parquet(path)
