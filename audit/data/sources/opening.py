@@ -83,7 +83,8 @@ def _factory(name: str, options: Mapping[str, object]) -> tuple[Callable[..., ob
         return partial(resolve(source, "data source"), path), True
     if path.suffix.lower() in TABLES and path.is_file():
         of_files = "image" in options or "audio" in options
-        if not of_files and (stray := [one for one in OF_FILES if one in options]):
+        stray = [one for one in OF_FILES if one in options]
+        if stray and not of_files and "features" not in options:
             raise DataError(
                 f"{stray[0]} is for images or sounds, and no column of {path.name} is named that holds them. Name it "
                 "with --image or --audio, or leave the option out."
