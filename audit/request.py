@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from audit.attackers.families import ATTACKERS, family
 from audit.column_names import several
 from audit.data.columns import AnyColumn, Column
-from audit.data.labelled import LabelledData
+from audit.data.labelled import LabelledData, require_labelled
 from audit.errors import DataError
 from audit.protocol.attribution import require_samples
 from audit.protocol.audited_rows import audited
@@ -51,6 +51,7 @@ class AuditRequest:
         settings: Settings,
     ) -> "AuditRequest":
         """Look columns and attackers up; raise an IreneError for what cannot be audited, before any work is done."""
+        require_labelled(data)
         if not settings.attackers:
             raise DataError(f"No attacker was named. Name at least one of {', '.join(ATTACKERS)}.")
         for name in settings.attackers:

@@ -17,12 +17,13 @@ from PIL import Image
 
 from audit.cli.config_file import CONFIG
 from audit.data.cells import words_of
+from audit.data.files.contents import InFolder
+from audit.data.files.image_file import survey
+from audit.data.files.table_file import read_table
 from audit.data.sources import image_folder
 from audit.data.sources.embeddings import read_embeddings
-from audit.data.sources.image_file import survey
-from audit.data.sources.image_folder import Images
+from audit.data.sources.file_rows import Images
 from audit.data.sources.table import Said, rows_of
-from audit.data.sources.table_file import read_table
 from audit.data.transforms import image_transform
 from audit.evidence.verify import verify
 from audit.model.architecture import build
@@ -180,8 +181,8 @@ def _read_config(path: Path) -> None:
 
 
 def _read_image(path: Path) -> None:
-    survey([path])
-    Images(path.parent, [path.name], image_transform("unit", image_size=None))[0]
+    survey(InFolder(path.parent, [path.name], path.name))
+    Images(InFolder(path.parent, [path.name], path.name), image_transform("unit", image_size=None))[0]
 
 
 def _saved(save: Callable[[io.BytesIO], object]) -> bytes:

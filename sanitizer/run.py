@@ -14,7 +14,7 @@ from torch import nn
 
 from audit.atomic_write import locked, require_writable, sha256, staged_together
 from audit.column_names import several
-from audit.data.labelled import LabelledData
+from audit.data.labelled import LabelledData, require_labelled
 from audit.data.model_input import ModelInput, to
 from audit.environment import versions
 from audit.errors import CheckpointError, DataError, TrainingError
@@ -71,6 +71,7 @@ def sanitize(
     Raises:
         IreneError: Any of its kinds; no result is written then, unless torch.export alone cannot follow the model.
     """
+    require_labelled(data)
     options, output, private, keep = options or SanitizeOptions(), Path(output), several(private), several(keep)
     name, method = _named(method, keep, options.name)
     weights = require_unsanitized(loaded)

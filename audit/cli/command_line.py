@@ -46,4 +46,6 @@ def _may_be_path(option: click.Option) -> bool:
 
 
 def _cut(value: str) -> str:
+    if "://" in value:
+        value = re.split("[?#]", value)[0]  # where an address may hold a signature
     return FOLDERS.sub("", value.rstrip("/\\") or value)

@@ -8,7 +8,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import click
 
 from audit.column_names import split_names
-from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES
+from audit.data.sources.catalogue import DATASETS, METADATA_FILES, TABLES, TAR
 from audit.errors import visible
 
 if TYPE_CHECKING:
@@ -189,10 +189,20 @@ class SourceOptions(Options):
     """Which rows, and how they are opened."""
 
     data: str | None = option(
-        help=f"Whose rows: a folder of images with {METADATA_FILES}, a table ({', '.join(TABLES)}), "
-        f"{', '.join(DATASETS)}, package.module:factory or file.py:factory."
+        help=f"Whose rows: a folder of images or sounds with {METADATA_FILES}, or with a folder for each class, or one "
+        f"that save_to_disk wrote; a table ({', '.join(TABLES)}); archives of WebDataset ({TAR}); the address of one, "
+        f"such as s3://…; {', '.join(DATASETS)}, package.module:factory or file.py:factory."
     )
-    data_root: str | None = option(help="Folder of the data's files (biased-mnist, celeba).")
+    data_root: str | None = option(
+        help="Folder of the data's files (biased-mnist, celeba), or that the paths in a table start from."
+    )
+    image: str | None = option(help="A table's column of images: their paths, or the images themselves.")
+    audio: str | None = option(help="The same of sounds.")
+    class_folders: str | None = option(
+        metavar="NAMES",
+        help="Columns that the names of a folder's folders are the classes of, from the outermost, with commas between "
+        "them.",
+    )
     rho: float | None = option(
         type=float, help="Share of a digit's images in its own colour (digits, biased-mnist); .1 is uncorrelated."
     )
@@ -200,6 +210,12 @@ class SourceOptions(Options):
         help="How rows become what the model takes: imagenet, half, unit, package.module:factory or file.py:factory."
     )
     image_size: int | None = option(type=click.IntRange(min=8), help="Side of the images in pixels.")
+    sample_rate: int | None = option(
+        type=click.IntRange(min=1), help="Samples a second that sounds are resampled to; if left out, their own."
+    )
+    seconds: float | None = option(
+        type=Real(0, min_open=True), help="Length of every sound: cut at its end, or filled up with silence."
+    )
     follow_links: bool | None = option(
         is_flag=True, default=None, help="See images that are links to files outside their folder, too."
     )
@@ -230,18 +246,11 @@ class SourceOptions(Options):
         Images in a folder are seen through the architecture's published transform if no other is named.
         """
         from audit.data.sources.opening import open_data
-        from audit.data.transforms import known_transform
 
         if self.data is None:
             raise click.UsageError("Missing option '--data'. Name the rows that the model is to be audited on.")
-        options = self.for_source()
-        note = ""
-        if Path(self.data).is_dir() and "transform" not in options and arch and (known := known_transform(arch)):
-            options["transform"] = known
-            note = f"the images were transformed as published for {arch}; give --transform if it was trained otherwise"
-        data = open_data(self.data, part, options)
-        data = data.grouped_by(self.group) if self.group else data
-        return replace(data, notes=(*data.notes, note)) if note else data
+        data = open_data(self.data, part, self.for_source(), arch=arch)
+        return data.grouped_by(self.group) if self.group else data
 
 
 NOT_OF_A_SOURCE = ("data", "group", "data_arg")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from audit.column_names import split_names
 from audit.data.cells import LARGEST_WHOLE
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, Undecided, intersect
+from audit.data.in_python import Columns, rows_of
 from audit.data.reading import LabelColumn, as_column, label_columns
 from audit.errors import DataError, UnknownNameError
 
@@ -218,8 +219,8 @@ class LabelledData:
 
 
 def labelled(
-    inputs: Inputs,
-    columns: Mapping[str, object],
+    inputs: object,
+    columns: Columns,
     *,
     group: object = None,
     group_name: str = "group",
@@ -228,11 +229,18 @@ def labelled(
     classes: str | Sequence[str] = (),
     missing: str | Sequence[str] | None = None,
 ) -> LabelledData:
-    """Put labels beside model inputs: lists, arrays or Series of one value a row.
+    """Put labels beside model inputs: lists, arrays or Series of one value a row, or names of what each row holds.
+
+        irene.labelled(images, {"gender": gender})   # arrays, tensors, lists, frames of numbers, by position
+        irene.labelled(dataset, "gender")            # a Dataset or DataLoader of (image, gender)
+        irene.labelled(dataset, ("gender", None))    # of (image, gender, file name)
+        irene.labelled(rows, ("gender", "age"))      # of {"image": …, "gender": …, "age": …}, or a frame
 
     Args:
-        inputs: n inputs by position: a tensor (n, …), a list of tensors, or anything with `len` and `[]`.
-        columns: Values of each row by column name; see audit.data.reading.as_column for what becomes classes.
+        inputs: n inputs by position: a tensor (n, …), a list of tensors, or anything with `len` and `[]`; see
+            audit.data.in_python for the others.
+        columns: Values of each row by column name, see audit.data.reading.as_column for what becomes classes; or the
+            names of the labels that each row holds.
         group: The unit that is never split across train and test, (n,), for instance a person's id; a row without
             one is a group of its own.
         group_name: The kind of unit, for instance "person".
@@ -242,11 +250,12 @@ def labelled(
         missing: Words that mean missing; by default `?` alone. None, NaN and the empty text always do.
 
     Raises:
-        DataError: A column has another length than the inputs.
+        DataError: A column has another length than the inputs, or these are nothing that holds rows by position.
     """
     words = None if missing is None else split_names(missing)
+    rows = rows_of(inputs, columns)
     read, notes = label_columns(
-        columns,
+        rows.columns,
         continuous=split_names(continuous),
         classes=split_names(classes),
         missing=words,
@@ -255,13 +264,22 @@ def labelled(
     units, more = (None, ()) if group is None else _group(group_name, _ids(group_name, group, missing=words))
     return LabelledData(
         name=name,
-        inputs=inputs,
+        inputs=rows.inputs,
         columns=read,
         group=units,
         group_name=None if group is None else group_name,
         options={} if words is None else {"missing": ",".join(words)},
-        notes=(*notes, *more),
+        notes=(*notes, *more, *rows.notes),
     )
+
+
+def require_labelled(data: object) -> None:
+    """Raise a DataError that names the way out if something is no LabelledData."""
+    if not isinstance(data, LabelledData):
+        raise DataError(
+            f"The data is a {type(data).__name__}, which says of no row what is private. Put labels beside its inputs: "
+            "irene.labelled(inputs, {'gender': gender}), or irene.labelled(dataset, 'gender') for rows of (x, gender)."
+        )
 
 
 def _ids(name: str, values: object, *, missing: Sequence[str] | None) -> LabelColumn:

@@ -1,7 +1,7 @@
 """The classes and rows of an attribute that are audited: what fits, selects and tests."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from audit.data.labelled import MIN_ROWS
 from audit.data.on_disk import taken
 from audit.errors import DataError
 from audit.evidence.findings import ClassRows
-from audit.protocol.small_cells import hide_small_cells
-from audit.protocol.splits import Rows, Splits, class_rows, split_subset, without_rare
+from audit.evidence.json_file import SMALL
+from audit.protocol.splits import CommonClasses, Rows, Splits, class_rows, split_subset, without_rare
 from audit.settings import Settings
 
 
@@ -69,11 +69,37 @@ def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Setting
         entry = ClassRows(name=attribute, train=train, select=select, test=test)
         return Audited(column.values, rows, (entry,), missing, {}, {}, Regression())
     common = without_rare(column, splits.rows, settings.min_class, settings.merge_rare)
-    common = hide_small_cells(attribute, common, splits, settings)
+    common = _hide_small_cells(attribute, common, splits, settings)
     rows = split_subset(common.column, splits, settings)
     classes = tuple(class_rows(attribute, common, rows, settings.min_class))
     problem = Classification(len(classes))
     return Audited(_numbered(common.column), rows, classes, missing, common.left_out, common.merged, problem)
+
+
+def _hide_small_cells(attribute: str, common: CommonClasses, splits: Splits, settings: Settings) -> CommonClasses:
+    """Leave so many training rows out that, with each class of fewer than SMALL rows, SMALL rows are gone.
+
+    All rows less those of the audited classes is then the same number whatever the counts that are withheld. The rows
+    are drawn from the classes that have the most. Raises DataError if too few can be spared.
+    """
+    small = [count for count in common.left_out.values() if count < SMALL]
+    column, draw = common.column, np.random.default_rng(settings.seed)
+    own = splits.train[column.known[splits.train]]
+    counts = np.bincount(column.codes[own], minlength=len(column.classes))
+    spared = np.zeros_like(counts)
+    for _ in range(SMALL * len(small) - sum(small)):
+        largest = (counts - spared).argmax()
+        if counts[largest] - spared[largest] <= settings.min_class:
+            raise DataError(
+                f"{attribute!r} has {len(small)} {'class' if len(small) == 1 else 'classes'} of fewer than {SMALL} "
+                "rows, and too few rows of others to leave out with them so that nobody can tell how few they are. "
+                "Merge them (--merge-rare NAME), take their rows out, or give more rows."
+            )
+        spared[largest] += 1
+    codes = column.codes.copy()
+    for code in np.flatnonzero(spared):
+        codes[draw.choice(own[column.codes[own] == code], spared[code], replace=False)] = MISSING
+    return replace(common, column=Column(codes, column.classes, remarks=column.remarks))
 
 
 def _numbered(column: Column) -> Ints:

@@ -21,11 +21,12 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+from audit.data.files.contents import InFolder
+from audit.data.files.image_file import survey
+from audit.data.files.table_file import read_table
 from audit.data.sources import image_folder
 from audit.data.sources.embeddings import read_embeddings
-from audit.data.sources.image_file import survey
-from audit.data.sources.image_folder import Images
-from audit.data.sources.table_file import read_table
+from audit.data.sources.file_rows import Images
 from audit.data.transforms import image_transform
 from audit.errors import IreneError, UnreadableError
 from audit.evidence.json_file import read_json
@@ -52,8 +53,8 @@ def _twenty_seconds() -> Iterator[None]:
 
 
 def image(path: Path) -> object:
-    survey([path])
-    return Images(path.parent, [path.name], image_transform("unit", image_size=None))[0]
+    survey(InFolder(path.parent, [path.name], path.name))
+    return Images(InFolder(path.parent, [path.name], path.name), image_transform("unit", image_size=None))[0]
 
 
 def config(path: Path) -> None:

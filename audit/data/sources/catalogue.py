@@ -6,7 +6,15 @@ DATASETS = {
     "celeba": "audit.data.sources.celeba:load",
 }
 FOLDER, TABLE = "audit.data.sources.image_folder:load", "audit.data.sources.table:load"
-"""The sources for a folder of images and for a file."""
+"""The sources for a folder of images or sounds, and for a table of features."""
+FILES_TABLE = "audit.data.sources.files_table:load"
+"""The source for a table that names or holds images or sounds."""
+SHARDS = "audit.data.sources.files_table:load_shards"
+"""The source for a folder of Parquet files that hold images or sounds."""
+TARS, TAR = "audit.data.sources.tars:load", ".tar"
+"""The source for archives of WebDataset, and their suffix."""
+SAVED_DATASET, SAVED = "audit.data.sources.saved:load", ("state.json", "dataset_dict.json")
+"""The source for a folder that save_to_disk wrote, and the files that it is known by."""
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 METADATA = tuple(f"metadata{suffix}" for suffix in TABLES if suffix != ".tsv")
 """The table of an image folder, by the Hugging Face convention."""
@@ -20,4 +28,4 @@ def either(names: tuple[str, ...]) -> str:
 
 
 METADATA_FILES = either((METADATA[0], *(name.removeprefix("metadata") for name in METADATA[1:])))
-PATHS = f"a folder that holds {METADATA_FILES}", f"a {either(TABLES)} file"
+PATHS = f"a folder that holds {METADATA_FILES}", f"a {either((*TABLES, TAR))} file"

@@ -7,8 +7,9 @@ import pandas as pd
 
 from audit.data import transforms
 from audit.data.columns import Column
+from audit.data.files.contents import InFolder, links_out
 from audit.data.labelled import LabelledData, Part
-from audit.data.sources.image_folder import Images, links_out
+from audit.data.sources.file_rows import Images
 from audit.errors import DataError, in_one_line
 from audit.file_limits import require_plausible
 
@@ -41,7 +42,7 @@ def load(
     own = [str(name) for name in attributes.index[chosen]]
     return LabelledData(
         name="celeba",
-        inputs=Images(folder, own, transform),
+        inputs=Images(InFolder(folder, own, folder.name), transform),
         columns={
             str(name): Column((attributes[name].to_numpy()[chosen] == 1).astype(np.int64), ("no", "yes"))
             for name in attributes.columns

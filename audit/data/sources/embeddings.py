@@ -15,11 +15,11 @@ from numpy.lib.format import MAGIC_PREFIX, open_memmap, read_array_header_1_0, r
 from numpy.typing import NDArray
 from torch import Tensor
 
+from audit.data.files.parquet_file import open_parquet
+from audit.data.files.table_file import Cell, header, read_table, whole_numbers
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import blocks
-from audit.data.sources.parquet_file import open_parquet
 from audit.data.sources.table import Said, recorded
-from audit.data.sources.table_file import Cell, header, read_table, whole_numbers
 from audit.errors import DataError, IreneError, in_one_line
 from audit.file_limits import opened, told, total, zip_parts
 

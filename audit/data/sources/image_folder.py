@@ -1,162 +1,86 @@
-"""A folder of images with a metadata file beside them: the Hugging Face image-folder convention."""
+"""A folder of images or sounds: listed by a metadata file, or by folders for classes or parts."""
 
 import os
-from collections.abc import Sequence
-from pathlib import Path, PurePath, PureWindowsPath
-from unicodedata import normalize
+from pathlib import Path
 
-from torch import Tensor
-
-from audit.data.cells import clean
+from audit.column_names import split_names
+from audit.data.files.contents import InFolder, leads_out
+from audit.data.files.parts import PARTS
+from audit.data.files.suffixes import suffix_kind
+from audit.data.files.table_file import joined
 from audit.data.labelled import LabelledData, Part
-from audit.data.sources.catalogue import METADATA, METADATA_FILES
-from audit.data.sources.image_file import as_rgb, read_image, survey
-from audit.data.sources.table import Said, rows_of
-from audit.data.sources.table_file import FILE_NAME, read_table
-from audit.data.transforms import ImageTransform, image_transform
-from audit.errors import DataError, UnreadableError, in_one_line
+from audit.data.sources.catalogue import METADATA_FILES, TABLES
+from audit.data.sources.class_folders import BY_FOLDERS, by_class_folders
+from audit.data.sources.file_rows import Asked, rows
+from audit.data.sources.metadata import Listing, by_metadata, metadata_of
+from audit.errors import DataError, listed
 
 
-class Images:
-    """RGB images of a folder, decoded when they are asked for."""
+def load(path: str | os.PathLike[str], part: Part, **given: object) -> LabelledData:
+    """Open a folder of images or sounds: a row a file.
 
-    def __init__(self, folder: Path, names: Sequence[str], transform: ImageTransform) -> None:
-        self._folder, self._names, self._transform = folder, names, transform
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __getitem__(self, row: int, /) -> Tensor:
-        """Return one image as the transform makes it, (3, h, w). Raises UnreadableError if it is missing or broken."""
-        path = self._folder / self._names[row]
-        try:
-            image = read_image(path)
-        except DataError:
-            raise
-        except Exception as error:  # a broken image fails in as many ways as there are bytes
-            raise UnreadableError(
-                f"Cannot read the image {path}: {in_one_line(error)}. Restore it, or take its row out."
-            ) from None
-        x: object = self._transform.apply(image if self._transform.takes_deep else as_rgb(image))
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            kind = f"{x.dtype} tensor" if isinstance(x, Tensor) else type(x).__name__
-            raise DataError(f"The transform made a {kind} of {path}. It returns a tensor of floats, (3, h, w).")
-        return x
-
-
-def load(
-    path: str | os.PathLike[str],
-    part: Part,
-    *,
-    transform: str | None = None,
-    image_size: int | None = None,
-    continuous: str | Sequence[str] = (),
-    classes: str | Sequence[str] = (),
-    missing: str | Sequence[str] | None = None,
-    follow_links: bool = False,
-) -> LabelledData:
-    """Open a folder with `metadata.csv`, `.jsonl` or `.parquet`: a row an image, by its path in `file_name`.
+    What lists them is `metadata.csv`, `.jsonl` or `.parquet` with the paths in `file_name`; or folders that stand for
+    the classes of a column that `class_folders` names; or folders `train` and `test` or `val` of one of these, which
+    part is then the first and the others.
 
     Args:
-        part: As of a table, and so are `continuous`, `classes` and `missing`.
-        transform: What the model was trained on: `imagenet`, `half`, `unit`, or a factory; see audit.data.transforms.
-        image_size: Side of the square that the model sees, in pixels; by default 224.
-        follow_links: Also see images that are links to files outside the folder, as many caches keep them.
+        part: As of a table.
+        given: Options of audit.data.sources.file_rows.Asked.
 
-    Raises DataError if metadata, its `file_name` or a transform is missing, a path or link leaves the folder, no image
+    Raises DataError if nothing says the labels, or a transform is missing, a path or link leaves the folder, no file
     is there, or an image's numbers have no known range.
     """
     path = Path(path)
-    metadata = _metadata(path)
-    links_out(path, [metadata.name], follow=follow_links)
-    table = read_table(metadata, source=f"{path.resolve().name}/{metadata.name}")
-    if FILE_NAME not in table.columns:
-        raise DataError(f"No `file_name` column in {metadata}. Add one with each image's path inside {path}.")
-    chosen = image_transform(transform, image_size=image_size)
-    names = [_inside(name, row, metadata) for row, name in enumerate(table.as_written(FILE_NAME), 1)]
-    said = Said.of(continuous, classes, missing)
-    columns, notes = said.read(
-        {name: cells for name, cells in table.columns.items() if name != FILE_NAME}, table.source
-    )
-    rows, part_notes = rows_of(table, part)
-    own = [names[row] for row in rows]
-    _require_one(own, int(rows[0]) + 1, metadata)
-    links = links_out(path, own, follow=follow_links)
-    return LabelledData(
-        name=path.resolve().name,
-        inputs=Images(path, own, chosen),
-        columns={name: column.take(rows) for name, column in columns.items()},
-        options={"part": part, "transform": chosen.name, "image_size": chosen.image_size, **said.recorded()},
-        notes=notes + part_notes + links + survey(path / name for name in own),
-    )
+    asked = Asked.of(given, str(path), without=("data_root",))
+    listing = _listing(path, path, asked)
+    return rows(path.resolve().name, listing.table, InFolder(path, listing.names, listing.source), part, asked)
 
 
-def _metadata(folder: Path) -> Path:
-    found = [folder / name for name in METADATA if (folder / name).is_file()]
-    if not found:
-        raise DataError(f"No {METADATA_FILES} in {folder}. Add one with `file_name` and the labels.")
-    if len(found) > 1:
-        raise DataError(f"{folder} holds both {found[0].name} and {found[1].name}. Keep one of them.")
-    return found[0]
-
-
-def _inside(written: str, row: int, metadata: Path) -> str:
-    """Return the path of an image inside the folder, as the disk spells it; see `_spellings`."""
-    spellings = _spellings(written)
-    if not spellings:
-        raise DataError(f"Row {row} of {metadata} has no `file_name`. Name its image, or take the row out.")
-    found = next((one for one in spellings if _is_file(metadata.parent / one)), spellings[-1])
-    path = PurePath(found)
-    if path.anchor or ".." in path.parts or ("\\" in found and PureWindowsPath(found).anchor):
-        raise DataError(f"Row {row} of {metadata} names {clean(written)!r}, outside the folder. Give a path inside it.")
-    return found
-
-
-def links_out(folder: Path, names: Sequence[str], *, follow: bool) -> tuple[str, ...]:
-    """Return what to say of files that links lead out of a folder; the folder may be a link itself.
-
-    Raises DataError at the first if they are not to be followed.
-    """
-    root, parents = Path(os.path.realpath(folder)), dict[Path, Path]()
-    outside = 0
-    for path in (folder / name for name in names if _is_file(folder / name)):
-        if path.parent not in parents:
-            parents[path.parent] = Path(os.path.realpath(path.parent))
-        real = parents[path.parent] / path.name
-        real = Path(os.path.realpath(real)) if real.is_symlink() else real
-        if not real.is_relative_to(root):
-            outside += 1
-            if not follow:
-                name = str(path.relative_to(folder))
-                raise DataError(
-                    f"{name!r} in {folder} is a link to a file outside the folder. Copy it there, or, if you made the "
-                    "links, follow them with --follow-links."
-                )
-    return (f"{outside:,} images are links to files outside {root.name}",) if outside else ()
-
-
-def _spellings(written: str) -> list[str]:
-    """Return what a file may be called that a cell names, the likeliest first; none if the cell is blank.
-
-    First the name to the letter, then in either form of Unicode, as macOS and other systems write an umlaut, then
-    without blanks around it; at last all of these with the backslashes of Windows as slashes.
-    """
-    name = clean(written)
-    names = [one for given in (written, name) for one in (given, *(normalize(form, given) for form in ("NFC", "NFD")))]
-    windows = [PureWindowsPath(one) for one in names if "\\" in one]
-    return [*dict.fromkeys(names + [one.as_posix() for one in windows if not one.anchor])] if name else []
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name longer than the disk takes
-        return False
-
-
-def _require_one(names: Sequence[str], row: int, metadata: Path) -> None:
-    if not any(_is_file(metadata.parent / name) for name in names):
+def _listing(folder: Path, root: Path, asked: Asked) -> Listing:
+    levels = split_names(asked.class_folders)
+    metadata = metadata_of(folder)
+    if metadata and levels:
+        raise DataError(f"{metadata} says the labels, and --class-folders that folders do. Leave one of them out.")
+    if metadata:
+        return by_metadata(metadata, root, asked)
+    folders = sorted(one.name for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
+    parts = [one for one in folders if one.lower() in PARTS] if folder == root else []
+    splits = {PARTS[one.lower()] for one in parts}
+    if len(splits) > 1 and len(parts) < len(folders):
+        others = listed([one for one in folders if one not in parts], 3)
         raise DataError(
-            f"Row {row} of {metadata} names {names[0]!r}, which is no file in {metadata.parent}, and neither is any "
-            "other. Give paths as they are inside the folder."
+            f"{folder} holds {listed(parts)} beside {others}: whether these are classes or parts cannot be told. Move "
+            "the others elsewhere."
         )
+    if parts and len(parts) == len(folders):
+        return _by_parts(folder, parts, asked)
+    if levels:
+        return by_class_folders(folder, root, levels, follow_links=asked.follow_links)
+    raise _nothing_lists(folder, folders)
+
+
+def _by_parts(folder: Path, parts: list[str], asked: Asked) -> Listing:
+    for one in parts:
+        if not asked.follow_links and not Path(os.path.realpath(folder / one)).is_relative_to(os.path.realpath(folder)):
+            raise leads_out(folder / one, folder)
+    found = {one: _listing(folder / one, folder, asked) for one in parts}
+    splits = {one: PARTS[one.lower()] for one in parts}
+    source = folder.resolve().name
+    table = joined({one: listing.table for one, listing in found.items()}, splits, source, BY_FOLDERS)
+    return Listing(table, [name for listing in found.values() for name in listing.names], str(folder))
+
+
+def _nothing_lists(folder: Path, folders: list[str]) -> DataError:
+    fact = f"No {METADATA_FILES} in {folder}."
+    tables = sorted(one.name for one in folder.iterdir() if one.suffix.lower() in TABLES)
+    if len(tables) == 1:
+        return DataError(
+            f"{fact} If {tables[0]} lists its files, give that as --data, and the column of their paths as --image."
+        )
+    holding = [one for one in folders if any(suffix_kind(file.name) for file in (folder / one).rglob("*.*"))]
+    if holding:
+        return DataError(
+            f"{fact} If its folders {listed(holding, 3)} are classes, name the column that they are of: "
+            "--class-folders NAME."
+        )
+    return DataError(f"{fact} Add one with `file_name` and the labels.")

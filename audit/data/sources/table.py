@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from audit.column_names import split_names
-from audit.data.cells import words_of
+from audit.data.cells import Written, words_of
 from audit.data.columns import Column, Ints, Quantity, Undecided
+from audit.data.files.suffixes import Kind, named_in
+from audit.data.files.table_file import SPLIT, Table, read_table
 from audit.data.labelled import LabelledData, Part
 from audit.data.reading import LabelColumn, label_columns
-from audit.data.sources.table_file import SPLIT, Table, read_table
 from audit.errors import DataError, UnknownNameError
 from audit.plugins import resolve
 
@@ -59,10 +60,7 @@ def load(
     table = read_table(path)
     names = split_names(features)
     if not names and transform is None:
-        raise DataError(
-            f"Which columns of {path.name} the model sees was not said. Give `features`, with commas between them, "
-            "or a `transform` as package.module:factory or file.py:factory."
-        )
+        raise _unsaid(table, path.name)
     said = Said.of(continuous, classes, missing)
     columns, notes = said.read(table.columns, path.name)
     for name in names:
@@ -87,6 +85,28 @@ def load(
         },
         notes=notes + part_notes,
     )
+
+
+def _unsaid(table: Table, source: str) -> DataError:
+    """Return the error of a table where nobody said what the model sees; a column of files is likely it."""
+    for name in table.columns:
+        if kind := _kind_of_files(table, name):
+            return DataError(
+                f"Column {name!r} of {source} looks like files of {'images' if kind == 'image' else 'sounds'}. "
+                f"If the model sees them, say --{kind} {name}; else name the columns that it sees with --features."
+            )
+    return DataError(
+        f"Which columns of {source} the model sees was not said. Give `features`, with commas between them, "
+        "or a `transform` as package.module:factory or file.py:factory."
+    )
+
+
+def _kind_of_files(table: Table, name: str) -> Kind | None:
+    cells = table.columns[name]
+    first = [] if isinstance(cells, Written) else cells.dropna().head(1).tolist()
+    if first and (isinstance(first[0], bytes) or (isinstance(first[0], dict) and "bytes" in first[0])):
+        return "image"
+    return named_in([one for one in table.text(name)[:100] if one])
 
 
 @dataclass(frozen=True)
@@ -122,14 +142,11 @@ def rows_of(table: Table, part: Part) -> tuple[Ints, tuple[str, ...]]:
 
     Raises DataError if there are none, or no such column to take `train` rows by.
     """
-    source = table.source
+    source, (way, out) = table.source, table.parts
     if SPLIT not in table.columns:
         if part == "train":
-            raise DataError(
-                f"No `split` column in {source}: the sanitizer would train on the rows that it is judged on. "
-                "Add one, with `train` for the rows that it may train on and `audit` for the others."
-            )
-        note = f"no `split` column in {source}: all rows were audited, and rows that trained the model leak more"
+            raise DataError(f"No {way} in {source}: the sanitizer would train on the rows that it is judged on. {out}")
+        note = f"no {way} in {source}: all rows were audited, and rows that trained the model leak more"
         return np.arange(len(table), dtype=np.int64), (*table.notes, f"{note} than others would")
     rows = np.flatnonzero(_is_train(table) == (part == "train")).astype(np.int64)
     if not len(rows):

@@ -28,6 +28,8 @@ def toy(**_options: object) -> None:
         ("m.pt --output=../ada/a.json --quiet", "m.pt --output=a.json --quiet"),
         ("--quiet ./m.pt --data ada/faces/", "--quiet m.pt --data faces"),
         ("m.pt --data ada/own.py:rows --data-arg root=/srv/ada/x", "m.pt --data own.py:rows --data-arg root=x"),
+        ("m.pt --data s3://ada/faces.csv", "m.pt --data faces.csv"),
+        ("m.pt --data 'https://x.org/ada/faces.csv?key=secret'", "m.pt --data faces.csv"),
         ("m.pt --private black/white,and/or", "m.pt --private black/white,and/or"),
         ("m.pt --data digits -o 'ada lovelace/a b.json'", "m.pt --data digits -o 'a b.json'"),
     ],

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from audit.data.files.image_file import as_rgb, read_image
 from audit.data.labelled import LabelledData
-from audit.data.sources.image_file import as_rgb, read_image
 from audit.data.sources.opening import open_data
 from audit.errors import DataError
 
@@ -29,6 +29,11 @@ def folder(root: Path, images: Mapping[str, Image.Image | NDArray[Any]], **saved
         {"file_name": list(images), "sex": ["m", "f"] * (len(images) // 2) + ["m"] * (len(images) % 2)}
     ).to_csv(root / "metadata.csv", index=False)
     return root
+
+
+def read(path: Path) -> Image.Image:
+    with path.open("rb") as file:
+        return read_image(file, str(path))
 
 
 def opened(root: Path, **options: Any) -> LabelledData:
@@ -74,7 +79,7 @@ def test_white_is_zero_is_heeded_at_16_bits(tmp_path: Path) -> None:
     Image.fromarray(full(DARK, "u2")).save(path, tiffinfo={262: 0})
     with Image.open(path) as written:
         assert written.tag_v2[262] == 0  # type: ignore[attr-defined]
-    assert np.asarray(read_image(path)).mean() == 65535 - DARK
+    assert np.asarray(read(path)).mean() == 65535 - DARK
 
 
 @pytest.mark.parametrize(("name", "kind"), [("x.tiff", "f4"), ("x.tiff", "i4"), ("x.pfm", "f4")])
@@ -82,7 +87,7 @@ def test_numbers_without_a_known_range_are_refused_in_one_line(tmp_path: Path, n
     root = folder(tmp_path / "scans", {"a.png": full(3, "u1")})
     Image.fromarray(full(1, kind)).save(root / name, format="PPM" if name.endswith("pfm") else None)
     pd.DataFrame({"file_name": ["a.png", name], "sex": ["m", "f"]}).to_csv(root / "metadata.csv", index=False)
-    for call in (lambda: opened(root), lambda: read_image(root / name)):
+    for call in (lambda: opened(root), lambda: read(root / name)):
         with pytest.raises(DataError, match=rf"{name} holds .*no file says which range.*Scale the images") as caught:
             call()
         assert "\n" not in str(caught.value)
@@ -104,9 +109,7 @@ def rgb_of_16_bits(path: Path, value: int) -> None:
 def test_colours_of_16_bits_keep_their_brightness(tmp_path: Path) -> None:
     for value in (DARK, LIGHT):
         rgb_of_16_bits(tmp_path / "x.png", value)
-        assert np.asarray(as_rgb(read_image(tmp_path / "x.png"))).mean() / 255 == pytest.approx(
-            value / 65535, abs=0.005
-        )
+        assert np.asarray(as_rgb(read(tmp_path / "x.png"))).mean() / 255 == pytest.approx(value / 65535, abs=0.005)
 
 
 def test_one_bit_palettes_inks_and_transparent_images_show_their_colours(tmp_path: Path) -> None:
@@ -164,7 +167,7 @@ def test_every_orientation_is_turned_upright_to_the_pixel(
     exif[0x0112] = orientation
     path = tmp_path / f"x.{kind}"
     Image.fromarray(stored).save(path, exif=exif)
-    seen = np.asarray(read_image(path))
+    seen = np.asarray(read(path))
     wanted = UPRIGHT[orientation](stored)
     np.testing.assert_array_equal(seen if seen.ndim == wanted.ndim else seen[..., 0], wanted)
 

@@ -228,8 +228,10 @@ def test_mistaken_metadata_is_told(faces: Path) -> None:
     assert "has `train` as its `split`" in told(DataError, faces, "train")
     write(faces, [ROWS[0], ROWS[1] | {"file_name": None}])
     assert "Row 2 of" in told(DataError, faces)
-    write(faces, [{"image": "a.png"}])
+    write(faces, [{"picture": "a.png"}])
     assert "No `file_name` column in" in told(DataError, faces)
+    write(faces, [{"image": "a.png"}])
+    assert "holds nothing beside 'image'. Add a column of labels" in told(DataError, faces)
     assert "option of" in told(UnknownNameError, faces, rho=0.1)
     assert "column of faces/metadata.csv 'agee'" in told(UnknownNameError, named(faces), continuous="agee")
 

@@ -10,9 +10,9 @@ import pytest
 from support.machine import REAL
 
 from audit.data.columns import Column, Quantity, Undecided
+from audit.data.files.table_file import read_table
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.opening import open_data
-from audit.data.sources.table_file import read_table
 from audit.errors import DataError, IreneError, UnknownNameError
 
 ADULT = REAL / "tabular" / "adult.csv"
@@ -148,7 +148,7 @@ def test_a_path_that_is_nothing_is_told(tmp_path: Path) -> None:
     assert "does not exist" in told(DataError, tmp_path / "none.csv")
     assert "does not exist" in told(DataError, "none.csv")
     assert "is no table or folder" in told(DataError, __file__)
-    assert "a .csv, .tsv, .jsonl or .parquet file" in told(UnknownNameError, "people")
+    assert "a .csv, .tsv, .jsonl, .parquet or .tar file" in told(UnknownNameError, "people")
 
 
 def test_a_named_index_of_parquet_is_a_column_and_a_nameless_one_is_not(tmp_path: Path) -> None:

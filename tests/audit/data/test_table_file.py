@@ -11,11 +11,11 @@ import pytest
 
 from audit.data.cells import words_of
 from audit.data.columns import Column, Quantity, Undecided
+from audit.data.files.table_file import read_table
 from audit.data.labelled import LabelledData
 from audit.data.reading import LabelColumn
 from audit.data.sources.embeddings import read_embeddings
 from audit.data.sources.opening import open_data
-from audit.data.sources.table_file import read_table
 from audit.errors import DataError
 
 N = 60

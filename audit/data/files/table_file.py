@@ -6,15 +6,17 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import union_categoricals
 
 from audit.data.cells import Written, clean, fold, is_missing, read_cells, spelling, typed
-from audit.data.sources.parquet_file import open_parquet
+from audit.data.files.parquet_file import open_parquet
 from audit.errors import DataError, IreneError, in_one_line
 from audit.file_limits import (
     MOST_HEAD,
@@ -28,6 +30,10 @@ from audit.file_limits import (
 SPLIT, FILE_NAME = "split", "file_name"
 RESERVED = (SPLIT, FILE_NAME)
 """Columns that the project reads itself, in any letter case."""
+BY_COLUMN = (
+    "`split` column",
+    "Add one, with `train` for the rows that it may train on and `audit` for the others.",
+)
 Cell = Written | pd.Series
 """Cells of a column, (n,), as the file has them."""
 
@@ -43,6 +49,8 @@ class Table:
     """The rows with the kinds that the file itself gives its columns; None for CSV, which gives none."""
     notes: tuple[str, ...] = ()
     """What a reader should know of the names of the columns."""
+    parts: tuple[str, str] = BY_COLUMN
+    """What says which part a row is of, and what to do where nothing does."""
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -70,13 +78,20 @@ Read = tuple[Sequence[object], Sequence[Cell], pd.DataFrame | None]
 """Names, cells of each column, and the rows with the kinds that the file gives."""
 
 
-def read_table(path: Path, *, source: str | None = None) -> Table:
+def read_table(path: Path, *, source: str | None = None, leave_out: str | None = None) -> Table:
     """Read a .csv, .tsv, .jsonl or .parquet file; nothing in it is run.
 
     Blanks and byte-order marks around the names of columns are cut, and `split` and `file_name` may be written in any
     letter case. Raises DataError if the file is no table, or two names become one.
+
+    Args:
+        source: How messages call it; by default its name.
+        leave_out: A column of Parquet that is too large to be held.
     """
-    readers: dict[str, Callable[[Path], Read]] = {".parquet": _read_parquet, ".jsonl": _read_jsonl}
+    readers: dict[str, Callable[[Path], Read]] = {
+        ".parquet": partial(_read_parquet, leave_out=leave_out),
+        ".jsonl": _read_jsonl,
+    }
     source = source or path.name
     try:
         require_regular(path)
@@ -99,6 +114,39 @@ def read_table(path: Path, *, source: str | None = None) -> Table:
     if frame is not None:
         frame.columns = pd.Index(names)
     return Table(source, dict(zip(names, cells, strict=True)), frame, (note,) if changed else ())
+
+
+def joined(tables: Mapping[str, Table], splits: Mapping[str, str] | None, source: str, parts: tuple[str, str]) -> Table:
+    """Put tables of the same columns one below the other, as rows of the split that is said of each, if it is.
+
+    Raises DataError if their columns differ, or one has a `split` of its own.
+    """
+    first = next(iter(tables.values()))
+    for one in tables.values():
+        if splits and SPLIT in one.columns:
+            raise DataError(f"{one.source} has a column `split`, and its place says another. Leave the column out.")
+        if unlike := sorted(one.columns.keys() ^ first.columns.keys()):
+            raise DataError(f"{first.source} and {one.source} differ in the column {unlike[0]!r}. Give both the same.")
+    columns: dict[str, Cell] = {}
+    for name in first.columns:
+        cells = [one.columns[name] for one in tables.values()]
+        written = [one.cells for one in cells if isinstance(one, Written)]
+        if written and len(written) < len(cells):
+            raise DataError(f"The tables of {source} are of several formats. Save them in one.")
+        whole = _below([one for one in cells if not isinstance(one, Written)] or written)
+        columns[name] = Written(whole) if written else whole
+    notes = [note for one in tables.values() for note in one.notes]
+    if splits:
+        held = {split: ", ".join(name for name in tables if splits[name] == split) for split in splits.values()}
+        notes.append(f"in {source}, " + "; ".join(f"rows of {names} are `{split}`" for split, names in held.items()))
+        columns[SPLIT] = Written(pd.Series([splits[name] for name, one in tables.items() for _ in range(len(one))]))
+    return Table(source, columns, None, tuple(dict.fromkeys(notes)), parts)
+
+
+def _below(cells: Sequence[pd.Series]) -> pd.Series:
+    if all(isinstance(one.dtype, pd.CategoricalDtype) for one in cells):
+        return pd.Series(union_categoricals(list(cells), sort_categories=True))
+    return pd.concat(cells, ignore_index=True)
 
 
 def header(name: str) -> str:
@@ -164,15 +212,18 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return record
 
 
-def _read_parquet(path: Path) -> Read:
+def _read_parquet(path: Path, *, leave_out: str | None) -> Read:
     with open_parquet(path) as file:
-        frame = pd.read_parquet(path, engine="pyarrow")
+        names = None if leave_out is None else [one for one in file.schema_arrow.names if one != leave_out]
+        frame = pd.read_parquet(path, engine="pyarrow", columns=names)
         frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
         schema = file.schema_arrow
         whole = [
             one.name
             for one in schema
-            if pa.types.is_integer(one.type) and len(schema.get_all_field_indices(one.name)) == 1
+            if one.name != leave_out
+            and pa.types.is_integer(one.type)
+            and len(schema.get_all_field_indices(one.name)) == 1
         ]
         exact = {one: whole_numbers(file.read(columns=[one]).column(0)) for one in whole}
     cells = [exact.get(str(name), frame.iloc[:, place]) for place, name in enumerate(frame.columns)]

@@ -1,15 +1,15 @@
 """One image of a file as RGB: its depth scaled and never clipped, turned as the camera says."""
 
 from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
+from audit.data.files.contents import Contents
 from audit.errors import DataError
-from audit.file_limits import MOST_OBLONG, MOST_PIXELS, opened
+from audit.file_limits import MOST_OBLONG, MOST_PIXELS
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Formats that are decoded; PostScript, which Pillow would hand to an interpreter, is not among them."""
@@ -26,15 +26,15 @@ FRAMES = "hold several frames, of which the first was seen"
 INKS = "are in CMYK and were converted to RGB without a colour profile"
 
 
-def read_image(path: Path) -> Image.Image:
+def read_image(file: IO[bytes], name: str) -> Image.Image:
     """Decode an image as RGB of 8 bits, or as grey of 16 (`I;16`, 0 to 65,535) where it is deeper.
 
     Raises DataError if its numbers have a range that the file does not say; whatever Pillow raises if it is broken.
     """
     # Of a path Pillow maps plain TIFF into memory, with the lines of one that EXIF turns cut at the wrong length.
-    with opened(path) as file, Image.open(file, formats=FORMATS) as image:
+    with Image.open(file, formats=FORMATS) as image:
         _require_small(image)
-        largest = _largest(image, path)
+        largest = _largest(image, name)
         is_inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO
         upright = ImageOps.exif_transpose(image) if _orientation(image) != UPRIGHT else image
         if largest is not None:
@@ -52,23 +52,21 @@ def as_rgb(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey).convert("RGB")
 
 
-def survey(paths: Iterable[Path]) -> tuple[str, ...]:
+def survey(contents: Contents) -> tuple[str, ...]:
     """Look at the heads of images, and return what a reader should know of how they are read, with counts.
 
     Raises DataError at the first whose range is not known; passes by those that cannot be opened.
     """
     found: Counter[str] = Counter()
-    total = 0
-    for path in paths:
-        total += 1
+    for row in range(len(contents)):
         try:
-            with opened(path) as file, Image.open(file, formats=FORMATS) as image:
-                found.update(_facts(image, path))
+            with contents.opened(row) as file, Image.open(file, formats=FORMATS) as image:
+                found.update(_facts(image, contents.name(row)))
         except DataError:
             raise
         except Exception:
             continue
-    return tuple(f"{count:,} of {total:,} images {fact}" for fact, count in found.items())
+    return tuple(f"{count:,} of {len(contents):,} images {fact}" for fact, count in found.items())
 
 
 def _require_small(image: Image.Image) -> None:
@@ -79,9 +77,9 @@ def _require_small(image: Image.Image) -> None:
         raise ValueError(f"it is {image.width:,} pixels wide and {image.height:,} high, too long to be scaled")
 
 
-def _facts(image: Image.Image, path: Path) -> list[str]:
+def _facts(image: Image.Image, name: str) -> list[str]:
     facts = {
-        DEEP: _largest(image, path) is not None,
+        DEEP: _largest(image, name) is not None,
         TURNED: _orientation(image) != UPRIGHT,
         TRANSPARENT: image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
         FRAMES: getattr(image, "is_animated", False),
@@ -90,7 +88,7 @@ def _facts(image: Image.Image, path: Path) -> list[str]:
     return [fact for fact, holds in facts.items() if holds]
 
 
-def _largest(image: Image.Image, path: Path) -> int | None:
+def _largest(image: Image.Image, name: str) -> int | None:
     """Return the largest number that a deep image can hold; None for one of 8 bits a channel or fewer."""
     if image.mode.startswith("I;16"):
         bits = image.tag_v2.get(BITS_PER_SAMPLE, (16,))[0] if isinstance(image, TiffImageFile) else 16
@@ -100,7 +98,7 @@ def _largest(image: Image.Image, path: Path) -> int | None:
     if image.mode in ("I", "F"):
         kind = "whole numbers of 32 bits" if image.mode == "I" else "floats"
         raise DataError(
-            f"{path} holds {kind}, and no file says which range they have: black and white are not known. "
+            f"{name} holds {kind}, and no file says which range they have: black and white are not known. "
             "Scale the images to 8 or 16 bits and save them again."
         )
     return None

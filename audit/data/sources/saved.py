@@ -1,0 +1,62 @@
+"""A folder that save_to_disk of Hugging Face datasets wrote, with images or sounds inside."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from audit.data.files.contents import leads_out, spooled
+from audit.data.files.parts import PARTS
+from audit.data.files.saved_dataset import parts_of, read_saved
+from audit.data.files.suffixes import Kind
+from audit.data.files.table_file import joined
+from audit.data.labelled import LabelledData, Part
+from audit.data.sources.file_rows import Asked, rows
+from audit.errors import DataError, UnknownNameError, listed
+
+BY_PARTS = "parts `train` and `test`", "Save a DatasetDict of both."
+
+
+def load(path: str | os.PathLike[str], part: Part, **given: object) -> LabelledData:
+    """Open a saved Dataset, or a DatasetDict of `train` and `test` or `validation`, with a column of images or sounds.
+
+    Args:
+        part: By the names in a DatasetDict, or by a column `split`; all rows without either.
+        given: Options of audit.data.sources.file_rows.Asked; `image` or `audio` names the column if there are several.
+
+    Raises DataError if it is damaged or holds no images or sounds, and as a folder of images does.
+    """
+    path = Path(path)
+    asked = Asked.of(given, path.name, without=("class_folders", "data_root"))
+    source, names = path.resolve().name, parts_of(path)
+    for name in names or []:
+        if name.lower() not in PARTS:
+            raise UnknownNameError(f"part of {source}", name, PARTS)
+        if not asked.follow_links and not Path(os.path.realpath(path / name)).is_relative_to(os.path.realpath(path)):
+            raise leads_out(path / name, path)
+    folders = {name: path / name for name in names} if names else {"": path}
+    found = {
+        name: read_saved(folder, source=f"{source}/{name}".rstrip("/"), follow_links=asked.follow_links)
+        for name, folder in folders.items()
+    }
+    files = list(dict.fromkeys(column for saved in found.values() for column in saved.files))
+    if not files:
+        raise DataError(
+            f"No column of {source} holds images or sounds. Numbers are read from a table: write "
+            "dataset.to_parquet('rows.parquet'), and give that as --data with --features."
+        )
+    column = asked.column or files[0]
+    if asked.column is None and len(files) > 1:
+        raise DataError(f"Columns {listed(files)} of {source} hold files. Say which with --image or --audio.")
+    if any(column not in saved.files for saved in found.values()):
+        raise UnknownNameError(f"column of files in {source}", column, files)
+    kind: Kind = asked.kind or ("audio" if found[next(iter(found))].kinds.get(column) == "Audio" else "image")
+
+    def blobs() -> Iterator[tuple[str, bytes | None]]:
+        for saved in found.values():
+            yield from saved.blobs(column)
+
+    table = next(iter(found.values())).table
+    if names:
+        splits = {name: PARTS[name.lower()] for name in names}
+        table = joined({name: saved.table for name, saved in found.items()}, splits, source, BY_PARTS)
+    return rows(source, table, spooled(blobs()), part, asked.seen_as(kind, column))
