@@ -2,6 +2,7 @@
 
 from itertools import product
 from math import log2
+from random import Random
 from typing import Any, Literal
 
 from audit.evidence.audit_result import (
@@ -135,8 +136,43 @@ def curve(attacker: str, read: Estimate, *, gain: float = 0.001, rows: int = 500
     return LearningCurve(attacker=attacker, points=points, gain=around(gain, 0.003))
 
 
-def spike(kind: Literal["linear", "quadratic"], planted: float, share: float) -> Spike:
-    return Spike(kind=kind, planted=planted, read=share * planted, draws=4, attackers=["mlp on standardised"])
+def spike(kind: Literal["linear", "quadratic"], planted: float, share: float, draws: int) -> Spike:
+    return Spike(kind=kind, planted=planted, read=share * planted, draws=draws, attackers=["mlp on whitened"])
+
+
+def spikes(limit: float = 0.05, *, quadratic: float = 0.8) -> list[Spike]:
+    """Return planted leaks of the size of the limit and of twice that."""
+    kinds: list[tuple[Literal["linear", "quadratic"], float]] = [("linear", 0.9), ("quadratic", quadratic)]
+    return [spike(kind, size * limit, share, draws=2 * size) for kind, share in kinds for size in (1, 2)]
+
+
+def drawn(found: Finding) -> dict[str, list[float | None]]:
+    """Return the figures and the excess of a finding on each of a thousand resamples."""
+    measurement = found.measurement
+    order = Random(f"{found.attribute} {measurement.score}").sample(range(1000), 1000)
+    each = {
+        name: [round(one.low + (one.high - one.low) * place / 999, 4) for place in order]
+        for name, one in measurement.figures.items()
+        if name in measurement.kind.drawn
+    }
+    return each | {"excess": [round(one - measurement.floor_score.value, 4) for one in each[measurement.metric]]}
+
+
+def whole(found: Finding, limit: float = 0.05) -> Finding:
+    """Return a finding with all that an audit writes of every one: draws, planted leaks, curves of the strongest."""
+    measurement = found.measurement
+    able = [one for one in measurement.attackers if one.figures and one.name != ENSEMBLE]
+    readers = [one for one in able if one.view == "whitened"] or able
+    names = [f"{one.name} on {one.view}" for one in readers]
+    planted = [one.model_copy(update={"attackers": names}) for one in measurement.spikes or spikes(limit)]
+    curves = list(measurement.curves)
+    for some in (able, [one for one in able if one.name == "mlp"]):
+        best = max(some, key=lambda one: one.select or 0.0)
+        if f"{best.name} on {best.view}" not in {one.attacker for one in curves}:
+            read = best.figures[measurement.metric]
+            curves.append(curve(f"{best.name} on {best.view}", read, rows=measurement.train_rows))
+    draws = measurement.draws or drawn(found)
+    return remeasured(found, spikes=planted if limit else [], curves=curves, draws=draws)
 
 
 def powered(found: Finding, *, gain: float = 0.001, quadratic: float = 0.6) -> Finding:
@@ -149,9 +185,7 @@ def powered(found: Finding, *, gain: float = 0.001, quadratic: float = 0.6) -> F
         )
         for one, part in ((able[0], 1), (able[-1], 4))
     ]
-    planted = [spike("linear", size, 0.9) for size in (0.05, 0.1)]
-    planted += [spike("quadratic", size, quadratic) for size in (0.05, 0.1)]
-    return remeasured(found, curves=curves, spikes=planted)
+    return remeasured(found, curves=curves, spikes=spikes(quadratic=quadratic))
 
 
 def exposing(found: Finding, *, sure: float = 0.08) -> Finding:
@@ -197,8 +231,8 @@ def continuous(attribute: str = "age", read: float = 0.43, verdict: Verdict = "F
         metric="r2", width=128, missing=31, classes=[ClassRows(name=attribute, train=4980, select=990, test=1999)],
         baseline={"r2": 0.0, "mae": 11.8},
         attackers=[
-            *(AttackerResult(name=name, view="standardised", select=read, figures=figures)
-              for name in ("mlp", "logistic", "knn", "trees")),
+            *(AttackerResult(name=name, view=view, select=read, figures=figures)
+              for name, view in product(("mlp", "logistic", "knn", "trees"), VIEWS)),
             AttackerResult(name="rbf", view="whitened", select=None, figures={}, failure="out of memory"),
         ],
         strongest="mlp on standardised", figures=figures, floor={"r2": around(0.01, 0.015)}, ceiling=ceiling(0.72),
@@ -264,7 +298,7 @@ def audit(*found: Finding, sha: str = "b" * 64, made: Sanitizing | None = None, 
             seed=0, attackers=ATTACKERS[:2] + ATTACKERS[3:], views=VIEWS, bootstrap=1000, null_refits=20,
             fit_rows=20000, null_rows=2000, pool="mean", limit=0.05, limit_set_by="default",
         ),
-        findings=list(found) or [leakage()], warnings=["One attacker did not run."],
+        findings=[whole(one) for one in found or [leakage()]], warnings=["One attacker did not run."],
         versions=VERSIONS, device="cpu",
     )  # fmt: skip
     return result.model_copy(update=changes)

@@ -12,7 +12,7 @@ from click.testing import Result
 from support.gates import called
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.contradictions import contradictions
+from audit.evidence.checks.contradictions import contradictions
 from audit.evidence.json_file import digest
 from reports.gate.gate import MOST_OF_ITS_OWN
 

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from audit.evidence.audit_result import AuditResult, Protocol, Task
+from audit.evidence.checks.contradictions_of_protocol import of_names, of_protocol
 from audit.evidence.findings import (
     ENSEMBLE,
+    MOST_CODES,
+    ROWS_PER_CODE,
     AttackerResult,
     Certificate,
     Draws,
@@ -37,6 +40,7 @@ def contradictions(audit: AuditResult) -> Iterator[str]:
     yield from (f"its rows: {fault}" for fault in _of_rows(audit))
     if audit.protocol.limit_set_by == "default" and audit.protocol.limit != LIMIT:
         yield f"its limit: {trimmed(audit.protocol.limit, 5)} is not the default, {trimmed(LIMIT, 5)}, that it says"
+    yield from (f"its attributes: {fault}" for fault in of_names(audit))
     seen: set[tuple[str, str, str, str]] = set()
     for one in audit.findings:
         name = f"{one_line(one.attribute)} at {one_line(one.layer)}"
@@ -54,7 +58,7 @@ def decided_anew(one: Finding, limit: float) -> Finding:
     measurement = one.measurement
     if limit != one.decided.limit and not measurement.kind.percent:  # what rows can tell of an R² moves with the limit
         measurement = measurement.model_copy(update={"resolution": _resolution(measurement, limit)})
-    return one.model_copy(update={"measurement": measurement, "decision": judge(measurement, limit)})
+    return one.model_copy(update={"measurement": measurement, "decision": judge(measurement, limit, one.certificate)})
 
 
 def _resolution(measurement: Measurement, limit: float) -> float:
@@ -84,6 +88,7 @@ def _of_finding(one: Finding, audit: AuditResult) -> Iterator[str]:
     yield from _of_draws(measurement, audit.protocol.bootstrap, is_old=is_old)
     yield from _of_curves(measurement, is_old=is_old)
     yield from _of_spikes(measurement)
+    yield from of_protocol(one, audit, is_old=is_old)
     if one.certificate:
         yield from _of_certificate(one.certificate, measurement, audit.data.rows)
     if one.decision is not None:
@@ -271,12 +276,32 @@ def _of_certificate(most: Certificate, measurement: Measurement, rows: int) -> I
     if most.balanced_accuracy < measurement.score.low:
         told = "was read, above the bound on every attacker: look for rows that belong together (--group)"
         yield f"{_level(measurement.score)} {told}"
+    yield from _of_code(most, measurement, rows)
     if not 0 <= most.bits <= math.log2(k) + ROUNDING:
         yield "its upper bound in bits is beyond what there is"
     for one in most.several:
         apart = 1 - (2 - 2 * max(most.balanced_accuracy, 0.5)) ** one.releases
         if k != 2 or abs((1 + apart) / 2 - one.balanced_accuracy) > ROUNDING:
             yield "its upper bound of several releases does not follow from the one of one"
+
+
+def _of_code(most: Certificate, measurement: Measurement, rows: int) -> Iterator[str]:
+    """Hold a finite code, and the bits that it bounds, against what so many rows can count at all."""
+    if not 1 <= most.codes <= MOST_CODES or most.codes * ROWS_PER_CODE > rows:
+        yield f"{most.codes} vectors of {rows} rows are no finite code that could be bounded"
+        return
+    k = len(measurement.classes)
+    tail = (1 - CONFIDENCE) / (2 * k * (most.codes + 1))
+    unseen = min(1 - tail ** (1 / count) for count in most.independent) * math.log2(k)  # of a vector that no row has
+    if most.bits < min(0.9 * (measurement.entropy or 0), unseen) - ROUNDING:
+        yield f"so few independent rows cannot prove an upper bound of {trimmed(most.bits, 4)} bits"
+    read = measurement.figures["bits"]
+    if most.bits < read.low - 0.02 * max(1.0, measurement.entropy or 0):  # entropy is of all rows there
+        yield f"{_level(read)} bits were read, above the bound on every attacker"
+    if any(
+        one.figures[measurement.metric].low > most.balanced_accuracy for one in measurement.attackers if one.figures
+    ):
+        yield "one of the attackers read more than the bound on every attacker"
 
 
 def _of_decision(one: Finding, limit: float) -> Iterator[str]:
