@@ -51,8 +51,8 @@ ARROWS = {
         "request": "errors column_names settings data attackers protocol",
         "run": "errors column_names environment bootstrap evidence settings data model model.structure attackers "
         "protocol caveats request",
-        "cli": "errors file_limits column_names atomic_write environment evidence evidence.checks settings data data.sources "
-        "model model.structure run",
+        "cli": "errors file_limits column_names atomic_write environment evidence evidence.checks settings data "
+        "data.sources model model.structure run",
     },
     "sanitizer": {
         "information": "",

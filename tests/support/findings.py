@@ -150,12 +150,14 @@ def drawn(found: Finding) -> dict[str, list[float | None]]:
     """Return the figures and the excess of a finding on each of a thousand resamples."""
     measurement = found.measurement
     order = Random(f"{found.attribute} {measurement.score}").sample(range(1000), 1000)
-    each = {
+    each: dict[str, list[float | None]] = {
         name: [round(one.low + (one.high - one.low) * place / 999, 4) for place in order]
         for name, one in measurement.figures.items()
         if name in measurement.kind.drawn
     }
-    return each | {"excess": [round(one - measurement.floor_score.value, 4) for one in each[measurement.metric]]}
+    floor = measurement.floor_score.value
+    over = [None if one is None else round(one - floor, 4) for one in each[measurement.metric]]
+    return each | {"excess": over}
 
 
 def whole(found: Finding, limit: float = 0.05) -> Finding:

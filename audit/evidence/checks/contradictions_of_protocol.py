@@ -3,7 +3,6 @@
 Evidence of older schemas has no draws, curves and planted leaks of its own; nothing of them is asked of it.
 """
 
-import math
 import shlex
 from collections.abc import Iterator
 from itertools import pairwise
@@ -158,6 +157,8 @@ def _of_planted(one: Finding, audit: AuditResult) -> Iterator[str]:
             continue
         there.add((spike.kind, size))
         yield from _of_size(spike, size * limit, measurement)
+        if {*spike.attackers} != _readers(measurement, audit.protocol):
+            yield f"a planted {spike.kind} leak was not read by the attackers that could see it"
     if measurement.room and len(there) < 2 * len(PLANTED_DRAWS):
         yield "a leak that found room was not planted"
     if _may_lack_room(one, audit):
@@ -196,7 +197,11 @@ def _of_size(spike: Spike, asked: float, measurement: Measurement) -> Iterator[s
     )
     if spike.read > spike.planted + noise:
         yield f"of a planted {spike.kind} leak more was read than was planted"
-    own = [one for one in _able(measurement) if one.view == "whitened"] or _able(measurement)
+
+
+def _readers(measurement: Measurement, protocol: Protocol) -> set[str]:
+    """Return who reads planted leaks: on whitened features, the last view, those by products, or else all."""
+    able = _able(measurement)
+    own = [one for one in able if one.view == protocol.views[-1]] or able
     readers = [one for one in own if one.name == "products"] or own
-    if math.isfinite(spike.read) and {*spike.attackers} != {f"{one.name} on {one.view}" for one in readers}:
-        yield f"a planted {spike.kind} leak was not read by the attackers that could see it"
+    return {f"{one.name} on {one.view}" for one in readers}

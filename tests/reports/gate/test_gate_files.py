@@ -69,6 +69,7 @@ def everywhere(text: str) -> Outcome:
                 "data": made.data.model_copy(update={"name": text, "fingerprint": text}),
                 "task": made.task.model_copy(update={"name": text, "classes": [text], "answered": 10}),
                 "created": text,
+                "protocol": made.protocol.model_copy(update={"views": [text]}),
             }
         )
 
