@@ -206,11 +206,12 @@ def exposing(found: Finding, *, sure: float = 0.08) -> Finding:
     return remeasured(found, exposure=exposure, shots=several, held=8_000)
 
 
-def certified(found: Finding, most: float = 0.61, bits: float = 0.12, codes: int = 4) -> Finding:
+def certified(found: Finding, most: float = 0.61, bits: float | None = None, codes: int = 4) -> Finding:
     binary = len(found.measurement.classes) == 2
     several = [SeveralReleases(releases=m, balanced_accuracy=1 - (2 - 2 * most) ** m / 2) for m in (5, 20) if binary]
     bound = Certificate(
-        rows=8000, codes=codes, independent=[103.7] * len(found.measurement.classes), balanced_accuracy=most, bits=bits,
+        rows=8000, codes=codes, independent=[103.7] * len(found.measurement.classes), balanced_accuracy=most,
+        bits=log2(len(found.measurement.classes)) if bits is None else bits,
         confidence=0.95, several=several,
     )  # fmt: skip
     return found.model_copy(update={"certificate": bound})
@@ -281,7 +282,8 @@ def task_less(verdict: Verdict = "FAIL") -> AuditResult:
     floor = {"balanced_accuracy": around(0.1, 0), "bits": around(0, 0)}
     found = remeasured(refigured(leakage(verdict=verdict), given_task=None), ceiling=None, floor=floor)
     checkpoint = audit().checkpoint.model_copy(update={"format": "embeddings", "parameters": 0})
-    return audit(found, continuous(), task=None, checkpoint=checkpoint)
+    number = remeasured(continuous(), floor={"r2": around(0, 0)}, excess=around(0.43, 0.025))
+    return audit(found, number, task=None, checkpoint=checkpoint)
 
 
 def audit(*found: Finding, sha: str = "b" * 64, made: Sanitizing | None = None, **changes: Any) -> AuditResult:

@@ -296,7 +296,9 @@ def _of_code(most: Certificate, measurement: Measurement, rows: int) -> Iterator
     if most.bits < min(0.9 * (measurement.entropy or 0), unseen) - ROUNDING:
         yield f"so few independent rows cannot prove an upper bound of {trimmed(most.bits, 4)} bits"
     read = measurement.figures["bits"]
-    if most.bits < read.low - 0.02 * max(1.0, measurement.entropy or 0):  # entropy is of all rows there
+    if most.bits < min(read.low, measurement.entropy or 0) - 0.02 * max(
+        1.0, measurement.entropy or 0
+    ):  # entropy is of all rows there
         yield f"{_level(read)} bits were read, above the bound on every attacker"
     if any(
         one.figures[measurement.metric].low > most.balanced_accuracy for one in measurement.attackers if one.figures

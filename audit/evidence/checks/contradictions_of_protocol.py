@@ -97,8 +97,7 @@ def _of_views(measurement: Measurement, protocol: Protocol) -> Iterator[str]:
     tried = [(one.name, one.view) for one in measurement.attackers]
     if len(tried) > len(set(tried)):
         yield "an attacker stands there twice"
-    names = {name for name, _ in tried if ":" in name} | {name for name in protocol.attackers if ":" not in name}
-    for name in sorted(names):
+    for name in protocol.attackers:
         for view in protocol.views:
             if (name, view) not in tried and name in {one for one, _ in tried}:
                 yield f"the attacker {one_line(name)} did not try on {one_line(view)} features"
