@@ -43,10 +43,11 @@ ARROWS = {
         "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
+        "verification": "errors evidence settings data bootstrap protocol",
         "caveats": "evidence data model protocol",
-        "request": "errors column_names settings data attackers protocol",
+        "request": "errors column_names settings data attackers protocol verification",
         "run": "errors column_names environment bootstrap evidence settings data model model.structure attackers "
-        "protocol caveats request",
+        "protocol verification caveats request",
         "cli": "errors file_limits column_names atomic_write environment evidence settings data data.sources model "
         "model.structure run",
     },

@@ -105,6 +105,10 @@ class AuditOptions(Options):
     keep: tuple[str, ...] = option(
         type=Names(), default="", help="Columns that should stay readable, with commas between them."
     )
+    keep_identity: str | None = option(
+        metavar="COLUMN",
+        help="Column of people, who should stay recognisable: verification (AUC, EER, TAR) on pairs of test rows.",
+    )
     layer: tuple[str, ...] = option(
         type=Names(),
         default="",
@@ -170,7 +174,7 @@ def audit(**options: object) -> None:
     from audit import atomic_write
     from audit.errors import CheckpointError, visible
     from audit.evidence import audit_result
-    from audit.evidence.headline import sentence, task_sentence
+    from audit.evidence.headline import sentence, task_sentence, verification_sentence
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
@@ -190,6 +194,8 @@ def audit(**options: object) -> None:
         click.echo(visible(task_sentence(result.task)))
     for finding in result.findings:
         click.echo(visible(sentence(finding)))
+    for verification in result.verifications:
+        click.echo(visible(verification_sentence(verification)))
     for warning in result.warnings:
         click.echo(visible(f"Note: {warning}."), err=True)
     click.echo(visible(f"Wrote {asked.output}"))
@@ -208,6 +214,7 @@ def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "
         budget=asked.budget,
         ceiling=not asked.no_ceiling,
         where=asked.where,
+        keep_identity=asked.keep_identity,
         min_class=rare.min_class,
         merge_rare=rare.merge_rare,
         device=device,

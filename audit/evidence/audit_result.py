@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import model_validator
 
-from audit.evidence.findings import Draws, Estimate, Finding
+from audit.evidence.findings import Draws, Estimate, Finding, Verification
 from audit.evidence.json_file import (
     Frozen,
     Number,
@@ -205,6 +205,8 @@ class AuditResult(Frozen):
     protocol: Protocol
     findings: list[Finding]
     """Private attributes with their verdicts, and retained ones."""
+    verifications: list[Verification] = []
+    """How well people are told apart at each layer; none where no identities were named, and in older evidence."""
     warnings: list[Text]
     versions: dict[str, str]
     device: str
