@@ -107,5 +107,5 @@ def _impostors(one: Verification) -> str:
 
 def _pairs(one: Verification) -> str:
     genuine, impostor = of_held(one.genuine, one.genuine_held), of_held(one.impostor, one.impostor_held)
-    return f"{genuine} pairs of one person, of {count(one.people)} people with several rows; {impostor} of two. "
-        "A guess gives AUC 0.5 and an EER of 50 %."
+    told = f"{genuine} pairs of one person, of {count(one.people)} people with several rows; {impostor} of two."
+    return f"{told} A guess gives AUC 0.5 and an EER of 50 %."
