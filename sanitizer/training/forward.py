@@ -43,7 +43,7 @@ class ForwardPass:
 
     model: nn.Module
     layer: str
-    task: str
+    task: str | None
     classes: Mapping[str, int]
     """Number of classes of every such column, the task among them."""
     device: torch.device
@@ -60,10 +60,10 @@ class ForwardPass:
         pooling = pooling.told(job.padding, few)
         pooling.require_told(job.padding)
         single = None
-        if is_single(seen.output):
+        if job.task and is_single(seen.output):
             with evaluating(model), torch.no_grad():
                 single = model(sample_rows(job.data, AT_ONCE).to(device)).reshape(-1)
-        kind = kind_of_scores(seen, job.scores, single, job.task)
+        kind = kind_of_scores(seen, job.scores, single, job.task) if job.task else "logits"
         return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, kind)
 
     def tapped(self) -> AbstractContextManager[Taps]:
@@ -74,9 +74,15 @@ class ForwardPass:
         layouts = {BEFORE: self.pooling.layouts.get(self.layer, Layout())} | dict(self.pooling.layouts)
         return tap(self.model, [self.layer, BEFORE], replace(self.pooling, layouts=layouts))
 
-    def scores(self, output: object) -> Tensor:
-        """Return the task's scores, (n, k) in float32."""
+    def scores(self, output: object, rows: int) -> Tensor:
+        """Return the task's scores of so many rows, (n, k) in float32; without a task, those of one class."""
+        if self.task is None:
+            return torch.zeros(rows, 1, device=self.device)
         return class_scores(output, self.classes[self.task], self.task, self.kind).float()
+
+    def labels(self, v: Mapping[str, Tensor], rows: int) -> Tensor:
+        """Return the task's labels, (n,); without a task, all rows are of one class."""
+        return v[self.task] if self.task else torch.zeros(rows, dtype=torch.int64, device=self.device)
 
     def features(self, taps: Taps) -> tuple[Tensor, Tensor]:
         """Return the representations of the last pass before and behind the release module, (n, d) in float32 each."""
@@ -89,15 +95,15 @@ class ForwardPass:
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
         blocks = np.array_split(np.arange(len(data)), max(1, -(-len(data) // AT_ONCE)))
         with evaluating(self.model), torch.no_grad(), self.tapped() as taps:
-            for x, _ in batches(data, [self.task], blocks):
-                scores = self.scores(self.model(x.to(self.device)))
+            for x, _ in batches(data, [*self.classes][:1], blocks):
+                scores = self.scores(self.model(x.to(self.device)), len(x))
                 parts.append((*self.features(taps), scores))
         before, z, scores = (torch.cat(part) for part in zip(*parts, strict=True))
         v = {name: torch.as_tensor(data.codes(name), dtype=torch.int64, device=self.device) for name in self.classes}
         for what, values in (("bottleneck", before), ("bottleneck", z), ("scores", scores)):
             if not bool((values.abs() < LARGEST).all()):
                 raise TrainingError(f"Fine-tuning diverged: the {what} became NaN or infinite. Try a smaller --lr.")
-        return Rows(before=before, z=z, scores=scores, y=v[self.task], v=v)
+        return Rows(before=before, z=z, scores=scores, y=self.labels(v, len(z)), v=v)
 
     def inputs(self, data: LabelledData, size: int) -> Iterator[Batch]:
         """Go over the rows once in random order, without running the model."""
@@ -107,7 +113,8 @@ class ForwardPass:
             v = {name: codes.to(self.device) for name, codes in labels.items()}
             empty, on = torch.empty(len(x), 0, device=self.device), x.to(self.device)
             places = torch.as_tensor(own, device=self.device)
-            yield Batch(empty, empty, empty, v[self.task], v, places, lambda on=on: on, 0.0)  # type: ignore[misc]
+            y = self.labels(v, len(x))
+            yield Batch(empty, empty, empty, y, v, places, lambda on=on: on, 0.0)  # type: ignore[misc]
 
     @contextmanager
     def releasing(self, module: nn.Module | None) -> Iterator[None]:
@@ -130,11 +137,11 @@ def require_trainable(model: nn.Module, job: TrainingJob) -> None:
     if pooling.reads_text(few) and pooling.notes and job.padding is None and pooling.padding is None:
         ends = Ends()
         for x, _ in batches(
-            job.data, [job.task], np.array_split(np.arange(len(job.data)), -(-len(job.data) // AT_ONCE))
+            job.data, job.named[:1], np.array_split(np.arange(len(job.data)), -(-len(job.data) // AT_ONCE))
         ):
             ends.add(x)
         ends.require_text()
     with evaluating(model), torch.no_grad(), forward.tapped() as taps:
-        require_own_answer(model, few, taps, None, passes=0, output=True)
+        require_own_answer(model, few, taps, None, passes=0, output=job.task is not None)
         many = sample_rows(job.data, AT_ONCE)  # of the few, all may be as long
-        require_same_rows(model, many, run_model(model, many, taps, None), taps, None, output=True)
+        require_same_rows(model, many, run_model(model, many, taps, None), taps, None, output=job.task is not None)

@@ -22,6 +22,7 @@ from sanitizer.job import Recipe
 from sanitizer.methods.base import Batch, Objective, Terms
 from sanitizer.training.batches import batches
 from sanitizer.training.forward import ForwardPass
+from sanitizer.training.geometry import KEPT, Kept
 from sanitizer.training.reweighting import Doubles, draw
 
 
@@ -39,6 +40,8 @@ class TrainingStep:
     recipe: Recipe
     weight: float
     """Of the removal terms."""
+    kept: Kept | None = None
+    """What takes the place of the task's loss where there is no task."""
 
     def epoch(
         self, data: LabelledData, columns: Sequence[str], epoch: int, probabilities: Doubles | None = None
@@ -61,7 +64,7 @@ class TrainingStep:
         with self.forward.tapped() as taps:
             for step, (inputs, labels) in enumerate(batches(data, columns, own, workers=self.recipe.workers)):
                 x = inputs.to(self.fabric.device, non_blocking=True)
-                scores = self.forward.scores(self.wrapped(x))
+                scores = self.forward.scores(self.wrapped(x), len(x))
                 progress = (epoch + step / steps) / self.recipe.epochs
                 batch = self._batch(x, scores, self.forward.features(taps), labels, own[step])
                 losses.append(self._step(replace(batch, progress=progress)))
@@ -75,7 +78,8 @@ class TrainingStep:
         before, z = (every(part) for part in features)
         v = {name: every(codes.to(x.device)) for name, codes in labels.items()}
         gathered, places = every(scores), every(torch.as_tensor(rows, device=x.device))
-        return Batch(before, z, gathered, v[self.forward.task], v, places, lambda: every(x), progress=0.0)
+        y = self.forward.labels(v, len(z))
+        return Batch(before, z, gathered, y, v, places, lambda: every(x), progress=0.0)
 
     def _gathered(self, part: Tensor) -> Tensor:
         """Return the rows of all processes, with their gradients."""
@@ -88,7 +92,9 @@ class TrainingStep:
 
     def _step(self, batch: Batch) -> dict[str, float]:
         terms = self.objective.terms(batch)
-        values = _finite(terms, self.forward.task)
+        if self.kept is not None:
+            terms = replace(terms, task=self.kept.loss(batch))
+        values = _finite(terms, self.forward.task or KEPT)
         weighted = [self.recipe.alpha * terms.task, *(self.weight * term for term in terms.removal.values())]
         self.optimizer.zero_grad()
         self.fabric.backward(torch.stack([*weighted, *([] if terms.other is None else [terms.other])]).sum())
@@ -123,6 +129,7 @@ def _finite(terms: Terms, task: str) -> dict[str, float]:
     values = {name: float(term.detach()) for name, term in named.items()}
     for name, value in values.items():
         if not np.isfinite(value):
-            what = {task: "the task's loss", "": "the method's own term"}.get(name, f"the removal term of {name!r}")
+            own = {task: "the task's loss", KEPT: f"the loss of {KEPT}", "": "the method's own term"}
+            what = own.get(name, f"the removal term of {name!r}")
             raise TrainingError(f"Fine-tuning diverged: {what} is {value}. Try a smaller --lr or --weight.")
     return values
