@@ -62,13 +62,11 @@ def sanitize(
         loaded: The checkpoint; its module is trained in place.
         data: Rows that no attacker will be judged on.
         output: A new file with the suffix of the old one.
-        task: Column that the model predicts; without one, what is kept is the geometry of the untouched model, and the
-            identities that `options.keep_identity` names.
+        task: Column that the model predicts; without one, the geometry of the untouched model is kept.
         private: Columns to remove.
         keep: Columns to retain, for methods that can.
         method: A name as `irene sanitize` takes it, or a method with its settings; if not given, the release for the
-            task alone (codebook), or the one that retains attributes (rich) if `keep` names any; without a task, the
-            one that changes vectors least (leace).
+            task alone (codebook), the one that retains attributes (rich) if `keep` names any, or leace without a task.
         options: Epochs, batch, optimizer, layer, device, …
 
     Raises:
@@ -89,7 +87,7 @@ def sanitize(
         resume_file = ResumeFile(state_file(output), request(name, weights.sha256, job), options.resume)
         resume_file.require()
         require_trainable(model, job)
-        if not options.allow_chance and task:
+        if not options.allow_chance:
             require_task(model, job)
         try:
             outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
@@ -176,6 +174,16 @@ def named_method(
     return name or type(method).__name__.lower(), method
 
 
+def _linear(job: TrainingJob) -> list[str]:
+    """Say what the default without a task does not do: it was chosen for what it keeps."""
+    if job.task is not None or not isinstance(job.method, Leace):
+        return []
+    return [
+        "Only what a linear attacker reads was projected out, so that vectors stay as alike as they were: other "
+        "attackers may read as much as before, which an audit tells; --method rich removes more, and keeps less"
+    ]
+
+
 def _settings(job: TrainingJob) -> Options:
     """Return everything that was chosen, flat."""
     chosen: dict[str, Any] = asdict(job.recipe) | {"freeze": ",".join(job.recipe.freeze)}
@@ -218,7 +226,7 @@ def record(
         parent_sha256=parent,
         trace=outcome.trace,
         chosen=outcome.chosen,
-        notes=_notes(job.layer, installed) if notes is None else list(notes),
+        notes=[*(_notes(job.layer, installed) if notes is None else notes), *_linear(job)],
         release=None if installed is None else "code" if isinstance(installed, release.Code) else "map",
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,

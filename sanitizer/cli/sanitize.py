@@ -76,12 +76,12 @@ def sanitize(subject: Path, output: Path, *, resume: bool, **given: Any) -> None
 
     There are two releases. For a model that is released for its task alone, the bottleneck becomes a finite code
     (codebook), and an audit can bound its leakage to any attacker. For one whose embeddings serve other tasks, --keep
-    names the attributes to retain (rich). The choice is printed. For an encoder without a task, what can be read by a
-    linear attacker is projected out (leace), and what its vectors are used for, how alike they are, stays.
+    names the attributes to retain (rich). The choice is printed. Of an encoder without a task, what a linear attacker
+    reads is projected out (leace), and how alike its vectors are stays.
 
-    CHECKPOINT may be a file of embeddings, too (.npz, .npy with --table, .parquet). A map is then fitted on the rows
-    whose column `split` says train, or on half of the people (--group), drawn by --seed. It is written as a program,
-    beside the new vectors and without any label; irene audit leaves out the rows that fitted it.
+    CHECKPOINT may be a file of embeddings (.npz, .npy with --table, .parquet). A map is then fitted on the rows whose
+    column `split` says train, or on half of the people (--group), drawn by --seed. It is written as a program beside
+    the new vectors, without any label; irene audit leaves out the rows that fitted it.
 
     The result keeps the model's keys, shapes, types and format. With a code or a map in it, they stand under
     `irene.encoder.`, so that it is not lost unseen, and a program of torch.export that needs no irene goes beside it. A
@@ -106,7 +106,7 @@ def sanitize(subject: Path, output: Path, *, resume: bool, **given: Any) -> None
     if not embedded:
         require_output(output, subject)
     refuse_inputs(*written(output), state_file(output))
-    task, private, keep = given["task"], given["private"], given["keep"]
+    task, private, keep = (given[one] for one in ("task", "private", "keep"))
     name, method = _method(given, keep, speak=first)
     asked = {"private": private, "keep": keep, "method": method}
     asked["options"] = SanitizeOptions(
@@ -123,21 +123,25 @@ def sanitize(subject: Path, output: Path, *, resume: bool, **given: Any) -> None
             loaded, data = ModelOptions.of(given).load(subject), limited_rows(given, "train")
             done = run(loaded, data, output, task=task, **asked)
     except KeyboardInterrupt as stopped:
-        state = state_file(output)
-        if state.is_file():
+        if (state := state_file(output)).is_file():
             stopped.args = (f"Stopped; the last whole epoch is in {state}. Go on with --resume.",)
         raise
     if first:
         describe(done, program(output))
-        found = {} if given["reweigh"] or task is None else correlated(data, task, private)
-        for attribute, share in found.items():
-            click.echo(
-                visible(
-                    f"{attribute} and {task} have {100 * share:.0f} % of what they say in common in these rows. If "
-                    "that is an accident of how the rows were collected, --reweigh draws them as if they had not."
-                )
-            )
+        if task and not given["reweigh"]:
+            _hint(correlated(data, task, private), task)
         click.echo(visible(f"Wrote {output}"))
+
+
+def _hint(found: Mapping[str, float], task: str) -> None:
+    """Print of which attributes the rows have much in common with the task."""
+    for attribute, share in found.items():
+        click.echo(
+            visible(
+                f"{attribute} and {task} have {100 * share:.0f} % of what they say in common in these rows. If "
+                "that is an accident of how the rows were collected, --reweigh draws them as if they had not."
+            )
+        )
 
 
 def _map(subject: Path, output: Path, given: Mapping[str, Any], asked: Mapping[str, Any]) -> "Sanitizing":
