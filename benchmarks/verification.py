@@ -1,10 +1,10 @@
-"""Removal without a task, on real face embeddings: what is still read of the attribute, and whether people are told apart.
+"""Removal without a task, on real face embeddings: what is still read, and whether people are still told apart.
 
     python benchmarks/verification.py [--seeds 0] [--methods leace,rich,rich:32]
 
-Rows are those of ../shared/data/embeddings/celeba_faces.npz (5,000 × 128, person, Male). The map of each method is fitted
-on half of the people, and everything is measured on the other half: attackers are fitted, chosen and tested there, and
-people verified on its test rows. The half and all draws follow from the seed. `held-out` is what a method could be
+Rows are those of ../shared/data/embeddings/celeba_faces.npz (5,000 × 128, person, Male). The map of each method is
+fitted on half of the people, and everything is measured on the other half: attackers are fitted, chosen and tested
+there, and people verified on its test rows. The half and all draws follow from the seed. `held-out` is what a method could be
 chosen by: AUC of verification and the strongest quick attacker on rows of the first half that fitted nothing. `rich:32`
 is rich at rank 32. Without the file the script says so and ends.
 """
@@ -59,12 +59,13 @@ def audited(given: Vectors, z: np.ndarray, seed: int) -> AuditResult:
 
 def held_out(given: Vectors, z: np.ndarray, seed: int) -> str:
     """Return AUC of verification and the quick attackers' balanced accuracy on rows that chose, of the first half."""
-    numbered = replace(given.data, inputs=np.arange(len(z)))  # type: ignore[arg-type]  # only their places are asked
+    numbered = replace(given.data, inputs=np.arange(len(z)))  # only their places are asked
     fit = numbered.take(PartRule.of(given.data, seed).rows(given.data, "train"))
     chosen = hold_out(fit, seed)[1]
     rows = np.array([chosen.inputs[row] for row in range(len(chosen))])
     v, scores = torch.from_numpy(chosen.codes(PRIVATE)), torch.zeros(len(rows), 1)
-    seen = Rows(*[torch.from_numpy(z[rows])] * 2, scores, torch.zeros(len(rows), dtype=torch.int64), {PRIVATE: v})
+    here = torch.from_numpy(z[rows])
+    seen = Rows(here, here, scores, torch.zeros(len(rows), dtype=torch.int64), {PRIVATE: v})
     leak, person = check(seen, chosen, [PRIVATE], seed=seed).fresh[PRIVATE], chosen.groups()
     pairs = genuine_pairs(person, 10**6, 0, b""), impostor_pairs(person, 0 * person, 10**6, 0, b"")
     genuine, impostor = (similarities(z[rows], one) for one in pairs)
@@ -107,19 +108,19 @@ def main() -> None:
     for seed in map(int, asked.seeds.split(",")):
         before = audited(given, given.values, seed)
         one = before.verifications[0]
-        print(
-            f"\nSeed {seed}: {before.data.rows:,} rows audited, {before.data.test.rows:,} test rows, {one.people} people"
+        rows = (
+            f"{before.data.rows:,} rows audited, {before.data.test.rows:,} test rows, {one.people} people with several"
         )
-        print(f"with several; {one.genuine:,} genuine and {one.impostor:,} of {one.impostor_held:,} impostor pairs\n")
+        pairs = f"{one.genuine:,} genuine and {one.impostor:,} of {one.impostor_held:,} impostor pairs"
+        print(f"\nSeed {seed}: {rows}; {pairs}\n")
         print("| vectors | Male, % read | linear | held-out | impostors | AUC | EER, % | TAR @ 1 % | .1 % | .01 % |")
         print("|---|---|---|---|---|---|---|---|---|---|")
         print("\n".join(lines("as they are", before, held_out(given, given.values, seed))), flush=True)
         for name in asked.methods.split(","):
             with tempfile.TemporaryDirectory() as folder:
                 output = Path(folder) / "clean.npz"
-                options = SanitizeOptions(
-                    epochs=asked.epochs, batch_size=256, seed=seed, keep_identity=PERSON, name=name
-                )
+                recipe = SanitizeOptions(asked.epochs, 256, seed=seed)
+                options = replace(recipe, keep_identity=PERSON, name=name)
                 sanitize_vectors(given, output, private=PRIVATE, method=method(name), options=options)
                 z = np.load(output)[LAYER]
             print("\n".join(lines(name, audited(given, z, seed), held_out(given, z, seed))), flush=True)
