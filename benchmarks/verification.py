@@ -4,9 +4,9 @@
 
 Rows are those of ../shared/data/embeddings/celeba_faces.npz (5,000 × 128, person, Male). The map of each method is
 fitted on half of the people, and everything is measured on the other half: attackers are fitted, chosen and tested
-there, and people verified on its test rows. The half and all draws follow from the seed. `held-out` is what a method could be
-chosen by: AUC of verification and the strongest quick attacker on rows of the first half that fitted nothing. `rich:32`
-is rich at rank 32. Without the file the script says so and ends.
+there, and people verified on its test rows. The half and all draws follow from the seed. `held-out` is what a method
+could be chosen by: AUC of verification and the strongest quick attacker, on rows of the first half that fitted nothing.
+`rich:32` is rich at rank 32. Without the file the script says so and ends.
 """
 
 import argparse
