@@ -76,7 +76,7 @@ def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | Non
         torch.device(device),
     ):
         torch.manual_seed(job.recipe.seed)
-        kept = None if job.task else Kept.of(forward, job, rows.held_out)
+        kept = Kept.of(forward, job, rows.held_out) if job.task is None and job.recipe.epochs else None
         setting = _setting(job, rows, forward)
         objective = job.method.start(setting).to(device)
         with forward.releasing(objective.release):

@@ -79,6 +79,14 @@ def test_identities_are_kept_where_they_are_named_and_the_record_has_the_column_
     assert "zqperson" not in out.with_name("clean.pt.json").read_text()
 
 
+def test_a_map_in_closed_form_needs_no_held_out_people_and_a_method_that_trains_does(encoder: Path) -> None:
+    few, options = rows(0).take(np.arange(150)), replace(QUICK, keep_identity="person")
+    out = encoder.with_name("clean.pt")
+    assert sanitize(loaded(encoder), few, out, private="v", options=options).release == "map"
+    with pytest.raises(DataError, match="held-out people have two rows or more"):
+        sanitize(loaded(encoder), few, encoder.with_name("x.pt"), private="v", method="rich", options=options)
+
+
 @pytest.mark.parametrize("method", NEED_TASK)
 def test_a_method_that_works_by_a_tasks_classes_says_so_before_the_work(method: str, encoder: Path) -> None:
     with pytest.raises(IreneError, match=f"method {method} works by the classes of a task.*--task.*leace"):
