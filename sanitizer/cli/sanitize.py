@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from audit.cli.options import (
+    CHECKPOINT,
     MODEL,
     ORDER,
     PRIVATE,
@@ -66,12 +67,12 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", 
 
 
 @click.command()
-@click.argument("subject", metavar="CHECKPOINT", type=click.Path(path_type=Path))
+@CHECKPOINT
 @with_options(MODEL, SOURCE, TASK, ORDER, PRIVATE, ROWS, LAYER, METHOD, RECIPE)
 @click.option("--table", type=click.Path(path_type=Path), help="Labels of embeddings that lie in another file.")
 @click.option("--resume", is_flag=True, help="Go on from the state that a run with the same options left.")
 @with_options(output_option("The new checkpoint; its record goes beside it."))
-def sanitize(subject: Path, output: Path, *, resume: bool, **given: Any) -> None:
+def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> None:
     """Fine-tune the encoder of CHECKPOINT so that less of the private attributes can be read at its bottleneck.
 
     There are two releases. For a model that is released for its task alone, the bottleneck becomes a finite code
@@ -101,10 +102,10 @@ def sanitize(subject: Path, output: Path, *, resume: bool, **given: Any) -> None
 
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    embedded = subject.suffix.lower() in EMBEDDINGS
+    embedded = checkpoint.suffix.lower() in EMBEDDINGS
     output = output.with_suffix(".npz") if embedded and not output.suffix else output
     if not embedded:
-        require_output(output, subject)
+        require_output(output, checkpoint)
     refuse_inputs(*written(output), state_file(output))
     task, private, keep = (given[one] for one in ("task", "private", "keep"))
     name, method = _method(given, keep, speak=first)
@@ -118,9 +119,9 @@ def sanitize(subject: Path, output: Path, *, resume: bool, **given: Any) -> None
     )
     try:
         if embedded:
-            done = _map(subject, output, given, asked)
+            done = _map(checkpoint, output, given, asked)
         else:
-            loaded, data = ModelOptions.of(given).load(subject), limited_rows(given, "train")
+            loaded, data = ModelOptions.of(given).load(checkpoint), limited_rows(given, "train")
             done = run(loaded, data, output, task=task, **asked)
     except KeyboardInterrupt as stopped:
         if (state := state_file(output)).is_file():
