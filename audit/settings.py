@@ -44,6 +44,8 @@ class Settings:
     """Whether the raw input is attacked too: the input control."""
     where: bool = False
     """Whether to tell which units, and where in the input, the strongest attacker reads."""
+    keep_identity: str | None = None
+    """Column of people: whether two rows are of one is measured on the test rows (audit.verification)."""
     device: str = "cpu"
     """What a user's own attacker is told to run on, if it asks."""
 

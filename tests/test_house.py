@@ -46,12 +46,13 @@ ARROWS = {
         "model.files",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
+        "verification": "errors evidence settings data bootstrap protocol",
         "caveats": "evidence data model protocol",
-        "request": "errors column_names settings data attackers protocol",
+        "request": "errors column_names settings data attackers protocol verification",
         "run": "errors column_names environment bootstrap evidence settings data model model.structure attackers "
-        "protocol caveats request",
+        "protocol verification caveats request",
         "cli": "errors file_limits column_names atomic_write environment evidence settings data data.sources model "
-        "model.structure run",
+        "model.structure verification run",
     },
     "sanitizer": {
         "information": "",
@@ -64,14 +65,18 @@ ARROWS = {
         "checkpoint": "audit.errors audit.model",
         "export": "audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
-        "audit.model audit.model.structure audit.attackers audit.protocol methods job",
+        "audit.model audit.model.structure audit.attackers audit.protocol information methods job",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
-        "audit.model audit.model.structure methods method_table job options checkpoint export training",
+        "audit.model audit.model.structure audit.verification methods method_table job options checkpoint export "
+        "training",
+        "vectors": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
+        "audit.verification methods method_table options export training run",
         "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
         "audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods method_table job "
         "options checkpoint training",
         "cli": "audit.errors audit.atomic_write audit.environment audit.progress audit.evidence audit.settings "
-        "audit.data audit.data.sources audit.model audit.cli methods method_table job options training run sweep",
+        "audit.data audit.data.sources audit.model audit.cli methods method_table job options training run vectors "
+        "sweep",
     },
     "reports": {
         "inputs": "audit.errors audit.evidence",
