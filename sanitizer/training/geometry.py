@@ -18,6 +18,7 @@ from torch.nn import functional
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
+from audit.model.structure.call import call
 from audit.model.structure.eval_mode import evaluating
 from sanitizer.information import TINY
 from sanitizer.job import TrainingJob
@@ -60,7 +61,7 @@ class Kept:
     def loss(self, batch: Batch) -> Tensor:
         """Return the squared error of the batch's similarities as a share of their variance, and that of identities."""
         with evaluating(self.frozen.model), torch.no_grad(), self.frozen.tapped() as taps:
-            self.frozen.model(batch.x())
+            call(self.frozen.model, batch.x())
             wanted = similarities(self.frozen.features(taps)[1])
         found, apart = similarities(batch.z), ~torch.eye(len(wanted), dtype=torch.bool, device=wanted.device)
         lost = (found - wanted)[apart].square().mean() / wanted[apart].var().clamp_min(TINY)
