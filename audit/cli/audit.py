@@ -42,7 +42,7 @@ FOR_LABELS = ("group", "continuous", "classes", "missing")
 """Options in SOURCE that embeddings take too."""
 FOR_MODELS = (
     *(field.name for group in (ModelOptions, SourceOptions) for field in fields(group) if field.name not in FOR_LABELS),
-    *("pool", "padding", "scores", "passes", "batch_size", "workers", "task_classes", "positive"),
+    *("pool", "padding", "scores", "model_output", "passes", "batch_size", "workers", "task_classes", "positive"),
 )
 """Options that mean nothing where there are representations already."""
 
@@ -74,7 +74,7 @@ def layers(checkpoint: Path, **options: object) -> None:
     device = choose_device(model.device)
     loaded = model.load(checkpoint)
     module = loaded.module.to(device)
-    data = SourceOptions.of(options).open("audit", model.arch)
+    data = SourceOptions.of(options).open("audit", model.architecture(checkpoint))
     x = first_input(module, data, rows=loaded.fixed_batch or 2)
     table = Table("layer", "type", "output", "width", "fired", box=None, header_style="bold")
     for layer in listing.layers(module, x, fixed_batch=loaded.fixed_batch):
@@ -248,7 +248,7 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     loaded = model.load(asked.subject)
     device = choose_device(model.device)
     checkpoint, notes = describe_checkpoint(loaded)
-    data = rows.limit(SourceOptions.of(options).open("audit", model.arch))
+    data = rows.limit(SourceOptions.of(options).open("audit", model.architecture(asked.subject)))
     return run.audit(
         Encoder(
             loaded.module.to(device),

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils import data as torch_data
 
 from audit.errors import DataError, UnknownNameError, UnreadableError, listed
+from audit.plugins import users_code
 
 Value = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
 Columns = Mapping[str, object] | pd.DataFrame | Sequence[str | None] | str
@@ -311,7 +312,9 @@ def _labels(items: Sequence[object], named: Sequence[str | None], label: Label) 
     """Read every row once for its labels."""
     columns: dict[str, list[object]] = {name: [] for name in named if name is not None}
     for row in range(len(items)):
-        for name, value in zip(named, label(items[row]), strict=True):
+        with users_code(f"The input of row {row}", DataError):
+            item = items[row]
+        for name, value in zip(named, label(item), strict=True):
             if name is None:
                 continue
             if isinstance(value, Tensor | np.ndarray):
@@ -355,6 +358,7 @@ _NUMBERS = (Tensor, np.ndarray, np.number, int, float, list, tuple)
 def _first(items: Any) -> object:
     """Return the first row; None if there is none, or it cannot be read."""
     try:
-        return items[0] if len(items) else None
+        with users_code("The input of row 0", DataError):
+            return items[0] if len(items) else None
     except UnreadableError:
         return None

@@ -104,7 +104,7 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     embedded = checkpoint.suffix.lower() in EMBEDDINGS
     output = output.with_suffix(".npz") if embedded and not output.suffix else output
-    if not embedded:
+    if not embedded and not checkpoint.is_dir():
         require_output(output, checkpoint)
     refuse_inputs(*written(output), state_file(output))
     task, private, keep = (given[one] for one in ("task", "private", "keep"))
@@ -121,7 +121,7 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
         if embedded:
             done = _map(checkpoint, output, given, asked)
         else:
-            loaded, data = ModelOptions.of(given).load(checkpoint), limited_rows(given, "train")
+            loaded, data = ModelOptions.of(given).load(checkpoint), limited_rows(given, "train", checkpoint)
             done = run(loaded, data, output, task=task, **asked)
     except KeyboardInterrupt as stopped:
         if (state := state_file(output)).is_file():

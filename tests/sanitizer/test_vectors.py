@@ -49,7 +49,7 @@ def test_vectors_and_a_map_are_written_with_their_records_and_no_label_or_id(fac
         assert np.allclose(program(torch.from_numpy(vectors()[0])).detach().numpy(), clean["face"], atol=1e-4)
     record = read_sidecar(faces / "clean.npz.json").sanitizing
     assert (record.settings["data.part_by"], record.settings["data.part_group"]) == ("half", "person")
-    assert any("fitted on 360 of 720 rows" in note for note in record.notes)
+    assert any("fitted on 720 of 1440 rows" in note for note in record.notes)
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_the_same_rows_are_audited_before_and_after_and_none_of_them_fitted_the_
     before = audited(run, "faces.npz --held-out")
     after = audited(run, "clean.npz --table faces.npz")
     assert before.data.fingerprint == after.data.fingerprint
-    assert before.data.rows == after.data.rows == 360
+    assert before.data.rows == after.data.rows == 720
     assert any("rows that may fit a map were left out" in note for note in after.warnings)
     assert after.checkpoint.sanitizing is not None
     assert after.checkpoint.sanitizing.parent_sha256 == before.checkpoint.sha256

@@ -11,7 +11,7 @@ from torch.nn import functional
 from audit.data.labelled import LabelledData, labelled
 from audit.model.checkpoint import LoadedModel, load
 
-PEOPLE, EACH, WIDTH = 240, 3, 12
+PEOPLE, EACH, WIDTH = 480, 3, 12
 
 
 class Encoder(nn.Module):

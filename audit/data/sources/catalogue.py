@@ -11,6 +11,8 @@ FILES_TABLE = "audit.data.sources.files_table:load"
 """The source for a table that names or holds images or sounds."""
 SHARDS = "audit.data.sources.files_table:load_shards"
 """The source for a folder of Parquet files that hold images or sounds."""
+TEXTS = "audit.data.sources.texts:load"
+"""The source for a table with a column of texts."""
 TARS, TAR = "audit.data.sources.tars:load", ".tar"
 """The source for archives of WebDataset, and their suffix."""
 SAVED_DATASET, SAVED = "audit.data.sources.saved:load", ("state.json", "dataset_dict.json")
