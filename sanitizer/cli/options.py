@@ -86,7 +86,6 @@ def recipe_fields(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def limited_rows(given: Mapping[str, Any], part: "Part", checkpoint: Path) -> "LabelledData":
     """Open one part of the rows, at most `--limit-rows` of them, with the task's classes in the order named."""
-    data = RowOptions.of(given).limit(
-        SourceOptions.of(given).open(part, ModelOptions.of(given).architecture(checkpoint))
-    )
+    arch = ModelOptions.of(given).architecture(checkpoint)
+    data = RowOptions.of(given).limit(SourceOptions.of(given).open(part, arch))
     return OrderOptions.of(given).order(data, given["task"])
