@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 
 from audit.data.labelled import LabelledData
-from audit.model.scores import Scores
 from audit.model.structure.layout import Padding, Pool
+from audit.model.structure.scores import Scores
 from sanitizer.methods.base import Method
 from sanitizer.methods.plain import Plain
 

@@ -8,8 +8,8 @@ import torch
 
 from audit.data.labelled import LabelledData
 from audit.environment import choose_device
-from audit.model.scores import Scores
 from audit.model.structure.layout import Padding, Pool
+from audit.model.structure.scores import Scores
 from audit.progress import Track, untracked
 from audit.settings import Settings
 from sanitizer.job import Recipe, TrainingJob

@@ -92,15 +92,23 @@ def sanitize(
         require_trainable(model, job)
         if not options.allow_chance:
             require_task(model, job)
-        try:
-            outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
-            require_finite(weights, model)
-        except TrainingError as error:
-            raise TrainingError(f"{error} {resume_file.remedy()}") from None
+        outcome = _tuned(weights, model, job, resume_file, options)
         done = record(name, weights.sha256, model, job, outcome)
         if is_first:
             _write(weights, model, x, done, output)
     return done
+
+
+def _tuned(
+    weights: Weights, model: nn.Module, job: TrainingJob, resume_file: ResumeFile, options: SanitizeOptions
+) -> Outcome:
+    """Fine-tune the model; a TrainingError says how to go on."""
+    try:
+        outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
+        require_finite(weights, model)
+    except TrainingError as error:
+        raise TrainingError(f"{error} {resume_file.remedy()}") from None
+    return outcome
 
 
 def _suggested(model: nn.Module, x: ModelInput, data: LabelledData, task: str | None, options: SanitizeOptions) -> str:

@@ -39,7 +39,7 @@ ARROWS = {
         "data.files": "errors file_limits data",
         "data.sources": "errors file_limits column_names plugins data data.files",
         "bootstrap": "data evidence",
-        "model.structure": "errors",
+        "model.structure": "errors plugins data",
         "model.programs": "errors file_limits",
         "model.files": "errors file_limits",
         "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs "
@@ -56,14 +56,13 @@ ARROWS = {
     },
     "sanitizer": {
         "information": "",
-        "methods": "audit.evidence audit.model information",
+        "methods": "audit.evidence audit.data audit.model information",
         "methods.debiasing": "audit.errors audit.evidence methods",
         "method_table": "audit.errors audit.plugins audit.evidence methods methods.debiasing",
-        "job": "audit.data audit.model audit.model.structure methods",
-        "options": "audit.environment audit.data audit.model audit.model.structure audit.progress audit.settings "
-        "methods job",
+        "job": "audit.data audit.model.structure methods",
+        "options": "audit.environment audit.data audit.model.structure audit.progress audit.settings methods job",
         "checkpoint": "audit.errors audit.model",
-        "export": "audit.errors audit.model audit.model.structure",
+        "export": "audit.data audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
         "audit.model audit.model.structure audit.attackers audit.protocol information methods job",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "

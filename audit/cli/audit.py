@@ -34,8 +34,8 @@ from audit.data.sources.catalogue import EMBEDDINGS
 
 if TYPE_CHECKING:
     from audit.evidence.audit_result import AuditResult, Checkpoint
-    from audit.model.scores import Scores
     from audit.model.structure.layout import Padding, Pool
+    from audit.model.structure.scores import Scores
     from audit.settings import Provenance, Settings
 
 FOR_LABELS = ("group", "continuous", "classes", "missing")

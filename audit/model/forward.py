@@ -12,11 +12,11 @@ from audit.data.loading import batches, first_readable
 from audit.data.model_input import ModelInput, each, parts, rows_of, sizes, split, take, to
 from audit.errors import BottleneckError, DataError, first_line
 from audit.model.layers import Taps
-from audit.model.scores import Scores
 from audit.model.structure.call import call, cast
 from audit.model.structure.eval_mode import evaluating, require_evaluating
 from audit.model.structure.layout import Padding, Pool
 from audit.model.structure.outputs import picked
+from audit.model.structure.scores import Scores
 
 PROBES = 8
 """Rows on which it is seen whether a row depends on chance or on its neighbours."""

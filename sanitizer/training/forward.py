@@ -14,12 +14,12 @@ from audit.errors import TrainingError
 from audit.model import release
 from audit.model.forward import Encoder, require_own_answer, require_same_rows, run_model, sample_rows
 from audit.model.layers import Taps, lay_out, tap
-from audit.model.scores import Scores, class_scores, is_single, kind_of_scores, place_of_scores
 from audit.model.structure.call import call
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Layout, Pooling
 from audit.model.structure.outputs import picked
 from audit.model.structure.padding import Ends
+from audit.model.structure.scores import Scores, class_scores, is_single, kind_of_scores, place_of_scores
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch, Rows
 from sanitizer.training.batches import batches

@@ -15,8 +15,8 @@ from audit.model.example_networks import small_convnet
 from audit.model.forward import Encoder, require_own_answer, sample_rows
 from audit.model.layers import lay_out, tap
 from audit.model.representations import extract
-from audit.model.scores import class_scores
 from audit.model.structure.eval_mode import evaluating
+from audit.model.structure.scores import class_scores
 
 
 @pytest.fixture(autouse=True)
