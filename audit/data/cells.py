@@ -40,9 +40,11 @@ LARGEST_WHOLE = 2**53
 """From here on a float does not hold every whole number, and two ids would become one."""
 FEW = 10
 """Counts below this are withheld in a note."""
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+MOST_DIGITS = 400
+"""Characters of a number at most: a float has 309 before its point. Longer text is text."""
+_NUMBER = re.compile(r"[+-]?(\d++\.?\d*+|\.\d++)([eE][+-]?\d{1,3})?")
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
-_COMMA = re.compile(r"[+-]?\d+,\d+")
+_COMMA = re.compile(r"[+-]?\d++,\d++")
 _EDGES = "\\s\0\ufeff\u200b-\u200f\u2060"
 _OUTER = re.compile(f"^[{_EDGES}]+|[{_EDGES}]+$")
 _WRITABLE = (
@@ -126,7 +128,7 @@ def is_missing(text: str, missing: frozenset[str]) -> bool:
 
 def number(text: str) -> float | None:
     """Return the number that a text is, or None; `nan` and `inf` are none."""
-    value = float(text) if _NUMBER.fullmatch(text) else math.inf
+    value = float(text) if len(text) <= MOST_DIGITS and _NUMBER.fullmatch(text) else math.inf
     return value if math.isfinite(value) else None
 
 
