@@ -63,5 +63,7 @@ def _timm(architecture: str, arguments: Mapping[str, object]) -> Callable[..., o
     if not timm.is_model(name):
         raise UnknownNameError("timm model", name, timm.list_models())
     if any(one.startswith("pretrained") or one == "checkpoint_path" for one in arguments):
-        raise CheckpointError(f"{architecture} takes its weights from the file. Leave 'pretrained' and 'checkpoint_path' out.")
+        raise CheckpointError(
+            f"{architecture} takes its weights from the file. Leave 'pretrained' and 'checkpoint_path' out."
+        )
     return functools.partial(timm.create_model, name, pretrained=False)

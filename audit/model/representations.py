@@ -31,7 +31,7 @@ from audit.model.forward import (
 )
 from audit.model.layers import lay_out, tap
 from audit.model.projection import Projections, describe_inputs
-from audit.model.scores import Scores, class_scores, is_single, kind_of_scores, place_of_scores
+from audit.model.scores import Scores, class_scores, is_single, kind_of_scores, place_of_scores, require_rows
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Pooling
 from audit.model.structure.listing import Seen
@@ -110,6 +110,9 @@ def extract(
         classes = len(data.column(task, "task").classes)
         encoder = replace(encoder, output=place_of_scores(seen.output, classes, encoder.output))
         pooling, seen = _laid_out(encoder, few, layers)
+    if task is not None:
+        require_rows(seen.output, seen.rows)
+        class_scores(seen.output, len(data.column(task, "task").classes), task)
     pooling = pooling.told(asked, few)
     pooling.require_told(asked)
     gathered = _Gathered(layers, len(data), Projections(seed))

@@ -156,7 +156,8 @@ def _check(tree: ast.Module, path: Path) -> None:
             raise _calls(path, min(taken))
         for node in scope:
             if isinstance(node, ast.Name) and (
-                (node.id not in BUILTINS and node.id not in bound) or (node.id in LOOKING_UP and id(node) not in looked_up)
+                (node.id not in BUILTINS and node.id not in bound)
+                or (node.id in LOOKING_UP and id(node) not in looked_up)
             ):
                 raise _calls(path, node.id)
 

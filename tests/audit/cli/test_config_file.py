@@ -181,7 +181,9 @@ def test_the_example_of_the_readme_is_read_by_every_command_it_names(folder: Pat
 def test_a_config_runs_no_code(folder: Path, run: Run, text: str) -> None:
     (folder / "own.py").write_text("open('ran', 'w')\n", encoding="utf-8")
     torch.save(nn.Linear(2, 2).state_dict(), folder / "w.pt")
-    config = write(folder, f'subject = "w.pt"\nprivate = "sex"\n{text}\n' + ("" if "data =" in text else 'data = "digits"'))
+    config = write(
+        folder, f'subject = "w.pt"\nprivate = "sex"\n{text}\n' + ("" if "data =" in text else 'data = "digits"')
+    )
     result = run("audit --config", config)
     assert result.exit_code == 1
     assert "must be typed: no file that came along may let code run" in result.output
