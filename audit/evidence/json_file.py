@@ -33,7 +33,7 @@ SMALL = 10
 """A count of rows below this could single people out."""
 _PLACE = re.compile(
     r"""(?P<quote>['"])(?P<quoted>(?:~?/|[A-Za-z]:\\)[^'"]+)(?P=quote)"""
-    r"""|(?<![\w.~/\\-])(?:[^\s/'":;,=]+/)+[^\s/'":;,]+\.py(?=:\w)"""
+    r"""|(?<![\w.~/\\-])(?:[^\s/'":;,=]{1,255}+/)+[^\s/'":;,]{1,255}\.py(?=:\w)"""
     r"""|(?:(?<![\w.~/\\-])|(?<=\s-[A-Za-z]))(?:~?/(?:[^\s/'":;,]+/)+|[A-Za-z]:\\(?:[^\s\\'":;,]+\\)+)[^\s/\\'":;,]*"""
 )
 """An absolute path in a text, in quotes or not, and the folders of a `file.py:factory`."""
