@@ -36,9 +36,9 @@ def require_typed(key: str, values: Iterable[str], place: str) -> None:
             for one in value.split(","):
                 _require_no_code(key, one.strip(), place)
         if key in ("data-arg", "method-arg"):
-            for name, one in arguments([value]).items() if "=" in value else ():
+            for name, given in arguments([value]).items() if "=" in value else ():
                 if name in NAMES_CODE:
-                    _require_no_code(name, str(one), place)
+                    _require_no_code(name, str(given), place)
         if key == "arch-arg" and value.partition("=")[0].replace("-", "_") in FETCHED:
             raise IreneError(
                 f"{place} names other weights, which must be typed: no file that came along may have any fetched. Type "

@@ -268,7 +268,7 @@ def test_what_is_no_model_and_no_seed_is_told_in_one_line() -> None:
 def test_a_length_below_zero_is_told_in_one_line() -> None:
     class Rows:
         def __len__(self) -> int:
-            return -1
+            return -1  # noqa: PLE0303 - what is tested
 
         def __getitem__(self, row: int) -> Tensor:
             return torch.zeros(2)
