@@ -18,6 +18,8 @@ ONLY_TYPED = frozenset({"allow-pickle"})
 FETCHED = frozenset({"weights", "weights_backbone", "pretrained", "pretrained_backbone", "checkpoint_path"})
 """Arguments by which a factory of somebody's library reads or downloads another file of weights."""
 _TRANSFORM = re.compile(r"torchvision\.models:\w+_Weights\.\w+\.transforms")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.+")
+"""As of audit.data.files.remote."""
 _HEAD = 2**22
 
 
@@ -61,9 +63,7 @@ def _builds(key: str, value: str) -> bool:
         return value.startswith(("timm:", "hf:")) or (value.startswith(TORCHVISION) and _is_torchvision(value))
     if key == "transform":
         return value.startswith("timm:") or _TRANSFORM.fullmatch(value) is not None
-    from audit.data.files.remote import is_remote
-
-    return key == "data" and (value in DATASETS or is_remote(value) or _is(Path.exists, value))
+    return key == "data" and (value in DATASETS or _ADDRESS.fullmatch(value) is not None or _is(Path.exists, value))
 
 
 def _is(holds: Callable[[Path], bool], name: str) -> bool:

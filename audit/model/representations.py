@@ -110,9 +110,7 @@ def extract(
         classes = len(data.column(task, "task").classes)
         encoder = replace(encoder, output=place_of_scores(seen.output, classes, encoder.output))
         pooling, seen = _laid_out(encoder, few, layers)
-    if task is not None:
-        require_rows(seen.output, seen.rows)
-        class_scores(seen.output, len(data.column(task, "task").classes), task)
+    _require_scores(seen, data, task)
     pooling = pooling.told(asked, few)
     pooling.require_told(asked)
     gathered = _Gathered(layers, len(data), Projections(seed))
@@ -184,6 +182,12 @@ def encoding(
 
 def _laid_out(encoder: Encoder, few: ModelInput, layers: Sequence[str]) -> tuple[Pooling, Seen]:
     return lay_out(encoder.model, few, layers, encoder.pool, fixed_batch=encoder.fixed_batch, output=encoder.output)
+
+
+def _require_scores(seen: Seen, data: LabelledData, task: str | None) -> None:
+    if task is not None:
+        require_rows(seen.output, seen.rows)
+        class_scores(seen.output, len(data.column(task, "task").classes), task)
 
 
 @contextmanager

@@ -208,7 +208,7 @@ def test_a_program_of_many_names_is_checked_in_a_moment() -> None:
 
 
 def test_a_program_that_is_read_leaves_no_file_with_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.jit.save(torch.jit.script(Plain()), tmp_path / "model.pt")  # type: ignore[no-untyped-call]
+    torch.jit.save(torch.jit.script(Plain()), tmp_path / "model.pt")
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     with torchscript_code.checked_copy(tmp_path / "model.pt") as copy:
