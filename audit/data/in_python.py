@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils import data as torch_data
 
-from audit.errors import DataError, UnknownNameError, UnreadableError, listed
+from audit.errors import DataError, UnknownNameError, UnreadableError, in_one_line, listed
 from audit.plugins import users_code
 
 Value = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
@@ -54,6 +54,7 @@ def rows_of(inputs: object, columns: Columns) -> Rows:
     if (told := _refused(inputs)) is not None:
         raise DataError(told)
     notes: tuple[str, ...] = ()
+    _require_length(inputs)
     if isinstance(inputs, torch_data.DataLoader):
         inputs, notes = _of_loader(inputs)
     if isinstance(inputs, pd.DataFrame):
@@ -68,6 +69,16 @@ def rows_of(inputs: object, columns: Columns) -> Rows:
     if first is not None and any(part.dtype == torch.uint8 and part.dim() > 1 for part in parts_of(first)):
         notes += (BYTES,)
     return Rows(rows.inputs, rows.columns, (*notes, *rows.notes))
+
+
+def _require_length(inputs: object) -> None:
+    with users_code("The length of the inputs", DataError):
+        try:
+            len(cast(Sequence[object], inputs))
+        except (TypeError, ValueError, OverflowError) as error:  # Python's own words on what __len__ returned
+            raise DataError(
+                f"The inputs have no length: {in_one_line(error)}. Let `len` return their number."
+            ) from None
 
 
 def parts_of(value: object) -> list[Tensor]:

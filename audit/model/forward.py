@@ -58,6 +58,10 @@ class Encoder:
     the one part that may be the task's scores."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.model, nn.Module):
+            raise BottleneckError(
+                f"The model is a {type(self.model).__name__}. Give a torch.nn.Module, as irene.load(…).module is."
+            )
         if self.passes < 1:
             raise BottleneckError(f"An encoder is run in {self.passes} passes. Give 1 or more.")
 

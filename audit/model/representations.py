@@ -35,7 +35,7 @@ from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Pooling
 from audit.model.structure.listing import Seen
 from audit.model.structure.padding import Ends
-from audit.model.structure.scores import class_scores, is_single, kind_of_scores, place_of_scores
+from audit.model.structure.scores import class_scores, is_single, kind_of_scores, place_of_scores, require_rows
 from audit.progress import Track, untracked
 
 TURNED = 4
@@ -106,6 +106,7 @@ def extract(
     model, asked = encoder.model, encoder.padding
     few = to(sample_rows(data), device_of(model))
     encoder, pooling, seen = _laid_out(encoder, few, layers, data, task)
+    _require_scores(seen, data, task)
     gathered = _Gathered(layers, len(data), Projections(seed))
     loader = batches(data.inputs, batch_size=encoder.fixed_batch or encoder.batch_size, workers=encoder.workers)
     with evaluating(model), torch.inference_mode(), _seeded(encoder, seed), tap(model, layers, pooling) as taps:
@@ -183,6 +184,12 @@ def _laid_out(
     pooling = pooling.told(encoder.padding, few)
     pooling.require_told(encoder.padding)
     return replace(encoder, output=output), pooling, seen
+
+
+def _require_scores(seen: Seen, data: LabelledData, task: str | None) -> None:
+    if task is not None:
+        require_rows(seen.output, seen.rows)
+        class_scores(seen.output, len(data.column(task, "task").classes), task)
 
 
 @contextmanager

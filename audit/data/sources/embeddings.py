@@ -154,21 +154,24 @@ def _require_members(file: BinaryIO) -> None:
     with zipfile.ZipFile(file) as archive:
         for part in parts:
             with archive.open(part) as member:
-                _require_whole(member, part)
+                _require_whole(member, part.filename, part.file_size)
     file.seek(0)
 
 
-def _require_whole(member: IO[bytes], part: zipfile.ZipInfo) -> None:
+def _require_whole(member: IO[bytes], name: str, held: int) -> None:
+    """Refuse an array by its header: one that declares more than is held, or of which NumPy would divide by zero."""
     if member.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
         return  # no array, which is told where it is asked for
     major, _minor = member.read(2)
     header = {1: read_array_header_1_0, 2: read_array_header_2_0}.get(major)
     if header is None:
-        raise ValueError(f"{part.filename} is of version {major} of numpy's format")
+        raise ValueError(f"{name} is of version {major} of numpy's format")
     shape, _is_fortran, dtype = header(member)
+    if not dtype.itemsize:  # of no bytes a file may declare any number of values
+        raise ValueError(f"{name} holds values of no bytes ({dtype.str})")
     declared = total(shape) * dtype.itemsize
-    if declared > part.file_size and not dtype.hasobject:
-        raise ValueError(f"{part.filename} has {told(part.file_size)} and declares {told(declared)}")
+    if declared > held and not dtype.hasobject:
+        raise ValueError(f"{name} has {told(held)} and declares {told(declared)}")
 
 
 def _member(found: Mapping[str, object], name: str, path: Path) -> NDArray[np.generic]:
@@ -191,6 +194,8 @@ def _member(found: Mapping[str, object], name: str, path: Path) -> NDArray[np.ge
 
 
 def _read_npy(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
+    with opened(path) as file:
+        _require_whole(file, path.name, os.fstat(file.fileno()).st_size)
     return {path.stem: _layer(path.stem, open_memmap(path, mode="r"), path)}, {}
 
 
