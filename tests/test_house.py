@@ -27,7 +27,7 @@ ARROWS = {
     "audit": {
         "errors": "",
         "file_limits": "",
-        "column_names": "",
+        "column_names": "errors",
         "parallel": "",
         "progress": "",
         "atomic_write": "errors file_limits",
