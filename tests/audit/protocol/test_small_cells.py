@@ -50,4 +50,4 @@ def test_only_rows_of_the_largest_classes_are_left_out_and_none_where_nothing_is
 
 def test_an_attribute_with_too_few_other_rows_is_refused_in_one_line() -> None:
     with pytest.raises(DataError, match="'race' has 1 class of fewer than 10 rows, and too few rows of others"):
-        of(24, 24, 1, rows=50)
+        of(50, 50, 1, rows=110)
