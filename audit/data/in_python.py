@@ -54,7 +54,6 @@ def rows_of(inputs: object, columns: Columns) -> Rows:
     if (told := _refused(inputs)) is not None:
         raise DataError(told)
     notes: tuple[str, ...] = ()
-    _require_length(inputs)
     if isinstance(inputs, torch_data.DataLoader):
         inputs, notes = _of_loader(inputs)
     if isinstance(inputs, pd.DataFrame):
@@ -64,6 +63,7 @@ def rows_of(inputs: object, columns: Columns) -> Rows:
     elif isinstance(inputs, Tensor | np.ndarray | pd.Series | Mapping):
         rows = _of_arrays(inputs, columns)
     else:
+        _require_length(inputs)
         rows = _of_items(cast(Sequence[object], inputs), columns)
     first = _first(rows.inputs)
     if first is not None and any(part.dtype == torch.uint8 and part.dim() > 1 for part in parts_of(first)):
