@@ -78,7 +78,7 @@ def released(encoder: Encoder | None, checkpoint: Checkpoint) -> list[str]:
     """Say what a release at the bottleneck leaves as it was: everything before it."""
     carried = encoder is not None and release.NAME in dict(encoder.model.named_children())
     made = checkpoint.sanitizing
-    if not carried and not (made and made.release):
+    if not carried and (checkpoint.format == "embeddings" or not (made and made.release)):
         return []
     place = f" at {made.layer}" if made else ""
     return [

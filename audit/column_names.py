@@ -1,6 +1,8 @@
 """Column names as users give them: one, several with commas between them, or a list."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from audit.errors import IreneError
 
 
 def split_names(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -11,4 +13,9 @@ def split_names(names: str | Sequence[str]) -> tuple[str, ...]:
 
 def several(names: str | Sequence[str]) -> list[str]:
     """Return one name or several as a list, each once; a name may hold a comma."""
-    return [names] if isinstance(names, str) else list(dict.fromkeys(names))
+    if isinstance(names, str):
+        return [names]
+    listed = [*names] if isinstance(names, Iterable) else [names]
+    if not all(isinstance(one, str) for one in listed):
+        raise IreneError(f"A name is a text, and {names!r} was given. Give one, or a list of them.")
+    return list(dict.fromkeys(listed))

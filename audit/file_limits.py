@@ -44,6 +44,8 @@ MOST_PIXELS = 2**30 // 12
 """Of an image, 89 million, where Pillow itself begins to warn; each takes up to 12 bytes while it is read."""
 MOST_OBLONG = 100
 """Times that an image may be as long as it is wide: scaled to a shorter side of 224 pixels it has 5 million."""
+MOST_SCANS = 100
+"""Of a JPEG, each of which may take as long as a whole image; encoders write ten."""
 MOST_MEMBER = 256 * MIB
 """Bytes of one image or sound inside of a larger file: an image of the most pixels, uncompressed."""
 MOST_FILES = 10_000_000

@@ -68,7 +68,7 @@ def users_code(what: str, kind: type[IreneError] = IreneError) -> Iterator[None]
         yield
     except IreneError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if (place := _raised_at(error)) is None:
             raise
         raise kind(f"{what} failed with {type(error).__name__}: {first_line(error)} ({place}).") from error

@@ -12,6 +12,7 @@ from audit.protocol.attribution import require_samples
 from audit.protocol.audited_rows import audited
 from audit.protocol.splits import split_rows
 from audit.settings import Settings
+from audit.verification.verification import tested
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class AuditRequest:
                 )
             if settings.where and name in self.private and isinstance(self.columns[name], Column):
                 require_samples(len(found.rows[2]), name)
+        tested(data, {}, splits, settings)
 
     @staticmethod
     def of(
@@ -66,6 +68,11 @@ class AuditRequest:
         for name in wanted:
             if name in kept:
                 raise DataError(f"{name!r} cannot be private and kept at once. Leave it out of one.")
+        if settings.keep_identity is not None and settings.keep_identity in (task, *wanted, *kept):
+            raise DataError(
+                f"{settings.keep_identity!r} holds the identities to keep and is named in another part, too. Name it "
+                "once: whether people are recognised is measured on people that no attacker saw."
+            )
         columns: dict[str, AnyColumn] = {task: data.column(task, "task")} if task else {}
         columns |= {name: data.attribute(name, "private") for name in wanted}
         columns |= {name: data.attribute(name, "kept") for name in kept}

@@ -23,7 +23,7 @@ from audit.data.on_disk import in_memory
 from audit.environment import describe_device, versions
 from audit.errors import DataError
 from audit.evidence.audit_result import AuditResult, Checkpoint, DataRows, Protocol, Split, Task
-from audit.evidence.findings import Certificate, Finding, Where
+from audit.evidence.findings import Certificate, Finding, Verification, Where
 from audit.evidence.verdict import LIMIT, judge
 from audit.model.describe import describe_features, describe_model
 from audit.model.forward import Encoder, device_of, first_input
@@ -41,6 +41,7 @@ from audit.protocol.target import Target, make_target
 from audit.protocol.task_performance import performance
 from audit.request import AuditRequest
 from audit.settings import Provenance, Settings
+from audit.verification.verification import identified, tested, verify
 
 
 def audit(
@@ -72,6 +73,7 @@ def audit(
     """
     settings, provenance = settings or Settings(), provenance or Provenance()
     encoder = model if isinstance(model, Encoder) else Encoder(model)
+    data = identified(data, settings.keep_identity)
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)  # said before the pass, not after it
     x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)
@@ -120,6 +122,7 @@ def audit_embeddings(
         IreneError: Any of its kinds; see audit.errors.
     """
     settings, provenance = settings or Settings(), provenance or Provenance()
+    data = identified(data, settings.keep_identity)
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)
     answered = data.column(predicted, "predicted") if predicted else None
@@ -188,6 +191,7 @@ class _Run:
             task=task,
             protocol=limited._protocol(),
             findings=findings,
+            verifications=self._verifications(read, columns, splits),
             warnings=[
                 *grave(features, findings, task, order),
                 *told,
@@ -255,6 +259,13 @@ class _Run:
             measured = measure(z, targets[name], settings, layer=layer, projected_from=wide)
             found.append(self._finding(measured, targets[name], layer, codes[layer], read))
         return sorted(found, key=lambda one: one.role != "private")
+
+    def _verifications(
+        self, read: LabelledData, columns: Mapping[str, AnyColumn], splits: Splits
+    ) -> list[Verification]:
+        private = {name: columns[name] for name in self.request.private}
+        asked = tested(read, private, splits, self.settings)
+        return [] if asked is None else [*verify(self.features.z, asked)]
 
     def _finding(
         self, measured: Measured, target: Target, layer: str, code: Ints | None, read: LabelledData

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from audit.column_names import several
 from audit.errors import IreneError
 from audit.evidence.audit_result import Checkpoint
@@ -44,18 +46,27 @@ class Settings:
     """Whether the raw input is attacked too: the input control."""
     where: bool = False
     """Whether to tell which units, and where in the input, the strongest attacker reads."""
+    keep_identity: str | None = None
+    """Column of people: whether two rows are of one is measured on the test rows (audit.verification)."""
     device: str = "cpu"
     """What a user's own attacker is told to run on, if it asks."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attackers", tuple(several(self.attackers)))
         least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1, "budget": 1}
-        least |= {"min_class": 2}
+        least |= {"min_class": 2, "seed": 0}
+        optional = ("fit_rows", "test_rows", "budget")
         for name, few in least.items():
             given = getattr(self, name)
-            if given is not None and given < few:
+            if given is None and name in optional:
+                continue
+            if not isinstance(given, int | float | np.number) or (name != "budget" and given != int(given)):
+                raise IreneError(f"Settings of the audit: {name} is {given!r}. Give a number, {few} or more.")
+            if not given >= few:
                 raise IreneError(f"Settings of the audit: {name} is {given}. Give {few} or more.")
-        if not 0 <= self.limit <= 1:
+        if self.seed >= 2**32:
+            raise IreneError(f"Settings of the audit: seed is {self.seed}. Give one below 2³².")
+        if not isinstance(self.limit, int | float | np.number) or not 0 <= self.limit <= 1:
             raise IreneError(f"Settings of the audit: limit is {self.limit}. Give 0 to 1, 0.05 for five points.")
 
 

@@ -16,6 +16,7 @@ from audit.model.layers import parse
 from audit.model.release import NAME
 from audit.model.structure.call import arguments, cast
 from audit.model.structure.eval_mode import evaluating
+from audit.model.structure.listing import OUTPUT
 from audit.model.structure.outputs import plain
 
 STEP = ("val", "tensor_meta", "nn_module_stack")
@@ -70,12 +71,13 @@ def _free(value: object, rows: torch.export.Dim) -> object:
 def _place(program: torch.export.ExportedProgram, layer: str) -> None:
     """Record the release module, which a hook calls, as a step before the layer or its last; torch says its first."""
     place = parse(layer)
+    behind = place.side == "output" and place.module != OUTPUT  # what the model returns is nobody's step
     for node in program.graph.nodes:
         stack = node.meta.get("nn_module_stack")
         if not stack or not any(_own(name) for name, _ in stack.values()):
             continue
         node.meta["nn_module_stack"] = {
-            key: (f"{place.module}.{name}" if _own(name) and place.side == "output" else name, kind)
+            key: (f"{place.module}.{name}" if _own(name) and behind else name, kind)
             for key, (name, kind) in stack.items()
             if place.side == "output" or not name or _own(name)
         }

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 
 from audit.data.labelled import LabelledData
-from audit.model.scores import Scores
 from audit.model.structure.layout import Padding, Pool
+from audit.model.structure.scores import Scores
 from sanitizer.methods.base import Method
 from sanitizer.methods.plain import Plain
 
@@ -50,14 +50,16 @@ class TrainingJob:
 
     data: LabelledData
     """Rows that no attacker is judged on."""
-    task: str
-    """Column that the model predicts."""
+    task: str | None
+    """Column that the model predicts; None: what is kept is the geometry of the untouched model."""
     layer: str
     """The bottleneck, as audit.model.layers names it."""
     private: Sequence[str] = ()
     """Columns to remove; without any, the task alone is trained, to the last epoch."""
     keep: Sequence[str] = ()
     """Columns to retain, for methods that can."""
+    keep_identity: str | None = None
+    """Column of people to keep recognisable, where there is no task."""
     method: Method = field(default_factory=Plain)
     recipe: Recipe = field(default_factory=Recipe)
     pool: Pool = "mean"
@@ -72,7 +74,7 @@ class TrainingJob:
     @property
     def named(self) -> list[str]:
         """The task, the private and the retained columns, as they were named."""
-        return [self.task, *self.private, *self.keep]
+        return [*([self.task] if self.task else []), *self.private, *self.keep]
 
     @property
     def classes(self) -> dict[str, int]:
@@ -80,9 +82,9 @@ class TrainingJob:
         return {name: len(self.data.column(name, "labelled").classes) for name in self.named}
 
 
-def require_classes(task: str, private: Sequence[str], keep: Sequence[str], *rows: LabelledData) -> None:
+def require_classes(task: str | None, private: Sequence[str], keep: Sequence[str], *rows: LabelledData) -> None:
     """Fail on a column that is not there, is continuous, or has one class only in some of the rows."""
-    for kind, names in (("task", [task]), ("private", private), ("kept", keep)):
+    for kind, names in (("task", [task] if task else []), ("private", private), ("kept", keep)):
         for name in names:
             for data in rows:
                 data.column(name, kind)

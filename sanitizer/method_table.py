@@ -25,10 +25,28 @@ METHODS = {
     "plain": "sanitizer.methods.plain:Plain",
 }
 
+NEED_TASK = ("codebook", "end", "learned-mixin", "lff", "plain", "rebias", "rubi")
+"""Methods that work by the task's classes, or do nothing else than train on it."""
 
-def release_for(keep: Sequence[str]) -> str:
-    """Return the method for a model whose embeddings serve other tasks, or the one for the task alone."""
-    return "rich" if keep else "codebook"
+
+def release_for(keep: Sequence[str], *, task: bool = True) -> str:
+    """Return the method for a model whose embeddings serve other tasks, or the one for the task alone.
+
+    Without a task it is the one that changes vectors least: a map of low rank would end most of what they are for.
+    """
+    return "leace" if not task else "rich" if keep else "codebook"
+
+
+def require_without_task(method: Method) -> None:
+    """Raise an IreneError for a method of irene's own that works by a task's classes."""
+    place = f"{type(method).__module__}:{type(method).__qualname__}"
+    for name in NEED_TASK:
+        if METHODS[name] == place:
+            others = ", ".join(one for one in METHODS if one not in NEED_TASK)
+            raise IreneError(
+                f"The method {name} works by the classes of a task, and no task was named. Name one with --task, or "
+                f"choose a method that does without: {others}."
+            )
 
 
 def make_method(name: str, options: Mapping[str, object]) -> Method:

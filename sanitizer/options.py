@@ -8,8 +8,8 @@ import torch
 
 from audit.data.labelled import LabelledData
 from audit.environment import choose_device
-from audit.model.scores import Scores
 from audit.model.structure.layout import Padding, Pool
+from audit.model.structure.scores import Scores
 from audit.progress import Track, untracked
 from audit.settings import Settings
 from sanitizer.job import Recipe, TrainingJob
@@ -37,6 +37,8 @@ class TrainingOptions(Recipe):
     """Where to train; "auto" is CUDA where there is one."""
     track: Track = untracked
     """Shows progress."""
+    keep_identity: str | None = None
+    """Without a task: column of people to keep recognisable, beside the geometry of the untouched model."""
     allow_chance: bool = False
     """Train a model that is no better at its task than always answering the most frequent class."""
 
@@ -53,7 +55,7 @@ class TrainingOptions(Recipe):
     def job(
         self,
         data: LabelledData,
-        task: str,
+        task: str | None,
         layer: str,
         private: Sequence[str],
         keep: Sequence[str],
@@ -66,6 +68,7 @@ class TrainingOptions(Recipe):
             layer=layer,
             private=private,
             keep=keep,
+            keep_identity=self.keep_identity,
             method=method,
             recipe=self.recipe,
             pool=self.pool,

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import nn
 
 from audit.atomic_write import locked, require_writable, sha256, staged_together
 from audit.column_names import several
+from audit.data.columns import Column
 from audit.data.labelled import LabelledData, require_labelled
 from audit.data.model_input import ModelInput, to
 from audit.environment import versions
@@ -25,11 +26,13 @@ from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
 from audit.model.state_dict import Weights, write_like
 from audit.model.structure.listing import suggest
+from audit.verification.verification import identified
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import exported
 from sanitizer.job import TrainingJob, require_classes
-from sanitizer.method_table import card_of, make_method, release_for
+from sanitizer.method_table import card_of, make_method, release_for, require_without_task
 from sanitizer.methods.base import Method
+from sanitizer.methods.leace import Leace
 from sanitizer.options import SanitizeOptions
 from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune
@@ -42,7 +45,7 @@ def sanitize(
     data: LabelledData,
     output: str | os.PathLike[str],
     *,
-    task: str,
+    task: str | None = None,
     private: str | Sequence[str],
     keep: str | Sequence[str] = (),
     method: str | Method | None = None,
@@ -61,11 +64,11 @@ def sanitize(
         loaded: The checkpoint; its module is trained in place.
         data: Rows that no attacker will be judged on.
         output: A new file with the suffix of the old one.
-        task: Column that the model predicts.
+        task: Column that the model predicts; without one, the geometry of the untouched model is kept.
         private: Columns to remove.
         keep: Columns to retain, for methods that can.
         method: A name as `irene sanitize` takes it, or a method with its settings; if not given, the release for the
-            task alone (codebook), or the one that retains attributes (rich) if `keep` names any.
+            task alone (codebook), the one that retains attributes (rich) if `keep` names any, or leace without a task.
         options: Epochs, batch, optimizer, layer, device, …
 
     Raises:
@@ -73,39 +76,74 @@ def sanitize(
     """
     require_labelled(data)
     options, output, private, keep = options or SanitizeOptions(), Path(output), several(private), several(keep)
-    name, method = _named(method, keep, options.name)
+    name, method = named_method(method, keep, options.name, task=task is not None)
     weights = require_unsanitized(loaded)
     require_output(output, weights.path)
-    _require_columns(data, task, private, keep)
-    data = data.complete([task, *private, *keep])
+    require_columns(data, task, private, keep)
+    options, data = prepared(options, data, method, task)
+    data = data.complete([*([task] if task else []), *private, *keep])
     is_first = int(os.environ.get("RANK", "0")) == 0
     with locked(*written(output), state_file(output)) if is_first else nullcontext():
         model = loaded.module.to(options.place)
         x = first_input(model, data, rows=2)
         job = options.job(data, task, options.layer or _suggested(model, x, data, task, options), private, keep, method)
-        resume_file = ResumeFile(state_file(output), _request(name, weights, job), options.resume)
+        resume_file = ResumeFile(state_file(output), request(name, weights.sha256, job), options.resume)
         resume_file.require()
         require_trainable(model, job)
         if not options.allow_chance:
             require_task(model, job)
-        try:
-            outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
-            require_finite(weights, model)
-        except TrainingError as error:
-            raise TrainingError(f"{error} {resume_file.remedy()}") from None
-        done = _record(name, weights, model, job, outcome)
+        outcome = _tuned(weights, model, job, resume_file, options)
+        done = record(name, weights.sha256, model, job, outcome)
         if is_first:
             _write(weights, model, x, done, output)
     return done
 
 
-def _suggested(model: nn.Module, x: ModelInput, data: LabelledData, task: str, options: SanitizeOptions) -> str:
-    return suggest(model, x, classes=len(data.column(task, "task").classes), output=options.output)
+def _tuned(
+    weights: Weights, model: nn.Module, job: TrainingJob, resume_file: ResumeFile, options: SanitizeOptions
+) -> Outcome:
+    """Fine-tune the model; a TrainingError says how to go on."""
+    try:
+        outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
+        require_finite(weights, model)
+    except TrainingError as error:
+        raise TrainingError(f"{error} {resume_file.remedy()}") from None
+    return outcome
 
 
-def _request(name: str, weights: Weights, job: TrainingJob) -> str:
+def _suggested(model: nn.Module, x: ModelInput, data: LabelledData, task: str | None, options: SanitizeOptions) -> str:
+    classes = len(data.column(task, "task").classes) if task else None
+    return suggest(model, x, classes=classes, output=options.output)
+
+
+def prepared(
+    options: SanitizeOptions, data: LabelledData, method: Method, task: str | None
+) -> tuple[SanitizeOptions, LabelledData]:
+    """Return the options and rows of a run, without a task those that keep geometry: rows are of people, if named.
+
+    What LEACE erases is known in closed form, and without a task nothing is left to train.
+
+    Raises:
+        IreneError: The method works by a task's classes and there is none, or the column holds no identities.
+    """
+    if task is not None:
+        if options.keep_identity is not None:
+            raise DataError("Identities are kept in the place of a task. Leave --keep-identity or --task out.")
+        return options, data
+    require_without_task(method)
+    if isinstance(method, Leace):
+        options = replace(options, epochs=0, batch_size=2)
+    if options.keep_identity is None:
+        return options, data
+    data = identified(data, options.keep_identity)
+    person = data.grouped_by(options.keep_identity).groups()
+    people = Column(person, tuple(map(str, range(int(person.max()) + 1))))
+    return options, replace(data, columns={**data.columns, options.keep_identity: people})
+
+
+def request(name: str, parent: str, job: TrainingJob) -> str:
     """Return what a run is asked for, as text: another request does not go on from its state."""
-    asked = [name, job.layer, job.pool, weights.sha256, job.data.labels_sha256(job.named), _settings(job)]
+    asked = [name, job.layer, job.pool, parent, job.data.labels_sha256(job.named), _settings(job)]
     asked += [str(one) for one in (job.padding, job.scores, job.output) if one is not None]
     return json.dumps(asked, default=str)
 
@@ -125,7 +163,8 @@ def state_file(output: Path) -> Path:
     return output.with_name(output.name + ".state")
 
 
-def _require_columns(data: LabelledData, task: str, private: Sequence[str], keep: Sequence[str]) -> None:
+def require_columns(data: LabelledData, task: str | None, private: Sequence[str], keep: Sequence[str]) -> None:
+    """Raise an IreneError for columns that are not there, or play two parts."""
     if not private:
         raise DataError("No private attribute was named. Name at least one, for instance --private gender.")
     if task in private:
@@ -136,19 +175,32 @@ def _require_columns(data: LabelledData, task: str, private: Sequence[str], keep
     require_classes(task, private, keep, data)
 
 
-def _named(method: str | Method | None, keep: Sequence[str], name: str | None) -> tuple[str, Method]:
+def named_method(
+    method: str | Method | None, keep: Sequence[str], name: str | None, *, task: bool
+) -> tuple[str, Method]:
     """Return the method and its name for the record."""
     if method is None:
-        method = make_method(release_for(keep), {})
+        method = make_method(release_for(keep, task=task), {})
     elif isinstance(method, str):
         name, method = name or method, make_method(method, {})
     return name or type(method).__name__.lower(), method
+
+
+def _linear(job: TrainingJob) -> list[str]:
+    """Say what the default without a task does not do: it was chosen for what it keeps."""
+    if job.task is not None or not isinstance(job.method, Leace):
+        return []
+    return [
+        "Only what a linear attacker reads was projected out, so that vectors stay as alike as they were: other "
+        "attackers may read as much as before, which an audit tells; --method rich removes more, and keeps less"
+    ]
 
 
 def _settings(job: TrainingJob) -> Options:
     """Return everything that was chosen, flat."""
     chosen: dict[str, Any] = asdict(job.recipe) | {"freeze": ",".join(job.recipe.freeze)}
     chosen |= {"task": job.task, "private": ",".join(job.private), "keep": ",".join(job.keep)}
+    chosen |= {"keep_identity": job.keep_identity} if job.keep_identity else {}
     chosen |= {"data": job.data.name, "data.rows": len(job.data)}
     chosen |= {f"data.{key}": value for key, value in job.data.options.items()}
     return chosen | {f"method.{key}": value for key, value in asdict(job.method).items()}  # type: ignore[call-overload]
@@ -167,17 +219,26 @@ def _notes(layer: str, installed: nn.Module | None) -> list[str]:
     ]
 
 
-def _record(name: str, weights: Weights, model: nn.Module, job: TrainingJob, outcome: Outcome) -> Sanitizing:
+def record(
+    name: str,
+    parent: str,
+    model: nn.Module,
+    job: TrainingJob,
+    outcome: Outcome,
+    *,
+    notes: Sequence[str] | None = None,
+) -> Sanitizing:
+    """Return what a run says that it did, to a file of the SHA-256 `parent`; notes are those of a checkpoint."""
     installed = dict(model.named_modules()).get(f"{release.NAME}.map")
     return Sanitizing(
         method=name,
         card=card_of(job.method),
         settings=_settings(job),
         layer=job.layer,
-        parent_sha256=weights.sha256,
+        parent_sha256=parent,
         trace=outcome.trace,
         chosen=outcome.chosen,
-        notes=_notes(job.layer, installed),
+        notes=[*(_notes(job.layer, installed) if notes is None else notes), *_linear(job)],
         release=None if installed is None else "code" if isinstance(installed, release.Code) else "map",
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,
@@ -195,7 +256,7 @@ def _write(weights: Weights, model: nn.Module, x: ModelInput, done: Sanitizing, 
     with staged_together(written(output), last=state_file(output)) as stage:
         staging = stage(output)
         write_like(weights, model, staging, output.suffix)
-        stage(sidecar(output)).write_bytes(_record_of(done, staging))
+        stage(sidecar(output)).write_bytes(record_of(done, staging))
         if done.release:
             try:
                 content = exported(model.cpu(), to(x, torch.device("cpu")), done.layer, program(output))
@@ -204,12 +265,13 @@ def _write(weights: Weights, model: nn.Module, x: ModelInput, done: Sanitizing, 
             else:
                 staging = stage(program(output))
                 staging.write_bytes(content)
-                stage(sidecar(program(output))).write_bytes(_record_of(done, staging))
+                stage(sidecar(program(output))).write_bytes(record_of(done, staging))
     if failed is not None:
         raise failed
 
 
-def _record_of(done: Sanitizing, staging: Path) -> bytes:
+def record_of(done: Sanitizing, staging: Path) -> bytes:
+    """Return the record of a file that was staged."""
     return as_json(Sidecar(sha256=sha256(staging), sanitizing=done))
 
 

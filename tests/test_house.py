@@ -27,7 +27,7 @@ ARROWS = {
     "audit": {
         "errors": "",
         "file_limits": "",
-        "column_names": "",
+        "column_names": "errors",
         "parallel": "",
         "progress": "",
         "atomic_write": "errors file_limits",
@@ -40,39 +40,43 @@ ARROWS = {
         "data.files": "errors file_limits data",
         "data.sources": "errors file_limits column_names plugins data data.files",
         "bootstrap": "data evidence",
-        "model.structure": "errors",
+        "model.structure": "errors plugins data",
         "model.programs": "errors file_limits",
         "model.files": "errors file_limits",
         "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs "
         "model.files",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
+        "verification": "errors evidence settings data bootstrap protocol",
         "caveats": "evidence data model protocol",
-        "request": "errors column_names settings data attackers protocol",
+        "request": "errors column_names settings data attackers protocol verification",
         "run": "errors column_names environment bootstrap evidence settings data model model.structure attackers "
-        "protocol caveats request",
+        "protocol verification caveats request",
         "cli": "errors file_limits column_names atomic_write environment evidence evidence.checks settings data "
-        "data.sources model model.structure run",
+        "data.sources model model.structure verification run",
     },
     "sanitizer": {
         "information": "",
-        "methods": "audit.evidence audit.model information",
+        "methods": "audit.evidence audit.data audit.model information",
         "methods.debiasing": "audit.errors audit.evidence methods",
         "method_table": "audit.errors audit.plugins audit.evidence methods methods.debiasing",
-        "job": "audit.data audit.model audit.model.structure methods",
-        "options": "audit.environment audit.data audit.model audit.model.structure audit.progress audit.settings "
-        "methods job",
+        "job": "audit.data audit.model.structure methods",
+        "options": "audit.environment audit.data audit.model.structure audit.progress audit.settings methods job",
         "checkpoint": "audit.errors audit.model",
-        "export": "audit.errors audit.model audit.model.structure",
+        "export": "audit.data audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
-        "audit.model audit.model.structure audit.attackers audit.protocol methods job",
+        "audit.model audit.model.structure audit.attackers audit.protocol information methods job",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
-        "audit.model audit.model.structure methods method_table job options checkpoint export training",
+        "audit.model audit.model.structure audit.verification methods method_table job options checkpoint export "
+        "training",
+        "vectors": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
+        "audit.verification methods method_table options export training run",
         "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
         "audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods method_table job "
         "options checkpoint training",
         "cli": "audit.errors audit.atomic_write audit.environment audit.progress audit.evidence audit.settings "
-        "audit.data audit.data.sources audit.model audit.cli methods method_table job options training run sweep",
+        "audit.data audit.data.sources audit.model audit.cli methods method_table job options training run vectors "
+        "sweep",
     },
     "reports": {
         "inputs": "audit.errors audit.evidence audit.evidence.checks",

@@ -1,7 +1,7 @@
 """The commands `irene layers` and `irene audit`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,15 +34,15 @@ from audit.data.sources.catalogue import EMBEDDINGS
 
 if TYPE_CHECKING:
     from audit.evidence.audit_result import AuditResult, Checkpoint
-    from audit.model.scores import Scores
     from audit.model.structure.layout import Padding, Pool
+    from audit.model.structure.scores import Scores
     from audit.settings import Provenance, Settings
 
 FOR_LABELS = ("group", "continuous", "classes", "missing")
 """Options in SOURCE that embeddings take too."""
 FOR_MODELS = (
     *(field.name for group in (ModelOptions, SourceOptions) for field in fields(group) if field.name not in FOR_LABELS),
-    *("pool", "padding", "scores", "passes", "batch_size", "workers", "task_classes", "positive"),
+    *("pool", "padding", "scores", "model_output", "passes", "batch_size", "workers", "task_classes", "positive"),
 )
 """Options that mean nothing where there are representations already."""
 
@@ -74,7 +74,7 @@ def layers(checkpoint: Path, **options: object) -> None:
     device = choose_device(model.device)
     loaded = model.load(checkpoint)
     module = loaded.module.to(device)
-    data = SourceOptions.of(options).open("audit", model.arch)
+    data = SourceOptions.of(options).open("audit", model.architecture(checkpoint))
     x = first_input(module, data, rows=loaded.fixed_batch or 2)
     table = Table("layer", "type", "output", "width", "fired", box=None, header_style="bold")
     for layer in listing.layers(module, x, fixed_batch=loaded.fixed_batch):
@@ -106,6 +106,10 @@ class AuditOptions(Options):
     keep: tuple[str, ...] = option(
         type=Names(), default="", help="Columns that should stay readable, with commas between them."
     )
+    keep_identity: str | None = option(
+        metavar="COLUMN",
+        help="Column of people, who should stay recognisable: verification (AUC, EER, TAR) on pairs of test rows.",
+    )
     layer: tuple[str, ...] = option(
         type=Names(),
         default="",
@@ -133,7 +137,13 @@ class AuditOptions(Options):
     )
     where: bool = option(is_flag=True, help="Also tell which units, and where in the input, the attacker reads.")
     no_ceiling: bool = option(is_flag=True, help="Do not attack the raw input.")
-    table: Path | None = option(type=click.Path(path_type=Path), help="Labels of embeddings in a .npy file.")
+    table: Path | None = option(
+        type=click.Path(path_type=Path), help="Labels of embeddings that lie in another file: a table, or a .npz."
+    )
+    held_out: bool = option(
+        is_flag=True,
+        help="Of embeddings: only rows that `irene sanitize` fits no map on, as it is done for vectors that it wrote.",
+    )
     predicted: str | None = option(help="Column with what the model answered, for embeddings.")
     batch_size: int = option(type=click.IntRange(min=1), default=128, show_default=True)
     passes: int = option(
@@ -171,7 +181,7 @@ def audit(**options: object) -> None:
     from audit import atomic_write
     from audit.errors import CheckpointError, visible
     from audit.evidence import audit_result
-    from audit.evidence.headline import sentence, task_sentence
+    from audit.evidence.headline import sentence, task_sentence, verification_sentence
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
@@ -191,6 +201,8 @@ def audit(**options: object) -> None:
         click.echo(visible(task_sentence(result.task)))
     for finding in result.findings:
         click.echo(visible(sentence(finding)))
+    for verification in result.verifications:
+        click.echo(visible(verification_sentence(verification)))
     for warning in result.warnings:
         click.echo(visible(f"Note: {warning}."), err=True)
     click.echo(visible(f"Wrote {asked.output}"))
@@ -209,6 +221,7 @@ def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "
         budget=asked.budget,
         ceiling=not asked.no_ceiling,
         where=asked.where,
+        keep_identity=asked.keep_identity,
         min_class=rare.min_class,
         merge_rare=rare.merge_rare,
         device=device,
@@ -228,14 +241,14 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     from audit.model.describe import describe_checkpoint
     from audit.model.forward import Encoder
 
-    for name, value in (("table", asked.table), ("predicted", asked.predicted)):
+    for name, value in (("table", asked.table), ("predicted", asked.predicted), ("held-out", asked.held_out or None)):
         if value is not None:
             raise click.UsageError(f"--{name} is for embeddings, and {asked.subject} is a model. Leave it out.")
     model, rows = ModelOptions.of(options), RowOptions.of(options)
     loaded = model.load(asked.subject)
     device = choose_device(model.device)
     checkpoint, notes = describe_checkpoint(loaded)
-    data = rows.limit(SourceOptions.of(options).open("audit", model.arch))
+    data = rows.limit(SourceOptions.of(options).open("audit", model.architecture(asked.subject)))
     return run.audit(
         Encoder(
             loaded.module.to(device),
@@ -261,9 +274,11 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
 def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     from audit import run
     from audit.data.on_disk import in_memory
-    from audit.data.sources.embeddings import read_embeddings
+    from audit.data.parts import PartRule
+    from audit.data.sources.embeddings import ALL_ROWS, read_embeddings
     from audit.errors import UnknownNameError
     from audit.model.describe import describe_embeddings_file
+    from audit.verification.verification import identified
 
     for name in FOR_MODELS:
         if click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT:
@@ -278,14 +293,24 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
         classes=source.classes or (),
         missing=source.missing,
     )
-    data = found.data.grouped_by(source.group) if source.group else found.data
+    data = identified(found.data.grouped_by(source.group) if source.group else found.data, asked.keep_identity)
     for name in asked.layer:
         if name not in found.layers:
             raise UnknownNameError(f"layer of {asked.subject.name}", name, found.layers)
     layers = {name: found.layers[name] for name in asked.layer or found.layers}
+    checkpoint, notes = describe_embeddings_file(asked.subject)
+    rule = PartRule.recorded(checkpoint.sanitizing.settings) if checkpoint.sanitizing else None
+    if rule is None and asked.held_out:
+        rule = PartRule.of(data, rows.seed)
+    some = None if rule is None else rule.rows(data, "audit")
+    if rule is not None and some is not None:
+        told = f"rows that may fit a map were left out, by {rule.told}: {len(data) - len(some)} of {len(data)}"
+        data = replace(data.take(some), notes=(*(one for one in data.notes if not one.endswith(ALL_ROWS)), told))
     if rows.limit_rows:
-        some = data.some_rows(rows.limit_rows, seed=rows.seed)
-        data, layers = data.take(some), {name: in_memory(z, some) for name, z in layers.items()}
+        few = data.some_rows(rows.limit_rows, seed=rows.seed)
+        data, some = data.take(few), few if some is None else some[few]
+    if some is not None:
+        layers = {name: in_memory(z, some) for name, z in layers.items()}
     return run.audit_embeddings(
         layers,
         data,
@@ -294,5 +319,5 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
         predicted=asked.predicted,
         keep=asked.keep,
         settings=_settings(asked, RareOptions.of(options), rows.seed),
-        provenance=_provenance(asked, describe_embeddings_file(asked.subject)),
+        provenance=_provenance(asked, checkpoint, notes),
     )

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from audit.cli.came_along import require_own_output, require_typed
 from audit.errors import IreneError, UnknownNameError, in_one_line
 from audit.file_limits import read_toml
 
@@ -26,11 +27,13 @@ def _read(context: click.Context, _option: click.Parameter, path: Path | None) -
     values, typed = {}, {}
     for key, value in _from_file(context, path, known).items():
         place = f"{key} in {path}"
-        if key == "allow-pickle":
-            raise IreneError(f"{place} must be typed: no file that came along may let code run. Remove it there.")
         name = str(known[key].name)
-        values[name] = _value(known[key], value, place)
-        typed[name] = list(_typed(known[key], values[name]))
+        values[name] = own = _value(known[key], value, place)
+        typed[name] = list(_typed(known[key], own))
+        if not _is_typed(context, known[key]):
+            words = own if isinstance(own, list) else [str(own)]
+            require_typed(key, words, place)
+            require_own_output(key, words, place)
     context.default_map = values
     context.meta[FOUND] = typed
 
@@ -48,6 +51,19 @@ def _from_file(context: click.Context, path: Path, known: Mapping[str, click.Par
                 f"option of irene {own} in {path}", key, [*known, *(f"[{name}]" for name in commands)]
             )
     return {key: value for key, value in (shared | table).items() if key in known}
+
+
+def _is_typed(context: click.Context, parameter: click.Parameter) -> bool:
+    """Return whether an option was typed too, and wins."""
+    typed = context.find_root().meta.get("arguments", [])
+    if isinstance(parameter, click.Argument) or getattr(parameter, "is_flag", False):
+        return False
+    long = [one for one in parameter.opts if one.startswith("--")]
+    short = tuple(one for one in parameter.opts if not one.startswith("--"))
+    return any(
+        word.partition("=")[0] in long or (bool(short) and not word.startswith("--") and word.startswith(short))
+        for word in typed
+    )
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class ModelOptions(Options):
     """How a checkpoint becomes a model."""
 
     arch: str | None = option(
-        help="Who builds the model that the weights are for: torchvision.models:resnet18, timm:NAME, "
+        help="Who builds the model that the weights are for: torchvision.models:resnet18, timm:NAME, hf:FOLDER, "
         "package.module:factory, file.py:factory, biased-mnist or small-convnet. Programs bring their own."
     )
     arch_arg: tuple[str, ...] = option(
@@ -169,6 +169,12 @@ class ModelOptions(Options):
         help="Types of objects beside the weights, with commas between them, that are left out unread and unrun.",
     )
     device: str = option(default="auto", show_default=True, help="auto is CUDA where there is one, else the CPU.")
+
+    def architecture(self, checkpoint: Path) -> str | None:
+        """Return who builds the model: who is named, or the folder itself where it is one of Hugging Face."""
+        from audit.model.huggingface import PREFIX, is_folder
+
+        return self.arch or (f"{PREFIX}{checkpoint}" if is_folder(checkpoint) else None)
 
     def load(self, checkpoint: Path) -> "LoadedModel":
         """Load a checkpoint, on the CPU."""
@@ -198,6 +204,8 @@ class SourceOptions(Options):
     )
     image: str | None = option(help="A table's column of images: their paths, or the images themselves.")
     audio: str | None = option(help="The same of sounds.")
+    text: str | None = option(help="A table's column of texts, for a model of Hugging Face's form.")
+    tokenizer: str | None = option(help="Folder of the tokenizer of these texts; that of the model if left out.")
     class_folders: str | None = option(
         metavar="NAMES",
         help="Columns that the names of a folder's folders are the classes of, from the outermost, with commas between "

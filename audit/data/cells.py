@@ -40,11 +40,14 @@ LARGEST_WHOLE = 2**53
 """From here on a float does not hold every whole number, and two ids would become one."""
 FEW = 10
 """Counts below this are withheld in a note."""
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+MOST_DIGITS = 400
+"""Characters of a number at most: a float has 309 before its point. Longer text is text."""
+LARGEST_BITS = 1023
+"""Of a whole number that a float reaches."""
+_NUMBER = re.compile(r"[+-]?(\d++\.?\d*+|\.\d++)([eE][+-]?\d{1,3})?")
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
-_COMMA = re.compile(r"[+-]?\d+,\d+")
-_EDGES = "\\s\0\ufeff\u200b-\u200f\u2060"
-_OUTER = re.compile(f"^[{_EDGES}]+|[{_EDGES}]+$")
+_COMMA = re.compile(r"[+-]?\d++,\d++")
+_EDGES = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\0\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
 _WRITABLE = (
     *(datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64, pd.Period, pd.Interval),
     Number,
@@ -99,7 +102,7 @@ def read_cells(name: str, values: object) -> Cells:
 
 def clean(text: str) -> str:
     """Return a text in Unicode's NFC without blanks, byte-order marks and NULs around it."""
-    return _OUTER.sub("", unicodedata.normalize("NFC", text))
+    return unicodedata.normalize("NFC", text).strip(_EDGES)
 
 
 def fold(text: str) -> str:
@@ -126,7 +129,7 @@ def is_missing(text: str, missing: frozenset[str]) -> bool:
 
 def number(text: str) -> float | None:
     """Return the number that a text is, or None; `nan` and `inf` are none."""
-    value = float(text) if _NUMBER.fullmatch(text) else math.inf
+    value = float(text) if len(text) <= MOST_DIGITS and _NUMBER.fullmatch(text) else math.inf
     return value if math.isfinite(value) else None
 
 
@@ -204,13 +207,27 @@ def _series(name: str, values: object) -> pd.Series:
             values = np.char.decode(values, "utf-8")
         exact = object if isinstance(values, list | tuple) else None  # a gap would turn whole numbers into floats
         series = pd.Series(values, dtype=exact) if dimensions == 1 else None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"Column {name!r} cannot be read: {in_one_line(error)}. Give one value a row.") from None
     if series is None:
         raise DataError(f"Column {name!r} has {dimensions} dimensions. Give one value a row.")
     if series.dtype.kind in "cV":
         raise DataError(f"Column {name!r} holds {series.dtype} values. Give text or plain numbers.")
+    if fact := next(filter(None, map(_unheld, [name, *(series if series.dtype == object else ())])), None):
+        raise DataError(f"Column {name!r} holds {fact}, which nothing can be made of. Write it otherwise.")
     return series.reset_index(drop=True)
+
+
+def _unheld(value: object) -> str | None:
+    """Return what a value is that Python holds and no table, no file and no float does."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "half a character of Unicode's"
+    if isinstance(value, int) and value.bit_length() > LARGEST_BITS:
+        return f"a whole number of more than {MOST_DIGITS - 100} digits"
+    return "a Decimal sNaN" if isinstance(value, Decimal) and value.is_snan() else None
 
 
 def _is_number(value: object) -> bool:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils import data as torch_data
 
-from audit.errors import DataError, UnknownNameError, UnreadableError, listed
+from audit.errors import DataError, UnknownNameError, UnreadableError, in_one_line, listed
+from audit.plugins import users_code
 
 Value = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
 Columns = Mapping[str, object] | pd.DataFrame | Sequence[str | None] | str
@@ -62,11 +63,22 @@ def rows_of(inputs: object, columns: Columns) -> Rows:
     elif isinstance(inputs, Tensor | np.ndarray | pd.Series | Mapping):
         rows = _of_arrays(inputs, columns)
     else:
+        _require_length(inputs)
         rows = _of_items(cast(Sequence[object], inputs), columns)
     first = _first(rows.inputs)
     if first is not None and any(part.dtype == torch.uint8 and part.dim() > 1 for part in parts_of(first)):
         notes += (BYTES,)
     return Rows(rows.inputs, rows.columns, (*notes, *rows.notes))
+
+
+def _require_length(inputs: object) -> None:
+    with users_code("The length of the inputs", DataError):
+        try:
+            len(cast(Sequence[object], inputs))
+        except (TypeError, ValueError, OverflowError) as error:  # Python's own words on what __len__ returned
+            raise DataError(
+                f"The inputs have no length: {in_one_line(error)}. Let `len` return their number."
+            ) from None
 
 
 def parts_of(value: object) -> list[Tensor]:
@@ -311,7 +323,9 @@ def _labels(items: Sequence[object], named: Sequence[str | None], label: Label) 
     """Read every row once for its labels."""
     columns: dict[str, list[object]] = {name: [] for name in named if name is not None}
     for row in range(len(items)):
-        for name, value in zip(named, label(items[row]), strict=True):
+        with users_code(f"The input of row {row}", DataError):
+            item = items[row]
+        for name, value in zip(named, label(item), strict=True):
             if name is None:
                 continue
             if isinstance(value, Tensor | np.ndarray):
@@ -355,6 +369,7 @@ _NUMBERS = (Tensor, np.ndarray, np.number, int, float, list, tuple)
 def _first(items: Any) -> object:
     """Return the first row; None if there is none, or it cannot be read."""
     try:
-        return items[0] if len(items) else None
+        with users_code("The input of row 0", DataError):
+            return items[0] if len(items) else None
     except UnreadableError:
         return None

@@ -27,6 +27,14 @@ def is_input(value: object) -> TypeGuard[ModelInput]:
     return isinstance(value, Tensor)
 
 
+def odd(x: Tensor) -> str | None:
+    """Return what a tensor is, in a word, if it holds no numbers side by side that NumPy knows; else None."""
+    kinds = {"nested": x.is_nested, "sparse": x.layout != torch.strided, "quantised": x.is_quantized}
+    kinds |= {"complex": x.is_complex(), "on no device": x.is_meta}
+    kinds[str(x.dtype)] = x.is_floating_point() and x.dtype.itemsize < 2
+    return next((kind for kind, holds in kinds.items() if holds), None)
+
+
 def parts(x: ModelInput) -> dict[str, Tensor]:
     """Return the tensors of an input by name: the keys of a mapping, the places of a tuple, "" for a tensor alone."""
     if isinstance(x, Tensor):
@@ -76,6 +84,9 @@ def one_row(x: object) -> ModelInput:
             f"An input is a {type(x).__name__}. Give a tensor, a tuple of tensors in the order of the model's "
             "arguments, or a mapping of tensors by the names of these."
         )
+    for one in parts(x).values():
+        if kind := odd(one):
+            raise DataError(f"An input is a tensor that is {kind}. Give plain numbers, as x.to_dense() makes them.")
     return tuple(x) if isinstance(x, list) else x
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import model_validator
 
-from audit.evidence.findings import Draws, Estimate, Finding
+from audit.evidence.findings import Draws, Estimate, Finding, Verification
 from audit.evidence.json_file import (
     Frozen,
     Number,
@@ -67,7 +67,7 @@ class Epoch(Frozen):
     """Mean losses of one epoch of fine-tuning."""
 
     task_loss: Number
-    """Cross-entropy, in nats."""
+    """Cross-entropy, in nats; without a task, the loss of what is kept (`geometry`)."""
     penalty: dict[str, Number]
     """Per attribute: what the method minimises, before its weight."""
     task_accuracy: Number | None = None
@@ -76,6 +76,9 @@ class Epoch(Frozen):
     """Per attribute: balanced accuracy of quick attackers, trained from scratch on held-out rows."""
     kept: dict[str, Number] = {}
     """Per attribute to keep: AUROC of a quick linear probe on held-out rows."""
+    geometry: Number | None = None
+    """Without a task: correlation of the cosine similarities of held-out rows with those of the untouched model, or
+    AUC of verification where identities are kept."""
 
 
 class Sanitizing(Frozen):
@@ -209,6 +212,8 @@ class AuditResult(Frozen):
     protocol: Protocol
     findings: list[Finding]
     """Private attributes with their verdicts, and retained ones."""
+    verifications: list[Verification] = []
+    """How well people are told apart at each layer; none where no identities were named, and in older evidence."""
     warnings: list[Text]
     versions: dict[str, str]
     device: str

@@ -20,6 +20,10 @@ ROWS_PER_CODE: Final = 4
 """Fewer rows than this for each vector bound nothing."""
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+FALSE_ACCEPT_RATES: Final = (0.01, 0.001, 0.0001)
+"""Shares of impostor pairs that a threshold of verification accepts at most."""
+RESOLVED: Final = 10
+"""Impostor pairs that a threshold accepts at least, or nothing is told at its rate."""
 
 
 class Estimate(Frozen):
@@ -390,3 +394,57 @@ class Finding(Frozen):
         if (self.role == "private") != (self.decision is not None):
             raise ValueError("a private attribute has a decision, and no other has one")
         return self
+
+
+class Accepted(Frozen):
+    """The share of genuine pairs that a threshold accepts which hardly accepts an impostor (TAR at FAR)."""
+
+    false_accept_rate: Share
+    """Share of the impostor pairs that are accepted, at most."""
+    rate: Estimate | None
+    """Share of the genuine pairs that are accepted; null where there are too few impostor pairs to tell."""
+
+    @property
+    def name(self) -> str:
+        """What its draws are called: `tar@0.001`."""
+        return f"tar@{self.false_accept_rate:g}"
+
+
+class Verification(Frozen):
+    """How well people are told apart at one layer, by the cosine similarity of two test rows.
+
+    Genuine pairs are of one person, impostor pairs of two; every pair counts alike. Nothing was fitted for it.
+    """
+
+    layer: str
+    identity: Text
+    """The column of people."""
+    among: Text | None
+    """The private attribute whose class impostor pairs share: it tells no such pair apart. Null: all pairs."""
+    people: int
+    """Test people with two rows or more."""
+    rows: int
+    """Test rows whose person is known."""
+    genuine: int
+    """Genuine pairs that were compared."""
+    genuine_held: int
+    """Genuine pairs that there are: more where so many were drawn."""
+    impostor: int
+    impostor_held: int
+    auc: Estimate
+    """Share of (genuine, impostor) in which the genuine pair is more alike; a tie counts half, .5 is a guess."""
+    eer: Estimate
+    """Error at the threshold where as large a share of impostors is accepted as of genuine pairs refused."""
+    accepted: list[Accepted]
+    draws: dict[str, Draws] = {}
+    """Of `auc`, `eer`, and `tar@…` at each rate that is told: of people, as of the findings."""
+
+    @property
+    def figures(self) -> dict[str, Estimate]:
+        """Every figure that there is, by the name of its draws."""
+        return {"auc": self.auc, "eer": self.eer} | {one.name: one.rate for one in self.accepted if one.rate}
+
+
+def resolves(impostor: int, rate: float) -> bool:
+    """Return whether so many impostor pairs can tell of a false-accept rate."""
+    return impostor * rate >= RESOLVED - 1e-9

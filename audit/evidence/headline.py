@@ -2,7 +2,7 @@
 
 from audit.evidence import numbers
 from audit.evidence.audit_result import Task
-from audit.evidence.findings import Certificate, Estimate, Finding, Measurement, NullBand
+from audit.evidence.findings import Certificate, Estimate, Finding, Measurement, NullBand, Verification
 from audit.evidence.verdict import held_for, is_bounded, most_allowed
 
 WRITERS = {
@@ -103,6 +103,20 @@ def task_sentence(task: Task) -> str:
     return (
         f"Task {task.name}: accuracy {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}]; always answering "
         f"the most frequent class gives {task.chance:.1%}{not_more}."
+    )
+
+
+def verification_sentence(one: Verification) -> str:
+    """Return how well people are told apart as one line for a terminal."""
+    among = "" if one.among is None else f", of one {one.among} class"
+    rates = [f"{tar.rate.value:.1%} at a FAR of {tar.false_accept_rate:g}" for tar in one.accepted if tar.rate]
+    pairs = f"{numbers.of_held(one.genuine, one.genuine_held)} genuine and "
+    pairs += f"{numbers.of_held(one.impostor, one.impostor_held)} impostor pairs{among}, {one.people:,} people"
+    auc, eer = one.auc, one.eer
+    return (
+        f"IDENTITY: {one.identity} at {one.layer}: AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}], EER "
+        f"{eer.value:.1%} [{eer.low:.1%}, {eer.high:.1%}]"
+        f"{', TAR ' if rates else ''}{', '.join(rates)}; {pairs}."
     )
 
 

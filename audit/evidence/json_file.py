@@ -33,12 +33,12 @@ SMALL = 10
 """A count of rows below this could single people out."""
 _PLACE = re.compile(
     r"""(?P<quote>['"])(?P<quoted>(?:~?/|[A-Za-z]:\\)[^'"]+)(?P=quote)"""
-    r"""|(?<![\w.~/\\-])(?:[^\s/'":;,=]+/)+[^\s/'":;,]+\.py(?=:\w)"""
+    r"""|(?<![\w.~/\\-])(?:[^\s/'":;,=]{1,255}+/)+[^\s/'":;,]{1,255}\.py(?=:\w)"""
     r"""|(?:(?<![\w.~/\\-])|(?<=\s-[A-Za-z]))(?:~?/(?:[^\s/'":;,]+/)+|[A-Za-z]:\\(?:[^\s\\'":;,]+\\)+)[^\s/\\'":;,]*"""
 )
 """An absolute path in a text, in quotes or not, and the folders of a `file.py:factory`."""
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u061c\ufeff\ufff0-\ufffb\U000e0000-\U000e0fff]")
-_NUMBERS = re.compile(r"\[\n\s+(?:(?:-?\d[\d.e+-]*|null)(?:,\n\s+)?)+\n\s*\]")
+_NUMBERS = re.compile(r"\[\n\s++(?:(?:-?\d[\d.e+-]*+|null)(?:,\n\s++)?+)++\n\s*+\]")
 """A list of numbers over several lines; no JSON string holds a line break."""
 
 

@@ -62,6 +62,8 @@ def _timm(architecture: str, arguments: Mapping[str, object]) -> Callable[..., o
     name = architecture.removeprefix(TIMM)
     if not timm.is_model(name):
         raise UnknownNameError("timm model", name, timm.list_models())
-    if "pretrained" in arguments:
-        raise CheckpointError(f"{architecture} takes its weights from the file. Leave 'pretrained' out.")
+    if any(one.startswith("pretrained") or one == "checkpoint_path" for one in arguments):
+        raise CheckpointError(
+            f"{architecture} takes its weights from the file. Leave 'pretrained' and 'checkpoint_path' out."
+        )
     return functools.partial(timm.create_model, name, pretrained=False)

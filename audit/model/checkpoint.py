@@ -81,6 +81,8 @@ def load(
         CheckpointError: The file is missing, pickled, not finite, does not fit, or is not for such options.
         UnknownNameError: No such architecture, or no weights under that key.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise CheckpointError(f"A checkpoint is named by its path, and {path!r} was given. Name a file.")
     file = open_checkpoint(path)
     if architecture is None and is_folder(Path(path)):
         architecture = f"{PREFIX}{os.fspath(path)}"

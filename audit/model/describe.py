@@ -21,14 +21,8 @@ def describe_checkpoint(loaded: LoadedModel) -> tuple[audit_result.Checkpoint, l
 
     A sanitizer leaves a record beside its checkpoint; it counts only if it names this very file.
     """
-    notes = list(loaded.notes)
-    record, sanitizing = audit_result.sidecar(loaded.path), None
-    if record.is_file():
-        found = audit_result.read_sidecar(record)
-        if found.sha256 == loaded.sha256:
-            sanitizing = found.sanitizing
-        else:
-            notes.append(f"{record.name} is the record of another checkpoint than {loaded.path.name} and was left out")
+    sanitizing, notes = _record(loaded.path, loaded.sha256)
+    notes = [*loaded.notes, *notes]
     return (
         audit_result.Checkpoint(
             file=loaded.path.name,
@@ -67,9 +61,22 @@ def describe_features(data: LabelledData, layers: Mapping[str, NDArray[np.floati
     return _without_model(data.name, digest.hexdigest())
 
 
-def describe_embeddings_file(path: Path) -> audit_result.Checkpoint:
-    """Describe representations by the file that they came from."""
-    return _without_model(path.name, sha256(path))
+def describe_embeddings_file(path: Path) -> tuple[audit_result.Checkpoint, list[str]]:
+    """Describe representations by the file that they came from, with the record that a sanitizer left beside it."""
+    digest = sha256(path)
+    sanitizing, notes = _record(path, digest)
+    return _without_model(path.name, digest).model_copy(update={"sanitizing": sanitizing}), notes
+
+
+def _record(path: Path, digest: str) -> tuple[audit_result.Sanitizing | None, list[str]]:
+    """Return the record beside a file if it names this very file, and a note if it names another."""
+    record = audit_result.sidecar(path)
+    if not record.is_file():
+        return None, []
+    found = audit_result.read_sidecar(record)
+    if found.sha256 == digest:
+        return found.sanitizing, []
+    return None, [f"{record.name} is the record of another checkpoint than {path.name} and was left out"]
 
 
 def _without_model(file: str, digest: str) -> audit_result.Checkpoint:

@@ -12,11 +12,11 @@ from audit.data.loading import batches, first_readable
 from audit.data.model_input import ModelInput, each, parts, rows_of, sizes, split, take, to
 from audit.errors import BottleneckError, DataError, first_line
 from audit.model.layers import Taps
-from audit.model.scores import Scores
 from audit.model.structure.call import call, cast
 from audit.model.structure.eval_mode import evaluating, require_evaluating
 from audit.model.structure.layout import Padding, Pool
 from audit.model.structure.outputs import picked
+from audit.model.structure.scores import Scores
 
 PROBES = 8
 """Rows on which it is seen whether a row depends on chance or on its neighbours."""
@@ -58,6 +58,10 @@ class Encoder:
     the one part that may be the task's scores."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.model, nn.Module):
+            raise BottleneckError(
+                f"The model is a {type(self.model).__name__}. Give a torch.nn.Module, as irene.load(…).module is."
+            )
         if self.passes < 1:
             raise BottleneckError(f"An encoder is run in {self.passes} passes. Give 1 or more.")
 

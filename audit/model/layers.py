@@ -13,7 +13,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from audit.data.model_input import ModelInput, parts
+from audit.data.model_input import ModelInput, odd, parts
 from audit.errors import BottleneckError, UnknownNameError
 from audit.model.structure.call import arguments, named
 from audit.model.structure.layout import (
@@ -269,6 +269,11 @@ def _picked(name: str, value: object, elements: Sequence[str]) -> object:
         if found is None:
             raise BottleneckError(f"Layer {name!r} has no part [{element}]. Choose among {', '.join(known)}.")
         value = found
+    if isinstance(value, Tensor) and (kind := odd(value)):
+        raise BottleneckError(
+            f"Layer {name!r} gives a tensor that is {kind}; a bottleneck gives plain floats, (n, d) or more. Choose "
+            "another."
+        )
     return value
 
 

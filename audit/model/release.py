@@ -110,11 +110,15 @@ def vectors(value: object) -> Tensor:
 
 
 def install(model: nn.Module, layer: str, map_: nn.Module) -> BottleneckModule:
-    """Put a map (n, d) -> (n, d) at the input or output of a module, or raise an IreneError if that cannot be."""
+    """Put a map (n, d) -> (n, d) at the input or output of a module, or at what the model returns.
+
+    Raises an IreneError if that cannot be.
+    """
     place, modules = parse(layer), dict(model.named_modules())
-    if place.elements or (place.module == OUTPUT and OUTPUT not in modules):
+    is_output = place.module == OUTPUT and OUTPUT not in modules
+    if place.elements or (is_output and place.side == "input"):
         raise BottleneckError(f"Layer {layer!r} cannot be replaced. Choose a module's input or output.")
-    if place.module not in modules or not place.module:
+    if not is_output and (place.module not in modules or not place.module):
         raise UnknownNameError("layer", place.module, [name for name in modules if name])
     if NAME in dict(model.named_children()):
         raise CheckpointError(
@@ -123,7 +127,9 @@ def install(model: nn.Module, layer: str, map_: nn.Module) -> BottleneckModule:
         )
     installed = BottleneckModule(layer, map_)
     model.add_module(NAME, installed)
-    if place.side == "input":
+    if is_output:
+        model.register_forward_hook(installed.on_output)
+    elif place.side == "input":
         modules[place.module].register_forward_pre_hook(installed.on_input)
     else:
         modules[place.module].register_forward_hook(installed.on_output)

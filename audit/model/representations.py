@@ -31,11 +31,11 @@ from audit.model.forward import (
 )
 from audit.model.layers import lay_out, tap
 from audit.model.projection import Projections, describe_inputs
-from audit.model.scores import Scores, class_scores, is_single, kind_of_scores, place_of_scores
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Pooling
 from audit.model.structure.listing import Seen
 from audit.model.structure.padding import Ends
+from audit.model.structure.scores import class_scores, is_single, kind_of_scores, place_of_scores, require_rows
 from audit.progress import Track, untracked
 
 TURNED = 4
@@ -105,13 +105,8 @@ def extract(
     """
     model, asked = encoder.model, encoder.padding
     few = to(sample_rows(data), device_of(model))
-    pooling, seen = _laid_out(encoder, few, layers)
-    if task is not None and not isinstance(seen.output, Tensor):
-        classes = len(data.column(task, "task").classes)
-        encoder = replace(encoder, output=place_of_scores(seen.output, classes, encoder.output))
-        pooling, seen = _laid_out(encoder, few, layers)
-    pooling = pooling.told(asked, few)
-    pooling.require_told(asked)
+    encoder, pooling, seen = _laid_out(encoder, few, layers, data, task)
+    _require_scores(seen, data, task)
     gathered = _Gathered(layers, len(data), Projections(seed))
     loader = batches(data.inputs, batch_size=encoder.fixed_batch or encoder.batch_size, workers=encoder.workers)
     with evaluating(model), torch.inference_mode(), _seeded(encoder, seed), tap(model, layers, pooling) as taps:
@@ -132,9 +127,7 @@ def extract(
     gathered.require_finite(data, task)
     if asked is None and pooling.padding is None and not pooling.masked and pooling.notes:
         gathered.ends.require_text()
-    told = [*pooling.notes, *gathered.settle_scores(seen, encoder.scores, data, task)]
-    if task is not None and encoder.output is not None:
-        told.append(f"the scores of {task!r} are what the model returns as {encoder.output!r}")
+    told = [*pooling.notes, *gathered.settle_scores(seen, encoder, data, task)]
     if random:
         told.append(f"what the model gives depends on chance; every figure is of the mean over {passes} passes")
     return replace(gathered.features(data, columns, told), pooling=pooling, passes=passes)
@@ -179,8 +172,24 @@ def encoding(
         yield encode
 
 
-def _laid_out(encoder: Encoder, few: ModelInput, layers: Sequence[str]) -> tuple[Pooling, Seen]:
-    return lay_out(encoder.model, few, layers, encoder.pool, fixed_batch=encoder.fixed_batch, output=encoder.output)
+def _laid_out(
+    encoder: Encoder, few: ModelInput, layers: Sequence[str], data: LabelledData, task: str | None
+) -> tuple[Encoder, Pooling, Seen]:
+    """Find out what is what in the layers' values, and where in the model's output the task's scores are."""
+    size, output = encoder.fixed_batch, encoder.output
+    pooling, seen = lay_out(encoder.model, few, layers, encoder.pool, fixed_batch=size, output=output)
+    if task is not None and not isinstance(seen.output, Tensor):
+        output = place_of_scores(seen.output, len(data.column(task, "task").classes), output)
+        pooling, seen = lay_out(encoder.model, few, layers, encoder.pool, fixed_batch=size, output=output)
+    pooling = pooling.told(encoder.padding, few)
+    pooling.require_told(encoder.padding)
+    return replace(encoder, output=output), pooling, seen
+
+
+def _require_scores(seen: Seen, data: LabelledData, task: str | None) -> None:
+    if task is not None:
+        require_rows(seen.output, seen.rows)
+        class_scores(seen.output, len(data.column(task, "task").classes), task)
 
 
 @contextmanager
@@ -239,20 +248,22 @@ class _Gathered:
         if is_single(output):
             self._single.append(output.reshape(-1).float().cpu())
 
-    def settle_scores(self, seen: Seen, asked: Scores | None, data: LabelledData, task: str | None) -> list[str]:
-        """Cut single scores where they are to be cut, and return what is to be said of that."""
+    def settle_scores(self, seen: Seen, encoder: Encoder, data: LabelledData, task: str | None) -> list[str]:
+        """Cut single scores where they are to be cut, and return what is to be said of the scores."""
         if task is None:
             return []
+        where = [f"the scores of {task!r} are what the model returns as {encoder.output!r}"] if encoder.output else []
         single = torch.cat(self._single) if self._single else None
-        kind, classes = kind_of_scores(seen, asked, single, task), data.column(task, "task").classes
-        if kind == "logits":
-            return []
-        if single is None:
-            return []
-        scores = class_scores(single, len(classes), task, kind)
-        self._predicted = [scores.argmax(dim=1).numpy()]
-        told = "as was said" if asked else "since a sigmoid or a softmax makes it"
-        return [f"the model's one output was taken for the probability of {classes[1]!r}, {told}, and cut at 0.5"]
+        kind = kind_of_scores(seen, encoder.scores, single, task)
+        if kind == "logits" or single is None:
+            return where
+        classes = data.column(task, "task").classes
+        self._predicted = [class_scores(single, len(classes), task, kind).argmax(dim=1).numpy()]
+        told = "as was said" if encoder.scores else "since a sigmoid or a softmax makes it"
+        return [
+            *where,
+            f"the model's one output was taken for the probability of {classes[1]!r}, {told}, and cut at 0.5",
+        ]
 
     def require_finite(self, data: LabelledData, task: str | None) -> None:
         if not self._rows:

@@ -69,37 +69,41 @@ def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Setting
         entry = ClassRows(name=attribute, train=train, select=select, test=test)
         return Audited(column.values, rows, (entry,), missing, {}, {}, Regression())
     common = without_rare(column, splits.rows, settings.min_class, settings.merge_rare)
-    common = _hide_small_cells(attribute, common, splits, settings)
+    class_rows(attribute, common, splits.rows, settings.min_class)  # too few classes are told before anything else
+    common = _hide_small_cells(attribute, column, common, splits, settings)
     rows = split_subset(common.column, splits, settings)
     classes = tuple(class_rows(attribute, common, rows, settings.min_class))
     problem = Classification(len(classes))
     return Audited(_numbered(common.column), rows, classes, missing, common.left_out, common.merged, problem)
 
 
-def _hide_small_cells(attribute: str, common: CommonClasses, splits: Splits, settings: Settings) -> CommonClasses:
-    """Leave so many training rows out that, with each class of fewer than SMALL rows, SMALL rows are gone.
+def _hide_small_cells(
+    attribute: str, column: Column, common: CommonClasses, splits: Splits, settings: Settings
+) -> CommonClasses:
+    """Leave rows of large classes out with those of the classes of fewer than SMALL rows.
 
-    All rows less those of the audited classes is then the same number whatever the counts that are withheld. The rows
-    are drawn from the classes that have the most. Raises DataError if too few can be spared.
+    In each split, SMALL rows a class are gone then: its rows less those of the audited classes are the same number
+    whatever the counts that are withheld. The rows are drawn from the classes that have the most. Raises DataError if
+    too few can be spared.
     """
-    small = [count for count in common.left_out.values() if count < SMALL]
-    column, draw = common.column, np.random.default_rng(settings.seed)
-    own = splits.train[column.known[splits.train]]
-    counts = np.bincount(column.codes[own], minlength=len(column.classes))
-    spared = np.zeros_like(counts)
-    for _ in range(SMALL * len(small) - sum(small)):
-        largest = (counts - spared).argmax()
-        if counts[largest] - spared[largest] <= settings.min_class:
-            raise DataError(
-                f"{attribute!r} has {len(small)} {'class' if len(small) == 1 else 'classes'} of fewer than {SMALL} "
-                "rows, and too few rows of others to leave out with them so that nobody can tell how few they are. "
-                "Merge them (--merge-rare NAME), take their rows out, or give more rows."
-            )
-        spared[largest] += 1
-    codes = column.codes.copy()
-    for code in np.flatnonzero(spared):
-        codes[draw.choice(own[column.codes[own] == code], spared[code], replace=False)] = MISSING
-    return replace(common, column=Column(codes, column.classes, remarks=column.remarks))
+    small = [code for code, name in enumerate(column.classes) if common.left_out.get(name, SMALL) < SMALL]
+    codes, draw = common.column.codes.copy(), np.random.default_rng(settings.seed)
+    for part in splits.rows if small else ():
+        own = part[common.column.known[part]]
+        counts = np.bincount(codes[own], minlength=len(common.column.classes))
+        spared = np.zeros_like(counts)
+        for _ in range(SMALL * len(small) - int(np.isin(column.codes[part], small).sum())):
+            largest = (counts - spared).argmax()
+            if counts[largest] - spared[largest] <= settings.min_class:
+                raise DataError(
+                    f"{attribute!r} has {len(small)} {'class' if len(small) == 1 else 'classes'} of fewer than {SMALL} "
+                    "rows, and too few rows of others to leave out with them so that nobody can tell how few they are. "
+                    "Merge them (--merge-rare NAME), take their rows out, or give more rows."
+                )
+            spared[largest] += 1
+        for code in np.flatnonzero(spared):
+            codes[draw.choice(own[codes[own] == code], spared[code], replace=False)] = MISSING
+    return replace(common, column=Column(codes, common.column.classes, remarks=common.column.remarks))
 
 
 def _numbered(column: Column) -> Ints:

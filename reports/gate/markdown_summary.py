@@ -21,6 +21,7 @@ from reports.inputs.retention import kept_state
 from reports.render.markdown import text
 from reports.text.caveats import plain_cautions
 from reports.text.figures import floor, pair_change, score, with_metric
+from reports.text.identities import gives_away, identities, identity_sentence
 from reports.text.sentences import NO_TASK, limit
 
 MOST_ROWS = 100
@@ -41,6 +42,7 @@ def markdown(outcome: Outcome, report: Path | None = None) -> str:
         [_task(comparison)],
         _required(outcome),
         _kept(comparison, outcome.losses.kept),
+        _identities(comparison),
         _warnings(comparison),
         [CAVEAT, *([f"The full report: {_name(without_places(str(report)))}"] if report else [])],
     )
@@ -139,6 +141,12 @@ def _kept(comparison: Comparison, tolerance: float | None) -> list[str]:
         for pair, one in found
     ]
     return ["### What should stay readable", _table(columns, rows)]
+
+
+def _identities(comparison: Comparison) -> list[str]:
+    lines = [f"- {text(identity_sentence(one))}" for one in identities(comparison)]
+    told = text(gives_away(comparison))
+    return ["### Whether people stay recognisable", "\n".join(_some(lines)), told] if lines else []
 
 
 def _warnings(comparison: Comparison) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audit.cli.options import Names, OrderOptions, Real, RowOptions, SourceOptions
+from audit.cli.options import ModelOptions, Names, OrderOptions, Real, RowOptions, SourceOptions
 
 if TYPE_CHECKING:
     from audit.data.labelled import LabelledData, Part
@@ -84,7 +84,8 @@ def recipe_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: named[name] for name in (*(one.name for one in fields(Recipe)), *OTHERS)}
 
 
-def limited_rows(given: Mapping[str, Any], part: "Part") -> "LabelledData":
+def limited_rows(given: Mapping[str, Any], part: "Part", checkpoint: Path) -> "LabelledData":
     """Open one part of the rows, at most `--limit-rows` of them, with the task's classes in the order named."""
-    data = RowOptions.of(given).limit(SourceOptions.of(given).open(part, given["arch"]))
+    arch = ModelOptions.of(given).architecture(checkpoint)
+    data = RowOptions.of(given).limit(SourceOptions.of(given).open(part, arch))
     return OrderOptions.of(given).order(data, given["task"])

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,15 @@ from audit.cli.options import (
     PRIVATE,
     ROWS,
     SOURCE,
-    TASK,
     ModelOptions,
     Real,
+    SourceOptions,
     arguments,
     progress,
     with_options,
 )
 from audit.cli.outputs import refuse_inputs
+from audit.data.sources.catalogue import EMBEDDINGS
 from audit.errors import visible
 from sanitizer.cli.options import KEEP, LAYER, POSITIVE, RECIPE, limited_rows, option, output_option, recipe_fields
 
@@ -30,11 +32,20 @@ if TYPE_CHECKING:
     from audit.evidence.audit_result import Sanitizing
     from sanitizer.methods.base import Method
 
+TASK = (
+    click.option("--task", help="Column that the model predicts; without one, the geometry of its vectors is kept."),
+    click.option(
+        "--keep-identity",
+        metavar="COLUMN",
+        help="Without a task: column of people, who should stay recognisable beside it.",
+    ),
+)
 METHOD = (
     click.option(
         "--method",
         help="codebook, rich, irene, kernel, gradient-reversal, leace, end, rubi, learned-mixin, rebias, lff, plain "
-        "or package.module:attribute. If left out: codebook, a release for the task alone; with --keep, rich.",
+        "or package.module:attribute. If left out: codebook, a release for the task alone; with --keep, rich; without "
+        "a --task, leace.",
     ),
     *KEEP,
     option("--weight", Real(min=0), "Weight of the removal (the paper's gamma); the method's own if left out."),
@@ -58,6 +69,7 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", 
 @click.command()
 @CHECKPOINT
 @with_options(MODEL, SOURCE, TASK, ORDER, PRIVATE, ROWS, LAYER, METHOD, RECIPE)
+@click.option("--table", type=click.Path(path_type=Path), help="Labels of embeddings that lie in another file.")
 @click.option("--resume", is_flag=True, help="Go on from the state that a run with the same options left.")
 @with_options(output_option("The new checkpoint; its record goes beside it."))
 def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> None:
@@ -65,7 +77,12 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
 
     There are two releases. For a model that is released for its task alone, the bottleneck becomes a finite code
     (codebook), and an audit can bound its leakage to any attacker. For one whose embeddings serve other tasks, --keep
-    names the attributes to retain (rich). The choice is printed.
+    names the attributes to retain (rich). The choice is printed. Of an encoder without a task, what a linear attacker
+    reads is projected out (leace), and how alike its vectors are stays.
+
+    CHECKPOINT may be a file of embeddings (.npz, .npy with --table, .parquet). A map is then fitted on the rows whose
+    column `split` says train, or on half of the people (--group), drawn by --seed. It is written as a program beside
+    the new vectors, without any label; irene audit leaves out the rows that fitted it.
 
     The result keeps the model's keys, shapes, types and format. With a code or a map in it, they stand under
     `irene.encoder.`, so that it is not lost unseen, and a program of torch.export that needs no irene goes beside it. A
@@ -85,31 +102,77 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
 
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    require_output(output, checkpoint)
+    embedded = checkpoint.suffix.lower() in EMBEDDINGS
+    output = output.with_suffix(".npz") if embedded and not output.suffix else output
+    if not embedded and not checkpoint.is_dir():
+        require_output(output, checkpoint)
     refuse_inputs(*written(output), state_file(output))
-    task, private, keep = given["task"], given["private"], given["keep"]
+    task, private, keep = (given[one] for one in ("task", "private", "keep"))
     name, method = _method(given, keep, speak=first)
-    track = progress if first else untracked
-    options = SanitizeOptions(**recipe_fields(given), name=name, resume=resume, track=track)
-    loaded, data = ModelOptions.of(given).load(checkpoint), limited_rows(given, "train")
+    asked = {"private": private, "keep": keep, "method": method}
+    asked["options"] = SanitizeOptions(
+        **recipe_fields(given),
+        keep_identity=given["keep_identity"],
+        name=name,
+        resume=resume,
+        track=progress if first else untracked,
+    )
     try:
-        done = run(loaded, data, output, task=task, private=private, keep=keep, method=method, options=options)
+        if embedded:
+            done = _map(checkpoint, output, given, asked)
+        else:
+            loaded, data = ModelOptions.of(given).load(checkpoint), limited_rows(given, "train", checkpoint)
+            done = run(loaded, data, output, task=task, **asked)
     except KeyboardInterrupt as stopped:
-        state = state_file(output)
-        if state.is_file():
+        if (state := state_file(output)).is_file():
             stopped.args = (f"Stopped; the last whole epoch is in {state}. Go on with --resume.",)
         raise
     if first:
         describe(done, program(output))
-        found = {} if options.reweigh else correlated(data, task, private)
-        for attribute, share in found.items():
-            click.echo(
-                visible(
-                    f"{attribute} and {task} have {100 * share:.0f} % of what they say in common in these rows. If "
-                    "that is an accident of how the rows were collected, --reweigh draws them as if they had not."
-                )
-            )
+        if task and not given["reweigh"]:
+            _hint(correlated(data, task, private), task)
         click.echo(visible(f"Wrote {output}"))
+
+
+def _hint(found: Mapping[str, float], task: str) -> None:
+    """Print of which attributes the rows have much in common with the task."""
+    for attribute, share in found.items():
+        click.echo(
+            visible(
+                f"{attribute} and {task} have {100 * share:.0f} % of what they say in common in these rows. If "
+                "that is an accident of how the rows were collected, --reweigh draws them as if they had not."
+            )
+        )
+
+
+def _map(subject: Path, output: Path, given: Mapping[str, Any], asked: Mapping[str, Any]) -> "Sanitizing":
+    """Fit a map to embeddings, and write it with the new vectors."""
+    from audit.atomic_write import sha256
+    from audit.data.sources.embeddings import LayerRows, read_embeddings
+    from audit.errors import UnknownNameError
+    from sanitizer.vectors import Vectors, sanitize_vectors
+
+    source = SourceOptions.of(given)
+    for name in ("task", "arch", "data", "limit_rows"):
+        if given[name] is not None:
+            told = f"{subject} holds embeddings, which take no --{name.replace('_', '-')}. Leave it out."
+            raise click.UsageError(told)
+    found = read_embeddings(
+        subject,
+        table=given["table"],
+        continuous=source.continuous or (),
+        classes=source.classes or (),
+        missing=source.missing,
+    )
+    names = [given["layer"]] if given["layer"] else [*found.layers]
+    if names[0] not in found.layers:
+        raise UnknownNameError(f"layer of {subject.name}", names[0], found.layers)
+    if len(names) > 1:
+        raise click.UsageError(f"{subject} holds {', '.join(names)}. Name the one that is released with --layer.")
+    values = found.layers[names[0]]
+    data = found.data.grouped_by(source.group) if source.group else found.data
+    vectors = Vectors(names[0], values, replace(data, inputs=LayerRows(values)), sha256(subject))
+    return sanitize_vectors(vectors, output, **asked)
 
 
 def _method(given: Mapping[str, Any], keep: Sequence[str], *, speak: bool) -> tuple[str, "Method"]:
@@ -118,8 +181,9 @@ def _method(given: Mapping[str, Any], keep: Sequence[str], *, speak: bool) -> tu
 
     name = given["method"]
     if name is None:
-        name = release_for(keep)
+        name = release_for(keep, task=given["task"] is not None)
         why = "--keep names what must stay readable" if keep else "no --keep: a release for the task alone"
+        why = why if given["task"] else "no --task: what is linear goes, and vectors change no more than that takes"
         if speak:
             click.echo(visible(f"Method: {name} ({why})"))
     settings = {one: given[one] for one in SETTINGS if given[one] is not None}
@@ -136,9 +200,14 @@ def describe(done: "Sanitizing", beside: Path) -> None:
     if done.chosen is not None:
         best = done.trace[done.chosen]
         read = visible(", ".join(f"{100 * value:.1f} % of {name}" for name, value in best.fresh.items()))
+        told = f"balanced accuracy of the task {100 * (best.task_accuracy or 0):.1f} %"
+        if best.geometry is not None:
+            is_of_people = done.settings.get("keep_identity") is not None
+            what = "verification has an AUC" if is_of_people else "similarities have a correlation with the former"
+            told = f"{what} of {best.geometry:.3f}"
         click.echo(
             f"Epoch {done.chosen + 1} of {len(done.trace)} was kept: on {done.head_rows} held-out rows quick fresh "
-            f"attackers read {read}; balanced accuracy of the task {100 * (best.task_accuracy or 0):.1f} %"
+            f"attackers read {read}; {told}"
         )
         if best.kept:
             area = sum(best.kept.values()) / len(best.kept)

@@ -88,8 +88,8 @@ def sweep(checkpoint: Path, output: Path, **given: Any) -> None:
     refuse_inputs(output, chart)
     points = run.sweep(
         lambda: ModelOptions.of(given).load(checkpoint),
-        limited_rows(given, "train"),
-        limited_rows(given, "audit"),
+        limited_rows(given, "train", checkpoint),
+        limited_rows(given, "audit", checkpoint),
         output,
         methods=dict.fromkeys(given["methods"], given["weights"]),
         task=given["task"],

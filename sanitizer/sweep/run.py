@@ -151,7 +151,7 @@ def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:
         audit_labels=audited.labels_sha256(training.named),
         train_rows=len(training.data),
         train_labels=training.data.labels_sha256(training.named),
-        task=training.task,
+        task=training.task or "",
         private=list(training.private),
         keep=list(training.keep),
         layer=training.layer,

@@ -14,12 +14,12 @@ from audit.errors import TrainingError
 from audit.model import release
 from audit.model.forward import Encoder, require_own_answer, require_same_rows, run_model, sample_rows
 from audit.model.layers import Taps, lay_out, tap
-from audit.model.scores import Scores, class_scores, is_single, kind_of_scores, place_of_scores
 from audit.model.structure.call import call
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Layout, Pooling
 from audit.model.structure.outputs import picked
 from audit.model.structure.padding import Ends
+from audit.model.structure.scores import Scores, class_scores, is_single, kind_of_scores, place_of_scores
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch, Rows
 from sanitizer.training.batches import batches
@@ -38,7 +38,7 @@ class ForwardPass:
 
     model: nn.Module
     layer: str
-    task: str
+    task: str | None
     classes: Mapping[str, int]
     """Number of classes of every such column, the task among them."""
     device: torch.device
@@ -55,17 +55,17 @@ class ForwardPass:
         few = to(sample_rows(job.data), device)
         output = job.output
         pooling, seen = lay_out(model, few, [job.layer], job.pool, output=output)
-        if not isinstance(seen.output, Tensor):
+        if job.task and not isinstance(seen.output, Tensor):
             output = place_of_scores(seen.output, job.classes[job.task], output)
             pooling, seen = lay_out(model, few, [job.layer], job.pool, output=output)
         pooling = pooling.told(job.padding, few)
         pooling.require_told(job.padding)
         single = None
-        if is_single(seen.output):
+        if job.task and is_single(seen.output):
             with evaluating(model), torch.no_grad():
                 many = call(model, to(sample_rows(job.data, AT_ONCE), device))
                 single = torch.as_tensor(picked(many, output)).reshape(-1)
-        kind = kind_of_scores(seen, job.scores, single, job.task)
+        kind = kind_of_scores(seen, job.scores, single, job.task) if job.task else "logits"
         return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, kind, output)
 
     def tapped(self) -> AbstractContextManager[Taps]:
@@ -77,9 +77,18 @@ class ForwardPass:
         return tap(self.model, [self.layer, BEFORE], replace(self.pooling, layouts=layouts))
 
     def scores(self, x: ModelInput, wrapped: nn.Module | None = None) -> Tensor:
-        """Run the model, or what wraps it, on a batch on its device; return the task's scores, (n, k) in float32."""
-        made = picked(call(wrapped or self.model, x, self.model), self.output)
-        return class_scores(made, self.classes[self.task], self.task, self.kind).float()
+        """Run the model, or what wraps it, on a batch on its device; return the task's scores, (n, k) in float32.
+
+        Without a task they are those of one class.
+        """
+        made = call(wrapped or self.model, x, self.model)
+        if self.task is None:
+            return torch.zeros(rows_of(x), 1, device=self.device)
+        return class_scores(picked(made, self.output), self.classes[self.task], self.task, self.kind).float()
+
+    def labels(self, v: Mapping[str, Tensor], rows: int) -> Tensor:
+        """Return the task's labels, (n,); without a task, all rows are of one class."""
+        return v[self.task] if self.task else torch.zeros(rows, dtype=torch.int64, device=self.device)
 
     def features(self, taps: Taps) -> tuple[Tensor, Tensor]:
         """Return the representations of the last pass before and behind the release module, (n, d) in float32 each."""
@@ -92,7 +101,7 @@ class ForwardPass:
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
         blocks = np.array_split(np.arange(len(data)), max(1, -(-len(data) // AT_ONCE)))
         with evaluating(self.model), torch.no_grad(), self.tapped() as taps:
-            for x, _ in batches(data, [self.task], blocks):
+            for x, _ in batches(data, [*self.classes][:1], blocks):
                 scores = self.scores(to(x, self.device))
                 parts.append((*self.features(taps), scores))
         before, z, scores = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -100,7 +109,7 @@ class ForwardPass:
         for what, values in (("bottleneck", before), ("bottleneck", z), ("scores", scores)):
             if not bool((values.abs() < LARGEST).all()):
                 raise TrainingError(f"Fine-tuning diverged: the {what} became NaN or infinite. Try a smaller --lr.")
-        return Rows(before=before, z=z, scores=scores, y=v[self.task], v=v)
+        return Rows(before=before, z=z, scores=scores, y=self.labels(v, len(z)), v=v)
 
     def inputs(self, data: LabelledData, size: int) -> Iterator[Batch]:
         """Go over the rows once in random order, without running the model."""
@@ -110,7 +119,8 @@ class ForwardPass:
             v = {name: codes.to(self.device) for name, codes in labels.items()}
             empty, on = torch.empty(rows_of(x), 0, device=self.device), to(x, self.device)
             places = torch.as_tensor(own, device=self.device)
-            yield Batch(empty, empty, empty, v[self.task], v, places, lambda on=on: on, 0.0)  # type: ignore[misc]
+            y = self.labels(v, rows_of(x))
+            yield Batch(empty, empty, empty, y, v, places, lambda on=on: on, 0.0)  # type: ignore[misc]
 
     @contextmanager
     def releasing(self, module: nn.Module | None) -> Iterator[None]:
@@ -134,13 +144,13 @@ def require_trainable(model: nn.Module, job: TrainingJob) -> None:
     if pooling.text_in(few) is not None and pooling.notes and untold:
         ends = Ends()
         for x, _ in batches(
-            job.data, [job.task], np.array_split(np.arange(len(job.data)), -(-len(job.data) // AT_ONCE))
+            job.data, job.named[:1], np.array_split(np.arange(len(job.data)), -(-len(job.data) // AT_ONCE))
         ):
             if (text := pooling.text_in(x)) is not None:
                 ends.add(text)
         ends.require_text()
     with evaluating(model), torch.no_grad(), forward.tapped() as taps:
-        encoder = Encoder(model, output=forward.output)
-        require_own_answer(encoder, few, taps, passes=0, output=True)
+        encoder, scored = Encoder(model, output=forward.output), job.task is not None
+        require_own_answer(encoder, few, taps, passes=0, output=scored)
         many = sample_rows(job.data, AT_ONCE)  # of the few, all may be as long
-        require_same_rows(encoder, many, run_model(encoder, many, taps), taps, output=True)
+        require_same_rows(encoder, many, run_model(encoder, many, taps), taps, output=scored)

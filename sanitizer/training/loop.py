@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from lightning_fabric import Fabric
@@ -19,6 +19,7 @@ from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Objective, Setting
 from sanitizer.training.batches import augmented
 from sanitizer.training.forward import ForwardPass
+from sanitizer.training.geometry import KEPT, Kept
 from sanitizer.training.model_selection import HeldOutMetrics, check, head_accuracy
 from sanitizer.training.resume import BestEpoch, ResumeFile, Stateful
 from sanitizer.training.rows import TrainingRows
@@ -47,7 +48,9 @@ def fine_tune(
 
     One forward pass a step; all gradients are taken at the parameters before the step. Each epoch ends with a
     fresh audit on held-out rows, and the weights of the best epoch are the result: the task first, then leakage and
-    retained attributes, all beyond the noise of so few rows, and of those that are as good the last. A method's
+    retained attributes, all beyond the noise of so few rows, and of those that are as good the last. Without a task,
+    the geometry of the untouched model stands in for it (sanitizer.training.geometry), and the choice is by leakage
+    within the tolerance first. A method's
     release module stays installed at the bottleneck (audit.model.release). The state after each epoch goes to the
     resume file, if there is one.
 
@@ -74,10 +77,12 @@ def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | Non
         torch.device(device),
     ):
         torch.manual_seed(job.recipe.seed)
+        kept = Kept.of(forward, job, rows.held_out) if job.task is None and job.recipe.epochs else None
         setting = _setting(job, rows, forward)
         objective = job.method.start(setting).to(device)
         with forward.releasing(objective.release):
             step, state = _prepared(job, len(rows.fit) // job.recipe.batch_size, fabric, forward, objective)
+            step = replace(step, kept=kept)
             trace, best = _Run(job, rows, step, state, resume_file).epochs(track)
             if best is not None:
                 best.restore(model, objective)
@@ -96,7 +101,7 @@ def _setting(job: TrainingJob, rows: TrainingRows, forward: ForwardPass) -> Sett
     return Setting(
         classes={name: forward.classes[name] for name in job.private},
         keep={name: forward.classes[name] for name in job.keep},
-        task_classes=forward.classes[job.task],
+        task_classes=forward.classes[job.task] if job.task else 1,
         x=to(each(lambda one: one.unsqueeze(0), one_row(rows.fit.inputs[0])), forward.device),
         look=lambda: forward.run(rows.full),
         batches=lambda: forward.inputs(rows.full, job.recipe.batch_size),
@@ -140,15 +145,16 @@ class _Run:
         changing = augmented(self.rows.fit, recipe.augment)
         left = range(len(trace), len(trace) if self._is_enough(best, len(trace)) else recipe.epochs)
         for epoch in track(left, len(left), "epochs"):
-            losses = self.step.epoch(changing, list(self.step.forward.classes), epoch, self.rows.probabilities)
+            losses = self.step.epoch(changing, self._columns, epoch, self.rows.probabilities)
             metrics = self._check(sample)
             trace.append(
                 Epoch(
-                    task_loss=losses[self.job.task],
+                    task_loss=losses[self.job.task or KEPT],
                     penalty={name: losses[name] for name in self.job.private if name in losses},
-                    task_accuracy=metrics.task,
+                    task_accuracy=metrics.task if self.job.task else None,
                     fresh=dict(metrics.fresh),
                     kept=dict(metrics.retained),
+                    geometry=metrics.kept,
                 )
             )
             best = self._better(best, metrics, epoch)
@@ -157,6 +163,11 @@ class _Run:
             if self._is_enough(best, len(trace)):
                 break
         return trace, best
+
+    @property
+    def _columns(self) -> list[str]:
+        """Columns whose labels go with a batch."""
+        return [*self.step.forward.classes, *([self.job.keep_identity] if self.job.keep_identity else [])]
 
     def _is_enough(self, best: BestEpoch | None, done: int) -> bool:
         """Return whether so many epochs have gone by without a better one that training ends."""
@@ -170,7 +181,8 @@ class _Run:
         with forward.releasing(last):
             seen = forward.run(held_out)
         share = self.rows.effective_share
-        return check(seen, held_out, job.private, job.keep, seed=job.recipe.seed, effective_share=share)
+        found = check(seen, held_out, job.private, job.keep, seed=job.recipe.seed, effective_share=share)
+        return found if self.step.kept is None else replace(found, kept=self.step.kept.measured(seen.z))
 
     def _better(self, best: BestEpoch | None, metrics: HeldOutMetrics, epoch: int) -> BestEpoch:
         """Return this epoch if it is better than the best so far, or as good: the later one, without a drift."""
@@ -209,6 +221,7 @@ def _training(model: nn.Module, freeze: Sequence[str]) -> Iterator[None]:
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     free = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    free = free or [nn.Parameter(torch.zeros(1))]  # a map alone is fitted, to what has no weights of its own
     if recipe.optimizer == "adam":
         return torch.optim.AdamW(free, lr=recipe.lr, weight_decay=recipe.weight_decay)
     return torch.optim.SGD(free, lr=recipe.lr, momentum=0.9, weight_decay=recipe.weight_decay)

@@ -15,6 +15,7 @@ from audit.attackers.preprocessing import preprocessing
 from audit.bootstrap import effective_rows
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
+from audit.evidence.verdict import LIMIT
 from sanitizer.methods.base import Rows
 from sanitizer.training import wide_attackers
 
@@ -22,6 +23,8 @@ ATTACKERS = ("logistic", "rbf-svm")
 """Fast; the first is linear, and the other is not."""
 FOLDS, FOLDS_WIDE = 3, 5
 """A wide layer's attackers read more with every row that fits them."""
+SAME = 0.002
+"""Differences of what is kept, below which two epochs are as good."""
 MOST = 1500
 """Held-out rows that the quick attackers see at most; those of a wide layer see more (wide_attackers)."""
 
@@ -38,9 +41,15 @@ class HeldOutMetrics:
     """Effective rows of each balanced accuracy, as if all classes were equal; the task's under the name ""."""
     retained: Mapping[str, float] = field(default_factory=dict)
     """Per retained attribute: AUROC of a linear attacker."""
+    kept: float | None = None
+    """Without a task: what is left of the geometry, or of identities (sanitizer.training.geometry)."""
+    guess: Mapping[str, float] = field(default_factory=dict)
+    """Per attribute: balanced accuracy of a guess."""
 
     def better_than(self, other: "HeldOutMetrics") -> bool:
         """Return whether the task is better, or as good with less leakage or more retained, beyond their noise."""
+        if self.kept is not None and other.kept is not None:
+            return self._keeps_more(other, self.kept - other.kept)
         task = self.task - other.task
         if abs(task) > self._noise("", other.task):
             return task > 0
@@ -48,6 +57,18 @@ class HeldOutMetrics:
         less = {name: other.fresh[name] - self.fresh[name] for name in names}
         gain = sum(one for name, one in less.items() if abs(one) > self._noise(name, other.fresh[name]))
         return gain + self._more_retained(other) > 0
+
+    def _keeps_more(self, other: "HeldOutMetrics", more: float) -> bool:
+        """Return whether leakage is within the tolerance and was not, or else less; where both are, if more is kept."""
+        mine, theirs = self._beyond(), other._beyond()
+        noise = max(self._noise(name, recall) for name, recall in other.fresh.items())
+        if abs(mine - theirs) > noise or (mine == 0) != (theirs == 0):
+            return mine < theirs
+        return more + self._more_retained(other) > SAME
+
+    def _beyond(self) -> float:
+        """Return by how much the worst leakage exceeds the default tolerance, 0 within."""
+        return max(0.0, *(read - self.guess[name] - LIMIT for name, read in self.fresh.items()))
 
     def _more_retained(self, other: "HeldOutMetrics") -> float:
         """Return by how much the mean AUROC of the retained attributes is larger, 0 within its noise."""
@@ -81,6 +102,7 @@ def check(
         task=_balanced_accuracy(y, seen.scores.argmax(dim=1).cpu().numpy()),
         fresh={name: _fresh(z, labels[name], groups, seed) for name in private},
         rows={name: effective_share * effective_rows(of_class) for name, of_class in counts.items()},
+        guess={name: 1 / max(1, len(counts[name])) for name in private},
         retained={name: area for name in keep if (area := _area(z, labels[name], groups, seed)) is not None},
     )
 

@@ -35,7 +35,9 @@ class TrainingRows:
         """Split the rows of a job by its recipe; a DataError if they fill no batch, or cannot be resampled as asked."""
         recipe = job.recipe
         fit, held_out = hold_out(job.data, recipe.seed)
-        if recipe.reweigh and job.private:
+        if recipe.reweigh and job.task is None:
+            raise DataError("--reweigh makes a task independent of the private attributes, and no --task was named.")
+        if recipe.reweigh and job.private and job.task:
             reweighting.require_every_cell(fit, job.task, job.private)
             ours = reweighting.independence_probabilities(fit, job.task, job.private)
             others = reweighting.independence_probabilities(held_out, job.task, job.private)

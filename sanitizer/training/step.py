@@ -23,6 +23,7 @@ from sanitizer.job import Recipe
 from sanitizer.methods.base import Batch, Objective, Terms
 from sanitizer.training.batches import batches
 from sanitizer.training.forward import ForwardPass
+from sanitizer.training.geometry import KEPT, Kept
 from sanitizer.training.reweighting import Doubles, draw
 
 
@@ -40,6 +41,8 @@ class TrainingStep:
     recipe: Recipe
     weight: float
     """Of the removal terms."""
+    kept: Kept | None = None
+    """What takes the place of the task's loss where there is no task."""
 
     def epoch(
         self, data: LabelledData, columns: Sequence[str], epoch: int, probabilities: Doubles | None = None
@@ -76,7 +79,8 @@ class TrainingStep:
         before, z = (every(part) for part in features)
         v = {name: every(codes.to(device)) for name, codes in labels.items()}
         gathered, places = every(scores), every(torch.as_tensor(rows, device=device))
-        return Batch(before, z, gathered, v[self.forward.task], v, places, lambda: each(every, x), progress=0.0)
+        y = self.forward.labels(v, len(z))
+        return Batch(before, z, gathered, y, v, places, lambda: each(every, x), progress=0.0)
 
     def _gathered(self, part: Tensor) -> Tensor:
         """Return the rows of all processes, with their gradients."""
@@ -89,7 +93,9 @@ class TrainingStep:
 
     def _step(self, batch: Batch) -> dict[str, float]:
         terms = self.objective.terms(batch)
-        values = _finite(terms, self.forward.task)
+        if self.kept is not None:
+            terms = replace(terms, task=self.kept.loss(batch))
+        values = _finite(terms, self.forward.task or KEPT)
         weighted = [self.recipe.alpha * terms.task, *(self.weight * term for term in terms.removal.values())]
         self.optimizer.zero_grad()
         self.fabric.backward(torch.stack([*weighted, *([] if terms.other is None else [terms.other])]).sum())
@@ -124,6 +130,7 @@ def _finite(terms: Terms, task: str) -> dict[str, float]:
     values = {name: float(term.detach()) for name, term in named.items()}
     for name, value in values.items():
         if not np.isfinite(value):
-            what = {task: "the task's loss", "": "the method's own term"}.get(name, f"the removal term of {name!r}")
+            own = {task: "the task's loss", KEPT: f"the loss of {KEPT}", "": "the method's own term"}
+            what = own.get(name, f"the removal term of {name!r}")
             raise TrainingError(f"Fine-tuning diverged: {what} is {value}. Try a smaller --lr or --weight.")
     return values

@@ -28,6 +28,8 @@ REMEDY = "Nothing was trained. Mend that, or give --allow-chance (allow_chance=T
 
 def require_task(model: nn.Module, job: TrainingJob) -> None:
     """Raise a DataError if a model is no better at its task than a constant answer, or far better in another order."""
+    if job.task is None:
+        return
     seed = job.recipe.seed
     rows = job.data.limited(MOST, seed=seed)
     target, groups = rows.column(job.task, "task"), rows.groups()
@@ -49,6 +51,7 @@ def _answers(model: nn.Module, rows: LabelledData, job: TrainingJob) -> Ints:
     blocks = np.array_split(np.arange(len(rows)), max(1, -(-len(rows) // AT_ONCE)))
     with evaluating(model), torch.no_grad():
         found = [
-            forward.scores(to(x, job.device)).argmax(dim=1).cpu().numpy() for x, _ in batches(rows, [job.task], blocks)
+            forward.scores(to(x, job.device)).argmax(dim=1).cpu().numpy()
+            for x, _ in batches(rows, job.named[:1], blocks)
         ]
     return np.concatenate(found).astype(np.int64)

@@ -5,11 +5,12 @@ from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
+from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from audit.data.files.contents import Contents
 from audit.errors import DataError
-from audit.file_limits import MOST_OBLONG, MOST_PIXELS
+from audit.file_limits import MIB, MOST_OBLONG, MOST_PIXELS, MOST_SCANS
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Formats that are decoded; PostScript, which Pillow would hand to an interpreter, is not among them."""
@@ -17,6 +18,8 @@ BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262
 """Tags of TIFF."""
 WHITE_IS_ZERO = 0
 """Grey that is written the other way round, which Pillow heeds for 8 bits alone."""
+SCAN = b"\xff\xda"
+"""Before each scan of a JPEG; among its numbers 0xff never stands before another mark."""
 SIXTEEN_BITS = 2**16 - 1
 UPRIGHT = 1
 DEEP = "hold 16 bits a pixel and were scaled by their depth, not clipped"
@@ -33,10 +36,10 @@ def read_image(file: IO[bytes], name: str) -> Image.Image:
     """
     # Of a path Pillow maps plain TIFF into memory, with the lines of one that EXIF turns cut at the wrong length.
     with Image.open(file, formats=FORMATS) as image:
-        _require_small(image)
+        _require_small(image, file)
         largest = _largest(image, name)
         is_inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO
-        upright = ImageOps.exif_transpose(image) if _orientation(image) != UPRIGHT else image
+        upright = ImageOps.exif_transpose(image) if _orientation(image, file) != UPRIGHT else image
         if largest is not None:
             return _scaled(upright, largest, is_inverted=is_inverted)
         if upright.mode == "P" and isinstance(upright.info.get("transparency"), bytes):
@@ -61,7 +64,8 @@ def survey(contents: Contents) -> tuple[str, ...]:
     for row in range(len(contents)):
         try:
             with contents.opened(row) as file, Image.open(file, formats=FORMATS) as image:
-                found.update(_facts(image, contents.name(row)))
+                _require_small(image, file)
+                found.update(_facts(image, file, contents.name(row)))
         except DataError:
             raise
         except Exception:
@@ -69,18 +73,28 @@ def survey(contents: Contents) -> tuple[str, ...]:
     return tuple(f"{count:,} of {len(contents):,} images {fact}" for fact, count in found.items())
 
 
-def _require_small(image: Image.Image) -> None:
-    """Refuse an image by the size that its head declares, before it is decoded."""
+def _require_small(image: Image.Image, file: IO[bytes]) -> None:
+    """Refuse an image by the size that its head declares, or by the scans of a JPEG, before it is decoded."""
     if image.width * image.height > MOST_PIXELS:
         raise ValueError(f"it has {image.width:,} by {image.height:,} pixels; {MOST_PIXELS:,} are read at most")
     if max(image.size) > MOST_OBLONG * max(1, min(image.size)):
         raise ValueError(f"it is {image.width:,} pixels wide and {image.height:,} high, too long to be scaled")
+    if image.format == "JPEG":  # each scan may go over all of the pixels again
+        place = file.tell()
+        file.seek(0)
+        tail, scans = b"", 0
+        while scans <= MOST_SCANS and (block := file.read(MIB)):
+            scans += (tail + block).count(SCAN)
+            tail = block[-1:]
+        file.seek(place)
+        if scans > MOST_SCANS:
+            raise ValueError(f"it has more than {MOST_SCANS} scans")
 
 
-def _facts(image: Image.Image, name: str) -> list[str]:
+def _facts(image: Image.Image, file: IO[bytes], name: str) -> list[str]:
     facts = {
         DEEP: _largest(image, name) is not None,
-        TURNED: _orientation(image) != UPRIGHT,
+        TURNED: _orientation(image, file) != UPRIGHT,
         TRANSPARENT: image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
         FRAMES: getattr(image, "is_animated", False),
         INKS: image.mode == "CMYK",
@@ -104,11 +118,30 @@ def _largest(image: Image.Image, name: str) -> int | None:
     return None
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, file: IO[bytes]) -> int:
+    """Return the orientation, without decoding a PNG, as Pillow would, unless something stands behind its pixels."""
     try:
+        if isinstance(image, PngImageFile) and not _ends_in_text(file):
+            return int(Image.Image.getexif(image).get(ExifTags.Base.Orientation, UPRIGHT))
         return int(image.getexif().get(ExifTags.Base.Orientation, UPRIGHT))
     except Exception:
         return UPRIGHT
+
+
+def _ends_in_text(file: IO[bytes]) -> bool:
+    """Tell whether a PNG has EXIF or text behind its pixels."""
+    place, is_behind = file.tell(), False
+    file.seek(8)
+    try:
+        while len(head := file.read(8)) == 8:
+            kind = head[4:]
+            is_behind |= kind == b"IDAT"
+            if is_behind and kind in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+                return True
+            file.seek(int.from_bytes(head[:4], "big") + 4, 1)  # and the checksum
+        return False
+    finally:
+        file.seek(place)
 
 
 def _scaled(image: Image.Image, largest: int, *, is_inverted: bool) -> Image.Image:

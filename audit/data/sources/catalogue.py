@@ -11,9 +11,11 @@ FILES_TABLE = "audit.data.sources.files_table:load"
 """The source for a table that names or holds images or sounds."""
 SHARDS = "audit.data.sources.files_table:load_shards"
 """The source for a folder of Parquet files that hold images or sounds."""
-TARS, TAR = "audit.data.sources.tars:load", ".tar"
+TEXTS = "audit.data.sources.texts:load"
+"""The source for a table with a column of texts."""
+TARS, TAR = "audit.data.sources.archives:load_tars", ".tar"
 """The source for archives of WebDataset, and their suffix."""
-SAVED_DATASET, SAVED = "audit.data.sources.saved:load", ("state.json", "dataset_dict.json")
+SAVED_DATASET, SAVED = "audit.data.sources.archives:load_saved", ("state.json", "dataset_dict.json")
 """The source for a folder that save_to_disk wrote, and the files that it is known by."""
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 METADATA = tuple(f"metadata{suffix}" for suffix in TABLES if suffix != ".tsv")

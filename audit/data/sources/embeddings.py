@@ -26,6 +26,8 @@ from audit.file_limits import opened, told, total, zip_parts
 Layer = NDArray[np.floating]
 Labels = NDArray[np.generic] | Cell
 """Of n rows."""
+ALL_ROWS = ": all rows were audited, and rows that trained the model leak more than others"
+"""How a note ends that is not true of a part of the rows."""
 BLOCK = 2**22
 """Numbers that are checked in one go, so that a file larger than memory can be checked."""
 
@@ -68,7 +70,7 @@ def read_embeddings(
     layer, and stays on the disk. A .parquet file holds a column of lists of floats for each layer, and labels.
 
     Args:
-        table: More labels, of the same rows in the same order: a .csv, .tsv, .jsonl or .parquet file.
+        table: More labels, of the same rows in the same order: a .csv, .tsv, .jsonl, .parquet or .npz file.
         continuous: Columns to treat as numbers, as a list or with commas between them.
         classes: Columns of many whole numbers to treat as classes.
         missing: Words that mean missing beside the empty cell; by default `?` alone.
@@ -79,7 +81,9 @@ def read_embeddings(
     path, table = Path(path), None if table is None else Path(table)
     layers, labels = _layers_and_labels(path)
     header_notes: tuple[str, ...] = ()
-    if table is not None:
+    if table is not None and table.suffix.lower() == ".npz":  # of the same rows: its own layers are not looked at
+        labels = _joined(labels, _layers_and_labels(table)[1], table)
+    elif table is not None:
         more = read_table(table)
         labels, header_notes = _joined(labels, more.columns, table), more.notes
     if not labels:
@@ -98,7 +102,7 @@ def read_embeddings(
         notes=(
             *header_notes,
             *notes,
-            f"{trained}: all rows were audited, and rows that trained the model leak more than others",
+            f"{trained}{ALL_ROWS}",
         ),
     )
     return Embeddings(layers, data)
@@ -150,21 +154,24 @@ def _require_members(file: BinaryIO) -> None:
     with zipfile.ZipFile(file) as archive:
         for part in parts:
             with archive.open(part) as member:
-                _require_whole(member, part)
+                _require_whole(member, part.filename, part.file_size)
     file.seek(0)
 
 
-def _require_whole(member: IO[bytes], part: zipfile.ZipInfo) -> None:
+def _require_whole(member: IO[bytes], name: str, held: int) -> None:
+    """Refuse an array by its header: one that declares more than is held, or of which NumPy would divide by zero."""
     if member.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
         return  # no array, which is told where it is asked for
     major, _minor = member.read(2)
     header = {1: read_array_header_1_0, 2: read_array_header_2_0}.get(major)
     if header is None:
-        raise ValueError(f"{part.filename} is of version {major} of numpy's format")
+        raise ValueError(f"{name} is of version {major} of numpy's format")
     shape, _is_fortran, dtype = header(member)
+    if not dtype.itemsize:  # of no bytes a file may declare any number of values
+        raise ValueError(f"{name} holds values of no bytes ({dtype.str})")
     declared = total(shape) * dtype.itemsize
-    if declared > part.file_size and not dtype.hasobject:
-        raise ValueError(f"{part.filename} has {told(part.file_size)} and declares {told(declared)}")
+    if declared > held and not dtype.hasobject:
+        raise ValueError(f"{name} has {told(held)} and declares {told(declared)}")
 
 
 def _member(found: Mapping[str, object], name: str, path: Path) -> NDArray[np.generic]:
@@ -187,6 +194,8 @@ def _member(found: Mapping[str, object], name: str, path: Path) -> NDArray[np.ge
 
 
 def _read_npy(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
+    with opened(path) as file:
+        _require_whole(file, path.name, os.fstat(file.fileno()).st_size)
     return {path.stem: _layer(path.stem, open_memmap(path, mode="r"), path)}, {}
 
 
@@ -236,7 +245,7 @@ def _named(labels: Mapping[str, Labels], path: Path) -> dict[str, Labels]:
     return named
 
 
-def _joined(labels: Mapping[str, Labels], more: Mapping[str, Cell], table: Path) -> dict[str, Labels]:
+def _joined(labels: Mapping[str, Labels], more: Mapping[str, Labels], table: Path) -> dict[str, Labels]:
     for name in more:
         if name in labels:
             raise DataError(f"Both the embeddings and {table} have a column {name!r}. Rename one.")

@@ -22,10 +22,13 @@ from audit.data.sources.catalogue import (
     TABLES,
     TAR,
     TARS,
+    TEXTS,
 )
 from audit.errors import DataError, UnknownNameError, in_one_line
 from audit.plugins import call, resolve, users_code
 
+HUGGING_FACE = "hf:"
+"""Begins the name of an architecture that brings a tokenizer (audit.model.huggingface)."""
 OF_FILES = ("image_size", "follow_links", "data_root", "sample_rate", "seconds")
 """Options that mean nothing for a table of features."""
 
@@ -36,7 +39,7 @@ def open_data(
     """Open a data source by its name, by its path, or by a factory that takes `part` and returns LabelledData.
 
     The source takes the options, for instance `rho` of digits, or `transform` of a folder of images; images are seen
-    through the transform that was published with `arch` if no other is named.
+    through the transform that was published with `arch`, and texts through its tokenizer, if no other is named.
 
     Raises UnknownNameError if there is no such source or option; DataError if files are missing, or the factory returns
     something else.
@@ -49,6 +52,8 @@ def open_data(
     came_from = [one for one in (name, *map(str, places.values())) if is_remote(one)]
     name = str(fetched(name)) if is_remote(name) else name
     factory, of_files = _factory(name, options)
+    if "text" in options and arch and arch.startswith(HUGGING_FACE):
+        options = {"tokenizer": arch.removeprefix(HUGGING_FACE), **options}
     if of_files and arch:
         options = {**options, "arch": arch}
     with users_code(name, DataError):
@@ -90,6 +95,8 @@ def _factory(name: str, options: Mapping[str, object]) -> tuple[Callable[..., ob
                 f"{stray[0]} is for images or sounds, and no column of {path.name} is named that holds them. Name it "
                 "with --image or --audio, or leave the option out."
             )
+        if "text" in options:
+            return partial(resolve(TEXTS, "data source"), path), False
         return partial(resolve(FILES_TABLE if of_files else TABLE, "data source"), path), of_files
     if path.exists() or path.suffix or len(path.parts) > 1 or name.endswith(("/", "\\")):
         fact = "is no table or folder" if path.exists() else "does not exist"

@@ -26,8 +26,8 @@ from audit.evidence.signature import SUFFIX, envelope_of, require_signature
 from audit.evidence.upgrades import UPGRADES
 
 PROGRAM = ".pt2"
-CHECKPOINTS = (".pt", ".pth", ".safetensors")
-"""How a program, and the checkpoint that it was exported from, are named."""
+CHECKPOINTS = (".pt", ".pth", ".safetensors", ".npz", ".npy")
+"""How a program, and the checkpoint or the vectors that it belongs to, are named."""
 WHAT = "an audit's evidence or a sanitizer's record"
 
 

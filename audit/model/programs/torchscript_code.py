@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import torch
 
@@ -56,7 +57,7 @@ OPCODES = frozenset({
 
 
 @contextmanager
-def checked_copy(path: Path) -> Iterator[Path]:
+def checked_copy(path: Path) -> Iterator[IO[bytes]]:
     """Yield a temporary copy of a program with nothing in it but tensors and code that was checked.
 
     Raises CheckpointError if the file is damaged, or its code would do more than arithmetic.
@@ -73,14 +74,14 @@ def checked_copy(path: Path) -> Iterator[Path]:
     for content in pickles.values():
         _check_pickle(content, path)
     sources = {name: _checked(content, path) for name, content in code.items()}
-    with tempfile.TemporaryDirectory(prefix="irene-") as folder:
-        copy = Path(folder) / "program.pt"
+    with tempfile.TemporaryFile(prefix="irene-") as copy:  # without a name: a killed run leaves nothing
         with zipfile.ZipFile(copy, "w") as archive:
             for name in names:
                 if name in sources:
                     archive.writestr(f"program/{name}", sources[name])
                 elif name in PARTS or name.startswith(TENSORS):
                     archive.writestr(f"program/{name}", pickles.get(name) or reader.get_record(name))
+        copy.seek(0)
         yield copy
 
 
@@ -155,7 +156,8 @@ def _check(tree: ast.Module, path: Path) -> None:
             raise _calls(path, min(taken))
         for node in scope:
             if isinstance(node, ast.Name) and (
-                node.id not in BUILTINS | bound or (node.id in LOOKING_UP and id(node) not in looked_up)
+                (node.id not in BUILTINS and node.id not in bound)
+                or (node.id in LOOKING_UP and id(node) not in looked_up)
             ):
                 raise _calls(path, node.id)
 
@@ -209,9 +211,9 @@ def _dotted(node: ast.expr) -> list[str]:
     """Return the words of `a.b.c`; the first is empty where it is no name."""
     words: list[str] = []
     while isinstance(node, ast.Attribute):
-        words.insert(0, node.attr)
+        words.append(node.attr)
         node = node.value
-    return [node.id if isinstance(node, ast.Name) else "", *words]
+    return [node.id if isinstance(node, ast.Name) else "", *reversed(words)]
 
 
 def _is_operator(name: str) -> bool:

@@ -32,6 +32,11 @@ class Step:
     """The number of the other tensor."""
 
 
+def _is_dense(value: Tensor) -> bool:
+    """Return whether a tensor has axes and numbers that can be looked at; a nested or a sparse one has not."""
+    return not value.is_nested and value.layout == torch.strided and not value.is_meta
+
+
 class Flow:
     """The tensors of one forward pass, and what is known of their axes."""
 
@@ -72,7 +77,9 @@ class Flow:
 
     def like(self, value: Tensor) -> Tensor | None:
         """Return a tensor seen before that holds the very same numbers, not all alike; programs hand on copies."""
-        for other in reversed(self._kept):
+        if not _is_dense(value):
+            return None
+        for other in filter(_is_dense, reversed(self._kept)):
             if other.shape == value.shape and other.dtype == value.dtype and torch.equal(other, value):
                 flat = value.flatten()
                 return other if value.numel() > 1 and bool((flat != flat[0]).any()) else None
@@ -173,7 +180,9 @@ class _Functions(TorchFunctionMode):
         """Run a function, and note what is known of it."""
         result = func(*args, **(kwargs or {}))
         name = str(getattr(func, "__name__", "")).partition(".")[0].strip("_")
-        self._operation(self._flow, name, args, kwargs or {}, result)
+        given = [one for one in (*args, *(kwargs or {}).values(), result) if isinstance(one, Tensor)]
+        if all(map(_is_dense, given)):
+            self._operation(self._flow, name, args, kwargs or {}, result)
         return result
 
 

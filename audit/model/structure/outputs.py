@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
+from audit.data.model_input import odd
 from audit.errors import DataError
 
 DEEPEST = 4
@@ -34,6 +35,10 @@ def picked(output: object, name: str | None) -> object:
                 f"--model-output {name}: there is no {part!r} in a {type(output).__name__}{shape}{has}. Name a key, a "
                 "field, a place, or a column of a tensor (n, k)."
             )
+    if isinstance(output, Tensor) and (kind := odd(output)):
+        raise DataError(
+            f"The model returns a tensor that is {kind}, and scores are plain numbers. Make it return such."
+        )
     return output
 
 

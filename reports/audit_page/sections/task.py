@@ -13,6 +13,7 @@ from reports.inputs.paired_difference import accuracy_change
 from reports.render.section import Section
 from reports.render.table import Body, Cell, Row, Table, cell, figure_cell, missing, over
 from reports.text.figures import NONE, figure, floor, pair_change
+from reports.text.identities import gives_away, identity_table
 from reports.text.sentences import NO_TASK, attribute_at, retained_by_state, unpaired
 
 
@@ -28,6 +29,9 @@ class TaskView:
     """What became of the retained attributes, a sentence for each state."""
     retained: tuple[Drawing, ...]
     retained_table: Table | None
+    identity_table: Table | None
+    """Whether people are told apart; None where no identities were named."""
+    gives_away: str
 
 
 def view(comparison: Comparison) -> TaskView:
@@ -39,6 +43,8 @@ def view(comparison: Comparison) -> TaskView:
         states=tuple(retained_by_state(comparison.retained)),
         retained=attribute_drawings(by_attribute(comparison.retained), "kept"),
         retained_table=retained_table(comparison),
+        identity_table=identity_table(comparison),
+        gives_away=gives_away(comparison),
     )
 
 

@@ -108,12 +108,12 @@ def test_arguments_of_a_factory_are_a_table(folder: Path, run: Run) -> None:
         "    return nn.Sequential(nn.Flatten(), nn.Linear(192, width), nn.Linear(width, 10))\n",
         encoding="utf-8",
     )
-    config = write(folder, 'checkpoint = "w.safetensors"\narch = "made.py:build"\ndata = "digits"\n'
+    config = write(folder, 'checkpoint = "w.safetensors"\ndata = "digits"\n'
                    "arch-arg = { width = 5, deep = true }\n")  # fmt: skip
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(192, 5), nn.Linear(5, 10))
     safetensors.torch.save_file(model.state_dict(), folder / "w.safetensors")
-    result = run("layers --config", config)
+    result = run("layers --arch made.py:build --config", config)
     assert result.exit_code == 0, result.output
     assert "Suggested bottleneck: 2:input" in result.output
 
@@ -123,8 +123,8 @@ def test_arguments_of_a_factory_are_a_table(folder: Path, run: Run) -> None:
     [
         ("privat = 'sex'", "Unknown option of irene audit in irene.toml 'privat'. Did you mean 'private'? Known: "),
         (
-            "[audti]\nlimit = 0.1",
-            "Unknown option of irene audit in irene.toml 'audti'. Did you mean '[audit]'? Known: ",
+            "[audit2]\nlimit = 0.1",
+            "Unknown option of irene audit in irene.toml 'audit2'. Did you mean '[audit]'? Known: ",
         ),
         ("limit = 'ten'", "Invalid value for '--limit': 'ten' is not a valid float"),
         ("seed = 1.5", "Invalid value for '--seed': '1.5' is not a valid integer"),
@@ -161,3 +161,61 @@ def test_the_example_of_the_readme_is_read_by_every_command_it_names(folder: Pat
         assert result.exit_code == 1
         last = result.output.splitlines()[-1]
         assert "model.pt" in last or "faces/ does not exist" in last, "only files are missing"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'arch = "subprocess:check_output"\narch-arg = { args = "touch ran", shell = true }',
+        'arch = "own.py:build"',
+        'arch = "torchvision.models.resnet:os.system"',
+        'arch = "torchvision.models:get_model_builder"',
+        'data = "own:build"',
+        'data = "./own.py:build"',
+        'transform = "own:build"',
+        'attackers = ["logistic", "own:build"]',
+        'data-arg = { transform = "own:build" }',
+        "data-arg = ['arch=\"own:build\"']",
+    ],
+)
+def test_a_config_runs_no_code(folder: Path, run: Run, text: str) -> None:
+    (folder / "own.py").write_text("open('ran', 'w')\n", encoding="utf-8")
+    torch.save(nn.Linear(2, 2).state_dict(), folder / "w.pt")
+    config = write(
+        folder, f'subject = "w.pt"\nprivate = "sex"\n{text}\n' + ("" if "data =" in text else 'data = "digits"')
+    )
+    result = run("audit --config", config)
+    assert result.exit_code == 1
+    assert "must be typed: no file that came along may let code run" in result.output
+    assert not (folder / "ran").exists()
+
+
+def test_a_config_names_no_weights_to_be_fetched(folder: Path, run: Run) -> None:
+    text = 'arch = "torchvision.models:resnet18"\narch-arg = { weights = "DEFAULT" }\nsubject = "w.pt"\nprivate = "sex"'
+    assert "may have any fetched" in run("audit --config", write(folder, text)).output
+
+
+def test_a_config_names_what_builds_models_alone(folder: Path, run: Run) -> None:
+    torch.save(nn.Linear(2, 2).state_dict(), folder / "w.pt")
+    for arch in ("torchvision.models:resnet18", "small-convnet", "timm:resnet10t", "hf:folder"):
+        told = run("layers w.pt --data digits --config", write(folder, f'arch = "{arch}"')).output
+        assert "must be typed" not in told, told
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "notes.json", "notes.html", "z.npz"])
+def test_a_config_writes_over_no_file_that_irene_did_not_write(folder: Path, run: Run, name: str) -> None:
+    if name != "z.npz":
+        (folder / name).write_text('{"mine": 1}', encoding="utf-8")
+    before = (folder / name).read_bytes()
+    result = run("audit --config", write(folder, AUDIT.replace("a.json", name)))
+    assert result.exit_code == 1
+    assert (folder / name).read_bytes() == before
+    assert "would be lost" in result.output
+
+
+def test_a_config_replaces_evidence_and_what_was_typed(folder: Path, run: Run) -> None:
+    (folder / "notes.json").write_text("{}", encoding="utf-8")
+    config = write(folder, AUDIT)
+    for typed in ("", "", "-o notes.json"):
+        assert run(f"audit {typed} --config", config).exit_code == 0
+    read_audit(folder / "notes.json")

@@ -1,5 +1,7 @@
 """Columns of labels: what becomes classes, what a quantity, what is missing, and joint classes."""
 
+import time
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from audit.column_names import several
 from audit.data.cells import Written
 from audit.data.columns import Column, Quantity, Undecided, intersect
 from audit.data.labelled import labelled
@@ -366,3 +369,27 @@ def test_ids_are_told_apart_by_their_exact_spelling_and_keep_every_digit() -> No
 def test_ids_that_a_float_or_a_spreadsheet_has_rounded_are_refused(ids: Any) -> None:
     with pytest.raises(DataError, match=r"Group column 'id' holds numbers above .* as floats, .* Save the ids as text"):
         labelled(torch.zeros(3, 1), {"id": ids}).grouped_by("id")
+
+
+@pytest.mark.parametrize("text", ["1" * 300_000 + "x", " " * 300_000 + "x" + " " * 300_000 + "x", "1," * 150_000])
+def test_a_long_cell_is_read_in_a_moment(text: str) -> None:
+    started = time.perf_counter()
+    assert len(classes(written([text, "a", "b"]))[1]) == 3
+    assert time.perf_counter() - started < 5  # a match that is tried anew from each character takes minutes
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(10**401, "a whole number of more than"), ("a\ud800", "half a character"), (Decimal("sNaN"), "sNaN")],
+)
+def test_values_that_no_table_holds_are_told_in_one_line(value: object, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        as_column("c", [value, 1, 2])
+    with pytest.raises(DataError, match=told):
+        labelled(torch.zeros(3, 2), {"y": [1, 2, 3]}, group=[value, 1, 2])
+
+
+@pytest.mark.parametrize("name", [3, None, ["y", 3]])
+def test_a_name_that_is_no_text_is_told_in_one_line(name: Any) -> None:
+    with pytest.raises(IreneError, match="A name is a text"):
+        several(name)

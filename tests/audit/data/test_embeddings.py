@@ -1,6 +1,7 @@
 """Ready-made embeddings: three kinds of files, nothing loaded or run that need not be, mistakes told in one line."""
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,17 @@ def test_predictions_in_other_spellings_are_the_floor_of_the_same_classes(tmp_pa
     assert result.task.accuracy.value == 1
     with pytest.raises(DataError, match="Predicted column 'v' has 0 missing values and the classes 0, 1; the task has"):
         audit_embeddings(found.layers, found.data, private="v", task="y", predicted="v", settings=settings)
+
+
+@pytest.mark.parametrize("shape", ["(-1,)", "(3, 4)", "(1000000000000,)"])
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_an_array_of_no_bytes_is_refused_by_its_header(tmp_path: Path, shape: str, suffix: str) -> None:
+    head = f"{{'descr': '<U0', 'fortran_order': True, 'shape': {shape}}}\n".encode()
+    content = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + bytes(40)
+    path = tmp_path / f"layer.{suffix}"
+    if suffix == "npy":
+        path.write_bytes(content)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("layer.npy", content)
+    assert "holds values of no bytes" in told(path)

@@ -1,5 +1,6 @@
 """Images of every depth and kind become the picture that they show, or are refused: nothing is clipped."""
 
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
-from audit.data.files.image_file import as_rgb, read_image
+from audit.data.files.contents import InFolder
+from audit.data.files.image_file import as_rgb, read_image, survey
 from audit.data.labelled import LabelledData
 from audit.data.sources.opening import open_data
 from audit.errors import DataError
@@ -184,3 +186,21 @@ def test_usual_images_are_read_as_ever_and_nothing_is_noted(tmp_path: Path) -> N
     data = opened(folder(tmp_path / "plain", {"a.png": pixels}))
     torch.testing.assert_close(data.inputs[0], torch.from_numpy(pixels).permute(2, 0, 1) / 255)
     assert [note for note in data.notes if "images" in note] == []
+
+
+def test_a_survey_decodes_no_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image.new("RGB", (32, 32))
+    for name in ("a.png", "b.jpg"):
+        image.save(tmp_path / name)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _self: pytest.fail("decoded"))
+    assert survey(InFolder(tmp_path, ["a.png", "b.jpg"], "")) == ()
+
+
+def test_a_jpeg_of_hundreds_of_scans_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    held = io.BytesIO()
+    Image.new("L", (64, 64), 128).save(held, "JPEG", progressive=True)
+    content = held.getvalue()
+    assert read_image(io.BytesIO(content), "a.jpg").size == (64, 64)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    with pytest.raises(ValueError, match="more than 100 scans"):
+        read_image(io.BytesIO(content[:-2] + 100 * last + content[-2:]), "a.jpg")

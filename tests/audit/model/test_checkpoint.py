@@ -166,7 +166,7 @@ def test_timm_builds_by_name_and_downloads_nothing(tmp_path: Path) -> None:
     assert loaded.architecture == "timm:resnet10t(num_classes=2)"
     with pytest.raises(UnknownNameError, match=r"timm model 'resnet10'\. Did you mean 'resnet10t'"):
         build("timm:resnet10", {})
-    with pytest.raises(CheckpointError, match="Leave 'pretrained' out"):
+    with pytest.raises(CheckpointError, match="Leave 'pretrained' and 'checkpoint_path' out"):
         build("timm:resnet10t", {"pretrained": True})
 
 

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+import irene
 from audit.data.labelled import LabelledData, labelled
 from audit.data.model_input import ModelInput
-from audit.errors import BottleneckError, DataError, UnreadableError
+from audit.errors import BottleneckError, DataError, IreneError, UnreadableError
 from audit.model.example_networks import small_convnet
-from audit.model.forward import Encoder, require_own_answer, sample_rows
+from audit.model.forward import Encoder, first_input, require_own_answer, sample_rows
 from audit.model.layers import lay_out, tap
 from audit.model.representations import extract
-from audit.model.scores import class_scores
 from audit.model.structure.eval_mode import evaluating
+from audit.model.structure.scores import class_scores
 
 
 @pytest.fixture(autouse=True)
@@ -211,3 +212,66 @@ def test_a_number_from_0_to_1_of_unknown_kind_is_asked_about() -> None:
     extract(Encoder(model), rows(), ["fc:input"])  # without a task nobody needs to know
     with pytest.raises(DataError, match="holds no probabilities"):
         extract(Encoder(Single(lambda s: s), scores="probabilities"), rows(), ["fc:input"], task="y")
+
+
+class Returning(nn.Module):
+    def __init__(self, made: Callable[[Tensor], object]) -> None:
+        super().__init__()
+        self.first, self.head, self.made = nn.Linear(8, 4), nn.Linear(4, 2), made
+
+    def forward(self, x: Tensor) -> object:
+        return self.made(self.head(self.first(x)))
+
+
+def _leave(_scores: Tensor) -> object:
+    raise SystemExit(0)
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda one: one.sum(), "one row an input"),
+        (lambda one: one[:0], "one row an input"),
+        (lambda one: one > 0, "true or false"),
+        (lambda one: one.to_sparse(), "is sparse"),
+        (lambda one: one.to(torch.complex64), "is complex"),
+        (lambda one: one.to("meta"), "is on no device"),
+        (lambda one: torch.nested.nested_tensor(list(one)), "is nested"),
+        (lambda one: one.to(torch.float8_e4m3fn), "is torch.float8_e4m3fn"),
+        (_leave, "SystemExit"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_an_output_that_holds_no_scores_is_told_in_one_line(made: Callable[[Tensor], object], told: str) -> None:
+    rows = irene.labelled(torch.randn(60, 8), {"y": [0, 1] * 30, "g": ["a", "b", "b"] * 20})
+    model = Returning(made)
+    with pytest.raises(IreneError, match=told):
+        extract(Encoder(model), rows, ["head:input"], task="y") if told != "SystemExit" else first_input(model, rows)
+
+
+@pytest.mark.parametrize("change", [Tensor.to_sparse, lambda one: one.to("meta"), lambda one: one.to(torch.complex64)])
+def test_an_input_that_is_no_plain_tensor_is_told_in_one_line(change: Callable[[Tensor], Tensor]) -> None:
+    rows = irene.labelled([change(one) for one in torch.randn(6, 8)], {"g": ["a", "b"] * 3})
+    with pytest.raises(IreneError, match="An input is a tensor that is"):
+        first_input(nn.Linear(8, 2), rows)
+
+
+def test_what_is_no_model_and_no_seed_is_told_in_one_line() -> None:
+    with pytest.raises(IreneError, match="The model is a NoneType"):
+        Encoder(None)  # type: ignore[arg-type]
+    with pytest.raises(IreneError, match="seed is -1"):
+        irene.Settings(seed=-1)
+    with pytest.raises(IreneError, match="None was given"):
+        irene.load(None)  # type: ignore[arg-type]
+
+
+def test_a_length_below_zero_is_told_in_one_line() -> None:
+    class Rows:
+        def __len__(self) -> int:
+            return -1  # noqa: PLE0303 - what is tested
+
+        def __getitem__(self, row: int) -> Tensor:
+            return torch.zeros(2)
+
+    with pytest.raises(IreneError, match="have no length"):
+        irene.labelled(Rows(), {"g": ["a"]})

@@ -207,7 +207,7 @@ def test_whatever_a_users_code_raises_is_told_in_one_line_with_its_place() -> No
         DataError, match=r"The input of row 0 failed with ZeroDivisionError: row 0 \(test_inputs.py, line"
     ):
         irene.audit(nn.Linear(4, 2), data(failing), private="sex", settings=FEW)
-    with pytest.raises(DataError, match="An input is a str"):
+    with pytest.raises(DataError, match="A row is a str, and a model takes tensors"):
         irene.audit(nn.Linear(4, 2), data(lambda row: "words"), private="sex", settings=FEW)
 
 

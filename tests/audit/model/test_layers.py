@@ -16,10 +16,10 @@ from audit.model.example_networks import small_convnet
 from audit.model.forward import Encoder
 from audit.model.layers import lay_out, tap
 from audit.model.representations import extract
-from audit.model.scores import class_scores
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Pooling
 from audit.model.structure.listing import layers
+from audit.model.structure.scores import class_scores
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,7 @@
 """A stranger's TorchScript runs arithmetic and nothing else, however its code is written."""
 
+import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 
 from audit.errors import CheckpointError
 from audit.model import checkpoint
+from audit.model.programs import torchscript_code
 from audit.model.programs.operators import OPERATORS
 
 BODY = "return torch.relu(x)"
@@ -194,3 +197,20 @@ def test_packed_weights_of_quantised_layers_are_the_compiled_classes_that_are_re
     torch.jit.save(torch.jit.script(quantised), tmp_path / "a.pt")
     x = torch.ones(1, 4)
     assert torch.equal(checkpoint.load(tmp_path / "a.pt").module(x), quantised(x))
+
+
+def test_a_program_of_many_names_is_checked_in_a_moment() -> None:
+    lines = "".join(f"  a{place} = a{place - 1}\n" for place in range(1, 20_000))
+    source = f"def f(x: int) -> int:\n  a0 = 1\n{lines}  return a0\n".encode()
+    started = time.perf_counter()
+    assert "a19999" in torchscript_code._checked(source, Path("model.pt"))
+    assert time.perf_counter() - started < 10  # a set made for each name takes a minute
+
+
+def test_a_program_that_is_read_leaves_no_file_with_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.jit.save(torch.jit.script(Plain()), tmp_path / "model.pt")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    with torchscript_code.checked_copy(tmp_path / "model.pt") as copy:
+        assert copy.read(2) == b"PK"
+        assert not [*(tmp_path / "tmp").iterdir()]

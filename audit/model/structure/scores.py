@@ -44,6 +44,8 @@ def class_scores(output: object, classes: int, task: str, scores: Scores = "logi
             f"The model returns a {type(output).__name__}, not a tensor of class scores. "
             "Wrap it in a factory that does, or leave the task out."
         )
+    if output.dtype == torch.bool:
+        raise DataError("The model returns what is true or false, and scores are numbers. Make it return these.")
     if not is_scores(output, classes):
         raise DataError(
             f"The model's output has shape {list(output.shape)} and task {task!r} has {classes} classes. "
@@ -60,6 +62,15 @@ def class_scores(output: object, classes: int, task: str, scores: Scores = "logi
             )
         found = torch.logit(found.float(), SMALLEST) if found.shape[1] == 1 else found.float().clamp_min(SMALLEST).log()
     return torch.cat([torch.zeros_like(found), found], dim=1) if found.shape[1] == 1 else found
+
+
+def require_rows(output: object, rows: int) -> None:
+    """Raise a DataError unless a model returns one row of scores for each of its inputs."""
+    if isinstance(output, Tensor) and (not output.ndim or len(output) != rows):
+        raise DataError(
+            f"The model's output for {rows} inputs has shape {list(output.shape)}, and scores are one row an input. "
+            "Make it return these, or leave the task out."
+        )
 
 
 def is_single(output: object) -> TypeGuard[Tensor]:

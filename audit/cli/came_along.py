@@ -1,0 +1,106 @@
+"""What a config may not bring with it, as it may be a stranger's: names of code, and files that it would write over."""
+
+import importlib.util
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from audit.cli.options import arguments
+from audit.data.sources.catalogue import DATASETS
+from audit.errors import IreneError, visible
+from audit.file_limits import read_bounded, read_json_bytes
+
+TORCHVISION = "torchvision.models:"
+OUTPUTS = frozenset({"output", "report", "junit", "markdown"})
+NAMES_CODE = frozenset({"arch", "data", "transform", "attackers", "method", "methods"})
+ONLY_TYPED = frozenset({"allow-pickle"})
+FETCHED = frozenset({"weights", "weights_backbone", "pretrained", "pretrained_backbone", "checkpoint_path"})
+"""Arguments by which a factory of somebody's library reads or downloads another file of weights."""
+_TRANSFORM = re.compile(r"torchvision\.models:\w+_Weights\.\w+\.transforms")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.+")
+"""As of audit.data.files.remote."""
+_HEAD = 2**22
+
+
+def require_typed(key: str, values: Iterable[str], place: str) -> None:
+    """Refuse what runs code or fetches weights. Raises IreneError.
+
+    Args:
+        key: The option, without its dashes.
+        values: What the file gives it.
+        place: How messages call it.
+    """
+    if key in ONLY_TYPED:
+        raise IreneError(f"{place} must be typed: no file that came along may let code run. Remove it there.")
+    for value in values:
+        if key in NAMES_CODE:
+            for one in value.split(","):
+                _require_no_code(key, one.strip(), place)
+        if key in ("data-arg", "method-arg"):
+            for name, given in arguments([value]).items() if "=" in value else ():
+                if name in NAMES_CODE:
+                    _require_no_code(name, str(given), place)
+        if key == "arch-arg" and value.partition("=")[0].replace("-", "_") in FETCHED:
+            raise IreneError(
+                f"{place} names other weights, which must be typed: no file that came along may have any fetched. Type "
+                f"--arch-arg {value}, or remove it there."
+            )
+
+
+def _require_no_code(key: str, value: str, place: str) -> None:
+    if ":" not in value or _builds(key, value):
+        return
+    raise IreneError(
+        f"{place} names code, {visible(value)!r}, which must be typed: no file that came along may let code run. Type "
+        f"--{key} {visible(value)} on the command line."
+    )
+
+
+def _builds(key: str, value: str) -> bool:
+    """Tell whether a name with a colon runs nothing but what was installed to build models, or is no code at all."""
+    if key == "arch":
+        return value.startswith(("timm:", "hf:")) or (value.startswith(TORCHVISION) and _is_torchvision(value))
+    if key == "transform":
+        return value.startswith("timm:") or _TRANSFORM.fullmatch(value) is not None
+    return key == "data" and (value in DATASETS or _ADDRESS.fullmatch(value) is not None or _is(Path.exists, value))
+
+
+def _is(holds: Callable[[Path], bool], name: str) -> bool:
+    try:
+        return holds(Path(name))
+    except OSError:  # longer than a name can be
+        return False
+
+
+def _is_torchvision(value: str) -> bool:
+    if importlib.util.find_spec("torchvision") is None:
+        return False
+    from torchvision import models
+
+    return value.removeprefix(TORCHVISION) in models.list_models(module=models)
+
+
+def require_own_output(key: str, values: Iterable[str], place: str) -> None:
+    """Refuse an output that would be written over a file that no command of ours wrote. Raises IreneError."""
+    if key not in OUTPUTS:
+        return
+    for value in values:
+        path = Path(value)
+        if _is(Path.is_file, value) and not _is_ours(path):
+            raise IreneError(
+                f"{place} is {visible(value)}, a file that irene did not write, and would be lost. Name another, or "
+                f"type {'-o' if key == 'output' else f'--{key}'} {visible(value)} on the command line."
+            )
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell a page, JUnit, evidence or a signature by what stands in it, and a checkpoint by its record."""
+    suffix = path.suffix.lower()
+    try:
+        if suffix in (".html", ".xml", ".svg"):
+            return b"irene" in read_bounded(path, _HEAD).lower()
+        whole = json.loads(read_json_bytes(path if suffix == ".json" else path.with_name(f"{path.name}.json")))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(whole, dict) and bool({"schema_version", "payloadType"} & whole.keys())

@@ -1,0 +1,161 @@
+"""A map alone, for who holds vectors and no model: fitted on some, and written as a program with all of them mapped.
+
+The vectors are taken for what a model without weights returns, so that everything is as for a checkpoint: the rows that
+fit and those that choose, the record, the program. Which rows may fit is a rule that the record names
+(audit.data.parts); an audit of the result leaves them out. Vectors and the map alone are written, no label and no id.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from audit.atomic_write import locked, require_writable, staged_together
+from audit.column_names import several
+from audit.data.labelled import LabelledData
+from audit.data.on_disk import AT_ONCE, blocks
+from audit.data.parts import PartRule
+from audit.errors import CheckpointError, IreneError, TrainingError
+from audit.evidence.audit_result import Sanitizing, sidecar
+from audit.model.release import NAME
+from audit.verification.verification import identified
+from sanitizer.export import exported
+from sanitizer.method_table import METHODS
+from sanitizer.methods.base import Method
+from sanitizer.options import SanitizeOptions
+from sanitizer.run import named_method, prepared, program, record, record_of, request, require_columns, state_file
+from sanitizer.training.loop import fine_tune
+from sanitizer.training.resume import ResumeFile
+
+LAYER = "vectors"
+MAPS = ("leace", "rich")
+"""Methods of irene's own that leave a map of any vector."""
+SUFFIXES = (".npz", ".npy")
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors that some model made, with their labels."""
+
+    name: str
+    """What the result calls them, too."""
+    values: NDArray[np.floating]
+    """(n, d)."""
+    data: LabelledData
+    """Their labels; its inputs are the rows of `values`, (d,) float32."""
+    sha256: str
+    """Of the file that they came from."""
+
+
+def sanitize_vectors(
+    vectors: Vectors,
+    output: str | os.PathLike[str],
+    *,
+    private: str | Sequence[str],
+    keep: str | Sequence[str] = (),
+    method: str | Method | None = None,
+    options: SanitizeOptions | None = None,
+) -> Sanitizing:
+    """Fit a map on some of the vectors, and write all of them mapped, the map as a program, and a record of each.
+
+    Args:
+        vectors: What is to be mapped.
+        output: A new `.npz` or `.npy`; the program goes beside it as `.pt2`.
+        private: Columns to remove.
+        keep: Columns to retain, for methods that can.
+        method: `leace` or `rich`, or one with its settings; leace, which changes vectors least, if not given.
+        options: Epochs, batch, identities to keep, …; the seed also draws which rows fit where no column says it.
+
+    Raises:
+        IreneError: Any of its kinds; nothing is written then.
+    """
+    options, output, private, keep = options or SanitizeOptions(), Path(output), several(private), several(keep)
+    name, method = named_method(method, keep, options.name, task=False)
+    _require_map(name, method)
+    require_vectors_output(output)
+    require_columns(vectors.data, None, private, keep)
+    rule = PartRule.of(identified(vectors.data, options.keep_identity), options.seed)
+    options, data = prepared(options, vectors.data, method, None)
+    fit = _marked(data.take(rule.rows(data, "train")), rule).complete([*private, *keep])
+    with locked(*vectors_written(output), state_file(output)):
+        model = nn.Sequential(OrderedDict({LAYER: nn.Identity()})).to(options.place)
+        job = options.job(fit, None, LAYER, private, keep, method)
+        resume_file = ResumeFile(state_file(output), request(name, vectors.sha256, job), options.resume)
+        resume_file.require()
+        try:
+            outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
+            if NAME not in dict(model.named_children()):
+                raise TrainingError(f"The method {name} leaves no map. Take one of {', '.join(MAPS)}.")
+            mapped = _mapped(model.cpu().eval(), vectors.values)
+        except TrainingError as error:
+            raise TrainingError(f"{error} {resume_file.remedy()}") from None
+        done = record(name, vectors.sha256, model, job, outcome, notes=_notes(rule, len(fit), len(vectors.values)))
+        x = torch.zeros(2, vectors.values.shape[1])
+        content = exported(model, x, LAYER, program(output))
+        with staged_together(vectors_written(output), last=state_file(output)) as stage:
+            staging = stage(output)
+            with staging.open("wb") as file:
+                if output.suffix == ".npy":
+                    np.save(file, mapped)
+                else:
+                    np.savez(file, **{vectors.name: mapped})  # type: ignore[arg-type]  # any names
+            stage(sidecar(output)).write_bytes(record_of(done, staging))
+            staging = stage(program(output))
+            staging.write_bytes(content)
+            stage(sidecar(program(output))).write_bytes(record_of(done, staging))
+    return done
+
+
+def vectors_written(output: Path) -> tuple[Path, ...]:
+    """Return every file of the set."""
+    return output, sidecar(output), program(output), sidecar(program(output))
+
+
+def require_vectors_output(output: Path) -> None:
+    """Raise an IreneError before the work if the result could not be written."""
+    if output.suffix not in SUFFIXES:
+        raise CheckpointError(f"Vectors are written as {' or '.join(SUFFIXES)}, and {output.name} is neither.")
+    for path in (*vectors_written(output), state_file(output)):
+        require_writable(path)
+
+
+def _require_map(name: str, method: Method) -> None:
+    """Refuse a method of irene's own that changes an encoder: there is none."""
+    place = f"{type(method).__module__}:{type(method).__qualname__}"
+    if place in METHODS.values() and place not in [METHODS[one] for one in MAPS]:
+        raise IreneError(
+            f"The method {name} trains an encoder, and these are vectors without one. Take {' or '.join(MAPS)}, which "
+            "fit a map of vectors."
+        )
+
+
+def _notes(rule: PartRule, fit: int, rows: int) -> list[str]:
+    return [
+        f"The map was fitted on {fit} of {rows} rows, by {rule.told}; audit it on the others, as irene audit does",
+        "The vectors that it was made from leak as before: give away those behind the map, or the map, and not these",
+    ]
+
+
+def _marked(data: LabelledData, rule: PartRule) -> LabelledData:
+    """Write into the record which rows fitted the map."""
+    return replace(data, options={**data.options, "part": "train", **rule.options})
+
+
+def _mapped(model: nn.Module, values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return every vector behind the map, (n, d), in the type that they had."""
+    found = np.empty(values.shape, dtype=values.dtype)
+    start = 0
+    with torch.inference_mode():
+        for rows in blocks(values, AT_ONCE):
+            x = torch.from_numpy(np.array(rows, dtype=np.float32))
+            found[start : start + len(rows)] = model(x).numpy()
+            start += len(rows)
+    if not np.isfinite(found).all():
+        raise TrainingError("The map makes NaN or infinity of some vectors. Scale them, or try another method.")
+    return found

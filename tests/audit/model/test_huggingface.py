@@ -1,0 +1,142 @@
+"""A folder of Hugging Face's form is a model with its tokenizer: nothing in it runs, and its own pooling is taken."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+import irene
+from audit.data.files.tokens import tokenized
+from audit.errors import CheckpointError, DataError
+from audit.evidence.audit_result import read_audit
+from audit.model.forward import Encoder, first_input
+from audit.model.representations import extract
+from audit.model.structure.listing import suggest
+from irene.command import main
+
+transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.slow
+
+WORDS = ["she", "he", "is", "glad", "sad", "today", "and", "was", "not", "very"]
+DRAW = np.random.default_rng(0)
+SEX = DRAW.integers(0, 2, 300)
+TEXTS = [" ".join([WORDS[sex], *DRAW.choice(WORDS[2:], DRAW.integers(1, 6))]) for sex in SEX]
+STEPS = [
+    {"type": "sentence_transformers.models.Transformer", "path": ""},
+    {"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"},
+    {"type": "sentence_transformers.models.Normalize", "path": "2_Normalize"},
+]
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT with random weights, its tokenizer, and the steps of sentence-transformers."""
+    from tokenizers import Tokenizer  # noqa: PLC0415 - comes with transformers
+    from tokenizers.models import WordLevel  # noqa: PLC0415
+    from tokenizers.pre_tokenizers import Whitespace  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("zqfolk") / "bert"
+    torch.manual_seed(0)
+    vocabulary = {word: place for place, word in enumerate(["[PAD]", "[UNK]", *WORDS])}
+    config = transformers.BertConfig(
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=32,
+    )  # fmt: skip
+    transformers.BertModel(config).save_pretrained(folder)
+    words = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    made = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", model_max_length=32,
+        model_input_names=["input_ids", "attention_mask"],
+    )  # fmt: skip
+    made.save_pretrained(folder)
+    (folder / "modules.json").write_text(json.dumps(STEPS))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    return folder
+
+
+def texts(folder: Path) -> Any:
+    rows, _ = tokenized(TEXTS, str(folder), column="said")
+    return irene.labelled(rows, {"sex": SEX})
+
+
+def test_what_is_audited_is_the_vector_that_is_released_and_the_mean_leaves_padding_out(bert: Path) -> None:
+    loaded, rows = irene.load(bert), texts(bert)
+    assert suggest(loaded.module, first_input(loaded.module, rows)) == "logits"
+    features = extract(Encoder(loaded.module), rows, ["logits", "transformer.encoder.layer.1"])
+    tokens = features.z["transformer.encoder.layer.1"]
+    assert np.abs(tokens / np.linalg.norm(tokens, axis=1, keepdims=True) - features.z["logits"]).max() < 1e-6
+    own = transformers.BertModel.from_pretrained(bert).eval()
+    plain = transformers.AutoTokenizer.from_pretrained(bert)
+    with torch.inference_mode():
+        alone = own(**plain(TEXTS[:1], return_tensors="pt")).last_hidden_state.mean(1)  # without any padding
+    assert np.abs(features.z["logits"][0] - (alone / alone.norm()).numpy()[0]).max() < 1e-6
+
+
+def test_one_command_audits_texts_and_names_no_folder(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{text},{'fm'[sex]}" for text, sex in zip(TEXTS, SEX, strict=True)]
+    Path("rows.csv").write_text("\n".join(["comment,gender", *lines]))
+    done = CliRunner().invoke(
+        main, [*f"audit {bert} --data rows.csv --text comment --private gender --attackers logistic".split()]
+    )
+    assert done.exit_code == 0, done.output
+    found = read_audit(Path("out/audit.json"))
+    assert found.findings[0].measurement.score.value > 0.8
+    assert found.checkpoint.architecture == "hf:bert()"
+    assert "zqfolk" not in Path("out/audit.json").read_text()
+    wrong = CliRunner().invoke(main, f"audit {bert} --data rows.csv --text coment --private gender".split())
+    assert "Did you mean 'comment'" in wrong.output
+
+
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        (lambda folder: _edit(folder / "config.json", num_hidden_layers=10**9), "num_hidden_layers = 1,000,000,000"),
+        (lambda folder: _edit(folder / "config.json", hidden_size=10**7, num_attention_heads=1), "cannot be built"),
+        (
+            lambda folder: _edit(
+                folder / "config.json", model_type="mine", auto_map={"AutoConfig": "x.C", "AutoModel": "x.M"}
+            ),
+            "cannot be built",
+        ),
+        (lambda folder: (folder / "modules.json").write_text('[{"type": "os.system", "path": "id"}]'), "step 'system'"),
+        (
+            lambda folder: (folder / "modules.json").write_text(json.dumps([STEPS[0], {**STEPS[1], "path": "../.."}])),
+            "outside of its folder",
+        ),
+        (lambda folder: (folder / "1_Pooling/config.json").write_text('{"pooling_mode": "lasttoken"}'), "by lasttoken"),
+    ],
+)
+def test_what_a_strangers_folder_asks_for_is_refused_in_one_line(
+    bert: Path, tmp_path: Path, change: Callable[[Path], object], fact: str
+) -> None:
+    import shutil  # noqa: PLC0415 - here alone
+
+    folder = tmp_path / "bert"
+    shutil.copytree(bert, folder)
+    change(folder)
+    with pytest.raises(CheckpointError, match=fact):
+        irene.load(folder)
+
+
+def test_texts_without_a_tokenizer_or_without_text_are_told(bert: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="There is no tokenizer in"):
+        tokenized(TEXTS, str(tmp_path), column="said")
+    with pytest.raises(DataError, match="Column 'said' holds no text"):
+        tokenized([None, " "], str(bert), column="said")
+    rows, notes = tokenized([" ".join(["she"] * 40), "he", None], str(bert), column="said")
+    assert rows[0]["input_ids"].shape == (32,)
+    assert notes[1:] == ["texts cut to 32 tokens: 1 of 3", "texts that are empty: 1 of 3"]
+
+
+def _edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))

@@ -1,0 +1,136 @@
+"""A map alone, for vectors without a model: fitted on rows that no audit of it sees, and nothing else is written."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import Result
+from support.people import EACH, WIDTH, vectors
+
+from audit.evidence.audit_result import AuditResult, read_audit, read_sidecar
+from audit.model.checkpoint import load
+
+Run = Callable[..., Result]
+ASKED = "--private v --keep-identity person"
+QUICK = "--attackers logistic"
+
+
+@pytest.fixture
+def faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    z, columns = vectors()
+    np.savez("faces.npz", face=z, **columns)  # type: ignore[arg-type]
+    return tmp_path
+
+
+def done(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def audited(run: Run, given: str) -> AuditResult:
+    done(run("audit", given, ASKED, QUICK, "-o audit.json"))
+    return read_audit("audit.json")
+
+
+def test_vectors_and_a_map_are_written_with_their_records_and_no_label_or_id(faces: Path, run: Run) -> None:
+    told = done(run("sanitize faces.npz", ASKED, "-o clean"))
+    assert "Method: leace" in told
+    made = {one.name for one in faces.iterdir() if one.name.startswith("clean")}
+    assert made == {"clean.npz", "clean.npz.json", "clean.pt2", "clean.pt2.json"}
+    for name in made:
+        assert b"zqperson" not in (faces / name).read_bytes(), name
+    with np.load("clean.npz") as clean:
+        assert clean.files == ["face"]
+        assert clean["face"].shape == vectors()[0].shape and clean["face"].dtype == np.float32
+        program = load("clean.pt2").module
+        assert np.allclose(program(torch.from_numpy(vectors()[0])).detach().numpy(), clean["face"], atol=1e-4)
+    record = read_sidecar(faces / "clean.npz.json").sanitizing
+    assert (record.settings["data.part_by"], record.settings["data.part_group"]) == ("half", "person")
+    assert any("fitted on 720 of 1440 rows" in note for note in record.notes)
+
+
+@pytest.mark.slow
+def test_the_same_rows_are_audited_before_and_after_and_none_of_them_fitted_the_map(faces: Path, run: Run) -> None:
+    done(run("sanitize faces.npz", ASKED, "-o clean.npz"))
+    before = audited(run, "faces.npz --held-out")
+    after = audited(run, "clean.npz --table faces.npz")
+    assert before.data.fingerprint == after.data.fingerprint
+    assert before.data.rows == after.data.rows == 720
+    assert any("rows that may fit a map were left out" in note for note in after.warnings)
+    assert after.checkpoint.sanitizing is not None
+    assert after.checkpoint.sanitizing.parent_sha256 == before.checkpoint.sha256
+    read, left = (one.findings[0].measurement.score.value for one in (before, after))
+    assert read > 0.85 and left < 0.65
+    assert after.verifications[0].auc.value > 0.9
+    done(run("audit faces.npz --held-out", ASKED, QUICK, "-o before.json"))
+    done(run("report before.json audit.json -o page.html"))
+    assert "Change" in Path("page.html").read_text()
+    assert "are of one run of the sanitizer" in done(run("verify audit.json before.json faces.npz clean.npz"))
+
+
+@pytest.mark.slow
+def test_a_map_is_fitted_on_the_rows_of_the_split_train_alone(faces: Path, run: Run) -> None:
+    z, columns = vectors()
+    person = np.arange(len(z)) // EACH
+    split = np.where(person % 4 < 2, "train", "test")
+    far = np.where((split == "test")[:, None], z * 50 + 1000, z)  # what a map that saw them could not miss
+    maps = []
+    for one in (z, far):
+        np.savez("parted.npz", face=one, split=split, **columns)  # type: ignore[arg-type]
+        done(run("sanitize parted.npz", ASKED, "-o clean.npz"))
+        maps.append(load("clean.pt2").module(torch.eye(WIDTH)))
+    assert torch.equal(*maps)
+    assert audited(run, "clean.npz --table parted.npz").data.rows == (split == "test").sum()
+
+
+def test_an_audit_that_would_part_other_groups_than_the_record_is_refused(faces: Path, run: Run) -> None:
+    done(run("sanitize faces.npz --private v --group person -o clean.npz"))
+    result = run("audit clean.npz --table faces.npz --private v", QUICK, "-o audit.json")
+    assert result.exit_code == 1 and "the same --group" in result.output
+
+
+@pytest.mark.parametrize(
+    ("typed", "fact"),
+    [
+        ("--method irene", "trains an encoder, and these are vectors without one"),
+        ("--method codebook", "trains an encoder, and these are vectors without one"),
+        ("--private w", "private column"),
+        ("--keep v", "is to be kept and to be removed"),
+        ("-o clean.pt", "Vectors are written as .npz or .npy"),
+        ("-o faces.npz", "faces.npz is read by this command"),
+        ("--arch small-convnet", "take no --arch"),
+        ("--layer fase", "Did you mean 'face'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
+    typed: str, fact: str, faces: Path, run: Run
+) -> None:
+    result = run("sanitize faces.npz --private v -o clean.npz", typed)
+    assert result.exit_code in (1, 2) and fact in result.output
+    assert {one.name for one in faces.iterdir()} == {"faces.npz"}
+
+
+def test_a_row_without_a_known_split_is_refused(faces: Path, run: Run) -> None:
+    z, columns = vectors()
+    np.savez("odd.npz", face=z, split=np.where(np.arange(len(z)) % 2, "train", "tset"), **columns)  # type: ignore[arg-type]
+    result = run("sanitize odd.npz --private v -o clean.npz")
+    assert result.exit_code == 1 and "'tset'" in result.output
+
+
+def test_an_npy_file_becomes_one_with_its_labels_in_a_table(faces: Path, run: Run) -> None:
+    z, columns = vectors()
+    np.save("face.npy", z)
+    lines = [f"{person},{v}" for person, v in zip(columns["person"], columns["v"], strict=True)]
+    Path("labels.csv").write_text("\n".join(["person,v", *lines]))
+    done(run("sanitize face.npy --table labels.csv --private v --group person -o clean.npy"))
+    assert np.load("clean.npy").shape == z.shape
+
+
+@pytest.mark.slow
+def test_rich_fits_a_map_of_vectors_too_and_keeps_their_geometry(faces: Path, run: Run) -> None:
+    told = done(run("sanitize faces.npz --method rich --epochs 3 --batch-size 64", ASKED, "-o clean.npz"))
+    assert "verification has an AUC of" in told
+    assert audited(run, "clean.npz --table faces.npz").verifications[0].auc.value > 0.7
