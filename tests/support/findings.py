@@ -3,6 +3,7 @@
 from itertools import product
 from math import log2
 from random import Random
+from statistics import NormalDist
 from typing import Any, Literal
 
 from audit.evidence.audit_result import (
@@ -44,6 +45,8 @@ from support.cards import card
 VERSIONS = {"torch": "2.10.0", "scikit-learn": "1.7.2"}
 VIEWS = ["standardised", "whitened"]
 LAYER = "features.7"
+NORMAL = [NormalDist().inv_cdf((place + 0.5) / 1000) / NormalDist().inv_cdf(0.975) for place in range(1000)]
+"""Deviations of a thousand draws, in half widths of their 95 % interval."""
 ATTACKERS = ["logistic", "mlp", "rbf", "knn", "trees"]
 
 
@@ -147,11 +150,11 @@ def spikes(limit: float = 0.05, *, quadratic: float = 0.8) -> list[Spike]:
 
 
 def drawn(found: Finding) -> dict[str, list[float | None]]:
-    """Return the figures and the excess of a finding on each of a thousand resamples."""
+    """Return the figures and the excess of a finding on each of a thousand resamples, as a normal law spreads them."""
     measurement = found.measurement
-    order = Random(f"{found.attribute} {measurement.score}").sample(range(1000), 1000)
+    order = Random(repr((found.attribute, measurement.score.value))).sample(NORMAL, len(NORMAL))
     each: dict[str, list[float | None]] = {
-        name: [round(one.low + (one.high - one.low) * place / 999, 4) for place in order]
+        name: [round(one.value + (one.high - one.low) / 2 * deviation, 4) for deviation in order]
         for name, one in measurement.figures.items()
         if name in measurement.kind.drawn
     }
@@ -160,17 +163,18 @@ def drawn(found: Finding) -> dict[str, list[float | None]]:
     return each | {"excess": over}
 
 
-def whole(found: Finding, limit: float = 0.05) -> Finding:
+def whole(found: Finding, limit: float | None = None) -> Finding:
     """Return a finding with all that an audit writes of every one: draws, planted leaks, curves of the strongest."""
     measurement = found.measurement
+    limit = limit if limit is not None else found.decision.limit if found.decision else 0.05
     able = [one for one in measurement.attackers if one.figures and one.name != ENSEMBLE]
     readers = [one for one in able if one.view == "whitened"] or able
     names = [f"{one.name} on {one.view}" for one in readers]
     planted = [one.model_copy(update={"attackers": names}) for one in measurement.spikes or spikes(limit)]
     curves = list(measurement.curves)
     for some in (able, [one for one in able if one.name == "mlp"]):
-        best = max(some, key=lambda one: one.select or 0.0)
-        if f"{best.name} on {best.view}" not in {one.attacker for one in curves}:
+        best = max(some, key=lambda one: one.select or 0.0, default=None)
+        if best and f"{best.name} on {best.view}" not in {one.attacker for one in curves}:
             read = best.figures[measurement.metric]
             curves.append(curve(f"{best.name} on {best.view}", read, rows=measurement.train_rows))
     draws = measurement.draws or drawn(found)
@@ -206,12 +210,12 @@ def exposing(found: Finding, *, sure: float = 0.08) -> Finding:
     return remeasured(found, exposure=exposure, shots=several, held=8_000)
 
 
-def certified(found: Finding, most: float = 0.61, bits: float | None = None, codes: int = 4) -> Finding:
+def certified(found: Finding, most: float = 0.61, bits: float = 1.25, codes: int = 4) -> Finding:
     binary = len(found.measurement.classes) == 2
+    bits = min(bits, log2(len(found.measurement.classes))) if most < 1 else bits
     several = [SeveralReleases(releases=m, balanced_accuracy=1 - (2 - 2 * most) ** m / 2) for m in (5, 20) if binary]
     bound = Certificate(
-        rows=8000, codes=codes, independent=[103.7] * len(found.measurement.classes), balanced_accuracy=most,
-        bits=log2(len(found.measurement.classes)) if bits is None else bits,
+        rows=8000, codes=codes, independent=[103.7] * len(found.measurement.classes), balanced_accuracy=most, bits=bits,
         confidence=0.95, several=several,
     )  # fmt: skip
     return found.model_copy(update={"certificate": bound})

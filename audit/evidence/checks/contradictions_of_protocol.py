@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from audit.evidence.audit_result import AuditResult, Protocol
+from audit.evidence.checks.figures import DRAWN
 from audit.evidence.findings import (
     ENSEMBLE,
     PLANTED_DRAWS,
@@ -28,8 +29,6 @@ STREAMING = ("products", "mlp")
 """Attackers that learn from all rows, and so have a learning curve of their own; a user's own do too."""
 HALVINGS = 4
 """Down to a sixteenth of the rows goes a learning curve."""
-ALIKE = 2e-4
-"""How far apart figures may be that were kept to four digits."""
 
 
 def of_names(audit: AuditResult) -> Iterator[str]:
@@ -85,8 +84,8 @@ def of_protocol(one: Finding, audit: AuditResult, *, is_old: bool) -> Iterator[s
 
 def _of_floor(measurement: Measurement, *, is_guess: bool, groups: int) -> Iterator[str]:
     floor, guess = measurement.floor_score, measurement.guess
-    sure = floor.high - floor.low < ALIKE and (measurement.kind.percent or groups > 1)
-    far = max(abs(end - guess) for end in (floor.value, floor.low, floor.high)) > ALIKE
+    sure = floor.high - floor.low < DRAWN and (measurement.kind.percent or groups > 1)
+    far = max(abs(end - guess) for end in (floor.value, floor.low, floor.high)) > DRAWN
     if far and is_guess:
         yield "nothing predicted a task label, and its floor is not a guess"
     elif far and sure:
@@ -107,7 +106,7 @@ def _of_null(measurement: Measurement, protocol: Protocol) -> Iterator[str]:
     null, rows = measurement.null, [one.test for one in measurement.classes]
     if null.refits != protocol.null_refits:
         yield f"its null is of {null.refits} refits, and the protocol's of {protocol.null_refits}"
-    if not null.low - ALIKE <= null.mean <= null.high + ALIKE:
+    if not null.low - DRAWN <= null.mean <= null.high + DRAWN:
         yield "the mean of its null lies outside of its band"
     room = resolution(measurement.metric, measurement.guess, measurement.guess, rows, protocol.limit)
     if not null.low - room <= measurement.guess <= null.high + room:
@@ -184,7 +183,7 @@ def _may_lack_room(one: Finding, audit: AuditResult) -> bool:
 
 
 def _of_size(spike: Spike, asked: float, measurement: Measurement) -> Iterator[str]:
-    if not PLANTED_ROOM * asked * (1 - ALIKE) <= spike.planted <= SLACK * asked:
+    if not PLANTED_ROOM * asked * (1 - DRAWN) <= spike.planted <= SLACK * asked:
         told = f"{trimmed(spike.planted, 4)} is not the {trimmed(asked, 4)}"
         yield f"a planted {spike.kind} leak of {told} of the protocol"
     noise = 2 * resolution(

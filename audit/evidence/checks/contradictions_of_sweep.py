@@ -3,13 +3,10 @@
 import math
 from collections.abc import Iterator
 
+from audit.evidence.checks.figures import DRAWN, ROUNDING
 from audit.evidence.findings import Estimate
 from audit.evidence.numbers import one_line, trimmed
 from audit.evidence.sweep_result import Sweep, SweepFigures, SweepReading, title
-
-ROUNDING = 1e-6
-SURE = 2e-4
-"""Narrower is the interval of a guess alone."""
 
 
 def sweep_contradictions(sweep: Sweep) -> Iterator[str]:
@@ -53,13 +50,13 @@ def _of_reading(one: SweepReading, limit: float) -> Iterator[str]:
     read, floor, excess = one.balanced_accuracy, one.floor, one.excess
     if abs(read.value - floor.value - excess.value) > ROUNDING:
         yield "the excess is not what was read less the floor"
-    if excess.low < read.low - floor.high - SURE or excess.high > read.high - floor.low + SURE:
+    if excess.low < read.low - floor.high - DRAWN or excess.high > read.high - floor.low + DRAWN:
         yield "the interval of the excess is wider than those of what was read and of the floor"
     if one.chance <= 0 or abs(1 / one.chance - round(1 / one.chance)) > ROUNDING:
         yield "chance is not one among several classes"
     elif not 0 <= one.entropy <= math.log2(round(1 / one.chance)) + ROUNDING or one.bits.value > one.entropy + ROUNDING:
         yield "its bits are more than its classes have"
-    if floor.high - floor.low < SURE and abs(floor.value - one.chance) > SURE:
+    if floor.high - floor.low < DRAWN and abs(floor.value - one.chance) > DRAWN:
         yield "its floor has no interval, as that of a guess, and is none"
     given = "FAIL" if excess.low > limit else "PASS" if excess.high <= limit else "INCONCLUSIVE"
     if one.verdict not in (given, "INCONCLUSIVE"):  # attackers that are not able enough leave it open

@@ -57,7 +57,7 @@ def test_every_verdict_stands_with_its_figures_limit_and_rows() -> None:
         "A fresh attacker still reads it beyond the limit: 28.0 points (25.7 to 30.3) over the "
         "floor, against a limit of 5 points (set by default), on 2,000 test rows.",
         "Before 58.0 % 95 % interval 56.0–60.0", "After 40.0 % 95 % interval 38.0–42.0",
-        "Change −18.0 points 95 % interval −20.8 to −15.2 not paired",
+        "Change −18.0 points 95 % interval −20.7 to −15.2",
         "Task label alone (floor) 12.0 % 95 % interval 11.0–13.0 a guess: 10 %",
         "INCONCLUSIVE left-handed at features.7", "About 9,000 test rows would settle it.",
         "rbf standardised did not run: out of memory", "mlp strongest standardised 58.0 58.0 56.0–60.0",
@@ -150,9 +150,9 @@ def test_a_bound_on_every_attacker_stands_beside_the_finding_in_the_drawing_and_
     page = render(audit(leakage(read=0.58)), sanitized(certified(leakage())))
     text = Outline(page).text
     for part in (
-        "on 2,000 test rows. No attacker whatever can read more than 61.0 % balanced accuracy, or 0.12 bits, "
+        "on 2,000 test rows. No attacker whatever can read more than 61.0 % balanced accuracy, or 1.25 bits, "
         "from this layer, each with 95 % confidence: it gives 4 distinct vectors, counted on 8,000 rows.",
-        "colour a guess: 10 %, H(v): 3.32 bits features.7 – – – – – – 61.0 40.0 38.0–42.0 0.12 4 8,000 103",
+        "colour a guess: 10 %, H(v): 3.32 bits features.7 – – – – – – 61.0 40.0 38.0–42.0 1.25 4 8,000 103",
         "on rows that the model was not made from, with groups taken for independent of each other.",
         "Each bound holds with 95 % confidence by itself", "whoever holds the encoder before the code sees more",
         "Arrowhead to the left: the bound on every attacker", "but where a bound on every attacker stands beside",
