@@ -275,14 +275,15 @@ class _Run:
         if name not in self.request.private:
             return Finding(role="retained", attribute=name, layer=layer, measurement=measurement)
         is_classes = measurement.entropy is not None
+        certificate = _bound(code, target) if is_classes else None
         return Finding(
             role="private",
             attribute=name,
             layer=layer,
             measurement=measurement,
-            decision=judge(measurement, self.settings.limit),
+            decision=judge(measurement, self.settings.limit, certificate),
             where=self._where(measured, target, layer, read) if self.settings.where and is_classes else None,
-            certificate=_bound(code, target) if is_classes else None,
+            certificate=certificate,
         )
 
     def _where(self, measured: Measured, target: Target, layer: str, read: LabelledData) -> Where | None:
@@ -318,6 +319,8 @@ class _Run:
             pool=self.encoder.pool if self.encoder else "none",
             limit=settings.limit,
             limit_set_by=self.provenance.limit_set_by or ("default" if settings.limit == LIMIT else "user"),
+            private=self.request.private,
+            keep=self.request.keep,
         )
 
 

@@ -25,7 +25,7 @@ from audit.data.sources.embeddings import read_embeddings
 from audit.data.sources.file_rows import Images
 from audit.data.sources.table import Said, rows_of
 from audit.data.transforms import image_transform
-from audit.evidence.verify import verify
+from audit.evidence.checks.verify import verify
 from audit.model.architecture import build
 from audit.model.checkpoint import load
 from irene.command import main

@@ -34,6 +34,7 @@ ARROWS = {
         "environment": "errors",
         "plugins": "errors",
         "evidence": "errors file_limits atomic_write",
+        "evidence.checks": "errors atomic_write evidence",
         "settings": "errors column_names evidence progress",
         "data": "errors column_names plugins",
         "data.files": "errors file_limits data",
@@ -51,8 +52,8 @@ ARROWS = {
         "request": "errors column_names settings data attackers protocol verification",
         "run": "errors column_names environment bootstrap evidence settings data model model.structure attackers "
         "protocol verification caveats request",
-        "cli": "errors file_limits column_names atomic_write environment evidence settings data data.sources model "
-        "model.structure verification run",
+        "cli": "errors file_limits column_names atomic_write environment evidence evidence.checks settings data "
+        "data.sources model model.structure verification run",
     },
     "sanitizer": {
         "information": "",
@@ -78,7 +79,7 @@ ARROWS = {
         "sweep",
     },
     "reports": {
-        "inputs": "audit.errors audit.evidence",
+        "inputs": "audit.errors audit.evidence audit.evidence.checks",
         "render": "audit.errors audit.atomic_write audit.evidence inputs",
         "text": "audit.evidence inputs render",
         "charts": "audit.errors audit.atomic_write audit.evidence inputs text",
@@ -143,7 +144,7 @@ def test_reports_take_from_the_audit_its_evidence_errors_and_ways_with_files_alo
     packages = HOUSE.packages()
     taken = {target for name in packages if name.startswith("reports") for target in packages[name]}
     assert {name for name in taken if not name.startswith("reports")} == {
-        "audit.evidence", "audit.errors", "audit.atomic_write", "audit.file_limits",
+        "audit.evidence", "audit.evidence.checks", "audit.errors", "audit.atomic_write", "audit.file_limits",
     }  # fmt: skip
 
 

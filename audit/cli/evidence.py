@@ -34,7 +34,7 @@ def verify(files: tuple[Path, ...], allow_unsealed: bool, key: Path | None) -> N
       irene verify out/demo/after.json out/demo/before.json out/demo/clean.safetensors out/demo/model.safetensors
     """
     from audit.errors import EvidenceError, visible
-    from audit.evidence.verify import verify as links
+    from audit.evidence.checks.verify import verify as links
 
     found = links(files, allow_unsealed=allow_unsealed, key=key)
     for link in found:

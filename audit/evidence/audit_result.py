@@ -185,6 +185,10 @@ class Protocol(Frozen):
     """How maps and token sequences become one vector a row."""
     limit: Share
     limit_set_by: Literal["user", "default"]
+    private: list[str] | None = None
+    """Attributes that should not leak, as they were asked for; null in evidence of before."""
+    keep: list[str] | None = None
+    """Attributes that should stay, likewise."""
 
     @property
     def rare_set_by_user(self) -> bool:

@@ -14,6 +14,11 @@ from audit.evidence.metric import GIVEN_TASK, METRICS, Metric, MetricName
 ENSEMBLE: Final = "committee"
 """Name of the attacker that is several, joined on the selection rows."""
 
+MOST_CODES: Final = 1024
+"""More distinct vectors than this are no finite code that could be counted."""
+ROWS_PER_CODE: Final = 4
+"""Fewer rows than this for each vector bound nothing."""
+
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 FALSE_ACCEPT_RATES: Final = (0.01, 0.001, 0.0001)
 """Shares of impostor pairs that a threshold of verification accepts at most."""
@@ -122,6 +127,17 @@ class LearningCurve(Frozen):
     """By rows; each doubles the rows of the one before."""
     gain: Estimate
     """Of the last doubling, paired on the same resamples."""
+
+
+PLANTED_DRAWS: Final = {1: (2, 1), 2: (4, 2)}
+"""By the planted excess in limits, of the limit's own size and of the size that a pass must exclude: labels drawn, with
+fewer test rows than MANY and with more."""
+PLANTED_MANY: Final = 30_000
+"""Test rows from which on a single draw tells enough."""
+PLANTED_MOST: Final = 0.98
+"""Of the metric: nothing beyond it is planted."""
+PLANTED_ROOM: Final = 0.5
+"""The share of the excess asked for that has to find room in the features."""
 
 
 class Spike(Frozen):
@@ -246,6 +262,8 @@ class Measurement(Frozen):
     """Of the strongest attackers; none in evidence of before they were taken."""
     spikes: list[Spike] = []
     """Planted leaks of the size of the limit and of twice that; none in evidence of before, and at a limit of 0."""
+    room: bool | None = None
+    """Whether the features had room for every leak that was to be planted; null in evidence of before."""
     exposure: Exposure | None = None
     """Who is read; null for a quantity, and in evidence of before it was taken."""
     shots: list[Shots] = []

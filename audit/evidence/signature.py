@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from audit.atomic_write import sha256
 from audit.errors import EvidenceError, IreneError
 from audit.evidence.json_file import read_json
+from audit.evidence.numbers import one_line
 from audit.file_limits import read_bounded
 
 if TYPE_CHECKING:
@@ -86,22 +87,30 @@ def require_signature(files: Sequence[Path], key: Path, envelopes: Sequence[Path
     """Refuse files that are not all signed by a public key; signatures are those given, and those beside the files.
 
     Raises:
-        EvidenceError: A file bears no signature, another key signed it, or it was changed since.
+        EvidenceError: A file bears no signature, another key signed it, it was changed since, or signed by another
+            name.
     """
     public = _public(key)
     found = dict.fromkeys([*envelopes, *filter(Path.exists, map(envelope_of, files))])
     if not found:
         raise EvidenceError(f"{files[0]} is not signed: there is no {envelope_of(files[0]).name} beside it.")
-    signed = {digits for path in found for digits in _subjects(path, public, key)}
+    signed = {subject for path in found for subject in _subjects(path, public, key)}
     for file in files:
-        if _sha256(file) not in signed:
+        digits = _sha256(file)
+        names = sorted(name for name, subject in signed if subject == digits)
+        if not names:
             raise EvidenceError(
                 f"{file} is not what was signed by {key}: its SHA-256 is in no signature. It was changed."
             )
+        if file.name not in names:
+            raise EvidenceError(
+                f"{file} was signed by {key} as {one_line(names[0])}, and is named {file.name}: one may stand in the "
+                "place of another. Give it the name that it was signed by, or sign it anew."
+            )
 
 
-def _subjects(path: Path, public: "SSlibKey", key: Path) -> set[str]:
-    """Return the SHA-256 of each file that an envelope is about, once the key has verified it."""
+def _subjects(path: Path, public: "SSlibKey", key: Path) -> set[tuple[str, str]]:
+    """Return the name and the SHA-256 of each file that an envelope is about, once the key has verified it."""
     from securesystemslib.dsse import Envelope  # noqa: PLC0415 - `_public` has told if it is not there
 
     _refuse_link(path)
@@ -109,7 +118,7 @@ def _subjects(path: Path, public: "SSlibKey", key: Path) -> set[str]:
     try:
         envelope: Envelope = Envelope.from_dict(content)
         payload: Any = json.loads(envelope.payload)
-        digests = {str(one["digest"]["sha256"]) for one in payload["subject"]}
+        subjects = {(str(one["name"]), str(one["digest"]["sha256"])) for one in payload["subject"]}
         known = envelope.payload_type == PAYLOAD and payload["_type"] == STATEMENT
     except Exception as error:  # whatever a stranger's JSON does to the library
         raise EvidenceError(f"{path} is not {WHAT} of files: {type(error).__name__}. Sign again.") from None
@@ -117,7 +126,7 @@ def _subjects(path: Path, public: "SSlibKey", key: Path) -> set[str]:
         raise EvidenceError(f"{path} is no signature by irene sign: it claims something else of its files. Sign again.")
     if not any(_holds(public, signature, envelope) for signature in envelope.signatures.values()):
         raise EvidenceError(f"{path} was not signed by {key}, or was changed after it was. Name its key.")
-    return digests
+    return subjects
 
 
 def _holds(public: "SSlibKey", signature: Any, envelope: "Envelope") -> bool:

@@ -9,7 +9,19 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Literal
 
-from audit.evidence.findings import ENSEMBLE, Decision, Estimate, Finding, LearningCurve, Measurement, Spike, Verdict
+from audit.evidence.findings import (
+    ENSEMBLE,
+    PLANTED_MOST,
+    PLANTED_ROOM,
+    Certificate,
+    Decision,
+    Estimate,
+    Finding,
+    LearningCurve,
+    Measurement,
+    Spike,
+    Verdict,
+)
 from audit.evidence.metric import Metric, MetricName
 
 CONFIDENCE = 0.95
@@ -37,14 +49,22 @@ POSSIBLE = 100
 """How many times the rows held may be asked for; beyond it, only a narrower layer helps."""
 
 
-def judge(measurement: Measurement, limit: float) -> Decision:
-    """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone."""
+def judge(measurement: Measurement, limit: float, certificate: Certificate | None = None) -> Decision:
+    """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone.
+
+    `certificate` is the bound on every attacker, if there is one.
+    """
     verdict, reason = by_interval(
         measurement.excess, measurement.resolution, limit, measurement.rows, measurement.kind, measurement.held
     )
     doubt = NOTHING_TO_READ if measurement.constant else ""
     if verdict == "PASS" and not doubt:
-        doubt = _doubt(measurement) or _unsettled(measurement, limit) or unseen(measurement, limit)
+        doubt = (
+            _roomless(measurement, limit, certificate)
+            or _doubt(measurement)
+            or _unsettled(measurement, limit)
+            or unseen(measurement, limit)
+        )
     return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
 
 
@@ -195,6 +215,19 @@ def _in_all(rows: float, held: int | None) -> str:
     if held is not None and rows <= held:
         return f"about {told} of the {held:,} labelled rows held (--fit-rows and --test-rows drew fewer)"
     return f"about {told} labelled rows in all"
+
+
+def _roomless(measurement: Measurement, limit: float, certificate: Certificate | None) -> str:
+    """Return why a PASS cannot rest on features in which no leak could be planted, where no bound says more of them."""
+    has_told = measurement.room is not False or certificate is not None or not measurement.kind.percent
+    if (
+        has_told or measurement.floor_score.high + PLANTED_ROOM * limit >= PLANTED_MOST
+    ):  # beyond so high a floor nothing is planted
+        return ""
+    return (
+        "These features tell too few rows apart for a leak to be planted in them, and give too many vectors for an "
+        "upper bound, so a leak could stay unseen; another layer would settle it."
+    )
 
 
 def _doubt(measurement: Measurement) -> str:

@@ -22,15 +22,11 @@ from scipy.stats import beta
 
 from audit.data.columns import Ints
 from audit.data.on_disk import AT_ONCE, blocks
-from audit.evidence.findings import Certificate, SeveralReleases
+from audit.evidence.findings import MOST_CODES, ROWS_PER_CODE, Certificate, SeveralReleases
 from audit.evidence.verdict import CONFIDENCE
 
-LARGEST = 1024
-"""More distinct vectors than this are no finite code that could be counted."""
 RELEASES = (5, 20)
 """Of one person, that are bounded beside a single one."""
-ROWS_PER_CODE = 4
-"""Fewer rows than this for each vector bound nothing."""
 
 
 def cells(z: NDArray[np.generic]) -> Ints | None:
@@ -40,7 +36,7 @@ def cells(z: NDArray[np.generic]) -> Ints | None:
     for block in blocks(z, AT_ONCE):
         for row in np.ascontiguousarray(block):
             codes.append(seen.setdefault(row.tobytes(), len(seen)))
-            if len(seen) > LARGEST:
+            if len(seen) > MOST_CODES:
                 return None
     return np.array(codes, dtype=np.int64) if len(codes) >= ROWS_PER_CODE * len(seen) else None
 

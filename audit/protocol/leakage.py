@@ -32,7 +32,7 @@ from audit.protocol.baselines import by_label
 from audit.protocol.exposure import exposure, shots
 from audit.protocol.learning_curve import learning_curves
 from audit.protocol.permutation_null import permutation_null
-from audit.protocol.spike import spikes
+from audit.protocol.spike import PLANTED, spikes
 from audit.protocol.splits import at_most
 from audit.protocol.target import Target
 from audit.settings import Settings
@@ -81,6 +81,7 @@ def _measurement(
     excess = widened(estimate(over), figures[kind.name], estimate(each[kind.name]))
     floor = {name: target.floor.estimate(name, resamples) for name in kind.floor}
     baseline, entropy = _without_z(data)
+    planted = spikes(found, data, target, settings)
     return Measurement(
         metric=kind.name,
         width=data.z[0].shape[1],
@@ -103,7 +104,8 @@ def _measurement(
             kind.name, floor[kind.name].value, baseline[kind.name], [one.test for one in rows.classes], settings.limit
         ),
         curves=learning_curves(found, data, resamples, settings),
-        spikes=spikes(found, data, target, settings),
+        spikes=planted,
+        room=settings.limit == 0 or len(planted) == PLANTED,
         exposure=exposure(found, target),
         shots=shots(found, data, target, settings),
         held=rows.held,

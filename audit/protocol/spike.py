@@ -21,29 +21,21 @@ from audit.attackers.scoring import GuessReading
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 from audit.data.on_disk import blocks
-from audit.evidence.findings import Spike
+from audit.evidence.findings import PLANTED_DRAWS, PLANTED_MANY, PLANTED_MOST, PLANTED_ROOM, Spike
 from audit.parallel import side_by_side
 from audit.protocol.target import Target
 from audit.settings import Settings
 
 Kind = Literal["linear", "quadratic"]
-SIZES = (1, 2)
-"""Planted excesses, in limits: of the limit's own size, and of the size that a pass must exclude."""
-MANY = 30_000
-"""Test rows from which on a single draw tells enough."""
-DRAWS = {1: (2, 1), 2: (4, 2)}
-"""Labels drawn for each size, with fewer test rows than MANY and with more."""
+PLANTED = len(get_args(Kind)) * len(PLANTED_DRAWS)
+"""Leaks, where the features have room for all."""
 WIDEST = 1024
 """Features that a form is over at most."""
 FARTHEST = 3.0
 """Deviations at which a score is cut off, so that no few rows carry the leak."""
-MOST = 0.98
-"""Of the metric: nothing beyond it is planted."""
 STEEPEST = 60.0
 LEAST = 1e-4
 """Deviation of a score below which it is rounding noise."""
-ROOM = 0.5
-"""The share of the excess asked for that has to find room in the features."""
 BLOCK = 4096
 
 
@@ -58,16 +50,16 @@ def spikes(found: Attack, data: SplitData, target: Target, settings: Settings) -
     z = found.seen["whitened"][1]
     readers = _readers(found)
     base = _base(data, target)
-    many = len(data.v[2]) >= MANY
+    many = len(data.v[2]) >= PLANTED_MANY
     jobs = [
         (kind, size, base.planted(_scores(kind, z, base, generator), size * settings.limit, generator))
         for kind in get_args(Kind)
-        for size in SIZES
-        for _ in range(DRAWS[size][many])
+        for size in PLANTED_DRAWS
+        for _ in range(PLANTED_DRAWS[size][many])
     ]
     read = side_by_side(lambda one: _read(one, readers, found, data), [planted for _, _, planted in jobs])
-    joined = [(size, _joined(kind, size, jobs, read, readers)) for kind in get_args(Kind) for size in SIZES]
-    return [one for size, one in joined if one.planted >= ROOM * size * settings.limit]
+    joined = [(size, _joined(kind, size, jobs, read, readers)) for kind in get_args(Kind) for size in PLANTED_DRAWS]
+    return [one for size, one in joined if one.planted >= PLANTED_ROOM * size * settings.limit]
 
 
 @dataclass(frozen=True)
@@ -102,7 +94,7 @@ class _OfClasses:
             return np.asarray(softmax(self.log_share + strength * slopes, axis=1))
 
         floor = _best_balanced(chances(0.0))
-        wanted = min(floor + excess, MOST)
+        wanted = min(floor + excess, PLANTED_MOST)
         strength = _solved(lambda a: _best_balanced(chances(a)) - wanted) if wanted > floor else 0.0
         p = chances(strength)
         drawn = (p.cumsum(axis=1) < generator.random((len(p), 1))).sum(axis=1)
@@ -122,7 +114,7 @@ class _OfQuantity:
     def planted(self, scores: Doubles, excess: float, generator: np.random.Generator) -> _Planted:
         """Draw numbers of which the scores, (n, 1), explain so much of the variance beyond ŷ."""
         floor = float(self.known.var())
-        share = min(excess, MOST - floor) if scores.any() else 0.0
+        share = min(excess, PLANTED_MOST - floor) if scores.any() else 0.0
         rest = max(0.0, 1 - floor - share)
         noise = generator.normal(size=len(scores)) * np.sqrt(rest)
         return _Planted(self.known + np.sqrt(max(share, 0.0)) * scores[:, 0] + noise, share, floor)

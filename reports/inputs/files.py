@@ -7,7 +7,7 @@ from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, read_audit
 from audit.evidence.json_file import read_json
 from audit.evidence.sweep_result import Sweep, read_sweep
-from reports.inputs.integrity import refuse_unfounded
+from reports.inputs.integrity import refuse_unfounded, refuse_unfounded_sweep
 
 Given = Sweep | list[tuple[Path, AuditResult]]
 """One sweep, or audits with their files, in the order given."""
@@ -27,7 +27,9 @@ def read_given(paths: Sequence[Path], *, allow_unsealed: bool = False) -> Given:
             refuse_unfounded(str(path), audit)
         return audits
     if len(paths) == 1:
-        return read_sweep(paths[0], allow_unsealed=allow_unsealed)
+        sweep = read_sweep(paths[0], allow_unsealed=allow_unsealed)
+        refuse_unfounded_sweep(sweep)
+        return sweep
     raise EvidenceError(
         f"{sweeps[0]} is the evidence of a sweep, which has a page of its own. Give it alone, and audits without it."
     )

@@ -5,9 +5,11 @@ A page shows the verdicts of the evidence, a PASS only where its interval allows
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.contradictions import contradictions, decided_anew
+from audit.evidence.checks.contradictions import contradictions, decided_anew
+from audit.evidence.checks.contradictions_of_sweep import sweep_contradictions
 from audit.evidence.findings import Estimate, Verdict
 from audit.evidence.numbers import one_line, trimmed
+from audit.evidence.sweep_result import Sweep
 
 
 def refuse_unfounded(when: str, audit: AuditResult) -> None:
@@ -20,6 +22,17 @@ def refuse_unfounded(when: str, audit: AuditResult) -> None:
     fault = next(contradictions(audit), None)
     if fault:
         raise EvidenceError(f"The evidence ({when}) cannot be judged: {fault}. Run the audit again.")
+
+
+def refuse_unfounded_sweep(sweep: Sweep) -> None:
+    """Refuse a sweep whose figures do not belong together.
+
+    Raises:
+        EvidenceError: One is impossible or at odds with another.
+    """
+    fault = next(sweep_contradictions(sweep), None)
+    if fault:
+        raise EvidenceError(f"The sweep cannot be shown: {fault}. Sweep again.")
 
 
 def refuse_unfounded_pass(verdict: Verdict, excess: Estimate, limit: float, *, where: str, again: str) -> None:

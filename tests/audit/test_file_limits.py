@@ -29,8 +29,8 @@ from audit.data.sources.embeddings import read_embeddings
 from audit.data.sources.file_rows import Images
 from audit.data.transforms import image_transform
 from audit.errors import IreneError, UnreadableError
+from audit.evidence.checks.verify import verify
 from audit.evidence.json_file import read_json
-from audit.evidence.verify import verify
 from audit.file_limits import MOST_COLUMNS, MOST_DOTTED, read_toml, require_plausible, told
 from audit.model.checkpoint import load
 from irene.command import main

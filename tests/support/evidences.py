@@ -25,6 +25,7 @@ from support.findings import (
     remeasured,
     sanitizing,
     task_less,
+    whole,
     with_where,
 )
 from support.gates import founded
@@ -72,7 +73,10 @@ def undecided() -> Pair:
     """Return one audit whose rows cannot tell, of embeddings without a task."""
     reason = "The interval of the excess holds the limit. About 9,000 test rows would settle it."
     found = leakage(read=0.16, verdict="INCONCLUSIVE", half=0.06, reason=reason)
-    return task_less().model_copy(update={"findings": [found]}), None
+    of_guess = remeasured(
+        found, floor={"balanced_accuracy": around(0.1, 0), "bits": around(0, 0)}, excess=around(0.06, 0.063)
+    )
+    return task_less().model_copy(update={"findings": [whole(of_guess)]}), None
 
 
 def largest() -> Pair:

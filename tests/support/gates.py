@@ -8,7 +8,7 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding, Verdict
 from audit.evidence.verdict import judge, resolution
 from irene.command import main
-from support.findings import audit, continuous, leakage, remeasured
+from support.findings import around, audit, continuous, leakage, remeasured, whole
 
 
 def founded(found: Finding, limit: float = 0.05) -> Finding:
@@ -18,8 +18,21 @@ def founded(found: Finding, limit: float = 0.05) -> Finding:
     told = resolution(
         found.measurement.metric, found.measurement.floor_score.value, found.measurement.guess, rows, limit
     )
-    able_only = remeasured(found, attackers=able, resolution=told)
+    able_only = whole(remeasured(found, attackers=able, resolution=told), limit)
     return able_only.model_copy(update={"decision": judge(able_only.measurement, limit)})
+
+
+def guessed(found: Finding, read: float | None = None) -> Finding:
+    """Return a finding where nothing predicted a task, so that its floor is a guess."""
+    measurement = found.measurement
+    score = measurement.score if read is None else around(read)
+    room = (score.high - score.low) / 2
+    figures = measurement.figures | {measurement.metric: score}
+    floor = measurement.floor | {measurement.metric: around(measurement.guess, 0)}
+    bare = remeasured(
+        found, figures=figures, floor=floor, excess=around(score.value - measurement.guess, room), draws={}
+    )
+    return founded(bare, found.decided.limit)
 
 
 def passing(attribute: str = "colour", **changes: Any) -> Finding:

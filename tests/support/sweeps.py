@@ -16,7 +16,7 @@ from audit.evidence.sweep_result import (
     SweepSetup,
 )
 from support.cards import card
-from support.findings import ATTACKERS, VERSIONS, around, audit, certified, leakage
+from support.findings import VERSIONS, around, audit, certified, leakage
 
 FAILURE = "Training diverged: the information of colour is NaN in epoch 1."
 
@@ -79,14 +79,15 @@ def swept(
     setup = SweepSetup(
         checkpoint="b" * 64, architecture="models:ConvNet", data="digits", options={"part": "audit"},
         group="source image", audit_rows=8000, audit_labels="7" * 64, train_rows=5390, train_labels="8" * 64,
-        task=task, private=list(private), keep=list(keep), layer=layer, pool="mean", attackers=ATTACKERS, limit=0.05,
-        seed=3, recipe={"epochs": 8, "optimizer": "adam"},
+        task=task, private=list(private), keep=list(keep), layer=layer, pool="mean", attackers=like.protocol.attackers,
+        limit=0.05, seed=3, recipe={"epochs": 8, "optimizer": "adam"},
     )  # fmt: skip
     call = SweepCall(created="2026-07-04T09:30:00Z", command="irene sweep model.pt -o out/sweep.json",
                      versions=VERSIONS, device="cpu")  # fmt: skip
     return Sweep(
         setup=setup, checkpoint=like.checkpoint.model_copy(update={"file": file}), data=like.data,
-        protocol=like.protocol, task_chance=0.114, warnings=["38 rows are copies."], calls=[call],
+        protocol=like.protocol.model_copy(update={"seed": 3}), task_chance=0.114, warnings=["38 rows are copies."],
+        calls=[call],
         points=[point(UNTOUCHED, read=0.58, private=private, keep=keep), *points],
     )  # fmt: skip
 

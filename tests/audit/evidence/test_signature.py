@@ -100,6 +100,15 @@ def test_what_is_not_signed_or_by_another_key_or_was_changed_is_a_broken_link(he
     refused(irene(*words, "public.pem", "any.sig.json"), "model.pt is not what was signed by public.pem")
 
 
+def test_a_signed_file_in_the_place_of_another_is_told_by_both_names(here: Path) -> None:
+    assert irene("sign", "after.json", "model.pt", "--key", "private.pem", "-o", "any.sig.json").exit_code == 0
+    (here / "before.json").write_bytes((here / "after.json").read_bytes())
+    refused(
+        irene("verify", "before.json", "--key", "public.pem", "any.sig.json"),
+        "before.json was signed by public.pem as after.json, and is named before.json",
+    )
+
+
 @pytest.mark.parametrize("key", ["payload", "payloadType", "signatures"])
 def test_an_envelope_that_was_edited_is_refused_in_one_line(key: str, here: Path) -> None:
     irene("sign", "after.json", "--key", "private.pem")

@@ -12,8 +12,8 @@ from support.findings import audit, sanitizing
 from audit.atomic_write import sha256
 from audit.cli.evidence import verify as command
 from audit.evidence.audit_result import Sidecar, read_audit, sidecar, write_audit
+from audit.evidence.checks.verify import Link, verify
 from audit.evidence.json_file import write_model
-from audit.evidence.verify import Link, verify
 
 
 @dataclass(frozen=True)

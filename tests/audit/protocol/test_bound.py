@@ -6,7 +6,8 @@ from scipy.stats import beta
 
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
-from audit.protocol.bound import LARGEST, cells, certify
+from audit.evidence.findings import MOST_CODES
+from audit.protocol.bound import cells, certify
 
 
 def drawn(p: Doubles, n: int, seed: int) -> tuple[Ints, Ints]:
@@ -76,6 +77,6 @@ def test_cells_are_the_distinct_vectors() -> None:
     assert np.array_equal(cells(words[said]), said)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("n", [30, 4 * LARGEST + 8])
+@pytest.mark.parametrize("n", [30, 4 * MOST_CODES + 8])
 def test_features_that_are_no_finite_code_have_no_cells(n: int) -> None:
     assert cells(np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32)) is None

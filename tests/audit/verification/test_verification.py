@@ -12,7 +12,7 @@ from support.planted import FEW, noise
 from audit.data.labelled import LabelledData, labelled
 from audit.errors import DataError, UnknownNameError
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.contradictions import contradictions
+from audit.evidence.checks.contradictions import contradictions
 from audit.evidence.findings import Verification
 from audit.run import audit_embeddings
 from audit.settings import Settings

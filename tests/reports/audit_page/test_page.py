@@ -57,7 +57,7 @@ def test_every_verdict_stands_with_its_figures_limit_and_rows() -> None:
         "A fresh attacker still reads it beyond the limit: 28.0 points (25.7 to 30.3) over the "
         "floor, against a limit of 5 points (set by default), on 2,000 test rows.",
         "Before 58.0 % 95 % interval 56.0–60.0", "After 40.0 % 95 % interval 38.0–42.0",
-        "Change −18.0 points 95 % interval −20.8 to −15.2 not paired",
+        "Change −18.0 points 95 % interval −20.7 to −15.2",
         "Task label alone (floor) 12.0 % 95 % interval 11.0–13.0 a guess: 10 %",
         "INCONCLUSIVE left-handed at features.7", "About 9,000 test rows would settle it.",
         "rbf standardised did not run: out of memory", "mlp strongest standardised 58.0 58.0 56.0–60.0",
@@ -90,7 +90,7 @@ def test_everything_that_was_measured_or_left_out_stands_on_the_page() -> None:
         "mlp strongest standardised 0.43 0.430 0.410–0.450",
         "smiling at features.7 A guess gives 50 %, AUROC 0.5 and 0 of 1.00 bits; 400 test rows. "
         "Before 88.0 86.0–90.0 52.0 51.0–53.0 0.930 0.918–0.942",
-        "Change −2.0 −4.8 to +0.8 – −0.020 −0.037 to −0.003", "Before 0.610 0.590–0.630", "Change −0.060",
+        "Change −2.0 −4.7 to +0.9 – −0.020 −0.036 to −0.002", "Before 0.610 0.590–0.630", "Change −0.060",
         "Could not be read 12 rows", "Copies across groups 34 rows", "Without a task label 56 rows", "no value 40 rows",
         "no value 31 rows", "8 & red left out: 3 rows", "128 features a row, projected at random from 25,088",
         "20, each on at most 2,000 rows", "Format state_dict state_dict",
@@ -150,9 +150,9 @@ def test_a_bound_on_every_attacker_stands_beside_the_finding_in_the_drawing_and_
     page = render(audit(leakage(read=0.58)), sanitized(certified(leakage())))
     text = Outline(page).text
     for part in (
-        "on 2,000 test rows. No attacker whatever can read more than 61.0 % balanced accuracy, or 0.12 bits, "
+        "on 2,000 test rows. No attacker whatever can read more than 61.0 % balanced accuracy, or 1.25 bits, "
         "from this layer, each with 95 % confidence: it gives 4 distinct vectors, counted on 8,000 rows.",
-        "colour a guess: 10 %, H(v): 3.32 bits features.7 – – – – – – 61.0 40.0 38.0–42.0 0.12 4 8,000 103",
+        "colour a guess: 10 %, H(v): 3.32 bits features.7 – – – – – – 61.0 40.0 38.0–42.0 1.25 4 8,000 103",
         "on rows that the model was not made from, with groups taken for independent of each other.",
         "Each bound holds with 95 % confidence by itself", "whoever holds the encoder before the code sees more",
         "Arrowhead to the left: the bound on every attacker", "but where a bound on every attacker stands beside",

@@ -102,9 +102,9 @@ def test_what_a_measure_changed_stands_beside_what_is_left() -> None:
                      for first, second, _, *rest in [one.findings])  # fmt: skip
     _, *rows = cells(render_markdown(before, after), "What can be inferred, before and after")
     assert [[one.strip() for one in row][:4] for row in rows][:2] == [
-        ["colour (at features.7)", "58.0 % (56.0–60.0)", "40.0 % (38.0–42.0)", "−18.0 points (−20.8 to −15.2)"],
+        ["colour (at features.7)", "58.0 % (56.0–60.0)", "40.0 % (38.0–42.0)", "−18.0 points (−20.7 to −15.2)"],
         ["colour (at features.9)", "44.0 % (42.0–46.0; bound 50.0 %)", "13.0 % (11.0–15.0; bound 20.0 %)",
-         "−31.0 points (−33.8 to −28.2)"],
+         "−31.0 points (−33.8 to −28.1)"],
     ]  # fmt: skip
     assert [row[-1].strip() for row in rows] == ["FAIL", "PASS", "FAIL"]
 
@@ -115,7 +115,7 @@ def test_a_task_and_what_was_kept_stand_with_their_change_and_with_knowing_nothi
     )
     assert [one.strip() for one in head] == ["Task or attribute", "Before", "After", "Change", "Knowing nothing"]
     assert task[-1].strip() == "11.4 % (the most frequent class)"
-    assert smiling[3].strip() == "−2.0 points (−4.8 to +0.8)"
+    assert smiling[3].strip() == "−2.0 points (−4.7 to +0.9)"
     assert height[-1].strip() == "0 (answering the mean)"
 
 

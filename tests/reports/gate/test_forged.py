@@ -12,7 +12,7 @@ from click.testing import Result
 from support.gates import called
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.contradictions import contradictions
+from audit.evidence.checks.contradictions import contradictions
 from audit.evidence.json_file import digest
 from reports.gate.gate import MOST_OF_ITS_OWN
 
@@ -215,6 +215,51 @@ def test_a_headline_below_its_attackers_and_a_bound_below_what_was_read_are_refu
             attacker["select"] = 0.12
         del one["balanced_accuracy_draws"], one["excess_draws"]
     refused(called("check", str(written(tmp_path, content))), "clearly more than")
+
+
+def measured_at(content: Content, place: int = 0) -> Any:
+    return content["findings"][place]["measurement"]
+
+
+FORGED: dict[str, tuple[str, Callable[[Content], object], str]] = {
+    "no draws": ("classes", lambda one: measured_at(one).update(draws={}), "no draws of balanced_accuracy"),
+    "empty draws": ("kept", lambda one: measured_at(one)["draws"].update(excess=[]), "no draws of excess"),
+    "no planted leaks": ("classes", lambda one: measured_at(one).update(spikes=[]), "no linear leak of 0.05"),
+    "no quadratic leaks": ("kept", lambda one: measured_at(one)["spikes"].pop(), "no quadratic leak of 0.14"),
+    "a small leak": ("kept", lambda one: measured_at(one)["spikes"][1].update(planted=0.06), "is not the 0.14"),
+    "other readers": ("kept", lambda one: measured_at(one)["spikes"][0]["attackers"].pop(), "could see it"),
+    "read too much": ("kept", lambda one: measured_at(one)["spikes"][0].update(read=0.5), "more was read than"),
+    "no curve of a stream": ("embeddings", lambda one: measured_at(one)["curves"].pop(), "no learning curve of mlp"),
+    "a curve of one step": (
+        "kept", lambda one: measured_at(one)["curves"][0]["points"][-2].update(rows=400), "does not double its rows",
+    ),
+    "a view left out": (
+        "kept", lambda one: measured_at(one)["attackers"].pop(3), "did not try on whitened features",
+    ),
+    "no refits": ("kept", lambda one: measured_at(one)["null"].update(refits=0), "its null is of 0 refits"),
+    "a null beside": ("kept", lambda one: measured_at(one)["null"].update(mean=0.9, low=0.9, high=0.9), "far from"),
+    "a floor without a task": ("classes", lambda one: one.update(task=None), "its floor is not a guess"),
+    "a finding taken out": ("quantity", lambda one: one["findings"].pop(), "luck was asked for as private"),
+    "many codes": ("sanitized", lambda one: one["findings"][0]["certificate"].update(codes=900), "no finite code"),
+    "no bits": ("sanitized", lambda one: one["findings"][0]["certificate"].update(bits=0.0), "bound of 0 bits"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FORGED)
+def test_what_the_protocol_says_was_done_cannot_be_taken_out_or_be_something_else(kind: str, tmp_path: Path) -> None:
+    name, forge, told = FORGED[kind]
+    content = content_of(TESTS / f"golden/{name}.json")
+    forge(content)
+    found = AuditResult.model_validate(content, strict=True)
+    assert any(told in fault for fault in contradictions(found)), list(contradictions(found))
+    refused(called("report", str(written(tmp_path, content)), "-o", str(tmp_path / "page.html")))
+
+
+@pytest.mark.parametrize("field", ["floor", "excess", "balanced_accuracy"])
+def test_no_figure_of_a_sweep_can_be_moved_alone(field: str, tmp_path: Path) -> None:
+    content = content_of(TESTS / "golden/sweep.json")
+    content["points"][0]["figures"]["read"][0][field]["value"] += 0.01
+    refused(called("report", str(written(tmp_path, content)), "-o", str(tmp_path / "page.html")), "less the floor")
 
 
 def test_an_attacker_taken_out_or_a_curve_taken_out_is_missed(tmp_path: Path) -> None:

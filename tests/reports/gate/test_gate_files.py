@@ -15,8 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from support.findings import audit, certified, readable, redecided, regression, remeasured, sanitized, task_less
-from support.gates import called, leaking, number, passing, untold, verdicts
+from support.findings import (
+    audit,
+    certified,
+    leakage,
+    readable,
+    redecided,
+    regression,
+    remeasured,
+    sanitized,
+    spikes,
+    task_less,
+)
+from support.gates import called, founded, guessed, leaking, number, passing, untold, verdicts
 
 from audit.evidence.audit_result import AuditResult, write_audit
 from audit.evidence.findings import Finding
@@ -69,6 +80,7 @@ def everywhere(text: str) -> Outcome:
                 "data": made.data.model_copy(update={"name": text, "fingerprint": text}),
                 "task": made.task.model_copy(update={"name": text, "classes": [text], "answered": 10}),
                 "created": text,
+                "protocol": made.protocol.model_copy(update={"views": [text]}),
             }
         )
 
@@ -128,7 +140,8 @@ ORDER = re.compile(r"properties( testcase)* system-out system-err")
 
 @pytest.mark.parametrize("result", [verdicts("PASS"), task_less("FAIL"), sanitized(untold())])
 def test_junit_has_what_its_schema_asks_for_in_the_order_it_asks_for(result: AuditResult) -> None:
-    fixed = result.model_copy(update={"findings": [untold(), leaking("gender")]})
+    found = [untold(), leaking("gender")]
+    fixed = result.model_copy(update={"findings": found if result.task else [guessed(one) for one in found]})
     root = ET.fromstring(junit(gate(fixed)))
     for one in root.iter():
         assert NEEDED.get(one.tag, set()) <= set(one.keys())
@@ -180,7 +193,7 @@ def test_the_summary_says_the_outcome_first_and_the_worst_first() -> None:
 
 
 def test_the_summary_of_one_audit_has_no_before_and_without_a_task_says_so() -> None:
-    made = task_less().model_copy(update={"findings": [leaking()]})
+    made = task_less().model_copy(update={"findings": [guessed(leaking())]})
     page = markdown(gate(made))
     assert "before" not in page.lower().replace("beforehand", "") and "→" not in page
     assert "No task was named; the floor is chance." in text_of(page)
@@ -277,11 +290,14 @@ def test_the_command_writes_what_it_is_asked_for_also_when_it_fails(tmp_path: Pa
 
 
 def test_the_report_stands_at_the_limit_of_the_check(tmp_path: Path, run: Run) -> None:
-    write_audit(audit(leaking()), tmp_path / "after.json")
-    result = run("check", tmp_path / "after.json", "--limit 0.35 --report", tmp_path / "report.html")
+    found = founded(remeasured(leakage(read=0.15, half=0.001), spikes=spikes(0.02, quadratic=0.97)), 0.02)
+    protocol = audit().protocol.model_copy(update={"limit": 0.02, "limit_set_by": "user"})
+    write_audit(audit(found, protocol=protocol), tmp_path / "after.json")
+    assert run("check", tmp_path / "after.json").exit_code == 3
+    result = run("check", tmp_path / "after.json", "--limit 0.04 --report", tmp_path / "report.html")
     assert result.exit_code == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "35 points" in page and "set by the user" in page
+    assert "4 points" in page and "set by the user" in page
     assert "No attacker tried reads it beyond the limit" in page
     assert "A fresh attacker reads it beyond the limit" not in page
 

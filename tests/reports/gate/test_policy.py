@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from support.findings import audit, certified, powered, readable, sanitized
+from support.findings import audit, certified, powered, readable, remeasured, sanitized
 from support.gates import called, founded, passing
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, write_audit
+from audit.evidence.upgrades import OLDER
 from reports.gate.gate import OPEN, Outcome, gate
 from reports.gate.policy import STARTER, Policy, read_policy
 
@@ -53,7 +54,8 @@ def test_what_a_policy_asks_is_held_where_it_is_there_and_open_where_it_is_not(n
 
 
 def test_evidence_without_planted_leaks_or_a_bound_is_open_where_they_are_asked_for() -> None:
-    result = audit(passing())
+    earlier = remeasured(passing(), spikes=[])
+    result = audit().model_copy(update={"findings": [earlier], "warnings": [OLDER]})
     for asked in (Policy(recovery=0.0), Policy(certificate=True), Policy(certificate=1.0)):
         assert gate(result, policy=asked).exit_code == OPEN
     assert held(audit(able()), certificate=True).exit_code == 0

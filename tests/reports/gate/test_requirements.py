@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from support.findings import TASK, around, audit, leakage, readable, sanitized
-from support.gates import untold
+from support.gates import guessed, leaking, untold
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, Task, write_audit
@@ -113,8 +113,8 @@ def test_the_loss_of_what_is_kept_is_limited_by_its_interval(after: float, most:
 
 def test_a_leak_goes_before_what_was_lost_and_that_before_what_is_open() -> None:
     before, after = pair(after=0.5)
-    leaking = after.model_copy(update={"findings": [leakage(), *after.retained]})
-    assert judged(before, leaking, task=0.01).exit_code == 3
+    leaks = after.model_copy(update={"findings": [leaking(), *after.retained]})
+    assert judged(before, leaks, task=0.01).exit_code == 3
     open_ = after.model_copy(update={"findings": [untold(), *after.retained]})
     assert judged(before, open_, task=0.01).exit_code == LOST
 
@@ -137,7 +137,7 @@ def test_a_loss_of_what_was_not_audited_is_an_error(given: Any, losses: Any, fac
 
 
 def test_without_a_task_nothing_is_asked_of_it() -> None:
-    assert gate(audit(passing(), task=None)).requirements == ()
+    assert gate(audit(guessed(passing(), 0.11), task=None)).requirements == ()
 
 
 def test_every_form_of_the_outcome_says_it() -> None:

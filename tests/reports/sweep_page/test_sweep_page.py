@@ -77,7 +77,7 @@ def test_the_answer_stands_in_one_sentence_with_intervals_task_and_rows() -> Non
     assert sentences(sweep) == [f"PASS: colour at features.7: {said}", CAVEAT]
     text = text_of(sweep)
     assert f"PASS colour at features.7 O{said[1:]}" in text
-    assert "No attacker whatever can read more than 17.0 % balanced accuracy there, or 0.12 bits, each with" in text
+    assert "No attacker whatever can read more than 17.0 % balanced accuracy there, or 1.25 bits, each with" in text
     assert "Limit on the excess: 5 points (set by default). The task counts as kept at an accuracy of 93 %" in text
 
 
@@ -119,7 +119,7 @@ def test_every_point_stands_with_the_figures_of_the_evidence() -> None:
                 assert part in text, part
     for part in (
         "codebook 2 95.0 % 93.0–97.0 smiling 0.910 12.0 % least read 10.0–14.0 by mlp on whitened",
-        "PASS 17.0 % 0.12 bits 4 vectors", "rich 8 70.0 % 68.0–72.0 not kept",
+        "PASS 17.0 % 1.25 bits 4 vectors", "rich 8 70.0 % 68.0–72.0 not kept",
         "codebook 2 lets nothing but a finite code, cut along the task's classes, pass the bottleneck levels 1, "
         "weight 2 8 5 61.2 s 3.0 min 1", "own.py:Mine 1 has no description on record",
         "untouched the checkpoint as it is",
@@ -273,8 +273,8 @@ def test_the_command_writes_the_page_and_the_answer_or_the_curve_alone(tmp_path:
         "sweep.json --side-by-side": "--side-by-side and --dpia are for audits",
         "sweep.json --dpia": "--side-by-side and --dpia are for audits",
         "sweep.json -o sweep.json": "sweep.json is the evidence itself and would be lost",
-        "unfounded.json": "The sweep says PASS for colour at irene 1",
-        "unfounded.json -o curve.svg": "The sweep says PASS for colour at irene 1",
+        "unfounded.json": "irene 1, colour: it says PASS, and its own figures give FAIL",
+        "unfounded.json -o curve.svg": "irene 1, colour: it says PASS, and its own figures give FAIL",
         "newer.json": "schema_version",
         "list.json": "it holds no JSON object",
     }.items(),

@@ -20,7 +20,7 @@ from audit.evidence.audit_result import (
     read_sidecar,
     sidecar,
 )
-from audit.evidence.contradictions import contradictions
+from audit.evidence.checks.contradictions import contradictions
 from audit.evidence.json_file import parsed, read_json, require_digest
 from audit.evidence.signature import SUFFIX, envelope_of, require_signature
 from audit.evidence.upgrades import UPGRADES

@@ -5,34 +5,20 @@ An edit has to change all of them alike to stay unseen; that nobody did is what 
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
-
-import numpy as np
 
 from audit.evidence.audit_result import AuditResult, Protocol, Task
-from audit.evidence.findings import (
-    ENSEMBLE,
-    AttackerResult,
-    Certificate,
-    Draws,
-    Estimate,
-    Finding,
-    LearningCurve,
-    Measurement,
-    Verification,
-    resolves,
-)
+from audit.evidence.checks.contradictions_of_certificate import of_certificate
+from audit.evidence.checks.contradictions_of_protocol import of_names, of_protocol
+from audit.evidence.checks.contradictions_of_verification import of_verification, verified
+from audit.evidence.checks.figures import ROUNDING, ends, is_narrower, level, of_interval
+from audit.evidence.findings import ENSEMBLE, AttackerResult, Finding, LearningCurve, Measurement
 from audit.evidence.metric import EXCESS
 from audit.evidence.numbers import one_line, trimmed
 from audit.evidence.upgrades import OLDER
-from audit.evidence.verdict import CONFIDENCE, LIMIT, judge, resolution
+from audit.evidence.verdict import LIMIT, judge, resolution
 
 FEWEST_RESAMPLES = 40
 """So that one lies beyond each end of a 95 % interval."""
-ROUNDING = 1e-6
-"""How far two figures may be apart that are equal but for rounding."""
-DRAWN = 2e-4
-"""How far the ends of an interval may be from those of its draws, which are kept to four digits."""
 
 
 def contradictions(audit: AuditResult) -> Iterator[str]:
@@ -40,6 +26,7 @@ def contradictions(audit: AuditResult) -> Iterator[str]:
     yield from (f"its rows: {fault}" for fault in _of_rows(audit))
     if audit.protocol.limit_set_by == "default" and audit.protocol.limit != LIMIT:
         yield f"its limit: {trimmed(audit.protocol.limit, 5)} is not the default, {trimmed(LIMIT, 5)}, that it says"
+    yield from (f"its attributes: {fault}" for fault in of_names(audit))
     seen: set[tuple[str, str, str, str]] = set()
     for one in audit.findings:
         name = f"{one_line(one.attribute)} at {one_line(one.layer)}"
@@ -48,7 +35,7 @@ def contradictions(audit: AuditResult) -> Iterator[str]:
             yield f"{name}: it stands there twice"
         seen.add(place)
         yield from (f"{name}: {fault}" for fault in _of_finding(one, audit))
-    yield from (f"{_verified(one)}: {fault}" for one in audit.verifications for fault in _of_verification(one, audit))
+    yield from (f"{verified(one)}: {fault}" for one in audit.verifications for fault in of_verification(one, audit))
     if len({(one.layer, one.among) for one in audit.verifications}) < len(audit.verifications):
         yield "its identities: one layer stands there twice"
     if audit.task:
@@ -60,7 +47,7 @@ def decided_anew(one: Finding, limit: float) -> Finding:
     measurement = one.measurement
     if limit != one.decided.limit and not measurement.kind.percent:  # what rows can tell of an R² moves with the limit
         measurement = measurement.model_copy(update={"resolution": _resolution(measurement, limit)})
-    return one.model_copy(update={"measurement": measurement, "decision": judge(measurement, limit)})
+    return one.model_copy(update={"measurement": measurement, "decision": judge(measurement, limit, one.certificate)})
 
 
 def _resolution(measurement: Measurement, limit: float) -> float:
@@ -90,8 +77,9 @@ def _of_finding(one: Finding, audit: AuditResult) -> Iterator[str]:
     yield from _of_draws(measurement, audit.protocol.bootstrap, is_old=is_old)
     yield from _of_curves(measurement, is_old=is_old)
     yield from _of_spikes(measurement)
+    yield from of_protocol(one, audit, is_old=is_old)
     if one.certificate:
-        yield from _of_certificate(one.certificate, measurement, audit.data.rows)
+        yield from of_certificate(one.certificate, measurement, audit.data.rows)
     if one.decision is not None:
         yield from _of_decision(one, audit.protocol.limit)
 
@@ -101,7 +89,7 @@ def _of_figures(measurement: Measurement) -> Iterator[str]:
     for estimate in (read, floor, excess):
         if not all(map(math.isfinite, (estimate.value, estimate.low, estimate.high))):
             yield "a figure is no finite number"
-        yield from _of_interval(estimate)
+        yield from of_interval(estimate)
     if measurement.kind.percent:
         yield from _of_shares(measurement)
     elif measurement.guess != 0 or max(read.value, floor.value) > 1 + ROUNDING:
@@ -126,14 +114,6 @@ def _of_shares(measurement: Measurement) -> Iterator[str]:
     recalls = [one.recall.value for one in measurement.exposure.recalls if one.recall] if measurement.exposure else []
     if len(recalls) == k and abs(sum(recalls) / k - measurement.score.value) > ROUNDING:
         yield "what was read is not the mean of what was read of each class"
-
-
-def _of_interval(estimate: Estimate) -> Iterator[str]:
-    room = (estimate.high - estimate.low) / 2 + ROUNDING
-    if estimate.low > estimate.high:
-        yield "an interval ends before it begins"
-    elif not estimate.low - room <= estimate.value <= estimate.high + room:
-        yield "a figure lies outside its own interval"
 
 
 def _of_counts(measurement: Measurement, audit: AuditResult) -> Iterator[str]:
@@ -172,9 +152,9 @@ def _of_attackers(measurement: Measurement, protocol: Protocol) -> Iterator[str]
         yield f"{one_line(measurement.strongest)} read {chosen:.3f} of the rows that choose, and far less in the end"
     for one in able:
         found = one.figures[measurement.metric]
-        yield from _of_interval(found)
+        yield from of_interval(found)
         if found.low > measurement.score.high + room:
-            yield f"{one_line(title(one))} read {_level(found)}, clearly more than the {_level(measurement.score)} said"
+            yield f"{one_line(title(one))} read {level(found)}, clearly more than the {level(measurement.score)} said"
 
 
 def _room(measurement: Measurement) -> float:
@@ -196,33 +176,20 @@ def _of_draws(measurement: Measurement, resamples: int, *, is_old: bool) -> Iter
         return
     for name, values in drawn.items():
         figure = measurement.excess if name == EXCESS else measurement.figures.get(name)
-        if figure and name != "mae" and _is_narrower(figure, *_ends(values)):
+        if figure and name != "mae" and is_narrower(figure, *ends(values)):
             yield f"the interval of {name} is not that of its draws"
     score, over = (drawn.get(name) for name in (measurement.metric, EXCESS))
     if score is None or over is None:
         return
-    (low, high), ends = _ends(over), _ends(score)
+    (low, high), (lowest, highest) = ends(over), ends(score)
     if not is_old:  # the excess was widened as far as the score; older evidence left it as drawn
-        low -= max(0.0, ends[0] - measurement.score.low)
-        high += max(0.0, measurement.score.high - ends[1])
-        if _is_narrower(measurement.excess, low, high):
+        low -= max(0.0, lowest - measurement.score.low)
+        high += max(0.0, measurement.score.high - highest)
+        if is_narrower(measurement.excess, low, high):
             yield "the interval of the excess is not that of its draws"
     floors = [None if None in (a, b) else (a or 0) - (b or 0) for a, b in zip(score, over, strict=True)]
-    if _is_narrower(measurement.floor_score, *_ends(floors)):
+    if is_narrower(measurement.floor_score, *ends(floors)):
         yield "the floor is not what was read less the excess, draw by draw"
-
-
-def _ends(values: Draws) -> tuple[float, float]:
-    """Return the ends of the 95 % percentile interval; NaN where nothing was drawn."""
-    known = [one for one in values if one is not None]
-    if not known:
-        return math.nan, math.nan
-    low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
-
-
-def _is_narrower(figure: Estimate, low: float, high: float) -> bool:
-    return figure.low > low + DRAWN or figure.high < high - DRAWN
 
 
 def _of_curves(measurement: Measurement, *, is_old: bool) -> Iterator[str]:
@@ -249,7 +216,7 @@ def _of_curve(curve: LearningCurve, attacker: AttackerResult | None, measurement
         yield f"the last doubling of the learning curve of {name} is wider than both of its ends"
     if abs(last.value - before.value - curve.gain.value) > ROUNDING:
         yield f"the learning curve of {name} gains something else by its last doubling than it says"
-    yield from _of_interval(curve.gain)
+    yield from of_interval(curve.gain)
 
 
 def _of_spikes(measurement: Measurement) -> Iterator[str]:
@@ -259,30 +226,6 @@ def _of_spikes(measurement: Measurement) -> Iterator[str]:
             yield "a planted leak is of nothing"
         if not one.attackers or not known.issuperset(one.attackers):
             yield "a planted leak was read by none of the attackers that tried"
-
-
-def _of_certificate(most: Certificate, measurement: Measurement, rows: int) -> Iterator[str]:
-    """Hold a bound against what was read, and what so many independent rows can prove at all (protocol.bound)."""
-    k = len(measurement.classes)
-    if not measurement.kind.percent or len(most.independent) != k or min(most.independent) <= 0:
-        yield "its upper bound is not of its classes"
-        return
-    if most.confidence < CONFIDENCE - ROUNDING:
-        yield f"its upper bound holds with a confidence of {trimmed(most.confidence, 4)}, less than {CONFIDENCE:g}"
-    if not measurement.rows <= most.rows <= rows or max(most.independent) > most.rows or most.codes > most.rows:
-        yield "its upper bound was counted on other rows than there are"
-    spread = math.sqrt(math.log(1 / (1 - CONFIDENCE)) / 2 * sum(1 / count for count in most.independent)) / k
-    if most.balanced_accuracy < min(1.0, 1 / k + spread) - ROUNDING:
-        yield f"so few independent rows cannot prove an upper bound of {trimmed(100 * most.balanced_accuracy, 2)} %"
-    if most.balanced_accuracy < measurement.score.low:
-        told = "was read, above the bound on every attacker: look for rows that belong together (--group)"
-        yield f"{_level(measurement.score)} {told}"
-    if not 0 <= most.bits <= math.log2(k) + ROUNDING:
-        yield "its upper bound in bits is beyond what there is"
-    for one in most.several:
-        apart = 1 - (2 - 2 * max(most.balanced_accuracy, 0.5)) ** one.releases
-        if k != 2 or abs((1 + apart) / 2 - one.balanced_accuracy) > ROUNDING:
-            yield "its upper bound of several releases does not follow from the one of one"
 
 
 def _of_decision(one: Finding, limit: float) -> Iterator[str]:
@@ -295,59 +238,12 @@ def _of_decision(one: Finding, limit: float) -> Iterator[str]:
         yield "what its rows can tell does not follow from their number"
 
 
-def _verified(one: Verification) -> str:
-    among = f" among {one_line(one.among)}" if one.among else ""
-    return f"the identities of {one_line(one.identity)} at {one_line(one.layer)}{among}"
-
-
-def _of_verification(one: Verification, audit: AuditResult) -> Iterator[str]:
-    """Hold figures of verification against counts, and against each other: all are of one curve that never falls."""
-    if one.layer not in {found.layer for found in audit.findings}:
-        yield "nothing else was measured at that layer"
-    if one.among is not None and one.among not in {found.attribute for found in audit.private}:
-        yield "its impostors share the class of what is not private"
-    n, least = one.rows, min(one.people, one.genuine, one.impostor)
-    if least < 1 or 2 * one.people > n or n > audit.data.test.rows:
-        yield "it has fewer people or pairs than one, or more than test rows"
-    if one.genuine > one.genuine_held or one.impostor > one.impostor_held or one.genuine_held < one.people:
-        yield "more pairs were compared than there are"
-    if one.genuine_held + one.impostor_held > n * (n - 1) / 2:
-        yield "its test rows have fewer pairs"
-    for figure in one.figures.values():
-        yield from _of_interval(figure)
-        if not -ROUNDING <= figure.value <= 1 + ROUNDING:
-            yield "a figure is not within 0 and 1"
-    if [tar.rate is not None for tar in one.accepted] != [
-        resolves(one.impostor, tar.false_accept_rate) for tar in one.accepted
-    ]:
-        yield "it tells TAR at rates that so few impostor pairs cannot tell, or leaves out what they can"
-    yield from _of_curve_points(one)
-    for name, values in one.draws.items():
-        if len(values) != audit.protocol.bootstrap:
-            yield f"its draws are not of {audit.protocol.bootstrap} resamples"
-        elif name in one.figures and _is_narrower(one.figures[name], *_ends(values)):
-            yield f"the interval of {name} is not that of its draws"
-
-
-def _of_curve_points(one: Verification) -> Iterator[str]:
-    """Say where the area, the equal error and the accepted shares lie on no one curve."""
-    area, error = one.auc.value, one.eer.value
-    if not (1 - error) ** 2 - ROUNDING <= area <= 1 - error**2 + ROUNDING:
-        yield "its EER and its AUC are not of one curve"
-    told = sorted((tar.false_accept_rate, tar.rate.value) for tar in one.accepted if tar.rate)
-    if any(more < less - ROUNDING for (_, less), (_, more) in pairwise(told)):
-        yield "fewer genuine pairs are accepted where more impostors are"
-    for far, accepted in told:
-        if accepted * (1 - far) > area + ROUNDING or (far <= error and accepted > 1 - error + ROUNDING):
-            yield f"its TAR at {far:g} is more than its AUC and its EER allow"
-
-
 def _of_task(task: Task, audit: AuditResult) -> Iterator[str]:
     for figure in (task.accuracy, task.balanced_accuracy):
-        yield from _of_interval(figure)
+        yield from of_interval(figure)
         if not -ROUNDING <= figure.value <= 1 + ROUNDING:
             yield "an accuracy is not within 0 and 1"
-    if task.accuracy_draws and _is_narrower(task.accuracy, *_ends(task.accuracy_draws)):
+    if task.accuracy_draws and is_narrower(task.accuracy, *ends(task.accuracy_draws)):
         yield "the interval of its accuracy is not that of its draws"
     if task.guess is not None and not 1 / len(task.classes) - ROUNDING <= task.guess <= task.chance + ROUNDING:
         yield "a guess is not one of the classes that test rows have"
@@ -358,7 +254,3 @@ def _of_task(task: Task, audit: AuditResult) -> Iterator[str]:
         most = max(task.answered or len(task.classes), 1) / k  # each answer names one class at most
         if not task.missing and measurement.kind.percent and measurement.floor_score.value > most + ROUNDING:
             yield f"its answers cannot tell as much of {one_line(one.attribute)} as the floor says"
-
-
-def _level(figure: Estimate) -> str:
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
