@@ -15,6 +15,7 @@ METHODS = {
     "rich": "sanitizer.methods.rich:Rich",
     "irene": "sanitizer.methods.irene:Irene",
     "codebook": "sanitizer.methods.codebook:Codebook",
+    "pairs": "sanitizer.methods.pairs:Pairs",
     "end": "sanitizer.methods.debiasing.end:EnD",
     "gradient-reversal": "sanitizer.methods.gradient_reversal:GradientReversal",
     "leace": "sanitizer.methods.leace:Leace",

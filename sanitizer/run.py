@@ -24,6 +24,8 @@ from audit.evidence.json_file import Options, as_json
 from audit.model import release
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
+from audit.model.maps.affine_and_code import Code
+from audit.model.maps.paired_code import PairedCode
 from audit.model.state_dict import Weights, write_like
 from audit.model.structure.listing import suggest
 from audit.verification.verification import identified
@@ -210,7 +212,7 @@ def _notes(layer: str, installed: nn.Module | None) -> list[str]:
     """Say what a release leaves as it was, and how it is loaded."""
     if installed is None:
         return []
-    what = "code" if isinstance(installed, release.Code) else "map"
+    what = "code" if isinstance(installed, Code | PairedCode) else "map"
     return [
         f"What the encoder gives before the {what} at {layer} leaks as before: whoever gets the weights or the program "
         f"can leave the {what} out. Give away what comes behind it, not the encoder, where that matters",
@@ -239,7 +241,7 @@ def record(
         trace=outcome.trace,
         chosen=outcome.chosen,
         notes=[*(_notes(job.layer, installed) if notes is None else notes), *_linear(job)],
-        release=None if installed is None else "code" if isinstance(installed, release.Code) else "map",
+        release=None if installed is None else "code" if isinstance(installed, Code | PairedCode) else "map",
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,
         data_fingerprint=job.data.labels_sha256(job.named),

@@ -43,8 +43,9 @@ ARROWS = {
         "model.structure": "errors plugins data",
         "model.programs": "errors file_limits",
         "model.files": "errors file_limits",
+        "model.maps": "errors",
         "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs "
-        "model.files",
+        "model.files model.maps",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "verification": "errors evidence settings data bootstrap protocol",
@@ -57,7 +58,7 @@ ARROWS = {
     },
     "sanitizer": {
         "information": "",
-        "methods": "audit.evidence audit.data audit.model information",
+        "methods": "audit.bootstrap audit.evidence audit.data audit.model.maps information",
         "methods.debiasing": "audit.errors audit.evidence methods",
         "method_table": "audit.errors audit.plugins audit.evidence methods methods.debiasing",
         "job": "audit.data audit.model.structure methods",
@@ -67,8 +68,8 @@ ARROWS = {
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
         "audit.model audit.model.structure audit.attackers audit.protocol information methods job",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
-        "audit.model audit.model.structure audit.verification methods method_table job options checkpoint export "
-        "training",
+        "audit.model audit.model.maps audit.model.structure audit.verification methods method_table job options "
+        "checkpoint export training",
         "vectors": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
         "audit.verification methods method_table options export training run",
         "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "

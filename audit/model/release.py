@@ -1,11 +1,10 @@
-"""The release at the bottleneck of a sanitized model: codewords of a finite code, or an affine map of z.
+"""The release at the bottleneck of a sanitized model: words of a finite code, or an affine map of z.
 
 It is a module beside the model's own, under the name `irene`, and works by a hook on the layer that its own tensors
 name: a checkpoint in any format can carry it. In a file that does, the model's own tensors stand under
 `irene.encoder.`: a plain architecture would load them without the release, and with `strict=False` nobody would notice.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -15,66 +14,23 @@ from torch import Tensor, nn
 
 from audit.errors import BottleneckError, CheckpointError, UnknownNameError
 from audit.model.layers import parse
+from audit.model.maps.affine_and_code import Affine, Code
+from audit.model.maps.paired_code import PARTS, PairedCode
 from audit.model.structure.listing import OUTPUT
 
 NAME = "irene"
 T = TypeVar("T")
 
 
-class Code(nn.Module):
-    """A finite code: each row of z is replaced by one of a few codewords.
-
-    Which one is decided by the class with the highest score, and by how many of that class's cuts the score exceeds.
-    """
-
-    weight: Tensor
-    """Weight of the classes' scores z · weight + bias, (k, d)."""
-    bias: Tensor
-    """Bias of the classes' scores, (k,)."""
-    cuts: Tensor
-    """Ascending cuts of each class's score, (k, levels − 1)."""
-    words: Tensor
-    """Codewords, (k · levels, d)."""
-
-    def __init__(self, weight: Tensor, bias: Tensor, cuts: Tensor, words: Tensor) -> None:
-        super().__init__()
-        for name, value in (("weight", weight), ("bias", bias), ("cuts", cuts), ("words", words)):
-            self.register_buffer(name, value)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Replace each row, (n, d) or (n, d, 1, …), by its codeword."""
-        score, label = nn.functional.linear(vectors(z).float(), self.weight, self.bias).max(dim=1)
-        level = (score[:, None] > self.cuts[label]).sum(dim=1)
-        words = self.words[label * (self.cuts.shape[1] + 1) + level]
-        return words.to(z.dtype).reshape(z.shape)
-
-
-class Affine(nn.Module):
-    """An affine map of the bottleneck, for instance an eraser."""
-
-    weight: Tensor
-    """(d, d)."""
-    bias: Tensor
-    """(d,)."""
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("weight", weight)
-        self.register_buffer("bias", bias)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Map each row, (n, d) or (n, d, 1, …)."""
-        return nn.functional.linear(vectors(z).float(), self.weight, self.bias).to(z.dtype).reshape(z.shape)
-
-
-KEYS = frozenset(f"{NAME}.{key}" for key in ("layer", "map.weight", "map.bias", "map.cuts", "map.words"))
-"""Keys of a release in a checkpoint, beside the model's own."""
 ENCODER = f"{NAME}.encoder."
 """Before the model's own keys in a file that carries a release."""
 KINDS: Mapping[frozenset[str], type[nn.Module]] = {
     frozenset({"weight", "bias", "cuts", "words"}): Code,
     frozenset({"weight", "bias"}): Affine,
+    frozenset(PARTS): PairedCode,
 }
+KEYS = frozenset(f"{NAME}.{key}" for key in ("layer", *(f"map.{part}" for parts in KINDS for part in parts)))
+"""Keys of a release in a checkpoint, beside the model's own."""
 
 
 class BottleneckModule(nn.Module):
@@ -96,17 +52,6 @@ class BottleneckModule(nn.Module):
     def on_output(self, _module: nn.Module, _given: object, output: object) -> object:
         """Replace the output of the layer."""
         return self.map(output)
-
-
-def vectors(value: object) -> Tensor:
-    """Return the value at a layer as one vector a row, (n, d); raise a BottleneckError if it has none."""
-    if not isinstance(value, Tensor) or value.ndim < 2 or math.prod(value.shape[2:]) != 1:
-        shape = list(value.shape[1:]) if isinstance(value, Tensor) else type(value).__name__
-        raise BottleneckError(
-            f"A layer that is to be replaced gives {shape} a row, not one vector. Choose a layer behind the pooling, "
-            "for instance the input of the last linear layer."
-        )
-    return value.flatten(1)
 
 
 def install(model: nn.Module, layer: str, map_: nn.Module) -> BottleneckModule:

@@ -17,8 +17,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional
 
+from audit.bootstrap import Doubles
+from audit.data.columns import Ints
 from audit.evidence.method_card import MethodCard
-from audit.model.release import Code
+from audit.model.maps.affine_and_code import Code
 from sanitizer.methods.base import Batch, Objective, Rows, Setting, Terms
 
 DECAY = 0.95
@@ -97,8 +99,31 @@ def running_information(table: Tensor, predicted: Tensor, strata: Tensor, v: Ten
 def fit_code(rows: Rows, levels: int) -> Code:
     """Return the code of a model's predictions: the predicted class, and the level of its score.
 
-    The scores are a linear map of the features. Where the layers behind the bottleneck are not linear, a logistic
-    regression of the predicted class approximates them. Each class has `levels` codewords, for equal numbers of rows.
+    Each class has `levels` codewords, for equal numbers of rows.
+    """
+    weight, bias, own, sure = classifier(rows)
+    z = rows.before.double().cpu().numpy()
+    k, d = rows.scores.shape[1], z.shape[1]
+    cuts, codewords = np.zeros((k, levels - 1)), np.zeros((k, levels, d))
+    for label in range(k):
+        inside = own == label
+        if not inside.any():
+            continue  # a class that is never predicted has no codeword
+        cuts[label] = np.quantile(sure[inside], np.arange(1, levels) / levels)
+        level = np.searchsorted(cuts[label], sure[inside], side="left")
+        for place in range(levels):
+            here = level == place
+            codewords[label, place] = (z[inside][here] if here.any() else z[inside]).mean(axis=0)
+    parts = (weight, bias, cuts, codewords.reshape(k * levels, d))
+    return Code(*(torch.as_tensor(part, dtype=torch.float32, device=rows.before.device) for part in parts))
+
+
+def classifier(rows: Rows) -> tuple[Doubles, Doubles, Ints, Doubles]:
+    """Return a linear map of the features to the scores, the class that it gives each row, and that class's score.
+
+    The map is (weight, (k, d), bias, (k,)); the class (n,), and the score (n,). Where the layers behind the bottleneck
+    are not linear, a logistic regression of the predicted class approximates them. A class that is never predicted has
+    a bias that no row overcomes.
     """
     z, scores = (part.double().cpu().numpy() for part in (rows.before, rows.scores))
     predicted, d = scores.argmax(axis=1), z.shape[1]
@@ -118,19 +143,6 @@ def fit_code(rows: Rows, levels: int) -> Code:
         offset[found.classes_] = np.array([-1, 1]) * found.intercept_[0] / 2 if both else found.intercept_
     own = (standardised @ slope + offset).argmax(axis=1)
     sure = np.take_along_axis(standardised @ slope + offset, own[:, None], axis=1)[:, 0]
-    k = scores.shape[1]
-    cuts, codewords = np.zeros((k, levels - 1)), np.zeros((k, levels, d))
-    for label in range(k):
-        inside = own == label
-        if not inside.any():
-            offset[label] = -np.inf  # a class that is never predicted has no codeword
-            continue
-        cuts[label] = np.quantile(sure[inside], np.arange(1, levels) / levels)
-        level = np.searchsorted(cuts[label], sure[inside], side="left")
-        for place in range(levels):
-            here = level == place
-            codewords[label, place] = (z[inside][here] if here.any() else z[inside]).mean(axis=0)
+    offset[np.bincount(own, minlength=len(offset)) == 0] = -np.inf
     weight = (slope / spread[:, None]).T
-    bias = np.maximum(offset - weight @ mean, -1e30)
-    parts = (weight, bias, cuts, codewords.reshape(k * levels, d))
-    return Code(*(torch.as_tensor(part, dtype=torch.float32, device=rows.before.device) for part in parts))
+    return weight, np.maximum(offset - weight @ mean, -1e30), own, sure

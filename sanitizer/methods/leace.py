@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from audit.evidence.method_card import MethodCard
-from audit.model.release import Affine
+from audit.model.maps.affine_and_code import Affine
 from sanitizer.methods.base import Objective, Rows, Setting
 from sanitizer.methods.heads import one_hot
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audit.model.release import Affine, vectors
+from audit.model.maps.affine_and_code import Affine, vectors
 from sanitizer.information import TINY
 
 ROWS_PER_DIRECTION = 16

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
-from audit.model.release import Affine
+from audit.model.maps.affine_and_code import Affine
 from sanitizer.methods.base import Batch, Rows, Setting, Terms
 from sanitizer.methods.kernel import KernelObjective
 from sanitizer.methods.low_rank import LowRank, refined, whitened

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from audit.data.labelled import labelled
 from audit.errors import DataError
 from audit.evidence.audit_result import AuditResult
-from audit.model.release import Affine, install
+from audit.model.maps.affine_and_code import Affine
+from audit.model.release import install
 from audit.run import audit, audit_embeddings
 
 

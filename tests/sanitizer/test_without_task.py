@@ -15,7 +15,8 @@ from audit.errors import BottleneckError, DataError, IreneError
 from audit.evidence.audit_result import Sanitizing
 from audit.model.checkpoint import load
 from audit.model.forward import Encoder
-from audit.model.release import Affine, install, remove
+from audit.model.maps.affine_and_code import Affine
+from audit.model.release import install, remove
 from audit.model.representations import extract
 from sanitizer.method_table import METHODS, NEED_TASK
 from sanitizer.options import SanitizeOptions

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from audit.errors import BottleneckError, CheckpointError
 from audit.model.checkpoint import load, require_weights
 from audit.model.layers import tap
-from audit.model.release import ENCODER, KEYS, Affine, Code, install, remove
+from audit.model.maps.affine_and_code import Affine, Code
+from audit.model.release import ENCODER, KEYS, install, remove
 from audit.model.state_dict import write_like
 from sanitizer.export import exported
 

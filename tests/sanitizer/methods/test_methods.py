@@ -18,6 +18,7 @@ from audit.data.columns import Column
 from audit.data.labelled import LabelledData
 from audit.errors import DataError, TrainingError
 from audit.model import release
+from audit.model.maps.affine_and_code import Affine
 from audit.plugins import resolve
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.method_table import METHODS
@@ -636,7 +637,7 @@ def erased(z: Tensor, v: Mapping[str, Tensor]) -> Tensor:
     rows = Rows(before=z, z=torch.full_like(z, torch.nan), scores=z[:, :2], y=v["v"], v=v)
     objective = Leace().start(setting(classes=classes, width=z.shape[1]))
     map_ = objective.finished(lambda: rows)
-    assert isinstance(map_, release.Affine)
+    assert isinstance(map_, Affine)
     assert map_.weight.dtype == torch.float32
     mapped: Tensor = map_(z)
     return mapped

@@ -15,7 +15,8 @@ from torch.nn import functional
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData
 from audit.model.layers import tap
-from audit.model.release import Affine, install
+from audit.model.maps.affine_and_code import Affine
+from audit.model.release import install
 from sanitizer.information import by_class, mutual_information
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Method, Rows, Setting

@@ -1,0 +1,64 @@
+"""What may stand at a bottleneck: a finite code, or an affine map."""
+
+import math
+
+from torch import Tensor, nn
+
+from audit.errors import BottleneckError
+
+
+class Code(nn.Module):
+    """A finite code: each row of z is replaced by one of a few codewords.
+
+    Which one is decided by the class with the highest score, and by how many of that class's cuts the score exceeds.
+    """
+
+    weight: Tensor
+    """Weight of the classes' scores z · weight + bias, (k, d)."""
+    bias: Tensor
+    """Bias of the classes' scores, (k,)."""
+    cuts: Tensor
+    """Ascending cuts of each class's score, (k, levels − 1)."""
+    words: Tensor
+    """Codewords, (k · levels, d)."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, cuts: Tensor, words: Tensor) -> None:
+        super().__init__()
+        for name, value in (("weight", weight), ("bias", bias), ("cuts", cuts), ("words", words)):
+            self.register_buffer(name, value)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Replace each row, (n, d) or (n, d, 1, …), by its codeword."""
+        score, label = nn.functional.linear(vectors(z).float(), self.weight, self.bias).max(dim=1)
+        level = (score[:, None] > self.cuts[label]).sum(dim=1)
+        words = self.words[label * (self.cuts.shape[1] + 1) + level]
+        return words.to(z.dtype).reshape(z.shape)
+
+
+class Affine(nn.Module):
+    """An affine map of the bottleneck, for instance an eraser."""
+
+    weight: Tensor
+    """(d, d)."""
+    bias: Tensor
+    """(d,)."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map each row, (n, d) or (n, d, 1, …)."""
+        return nn.functional.linear(vectors(z).float(), self.weight, self.bias).to(z.dtype).reshape(z.shape)
+
+
+def vectors(value: object) -> Tensor:
+    """Return the value at a layer as one vector a row, (n, d); raise a BottleneckError if it has none."""
+    if not isinstance(value, Tensor) or value.ndim < 2 or math.prod(value.shape[2:]) != 1:
+        shape = list(value.shape[1:]) if isinstance(value, Tensor) else type(value).__name__
+        raise BottleneckError(
+            f"A layer that is to be replaced gives {shape} a row, not one vector. Choose a layer behind the pooling, "
+            "for instance the input of the last linear layer."
+        )
+    return value.flatten(1)

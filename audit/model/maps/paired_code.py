@@ -1,0 +1,73 @@
+"""A finite code whose words two or more codes share, so that no word tells which of them a row had.
+
+A row has a code, the nearest of its class; the code says one of a few words, by a die that is a fixed function of the
+row: it falls alike however often a row is released, so that nothing is averaged away. The die is a keyed hash of a few
+projections of z, rounded to steps that are far wider than what computing them elsewhere changes.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from audit.model.maps.affine_and_code import vectors
+
+PRIME = 2**31 - 1
+"""A Mersenne prime: a key times a rounded projection stays below 2⁶³, so that no device wraps around."""
+FARTHEST = 2**20
+"""Steps at which a rounded projection is cut off."""
+
+
+class PairedCode(nn.Module):
+    """Each row of z is replaced by a word of the code that is nearest to it, within its predicted class."""
+
+    weight: Tensor
+    """Of the classes' scores z · weight + bias, (k, d); one class with zeros where there is no task."""
+    bias: Tensor
+    """(k,)."""
+    axes: Tensor
+    """Coordinates in which codes are near: z · axes + shift, (m, d)."""
+    shift: Tensor
+    """(m,)."""
+    centres: Tensor
+    """Of the codes, (K, m)."""
+    owner: Tensor
+    """Class of each code, (K,) int64."""
+    upto: Tensor
+    """Cumulative share of each word of a code, (K, P), ascending to 1."""
+    says: Tensor
+    """Which words they are, (K, P) int64."""
+    words: Tensor
+    """(W, d)."""
+    faces: Tensor
+    """Projections that the die is thrown by, in steps, (s, d)."""
+    key: Tensor
+    """Of the hash, a universal one: an offset and a factor for each projection, (s + 1,) int64 below PRIME."""
+
+    def __init__(self, **parts: Tensor) -> None:
+        super().__init__()
+        for name in PARTS:
+            self.register_buffer(name, parts[name])
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Replace each row, (n, d) or (n, d, 1, …), by its word."""
+        flat = vectors(z).float()
+        code = self.code(flat)
+        place = (self.die(flat)[:, None] > self.upto[code]).sum(dim=1).clamp_max(self.says.shape[1] - 1)
+        return self.words[self.says[code, place]].to(z.dtype).reshape(z.shape)
+
+    def code(self, flat: Tensor) -> Tensor:
+        """Return the code of each vector, (n, d) float32: (n,) int64."""
+        label = nn.functional.linear(flat, self.weight, self.bias).argmax(dim=1)
+        c = nn.functional.linear(flat, self.axes, self.shift)
+        far = self.centres.square().sum(dim=1) - 2 * c @ self.centres.T  # (n, K), less the length of c
+        return far.masked_fill(self.owner != label[:, None], torch.inf).argmin(dim=1)
+
+    def die(self, flat: Tensor) -> Tensor:
+        """Return a number in [0, 1) for each vector, that nothing but the key and the vector decides."""
+        steps = torch.round(nn.functional.linear(flat, self.faces)).clamp(-FARTHEST, FARTHEST).to(torch.int64)
+        thrown = ((steps * self.key[1:]).remainder(PRIME).sum(dim=1) + self.key[0]).remainder(PRIME)
+        return (thrown.double() / PRIME).float()
+
+
+PARTS = (
+    "weight", "bias", "axes", "shift", "centres", "owner", "upto", "says", "words", "faces", "key",
+)  # fmt: skip

@@ -1,0 +1,190 @@
+"""Pairs: a release that keeps more than the task, of finitely many words, each as likely under every private value.
+
+Beside the task the encoder is trained as for the codebook: so that the predicted class tells little more of v than the
+task's label does. Afterwards its features are cut into codes within each predicted class, and codes that one class of v
+has more often are paired with codes that the others have more often, by optimal transport (sanitizer.methods.pairing).
+Codes are near where rows are alike in what is kept: in the principal coordinates of z, and in the scores of the
+retained attributes and of the task, which weigh as much. A word is the mean of z over the rows that say it, at full
+width, so that the layers behind it work on. It is a finite code: an audit counts it, and bounds what anybody can read.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.linear_model import LogisticRegression
+
+from audit.bootstrap import Doubles
+from audit.data.columns import Ints
+from audit.evidence.method_card import MethodCard
+from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
+from sanitizer.methods.base import Batch, Objective, Rows, Setting, Terms
+from sanitizer.methods.codebook import Codebook, CodebookObjective, classifier
+from sanitizer.methods.low_rank import whitened
+from sanitizer.methods.pairing import paired
+
+FACES = 16
+"""Projections of z that the die is thrown by; each is rounded to its own standard deviation."""
+ROWS_PER_CODE = 20
+"""Training rows for each code, at least: the shares of classes in it are estimated from them."""
+MANY = 20_000
+"""Rows from which on k-means goes over minibatches."""
+AXES = 64
+"""Principal coordinates that codes are near in, at most."""
+
+DESCRIPTION = (
+    "lets words pass that each private class says equally often, paired by optimal transport within each predicted "
+    "class"
+)
+CARD = MethodCard(description=DESCRIPTION, mark="D", light="#7a1fa2", dark="#d59cf0")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Settings of the paired code."""
+
+    weight: float = 0.5
+    """Of I(ŷ; v | y) in training; nothing else is trained."""
+    words: int = 256
+    """Codes over all predicted classes, and so about as many words: more keep more, and are bounded less tightly."""
+    keep_weight: float = 1.0
+    """Weight of the scores of what is kept beside the principal coordinates of z, in shares of their variance."""
+    conditional: bool = True
+    """Minimise I(ŷ; v | y), which allows the leakage of the task's label itself; else I(ŷ; v)."""
+
+    def start(self, setting: Setting) -> "PairsObjective":
+        """Begin as the codebook does."""
+        return PairsObjective(setting, self)
+
+
+class PairsObjective(Objective):
+    """The codebook's training where there is a task, and the paired code at the end."""
+
+    def __init__(self, setting: Setting, settings: Pairs) -> None:
+        super().__init__()
+        self._private, self._keep, self._settings = tuple(setting.classes), tuple(setting.keep), settings
+        begun = Codebook(settings.weight, conditional=settings.conditional)
+        self.predicted: CodebookObjective | None = begun.start(setting) if setting.task_classes > 1 else None
+
+    def terms(self, batch: Batch) -> Terms:
+        """Return the task's loss, and the information of the prediction about each attribute."""
+        return self.predicted.terms(batch) if self.predicted else super().terms(batch)
+
+    def finished(self, rows: Callable[[], Rows]) -> PairedCode | None:
+        """Return the paired code of the training rows."""
+        if not self._private:
+            return None
+        seen = rows()
+        private = [seen.v[name].cpu().numpy() for name in self._private]
+        kept = [seen.v[name].cpu().numpy() for name in self._keep]
+        has_task = self.predicted is not None
+        kept += [seen.scores.argmax(dim=1).cpu().numpy()] if has_task else []
+        return fit_pairs(seen, private, kept, self._settings, has_task=has_task)
+
+
+def fit_pairs(
+    rows: Rows, private: Sequence[Ints], kept: Sequence[Ints], settings: Pairs, *, has_task: bool
+) -> PairedCode:
+    """Return the paired code of training rows.
+
+    Args:
+        rows: With their features.
+        private: Classes of each private attribute, (n,) each.
+        kept: Classes of each retained attribute, and predicted ones, (n,) each.
+        settings: How many words, and what is near.
+        has_task: Whether the scores are of a task, within whose predicted classes codes are paired.
+    """
+    z = rows.before.double().cpu().numpy()
+    if has_task:
+        weight, bias, own, _ = classifier(rows)
+    else:
+        weight, bias, own = np.zeros((1, z.shape[1])), np.zeros(1), np.zeros(len(z), dtype=np.int64)
+    axes, shift = _coordinates(rows, kept, settings.keep_weight)
+    c = z @ axes.T + shift
+    centres, owner, says, words = [], [], [], []
+    for label in np.unique(own):
+        inside = np.flatnonzero(own == label)
+        some = _centres(c[inside], max(1, round(settings.words * len(inside) / len(z))))
+        codes = _nearest(c[inside], some)
+        some, codes = some[np.unique(codes)], np.unique(codes, return_inverse=True)[1]
+        spoken = paired(codes, [v[inside] for v in private], some)
+        rows_of = spoken[codes]  # how much of each row is in each word
+        words.append(rows_of.T @ z[inside] / rows_of.sum(axis=0)[:, None])
+        centres.append(some)
+        owner.append(np.full(len(some), label))
+        says.append(spoken)
+    of_words = np.concatenate(words)
+    faces, key = _die(z, of_words)
+    upto, which = _lists(says)
+    parts = (
+        weight,
+        bias,
+        axes,
+        shift,
+        np.concatenate(centres),
+        np.concatenate(owner),
+        upto,
+        which,
+        of_words,
+        faces,
+        key,
+    )
+    made = {name: torch.as_tensor(part, device=rows.before.device) for name, part in zip(PARTS, parts, strict=True)}
+    return PairedCode(**{name: part.float() if part.is_floating_point() else part for name, part in made.items()})
+
+
+def _coordinates(rows: Rows, kept: Sequence[Ints], weight: float) -> tuple[Doubles, Doubles]:
+    """Return the map to coordinates in which rows are near that are alike: (m, d) and (m,)."""
+    white = whitened(rows.before)
+    w = white.rows.cpu().numpy()  # (n, r), white
+    to, mean = (part.cpu().numpy() for part in (white.to, white.mean))
+    scale = white.scale.cpu().numpy()
+    main = np.eye(w.shape[1])[:, :AXES] * (scale / np.sqrt((scale**2).sum()))[:AXES]  # (r, a): of variance 1 in all
+    told = [_scores(w, v) for v in kept if len(np.unique(v)) > 1]
+    inside = np.concatenate([main, *(one * np.sqrt(weight / len(told)) for one in told)], axis=1)
+    axes = (to @ inside).T
+    return axes, -axes @ mean
+
+
+def _scores(w: Doubles, v: Ints) -> Doubles:
+    """Return the directions of white features along which logistic regression reads v, (r, k'), of variance 1."""
+    coefficients = LogisticRegression(C=0.1, max_iter=1000).fit(w, v).coef_.T
+    return np.asarray(coefficients / np.linalg.norm(coefficients))
+
+
+def _centres(c: Doubles, count: int) -> Doubles:
+    """Return the centres of at most `count` clusters of rows (n, m)."""
+    count = min(count, max(1, len(c) // ROWS_PER_CODE))
+    kind = MiniBatchKMeans if len(c) > MANY else KMeans
+    return np.asarray(kind(count, n_init=1, random_state=0).fit(c).cluster_centers_)
+
+
+def _nearest(c: Doubles, centres: Doubles) -> Ints:
+    found = ((centres**2).sum(axis=1) - 2 * c @ centres.T).argmin(axis=1)
+    return np.asarray(found, dtype=np.int64)
+
+
+def _die(z: Doubles, words: Doubles) -> tuple[Doubles, Ints]:
+    """Return the projections of the die and the key of its hash, both drawn from what was fitted."""
+    seed = hashlib.sha256(np.ascontiguousarray(words).tobytes()).digest()
+    generator = np.random.default_rng(int.from_bytes(seed[:16]))
+    faces = generator.normal(size=(FACES, z.shape[1])) / (z.std(axis=0) + 1e-12)
+    faces /= (z @ faces.T).std(axis=0)[:, None] + 1e-12
+    return faces, generator.integers(1, PRIME, FACES + 1)
+
+
+def _lists(says: Sequence[Doubles]) -> tuple[Doubles, Ints]:
+    """Return each code's words and their cumulative shares, (K, P) each, of tables that have their own words each."""
+    longest = max(int((one > 0).sum(axis=1).max()) for one in says)
+    upto, which, before = [], [], 0
+    for table in says:
+        for shares in table:
+            there = np.flatnonzero(shares)
+            more = longest - len(there)
+            upto.append(np.pad(np.cumsum(shares[there])[:-1], (0, more + 1), constant_values=1.0))
+            which.append(np.pad(there + before, (0, more), mode="edge"))
+        before += table.shape[1]
+    return np.stack(upto), np.stack(which)
