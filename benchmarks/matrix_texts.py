@@ -73,6 +73,7 @@ def cases() -> Iterator[Case]:
     peft = (*TRANSFORMERS, "peft")
     yield Case("LoRA", "a live model of peft", partial(_adapted, "live"), needs=peft)
     yield Case("LoRA", "merged and saved", partial(_adapted, "merged"), needs=peft)
+    yield Case("LoRA", "an adapter's folder, its model named", partial(_adapted, "beside"), needs=peft)
     yield Case("LoRA", "an adapter's folder alone", partial(_adapted, "alone"), refused=True, needs=peft)
 
 
@@ -210,6 +211,12 @@ def _adapted(way: str, folder: Path) -> AuditResult:
     adapted.save_pretrained(folder / "adapter")
     if way == "alone":
         return _of_folder(folder / "adapter", folder)
+    if way == "beside":
+        found = irene.load(folder / "adapter", f"hf:{base}").module
+        x = {name: one[None] for name, one in _tokens_of(base)[0].items()}
+        with torch.inference_mode():
+            assert torch.allclose(found(**x).logits, adapted.eval()(**x).logits, atol=1e-6), "not what peft makes of it"
+        return audited(found, _tokens_of(base))
     adapted.merge_and_unload().save_pretrained(folder / "merged")
     for one in base.glob("token*"):
         shutil.copy(one, folder / "merged")
