@@ -140,14 +140,14 @@ def _adapted(path: Path, folder: Path, options: LoadOptions) -> LoadedModel:
     config, own, base = read_config(path), open_checkpoint(path), open_checkpoint(folder)
     files = (path, *(base.shards or (base.path,)))
     read = [_read(file, options) for file in (own, base)]
-    contents = [one.content for one in read]
-    if not isinstance(contents[0], Mapping) or not isinstance(contents[1], Mapping):
+    named = [{str(key): one for key, one in each.content.items()} for each in read if isinstance(each.content, Mapping)]
+    if len(named) < len(read):
         raise CheckpointError(f"{path} or {base.path} holds no weights by name. Copy the folders again.")
     both = replace(base, path=path, shards=files, sha256=sha256_of((path.with_name(CONFIG), *files)))
-    content = merged(path, config, contents[1], contents[0])
+    content = merged(path, config, named[1], named[0])
     loaded = _weights(both, Read(content, any(one.ran for one in read), read[1].left_out), options)
-    named = visible(str(config.get("base_model_name_or_path")))[:100]
-    note = f"a LoRA adapter was added to the weights of {visible(folder.resolve().name)}; it says it is for {named}"
+    said = visible(str(config.get("base_model_name_or_path")))[:100]
+    note = f"a LoRA adapter was added to the weights of {visible(folder.resolve().name)}; it says it is for {said}"
     return replace(loaded, notes=(*loaded.notes, note))
 
 

@@ -68,7 +68,7 @@ def read_config(path: Path) -> dict[str, object]:
 
 
 def merged(
-    path: Path, config: Mapping[str, object], base: Mapping[object, object], adapter: Mapping[object, object]
+    path: Path, config: Mapping[str, object], base: Mapping[str, object], adapter: Mapping[str, object]
 ) -> dict[str, Tensor]:
     """Return the weights of a model with an adapter in them, in the model's own types.
 
@@ -79,13 +79,13 @@ def merged(
 
     Raises CheckpointError for anything that is neither, and for a layer that the model does not have.
     """
-    state = {str(name): value for name, value in base.items() if isinstance(value, Tensor)}
+    state = {name: value for name, value in base.items() if isinstance(value, Tensor)}
     pairs: dict[str, dict[str, Tensor]] = {}
     whole: dict[str, Tensor] = {}
     for key, value in adapter.items():
-        name = str(key).removeprefix(HEAD)
+        name = key.removeprefix(HEAD)
         if not isinstance(value, Tensor) or name == key or ("lora_" in name and not PAIR.fullmatch(name)):
-            raise CheckpointError(f"{path} holds {str(key)[:100]!r}, which is not plain LoRA. {WAY_OUT}")
+            raise CheckpointError(f"{path} holds {key[:100]!r}, which is not plain LoRA. {WAY_OUT}")
         if pair := PAIR.fullmatch(name):
             pairs.setdefault(f"{pair['layer']}.weight", {})[pair["side"]] = value
         else:
