@@ -18,7 +18,6 @@ TORCHVISION: dict[str, tuple[int, dict[str, Any]]] = {
     "vgg11": (32, {}),
     "resnet18": (32, {}),
     "resnext50_32x4d": (32, {}),
-    "wide_resnet50_2": (32, {}),
     "DenseNet": (32, {"growth_rate": 8, "block_config": (2, 2, 2, 2)}),
     "inception_v3": (80, {"init_weights": False}),
     "googlenet": (32, {"init_weights": False}),
@@ -39,10 +38,11 @@ TORCHVISION: dict[str, tuple[int, dict[str, Any]]] = {
 }  # fmt: skip
 """Names in torchvision.models, the side of the images, and arguments."""
 TIMM: dict[str, dict[str, Any]] = {
-    "resnet10t": {}, "vit_tiny_patch16_224": {"img_size": 32}, "deit_tiny_distilled_patch16_224": {"img_size": 32},
-    "convnext_atto": {}, "mobilevitv2_050": {}, "efficientformer_l1": {"img_size": 224}, "mixer_s32_224":
-    {"img_size": 32}, "xcit_nano_12_p16_224": {"img_size": 32}, "levit_128s": {"img_size": 64}, "ghostnet_050": {},
-    "swin_tiny_patch4_window7_224": {"img_size": 56, "window_size": 7}, "nfnet_l0": {}, "tf_efficientnet_lite0": {},
+    "resnet10t": {}, "vit_tiny_patch16_224": {"img_size": 32, "depth": 2}, "convnext_atto": {}, "mobilevitv2_050": {},
+    "deit_tiny_distilled_patch16_224": {"img_size": 32, "depth": 2}, "levit_128s": {"img_size": 64},
+    "mixer_s32_224": {"img_size": 32, "num_blocks": 2}, "xcit_nano_12_p16_224": {"img_size": 32, "depth": 2},
+    "ghostnet_050": {}, "swin_tiny_patch4_window7_224": {"img_size": 56, "depths": (1, 1, 1, 1)}, "nfnet_l0": {},
+    "tf_efficientnet_lite0": {},
 }  # fmt: skip
 """Names in timm, and arguments."""
 
@@ -121,8 +121,7 @@ def _torchvision(name: str, side: int, given: dict[str, Any], _: Path) -> AuditR
 
 def _timm(name: str, given: dict[str, Any], _: Path) -> AuditResult:
     side = given.get("img_size", 32)
-    own = {} if name == "efficientformer_l1" else given
-    return audited(package("timm").create_model(name, num_classes=2, **own), drawn(3, side, side))
+    return audited(package("timm").create_model(name, num_classes=2, **given), drawn(3, side, side))
 
 
 def _of_torchvision() -> Iterator[Case]:
