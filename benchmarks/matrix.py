@@ -5,7 +5,8 @@
 Prints for each case whether it works, in how many lines of the user's own beside the call, whether it is refused in one
 line, or what went WRONG: a traceback, other weights or rows than were given, or something that works and should have
 been refused. Nearly all weights are random and rows are drawn, so that only what is taken is told, not what is read.
-Cases of packages that are not installed are left out, and counted. `--write` puts the table into docs/matrix.md.
+Cases of packages that are not installed are left out, and counted. `--write` puts the rows
+into docs/matrix.md, beside those of cases that were not tried.
 """
 
 import argparse
@@ -17,11 +18,12 @@ import platform
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from itertools import chain, groupby
+from itertools import chain
 from pathlib import Path
 
 import matrix_files
@@ -36,6 +38,7 @@ from audit.errors import IreneError
 WORKS, REFUSED, WRONG = "works", "refused", "WRONG"
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "matrix.md"
 START, END = "<!-- benchmarks/matrix.py -->", "<!-- end -->"
+HEAD = "| kind | case | | glue | at which layer, or what is said |\n|---|---|---|---|---|"
 LONGEST = 220
 """Characters of what is said of a case."""
 PACKAGES = ("torch", "torchvision", "timm", "transformers", "peft", "datasets", "lightning", "onnxruntime")
@@ -88,37 +91,47 @@ def _outcome(case: Case, folder: Path) -> tuple[str, str]:
     return (WRONG, "should have been refused") if case.refused else (WORKS, f"at `{finding.layer}`")
 
 
-def rows(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return the rows of the table, in Markdown."""
-    return [
-        f"| {one.case.kind} | {one.case.name} | {one.found} | {one.case.lines if one.found == WORKS else ''} | "
-        f"{one.told.replace('|', chr(92) + '|')} |"
-        for one in outcomes
-    ]
+def row(one: Outcome) -> str:
+    """Return a case's row of the table, in Markdown."""
+    told = one.told.replace("|", "\\|")
+    return f"{_start(one.case)} {one.found} | {one.case.lines if one.found == WORKS else ''} | {told} |"
 
 
-def counts(outcomes: Sequence[Outcome]) -> str:
-    """Return how many came out how, in a sentence."""
-    found = {name: sum(one.found == name for one in outcomes) for name in (WORKS, REFUSED, WRONG)}
-    glueless = sum(one.found == WORKS and one.case.lines == 0 for one in outcomes)
+def _start(case: Case) -> str:
+    return f"| {case.kind} | {case.name} |"
+
+
+def counts(rows: Sequence[str]) -> str:
+    """Return how many rows of the table came out how, in a sentence."""
+    cells = [[cell.strip() for cell in one.split(" | ")] for one in rows]
+    found = {name: sum(one[2] == name for one in cells) for name in (WORKS, REFUSED, WRONG)}
+    glueless = sum(one[2:4] == [WORKS, "0"] for one in cells)
     return (
-        f"{len(outcomes)} cases: {found[WORKS]} work, {glueless} of them without a line of glue; {found[REFUSED]} are "
+        f"{len(rows)} cases: {found[WORKS]} work, {glueless} of them without a line of glue; {found[REFUSED]} are "
         f"refused in one line; {found[WRONG]} wrong."
     )
 
 
-def page(outcomes: Sequence[Outcome], lacking: Sequence[str]) -> str:
-    """Return what stands between the marks of docs/matrix.md."""
+def page(tried_now: Mapping[str, str], before: str) -> str:
+    """Return what stands between the marks of docs/matrix.md.
+
+    Args:
+        tried_now: Rows by what they start with.
+        before: What stood there: cases that were not tried now keep their rows.
+    """
+    found, kinds = [], list[str]()
+    for case in cases():
+        start = _start(case)
+        kept = (line for line in before.splitlines() if line.startswith(start))
+        if own := tried_now.get(start) or next(kept, None):
+            found.append(own)
+            kinds.append(case.kind)
     held = [f"{name} {_version(name)}" for name in PACKAGES if _version(name)]
+    told = f"**{counts(found)}** By kind: {', '.join(f'{kind} {count}' for kind, count in Counter(kinds).items())}."
     made = (
         f"{datetime.date.today()}; {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
     )
-    seconds = sum(one.seconds for one in outcomes)
-    head = "| kind | case | | glue | at which layer, or what is said |\n|---|---|---|---|---|"
-    kinds = [f"{name} {len(list(ones))}" for name, ones in groupby(outcomes, lambda one: one.case.kind)]
-    left = f" Left out for want of packages: {len(lacking)}." if lacking else ""
-    told = f"**{counts(outcomes)}**{left} By kind: {', '.join(kinds)}."
-    return "\n".join([told, "", f"{made}{', '.join(held)}; {seconds:.0f} s.", "", head, *rows(outcomes)])
+    return "\n".join([told, "", f"{made}{', '.join(held)}.", "", HEAD, *found])
 
 
 def _version(name: str) -> str:
@@ -132,21 +145,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the cases, and print the table in Markdown."""
     parser = argparse.ArgumentParser(description=str(__doc__), formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="cases whose kind or name holds this text")
-    parser.add_argument("--write", action="store_true", help="put the table of all cases into docs/matrix.md")
+    parser.add_argument("--write", action="store_true", help="put the rows into docs/matrix.md")
     asked = parser.parse_args(arguments)
-    outcomes, lacking = [], []
+    found, lacking, start = dict[str, str](), [], time.perf_counter()
     for case in cases():
         if asked.only not in f"{case.kind}: {case.name}":
             continue
         if any(find_spec(one) is None for one in case.needs):
             lacking.append(case.name)
             continue
-        outcomes.append(tried(case))
-        print(f"{rows(outcomes[-1:])[0]} {outcomes[-1].seconds:.1f}", flush=True)
-    print(f"\n{counts(outcomes)}" + (f" Left out: {', '.join(lacking)}." if lacking else ""))
-    if asked.write and not asked.only and not lacking:
-        before, rest = PAGE.read_text(encoding="utf-8").split(START)
-        PAGE.write_text(f"{before}{START}\n{page(outcomes, lacking)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+        outcome = tried(case)
+        found[_start(case)] = row(outcome)
+        print(f"{row(outcome)} {outcome.seconds:.1f}", flush=True)
+    print(f"\n{counts([*found.values()])} {time.perf_counter() - start:.0f} s.")
+    if lacking:
+        print(f"Left out for want of packages: {', '.join(lacking)}.")
+    if asked.write:
+        head, rest = PAGE.read_text(encoding="utf-8").split(START)
+        held, tail = rest.split(END)
+        PAGE.write_text(f"{head}{START}\n{page(found, held)}\n{END}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ TORCHVISION: dict[str, tuple[int, dict[str, Any]]] = {
 TIMM: dict[str, dict[str, Any]] = {
     "resnet10t": {}, "vit_tiny_patch16_224": {"img_size": 32, "depth": 2}, "convnext_atto": {}, "mobilevitv2_050": {},
     "deit_tiny_distilled_patch16_224": {"img_size": 32, "depth": 2}, "levit_128s": {"img_size": 64},
-    "mixer_s32_224": {"img_size": 32, "num_blocks": 2}, "xcit_nano_12_p16_224": {"img_size": 32, "depth": 2},
+    "mixer_s32_224": {"img_size": 32}, "xcit_nano_12_p16_224": {"img_size": 32, "depth": 2},
     "ghostnet_050": {}, "swin_tiny_patch4_window7_224": {"img_size": 56, "depths": (1, 1, 1, 1)}, "nfnet_l0": {},
     "tf_efficientnet_lite0": {},
 }  # fmt: skip
