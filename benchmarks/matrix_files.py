@@ -57,9 +57,9 @@ def build() -> nn.Module:
 def cases() -> Iterator[Case]:
     """Yield every case."""
     for name, change in _nestings().items():
-        yield Case("weights", name, partial(_torch_file, change), quick=name in ("plain", "of Lightning"))
+        yield Case("weights", name, partial(_torch_file, change), quick=name == "of Lightning")
     yield Case("weights", "half precision", partial(_torch_file, _halved, rounding=1e-2))
-    yield Case("weights", "safetensors", _safetensors, quick=True)
+    yield Case("weights", "safetensors", _safetensors)
     yield Case("weights", "shards with an index", _sharded, quick=True)
     yield Case("weights", "a folder with one checkpoint", _in_folder)
     yield Case("weights", "tied, saved once", _tied)
@@ -77,7 +77,7 @@ def cases() -> Iterator[Case]:
     yield Case("program", "torch.export", _exported)
     yield Case("program", "ONNX", _onnx, needs=("onnx", "onnxruntime"))
     for name in FOREIGN:
-        yield Case("foreign", name, partial(_foreign, name), refused=True, quick=name in ("GGUF", "HDF5 of Keras"))
+        yield Case("foreign", name, partial(_foreign, name), refused=True, quick=name == "GGUF")
     yield Case("foreign", "a SavedModel of TensorFlow", partial(_folder_with, "saved_model.pb"), refused=True)
     yield Case("foreign", "a Core ML package", partial(_folder_with, "Manifest.json"), refused=True)
 

@@ -148,7 +148,7 @@ def _of_torchvision() -> Iterator[Case]:
 
 def _own() -> Iterator[Case]:
     for kind in (nn.LSTM, nn.GRU, nn.RNN):
-        yield Case("recurrent", kind.__name__, partial(_recurrent, kind), quick=True)
+        yield Case("recurrent", kind.__name__, partial(_recurrent, kind), quick=kind is nn.LSTM)
     yield Case("recurrent", "LSTM of both directions", lambda _: audited(Recurrent(nn.LSTM, both=True), drawn(6, 4)))
     yield Case("recurrent", "LSTM alone, its last state", lambda _: audited(
         nn.LSTM(4, 8, batch_first=True), drawn(6, 4), "logits[1][0]"))  # fmt: skip
@@ -175,7 +175,7 @@ def _own() -> Iterator[Case]:
     auto = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 3, 3, padding=1))
     yield Case("no task", "an autoencoder's code", lambda _: audited(auto, drawn(3, 8, 8), "1"))
     encoder = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 32))
-    yield Case("no task", "an encoder", lambda _: audited(encoder, drawn(3, 8, 8)), quick=True)
+    yield Case("no task", "an encoder", lambda _: audited(encoder, drawn(3, 8, 8)))
 
 
 def _recurrent(kind: type[nn.LSTM | nn.GRU | nn.RNN], _: Path) -> AuditResult:
