@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from audit.evidence.audit_result import AuditResult, Protocol, Task
+from audit.evidence.audit_result import AuditResult, Protocol, QuantityTask, Task
 from audit.evidence.findings import (
     ENSEMBLE,
     AttackerResult,
@@ -52,7 +52,9 @@ def contradictions(audit: AuditResult) -> Iterator[str]:
     if len({(one.layer, one.among) for one in audit.verifications}) < len(audit.verifications):
         yield "its identities: one layer stands there twice"
     if audit.task:
-        yield from (f"the task {one_line(audit.task.name)}: {fault}" for fault in _of_task(audit.task, audit))
+        task = audit.task
+        faults = _of_quantity(task, audit) if isinstance(task, QuantityTask) else _of_task(task, audit)
+        yield from (f"the task {one_line(task.name)}: {fault}" for fault in faults)
 
 
 def decided_anew(one: Finding, limit: float) -> Finding:
@@ -358,6 +360,24 @@ def _of_task(task: Task, audit: AuditResult) -> Iterator[str]:
         most = max(task.answered or len(task.classes), 1) / k  # each answer names one class at most
         if not task.missing and measurement.kind.percent and measurement.floor_score.value > most + ROUNDING:
             yield f"its answers cannot tell as much of {one_line(one.attribute)} as the floor says"
+
+
+def _of_quantity(task: QuantityTask, audit: AuditResult) -> Iterator[str]:
+    """Say what is wrong with a task that is a quantity; a floor is told by so many bins of its prediction at most."""
+    for figure in (task.r2, task.mae):
+        yield from _of_interval(figure)
+    if task.r2.value > 1 + ROUNDING or min(task.mae.value, task.mae_of_median) < 0:
+        yield "an R² is above 1, or an error below 0"
+    if task.r2_draws and _is_narrower(task.r2, *_ends(task.r2_draws)):
+        yield "the interval of its R² is not that of its draws"
+    if min(task.missing, task.rows) < 0 or task.missing > audit.data.rows or task.rows > audit.data.test.rows:
+        yield "more rows are with a value, or without one, than there are"
+    if not 1 <= task.answered <= max(task.rows, 1):
+        yield "it answered more numbers than there are rows, or none"
+    for one in audit.findings:
+        measurement, bins = one.measurement, task.bins.get(one.attribute, 0)
+        if measurement.kind.percent and measurement.floor_score.value > bins / len(measurement.classes) + ROUNDING:
+            yield f"its {bins} bins cannot tell as much of {one_line(one.attribute)} as the floor says"
 
 
 def _level(figure: Estimate) -> str:
