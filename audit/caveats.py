@@ -6,7 +6,7 @@ from typing import Protocol
 from audit.data.class_order import in_words
 from audit.data.columns import AnyColumn
 from audit.data.labelled import LabelledData
-from audit.evidence.audit_result import AnyTask, Checkpoint, QuantityTask
+from audit.evidence.audit_result import AnyTask, Checkpoint
 from audit.evidence.findings import Finding
 from audit.evidence.headline import not_above
 from audit.model import release
@@ -70,7 +70,7 @@ def in_bins(bins: Mapping[str, int], task: str) -> str:
 
 def class_order(task: AnyTask, features: Features, *, ordered: bool) -> list[str]:
     """Say for which classes the model's outputs were taken, where nobody and nothing but the alphabet said so."""
-    names = [] if isinstance(task, QuantityTask) else task.classes
+    names = task.classes if task.percent else []
     by_alphabet = names == sorted(names) and not all(map(_is_plain, names)) and not ordered
     if features.single_output:
         other = "" if ordered else "; --positive names another"

@@ -147,10 +147,10 @@ def verification_sentence(one: Verification) -> str:
 
 def not_above(task: AnyTask) -> str:
     """Say that a task is done no better than by who knows nothing of the row, without a full stop."""
-    if isinstance(task, QuantityTask):
+    if not task.percent:
         return (
-            f"the R² of {task.name!r}, {numbers.decimal(task.r2)}, is not above the 0 of answering the mean: the model "
-            "may be broken, made for other rows or another transform, or predict in another unit"
+            f"the R² of {task.name!r}, {numbers.decimal(task.score)}, is not above the 0 of answering the mean: the "
+            "model may be broken, made for other rows or another transform, or predict in another unit"
         )
     accuracy, balanced = task.accuracy, task.balanced_accuracy
     told = (

@@ -22,7 +22,6 @@ from audit.progress import Track
 from audit.request import AuditRequest
 from sanitizer.checkpoint import require_unsanitized
 from sanitizer.job import require_classes
-from sanitizer.method_table import require_task_kind
 from sanitizer.methods.plain import Plain
 from sanitizer.options import SweepOptions
 from sanitizer.sweep.input_cache import cache_inputs
@@ -90,10 +89,7 @@ def sweep(
         if not missing:
             return
         job = _in_memory(job, options.budget, options.track)
-        for one in missing:
-            if one.method is not None:
-                require_task_kind(one.method, job.training.answer)
-        rehearse(job)
+        rehearse(job, missing)
         device = describe_device(job.training.device)
         call = SweepCall(created=now(), command=options.command, versions=versions(), device=device)
         place = len(done.calls) if done else 0
