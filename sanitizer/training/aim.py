@@ -72,4 +72,4 @@ class Aim:
 
     def in_unit(self, scores: Tensor) -> Tensor:
         """Return the model's numbers, (n,) float64, in the unit of the column."""
-        return scores[:, 0].double() * self.scale + self.mean
+        return scores[:, 0].cpu().double() * self.scale + self.mean

@@ -62,5 +62,5 @@ def _answers(model: nn.Module, rows: LabelledData, job: TrainingJob) -> Answers:
     with evaluating(model), torch.no_grad():
         found = torch.cat([forward.scores(to(x, job.device)) for x, _ in batches(rows, job.named[:1], blocks)])
     if forward.aim.edges is not None:
-        return forward.aim.in_unit(found).cpu().numpy()
+        return forward.aim.in_unit(found).numpy()
     return found.argmax(dim=1).cpu().numpy()

@@ -184,6 +184,7 @@ def of_words() -> LabelledData:
         (Ages(), data(age=whole()), "age", "task 'age' has .* classes.*or say --continuous age, if the model predicts"),
         (Encoder(Ages(), scores="logits"), data(), "age", "'age' is a quantity, and --scores logits is of classes"),
         (Ages(), data(age=[-999, *table()[1]["age"][1:]]), "age", "Task column 'age' holds -999 in fewer than 10 rows"),
+        (Ages(), of_words(), "level", r"those that no row has, too\.$"),
         (Steps(), data(level=levels()), "level", "or say --scores ordinal, if these are thresholds"),
         (Encoder(Steps(), scores="ordinal"), of_words(), "level", "in the alphabet's order.*--task-classes"),
         (Encoder(Ages(3), scores="ordinal"), data(level=whole()), "v", "the classes of 'v' are f, m"),
@@ -194,7 +195,17 @@ def of_words() -> LabelledData:
             "4 ordered classes of 'level' have 3",
         ),
     ],
-    ids=["outputs", "undecided", "scores", "a code", "thresholds", "words", "no order", "other classes"],
+    ids=[
+        "outputs",
+        "undecided",
+        "scores",
+        "a code",
+        "a class by name",
+        "thresholds",
+        "words",
+        "no order",
+        "other classes",
+    ],
 )
 def test_an_output_and_a_task_that_do_not_fit_are_asked_for_in_one_line(
     model: nn.Module | Encoder, given: LabelledData, task: str, message: str

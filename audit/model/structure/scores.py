@@ -77,7 +77,7 @@ class Answer:
             DataError: The output is of another shape, or no numbers.
         """
         if self.classes is not None and not self.is_ordinal:
-            return class_scores(output, len(self.classes), self.task, kind)
+            return class_scores(output, len(self.classes), self.task, kind, self._other_ways(output))
         found = _numbers(output)
         if self.classes is None:
             if not is_single(found):
@@ -94,6 +94,16 @@ class Answer:
             )
         found = found.reshape(len(found), -1)
         return torch.logit(found.float(), SMALLEST) if kind == "probabilities" else found
+
+    def _other_ways(self, output: object) -> str:
+        """Return what the user may say if an output is none of class scores: `; or say --scores ordinal, if …`."""
+        classes = self.classes or ()
+        ways = []
+        if is_single(output) and all(number(one) is not None for one in classes):
+            ways.append(f"--continuous {self.task}, if the model predicts a quantity")
+        if isinstance(output, Tensor) and output.shape[1:] == (len(classes) - 1,):
+            ways.append("--scores ordinal, if these are thresholds between ordered classes")
+        return f"; or say {', or '.join(ways)}" if ways else ""
 
     def said(self, found: Tensor) -> Tensor:
         """Return the answer of each row by what was read, (n,): the class's place, how many thresholds are passed, or
@@ -147,17 +157,17 @@ def place_of_scores(output: object, answer: Answer, asked: str | None) -> str | 
     )
 
 
-def class_scores(output: object, classes: int, task: str, scores: Scores = "logits") -> Tensor:
-    """Return a model's output as logits of the task's classes, (n, classes); a single score counts for class 1."""
+def class_scores(output: object, classes: int, task: str, scores: Scores = "logits", others: str = "") -> Tensor:
+    """Return a model's output as logits of the task's classes, (n, classes); a single score counts for class 1.
+
+    `others` ends the error for an output of another shape: what else it may be.
+    """
     output = _numbers(output)
     if not is_scores(output, classes):
-        others = f"--continuous {task}, if the model predicts a quantity; " if is_single(output) and classes > 1 else ""
-        steps = output.ndim == 2 and output.shape[1] == classes - 1
-        others += "--scores ordinal, if these are thresholds between ordered classes; " if steps else ""
         raise DataError(
             f"The model's output has shape {list(output.shape)} and task {task!r} has {classes} classes. "
             "Name the task that the model was trained for, or none; or all of its classes in the order of the outputs "
-            f"(--task-classes), those that no row has, too{f'; or say {others}'.removesuffix('; ') if others else ''}."
+            f"(--task-classes), those that no row has, too{others}."
         )
     found = output.unsqueeze(1) if output.ndim == 1 else output
     if scores == "probabilities":

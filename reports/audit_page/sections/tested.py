@@ -193,7 +193,9 @@ _SANITIZING: dict[str, Callable[[Sanitizing], Cell]] = {
     "Epoch": _epoch,
     "Task on held-out rows": _held_out_task,
     "Fresh attackers on held-out rows": _held_out_fresh,
-    "Task loss, first and last epoch (nats)": lambda made: cell(_ends([one.task_loss for one in made.trace])),
+    "Task loss, first and last epoch (nats)": lambda made: cell(
+        _ends([one.task_loss for one in made.trace]), *_unit(made)
+    ),
     "Versions": lambda made: cell(pairs_text(made.versions)),
 }
 
@@ -205,6 +207,12 @@ def _sanitized(comparison: Comparison) -> list[Table]:
             facts = [(name, told(made)) for name, told in _SANITIZING.items()]
             tables.append(listed(f"What the sanitizer says it did ({when.lower()})", facts))
     return tables
+
+
+def _unit(made: Sanitizing) -> list[str]:
+    """Return what a loss is in where it is not in nats."""
+    is_quantity = made.settings.get("task_is") == QuantityTask.told
+    return ["squared errors, as shares of the variance"] if is_quantity else []
 
 
 def _ends(losses: list[float]) -> str:
