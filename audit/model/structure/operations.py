@@ -52,7 +52,7 @@ def follow(flow: Flow, name: str, args: Sequence[object], kwargs: Mapping[str, o
             flow.arranged(first, one)
         elif (name in REDUCED or _pool_of(name, first)) and one.numel() < first.numel():
             flow.averaged(first)
-    alone = all(one.numel() == 1 for one in others)
+    alone = all(one.numel() == 1 or isinstance(one, nn.Parameter) for one in others)  # a bias of its own, as thresholds
     if alone and (name in UNARY or name in ALIKE or name in RESHAPED or name in SLICED or _pool_of(name, first)):
         for one in made:
             flow.step(one, name, first)
