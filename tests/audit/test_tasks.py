@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from audit.evidence.contradictions import contradictions
 from support.audited import data, run, table
 from support.planted import FEW, classes, measured, noise
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from audit.data.columns import Column, Quantity
 from audit.data.labelled import LabelledData, labelled
 from audit.errors import DataError, EvidenceError
 from audit.evidence.audit_result import AuditResult, QuantityTask, read_audit, write_audit
+from audit.evidence.checks.contradictions import contradictions
 from audit.evidence.headline import task_sentence
 from audit.model.forward import Encoder
 from audit.model.structure.scores import staircase
