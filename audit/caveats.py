@@ -1,11 +1,12 @@
 """What the evidence says of its circumstances: which model that came from no file, and what to know of the rows."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from audit.data.class_order import BetterOrder, in_words
+from audit.data.class_order import in_words
 from audit.data.columns import AnyColumn
 from audit.data.labelled import LabelledData
-from audit.evidence.audit_result import Checkpoint, Task
+from audit.evidence.audit_result import AnyTask, Checkpoint
 from audit.evidence.findings import Finding
 from audit.evidence.headline import not_above
 from audit.model import release
@@ -32,7 +33,14 @@ SPLIT_BY_KEPT = (
 )
 
 
-def grave(features: Features, findings: Sequence[Finding], task: Task | None, order: BetterOrder | None) -> list[str]:
+class Better(Protocol):
+    """A reading of a model's outputs by which it would do its task far better."""
+
+    def describe(self, task: str, /) -> str:
+        """Say so, without a full stop."""
+
+
+def grave(features: Features, findings: Sequence[Finding], task: AnyTask | None, better: Better | None) -> list[str]:
     """Return what makes every figure doubtful, a PASS first of all: a model, or rows, that seem to be broken."""
     found = []
     if len(features.copies) > 1 and features.same_input and not features.copies.any():
@@ -43,16 +51,26 @@ def grave(features: Features, findings: Sequence[Finding], task: Task | None, or
         return found
     if task.answered == 1:
         found.append(f"the model gives one answer to {task.name!r} for all test rows")
-    if task.accuracy.low <= task.chance:
+    if task.score.low <= task.level:
         found.append(not_above(task))
-    if order:
-        found.append(order.describe(task.name))
+    if better:
+        found.append(better.describe(task.name))
     return found
 
 
-def class_order(task: Task, features: Features, *, ordered: bool) -> list[str]:
+def in_bins(bins: Mapping[str, int], task: str) -> str:
+    """Say how a quantity became the task label that the floor is made from."""
+    told = ", ".join(f"{count} for {name!r}" for name, count in bins.items())
+    return (
+        f"{task!r} is a quantity: the floor is what the bin of its prediction tells, cut at quantiles of the rows that "
+        f"fit attackers into as many as tell most on those that choose ({told}); what z adds to the task is beside its "
+        "true value, cut into as many"
+    )
+
+
+def class_order(task: AnyTask, features: Features, *, ordered: bool) -> list[str]:
     """Say for which classes the model's outputs were taken, where nobody and nothing but the alphabet said so."""
-    names = task.classes
+    names = task.classes if task.percent else []
     by_alphabet = names == sorted(names) and not all(map(_is_plain, names)) and not ordered
     if features.single_output:
         other = "" if ordered else "; --positive names another"

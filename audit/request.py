@@ -73,7 +73,7 @@ class AuditRequest:
                 f"{settings.keep_identity!r} holds the identities to keep and is named in another part, too. Name it "
                 "once: whether people are recognised is measured on people that no attacker saw."
             )
-        columns: dict[str, AnyColumn] = {task: data.column(task, "task")} if task else {}
+        columns: dict[str, AnyColumn] = {task: data.attribute(task, "task")} if task else {}
         columns |= {name: data.attribute(name, "private") for name in wanted}
         columns |= {name: data.attribute(name, "kept") for name in kept}
         return AuditRequest(task, wanted, kept, columns)

@@ -13,22 +13,34 @@ from torch import nn
 
 from audit.attackers.classification import ClassFit
 from audit.attackers.preprocessing import VIEWS
-from audit.bootstrap import resample
-from audit.caveats import EVENLY, NO_LAYER, NO_TASK, SPLIT_BY_KEPT, cautions, class_order, grave, rare_classes, released
+from audit.bootstrap import Resamples, resample
+from audit.caveats import (
+    EVENLY,
+    NO_LAYER,
+    NO_TASK,
+    SPLIT_BY_KEPT,
+    cautions,
+    class_order,
+    grave,
+    in_bins,
+    rare_classes,
+    released,
+)
 from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
-from audit.data.columns import MISSING, AnyColumn, Column, Ints
+from audit.data.columns import MISSING, Answers, AnyColumn, Column, Ints, Quantity, Undecided
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import in_memory
 from audit.environment import describe_device, versions
 from audit.errors import DataError
-from audit.evidence.audit_result import AuditResult, Checkpoint, DataRows, Protocol, Split, Task
+from audit.evidence.audit_result import AnyTask, AuditResult, Checkpoint, DataRows, Protocol, Split
 from audit.evidence.findings import Certificate, Finding, Verification, Where
 from audit.evidence.verdict import LIMIT, judge
 from audit.model.describe import describe_features, describe_model
 from audit.model.forward import Encoder, device_of, first_input
 from audit.model.representations import Features, encoding, extract, ready_made
 from audit.model.structure.listing import OUTPUT, suggest
+from audit.model.structure.scores import Answer
 from audit.protocol.attribution import Attacked
 from audit.protocol.attribution import where as attribute
 from audit.protocol.baselines import Baselines
@@ -38,7 +50,7 @@ from audit.protocol.duplicates import are_copies, join_copies
 from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Target, make_target
-from audit.protocol.task_performance import performance
+from audit.protocol.task_performance import BetterUnit, better_unit, performance, quantity_performance
 from audit.request import AuditRequest
 from audit.settings import Provenance, Settings
 from audit.verification.verification import identified, tested, verify
@@ -62,7 +74,8 @@ def audit(
             run: pooling, batch size, workers.
         data: Rows that the model was not trained on.
         private: Columns that should not leak; `a+b` is the intersection of two.
-        task: Column that the model scores, (n, classes); without one the floor is chance.
+        task: Column that the model scores, (n, classes), or predicts, (n,), if it is a quantity; without one the floor
+            is chance.
         layer: Where to look, several in one pass; the suggested bottleneck if none is named.
         keep: Columns that should stay: measured alike, without a verdict.
         settings: Attackers, limit, seed, sizes, attribution.
@@ -77,9 +90,9 @@ def audit(
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)  # said before the pass, not after it
     x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)
-    classes = len(data.column(task, "task").classes) if task else None
+    outputs = Answer.of(data, task, encoder.scores).outputs if task else None
     layers = several(layer) or [
-        suggest(encoder.model, x, classes=classes, fixed_batch=encoder.fixed_batch, output=encoder.output)
+        suggest(encoder.model, x, classes=outputs, fixed_batch=encoder.fixed_batch, output=encoder.output)
     ]
     if not layer and (OUTPUT in layers or task is None):
         told = NO_LAYER if OUTPUT in layers else NO_TASK
@@ -125,15 +138,32 @@ def audit_embeddings(
     data = identified(data, settings.keep_identity)
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)
-    answered = data.column(predicted, "predicted") if predicted else None
-    answers = (
-        None
-        if answered is None
-        else _same_classes(answered, data.column(task, "task") if task else answered, str(predicted))
-    )
+    answers = _predictions(data, predicted, task) if predicted else None
     features = ready_made(layers, data, predicted=answers, columns=[*request.columns])
     run = _Run(features, data, request, settings, provenance, None)
     return run.evidence(provenance.checkpoint or describe_features(data, layers), torch.device("cpu"))
+
+
+def _predictions(data: LabelledData, name: str, task: str | None) -> Answers:
+    """Return what a column says that the model answered: codes of the task's classes, or numbers of a quantity."""
+    answered = data.attribute(name, "predicted")
+    target = data.attribute(task, "task") if task else answered
+    if isinstance(target, Quantity):
+        told = data.columns.get(name)
+        numbers = told.quantity if isinstance(told, Undecided) else answered
+        if not isinstance(numbers, Quantity) or not numbers.known.all():
+            fact = "not known in all rows" if isinstance(numbers, Quantity) else "no quantity"
+            raise DataError(
+                f"Predicted column {name!r} is {fact}, and {task or name!r} is one. Give the number that the model "
+                f"answered for every row (--continuous {name})."
+            )
+        return numbers.values
+    if not isinstance(answered, Column):
+        raise DataError(
+            f"Predicted column {name!r} is a quantity, and task {task!r} is of classes. Give the class that the model "
+            f"answered, or read the task as a quantity (--continuous {task})."
+        )
+    return _same_classes(answered, target, name)
 
 
 def _same_classes(answered: Column, target: Column, name: str) -> Ints:
@@ -169,8 +199,10 @@ class _Run:
         limited, told = self._within_budget(columns, splits)
         if self.settings.test_rows is not None and self.settings.test_rows < len(splits.test):
             told.append(EVENLY)
-        findings = limited._findings(read, columns, splits)
-        task, order = self._task(columns, splits)
+        targets = limited._targets(columns, splits)
+        findings = limited._findings(read, targets)
+        bins = {name: one.bins for name, one in targets.items() if one.bins is not None}
+        task, better = self._task(columns, splits, bins)
         return AuditResult(
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             command=self.provenance.command,
@@ -193,7 +225,7 @@ class _Run:
             findings=findings,
             verifications=self._verifications(read, columns, splits),
             warnings=[
-                *grave(features, findings, task, order),
+                *grave(features, findings, task, better),
                 *told,
                 *self.provenance.notes,
                 *read.notes,
@@ -201,6 +233,7 @@ class _Run:
                 *cautions(self.data, features, columns, copies),
                 *rare_classes(findings),
                 *self._assumed(task, checkpoint),
+                *([in_bins(bins, str(self.request.task or "the prediction"))] if bins else []),
             ],
             versions=versions(),
             device=describe_device(device),
@@ -224,32 +257,42 @@ class _Run:
 
     def _baselines(self, columns: Mapping[str, AnyColumn]) -> Baselines:
         task = columns[self.request.task] if self.request.task else None
-        y = task.codes if isinstance(task, Column) else None
+        y = task.values if isinstance(task, Quantity) else None if task is None else task.codes
         return Baselines(self.features.predicted, y, self.features.raw, self.features.raw_source)
 
-    def _task(self, columns: Mapping[str, AnyColumn], splits: Splits) -> tuple[Task | None, BetterOrder | None]:
-        """Return how well the model does its task, and the order of classes in which it would do it far better."""
+    def _task(
+        self, columns: Mapping[str, AnyColumn], splits: Splits, bins: dict[str, int]
+    ) -> tuple[AnyTask | None, BetterOrder | BetterUnit | None]:
+        """Return how well the model does its task, and the order of classes, or unit, in which it would far better."""
         name, predicted = self.request.task, self.features.predicted
-        column = columns[name] if name else None
-        if name is None or predicted is None or not isinstance(column, Column):
+        if name is None or predicted is None:
             return None, None
-        fitting = np.concatenate([splits.train, splits.select])
-        order = better_order(column, predicted, fitting, splits.test)
+        column, fitting = columns[name], np.concatenate([splits.train, splits.select])
         resamples = partial(resample, times=self.settings.bootstrap, seed=self.settings.seed, key=splits.key)
-        task = performance(name, column, predicted, splits.test, lambda rows: resamples(splits.groups[rows]))
-        return task, order
 
-    def _assumed(self, task: Task | None, checkpoint: Checkpoint) -> list[str]:
+        def draw(rows: Ints) -> Resamples:
+            return resamples(splits.groups[rows])
+
+        if isinstance(column, Quantity):
+            done = quantity_performance(name, column, predicted, splits.test, draw)
+            return done.model_copy(update={"bins": bins}), better_unit(column, predicted, fitting, splits.test)
+        answer = predicted.astype(np.int64)
+        task = performance(name, column, answer, splits.test, draw)
+        return task, better_order(column, answer, fitting, splits.test)
+
+    def _assumed(self, task: AnyTask | None, checkpoint: Checkpoint) -> list[str]:
         """Say what was taken for granted of the model's outputs, of its release, and of the split."""
         ordered = task is not None and task.name in self.data.ordered
         outputs = [] if task is None or self.encoder is None else class_order(task, self.features, ordered=ordered)
         return [*outputs, *released(self.encoder, checkpoint), *([SPLIT_BY_KEPT] if self.request.keep else [])]
 
-    def _findings(self, read: LabelledData, columns: Mapping[str, AnyColumn], splits: Splits) -> list[Finding]:
+    def _targets(self, columns: Mapping[str, AnyColumn], splits: Splits) -> dict[str, Target]:
+        settings, baselines = self.settings, self._baselines(columns)
+        return {name: make_target(name, columns[name], splits, settings, baselines) for name in self.request.audited}
+
+    def _findings(self, read: LabelledData, targets: Mapping[str, Target]) -> list[Finding]:
         """Return the findings, the private attributes first."""
         features, settings, track = self.features, self.settings, self.provenance.track
-        baselines = self._baselines(columns)
-        targets = {name: make_target(name, columns[name], splits, settings, baselines) for name in self.request.audited}
         codes = {layer: cells(z) for layer, z in features.z.items()}
         places = [(name, layer) for layer in features.z for name in self.request.audited]
         found = []

@@ -146,7 +146,7 @@ def _seen(model: nn.Module, data: LabelledData, layer: str, private: str, *, tas
         z=np.asarray(features.z[layer]),
         v=read.column(private, "private").codes,
         group=read.groups(),
-        predicted=np.zeros(len(read), np.int64) if features.predicted is None else features.predicted,
+        predicted=np.zeros(len(read), np.int64) if features.predicted is None else features.predicted.astype(np.int64),
     )
 
 

@@ -6,14 +6,19 @@ from typing import Literal
 
 import torch
 
+from audit.data.columns import Quantity
 from audit.data.labelled import LabelledData
 from audit.model.structure.layout import Padding, Pool
-from audit.model.structure.scores import Scores
+from audit.model.structure.scores import Answer, Scores
 from sanitizer.methods.base import Method
 from sanitizer.methods.plain import Plain
 
 Augment = Literal["none", "shift", "flip"]
 """`shift` moves an image by up to an eighth of its side; `flip` mirrors every second one, too."""
+
+
+STRATA = 8
+"""Parts of as many rows that a task which is a quantity is cut into where a method asks for the task's classes."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,22 @@ class TrainingJob:
 
     @property
     def classes(self) -> dict[str, int]:
-        """Number of classes of each of them; one that is a quantity, or of one class only, is a DataError."""
-        return {name: len(self.data.column(name, "labelled").classes) for name in self.named}
+        """Number of classes of each of them; one that is a quantity, but for the task, is a DataError."""
+        is_quantity = self.task is not None and isinstance(self.data.attribute(self.task, "labelled"), Quantity)
+        parts = {self.task: STRATA} if self.task and is_quantity else {}
+        return parts | {
+            name: len(self.data.column(name, "labelled").classes) for name in self.named if name not in parts
+        }
+
+    @property
+    def answer(self) -> Answer | None:
+        """What the model is to answer; None without a task."""
+        return Answer.of(self.data, self.task, self.scores) if self.task else None
 
 
 def require_classes(task: str | None, private: Sequence[str], keep: Sequence[str], *rows: LabelledData) -> None:
-    """Fail on a column that is not there, is continuous, or has one class only in some of the rows."""
+    """Fail on a column that is not there, has one class only in some of the rows, or is continuous and no task."""
     for kind, names in (("task", [task] if task else []), ("private", private), ("kept", keep)):
         for name in names:
             for data in rows:
-                data.column(name, kind)
+                (data.attribute if kind == "task" else data.column)(name, kind)

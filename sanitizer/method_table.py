@@ -7,8 +7,9 @@ from typing import cast
 
 from audit.errors import IreneError
 from audit.evidence.method_card import MethodCard
+from audit.model.structure.scores import Answer
 from audit.plugins import call, resolve
-from sanitizer.methods.base import Method
+from sanitizer.methods.base import Method, TaskKind
 
 METHODS = {
     "kernel": "sanitizer.methods.kernel:Kernel",
@@ -48,6 +49,21 @@ def require_without_task(method: Method) -> None:
                 f"The method {name} works by the classes of a task, and no task was named. Name one with --task, or "
                 f"choose a method that does without: {others}."
             )
+
+
+def require_task_kind(method: Method, answer: Answer | None) -> None:
+    """Raise an IreneError for a method that cannot train a task of this kind."""
+    if answer is None:
+        return
+    kind: TaskKind = "quantity" if answer.classes is None else "ordinal" if answer.is_ordinal else "classes"
+    if kind not in (kinds := getattr(method, "tasks", ("classes",))):
+        named = type(method).__name__.lower()
+        fact = "is a quantity" if kind == "quantity" else "is of ordered classes with thresholds between them"
+        others = ", ".join(name for name in METHODS if kind in getattr(resolve(name, "method", METHODS), "tasks", ()))
+        raise IreneError(
+            f"The method {named} trains tasks of {' and '.join(kinds)}, and {answer.task!r} {fact}. Choose one that "
+            f"can (--method {others}), or leave --task out: how alike the model's vectors are is kept then."
+        )
 
 
 def make_method(name: str, options: Mapping[str, object]) -> Method:

@@ -19,7 +19,7 @@ from audit.data.labelled import LabelledData, require_labelled
 from audit.data.model_input import ModelInput, to
 from audit.environment import versions
 from audit.errors import CheckpointError, DataError, TrainingError
-from audit.evidence.audit_result import Sanitizing, Sidecar, sidecar
+from audit.evidence.audit_result import QuantityTask, Sanitizing, Sidecar, sidecar
 from audit.evidence.json_file import Options, as_json
 from audit.model import release
 from audit.model.checkpoint import LoadedModel
@@ -28,11 +28,12 @@ from audit.model.maps.affine_and_code import Code
 from audit.model.maps.paired_code import PairedCode
 from audit.model.state_dict import Weights, write_like
 from audit.model.structure.listing import suggest
+from audit.model.structure.scores import Answer
 from audit.verification.verification import identified
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import exported
 from sanitizer.job import TrainingJob, require_classes
-from sanitizer.method_table import card_of, make_method, release_for, require_without_task
+from sanitizer.method_table import card_of, make_method, release_for, require_task_kind, require_without_task
 from sanitizer.methods.base import Method
 from sanitizer.methods.leace import Leace
 from sanitizer.options import SanitizeOptions
@@ -91,6 +92,7 @@ def sanitize(
         job = options.job(data, task, options.layer or _suggested(model, x, data, task, options), private, keep, method)
         resume_file = ResumeFile(state_file(output), request(name, weights.sha256, job), options.resume)
         resume_file.require()
+        require_task_kind(method, job.answer)
         require_trainable(model, job)
         if not options.allow_chance:
             require_task(model, job)
@@ -114,8 +116,8 @@ def _tuned(
 
 
 def _suggested(model: nn.Module, x: ModelInput, data: LabelledData, task: str | None, options: SanitizeOptions) -> str:
-    classes = len(data.column(task, "task").classes) if task else None
-    return suggest(model, x, classes=classes, output=options.output)
+    outputs = Answer.of(data, task, options.scores).outputs if task else None
+    return suggest(model, x, classes=outputs, output=options.output)
 
 
 def prepared(
@@ -202,6 +204,8 @@ def _settings(job: TrainingJob) -> Options:
     """Return everything that was chosen, flat."""
     chosen: dict[str, Any] = asdict(job.recipe) | {"freeze": ",".join(job.recipe.freeze)}
     chosen |= {"task": job.task, "private": ",".join(job.private), "keep": ",".join(job.keep)}
+    chosen |= {"task_is": QuantityTask.told} if job.answer and job.answer.classes is None else {}
+    chosen |= {"scores": job.scores} if job.scores == "ordinal" else {}
     chosen |= {"keep_identity": job.keep_identity} if job.keep_identity else {}
     chosen |= {"data": job.data.name, "data.rows": len(job.data)}
     chosen |= {f"data.{key}": value for key, value in job.data.options.items()}

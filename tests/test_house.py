@@ -60,7 +60,7 @@ ARROWS = {
         "information": "",
         "methods": "audit.bootstrap audit.evidence audit.data audit.model.maps information",
         "methods.debiasing": "audit.errors audit.evidence methods",
-        "method_table": "audit.errors audit.plugins audit.evidence methods methods.debiasing",
+        "method_table": "audit.errors audit.plugins audit.evidence audit.model.structure methods methods.debiasing",
         "job": "audit.data audit.model.structure methods",
         "options": "audit.environment audit.data audit.model.structure audit.progress audit.settings methods job",
         "checkpoint": "audit.errors audit.model",

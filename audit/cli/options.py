@@ -93,8 +93,9 @@ PRIVATE = (
     ),
     click.option(
         "--scores",
-        type=click.Choice(["logits", "probabilities"]),
-        help="What the model's output holds; if left out, as the model makes known.",
+        type=click.Choice(["logits", "probabilities", "ordinal"]),
+        help="What the model's output holds for classes; if left out, as the model makes known. ordinal: the logit of "
+        "each step from one of K ordered classes to the next, K - 1 in all.",
     ),
     click.option(
         "--model-output",

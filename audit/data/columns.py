@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from audit.data.cells import MISSING, Ints, meaning
 from audit.errors import DataError
 
-__all__ = ["MISSING", "AnyColumn", "Column", "Ints", "Quantity", "Remarks", "Undecided", "intersect"]
+__all__ = ["MISSING", "Answers", "AnyColumn", "Column", "Ints", "Quantity", "Remarks", "Undecided", "intersect"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,9 @@ class Quantity:
 
 
 AnyColumn = Column | Quantity
+
+Answers = Ints | NDArray[np.float64]
+"""What a model answered, or the truth, of each row, (n,): places among classes, or numbers."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ MIN_ROWS = 10
 
 
 ATTACKED = ("private", "kept")
-"""Parts of a column that may be classes or a quantity; the others need classes."""
+"""Parts of a column in which the user has to say whether many whole numbers are classes or a quantity."""
 
 
 class Inputs(Protocol):
@@ -100,7 +100,7 @@ class LabelledData:
                     f"Say which: --classes {name} or --continuous {name}."
                 )
             column = column.column
-        if isinstance(column, Quantity) and column.question and kind in ATTACKED:
+        if isinstance(column, Quantity) and column.question and kind in (*ATTACKED, "task", "predicted"):
             raise DataError(f"{kind.capitalize()} column {name!r} {column.question}")
         known = column.codes[column.known] if isinstance(column, Column) else column.values[column.known]
         present = np.unique(known)

@@ -5,10 +5,11 @@ Every figure carries what it has to be read against. Shares lie in [0, 1]; infor
 
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NoReturn, Self
 
-from pydantic import model_validator
+from pydantic import Discriminator, Tag, model_validator
 
+from audit.errors import EvidenceError
 from audit.evidence.findings import Draws, Estimate, Finding, Verification
 from audit.evidence.json_file import (
     Frozen,
@@ -39,6 +40,12 @@ WHAT: Final = "an audit's evidence"
 class Task(Frozen):
     """What the model is for, and how well it does it on the same test rows."""
 
+    title: ClassVar = "accuracy"
+    """What `score` is called."""
+    nothing: ClassVar = "always answering the most frequent class"
+    """Who knows nothing, in words."""
+    percent: ClassVar = True
+    """Whether it is written as a percentage, or as a decimal."""
     name: str
     classes: list[str]
     accuracy: Estimate
@@ -62,6 +69,111 @@ class Task(Frozen):
         guess = 1 / len(self.classes) if self.guess is None else self.guess
         return self.accuracy.low <= self.chance and self.balanced_accuracy.low <= guess
 
+    @property
+    def told(self) -> str:
+        """The classes, in words."""
+        return ", ".join(self.classes)
+
+    @property
+    def score(self) -> Estimate:
+        """What the task is measured by."""
+        return self.accuracy
+
+    @property
+    def score_draws(self) -> Draws:
+        """The score on each resample."""
+        return self.accuracy_draws
+
+    @property
+    def level(self) -> float:
+        """The score of who knows nothing."""
+        return self.chance
+
+    @property
+    def answers(self) -> int:
+        """How many classes the model answers, at most."""
+        return max(self.answered or len(self.classes), 1)
+
+
+class QuantityTask(Frozen):
+    """What a model is for that predicts a quantity, such as an age, and how near it comes on the same test rows."""
+
+    title: ClassVar = "R²"
+    nothing: ClassVar = "answering the mean"
+    percent: ClassVar = False
+    told: ClassVar = "a quantity"
+    level: ClassVar = 0.0
+    name: str
+    r2: Estimate
+    mae: Estimate
+    """Mean absolute error, in the column's unit."""
+    mae_of_median: Number
+    """That of always answering the median of the test rows."""
+    rows: int
+    """Test rows with a value."""
+    missing: int = 0
+    """Audited rows without a value of the task."""
+    r2_draws: Draws = []
+    answered: int
+    """Distinct numbers that the model answered on the test rows."""
+    bins: dict[str, int] = {}
+    """Per audited attribute: into how many the prediction was cut, at its quantiles, for the task-label baseline, and
+    the true value for what the representation adds to it."""
+
+    @property
+    def is_at_chance(self) -> bool:
+        """Whether R² is not above that of answering the mean, by its interval."""
+        return self.r2.low <= 0
+
+    @property
+    def score(self) -> Estimate:
+        """What the task is measured by."""
+        return self.r2
+
+    @property
+    def score_draws(self) -> Draws:
+        """The score on each resample."""
+        return self.r2_draws
+
+    @property
+    def accuracy(self) -> NoReturn:
+        """None: a number is not right or wrong; nor is there what follows."""
+        raise self._has_no("accuracy")
+
+    @property
+    def balanced_accuracy(self) -> NoReturn:
+        """None."""
+        raise self._has_no("balanced accuracy")
+
+    @property
+    def classes(self) -> NoReturn:
+        """None."""
+        raise self._has_no("classes")
+
+    @property
+    def chance(self) -> NoReturn:
+        """None."""
+        raise self._has_no("most frequent class")
+
+    @property
+    def guess(self) -> NoReturn:
+        """None."""
+        raise self._has_no("guess")
+
+    def _has_no(self, what: str) -> EvidenceError:
+        return EvidenceError(
+            f"The task {self.name!r} is a quantity and has no {what}. Ask for `score`, which every task has, or for "
+            "`r2` and `mae`."
+        )
+
+
+def _kind_of_task(content: object) -> str:
+    """Return which task it is, by a figure that the other has not; classes have no name in errors."""
+    return "quantity" if hasattr(content, "r2") or (isinstance(content, dict) and "r2" in content) else ""
+
+
+AnyTask = Annotated[Annotated[Task, Tag("")] | Annotated[QuantityTask, Tag("quantity")], Discriminator(_kind_of_task)]
+
 
 class Epoch(Frozen):
     """Mean losses of one epoch of fine-tuning."""
@@ -71,7 +183,7 @@ class Epoch(Frozen):
     penalty: dict[str, Number]
     """Per attribute: what the method minimises, before its weight."""
     task_accuracy: Number | None = None
-    """Balanced accuracy of the task on rows held out from training."""
+    """Balanced accuracy of the task, or R² of a quantity, on rows held out from training."""
     fresh: dict[str, Number] = {}
     """Per attribute: balanced accuracy of quick attackers, trained from scratch on held-out rows."""
     kept: dict[str, Number] = {}
@@ -207,7 +319,7 @@ class AuditResult(Frozen):
     command: Text
     checkpoint: Checkpoint
     data: DataRows
-    task: Task | None
+    task: AnyTask | None
     """Null where no task was named, or nothing predicts it."""
     protocol: Protocol
     findings: list[Finding]

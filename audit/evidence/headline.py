@@ -1,7 +1,7 @@
 """A finding's figures as they are printed, whatever its metric: balanced accuracy in percent, R² in decimals."""
 
 from audit.evidence import numbers
-from audit.evidence.audit_result import Task
+from audit.evidence.audit_result import AnyTask, QuantityTask
 from audit.evidence.findings import Certificate, Estimate, Finding, Measurement, NullBand, Verification
 from audit.evidence.verdict import held_for, is_bounded, most_allowed
 
@@ -97,13 +97,38 @@ def readability(measurement: Measurement) -> str:
     return "KEPT" if measurement.excess.low > 0 else "NOT READABLE"
 
 
-def task_sentence(task: Task) -> str:
+def written_task(task: AnyTask) -> numbers.Figure:
+    """Return how well a task is done: an accuracy in percent, an R² in decimals."""
+    return (numbers.share if task.percent else numbers.decimal)(task.score)
+
+
+def written_nothing(task: AnyTask) -> str:
+    """Return how well who knows nothing does it: the share of the most frequent class, or an R² of 0."""
+    return numbers.percent(task.level) if task.percent else numbers.trimmed(task.level, 3)
+
+
+def on_the_task(task: AnyTask | None) -> str:
+    """Return what the column of how well a task is done is called."""
+    title = "accuracy" if task is None else task.title
+    return f"{title[0].upper()}{title[1:]} on the task"
+
+
+def task_sentence(task: AnyTask) -> str:
     """Return how well the model does its task as one line for a terminal."""
-    accuracy, not_more = task.accuracy, ", and the model is not above it" if task.is_at_chance else ""
+    form, score = ".1%" if task.percent else ".3f", task.score
+    not_more = ", and the model is not above it" if task.is_at_chance else ""
     return (
-        f"Task {task.name}: accuracy {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}]; always answering "
-        f"the most frequent class gives {task.chance:.1%}{not_more}."
+        f"Task {task.name}: {task.title} {score.value:{form}} [{score.low:{form}}, {score.high:{form}}]{_error(task)}; "
+        f"{task.nothing} gives {f'{task.level:.1%}' if task.percent else '0'}{not_more}."
     )
+
+
+def _error(task: AnyTask) -> str:
+    """Return the mean error of a quantity, after a comma, beside that of the median."""
+    if not isinstance(task, QuantityTask):
+        return ""
+    median = numbers.quantity(task.mae.model_copy(update={"value": task.mae_of_median})).value
+    return f", mean error {numbers.quantity(task.mae)} against {median} of the median"
 
 
 def verification_sentence(one: Verification) -> str:
@@ -120,8 +145,13 @@ def verification_sentence(one: Verification) -> str:
     )
 
 
-def not_above(task: Task) -> str:
-    """Say that a task is done no better than by always answering the most frequent class, without a full stop."""
+def not_above(task: AnyTask) -> str:
+    """Say that a task is done no better than by who knows nothing of the row, without a full stop."""
+    if not task.percent:
+        return (
+            f"the R² of {task.name!r}, {numbers.decimal(task.score)}, is not above the 0 of answering the mean: the "
+            "model may be broken, made for other rows or another transform, or predict in another unit"
+        )
     accuracy, balanced = task.accuracy, task.balanced_accuracy
     told = (
         f"the accuracy on {task.name!r}, {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}], is not above "

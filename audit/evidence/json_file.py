@@ -164,7 +164,7 @@ def parsed(
         return model.model_validate(content, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) + ": " if first["loc"] else ""
+        place = ".".join(str(part) for part in first["loc"] if part != "") + ": " if first["loc"] else ""
         raise EvidenceError(
             f"{path} is not {what} that this version reads (schema {version}): {place}{first['msg']}. "
             "Run the command that wrote it again."

@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard
 
 from torch import nn
 
-from audit.errors import CheckpointError, listed
+from audit.errors import CheckpointError, listed, visible
 from audit.model.architecture import WAYS, build, in_words
 from audit.model.checkpoint_file import CheckpointFile, Kind, open_checkpoint
+from audit.model.files.adapter import CONFIG, adapter_file, merged, read_config
 from audit.model.files.contents import entries
+from audit.model.files.folder import sha256_of
 from audit.model.files.places import chosen, within
 from audit.model.files.quantised import require_floats
 from audit.model.fitting import fitted, tensors_in
@@ -83,10 +85,13 @@ def load(
     """
     if not isinstance(path, str | os.PathLike):
         raise CheckpointError(f"A checkpoint is named by its path, and {path!r} was given. Name a file.")
+    options = LoadOptions(architecture, arguments or {}, weights_key, allow_pickle, skip_types)
+    if (adapter := adapter_file(Path(path))) and (base := _named_folder(architecture)):
+        return _adapted(adapter, base, options)
     file = open_checkpoint(path)
     if architecture is None and is_folder(Path(path)):
-        architecture = f"{PREFIX}{os.fspath(path)}"
-    return READERS[file.kind](file, LoadOptions(architecture, arguments or {}, weights_key, allow_pickle, skip_types))
+        options = replace(options, architecture=f"{PREFIX}{os.fspath(path)}")
+    return READERS[file.kind](file, options)
 
 
 def require_weights(loaded: LoadedModel) -> Weights:
@@ -122,6 +127,28 @@ def _read(file: CheckpointFile, options: LoadOptions) -> Read:
         content |= read.content
     left_out = tuple(sorted({name for read in found for name in read.left_out}))
     return Read(content, any(read.ran for read in found), left_out)
+
+
+def _named_folder(architecture: str | None) -> Path | None:
+    """Return the folder of Hugging Face's form that an architecture names."""
+    folder = Path((architecture or "").removeprefix(PREFIX))
+    return folder if (architecture or "").startswith(PREFIX) and is_folder(folder) else None
+
+
+def _adapted(path: Path, folder: Path, options: LoadOptions) -> LoadedModel:
+    """Add an adapter to the weights of the model's folder."""
+    config, own, base = read_config(path), open_checkpoint(path), open_checkpoint(folder)
+    files = (path, *(base.shards or (base.path,)))
+    read = [_read(file, options) for file in (own, base)]
+    named = [{str(key): one for key, one in each.content.items()} for each in read if isinstance(each.content, Mapping)]
+    if len(named) < len(read):
+        raise CheckpointError(f"{path} or {base.path} holds no weights by name. Copy the folders again.")
+    both = replace(base, path=path, shards=files, sha256=sha256_of((path.with_name(CONFIG), *files)))
+    content = merged(path, config, named[1], named[0])
+    loaded = _weights(both, Read(content, any(one.ran for one in read), read[1].left_out), options)
+    said = visible(str(config.get("base_model_name_or_path")))[:100]
+    note = f"a LoRA adapter was added to the weights of {visible(folder.resolve().name)}; it says it is for {said}"
+    return replace(loaded, notes=(*loaded.notes, note))
 
 
 def _weights_file(file: CheckpointFile, options: LoadOptions) -> LoadedModel:

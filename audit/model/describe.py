@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from audit.atomic_write import sha256
 from audit.data.labelled import LabelledData
@@ -41,8 +41,8 @@ def describe_checkpoint(loaded: LoadedModel) -> tuple[audit_result.Checkpoint, l
 def describe_model(model: nn.Module) -> audit_result.Checkpoint:
     """Describe a model that came from no file by its class and a SHA-256 over its weights."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + b"\0" + tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode() + b"\0" + _bytes(value))
     return audit_result.Checkpoint(
         file="(live object)",
         sha256=digest.hexdigest(),
@@ -50,6 +50,19 @@ def describe_model(model: nn.Module) -> audit_result.Checkpoint:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         format="live object",
     )
+
+
+def _bytes(value: object) -> bytes:
+    """Return what a state_dict holds as bytes: a tensor, or what a quantised module packs its weights in."""
+    if isinstance(value, Tensor):
+        plain = value.dequantize() if value.is_quantized else value
+        return bytes(plain.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    if isinstance(value, tuple | list):
+        return b"".join(map(_bytes, value))
+    if isinstance(value, Mapping):
+        return b"".join(str(key).encode() + b"\0" + _bytes(value[key]) for key in sorted(value, key=str))
+    told = repr(value) if isinstance(value, str | bytes | int | float | torch.dtype | None) else type(value).__name__
+    return told.encode() + b"\0"
 
 
 def describe_features(data: LabelledData, layers: Mapping[str, NDArray[np.floating]]) -> audit_result.Checkpoint:

@@ -22,6 +22,8 @@ COUNTER = "n_averaged"
 """The counter of torch.optim.swa_utils.AveragedModel, beside `module.…`."""
 OF_TRAINING = re.compile(r"(criterion|loss(es)?|loss_?\w*|\w*_loss(es)?|\w*metrics?|\w*_acc(uracy)?)\.")
 """Starts of names of what only a training needs: a loss's class weights, a running metric."""
+OF_CONTRASTS = re.compile(r"((logit|similarity)_(scale|weight|bias)|log_?temp(erature)?|temperature)")
+"""Names of the numbers by which a contrastive loss scales how alike two vectors are."""
 ENCODER = split(release.ENCODER)[:-1]
 SHOWN = 8
 """Names in a note."""
@@ -157,7 +159,8 @@ def _judged(module: nn.Module, found: Mapping[str, Entry], way: Candidate) -> Fi
 
 def _is_spare(inner: str, entry: Entry, nests: Collection[tuple[str, ...]]) -> bool:
     """Return whether a model that does not know a tensor does not need it either."""
-    return (bool(nests) and entry.nest not in nests) or is_made(inner, entry.tensor) or bool(OF_TRAINING.match(inner))
+    of_training = OF_TRAINING.match(inner) or (entry.tensor.numel() == 1 and OF_CONTRASTS.fullmatch(inner))
+    return (bool(nests) and entry.nest not in nests) or is_made(inner, entry.tensor) or bool(of_training)
 
 
 def _released(

@@ -269,6 +269,8 @@ def _picked(name: str, value: object, elements: Sequence[str]) -> object:
         if found is None:
             raise BottleneckError(f"Layer {name!r} has no part [{element}]. Choose among {', '.join(known)}.")
         value = found
+    if isinstance(value, Tensor) and value.is_quantized:
+        value = value.dequantize()
     if isinstance(value, Tensor) and (kind := odd(value)):
         raise BottleneckError(
             f"Layer {name!r} gives a tensor that is {kind}; a bottleneck gives plain floats, (n, d) or more. Choose "

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.random_projection import SparseRandomProjection
 from torch import Tensor
 
-from audit.data.columns import Ints
+from audit.data.columns import Answers, Ints
 from audit.data.labelled import LabelledData
 from audit.data.loading import batches, none_readable
 from audit.data.model_input import ModelInput, digest, each, rows_of, split, to
@@ -35,7 +35,8 @@ from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Pooling
 from audit.model.structure.listing import Seen
 from audit.model.structure.padding import Ends
-from audit.model.structure.scores import class_scores, is_single, kind_of_scores, place_of_scores, require_rows
+from audit.model.structure.scores import Answer, class_scores, is_single, kind_of_scores, place_of_scores, require_rows
+from audit.model.structure.thresholds import Thresholds
 from audit.progress import Track, untracked
 
 TURNED = 4
@@ -48,8 +49,9 @@ class Features:
 
     z: Mapping[str, NDArray[np.floating]]
     """Representations by layer, (m, d)."""
-    predicted: Ints | None
-    """ŷ, the class with the highest score, (m,); None where no task was named."""
+    predicted: Answers | None
+    """ŷ, the class with the highest score, or the number that a quantity was predicted to be, (m,); None where no task
+    was named."""
     rows: Ints
     """Positions of these rows in the data, (m,)."""
     copies: Ints
@@ -91,7 +93,7 @@ def extract(
 
     Args:
         data: Its rows; one whose input cannot be read is left out.
-        task: Column whose classes the model scores; None: its output is not looked at.
+        task: Column whose classes the model scores, or whose numbers it predicts; None: its output is not looked at.
         columns: Labels that count for the fingerprint.
         raw: Whether to keep the inputs too, reduced.
         seed: Of the random projections.
@@ -105,9 +107,10 @@ def extract(
     """
     model, asked = encoder.model, encoder.padding
     few = to(sample_rows(data), device_of(model))
-    encoder, pooling, seen = _laid_out(encoder, few, layers, data, task)
-    _require_scores(seen, data, task)
-    gathered = _Gathered(layers, len(data), Projections(seed))
+    answer = Answer.of(data, task, encoder.scores) if task else None
+    encoder, pooling, seen = _laid_out(encoder, few, layers, answer)
+    _require_scores(seen, answer)
+    gathered = _Gathered(layers, len(data), Projections(seed), answer, seen)
     loader = batches(data.inputs, batch_size=encoder.fixed_batch or encoder.batch_size, workers=encoder.workers)
     with evaluating(model), torch.inference_mode(), _seeded(encoder, seed), tap(model, layers, pooling) as taps:
         random = require_own_answer(encoder, few, taps, passes=encoder.passes, output=task is not None)
@@ -122,19 +125,19 @@ def extract(
             gathered.changed_inputs |= made.changed_inputs
             if place in turned:
                 require_same_rows(encoder, x, made, taps, output=task is not None)
-            if task:
-                gathered.add_scores(made.output, data.column(task, "task").classes, task)
-    gathered.require_finite(data, task)
+            if answer:
+                gathered.add_scores(made.output, answer)
+    gathered.require_finite(data)
     if asked is None and pooling.padding is None and not pooling.masked and pooling.notes:
         gathered.ends.require_text()
-    told = [*pooling.notes, *gathered.settle_scores(seen, encoder, data, task)]
+    told = [*pooling.notes, *gathered.settle_scores(seen, encoder)]
     if random:
         told.append(f"what the model gives depends on chance; every figure is of the mean over {passes} passes")
     return replace(gathered.features(data, columns, told), pooling=pooling, passes=passes)
 
 
 def ready_made(
-    layers: Mapping[str, NDArray[np.floating]], data: LabelledData, *, predicted: Ints | None, columns: Sequence[str]
+    layers: Mapping[str, NDArray[np.floating]], data: LabelledData, *, predicted: Answers | None, columns: Sequence[str]
 ) -> Features:
     """Return representations that came from a file, with their predictions, as if a model had made them."""
     first = next(iter(layers.values()))
@@ -173,23 +176,23 @@ def encoding(
 
 
 def _laid_out(
-    encoder: Encoder, few: ModelInput, layers: Sequence[str], data: LabelledData, task: str | None
+    encoder: Encoder, few: ModelInput, layers: Sequence[str], answer: Answer | None
 ) -> tuple[Encoder, Pooling, Seen]:
     """Find out what is what in the layers' values, and where in the model's output the task's scores are."""
     size, output = encoder.fixed_batch, encoder.output
     pooling, seen = lay_out(encoder.model, few, layers, encoder.pool, fixed_batch=size, output=output)
-    if task is not None and not isinstance(seen.output, Tensor):
-        output = place_of_scores(seen.output, len(data.column(task, "task").classes), output)
+    if answer is not None and not isinstance(seen.output, Tensor):
+        output = place_of_scores(seen.output, answer, output)
         pooling, seen = lay_out(encoder.model, few, layers, encoder.pool, fixed_batch=size, output=output)
     pooling = pooling.told(encoder.padding, few)
     pooling.require_told(encoder.padding)
     return replace(encoder, output=output), pooling, seen
 
 
-def _require_scores(seen: Seen, data: LabelledData, task: str | None) -> None:
-    if task is not None:
+def _require_scores(seen: Seen, answer: Answer | None) -> None:
+    if answer is not None:
         require_rows(seen.output, seen.rows)
-        class_scores(seen.output, len(data.column(task, "task").classes), task)
+        answer.read(seen.output)
 
 
 @contextmanager
@@ -212,15 +215,18 @@ def _alike(digests: Sequence[bytes]) -> Ints:
 class _Gathered:
     """The rows that a pass has been over so far."""
 
-    def __init__(self, layers: Sequence[str], most: int, projections: Projections) -> None:
+    def __init__(
+        self, layers: Sequence[str], most: int, projections: Projections, answer: Answer | None, seen: Seen
+    ) -> None:
         self.changed_inputs = False
+        self._answer, self._thresholds = answer, Thresholds(answer.kind_of_thresholds(seen) if answer else "logits")
         self._projections = projections
         self._layers = {name: Store(most) for name in layers}
         self._inputs = Store(most)
         self._source = ""
         self._rows: list[int] = []
         self._digests: list[bytes] = []
-        self._predicted: list[Ints] = []
+        self._predicted: list[Answers] = []
         self._single: list[Tensor] = []
         self.ends = Ends()
         self._broken = dict.fromkeys(layers, 0)
@@ -241,23 +247,33 @@ class _Gathered:
             self._broken[name] += int((~np.isfinite(narrow)).any(axis=1).sum())
             self._layers[name].add(narrow)
 
-    def add_scores(self, output: object, classes: Sequence[str], task: str) -> None:
-        scores = class_scores(output, len(classes), task)
+    def add_scores(self, output: object, answer: Answer) -> None:
+        scores = answer.read(output, self._thresholds.kind)
         self._undefined += int((~torch.isfinite(scores)).any(dim=1).sum())
-        self._predicted.append(scores.argmax(dim=1).cpu().numpy())
-        if is_single(output):
+        self._predicted.append(answer.said(scores).cpu().numpy())
+        if answer.is_ordinal or scores.shape[1] > 2:
+            self._thresholds.add(scores)
+        elif answer.classes is not None and is_single(output):
             self._single.append(output.reshape(-1).float().cpu())
 
-    def settle_scores(self, seen: Seen, encoder: Encoder, data: LabelledData, task: str | None) -> list[str]:
+    def settle_scores(self, seen: Seen, encoder: Encoder) -> list[str]:
         """Cut single scores where they are to be cut, and return what is to be said of the scores."""
-        if task is None:
+        answer = self._answer
+        if answer is None:
             return []
-        where = [f"the scores of {task!r} are what the model returns as {encoder.output!r}"] if encoder.output else []
+        task, classes, output = answer.task, answer.classes, encoder.output
+        if classes is None:
+            place = f"what the model returns as {output!r}" if output else "the model's one output"
+            return [f"{place} was taken for {task!r} itself, in the unit of the column"]
+        where = [f"the scores of {task!r} are what the model returns as {output!r}"] if output else []
+        if self._thresholds.rows:
+            where += self._thresholds.told(answer)
+        if answer.is_ordinal:
+            return where
         single = torch.cat(self._single) if self._single else None
         kind = kind_of_scores(seen, encoder.scores, single, task)
         if kind == "logits" or single is None:
             return where
-        classes = data.column(task, "task").classes
         self._predicted = [class_scores(single, len(classes), task, kind).argmax(dim=1).numpy()]
         told = "as was said" if encoder.scores else "since a sigmoid or a softmax makes it"
         return [
@@ -265,7 +281,7 @@ class _Gathered:
             f"the model's one output was taken for the probability of {classes[1]!r}, {told}, and cut at 0.5",
         ]
 
-    def require_finite(self, data: LabelledData, task: str | None) -> None:
+    def require_finite(self, data: LabelledData) -> None:
         if not self._rows:
             raise none_readable(data)
         for name, count in self._broken.items():
@@ -274,11 +290,15 @@ class _Gathered:
                     f"Layer {name!r} gives NaN or infinity for {count} of {len(self._rows)} rows. "
                     "Check the inputs' scale, or choose another layer."
                 )
-        if self._undefined:
+        if self._undefined and self._answer is not None:
             raise DataError(
-                f"The model scores {task!r} with NaN or infinity for {self._undefined} of {len(data)} rows. "
-                "Check the inputs' scale, or the weights behind the bottleneck."
+                f"The model scores {self._answer.task!r} with NaN or infinity for {self._undefined} of {len(data)} "
+                "rows. Check the inputs' scale, or the weights behind the bottleneck."
             )
+
+    def _answers(self) -> Answers | None:
+        found: Answers | None = np.concatenate(self._predicted) if self._predicted else None  # type: ignore[assignment]
+        return found
 
     def features(self, data: LabelledData, columns: Sequence[str], told: Sequence[str]) -> Features:
         rows = np.array(self._rows, dtype=np.int64)
@@ -286,7 +306,7 @@ class _Gathered:
         changed = ["the model changes its inputs in place; it was given copies"] if self.changed_inputs else []
         return Features(
             z={name: store.take() for name, store in self._layers.items()},
-            predicted=np.concatenate(self._predicted) if self._predicted else None,
+            predicted=self._answers(),
             rows=rows,
             copies=_alike(self._digests),
             fingerprint=read.fingerprint(columns, self._digests),

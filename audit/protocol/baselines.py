@@ -9,11 +9,11 @@ from scipy.stats.contingency import crosstab
 from sklearn.naive_bayes import CategoricalNB
 
 from audit.attackers.attack import attack, persistent
-from audit.attackers.classification import Classification
+from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.learner import Labels, Learner, Matrix, Three
 from audit.attackers.scoring import ClassReading, GuessReading, QuantityReading, Reading
 from audit.bootstrap import resample
-from audit.data.columns import AnyColumn, Column, Ints, Quantity
+from audit.data.columns import MISSING, Answers, AnyColumn, Column, Ints, Quantity
 from audit.errors import DataError
 from audit.evidence.findings import Ceiling
 from audit.protocol.audited_rows import Audited, audited
@@ -27,25 +27,96 @@ INDEPENDENT = 0.05
 """ŷ tells something of v only if the chance of such a table without it is smaller (χ² test)."""
 
 
+BINS = (2, 4, 8, 16, 32)
+"""Into how many a ŷ that is a number may be cut, if each has FEWEST rows that fit."""
+FEWEST = 20
+
+
 @dataclass(frozen=True)
 class Baselines:
     """What the references of a finding are made from."""
 
-    predicted: Ints | None = None
-    """ŷ of each row, (n,): what the task-label baseline sees. None: the floor is a guess."""
-    y: Ints | None = None
-    """The true task label, (n,), MISSING where it is not known."""
+    predicted: Answers | None = None
+    """ŷ of each row, (n,), classes or numbers: what the task-label baseline sees. None: the floor is a guess."""
+    y: Answers | None = None
+    """The true task label, (n,), MISSING or NaN where it is not known."""
     raw: Matrix | None = None
     """The input of each row, reduced to (n, m), for the input control."""
     source: str = ""
     """What `raw` is, in words."""
 
 
-def by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> ClassReading:
-    """Read v from a discrete input of every row, (n,), in 0 … m − 1: the table of frequencies is the best attacker."""
+@dataclass(frozen=True)
+class TaskLabels:
+    """The task's labels by which the references of one attribute are made."""
+
+    predicted: Ints | None
+    """ŷ of every row, (n,), in 0 … m − 1."""
+    y: Ints | None
+    """The true label likewise, MISSING where it is not known."""
+    bins: int | None = None
+    """Into how many a task that is a quantity was cut; None for one of classes, or without a task."""
+
+
+def task_labels(beside: Baselines, found: Audited) -> TaskLabels:
+    """Return the task's labels as classes: numbers are cut at their quantiles of the rows that fit attackers.
+
+    Into how many, the rows that choose among attackers tell: in so many, ŷ tells most of this attribute there. The true
+    label is cut into as many.
+    """
+    whole = beside.y if beside.predicted is None else beside.predicted
+    if whole is None or whole.dtype.kind in "iu":
+        predicted, y = (None if one is None else one.astype(np.int64) for one in (beside.predicted, beside.y))
+        return TaskLabels(predicted, y)
+    train, select, test = (part[np.isfinite(whole[part])] for part in found.rows)
+    rows, v = (train, select, test), tuple(found.labels[part] for part in (train, select, test))
+    tried: dict[int, float] = {}
+    for bins in BINS if _can_tell(found, v) else ():
+        if not tried or bins * FEWEST <= len(train):
+            label = _cut(whole, train, bins)
+            tried[bins] = _read_label(label, v, rows, found).loss
+    bins = min(tried, key=lambda one: tried[one], default=BINS[0])
+    predicted, y = (None if one is None else _cut(one, found.rows[0], bins) for one in (beside.predicted, beside.y))
+    return TaskLabels(predicted, y, bins)
+
+
+def _can_tell(found: Audited, v: Sequence[Labels]) -> bool:
+    """Return whether rows are left, and of classes one of each in every split."""
+    least = found.problem.k if isinstance(found.problem, Classification) else 1
+    return min(len(np.unique(part)) for part in v) >= least
+
+
+def _cut(values: Answers, rows: Ints, bins: int) -> Ints:
+    """Return the bin of every row, (n,), between the quantiles of some rows; MISSING where there is no number."""
+    known = np.isfinite(values)
+    own = values[rows[known[rows]]]
+    edges = np.unique(np.quantile(own, np.arange(1, bins) / bins)) if len(own) else np.empty(0)
+    return np.where(known, np.searchsorted(edges, values, side="right"), MISSING).astype(np.int64)
+
+
+def _read_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], found: Audited) -> Reading:
+    """Read v of the rows that choose from a discrete input of every row, fitted on those that fit."""
+    if isinstance(found.problem, Classification):
+        return _by_label(label, v, rows, found.problem.k).select
+    return QuantityReading(_means(label, v[0], rows[0])[label[rows[1]]], v[1])
+
+
+def _by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> ClassFit:
     table = CategoricalNB(min_categories=int(label.max()) + 1)
     seen: Three = [label[part].reshape(-1, 1) for part in rows]
-    return Classification(k).fit(Learner(table), seen, v).test
+    return Classification(k).fit(Learner(table), seen, v)
+
+
+def by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> ClassReading:
+    """Read v from a discrete input of every row, (n,), in 0 … m − 1: the table of frequencies is the best attacker."""
+    return _by_label(label, v, rows, k).test
+
+
+def _means(label: Ints, v: Labels, rows: Ints) -> Labels:
+    """Return the mean of v over rows of each label, (m,); that of all rows where there is none."""
+    count = int(label.max()) + 1
+    sums, rows_each = np.bincount(label[rows], v, count), np.bincount(label[rows], minlength=count)
+    return np.where(rows_each > 0, sums / np.maximum(rows_each, 1), v.mean())
 
 
 def task_label_baseline(predicted: Ints | None, found: Audited) -> Reading:
@@ -66,11 +137,7 @@ def task_label_baseline(predicted: Ints | None, found: Audited) -> Reading:
     if predicted is None:
         return GuessReading(problem.metric, problem.guess)
     label = np.unique(predicted, return_inverse=True)[1]
-    count = int(label.max()) + 1
-    sums = np.bincount(label[rows[0]], v[0], count)
-    rows_each = np.bincount(label[rows[0]], minlength=count)
-    means = np.where(rows_each > 0, sums / np.maximum(rows_each, 1), v[0].mean())
-    return QuantityReading(means[label[rows[2]]], v[2])
+    return QuantityReading(_means(label, v[0], rows[0])[label[rows[2]]], v[2])
 
 
 def input_control(

@@ -8,7 +8,7 @@ from audit.bootstrap import Resamples, resample
 from audit.data.columns import AnyColumn, Ints
 from audit.evidence.findings import Ceiling
 from audit.protocol.audited_rows import Audited, audited
-from audit.protocol.baselines import Baselines, input_control, task_label_baseline
+from audit.protocol.baselines import Baselines, input_control, task_label_baseline, task_labels
 from audit.protocol.splits import Splits
 from audit.settings import Settings
 
@@ -25,9 +25,11 @@ class Target:
     """The task-label baseline on the test rows."""
     ceiling: Ceiling | None
     y: Ints | None
-    """The true task label of every row, as in Baselines."""
+    """The true task label of every row, as in TaskLabels."""
     predicted: Ints | None
-    """ŷ of every row, as in Baselines."""
+    """ŷ of every row, as in TaskLabels."""
+    bins: int | None
+    """Into how many a task that is a quantity was cut for this attribute; None for any other."""
     draw: Callable[[Ints], Resamples]
     """Resamples other test rows alike."""
     groups: Ints
@@ -41,6 +43,7 @@ def make_target(
     """Prepare an attribute: rows, labels, resamples, task-label baseline, input control."""
     beside = baselines or Baselines()
     found = audited(attribute, column, splits, settings)
+    labels = task_labels(beside, found)
 
     def draw(rows: Ints) -> Resamples:
         return resample(splits.groups[rows], times=settings.bootstrap, seed=settings.seed, key=splits.key)
@@ -49,10 +52,11 @@ def make_target(
         attribute,
         found,
         resamples=draw(found.rows[2]),
-        floor=task_label_baseline(beside.predicted, found),
+        floor=task_label_baseline(labels.predicted, found),
         ceiling=input_control(attribute, column, splits, settings, beside),
-        y=beside.y,
-        predicted=beside.predicted,
+        y=labels.y,
+        predicted=labels.predicted,
+        bins=labels.bins,
         draw=draw,
         groups=splits.groups,
         key=splits.key,

@@ -5,10 +5,18 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from audit.evidence.audit_result import Task
+from audit.evidence.audit_result import AnyTask
 from audit.evidence.findings import Estimate, Measurement
-from audit.evidence.headline import null_estimate, written, written_guess, written_level
-from audit.evidence.numbers import Figure, count, measured, percent, share, shorten
+from audit.evidence.headline import (
+    null_estimate,
+    on_the_task,
+    written,
+    written_guess,
+    written_level,
+    written_nothing,
+    written_task,
+)
+from audit.evidence.numbers import Figure, count, measured, shorten
 from reports.charts.intervals import NARROW, WIDE, Lane, Layout, Line, Mark, Point, Scale, draw
 from reports.inputs.by_attribute import LARGE
 from reports.inputs.comparison import Pair
@@ -72,7 +80,7 @@ def attribute_drawing(pairs: Sequence[Pair], salt: str, *, both: bool = True) ->
     return Drawing(shorten(found.attribute), shorten(found.layer) if len(pairs) == 1 else "", wide, narrow, caption)
 
 
-def task_drawing(tasks: Sequence[tuple[str, Task]], last: Mark = "after", said: str = "") -> Drawing | None:
+def task_drawing(tasks: Sequence[tuple[str, AnyTask]], last: Mark = "after", said: str = "") -> Drawing | None:
     """Draw how well models do a task, beside always answering the most frequent class; None where none was named.
 
     Args:
@@ -83,10 +91,12 @@ def task_drawing(tasks: Sequence[tuple[str, Task]], last: Mark = "after", said: 
     if not tasks:
         return None
     one = tasks[-1][1]
-    rows = [_row(name, last if task is one else "before", task.accuracy, share(task.accuracy)) for name, task in tasks]
-    lines = [Line(f"most frequent class {percent(one.chance)}", one.chance, ":")]
-    wide, narrow = both_widths(rows, lines, scale=Scale("accuracy on the task", True), salt="task", said=said)
-    caption = "Accuracy on the task with its 95 % interval, on the same test rows."
+    rows = [_row(name, last if task is one else "before", task.score, written_task(task)) for name, task in tasks]
+    nothing = one.nothing.removeprefix("always answering the ")
+    lines = [Line(f"{nothing} {written_nothing(one)}", one.level, ":")]
+    scale = Scale(f"{one.title} on the task", one.percent)
+    wide, narrow = both_widths(rows, lines, scale=scale, salt="task", said=said)
+    caption = f"{on_the_task(one)} with its 95 % interval, on the same test rows."
     return Drawing(shorten(one.name), "", wide, narrow, caption)
 
 

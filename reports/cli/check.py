@@ -64,7 +64,7 @@ OUTPUTS = ("report", "junit", "markdown")
 @click.option(
     "--task-drop",
     type=Limit(0, 1),
-    help="Largest loss of the task's accuracy since --before that passes, 0.02 for 2 points.",
+    help="Largest loss of the task's accuracy, or R², since --before that passes, 0.02 for 2 points.",
 )
 @click.option(
     "--keep-drop",

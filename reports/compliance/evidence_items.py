@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
 from audit.evidence.findings import Finding
-from audit.evidence.headline import written_excess, written_guess, written_limit
+from audit.evidence.headline import written_excess, written_guess, written_limit, written_nothing, written_task
 from audit.evidence.metric import METRICS
-from audit.evidence.numbers import LONGEST_TEXT, Figure, count, named, percent, rows_told, share, shorten
+from audit.evidence.numbers import LONGEST_TEXT, Figure, count, named, rows_told, shorten
 from reports.inputs.comparison import Comparison, Pair
 from reports.text.bounds import bound, is_exceeded
 from reports.text.figures import floor, pair_change, score, with_metric
@@ -119,9 +119,9 @@ def _task(comparison: Comparison) -> Present | Absent:
     tasks = [(when, audit.task) for when, audit in comparison.audits if audit.task]
     if not tasks:
         return Absent("no task was named")
-    name, chance = named(tasks[-1][1].name), percent(tasks[-1][1].chance)
-    read = _set_apart([(when, share(task.accuracy)) for when, task in tasks])
-    return Present(f"{name}: accuracy {read}; always answering the most frequent class, {chance}.")
+    last = tasks[-1][1]
+    read = _set_apart([(when, written_task(task)) for when, task in tasks])
+    return Present(f"{named(last.name)}: {last.title} {read}; {last.nothing}, {written_nothing(last)}.")
 
 
 def _kept(comparison: Comparison) -> Present | Absent:

@@ -1,14 +1,13 @@
 """The tables of an impact assessment: what was audited, its purpose, what can be inferred, and what a measure did."""
 
 from audit.evidence.findings import Finding
-from audit.evidence.headline import written_excess, written_guess, written_limit
-from audit.evidence.numbers import change, count, named, percent, rows_told, share, shorten
+from audit.evidence.headline import written_excess, written_guess, written_limit, written_nothing, written_task
+from audit.evidence.numbers import count, named, rows_told, shorten
 from reports.inputs.comparison import Comparison, Pair, Reading
-from reports.inputs.paired_difference import accuracy_change
 from reports.render.facts import AuditFact, listed, side_by_side
 from reports.render.table import Cell, Table, cell, figure_cell, missing
 from reports.text.bounds import read_at_most
-from reports.text.figures import floor, pair_change, score, with_metric
+from reports.text.figures import floor, pair_change, score, with_metric, written_task_change
 from reports.text.sentences import NO_TASK, described
 
 _CHECKPOINT: dict[str, AuditFact] = {
@@ -29,7 +28,7 @@ def rows_table(comparison: Comparison) -> Table:
     """Return which rows were audited, and for what."""
     audit = comparison.last
     layers = dict.fromkeys(pair.last.found.layer for pair in comparison.pairs)
-    task = shorten(f"{audit.task.name}: {', '.join(audit.task.classes)}", 400) if audit.task else NO_TASK
+    task = shorten(f"{audit.task.name}: {audit.task.told}", 400) if audit.task else NO_TASK
     facts = (
         ("Task", cell(task)),
         ("Private attributes", _attributes(comparison.pairs)),
@@ -83,10 +82,10 @@ def _task_row(comparison: Comparison) -> list[tuple[Cell, ...]]:
     tasks = [audit.task for _, audit in comparison.audits if audit.task]
     if not tasks:
         return []
-    changed = [figure_cell(change(accuracy_change(*tasks).estimate, in_points=True))] if len(tasks) == 2 else []
-    guess = cell(percent(tasks[-1].chance), "the most frequent class", kind="number")
-    read = (figure_cell(share(task.accuracy)) for task in tasks)
-    return [(cell(shorten(tasks[-1].name), "accuracy on the task"), *read, *changed, guess)]
+    last, changed = tasks[-1], [figure_cell(written_task_change(*tasks))] if len(tasks) == 2 else []
+    guess = cell(written_nothing(last), last.nothing.removeprefix("always answering "), kind="number")
+    read = (figure_cell(written_task(task)) for task in tasks)
+    return [(cell(shorten(last.name), f"{last.title} on the task"), *read, *changed, guess)]
 
 
 def _kept_row(pair: Pair) -> tuple[Cell, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from audit.evidence.audit_result import AuditResult
+from audit.evidence.audit_result import AnyTask, AuditResult
 from audit.evidence.verdict import held_for
 from reports.gate.gate import Outcome
 from reports.gate.requirements import Losses, Requirement
@@ -48,9 +48,18 @@ def _audit(audit: AuditResult) -> dict[str, object]:
         "test_rows": audit.tested,
         "test_rows_held": audit.data.test.rows,
         "task": audit.task.name if audit.task else None,
-        "task_accuracy": audit.task.accuracy.model_dump() if audit.task else None,
-        "task_most_frequent": audit.task.chance if audit.task else None,
+        **_task(audit.task),
     }
+
+
+def _task(task: AnyTask | None) -> dict[str, object]:
+    """Return the figures of the task; those of a quantity have a name of their own."""
+    is_classes = task is not None and task.percent
+    found: dict[str, object] = {
+        "task_accuracy": task.score.model_dump() if task and is_classes else None,
+        "task_most_frequent": task.level if task and is_classes else None,
+    }
+    return found if task is None or is_classes else {**found, "task_r2": task.score.model_dump()}
 
 
 def _requirement(one: Requirement) -> dict[str, object]:

@@ -9,18 +9,17 @@ from pathlib import Path
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
-from audit.evidence.headline import written_excess, written_guess
+from audit.evidence.headline import written_excess, written_guess, written_nothing, written_task
 from audit.evidence.json_file import without_places
-from audit.evidence.numbers import change, count, hexdigits, of_held, one_line, percent, share
+from audit.evidence.numbers import count, hexdigits, of_held, one_line
 from reports.gate.gate import Outcome, conclusion
 from reports.gate.told import WORDS
 from reports.inputs.by_attribute import WORST_FIRST
 from reports.inputs.comparison import Comparison, Pair
-from reports.inputs.paired_difference import accuracy_change
 from reports.inputs.retention import kept_state
 from reports.render.markdown import text
 from reports.text.caveats import plain_cautions
-from reports.text.figures import floor, pair_change, score, with_metric
+from reports.text.figures import floor, pair_change, score, with_metric, written_task_change
 from reports.text.identities import gives_away, identities, identity_sentence
 from reports.text.sentences import NO_TASK, limit
 
@@ -109,13 +108,10 @@ def _task(comparison: Comparison) -> str:
     tasks = [audit.task for _, audit in comparison.audits if audit.task]
     if not tasks:
         return f"{NO_TASK[0].upper()}{NO_TASK[1:]}."
-    told = " → ".join(str(share(task.accuracy)) for task in tasks)
+    last, told = tasks[-1], " → ".join(str(written_task(task)) for task in tasks)
     if len(tasks) == 2:
-        told += f", a change of {change(accuracy_change(*tasks).estimate, in_points=True)}"
-    return (
-        f"Task {_name(tasks[-1].name)}: accuracy {told}; always answering the most frequent class "
-        f"gives {percent(tasks[-1].chance)}."
-    )
+        told += f", a change of {written_task_change(*tasks)}"
+    return f"Task {_name(last.name)}: {last.title} {told}; {last.nothing} gives {written_nothing(last)}."
 
 
 def _required(outcome: Outcome) -> list[str]:

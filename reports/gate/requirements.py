@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from audit.errors import EvidenceError
+from audit.evidence.audit_result import AnyTask
 from audit.evidence.findings import Estimate
 from audit.evidence.headline import not_above
 from audit.evidence.numbers import change, limit_points, one_line, plain
 from reports.inputs.comparison import Comparison, Pair
-from reports.inputs.paired_difference import Change, accuracy_change
+from reports.inputs.paired_difference import Change, task_change
 from reports.inputs.retention import Retention, loss, retention, within
 from reports.text.figures import pair_change
 
@@ -18,7 +19,7 @@ class Losses:
     """The largest losses that a gate lets pass."""
 
     task: float | None = None
-    """Of the task's accuracy since the audit before, in [0, 1]; None: not looked at."""
+    """Of the task's accuracy, or R², since the audit before, in [0, 1]; None: not looked at."""
     kept: float | None = None
     """Of the balanced accuracy, or R², of each retained attribute; None: not looked at."""
     allow_chance: bool = False
@@ -71,16 +72,20 @@ def _requirements(comparison: Comparison, losses: Losses) -> Iterator[Requiremen
         told = plain(not_above(tasks[-1]))
         yield Requirement("task above chance", one_line(tasks[-1].name), "lost", f"{told[0].upper()}{told[1:]}.")
     if losses.task is not None:
-        yield _of_task(one_line(tasks[-1].name), accuracy_change(*tasks), losses.task)
+        yield _of_task(tasks[-1], task_change(*tasks), losses.task)
     if losses.kept is not None:
         yield from (_of_kept(pair, losses.kept) for pair in comparison.retained)
 
 
-def _of_task(name: str, changed: Change, tolerance: float) -> Requirement:
-    lost, told = loss(changed), change(changed.estimate, in_points=True)
-    state = within(lost, tolerance)
-    reason = f"The task's accuracy changed by {told}; at most {limit_points(tolerance)} may be lost."
-    return Requirement("task drop", name, state, reason, lost, tolerance)
+def _of_task(task: AnyTask, changed: Change, tolerance: float) -> Requirement:
+    lost, told = loss(changed), change(changed.estimate, in_points=task.percent)
+    state, most = within(lost, tolerance), _most(tolerance, in_points=task.percent)
+    reason = f"The task's {task.title} changed by {told}; at most {most} may be lost."
+    return Requirement("task drop", one_line(task.name), state, reason, lost, tolerance)
+
+
+def _most(tolerance: float, *, in_points: bool) -> str:
+    return limit_points(tolerance) if in_points else f"{tolerance:g} of R²"
 
 
 def _of_kept(pair: Pair, tolerance: float) -> Requirement:
@@ -89,7 +94,7 @@ def _of_kept(pair: Pair, tolerance: float) -> Requirement:
     if changed is None or state is None:
         raise EvidenceError("A loss needs an audit before. Give --before.")
     subject = f"{one_line(found.attribute)} at {one_line(found.layer)}"
-    most = limit_points(tolerance) if found.measurement.kind.percent else f"{tolerance:g} of R²"
+    most = _most(tolerance, in_points=found.measurement.kind.percent)
     told = pair_change(pair, found.measurement.metric)
     reason = f"What is read of it changed by {told}; at most {most} may be lost."
     return Requirement("keep drop", subject, state, reason, loss(changed), tolerance)

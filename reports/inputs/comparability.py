@@ -14,7 +14,7 @@ _SAME: dict[str, Callable[[AuditResult], str]] = {
     "train split": lambda audit: split_told(audit.data.train),
     "select split": lambda audit: split_told(audit.data.select),
     "test split": lambda audit: split_told(audit.data.test),
-    "task": lambda audit: f"{audit.task.name} ({', '.join(audit.task.classes)})" if audit.task else "none",
+    "task": lambda audit: f"{audit.task.name} ({audit.task.told})" if audit.task else "none",
     "rows without a task label": lambda audit: count(audit.task.missing) if audit.task else "none",
     "attributes and layers": lambda audit: _told(audit.private),
     "kept attributes and layers": lambda audit: _told(audit.retained),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audit.evidence.audit_result import Task
+from audit.evidence.audit_result import AnyTask
 from audit.evidence.findings import Draws, Estimate, Measurement
 from audit.evidence.metric import EXCESS
 
@@ -70,10 +70,10 @@ def figure_change(before: Measurement, after: Measurement, name: str) -> Change:
     return changed(figures[name], changed_figures[name], drawn, drawn_after, rows=rows)
 
 
-def accuracy_change(before: Task, after: Task) -> Change:
-    """Return the change of the task's accuracy."""
-    rows = _rows(before.accuracy, before.accuracy_draws)
-    return changed(before.accuracy, after.accuracy, before.accuracy_draws, after.accuracy_draws, rows=rows)
+def task_change(before: AnyTask, after: AnyTask) -> Change:
+    """Return the change of the task's accuracy, or of the R² of a quantity."""
+    rows = _rows(before.score, before.score_draws) if before.percent else None
+    return changed(before.score, after.score, before.score_draws, after.score_draws, rows=rows)
 
 
 def _rows(share: Estimate, drawn: Draws) -> float | None:

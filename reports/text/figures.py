@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from functools import partial
 
+from audit.evidence.audit_result import AnyTask
 from audit.evidence.findings import AttackerResult, Estimate, Measurement
 from audit.evidence.headline import TITLES, WRITERS, written
 from audit.evidence.metric import EXCESS, GIVEN_TASK
 from audit.evidence.numbers import Figure, bare, change, measured, signed_quantity, trimmed
 from reports.inputs.comparison import Pair
-from reports.inputs.paired_difference import Change
+from reports.inputs.paired_difference import Change, task_change
 from reports.render.table import NOTHING
 
 UNITS = {"balanced_accuracy": "%", "bits": "bits", "given_task": "bits"}
@@ -85,6 +86,11 @@ def written_change(measurement: Measurement, name: str, one: Change | None) -> F
     """Return the change of a figure, or of the excess; a dash where no change is reported."""
     printed = CHANGES.get(measurement.metric if name == EXCESS else name)
     return printed(one.estimate) if printed and one else NONE
+
+
+def written_task_change(before: AnyTask, after: AnyTask) -> Figure:
+    """Return the change of the task's accuracy, in points, or of the R² of a quantity."""
+    return change(task_change(before, after).estimate, in_points=after.percent)
 
 
 def pair_change(pair: Pair, name: str) -> Figure:

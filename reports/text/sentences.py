@@ -4,16 +4,23 @@ from collections.abc import Sequence
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Ceiling, Finding, Verdict
-from audit.evidence.headline import written, written_excess, written_guess, written_level, written_limit
+from audit.evidence.headline import (
+    written,
+    written_excess,
+    written_guess,
+    written_level,
+    written_limit,
+    written_nothing,
+    written_task,
+)
 from audit.evidence.method_card import MethodCard
 from audit.evidence.metric import METRICS
-from audit.evidence.numbers import change, count, measured, named, one_line, percent, plain, share
+from audit.evidence.numbers import count, measured, named, one_line, plain
 from audit.evidence.verdict import held_for, most_allowed
 from reports.inputs.comparison import Comparison, Pair, Reading, compare
-from reports.inputs.paired_difference import accuracy_change
 from reports.inputs.retention import TOLERANCE, kept_state
 from reports.text.bounds import bound, read_at_most
-from reports.text.figures import floor, pair_change, score, with_metric
+from reports.text.figures import floor, pair_change, score, with_metric, written_task_change
 
 KEPT_STATES = {
     "lost": "Lost, by the paired change or since it fell to its floor",
@@ -93,11 +100,10 @@ def task_sentence(comparison: Comparison) -> str:
     tasks = [audit.task for _, audit in comparison.audits if audit.task]
     if not tasks:
         return ""
-    told = " → ".join(str(share(task.accuracy)) for task in tasks)
+    last, told = tasks[-1], " → ".join(str(written_task(task)) for task in tasks)
     if len(tasks) == 2:
-        told += f", a change of {change(accuracy_change(*tasks).estimate, in_points=True)}"
-    most = percent(tasks[-1].chance)
-    return f"TASK: {one_line(tasks[-1].name)}: accuracy {told}; always answering the most frequent class gives {most}."
+        told += f", a change of {written_task_change(*tasks)}"
+    return f"TASK: {one_line(last.name)}: {last.title} {told}; {last.nothing} gives {written_nothing(last)}."
 
 
 def claim(pair: Pair) -> str:

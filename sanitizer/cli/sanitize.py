@@ -194,13 +194,16 @@ def describe(done: "Sanitizing", beside: Path) -> None:
     """Print the losses, the chosen epoch and the training adversary's own figures."""
     if done.trace:
         first, last = done.trace[0], done.trace[-1]
-        click.echo(f"Task loss, first and last epoch: {first.task_loss:.3f} and {last.task_loss:.3f} nats")
+        unit = "nats" if done.settings.get("task_is") is None else "of the variance"
+        click.echo(f"Task loss, first and last epoch: {first.task_loss:.3f} and {last.task_loss:.3f} {unit}")
         for name, penalty in last.penalty.items():
             click.echo(visible(f"What {done.method} minimises for {name}: {first.penalty[name]:.3f} and {penalty:.3f}"))
     if done.chosen is not None:
         best = done.trace[done.chosen]
         read = visible(", ".join(f"{100 * value:.1f} % of {name}" for name, value in best.fresh.items()))
         told = f"balanced accuracy of the task {100 * (best.task_accuracy or 0):.1f} %"
+        if done.settings.get("task_is") is not None:
+            told = f"R² of the task {best.task_accuracy or 0:.3f}"
         if best.geometry is not None:
             is_of_people = done.settings.get("keep_identity") is not None
             what = "verification has an AUC" if is_of_people else "similarities have a correlation with the former"

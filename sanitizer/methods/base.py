@@ -1,8 +1,8 @@
 """The interface of removal methods to the training loop: a loss, and optionally a release module at the bottleneck."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,21 @@ class Rows:
     """Task labels, (n,) int64."""
     v: Mapping[str, Tensor]
     """Labels of the private and the retained attributes, (n,) int64 each."""
+    wanted: Tensor | None = field(default=None, kw_only=True)
+    """Of a task that is a quantity: the numbers that the scores, (n, 1), are to be, (n,); y are its parts then."""
+    is_ordinal: bool = field(default=False, kw_only=True)
+    """Whether the difference of each class's score to the one before is the logit of being beyond that."""
+
+    @property
+    def task_loss(self) -> Tensor:
+        """The loss of the task, a scalar: cross-entropy in nats, or the squared error of a quantity by its variance."""
+        if self.wanted is not None:
+            return functional.mse_loss(self.scores[:, 0], self.wanted)
+        if not self.is_ordinal:
+            return functional.cross_entropy(self.scores, self.y)
+        steps = self.scores.diff(dim=1)
+        beyond = (self.y[:, None] > torch.arange(steps.shape[1], device=steps.device)).to(steps.dtype)
+        return functional.binary_cross_entropy_with_logits(steps, beyond) * steps.shape[1]
 
 
 @dataclass(frozen=True)
@@ -89,7 +104,7 @@ class Objective(nn.Module):
 
     def terms(self, batch: Batch) -> Terms:
         """Return the model's losses on a batch."""
-        return Terms(functional.cross_entropy(batch.scores, batch.y), {})
+        return Terms(batch.task_loss, {})
 
     def learn(self, batch: Batch) -> None:
         """Take a step of the training adversary; `batch` is detached from the model."""
@@ -103,8 +118,16 @@ class Objective(nn.Module):
         return self.release
 
 
+TaskKind = Literal["classes", "ordinal", "quantity"]
+ANY_TASK: tuple[TaskKind, ...] = ("classes", "ordinal", "quantity")
+OF_CLASSES: tuple[TaskKind, ...] = ("classes", "ordinal")
+
+
 class Method(Protocol):
-    """A method's settings, before it knows the model: a frozen dataclass."""
+    """A method's settings, before it knows the model: a frozen dataclass.
+
+    Its class may say which kinds of task it trains, as a ClassVar `tasks`; one that does not is for classes alone.
+    """
 
     @property
     def weight(self) -> float:

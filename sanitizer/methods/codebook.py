@@ -10,6 +10,7 @@ code is fitted after training, so the task loses nothing to it.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.affine_and_code import Code
-from sanitizer.methods.base import Batch, Objective, Rows, Setting, Terms
+from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
 
 DECAY = 0.95
 """Decay of the running table at each step: one batch has too few rows for all of its cells."""
@@ -37,6 +38,7 @@ CARD = MethodCard(description=DESCRIPTION, mark="o", light="#0b5394", dark="#7ab
 class Codebook:
     """Settings of the code."""
 
+    tasks: ClassVar = OF_CLASSES
     weight: float = 0.5
     levels: int = 1
     """Confidence levels per class; 1 releases the class only. Confidence itself can leak the private attribute."""
@@ -69,7 +71,7 @@ class CodebookObjective(Objective):
             name: running_information(self.get_buffer(f"table{place}"), predicted, strata, batch.v[name])
             for name, place in self._places.items()
         }
-        return Terms(functional.cross_entropy(batch.scores, batch.y), leakage)
+        return Terms(batch.task_loss, leakage)
 
     def finished(self, rows: Callable[[], Rows]) -> Code:
         """Return the code of the trained model's predictions."""

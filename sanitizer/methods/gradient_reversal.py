@@ -8,12 +8,13 @@ from 0 to 1 over training, and the last term makes the head's prediction uncerta
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
-from sanitizer.methods.base import Batch, Setting, Terms
+from sanitizer.methods.base import ANY_TASK, Batch, Setting, Terms
 from sanitizer.methods.heads import Head, entropy, held_fixed, make_head
 from sanitizer.methods.irene import Irene, IreneObjective
 
@@ -28,6 +29,7 @@ CARD = MethodCard(description=DESCRIPTION, mark="<", light="#8a1c3c", dark="#f59
 class GradientReversal:
     """Settings of gradient reversal."""
 
+    tasks: ClassVar = ANY_TASK
     weight: float = 0.1
     """Of the reversed gradient, where the schedule has reached 1; as in Learning Not to Learn."""
     entropy: float = 0.01
@@ -58,7 +60,7 @@ class GradientReversalObjective(IreneObjective):
             logits = held_fixed(self.heads[place], batch.z)
             climbed[name] = -strength(batch.progress) * functional.cross_entropy(logits, batch.v[name])
             certainty = certainty - entropy(logits)
-        return Terms(functional.cross_entropy(batch.scores, batch.y), climbed, self._entropy * certainty)
+        return Terms(batch.task_loss, climbed, self._entropy * certainty)
 
 
 def strength(progress: float) -> float:

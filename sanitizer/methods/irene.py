@@ -7,6 +7,7 @@ I(v̂; v | y) instead, which allows the leakage of the task's label itself.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from sanitizer.information import by_class, mutual_information
-from sanitizer.methods.base import Batch, Optimized, Setting, Terms
+from sanitizer.methods.base import ANY_TASK, Batch, Optimized, Setting, Terms
 from sanitizer.methods.heads import Head, held_fixed, make_head
 
 DESCRIPTION = "minimises the mutual information between the attribute and what a head in the loop reads of it"
@@ -25,6 +26,7 @@ CARD = MethodCard(description=DESCRIPTION, mark="^", light="#a3410b", dark="#f0a
 class Irene:
     """Settings of IRENE."""
 
+    tasks: ClassVar = ANY_TASK
     weight: float = 0.5
     """The paper's gamma."""
     head: Head = "linear"
@@ -57,7 +59,7 @@ class IreneObjective(Optimized):
         for name, place in self._places.items():
             p = held_fixed(self.heads[place], batch.z).softmax(dim=1)
             leakage[name] = by_class(mutual_information, p, batch.v[name], strata)
-        return Terms(functional.cross_entropy(batch.scores, batch.y), leakage)
+        return Terms(batch.task_loss, leakage)
 
     def learn(self, batch: Batch) -> None:
         """Step the heads on their own cross-entropy."""

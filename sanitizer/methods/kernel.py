@@ -7,13 +7,13 @@ is solved anew in closed form for every batch, on whitened features, so that the
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from torch import Tensor
-from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from sanitizer.information import by_class, explained_share
-from sanitizer.methods.base import Batch, Objective, Setting, Terms
+from sanitizer.methods.base import ANY_TASK, Batch, Objective, Setting, Terms
 
 DESCRIPTION = "minimises what a kernel regression, solved anew on every batch, explains of the attribute"
 CARD = MethodCard(description=DESCRIPTION, mark="v", light="#7a3b8f", dark="#cf9fe3")
@@ -23,6 +23,7 @@ CARD = MethodCard(description=DESCRIPTION, mark="v", light="#7a3b8f", dark="#cf9
 class Kernel:
     """Settings of the kernel adversary."""
 
+    tasks: ClassVar = ANY_TASK
     weight: float = 5.0
     ridge: float = 1e-3
     """Regularisation as a share of the batch: the smaller, the finer the leakage it detects."""
@@ -43,7 +44,7 @@ class KernelObjective(Objective):
 
     def terms(self, batch: Batch) -> Terms:
         """Return the task's loss and the share of v's variance that the batch's own regression explains."""
-        return Terms(functional.cross_entropy(batch.scores, batch.y), self.explained(batch.z, batch.v, batch.y))
+        return Terms(batch.task_loss, self.explained(batch.z, batch.v, batch.y))
 
     def explained(self, z: Tensor, v: Mapping[str, Tensor], y: Tensor) -> dict[str, Tensor]:
         """Return the share of each attribute's variance that the adversary explains from features (n, d)."""

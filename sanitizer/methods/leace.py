@@ -8,10 +8,11 @@ a constant, it is the one that moves the features least, in mean square. Nothing
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.affine_and_code import Affine
-from sanitizer.methods.base import Objective, Rows, Setting
+from sanitizer.methods.base import ANY_TASK, Objective, Rows, Setting
 from sanitizer.methods.heads import one_hot
 
 with warnings.catch_warnings():
@@ -29,6 +30,7 @@ CARD = MethodCard(description=DESCRIPTION, mark="X", light="#6b5900", dark="#d8c
 class Leace:
     """Settings of LEACE; information that is not linear stays: v as the exclusive or of two features, for instance."""
 
+    tasks: ClassVar = ANY_TASK
     weight: float = 0.0
     """Weighs nothing: the map is fitted after training."""
 

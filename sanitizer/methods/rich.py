@@ -11,6 +11,7 @@ the same adversary on all training rows.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from torch.nn import functional
 
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.affine_and_code import Affine
-from sanitizer.methods.base import Batch, Rows, Setting, Terms
+from sanitizer.methods.base import ANY_TASK, Batch, Rows, Setting, Terms
 from sanitizer.methods.kernel import KernelObjective
 from sanitizer.methods.low_rank import LowRank, refined, whitened
 
@@ -36,6 +37,7 @@ CARD = MethodCard(description=DESCRIPTION, mark="P", light="#17653a", dark="#74c
 class Rich:
     """Settings of the rich release."""
 
+    tasks: ClassVar = ANY_TASK
     weight: float = 5.0
     rank: int = 8
     """Rank of the projection: in more dimensions the adversary finds less of what is not linear."""
@@ -95,7 +97,7 @@ class RichObjective(KernelObjective):
             for (name, k), head in zip(self._keep.items(), self.release.heads, strict=True)
         ]
         retained_loss = self._settings.keep_weight * torch.stack(losses).mean() if losses else None
-        return Terms(functional.cross_entropy(batch.scores, batch.y), leakage, retained_loss)
+        return Terms(batch.task_loss, leakage, retained_loss)
 
     def finished(self, rows: Callable[[], Rows]) -> Affine:
         """Return the projection alone, refined."""
@@ -108,7 +110,9 @@ class RichObjective(KernelObjective):
             explained = self.explained(c[some], v, seen.y[some])
             return self._settings.weight * torch.stack([*explained.values(), c.sum() * 0]).sum()
 
-        return refined(self.release, seen.before, seen.scores, leak, stay=self._settings.stay)
+        # `refined` leaves out what all scores of a row have in common, and a number has no other beside it
+        scores = seen.scores if seen.wanted is None else torch.cat([seen.scores, -seen.scores], dim=1)
+        return refined(self.release, seen.before, scores, leak, stay=self._settings.stay)
 
     def get_extra_state(self) -> list[tuple[Tensor, Tensor, dict[str, Tensor]]]:
         """Return the earlier rows."""

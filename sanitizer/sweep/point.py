@@ -20,7 +20,7 @@ from audit.run import audit
 from audit.settings import Provenance, Settings
 from sanitizer.checkpoint import require_finite
 from sanitizer.job import TrainingJob
-from sanitizer.method_table import card_of, make_method
+from sanitizer.method_table import card_of, make_method, require_task_kind
 from sanitizer.methods.base import Method
 from sanitizer.methods.plain import Plain
 from sanitizer.training.forward import require_trainable
@@ -81,8 +81,11 @@ def requests(methods: Mapping[str, Sequence[float]]) -> list[PointRequest]:
     return found
 
 
-def rehearse(job: SweepJob) -> None:
-    """Fail on what no point could be trained with: too few rows for a batch, an answer by chance, no module."""
+def rehearse(job: SweepJob, wanted: Sequence[PointRequest]) -> None:
+    """Fail on what points could not be trained with: too few rows for a batch, an answer by chance, another task."""
+    for one in wanted:
+        if one.method is not None:
+            require_task_kind(one.method, job.training.answer)
     recipe, loaded = replace(job.training.recipe, epochs=0), job.fresh()
     require_trainable(loaded.module.to(job.training.device), job.training)
     _fine_tune(loaded, replace(job.training, method=Plain(), recipe=recipe), untracked)

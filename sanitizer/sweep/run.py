@@ -10,13 +10,14 @@ from audit.atomic_write import locked, require_writable, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.environment import describe_device, versions
-from audit.errors import EvidenceError, TrainingError
+from audit.errors import DataError, EvidenceError, TrainingError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.json_file import as_json, sealed
 from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
 from audit.model.structure.listing import suggest
+from audit.model.structure.scores import Answer
 from audit.progress import Track
 from audit.request import AuditRequest
 from sanitizer.checkpoint import require_unsanitized
@@ -88,7 +89,7 @@ def sweep(
         if not missing:
             return
         job = _in_memory(job, options.budget, options.track)
-        rehearse(job)
+        rehearse(job, missing)
         device = describe_device(job.training.device)
         call = SweepCall(created=now(), command=options.command, versions=versions(), device=device)
         place = len(done.calls) if done else 0
@@ -113,12 +114,18 @@ def _job(
     """Look up columns and bottleneck, and fail on what cannot be trained or audited before any work is done."""
     settings = replace(options.settings, seed=options.seed, ceiling=False)
     asked = AuditRequest.of(audited, task, private, options.keep, settings)
+    answer = Answer.of(audited, task, options.scores)
+    if answer.classes is None:
+        raise DataError(
+            f"A sweep draws accuracies, and {task!r} is a quantity. Sanitize and audit once for each weight, or cut "
+            "the column into classes."
+        )
     asked.require_rows(audited, settings)
     require_classes(task, asked.private, asked.keep, audited, train)
     require_unsanitized(loaded)
     model = loaded.module.to(options.place)
     x = first_input(model, audited)  # fails on rows that the model does not take, even where the layer is named
-    layer = options.layer or suggest(model, x, classes=len(audited.column(task, "task").classes), output=options.output)
+    layer = options.layer or suggest(model, x, classes=answer.outputs, output=options.output)
     training = options.job(train.complete([task, *asked.audited]), task, layer, asked.private, asked.keep, Plain())
     if not options.allow_chance:
         require_task(model, training)

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, StackDataset
 
-from audit.data.columns import Ints
+from audit.data.columns import Ints, Quantity
 from audit.data.labelled import Inputs, LabelledData
 from audit.data.loading import Told
 from audit.data.model_input import ModelInput, sizes
@@ -25,11 +26,20 @@ MOST = 8
 def batches(
     data: LabelledData, columns: Sequence[str], order: Sequence[Ints], *, workers: int = 0
 ) -> Iterator[tuple[ModelInput, dict[str, Tensor]]]:
-    """Yield inputs (b, …) each and their labels {column: (b,) int64}, the rows of each batch as `order` lists them."""
-    codes = {name: data.codes(name).astype(np.int64) for name in columns}
+    """Yield inputs (b, …) each and their labels {column: (b,)}, the rows of each batch as `order` lists them.
+
+    Labels are classes in int64, or numbers in float32 where the column is a quantity.
+    """
+    codes = {name: labels_of(data, name) for name in columns}
     rows = StackDataset(Told(data.inputs), StackDataset(**codes))  # type: ignore[arg-type]  # takes any sequences
     for x, labels in DataLoader(rows, batch_sampler=[one.tolist() for one in order], num_workers=workers):
         yield tuple(x) if isinstance(x, list) else x, labels  # torch makes a list of a tuple
+
+
+def labels_of(data: LabelledData, name: str) -> NDArray[np.int64] | NDArray[np.float32]:
+    """Return the labels of a column, (n,): classes, or numbers."""
+    column = data.columns.get(name)
+    return column.values.astype(np.float32) if isinstance(column, Quantity) else data.codes(name).astype(np.int64)
 
 
 def augmented(data: LabelledData, augment: Augment) -> LabelledData:

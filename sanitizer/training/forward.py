@@ -19,10 +19,11 @@ from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Layout, Pooling
 from audit.model.structure.outputs import picked
 from audit.model.structure.padding import Ends
-from audit.model.structure.scores import Scores, class_scores, is_single, kind_of_scores, place_of_scores
+from audit.model.structure.scores import Scores, is_single, kind_of_scores, place_of_scores
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch, Rows
-from sanitizer.training.batches import batches
+from sanitizer.training.aim import Aim
+from sanitizer.training.batches import batches, labels_of
 
 BEFORE = f"{release.NAME}.map:input"
 """Layer name: representation before the release module."""
@@ -44,8 +45,8 @@ class ForwardPass:
     device: torch.device
     pooling: Pooling = field(default_factory=Pooling)
     """How the values at the layer become one vector a row."""
-    kind: Scores = "logits"
-    """What the model's output holds."""
+    aim: Aim = field(default_factory=lambda: Aim(None))
+    """What the model is to answer."""
     output: str | None = None
     """Which part of it holds the scores; None: all of it."""
 
@@ -53,20 +54,26 @@ class ForwardPass:
     def of(model: nn.Module, job: TrainingJob, device: torch.device) -> "ForwardPass":
         """Look at a few rows to see what holds what; raise an IreneError if nothing tells, or nobody says."""
         few = to(sample_rows(job.data), device)
-        output = job.output
+        output, answer = job.output, job.answer
         pooling, seen = lay_out(model, few, [job.layer], job.pool, output=output)
-        if job.task and not isinstance(seen.output, Tensor):
-            output = place_of_scores(seen.output, job.classes[job.task], output)
+        if answer and not isinstance(seen.output, Tensor):
+            output = place_of_scores(seen.output, answer, output)
             pooling, seen = lay_out(model, few, [job.layer], job.pool, output=output)
         pooling = pooling.told(job.padding, few)
         pooling.require_told(job.padding)
-        single = None
-        if job.task and is_single(seen.output):
-            with evaluating(model), torch.no_grad():
-                many = call(model, to(sample_rows(job.data, AT_ONCE), device))
-                single = torch.as_tensor(picked(many, output)).reshape(-1)
-        kind = kind_of_scores(seen, job.scores, single, job.task) if job.task else "logits"
-        return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, kind, output)
+        kind: Scores = "logits"
+        if answer and answer.classes:
+            many = None
+            if answer.is_ordinal or is_single(seen.output):
+                with evaluating(model), torch.no_grad():
+                    made = call(model, to(sample_rows(job.data, AT_ONCE), device))
+                    many = torch.as_tensor(picked(made, output))
+            if not answer.is_ordinal:
+                kind = kind_of_scores(seen, job.scores, None if many is None else many.reshape(-1), answer.task)
+            elif (kind := answer.kind_of_thresholds(seen)) == "logits" and many is not None:
+                answer.require_logits(float(many.min()), float(many.max()))
+        aim = Aim.of(job, kind, device)
+        return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, aim, output)
 
     def tapped(self) -> AbstractContextManager[Taps]:
         """Tap the bottleneck, before and behind a release module if there is one, for a block."""
@@ -77,18 +84,13 @@ class ForwardPass:
         return tap(self.model, [self.layer, BEFORE], replace(self.pooling, layouts=layouts))
 
     def scores(self, x: ModelInput, wrapped: nn.Module | None = None) -> Tensor:
-        """Run the model, or what wraps it, on a batch on its device; return the task's scores, (n, k) in float32.
-
-        Without a task they are those of one class.
-        """
+        """Run the model, or what wraps it, on a batch on its device; return the task's scores as of Aim, (n, k)."""
         made = call(wrapped or self.model, x, self.model)
-        if self.task is None:
-            return torch.zeros(rows_of(x), 1, device=self.device)
-        return class_scores(picked(made, self.output), self.classes[self.task], self.task, self.kind).float()
+        return self.aim.scores(picked(made, self.output) if self.task else made, rows_of(x), self.device)
 
     def labels(self, v: Mapping[str, Tensor], rows: int) -> Tensor:
-        """Return the task's labels, (n,); without a task, all rows are of one class."""
-        return v[self.task] if self.task else torch.zeros(rows, dtype=torch.int64, device=self.device)
+        """Return the task's labels, (n,), as of Aim."""
+        return self.aim.labels(v, rows, self.device)
 
     def features(self, taps: Taps) -> tuple[Tensor, Tensor]:
         """Return the representations of the last pass before and behind the release module, (n, d) in float32 each."""
@@ -105,11 +107,13 @@ class ForwardPass:
                 scores = self.scores(to(x, self.device))
                 parts.append((*self.features(taps), scores))
         before, z, scores = (torch.cat(part) for part in zip(*parts, strict=True))
-        v = {name: torch.as_tensor(data.codes(name), dtype=torch.int64, device=self.device) for name in self.classes}
+        v = {name: torch.as_tensor(labels_of(data, name), device=self.device) for name in self.classes}
         for what, values in (("bottleneck", before), ("bottleneck", z), ("scores", scores)):
             if not bool((values.abs() < LARGEST).all()):
                 raise TrainingError(f"Fine-tuning diverged: the {what} became NaN or infinite. Try a smaller --lr.")
-        return Rows(before=before, z=z, scores=scores, y=self.labels(v, len(z)), v=v)
+        wanted, is_ordinal = self.aim.wanted(v), self.aim.is_ordinal
+        y = self.labels(v, len(z))
+        return Rows(before=before, z=z, scores=scores, y=y, v=v, wanted=wanted, is_ordinal=is_ordinal)
 
     def inputs(self, data: LabelledData, size: int) -> Iterator[Batch]:
         """Go over the rows once in random order, without running the model."""
@@ -120,7 +124,8 @@ class ForwardPass:
             empty, on = torch.empty(rows_of(x), 0, device=self.device), to(x, self.device)
             places = torch.as_tensor(own, device=self.device)
             y = self.labels(v, rows_of(x))
-            yield Batch(empty, empty, empty, y, v, places, lambda on=on: on, 0.0)  # type: ignore[misc]
+            batch = Batch(empty, empty, empty, y, v, places, lambda on=on: on, 0.0)  # type: ignore[misc]
+            yield replace(batch, wanted=self.aim.wanted(v), is_ordinal=self.aim.is_ordinal)
 
     @contextmanager
     def releasing(self, module: nn.Module | None) -> Iterator[None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import recall_score, roc_auc_score
+from sklearn.metrics import r2_score, recall_score, roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from torch import Tensor
 
@@ -34,7 +34,7 @@ class HeldOutMetrics:
     """A model on held-out rows."""
 
     task: float
-    """Balanced accuracy of the task."""
+    """Balanced accuracy of the task, or R² of a quantity."""
     fresh: Mapping[str, float]
     """Per attribute: balanced accuracy of the strongest quick attacker."""
     rows: Mapping[str, float]
@@ -99,12 +99,19 @@ def check(
     labels = {name: seen.v[name].cpu().numpy()[rows] for name in (*private, *keep)}
     counts = {name: np.unique(v, return_counts=True)[1] for name, v in {"": y, **labels}.items()}
     return HeldOutMetrics(
-        task=_balanced_accuracy(y, seen.scores.argmax(dim=1).cpu().numpy()),
+        task=_task(seen, y),
         fresh={name: _fresh(z, labels[name], groups, seed) for name in private},
         rows={name: effective_share * effective_rows(of_class) for name, of_class in counts.items()},
         guess={name: 1 / max(1, len(counts[name])) for name in private},
         retained={name: area for name in keep if (area := _area(z, labels[name], groups, seed)) is not None},
     )
+
+
+def _task(seen: Rows, y: Ints) -> float:
+    """Return the balanced accuracy of the task, of labels (n,), or the R² of a quantity."""
+    if seen.wanted is None:
+        return _balanced_accuracy(y, seen.scores.argmax(dim=1).cpu().numpy())
+    return float(r2_score(seen.wanted.cpu().numpy(), seen.scores[:, 0].cpu().numpy()))
 
 
 def is_wide(z: Tensor | NDArray[np.float32]) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import normalized_mutual_info_score
 
-from audit.data.columns import Ints
+from audit.data.columns import Ints, Quantity
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
 
@@ -44,6 +44,8 @@ def require_every_cell(data: LabelledData, task: str, private: Sequence[str]) ->
 
 def correlated(data: LabelledData, task: str, private: Sequence[str]) -> dict[str, float]:
     """Return notable correlations with the task: mutual information over the smaller of two entropies, in [0, 1]."""
+    if isinstance(data.attribute(task, "labelled"), Quantity):
+        return {}  # --reweigh draws by classes
     known = data.complete([task, *private])
     shares = {
         name: float(normalized_mutual_info_score(known.codes(task), known.codes(name), average_method="min"))

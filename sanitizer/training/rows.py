@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 
+from audit.data.columns import Quantity
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
 from sanitizer.job import TrainingJob
@@ -37,6 +38,11 @@ class TrainingRows:
         fit, held_out = hold_out(job.data, recipe.seed)
         if recipe.reweigh and job.task is None:
             raise DataError("--reweigh makes a task independent of the private attributes, and no --task was named.")
+        if recipe.reweigh and job.task and isinstance(job.data.attribute(job.task, "task"), Quantity):
+            raise DataError(
+                f"--reweigh draws rows by classes of the task, and {job.task!r} is a quantity. Leave it out, or cut "
+                "the column."
+            )
         if recipe.reweigh and job.private and job.task:
             reweighting.require_every_cell(fit, job.task, job.private)
             ours = reweighting.independence_probabilities(fit, job.task, job.private)

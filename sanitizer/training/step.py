@@ -80,7 +80,8 @@ class TrainingStep:
         v = {name: every(codes.to(device)) for name, codes in labels.items()}
         gathered, places = every(scores), every(torch.as_tensor(rows, device=device))
         y = self.forward.labels(v, len(z))
-        return Batch(before, z, gathered, y, v, places, lambda: each(every, x), progress=0.0)
+        batch = Batch(before, z, gathered, y, v, places, lambda: each(every, x), progress=0.0)
+        return replace(batch, wanted=self.forward.aim.wanted(v), is_ordinal=self.forward.aim.is_ordinal)
 
     def _gathered(self, part: Tensor) -> Tensor:
         """Return the rows of all processes, with their gradients."""

@@ -359,7 +359,6 @@ def test_inputs_of_few_distinct_values_are_people_who_look_alike_and_no_copies()
         ({"keep": ["v"]}, "'v' cannot be private and kept at once"),
         ({"private": "vv"}, "Did you mean 'v'"),
         ({"private": "v+age"}, "'age' is continuous; classes are needed here"),
-        ({"task": "age"}, "Task column 'age' is continuous"),
         ({"settings": replace(FEW, attackers=())}, "No attacker was named"),
         ({"settings": replace(FEW, attackers=("knnn",))}, "Did you mean 'knn'"),
         ({"private": "w"}, "'w' has one class with enough rows"),

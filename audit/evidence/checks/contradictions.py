@@ -6,9 +6,10 @@ An edit has to change all of them alike to stay unseen; that nobody did is what 
 import math
 from collections.abc import Iterator
 
-from audit.evidence.audit_result import AuditResult, Protocol, Task
+from audit.evidence.audit_result import AuditResult, Protocol, QuantityTask
 from audit.evidence.checks.contradictions_of_certificate import of_certificate
 from audit.evidence.checks.contradictions_of_protocol import of_names, of_protocol
+from audit.evidence.checks.contradictions_of_task import of_classes, of_quantity
 from audit.evidence.checks.contradictions_of_verification import of_verification, verified
 from audit.evidence.checks.figures import ROUNDING, ends, is_narrower, level, of_interval
 from audit.evidence.findings import ENSEMBLE, AttackerResult, Finding, LearningCurve, Measurement
@@ -39,7 +40,9 @@ def contradictions(audit: AuditResult) -> Iterator[str]:
     if len({(one.layer, one.among) for one in audit.verifications}) < len(audit.verifications):
         yield "its identities: one layer stands there twice"
     if audit.task:
-        yield from (f"the task {one_line(audit.task.name)}: {fault}" for fault in _of_task(audit.task, audit))
+        task = audit.task
+        faults = of_quantity(task, audit) if isinstance(task, QuantityTask) else of_classes(task, audit)
+        yield from (f"the task {one_line(task.name)}: {fault}" for fault in faults)
 
 
 def decided_anew(one: Finding, limit: float) -> Finding:
@@ -236,21 +239,3 @@ def _of_decision(one: Finding, limit: float) -> Iterator[str]:
         yield f"it says {one.decided.verdict}, and its own figures give {given}"
     if abs(one.measurement.resolution - _resolution(one.measurement, limit)) > ROUNDING:
         yield "what its rows can tell does not follow from their number"
-
-
-def _of_task(task: Task, audit: AuditResult) -> Iterator[str]:
-    for figure in (task.accuracy, task.balanced_accuracy):
-        yield from of_interval(figure)
-        if not -ROUNDING <= figure.value <= 1 + ROUNDING:
-            yield "an accuracy is not within 0 and 1"
-    if task.accuracy_draws and is_narrower(task.accuracy, *ends(task.accuracy_draws)):
-        yield "the interval of its accuracy is not that of its draws"
-    if task.guess is not None and not 1 / len(task.classes) - ROUNDING <= task.guess <= task.chance + ROUNDING:
-        yield "a guess is not one of the classes that test rows have"
-    if task.missing < 0 or task.missing > audit.data.rows:
-        yield "more rows are without a value than there are"
-    for one in audit.findings:
-        measurement, k = one.measurement, len(one.measurement.classes)
-        most = max(task.answered or len(task.classes), 1) / k  # each answer names one class at most
-        if not task.missing and measurement.kind.percent and measurement.floor_score.value > most + ROUNDING:
-            yield f"its answers cannot tell as much of {one_line(one.attribute)} as the floor says"

@@ -25,8 +25,8 @@ OTHERS = {
 }
 """Files by which a folder is told for what it is, and the way out."""
 ADAPTER = (
-    "{} is a LoRA adapter without its model. Put it into the model and save that: "
-    "peft.PeftModel.from_pretrained(base, folder).merge_and_unload().save_pretrained('merged')."
+    "{} is a LoRA adapter without its model. Name the folder of the model: --arch hf:FOLDER. Or put it into the model "
+    "and save that: peft.PeftModel.from_pretrained(base, folder).merge_and_unload().save_pretrained('merged')."
 )
 
 
@@ -50,7 +50,7 @@ def model_files(folder: Path) -> tuple[Path, ...]:
     if found is None:
         several = f"several models ({listed([path.name for path in alone], 8)})" if alone else "no model"
         raise CheckpointError(f"{folder} holds {several}. Name one file.")
-    _require_inside(folder, found)
+    require_inside(folder, found)
     return (found,)
 
 
@@ -69,11 +69,11 @@ def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
             raise CheckpointError(f"{index} names {listed([name])!r}, which is no file in its folder.")
         if not (folder / name).is_file():
             raise CheckpointError(f"{index} names {listed([name])!r}, which is not there. Copy the folder again.")
-        _require_inside(folder, folder / name)
+        require_inside(folder, folder / name)
     return tuple(folder / name for name in shards)
 
 
-def _require_inside(folder: Path, path: Path) -> None:
+def require_inside(folder: Path, path: Path) -> None:
     """Refuse a link out of a folder; the hub's own cache keeps files in `blobs`, two folders above."""
     require_regular(path)
     real = path.resolve()

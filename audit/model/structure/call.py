@@ -1,7 +1,9 @@
 """Call somebody's model on a batch: by its arguments, in its own type of floats, its errors told in one line."""
 
 import inspect
+import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +24,16 @@ def call(model: nn.Module, x: ModelInput, signature: nn.Module | None = None) ->
         DataError: The model takes no arguments of such names or as many, or its code raises.
     """
     args, named = arguments(signature or model, cast(model, x))
-    with users_code("The model", DataError):
+    with users_code("The model", DataError), _as_written():
         return model(*args, **named)
+
+
+def _as_written() -> AbstractContextManager[object]:
+    """Run what torch.compile compiled as it was written, for a block: a compiler would trace the taps on its layers."""
+    if "torch._dynamo" not in sys.modules:  # nothing was compiled, and its import takes seconds
+        return nullcontext()
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 def arguments(model: nn.Module, x: ModelInput) -> tuple[tuple[object, ...], dict[str, Tensor]]:

@@ -136,7 +136,7 @@ def suggest(
 
     Args:
         x: A batch that the model takes, (n, …).
-        classes: Number of classes of the task, if the model has one.
+        classes: Columns that the scores of the task have, if the model has one: one for each class (Answer.outputs).
         fixed_batch: Rows that the model takes, if it takes no other number.
         output: Which part of what the model returns holds the scores (audit.model.structure.outputs); None: all of it,
             or the one part that may be them.
@@ -168,9 +168,12 @@ def suggest(
 
 
 def is_scores(output: Tensor, classes: int) -> bool:
-    """Return whether an output, (n, classes), or one score a row for two classes, may be the scores of a task."""
+    """Return whether an output, (n, classes), or one score a row for two classes, may be the scores of a task.
+
+    Of one "class", a quantity or a single threshold, it is one number a row.
+    """
     single = output.ndim == 1 or (output.ndim == 2 and output.shape[1] == 1)
-    return single if single and classes == 2 else output.ndim == 2 and output.shape[1] == classes
+    return single if single and classes in (1, 2) else output.ndim == 2 and output.shape[1] == classes
 
 
 def scoring_parts(output: object, classes: int) -> list[str]:
@@ -180,7 +183,9 @@ def scoring_parts(output: object, classes: int) -> list[str]:
     """
     flat = [(name, value) for name, value in tensors(output) if value.ndim <= 2]
     return [
-        name for name, value in flat if is_scores(value, classes) and (value.shape[1:2] == (classes,) or len(flat) == 1)
+        name
+        for name, value in flat
+        if is_scores(value, classes) and (len(flat) == 1 or value.shape[1:2] == (classes,) != (1,))
     ]
 
 

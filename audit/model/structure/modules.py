@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from audit.model.structure.flow import Flow, words
 
 FIRST = re.compile(
-    r"(?:Lazy)?(?:Conv|ConvTranspose|BatchNorm|InstanceNorm|MaxPool|AvgPool|AdaptiveAvgPool|AdaptiveMaxPool|LPPool|"
+    r"(?:Lazy)?(?:Conv|ConvReLU|ConvTranspose|BatchNorm|InstanceNorm|MaxPool|AvgPool|AdaptiveAvgPool|AdaptiveMaxPool|LPPool|"
     r"FractionalMaxPool|ReflectionPad|ReplicationPad|ZeroPad|ConstantPad|CircularPad|Dropout)([123])d"
 )
 """Modules that take and return (n, c, …), with the number of axes behind the channels."""
@@ -15,7 +15,7 @@ ALSO_FIRST = words(
     "GroupNorm SyncBatchNorm LocalResponseNorm Softmax2d PixelShuffle PixelUnshuffle Upsample UpsamplingBilinear2d "
     "UpsamplingNearest2d ChannelShuffle"
 )
-LAST = words("Linear NonDynamicallyQuantizableLinear Bilinear LayerNorm RMSNorm")
+LAST = words("Linear LinearReLU NonDynamicallyQuantizableLinear Bilinear LayerNorm RMSNorm")
 EMBEDDINGS = words("Embedding EmbeddingBag")
 TRANSFORMERS = words(
     "MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer TransformerEncoder TransformerDecoder "
@@ -32,6 +32,10 @@ SAME_SHAPE = words(
 STEPS = {"Sigmoid": "sigmoid", "Softmax": "softmax", "LogSoftmax": "log_softmax", "LogSigmoid": "logsigmoid"}
 STAND_INS = ("audit.model.programs.torchscript", "audit.model.programs.onnx_program", "torch.export.unflatten")
 """Where the forward of a program's layer is defined: it has the class name of the layer that it was, and no more."""
+TORCHS = ("torch.nn.", "torch.ao.nn.quantized.", "torch.ao.nn.intrinsic.")
+"""Where torch keeps its layers; those of 8 bits have the names of the ones that they stand for."""
+LIKE_TORCHS = ("timm.layers.linear",)
+"""Where others keep layers that compute as their parent of torch does."""
 
 
 def kind_of(module: nn.Module) -> str:
@@ -40,9 +44,9 @@ def kind_of(module: nn.Module) -> str:
     defining = next((one for one in family if "forward" in vars(one)), nn.Module)
     if defining.__module__ in STAND_INS:
         return type(module).__name__
-    if not defining.__module__.startswith("torch.nn."):
+    if not defining.__module__.startswith((*TORCHS, *LIKE_TORCHS)):
         return ""
-    return next(one.__name__ for one in family if one.__module__.startswith("torch.nn."))
+    return next(one.__name__ for one in family if one.__module__.startswith(TORCHS))
 
 
 def tell(flow: Flow, module: nn.Module, name: str, given: tuple[object, ...], output: object) -> None:

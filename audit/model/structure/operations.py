@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from audit.model.structure.flow import Flow, words
 
 ALIKE = words(
-    "abs add and addcdiv addcmul alpha_dropout bernoulli bfloat16 bitwise_and bitwise_not bitwise_or celu clamp "
-    "clamp_max clamp_min clip clone constant_pad_nd contiguous copy cos cuda cpu cumsum detach div divide double "
-    "dropout elu eq erf exp expm1 fake_quantize feature_dropout float floor fmod ge gelu gt half hardsigmoid "
-    "hardswish hardtanh iadd idiv imul int invert isub itruediv le leaky_relu lerp log log1p log_softmax "
+    "abs add add_relu and addcdiv addcmul alpha_dropout bernoulli bfloat16 bitwise_and bitwise_not bitwise_or celu "
+    "clamp clamp_max clamp_min clip clone constant_pad_nd contiguous copy cos cuda cpu cumsum dequantize detach div "
+    "divide double dropout elu eq erf exp expm1 fake_quantize feature_dropout float floor fmod ge gelu gt half "
+    "hardsigmoid hardswish hardtanh iadd idiv imul int invert isub itruediv le leaky_relu lerp log log1p log_softmax "
     "logical_and logical_not logical_or logsigmoid long lt masked_fill maximum minimum mish mul multiply nan_to_num "
-    "ne neg normalize or pad pow prelu radd rand_like randn_like rdiv reciprocal relu relu6 requires_grad_ rmul "
-    "roll round rpow rrelu rsqrt rsub rtruediv selu sigmoid sign silu sin softmax softmin softplus softsign sqrt "
-    "square sub subtract tanh tanhshrink threshold to to_copy tril triu true_divide truediv type type_as where "
-    "special_expit zeros_like ones_like"
+    "ne neg normalize or pad pow prelu quantize_per_tensor radd rand_like randn_like rdiv reciprocal relu relu6 "
+    "requires_grad_ rmul roll round rpow rrelu rsqrt rsub rtruediv selu sigmoid sign silu sin softmax softmin "
+    "softplus softsign sqrt square sub subtract tanh tanhshrink threshold to to_copy tril triu true_divide truediv "
+    "type type_as where special_expit zeros_like ones_like"
 )
 """Functions that compute number by number, or keep every axis where it is; operands are broadcast to the result."""
 RESHAPED = words("reshape reshape_as view view_as unsafe_view flatten unflatten ravel squeeze unsqueeze")
@@ -29,10 +29,10 @@ RESIZED = words("interpolate upsample pixel_shuffle pixel_unshuffle channel_shuf
 JOINED = words("cat concat concatenate")
 UNARY = words(
     "sigmoid special_expit softmax log_softmax softmin logsigmoid log exp mul div true_divide truediv itruediv imul "
-    "mean clone float to double half contiguous detach clamp clip dropout"
+    "mean clone float to double half contiguous detach dequantize clamp clip dropout"
 )
 """Functions of one tensor and numbers behind which class scores are known to be class scores."""
-SAME_NUMBERS = RESHAPED | SLICED | words("clone float to double half contiguous detach")
+SAME_NUMBERS = RESHAPED | SLICED | words("clone float to double half contiguous detach dequantize")
 """Functions that hand the numbers of one tensor on as they are."""
 
 
@@ -52,7 +52,7 @@ def follow(flow: Flow, name: str, args: Sequence[object], kwargs: Mapping[str, o
             flow.arranged(first, one)
         elif (name in REDUCED or _pool_of(name, first)) and one.numel() < first.numel():
             flow.averaged(first)
-    alone = all(one.numel() == 1 for one in others)
+    alone = all(one.numel() == 1 or isinstance(one, nn.Parameter) for one in others)  # a bias of its own, as thresholds
     if alone and (name in UNARY or name in ALIKE or name in RESHAPED or name in SLICED or _pool_of(name, first)):
         for one in made:
             flow.step(one, name, first)
@@ -125,8 +125,10 @@ def _pool_of(name: str, first: Tensor) -> bool:
 
 
 def _convolved(flow: Flow, operands: Sequence[Tensor], made: Tensor, name: str) -> None:
-    x, weight = operands[0], operands[1]
-    if x.ndim == weight.ndim == made.ndim:
+    x = operands[0]
+    packed = re.search(r"[123](?=d$)", name)  # weights of 8 bits come as no tensor
+    axes = operands[1].ndim if len(operands) > 1 else int(packed[0]) + 2 if packed else 0
+    if x.ndim == axes == made.ndim:
         flow.channels(x, 1, name)
         flow.channels(made, 1, name)
         flow.same(x, 0, made, 0)

@@ -220,7 +220,7 @@ def protocol_table(audit: AuditResult) -> Table:
     """Return how it was measured, as a table of facts."""
     facts = [
         *protocol_facts(audit.protocol, audit_limit(audit)),
-        ("Task", cell(f"{audit.task.name}: {', '.join(audit.task.classes)}" if audit.task else NO_TASK)),
+        ("Task", cell(f"{audit.task.name}: {audit.task.told}" if audit.task else NO_TASK)),
         ("Evidence schema", cell(audit.schema_version)),
     ]
     return listed("Protocol", facts)

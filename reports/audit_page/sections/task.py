@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from audit.evidence.audit_result import AnyTask, QuantityTask
 from audit.evidence.findings import Measurement
-from audit.evidence.headline import written_baseline
-from audit.evidence.numbers import bare, change, count, named, percent, share, shorten
+from audit.evidence.headline import WRITERS, written_baseline, written_nothing, written_task
+from audit.evidence.numbers import bare, change, count, named, share, shorten
 from reports.charts.attribute import Drawing, attribute_drawings, task_drawing
 from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair, Reading
-from reports.inputs.paired_difference import accuracy_change
+from reports.inputs.paired_difference import task_change
 from reports.render.section import Section
 from reports.render.table import Body, Cell, Row, Table, cell, figure_cell, missing, over
-from reports.text.figures import NONE, figure, floor, pair_change
+from reports.text.figures import NONE, figure, floor, pair_change, written_task_change
 from reports.text.identities import gives_away, identity_table
 from reports.text.sentences import NO_TASK, attribute_at, retained_by_state, unpaired
 
@@ -59,20 +60,30 @@ def task_table(comparison: Comparison) -> Table | None:
     rows: list[tuple[Cell, ...]] = [
         (
             cell(when),
-            figure_cell(share(task.accuracy)),
-            figure_cell(share(task.balanced_accuracy)),
-            cell(percent(task.chance), kind="number"),
+            figure_cell(written_task(task)),
+            _second(task),
+            cell(written_nothing(task), kind="number"),
             cell(count(rows), kind="number"),
         )
         for when, rows, task in tasks
     ]
     if len(tasks) == 2:
-        one = accuracy_change(tasks[0][2], tasks[1][2])
+        one = task_change(tasks[0][2], tasks[1][2])
         paired = "paired on the same rows" if one.paired else "not paired"
-        told = figure_cell(change(one.estimate, in_points=True), paired)
+        told = figure_cell(change(one.estimate, in_points=tasks[1][2].percent), paired)
         rows.append((cell("Change"), told, *(missing() for _ in range(3))))
-    columns = ("Checkpoint", "Accuracy", "Balanced accuracy", "Most frequent class", "Test rows")
+    figures = ("Accuracy", "Balanced accuracy", "Most frequent class")
+    figures = figures if tasks[-1][2].percent else ("R²", "Mean error", "Answering the mean")
+    columns = ("Checkpoint", *figures, "Test rows")
     return Table(f"Task “{named(tasks[-1][2].name)}” on the same test rows", columns, tuple(rows))
+
+
+def _second(task: AnyTask) -> Cell:
+    """Return the balanced accuracy, or the mean error of a quantity beside that of the median."""
+    if not isinstance(task, QuantityTask):
+        return figure_cell(share(task.balanced_accuracy))
+    median = WRITERS["mae"](task.mae.model_copy(update={"value": task.mae_of_median})).value
+    return figure_cell(WRITERS["mae"](task.mae), f"the median: {median}")
 
 
 def retained_table(comparison: Comparison) -> Table | None:
@@ -127,8 +138,8 @@ def _task_text(comparison: Comparison) -> str:
         )
     if len(tasks) == 1:
         return "How well the model does what it is for: whatever is removed from it should leave this as it is."
-    told = change(accuracy_change(tasks[0], tasks[1]).estimate, in_points=True)
+    told = written_task_change(tasks[0], tasks[1])
     return (
-        f"The task's accuracy changed by {told}. Removal is worth little if the task goes with it: read this beside "
-        "the leakage above."
+        f"The task's {tasks[1].title} changed by {told}. Removal is worth little if the task goes with it: read this "
+        "beside the leakage above."
     )

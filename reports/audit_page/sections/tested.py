@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from audit.evidence.audit_result import AuditResult, Epoch, Sanitizing
+from audit.evidence.audit_result import AuditResult, Epoch, QuantityTask, Sanitizing
 from audit.evidence.findings import ENSEMBLE
 from audit.evidence.numbers import count, measured, named, of_held, rows_told, shorten
 from reports.inputs.comparison import Comparison
@@ -52,7 +52,8 @@ def tested(comparison: Comparison) -> str:
         if last.checkpoint.format == "embeddings"
         else f"{named(last.checkpoint.file)} ({named(last.checkpoint.architecture)}), frozen as it was found"
     )
-    task = f" Its task is {named(last.task.name)}." if last.task else ""
+    kind = "" if last.task is None or last.task.percent else ", a quantity"
+    task = f" Its task is {named(last.task.name)}{kind}." if last.task else ""
     train, select, test = map(_split, _used(last), (data.train.rows, data.select.rows, data.test.rows))
     fewer = f" {one[0].upper()}{one[1:]}." if (one := _fewer(last)) else ""
     return (
@@ -94,7 +95,11 @@ def attacker(comparison: Comparison) -> Attacker:
         has=_has(comparison),
         rows=_rows(last),
         trains=_attackers(last),
-        floor="what the predicted task label alone gives" if last.task else "a guess",
+        floor="a guess"
+        if last.task is None
+        else "what the predicted task label alone gives"
+        if last.task.percent
+        else "what the bin of the predicted number alone gives",
     )
 
 
@@ -161,7 +166,9 @@ def _held_out_task(made: Sanitizing) -> Cell:
     chosen = _chosen(made)
     if chosen is None or chosen.task_accuracy is None:
         return missing("not measured")
-    return cell(f"{measured(chosen.task_accuracy)} balanced accuracy", f"on {rows_told(made.head_rows)}")
+    is_quantity = made.settings.get("task_is") == QuantityTask.told
+    told = f"{chosen.task_accuracy:.3f} R²" if is_quantity else f"{measured(chosen.task_accuracy)} balanced accuracy"
+    return cell(told, f"on {rows_told(made.head_rows)}")
 
 
 def _held_out_fresh(made: Sanitizing) -> Cell:
@@ -186,7 +193,9 @@ _SANITIZING: dict[str, Callable[[Sanitizing], Cell]] = {
     "Epoch": _epoch,
     "Task on held-out rows": _held_out_task,
     "Fresh attackers on held-out rows": _held_out_fresh,
-    "Task loss, first and last epoch (nats)": lambda made: cell(_ends([one.task_loss for one in made.trace])),
+    "Task loss, first and last epoch (nats)": lambda made: cell(
+        _ends([one.task_loss for one in made.trace]), *_unit(made)
+    ),
     "Versions": lambda made: cell(pairs_text(made.versions)),
 }
 
@@ -198,6 +207,12 @@ def _sanitized(comparison: Comparison) -> list[Table]:
             facts = [(name, told(made)) for name, told in _SANITIZING.items()]
             tables.append(listed(f"What the sanitizer says it did ({when.lower()})", facts))
     return tables
+
+
+def _unit(made: Sanitizing) -> list[str]:
+    """Return what a loss is in where it is not in nats."""
+    is_quantity = made.settings.get("task_is") == QuantityTask.told
+    return ["squared errors, as shares of the variance"] if is_quantity else []
 
 
 def _ends(losses: list[float]) -> str:

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from audit.evidence.findings import Measurement
+from audit.evidence.headline import on_the_task, written_task
 from audit.evidence.metric import EXCESS
-from audit.evidence.numbers import change, share, shorten
+from audit.evidence.numbers import shorten
 from reports.charts.attribute import Drawing
 from reports.charts.models import attribute_drawing
 from reports.inputs.comparison import Reading
-from reports.inputs.paired_difference import accuracy_change, figure_change
+from reports.inputs.paired_difference import figure_change
 from reports.inputs.several_models import Model, Models, Several
 from reports.render.table import Cell, Table, cell, figure_cell, missing
-from reports.text.figures import score, written_change
+from reports.text.figures import score, written_change, written_task_change
 from reports.text.sentences import attribute_at
 
 MOST_LINES = 160
@@ -50,7 +51,7 @@ def differences_table(one: Several) -> Table:
         for model, other in others
     )
     read = f"Strongest fresh attacker, {one.first.measurement.kind.title}"
-    columns = ("Model", read, "Excess", "Accuracy on the task")
+    columns = ("Model", read, "Excess", on_the_task(first.audit.task))
     return Table(f"{attribute_at(one.first)}: differences from {first.name}", columns, found)
 
 
@@ -63,7 +64,7 @@ def name_cell(model: Model) -> Cell:
 def task_cell(model: Model) -> Cell:
     """Return how well a model does the task."""
     task = model.audit.task
-    return figure_cell(share(task.accuracy)) if task else missing("no task")
+    return figure_cell(written_task(task)) if task else missing("no task")
 
 
 def read_cell(reading: Reading) -> Cell:
@@ -80,4 +81,4 @@ def _task_change(model: Model, first: Model) -> Cell:
     task, other = model.audit.task, first.audit.task
     if task is None or other is None:
         return missing("no task")
-    return figure_cell(change(accuracy_change(other, task).estimate, in_points=True))
+    return figure_cell(written_task_change(other, task))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from audit.evidence.findings import Finding
-from audit.evidence.headline import TITLES, written_excess
+from audit.evidence.headline import TITLES, on_the_task, written_excess
 from audit.evidence.metric import EXCESS
 from audit.evidence.numbers import shorten
 from reports.inputs.several_models import Models, Several
@@ -46,8 +46,9 @@ def attribute_table(one: Several, models: Models) -> Table:
     """Return the leakage of one private attribute in every model, beside its task and the retained attributes."""
     kind = one.first.measurement.kind
     beside = [kept for kept in models.retained if kept.first.layer == one.first.layer]
+    task = on_the_task(one.readings[0][0].audit.task)
     columns = (
-        "Model", "Verdict", f"Strongest fresh attacker, {kind.title}", "Floor", "Excess", "Accuracy on the task",
+        "Model", "Verdict", f"Strongest fresh attacker, {kind.title}", "Floor", "Excess", task,
         *(["Kept, AUROC or R²"] if beside else []), "Any attacker, at most" if kind.percent else TITLES["mae"],
     )  # fmt: skip
     found = tuple(

@@ -1,6 +1,6 @@
 """The figures of each retained attribute in every model."""
 
-from audit.evidence.headline import TITLES
+from audit.evidence.headline import TITLES, on_the_task
 from reports.inputs.several_models import Models, Several
 from reports.models_page.sections.cells import AttributeView, attribute_view, name_cell, read_cell, task_cell
 from reports.render.section import Section
@@ -21,7 +21,7 @@ SECTION = Section("retained", "What should stay", view, heading="What should sta
 def retained_table(one: Several) -> Table:
     """Return the figures of a retained attribute in every model."""
     metric, second, *_ = one.first.measurement.kind.figures
-    columns = ("Model", TITLES[metric], TITLES[second], "Accuracy on the task")
+    columns = ("Model", TITLES[metric], TITLES[second], on_the_task(one.readings[0][0].audit.task))
     found = tuple(
         (name_cell(model), read_cell(reading), figure_cell(figure(reading.measurement, second)), task_cell(model))
         for model, reading in one.readings

@@ -10,7 +10,7 @@ from reports.text.sentences import NO_TASK, audit_limit
 def view(models: Models) -> tuple[Table, ...]:
     """Return which rows all models were audited on, and how."""
     audit = models.models[0].audit
-    task = f"{audit.task.name}: {', '.join(audit.task.classes)}" if audit.task else NO_TASK
+    task = f"{audit.task.name}: {audit.task.told}" if audit.task else NO_TASK
     fingerprint = cell(audit.data.fingerprint, kind="code")
     return (
         listed("Rows that every model was audited on", [*row_facts(audit.data), ("Fingerprint", fingerprint)]),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
-from audit.evidence.headline import written_excess
+from audit.evidence.headline import on_the_task, written_excess
 from audit.evidence.numbers import LONGEST_TEXT, count, hexdigits, shorten
 from reports.inputs.by_attribute import tally
 from reports.inputs.several_models import Models, Several
@@ -56,7 +56,7 @@ def verdicts_table(models: Models) -> Table:
         )
         for place, model in enumerate(models.models)
     )
-    return Table("Verdicts, in the order given", ("Model", "Accuracy on the task", *named), found)
+    return Table("Verdicts, in the order given", ("Model", on_the_task(models.models[0].audit.task), *named), found)
 
 
 def which_table(models: Models) -> Table:

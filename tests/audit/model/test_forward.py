@@ -1,6 +1,7 @@
 """A row's answer is its own: what depends on chance or on neighbours is refused, and rounding is neither."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ import irene
 from audit.data.labelled import LabelledData, labelled
 from audit.data.model_input import ModelInput
 from audit.errors import BottleneckError, DataError, IreneError, UnreadableError
+from audit.model.describe import describe_model
 from audit.model.example_networks import small_convnet
 from audit.model.forward import Encoder, first_input, require_own_answer, sample_rows
 from audit.model.layers import lay_out, tap
 from audit.model.representations import extract
 from audit.model.structure.eval_mode import evaluating
+from audit.model.structure.listing import suggest
 from audit.model.structure.scores import class_scores
 
 
@@ -275,3 +278,55 @@ def test_a_length_below_zero_is_told_in_one_line() -> None:
 
     with pytest.raises(IreneError, match="have no length"):
         irene.labelled(Rows(), {"g": ["a"]})
+
+
+def compiled(how: str) -> nn.Module:
+    """Give the same network to torch's compiler: whole, in place, or a function in it."""
+    net = Net(torch.compile(torch.relu, backend="eager") if how == "a function" else torch.relu)
+    if how == "in place":
+        net.compile(backend="eager")
+    whole: nn.Module = torch.compile(net, backend="eager") if how == "whole" else net  # type: ignore[assignment]
+    return whole
+
+
+@pytest.mark.parametrize("how", ["whole", "in place", "a function"])
+def test_a_model_that_was_compiled_is_run_as_it_was_written(how: str) -> None:
+    torch.manual_seed(0)
+    model = compiled(how)
+    torch.manual_seed(0)
+    plain = Net(torch.relu)
+    data = rows()
+    layer = suggest(model, first_input(model, data))
+    assert layer.endswith("head:input")
+    z = extract(Encoder(model), data, [layer], raw=False).z[layer]
+    assert np.abs(z - extract(Encoder(plain), data, ["head:input"], raw=False).z["head:input"]).max() < 1e-6
+
+
+def quantised(how: str) -> nn.Module:
+    """Turn the layers of a network into those of 8 bits."""
+    tools: Any = torch.ao.quantization
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 5), nn.ReLU(), nn.Linear(5, 2))
+    if how == "as it runs":
+        dynamic: nn.Module = tools.quantize_dynamic(net, {nn.Linear})
+        return dynamic
+    whole = nn.Sequential(tools.QuantStub(), *net, tools.DeQuantStub()).eval()
+    whole.qconfig = tools.get_default_qconfig(torch.backends.quantized.engine)
+    tools.prepare(whole, inplace=True)(torch.randn(20, 3, 6, 6))
+    static: nn.Module = tools.convert(whole)
+    return static
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize(("how", "layer", "map_"), [("as it runs", "5:input", "0"), ("beforehand", "6:input", "1")])
+def test_layers_of_eight_bits_are_suggested_and_give_plain_numbers(how: str, layer: str, map_: str) -> None:
+    model, images = quantised(how), torch.randn(30, 3, 6, 6)
+    data = labelled(images, {"y": [f"c{row % 2}" for row in range(30)]})
+    assert suggest(model, first_input(model, data), classes=2) == layer
+    z = extract(Encoder(model, pool="channels-first"), data, [layer, map_, "logits"], raw=False).z
+    assert z[layer].shape == (30, 5) and z[map_].shape == (30, 4)
+    with torch.inference_mode():
+        off = np.abs(z["logits"] - model.eval()(images).numpy()).max()
+    assert off < 0.1 * np.abs(z["logits"]).max()
+    assert len(describe_model(model).sha256) == 64
+    other = quantised(how)
+    assert describe_model(other).sha256 != describe_model(model).sha256

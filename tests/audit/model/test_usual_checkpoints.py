@@ -324,3 +324,16 @@ def test_an_architecture_that_is_wrapped_itself_takes_plain_weights(wrap: str, o
     loaded = load(tmp_path / "a.pt", f"{tmp_path}/wrapping.py:net")
     assert same(dict(zip(state(), loaded.module.state_dict().values(), strict=True)), state())
     assert same(written_again(loaded, tmp_path / "b.pt"), state())
+
+
+def test_the_numbers_of_a_contrastive_loss_stay_behind_with_a_note_and_larger_tensors_do_not(
+    own: str, tmp_path: Path
+) -> None:
+    beside = {"similarity_weight": torch.ones(1), "similarity_bias": torch.zeros(1), "logit_scale": torch.tensor(4.6)}
+    torch.save(state() | beside, tmp_path / "a.pt")
+    loaded = load(tmp_path / "a.pt", f"{own}:net")
+    assert same(loaded.module.state_dict(), state())
+    assert [note for note in loaded.notes if "similarity_weight" in note and "logit_scale" in note]
+    for other in ({"similarity_weight": torch.ones(4)}, {"gate": torch.ones(1)}):
+        torch.save(state() | other, tmp_path / "a.pt")
+        assert f"1 unknown to the model: {next(iter(other))}" in refused(tmp_path / "a.pt", f"{own}:net")

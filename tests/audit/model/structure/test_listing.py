@@ -235,3 +235,11 @@ def test_the_width_is_that_of_the_channels_and_unknown_where_nobody_knows_them(
 ) -> None:
     first = layers(model, x)[0]
     assert (first.shape, first.width) == (shape, width)
+
+
+def test_a_linear_layer_of_timms_own_class_is_known() -> None:
+    timm = pytest.importorskip("timm")
+    head = timm.layers.Linear(4, 2)
+    assert type(head).forward is not nn.Linear.forward
+    model = nn.Sequential(nn.Linear(3, 4), head)
+    assert suggest(model, torch.randn(2, 3), classes=2) == "1:input"
