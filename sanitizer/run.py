@@ -36,6 +36,7 @@ from sanitizer.job import TrainingJob, require_classes
 from sanitizer.method_table import card_of, make_method, release_for, require_task_kind, require_without_task
 from sanitizer.methods.base import Method
 from sanitizer.methods.leace import Leace
+from sanitizer.methods.pairs import Pairs
 from sanitizer.options import SanitizeOptions
 from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune
@@ -125,7 +126,7 @@ def prepared(
 ) -> tuple[SanitizeOptions, LabelledData]:
     """Return the options and rows of a run, without a task those that keep geometry: rows are of people, if named.
 
-    What LEACE erases is known in closed form, and without a task nothing is left to train.
+    What LEACE erases, and what pairs say, is solved for, and without a task nothing is left to train.
 
     Raises:
         IreneError: The method works by a task's classes and there is none, or the column holds no identities.
@@ -135,7 +136,7 @@ def prepared(
             raise DataError("Identities are kept in the place of a task. Leave --keep-identity or --task out.")
         return options, data
     require_without_task(method)
-    if isinstance(method, Leace):
+    if isinstance(method, Leace | Pairs):
         options = replace(options, epochs=0, batch_size=2)
     if options.keep_identity is None:
         return options, data

@@ -34,7 +34,7 @@ from sanitizer.training.loop import fine_tune
 from sanitizer.training.resume import ResumeFile
 
 LAYER = "vectors"
-MAPS = ("leace", "rich")
+MAPS = ("leace", "rich", "pairs")
 """Methods of irene's own that leave a map of any vector."""
 SUFFIXES = (".npz", ".npy")
 
@@ -69,7 +69,7 @@ def sanitize_vectors(
         output: A new `.npz` or `.npy`; the program goes beside it as `.pt2`.
         private: Columns to remove.
         keep: Columns to retain, for methods that can.
-        method: `leace` or `rich`, or one with its settings; leace, which changes vectors least, if not given.
+        method: `leace`, `rich` or `pairs`, or one with its settings; leace, which changes vectors least, if not given.
         options: Epochs, batch, identities to keep, …; the seed also draws which rows fit where no column says it.
 
     Raises:
@@ -130,8 +130,8 @@ def _require_map(name: str, method: Method) -> None:
     place = f"{type(method).__module__}:{type(method).__qualname__}"
     if place in METHODS.values() and place not in [METHODS[one] for one in MAPS]:
         raise IreneError(
-            f"The method {name} trains an encoder, and these are vectors without one. Take {' or '.join(MAPS)}, which "
-            "fit a map of vectors."
+            f"The method {name} trains an encoder, and these are vectors without one. Take {', '.join(MAPS)}: they fit "
+            "a map of vectors."
         )
 
 

@@ -11,6 +11,7 @@ width, so that the layers behind it work on. It is a finite code: an audit count
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
-from sanitizer.methods.base import Batch, Objective, Rows, Setting, Terms
+from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
 from sanitizer.methods.codebook import Codebook, CodebookObjective, classifier
 from sanitizer.methods.low_rank import whitened
 from sanitizer.methods.pairing import paired
@@ -46,6 +47,7 @@ CARD = MethodCard(description=DESCRIPTION, mark="D", light="#7a1fa2", dark="#d59
 class Pairs:
     """Settings of the paired code."""
 
+    tasks: ClassVar = OF_CLASSES
     weight: float = 0.5
     """Of I(ŷ; v | y) in training; nothing else is trained."""
     words: int = 256
