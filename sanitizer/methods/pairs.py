@@ -3,8 +3,8 @@
 Beside the task the encoder is trained as for the codebook: so that the predicted class tells little more of v than the
 task's label does. Afterwards its features are cut into codes within each predicted class, and codes that one class of v
 has more often are paired with codes that the others have more often, by optimal transport (sanitizer.methods.pairing).
-Codes are near where rows are alike in what is kept: in the principal coordinates of z, and in the scores of the
-retained attributes and of the task, which weigh as much. A word is the mean of z over the rows that say it, at full
+Codes are near where rows are alike in what is kept: in the scores of the retained attributes and of the task, and, far
+less, in the principal coordinates of z. A word is the mean of z over the rows that say it, at full
 width, so that the layers behind it work on. It is a finite code: an audit counts it, and bounds what anybody can read.
 """
 
@@ -52,7 +52,7 @@ class Pairs:
     """Of I(ŷ; v | y) in training; nothing else is trained."""
     words: int = 256
     """Codes over all predicted classes, and so about as many words: more keep more, and are bounded less tightly."""
-    keep_weight: float = 1.0
+    keep_weight: float = 16.0
     """Weight of the scores of what is kept beside the principal coordinates of z, in shares of their variance."""
     conditional: bool = True
     """Minimise I(ŷ; v | y), which allows the leakage of the task's label itself; else I(ŷ; v)."""
