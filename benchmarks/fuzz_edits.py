@@ -85,7 +85,7 @@ def zips(draw: st.DrawFn, content: bytes) -> bytes:
     method = draw(st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)))
     with zipfile.ZipFile(file, "w", method) as archive:
         for name, part in parts:
-            archive.writestr(name or "a", part)
+            archive.writestr(name.partition("\0")[0] or "a", part)
     return edited(file.getvalue(), draw(EDITS)) if draw(st.integers(0, 3)) == 3 else file.getvalue()
 
 

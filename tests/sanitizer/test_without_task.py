@@ -67,6 +67,14 @@ def test_the_program_beside_it_gives_the_same_vectors_and_is_audited_at_what_lea
     assert torch.allclose(vectors(load(program(out)).module), vectors(loaded(out).module), atol=1e-5)
 
 
+def test_words_are_said_by_the_program_too(encoder: Path) -> None:
+    done, out = made(encoder, "pairs")
+    assert done.release == "code"
+    said, again = vectors(load(program(out)).module), vectors(loaded(out).module)
+    assert torch.allclose(said, again, atol=1e-5)
+    assert 1 < len(torch.unique(said, dim=0)) <= 256
+
+
 def test_a_method_that_trains_keeps_the_geometry_of_the_untouched_model(encoder: Path) -> None:
     done, out = made(encoder, "kernel", replace(QUICK, lr=1e-2))
     assert all(one.geometry is not None and one.geometry > 0.9 for one in done.trace)

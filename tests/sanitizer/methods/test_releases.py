@@ -21,6 +21,7 @@ from sanitizer.information import by_class, mutual_information
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Method, Rows, Setting
 from sanitizer.methods.codebook import Codebook, fit_code, running_information
+from sanitizer.methods.pairs import Pairs
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich, RichObjective
 from sanitizer.training.loop import fine_tune
@@ -118,6 +119,15 @@ def test_a_rich_release_leaves_what_is_kept_and_little_of_v(before: nn.Module) -
     assert readable(rich, "v") < 0.65
     assert isinstance(rich.get_submodule("irene.map"), Affine)
     assert torch.linalg.matrix_rank(rich.get_submodule("irene.map").weight) <= 4
+
+
+def test_paired_codes_leave_what_is_kept_and_nothing_of_v(before: nn.Module) -> None:
+    said = released(before, Pairs(words=32), keep=("kept",), epochs=3)
+    assert readable(said, "v") < 0.57
+    assert readable(said, "kept") > 0.85
+    assert accuracy(said) > accuracy(released(before, Plain(), epochs=3)) - 0.02
+    words = np.unique(seen(said, toy(2)).z.numpy(), axis=0)
+    assert 8 < len(words) <= 32
 
 
 def test_the_solved_head_removes_what_no_line_tells() -> None:

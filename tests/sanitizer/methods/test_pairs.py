@@ -1,0 +1,116 @@
+"""Paired codes: no word tells the private class, the word of a row is always the same, and what is kept stays."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from audit.data.columns import Ints
+from audit.model.maps.paired_code import PairedCode
+from audit.model.release import install, install_from
+from sanitizer.methods.base import Rows
+from sanitizer.methods.pairing import paired
+from sanitizer.methods.pairs import Pairs, fit_pairs
+
+N = 3000
+
+
+def shares(codes: Ints, v: Ints, says: np.ndarray) -> np.ndarray:
+    """Return how likely each word is in each class of v, (k, words)."""
+    k, count = int(v.max()) + 1, len(says)
+    of_codes = np.stack([np.bincount(codes[v == one], minlength=count) / (v == one).sum() for one in range(k)])
+    return np.asarray(of_codes @ says)
+
+
+@given(st.integers(2, 40), st.lists(st.integers(2, 4), min_size=1, max_size=2), st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_each_word_is_as_likely_in_every_class_of_every_attribute(count: int, classes: list[int], seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    centres = generator.normal(size=(count, 3))
+    codes = generator.integers(0, count, 400)
+    labels = [(codes * generator.integers(1, 9) + generator.integers(0, k, 400)) % k for k in classes]
+    labels = [np.unique(v, return_inverse=True)[1] for v in labels]
+    says = paired(codes, labels, centres)
+    assert np.allclose(says.sum(axis=1), 1) and says.min() >= 0
+    for v in labels:
+        likely = shares(codes, v, says)
+        assert np.abs(likely - likely[0]).max() < 1e-9
+
+
+def test_codes_are_paired_with_those_that_are_alike() -> None:
+    """Two codes of each of two places far apart, one of each class: words stay at their places."""
+    centres = np.array([[0.0], [1.0], [100.0], [101.0]])
+    codes, v = np.repeat(np.arange(4), 50), np.tile(np.repeat([0, 1], 50), 2)
+    says = paired(codes, [v], centres)
+    assert says.shape == (4, 2)
+    assert np.array_equal(says[0], says[1]) and np.array_equal(says[2], says[3]) and says[0] @ says[2] == 0
+
+
+def drawn(seed: int) -> tuple[Tensor, Ints, Ints]:
+    """Draw features (n, 6) with v along one, and what is to be kept, which goes with v, along another."""
+    generator = np.random.default_rng(seed)
+    v, kept = generator.integers(0, 2, N), generator.integers(0, 2, N)
+    z = generator.normal(size=(N, 6)).astype(np.float32)
+    z[:, 0] += 3 * v
+    z[:, 1] += 3 * kept + v
+    return torch.from_numpy(z), v, kept
+
+
+@pytest.fixture(scope="module")
+def code() -> PairedCode:
+    z, v, kept = drawn(0)
+    rows = Rows(before=z, z=z, scores=torch.zeros(N, 1), y=torch.zeros(N, dtype=torch.int64), v={})
+    return fit_pairs(rows, [v], [kept], Pairs(words=48), has_task=False)
+
+
+def words_of(code: PairedCode, z: Tensor) -> Ints:
+    return np.asarray(torch.unique(code(z), dim=0, return_inverse=True)[1])
+
+
+def best_guess(words: Ints, v: Ints) -> float:
+    """Return the balanced accuracy of the table of words, fitted on half of the rows, on the other half."""
+    fit = np.arange(len(v)) % 2 == 0
+    most = words.max() + 1
+    counts = [np.bincount(words[fit & (v == one)], minlength=most) / (fit & (v == one)).sum() for one in (0, 1)]
+    said = counts[1] > counts[0]
+    return float(np.mean([said[words[~fit & (v == 1)]].mean(), 1 - said[words[~fit & (v == 0)]].mean()]))
+
+
+def test_new_rows_tell_nothing_of_v_and_much_of_what_is_kept(code: PairedCode) -> None:
+    z, v, kept = drawn(1)
+    assert best_guess(np.asarray(z[:, 0] > 1.5).astype(np.int64), v) > 0.9
+    words = words_of(code, z)
+    assert best_guess(words, v) < 0.54
+    assert best_guess(words, kept) > 0.8
+
+
+def test_a_row_says_the_same_word_alone_and_among_others_and_where_its_last_bits_differ(code: PairedCode) -> None:
+    z, *_ = drawn(2)
+    said = code(z)
+    assert torch.equal(torch.cat([code(row[None]) for row in z[:200]]), said[:200])
+    assert torch.equal(code(z), said)
+    assert float((code(z * (1 + 1e-7)) == said).all(dim=1).float().mean()) > 0.995
+
+
+def test_codes_say_their_words_as_often_as_they_were_paired(code: PairedCode) -> None:
+    z, *_ = drawn(3)
+    die = code.die(z)
+    assert abs(float(die.mean()) - 0.5) < 0.02 and abs(float(die.std()) - 12**-0.5) < 0.01
+    of = code.code(z)
+    most = int(torch.bincount(of).argmax())
+    chances = torch.diff(code.upto[most].clamp_max(1.0), prepend=torch.zeros(1))
+    said = torch.bincount((die[of == most][:, None] > code.upto[most]).sum(dim=1), minlength=len(chances))
+    assert torch.allclose(said / said.sum(), chances, atol=0.12)
+
+
+def test_a_code_comes_back_from_the_tensors_of_a_checkpoint(code: PairedCode) -> None:
+    model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(6, 2))
+    released, again = copy.deepcopy(model), copy.deepcopy(model)
+    install(released, "1:input", code)
+    install_from(again, released.state_dict())
+    z, *_ = drawn(4)
+    assert torch.equal(released(z), again(z))
