@@ -27,6 +27,9 @@ from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, 
 DECAY = 0.95
 """Decay of the running table at each step: one batch has too few rows for all of its cells."""
 TINY = 1e-6
+FEWEST = 10
+"""Rows whose mean a word is, at least: the word of a single row would be that row."""
+MOST_STEPS = 10_000
 LINEAR = 0.999
 """Share of the scores' variance that a linear map of z explains if the layers behind the bottleneck are linear."""
 
@@ -101,31 +104,66 @@ def running_information(table: Tensor, predicted: Tensor, strata: Tensor, v: Ten
 def fit_code(rows: Rows, levels: int) -> Code:
     """Return the code of a model's predictions: the predicted class, and the level of its score.
 
-    Each class has `levels` codewords, for equal numbers of rows.
+    Each class has `levels` codewords, for equal numbers of rows. One of too few rows has the word of its whole class,
+    and a class of too few rows that of the rows which are most like it.
     """
-    weight, bias, own, sure = classifier(rows)
+    found = classifier(rows)
     z = rows.before.double().cpu().numpy()
     k, d = rows.scores.shape[1], z.shape[1]
     cuts, codewords = np.zeros((k, levels - 1)), np.zeros((k, levels, d))
     for label in range(k):
-        inside = own == label
-        if not inside.any():
+        inside = np.flatnonzero(found.own == label)
+        if not len(inside):
             continue  # a class that is never predicted has no codeword
-        cuts[label] = np.quantile(sure[inside], np.arange(1, levels) / levels)
-        level = np.searchsorted(cuts[label], sure[inside], side="left")
+        sure = found.sure[inside]
+        cuts[label] = np.quantile(sure, np.arange(1, levels) / levels)
+        level = np.searchsorted(cuts[label], sure, side="left")
         for place in range(levels):
-            here = level == place
-            codewords[label, place] = (z[inside][here] if here.any() else z[inside]).mean(axis=0)
-    parts = (weight, bias, cuts, codewords.reshape(k * levels, d))
+            here = inside[level == place]
+            codewords[label, place] = found.word(z, here if len(here) >= FEWEST else inside, label)
+    parts = (found.weight, found.bias, cuts, codewords.reshape(k * levels, d))
     return Code(*(torch.as_tensor(part, dtype=torch.float32, device=rows.before.device) for part in parts))
 
 
-def classifier(rows: Rows) -> tuple[Doubles, Doubles, Ints, Doubles]:
-    """Return a linear map of the features to the scores, the class that it gives each row, and that class's score.
+@dataclass(frozen=True)
+class Classifier:
+    """A linear map of the features to the task's scores, and what it says of the training rows."""
 
-    The map is (weight, (k, d), bias, (k,)); the class (n,), and the score (n,). Where the layers behind the bottleneck
-    are not linear, a logistic regression of the predicted class approximates them. A class that is never predicted has
-    a bias that no row overcomes.
+    weight: Doubles
+    """(k, d)."""
+    bias: Doubles
+    """(k,); of a class that is never predicted, one that no row overcomes."""
+    own: Ints
+    """The class that it gives each row, (n,)."""
+    sure: Doubles
+    """That class's score, (n,)."""
+
+    def word(self, z: Doubles, inside: Ints, label: int) -> Doubles:
+        """Return the mean of rows that are given a class, (d,), or, where they are few, of those most like them.
+
+        These may be given another class: their mean is moved until it has the margin that the few have. Each step
+        projects it onto the half-space in which the class beats its nearest rival (Agmon, 1954).
+        """
+        if len(inside) >= FEWEST:
+            return np.asarray(z[inside].mean(axis=0))
+        word = z[np.argsort(-(z @ self.weight[label]), kind="stable")[:FEWEST]].mean(axis=0)
+        ahead, by = self.weight[label] - self.weight, self.bias[label] - self.bias  # (k, d), (k,)
+        rivals = np.flatnonzero(np.square(ahead).sum(axis=1) > 0)
+        margin = (z[inside] @ ahead[rivals].T + by[rivals]).min(axis=1).mean() if len(rivals) else 0.0
+        for _ in range(MOST_STEPS if len(rivals) else 0):
+            gap = ahead[rivals] @ word + by[rivals]
+            nearest = ahead[rivals[gap.argmin()]]
+            if gap.min() >= 0.9 * margin:
+                break
+            word += (margin - gap.min()) / np.square(nearest).sum() * nearest
+        return np.asarray(word)
+
+
+def classifier(rows: Rows) -> Classifier:
+    """Return a linear map of the features to the scores.
+
+    Where the layers behind the bottleneck are not linear, a logistic regression of the predicted class approximates
+    them.
     """
     z, scores = (part.double().cpu().numpy() for part in (rows.before, rows.scores))
     predicted, d = scores.argmax(axis=1), z.shape[1]
@@ -147,4 +185,4 @@ def classifier(rows: Rows) -> tuple[Doubles, Doubles, Ints, Doubles]:
     sure = np.take_along_axis(standardised @ slope + offset, own[:, None], axis=1)[:, 0]
     offset[np.bincount(own, minlength=len(offset)) == 0] = -np.inf
     weight = (slope / spread[:, None]).T
-    return weight, np.maximum(offset - weight @ mean, -1e30), own, sure
+    return Classifier(weight, np.maximum(offset - weight @ mean, -1e30), own, sure)

@@ -23,7 +23,7 @@ from audit.data.columns import Ints
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
 from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
-from sanitizer.methods.codebook import Codebook, CodebookObjective, classifier
+from sanitizer.methods.codebook import FEWEST, Classifier, Codebook, CodebookObjective, classifier
 from sanitizer.methods.low_rank import whitened
 from sanitizer.methods.pairing import paired
 
@@ -100,21 +100,21 @@ def fit_pairs(
         has_task: Whether the scores are of a task, within whose predicted classes codes are paired.
     """
     z = rows.before.double().cpu().numpy()
-    if has_task:
-        weight, bias, own, _ = classifier(rows)
-    else:
-        weight, bias, own = np.zeros((1, z.shape[1])), np.zeros(1), np.zeros(len(z), dtype=np.int64)
+    nothing = Classifier(np.zeros((1, z.shape[1])), np.zeros(1), np.zeros(len(z), dtype=np.int64), np.zeros(len(z)))
+    found = classifier(rows) if has_task else nothing
     axes, shift = _coordinates(rows, kept, settings.keep_weight)
     c = z @ axes.T + shift
     centres, owner, says, words = [], [], [], []
-    for label in np.unique(own):
-        inside = np.flatnonzero(own == label)
-        some = _centres(c[inside], max(1, round(settings.words * len(inside) / len(z))))
-        codes = _nearest(c[inside], some)
-        some, codes = some[np.unique(codes)], np.unique(codes, return_inverse=True)[1]
-        spoken = paired(codes, [v[inside] for v in private], some)
-        rows_of = spoken[codes]  # how much of each row is in each word
-        words.append(rows_of.T @ z[inside] / rows_of.sum(axis=0)[:, None])
+    for label in np.unique(found.own):
+        inside = np.flatnonzero(found.own == label)
+        if len(inside) < FEWEST:  # one word, wherever a row is
+            some, spoken, own_words = np.zeros((1, c.shape[1])), np.ones((1, 1)), found.word(z, inside, label)[None]
+        else:
+            some, codes = _codes(c[inside], max(1, round(settings.words * len(inside) / len(z))))
+            spoken = paired(codes, [v[inside] for v in private], some)
+            rows_of = spoken[codes]  # how much of each row is in each word
+            own_words = rows_of.T @ z[inside] / rows_of.sum(axis=0)[:, None]
+        words.append(own_words)
         centres.append(some)
         owner.append(np.full(len(some), label))
         says.append(spoken)
@@ -122,8 +122,8 @@ def fit_pairs(
     faces, key = _die(z, of_words)
     upto, which = _lists(says)
     parts = (
-        weight,
-        bias,
+        found.weight,
+        found.bias,
         axes,
         shift,
         np.concatenate(centres),
@@ -157,11 +157,21 @@ def _scores(w: Doubles, v: Ints) -> Doubles:
     return np.asarray(coefficients / np.linalg.norm(coefficients))
 
 
-def _centres(c: Doubles, count: int) -> Doubles:
-    """Return the centres of at most `count` clusters of rows (n, m)."""
+def _codes(c: Doubles, count: int) -> tuple[Doubles, Ints]:
+    """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,); no code has few."""
     count = min(count, max(1, len(c) // ROWS_PER_CODE))
     kind = MiniBatchKMeans if len(c) > MANY else KMeans
-    return np.asarray(kind(count, n_init=1, random_state=0).fit(c).cluster_centers_)
+    centres = np.asarray(kind(count, n_init=1, random_state=0).fit(c).cluster_centers_)
+    are_means = False  # over minibatches a centre may be a row
+    while True:
+        codes = _nearest(c, centres)
+        rows = np.bincount(codes, minlength=len(centres))
+        if rows.min() < FEWEST < len(c):
+            centres, are_means = np.delete(centres, rows.argmin(), axis=0), False  # its rows go to the nearest others
+        elif are_means:
+            return centres, codes
+        else:
+            centres, are_means = np.stack([c[codes == code].mean(axis=0) for code in range(len(centres))]), True
 
 
 def _nearest(c: Doubles, centres: Doubles) -> Ints:

@@ -21,7 +21,7 @@ from sanitizer.information import by_class, mutual_information
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Method, Rows, Setting
 from sanitizer.methods.codebook import Codebook, fit_code, running_information
-from sanitizer.methods.pairs import Pairs
+from sanitizer.methods.pairs import Pairs, fit_pairs
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich, RichObjective
 from sanitizer.training.loop import fine_tune
@@ -237,6 +237,29 @@ def test_a_class_that_is_never_predicted_has_no_row() -> None:
     assert torch.equal(code(rows.z), code(rows.z))
     own = functional.linear(rows.z, code.weight, code.bias).argmax(dim=1)
     assert set(own.tolist()) <= {0, 1}
+
+
+@pytest.mark.parametrize("few", [1, 9])
+def test_no_word_is_a_row_where_few_are_given_a_class_and_the_word_has_that_class(few: int) -> None:
+    generator = torch.Generator().manual_seed(few)
+    head = nn.Linear(6, 4)
+    z = torch.randn(N, 6, generator=generator)
+    with torch.no_grad():
+        head.bias.copy_(torch.zeros(4))
+        gap = (scores := head(z))[:, 3] - scores[:, :3].max(dim=1).values
+        head.bias[3] -= gap.topk(few + 1).values[-1]  # only so many rows are given the last class
+        scores = head(z)
+    assert int((scores.argmax(dim=1) == 3).sum()) == few
+    v = scores.argmax(dim=1) % 2
+    rows = Rows(z, z, scores, scores.argmax(dim=1), {"v": v})
+    coded, paired = fit_code(rows, 2), fit_pairs(rows, [v.numpy()], [], Pairs(words=40), has_task=True)
+    for words in (coded.words, paired.words):
+        away = torch.cdist(words.double(), z.double()).min()
+        assert away > 0.01
+    assert paired.centres.unique(dim=0).shape == paired.centres.shape
+    assert torch.cdist(paired.centres, functional.linear(z, paired.axes, paired.shift)).min() > 1e-3
+    for code in (coded, paired):
+        assert torch.equal(head(code(z)).argmax(dim=1), scores.argmax(dim=1))
 
 
 def batch() -> tuple[Tensor, Tensor, Tensor]:
