@@ -256,7 +256,7 @@ def test_every_string_of_the_evidence_is_reworded_but_those_of_a_closed_set() ->
     told = list(strings(reworded(after, around_word(PLAIN)))) if after else []
     assert {field for field, text in told if PLAIN not in text} == {
         "schema_version", "verdict", "limit_set_by", "release", "role", "metric", "mark", "light", "dark",
-        "figures", "floor", "baseline", "kind",
+        "figures", "floor", "baseline", "kind", "draws",
     }  # fmt: skip
     assert {"file", "attribute", "layer", "name", "reason", "command", "options", "warnings"} <= {
         field for field, _ in told
