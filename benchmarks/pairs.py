@@ -38,6 +38,7 @@ from audit.model.representations import extract
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Method
 from sanitizer.methods.codebook import Codebook
+from sanitizer.methods.nonlinear_map import NonlinearMap
 from sanitizer.methods.pairs import Pairs
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich
@@ -52,6 +53,8 @@ METHODS: dict[str, Method] = {
     "rich": Rich(),
     "pairs, 64 words": Pairs(words=64),
     "pairs, 256 words": Pairs(),
+    "map": NonlinearMap(),
+    "map, 32 dimensions": NonlinearMap(rank=32),
 }
 PEERS = ("LEACE", "k-means code, untrained")
 ARMS = ("untouched", *METHODS, *PEERS)
@@ -108,7 +111,7 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
     model = copy.deepcopy(case.model)
     if arm in METHODS:
         method = METHODS[arm]
-        keep = case.kept if isinstance(method, Rich | Pairs) else ()
+        keep = case.kept if isinstance(method, Rich | Pairs | NonlinearMap) else ()
         fine_tune(
             model,
             TrainingJob(

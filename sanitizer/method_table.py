@@ -17,6 +17,7 @@ METHODS = {
     "irene": "sanitizer.methods.irene:Irene",
     "codebook": "sanitizer.methods.codebook:Codebook",
     "pairs": "sanitizer.methods.pairs:Pairs",
+    "map": "sanitizer.methods.nonlinear_map:NonlinearMap",
     "end": "sanitizer.methods.debiasing.end:EnD",
     "gradient-reversal": "sanitizer.methods.gradient_reversal:GradientReversal",
     "leace": "sanitizer.methods.leace:Leace",

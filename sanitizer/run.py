@@ -21,11 +21,13 @@ from audit.environment import versions
 from audit.errors import CheckpointError, DataError, TrainingError
 from audit.evidence.audit_result import QuantityTask, Sanitizing, Sidecar, sidecar
 from audit.evidence.json_file import Options, as_json
+from audit.evidence.verdict import LIMIT
 from audit.model import release
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
 from audit.model.maps.affine_and_code import Code
 from audit.model.maps.paired_code import PairedCode
+from audit.model.maps.residual_map import ResidualMap
 from audit.model.state_dict import Weights, write_like
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
@@ -36,6 +38,7 @@ from sanitizer.job import TrainingJob, require_classes
 from sanitizer.method_table import card_of, make_method, release_for, require_task_kind, require_without_task
 from sanitizer.methods.base import Method
 from sanitizer.methods.leace import Leace
+from sanitizer.methods.nonlinear_map import NonlinearMap, balanced_rows, dimensions
 from sanitizer.methods.pairs import Pairs
 from sanitizer.options import SanitizeOptions
 from sanitizer.training.forward import require_trainable
@@ -126,7 +129,7 @@ def prepared(
 ) -> tuple[SanitizeOptions, LabelledData]:
     """Return the options and rows of a run, without a task those that keep geometry: rows are of people, if named.
 
-    What LEACE erases, and what pairs say, is solved for, and without a task nothing is left to train.
+    Where a method fits its map to features that stay, nothing is left to train without a task.
 
     Raises:
         IreneError: The method works by a task's classes and there is none, or the column holds no identities.
@@ -136,7 +139,7 @@ def prepared(
             raise DataError("Identities are kept in the place of a task. Leave --keep-identity or --task out.")
         return options, data
     require_without_task(method)
-    if isinstance(method, Leace | Pairs):
+    if isinstance(method, Leace | NonlinearMap | Pairs):
         options = replace(options, epochs=0, batch_size=2)
     if options.keep_identity is None:
         return options, data
@@ -201,6 +204,19 @@ def _linear(job: TrainingJob) -> list[str]:
     ]
 
 
+def _width(job: TrainingJob, installed: nn.Module | None) -> list[str]:
+    """Say how many dimensions pass, and how many the rows can clean: what a map leaves is a question of rows."""
+    if not isinstance(installed, ResidualMap):
+        return []
+    rows = min(balanced_rows(job.data.codes(name)) for name in job.private)
+    few, more = dimensions(rows, 0.02), dimensions(rows, LIMIT)
+    return [
+        f"{installed.up.shape[1]} dimensions pass. {len(job.data)} rows allow about {few} within 2 points above the "
+        f"floor and {more} within {100 * LIMIT:.0f}, if what tells the attribute is linear; what is not takes more "
+        "rows, so audit the result"
+    ]
+
+
 def _settings(job: TrainingJob) -> Options:
     """Return everything that was chosen, flat."""
     chosen: dict[str, Any] = asdict(job.recipe) | {"freeze": ",".join(job.recipe.freeze)}
@@ -245,7 +261,7 @@ def record(
         parent_sha256=parent,
         trace=outcome.trace,
         chosen=outcome.chosen,
-        notes=[*(_notes(job.layer, installed) if notes is None else notes), *_linear(job)],
+        notes=[*(_notes(job.layer, installed) if notes is None else notes), *_linear(job), *_width(job, installed)],
         release=None if installed is None else "code" if isinstance(installed, Code | PairedCode) else "map",
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,

@@ -58,7 +58,8 @@ ARROWS = {
     },
     "sanitizer": {
         "information": "",
-        "methods": "audit.bootstrap audit.evidence audit.data audit.model.maps information",
+        "similarity": "",
+        "methods": "audit.bootstrap audit.evidence audit.data audit.model.maps information similarity",
         "methods.debiasing": "audit.errors audit.evidence methods",
         "method_table": "audit.errors audit.plugins audit.evidence audit.model.structure methods methods.debiasing",
         "job": "audit.data audit.model.structure methods",
@@ -66,7 +67,7 @@ ARROWS = {
         "checkpoint": "audit.errors audit.model",
         "export": "audit.data audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
-        "audit.model audit.model.structure audit.attackers audit.protocol information methods job",
+        "audit.model audit.model.structure audit.attackers audit.protocol information similarity methods job",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
         "audit.model audit.model.maps audit.model.structure audit.verification methods method_table job options "
         "checkpoint export training",

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from audit.errors import BottleneckError, CheckpointError, UnknownNameError
 from audit.model.layers import parse
+from audit.model.maps import paired_code, residual_map
 from audit.model.maps.affine_and_code import Affine, Code
-from audit.model.maps.paired_code import PARTS, PairedCode
+from audit.model.maps.paired_code import PairedCode
+from audit.model.maps.residual_map import ResidualMap
 from audit.model.structure.listing import OUTPUT
 
 NAME = "irene"
@@ -27,7 +29,8 @@ ENCODER = f"{NAME}.encoder."
 KINDS: Mapping[frozenset[str], type[nn.Module]] = {
     frozenset({"weight", "bias", "cuts", "words"}): Code,
     frozenset({"weight", "bias"}): Affine,
-    frozenset(PARTS): PairedCode,
+    frozenset(paired_code.PARTS): PairedCode,
+    frozenset(residual_map.PARTS): ResidualMap,
 }
 KEYS = frozenset(f"{NAME}.{key}" for key in ("layer", *(f"map.{part}" for parts in KINDS for part in parts)))
 """Keys of a release in a checkpoint, beside the model's own."""

@@ -43,9 +43,9 @@ TASK = (
 METHOD = (
     click.option(
         "--method",
-        help="codebook, rich, pairs, irene, kernel, gradient-reversal, leace, end, rubi, learned-mixin, rebias, lff, "
-        "plain or package.module:attribute. If left out: codebook, a release for the task alone; with --keep, rich; "
-        "without a --task, leace.",
+        help="codebook, pairs, map, rich, irene, kernel, gradient-reversal, leace, end, rubi, learned-mixin, rebias, "
+        "lff, plain or package.module:attribute. If left out: codebook, a release for the task alone; with --keep, "
+        "rich; without a --task, leace.",
     ),
     *KEEP,
     option("--weight", Real(min=0), "Weight of the removal (the paper's gamma); the method's own if left out."),
@@ -61,10 +61,11 @@ METHOD = (
         help="Remove the attribute's leakage given the task's label, or all of it; the method's own if left out.",
     ),
     option("--levels", click.IntRange(min=1), "Codewords for each class of the task (codebook)."),
+    option("--rank", click.IntRange(min=1), "Dimensions that pass (map, rich); map: as many as the rows allow."),
     option("--words", click.IntRange(min=2), "Codes, and so about as many words, over all predicted classes (pairs)."),
     click.option("--method-arg", multiple=True, metavar="NAME=VALUE", help="Another setting of the method."),
 )
-SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", "levels", "words")
+SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", "levels", "rank", "words")
 
 
 @click.command()

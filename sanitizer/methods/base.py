@@ -47,6 +47,8 @@ class Rows:
     """Labels of the private and the retained attributes, (n,) int64 each."""
     wanted: Tensor | None = field(default=None, kw_only=True)
     """Of a task that is a quantity: the numbers that the scores, (n, 1), are to be, (n,); y are its parts then."""
+    person: Tensor | None = field(default=None, kw_only=True)
+    """Who is to stay recognisable, (n,) int64; None where nobody asked for that."""
     is_ordinal: bool = field(default=False, kw_only=True)
     """Whether the difference of each class's score to the one before is the logit of being beyond that."""
 

@@ -1,12 +1,16 @@
-"""A low-rank affine projection: initialisation in whitened coordinates and final refinement."""
+"""Coordinates of features: whitened, in units of what is kept, or a projection to a low rank that is refined."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit.bootstrap import Doubles
+from audit.data.columns import Ints
 from audit.model.maps.affine_and_code import Affine, vectors
 from sanitizer.information import TINY
 
@@ -41,6 +45,29 @@ def whitened(z: Tensor) -> Whitened:
     scale, axes = lengths[:most] / len(z) ** 0.5, axes[:most]
     to = (axes / spread).T / scale
     return Whitened((z - mean) @ to, mean, to, axes * scale[:, None] * spread, scale)
+
+
+def kept_coordinates(z: Tensor, kept: Sequence[Ints], weight: float, most: int) -> tuple[Doubles, Doubles]:
+    """Return the map of features (n, d) to coordinates in units of what is kept, z · axes + shift: (m, d) and (m,).
+
+    Rows are near in them that are alike in the scores of the retained attributes, `kept`, (n,) each, and in the
+    principal coordinates of z, the largest `most`. Their variance is 1 in all for z, and `weight` for the scores.
+    """
+    white = whitened(z)
+    w = white.rows.cpu().numpy()  # (n, r), white
+    to, mean = (part.cpu().numpy() for part in (white.to, white.mean))
+    scale = white.scale.cpu().numpy()
+    main = np.eye(w.shape[1])[:, :most] * (scale / np.sqrt((scale**2).sum()))[:most]  # (r, a)
+    told = [_scores(w, v) for v in kept if len(np.unique(v)) > 1]
+    inside = np.concatenate([main, *(one * np.sqrt(weight / len(told)) for one in told)], axis=1)
+    axes = (to @ inside).T
+    return axes, -axes @ mean
+
+
+def _scores(w: Doubles, v: Ints) -> Doubles:
+    """Return the directions of white features along which logistic regression reads v, (r, k'), of variance 1."""
+    coefficients = LogisticRegression(C=0.1, max_iter=1000).fit(w, v).coef_.T
+    return np.asarray(coefficients / np.linalg.norm(coefficients))
 
 
 class LowRank(nn.Module):

@@ -16,7 +16,6 @@ from typing import ClassVar
 import numpy as np
 import torch
 from sklearn.cluster import KMeans, MiniBatchKMeans
-from sklearn.linear_model import LogisticRegression
 
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
@@ -24,7 +23,7 @@ from audit.evidence.method_card import MethodCard
 from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
 from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
 from sanitizer.methods.codebook import FEWEST, Classifier, Codebook, CodebookObjective, classifier
-from sanitizer.methods.low_rank import whitened
+from sanitizer.methods.low_rank import kept_coordinates
 from sanitizer.methods.pairing import paired
 
 FACES = 16
@@ -102,7 +101,7 @@ def fit_pairs(
     z = rows.before.double().cpu().numpy()
     nothing = Classifier(np.zeros((1, z.shape[1])), np.zeros(1), np.zeros(len(z), dtype=np.int64), np.zeros(len(z)))
     found = classifier(rows) if has_task else nothing
-    axes, shift = _coordinates(rows, kept, settings.keep_weight)
+    axes, shift = kept_coordinates(rows.before, kept, settings.keep_weight, AXES)
     c = z @ axes.T + shift
     centres, owner, says, words = [], [], [], []
     for label in np.unique(found.own):
@@ -136,25 +135,6 @@ def fit_pairs(
     )
     made = {name: torch.as_tensor(part, device=rows.before.device) for name, part in zip(PARTS, parts, strict=True)}
     return PairedCode(**{name: part.float() if part.is_floating_point() else part for name, part in made.items()})
-
-
-def _coordinates(rows: Rows, kept: Sequence[Ints], weight: float) -> tuple[Doubles, Doubles]:
-    """Return the map to coordinates in which rows are near that are alike: (m, d) and (m,)."""
-    white = whitened(rows.before)
-    w = white.rows.cpu().numpy()  # (n, r), white
-    to, mean = (part.cpu().numpy() for part in (white.to, white.mean))
-    scale = white.scale.cpu().numpy()
-    main = np.eye(w.shape[1])[:, :AXES] * (scale / np.sqrt((scale**2).sum()))[:AXES]  # (r, a): of variance 1 in all
-    told = [_scores(w, v) for v in kept if len(np.unique(v)) > 1]
-    inside = np.concatenate([main, *(one * np.sqrt(weight / len(told)) for one in told)], axis=1)
-    axes = (to @ inside).T
-    return axes, -axes @ mean
-
-
-def _scores(w: Doubles, v: Ints) -> Doubles:
-    """Return the directions of white features along which logistic regression reads v, (r, k'), of variance 1."""
-    coefficients = LogisticRegression(C=0.1, max_iter=1000).fit(w, v).coef_.T
-    return np.asarray(coefficients / np.linalg.norm(coefficients))
 
 
 def _codes(c: Doubles, count: int) -> tuple[Doubles, Ints]:

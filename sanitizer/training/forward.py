@@ -49,6 +49,8 @@ class ForwardPass:
     """What the model is to answer."""
     output: str | None = None
     """Which part of it holds the scores; None: all of it."""
+    identity: str | None = None
+    """Column of people who are to stay recognisable."""
 
     @staticmethod
     def of(model: nn.Module, job: TrainingJob, device: torch.device) -> "ForwardPass":
@@ -73,7 +75,7 @@ class ForwardPass:
             elif (kind := answer.kind_of_thresholds(seen)) == "logits" and many is not None:
                 answer.require_logits(float(many.min()), float(many.max()))
         aim = Aim.of(job, kind, device)
-        return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, aim, output)
+        return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, aim, output, job.keep_identity)
 
     def tapped(self) -> AbstractContextManager[Taps]:
         """Tap the bottleneck, before and behind a release module if there is one, for a block."""
@@ -113,7 +115,8 @@ class ForwardPass:
                 raise TrainingError(f"Fine-tuning diverged: the {what} became NaN or infinite. Try a smaller --lr.")
         wanted, is_ordinal = self.aim.wanted(v), self.aim.is_ordinal
         y = self.labels(v, len(z))
-        return Rows(before=before, z=z, scores=scores, y=y, v=v, wanted=wanted, is_ordinal=is_ordinal)
+        person = torch.as_tensor(labels_of(data, self.identity), device=self.device) if self.identity else None
+        return Rows(before=before, z=z, scores=scores, y=y, v=v, wanted=wanted, person=person, is_ordinal=is_ordinal)
 
     def inputs(self, data: LabelledData, size: int) -> Iterator[Batch]:
         """Go over the rows once in random order, without running the model."""

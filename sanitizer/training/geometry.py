@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
-from torch.nn import functional
 
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
@@ -23,11 +22,11 @@ from audit.model.structure.eval_mode import evaluating
 from sanitizer.information import TINY
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch
+from sanitizer.similarity import contrastive, similarities
 from sanitizer.training.forward import ForwardPass
 
 KEPT = "what is kept"
 """The name of its loss, where there is no task to name it."""
-TEMPERATURE = 0.1
 MOST = 1500
 """Held-out rows that are compared, each with each."""
 FEWEST = 10
@@ -74,22 +73,3 @@ class Kept:
         if self.person is not None:
             return float(roc_auc_score(self.person[above[0].cpu().numpy()] == self.person[above[1].cpu().numpy()], now))
         return float(np.corrcoef(now, before)[0, 1]) if now.std() > 0 and before.std() > 0 else 0.0
-
-
-def similarities(z: Tensor) -> Tensor:
-    """Return the cosine similarity of every two rows of z, (n, d): (n, n)."""
-    unit = functional.normalize(z.float(), dim=1)
-    return unit @ unit.T
-
-
-def contrastive(similar: Tensor, person: Tensor) -> Tensor:
-    """Return how unlikely rows of one person are found among all others of a batch, in nats; 0 where nobody has two.
-
-    Similarities are (n, n), people (n,).
-    """
-    others = ~torch.eye(len(person), dtype=torch.bool, device=person.device)
-    same = (person[:, None] == person) & others
-    likely = (similar / TEMPERATURE).masked_fill(~others, -torch.inf).log_softmax(dim=1)
-    several = same.any(dim=1)
-    per_row = likely.masked_fill(~same, 0).sum(dim=1) / same.sum(dim=1).clamp_min(1)
-    return -(per_row * several).sum() / several.sum().clamp_min(1)

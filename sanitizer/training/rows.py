@@ -25,7 +25,7 @@ class TrainingRows:
     probabilities: Doubles | None
     """Sampling probability of each of them, (n of `fit`,); None for one pass per epoch."""
     full: LabelledData
-    """Rows used when a method is fitted on the full training set (resampled if reweighting)."""
+    """Rows that a method is fitted on (resampled if reweighting): all, where no epoch has to be chosen."""
     held_out: LabelledData
     """Rows that choose the epoch (resampled if reweighting)."""
     effective_share: float
@@ -51,7 +51,7 @@ class TrainingRows:
             chosen = take_drawn(held_out, draw(others, seed=recipe.seed))
             rows = TrainingRows(fit, ours, full, chosen, reweighting.effective_share(others))
         else:
-            rows = TrainingRows(fit, None, fit, held_out, 1.0)
+            rows = TrainingRows(fit, None, fit if recipe.epochs else job.data, held_out, 1.0)
         if len(fit) < recipe.batch_size:
             raise DataError(
                 f"{len(fit)} training rows do not fill one batch of {recipe.batch_size}. "

@@ -21,7 +21,7 @@ from audit.model.representations import extract
 from sanitizer.method_table import METHODS, NEED_TASK
 from sanitizer.options import SanitizeOptions
 from sanitizer.run import program, sanitize
-from sanitizer.training.geometry import contrastive, similarities
+from sanitizer.similarity import contrastive, similarities
 from sanitizer.training.model_selection import HeldOutMetrics
 
 QUICK = SanitizeOptions(epochs=2, batch_size=64)

@@ -1,0 +1,242 @@
+"""A map to few dimensions that is not linear: a continuous release that keeps what is named, or how alike vectors are.
+
+The encoder is fine-tuned on its task alone, if it has one. Then a linear map with a residual network beside it is
+fitted to its features, which narrows them to r dimensions. It is trained against a kernel ridge regression of v, solved
+in closed form at each step within each predicted class, and towards what is kept: a solved linear decoder of the
+narrow features should give back the scores of the retained attributes and of the task, and the principal coordinates
+of z; without a task, vectors should be as alike as they were, and people, if named, recognisable. Noise on its inputs
+keeps the network from learning the training rows by heart. A linear map takes the r dimensions back to full width, so
+that the layers behind it work on.
+
+How many dimensions can be cleaned is a question of rows: an attacker reads about .4 √(r / n) of balanced accuracy above
+the floor after the best linear erasure that n rows determine.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audit.bootstrap import Doubles
+from audit.data.columns import Ints
+from audit.evidence.method_card import MethodCard
+from audit.evidence.verdict import LIMIT
+from audit.model.maps.residual_map import PARTS, ResidualMap
+from sanitizer.information import TINY, by_class, explained_share
+from sanitizer.methods.base import OF_CLASSES, Objective, Rows, Setting
+from sanitizer.methods.codebook import classifier
+from sanitizer.methods.low_rank import kept_coordinates
+from sanitizer.similarity import contrastive, similarities
+
+AXES = 128
+"""Principal coordinates of z, at most."""
+PER_STEP = 1024
+"""Rows of a step; the regression is O(n³) in them."""
+PASSES, FEWEST_STEPS, MOST_STEPS = 100, 150, 600
+"""Over the rows, and steps at least and at most."""
+RATE = 3e-3
+"""Of Adam; falls to 0 along a cosine."""
+READ_BACK = 1e-3
+"""Regularisation of the linear decoder, as a share of the variance of the narrow features."""
+EXCESS_PER_ROOT = 0.4
+"""Balanced accuracy that √(dimensions / rows) leaves (simulated; see docs)."""
+
+DESCRIPTION = (
+    "narrows the bottleneck by a linear map and a residual network to few dimensions, against an exactly solved head; "
+    "what is named, or how alike vectors are, stays"
+)
+CARD = MethodCard(description=DESCRIPTION, mark="*", light="#8a4b00", dark="#f0b06a")
+
+
+@dataclass(frozen=True)
+class NonlinearMap:
+    """Settings of the map."""
+
+    tasks: ClassVar = OF_CLASSES
+    weight: float = 30.0
+    """Of the share of v's variance that the solved head explains, beside the share of what is kept that is lost."""
+    rank: int | None = None
+    """Dimensions that pass; None: as many as the rows allow for a leak of the default limit (`dimensions`)."""
+    hidden: int = 512
+    """Units of the residual network."""
+    noise: float = 0.3
+    """Deviation of the noise on the network's inputs in training, whose mean variance is 1."""
+    ridge: float = 3e-3
+    """Regularisation of the solved head, as a share of its rows."""
+    keep_weight: float = 16.0
+    """Weight of the scores of what is kept beside the principal coordinates of z, in shares of their variance."""
+    conditional: bool = True
+    """Within each predicted class, which tells of v what it tells; else all of v."""
+
+    def start(self, setting: Setting) -> "NonlinearMapObjective":
+        """Begin; there is nothing but the task."""
+        return NonlinearMapObjective(setting, self)
+
+
+class NonlinearMapObjective(Objective):
+    """The task alone, and the map at the end."""
+
+    def __init__(self, setting: Setting, settings: NonlinearMap) -> None:
+        super().__init__()
+        self._private, self._keep, self._settings = setting.classes, setting.keep, settings
+        self._has_task = setting.task_classes > 1
+
+    def finished(self, rows: Callable[[], Rows]) -> ResidualMap | None:
+        """Return the map of the training rows."""
+        if not self._private:
+            return None
+        return fit_map(rows(), self._private, list(self._keep), self._settings, has_task=self._has_task)
+
+
+def dimensions(rows: float, excess: float) -> int:
+    """Return how many dimensions so many rows can clean until an attacker reads so much above the floor, at least 1.
+
+    Rows count as if the two classes that are told apart had equally many (`balanced_rows`); the excess is of balanced
+    accuracy. What is not linear costs more rows.
+    """
+    return max(1, int(rows * (excess / EXCESS_PER_ROOT) ** 2 + 1e-6))
+
+
+def balanced_rows(v: Ints) -> float:
+    """Return the rows of two classes of equal size that tell the rarest class from the rest as well as these do."""
+    counts = np.bincount(v)
+    counts = counts[counts > 0]
+    return float((4 * counts * (len(v) - counts) / len(v)).min())
+
+
+def fit_map(
+    rows: Rows, private: Mapping[str, int], keep: Sequence[str], settings: NonlinearMap, *, has_task: bool
+) -> ResidualMap:
+    """Return the map of training rows.
+
+    Args:
+        rows: With their features.
+        private: Number of classes of each private attribute.
+        keep: The retained attributes.
+        settings: Its width, and what weighs how much.
+        has_task: Whether the scores are of a task, within whose predicted classes the head is solved.
+    """
+    labels = {name: rows.v[name].cpu().numpy() for name in (*private, *keep)}
+    told = [labels[name] for name in keep]
+    strata = None
+    if has_task:
+        own = classifier(rows).own
+        told.append(rows.scores.argmax(dim=1).cpu().numpy())
+        strata = torch.as_tensor(own, device=rows.before.device) if settings.conditional else None
+    down, inside = _turned(rows.before, *kept_coordinates(rows.before, told, settings.keep_weight, AXES))
+    few = min(balanced_rows(labels[name]) for name in private)
+    rank = min(settings.rank or dimensions(few, LIMIT), len(down))
+    on = rows.before.device
+    fitted = _Fit(
+        rows, private, strata, settings, down.float().to(on), inside.float().to(on), towards_scores=bool(told)
+    )
+    return fitted.run(rank)
+
+
+def _turned(z: Tensor, axes: Doubles, shift: Doubles) -> tuple[Tensor, Tensor]:
+    """Return a map to the principal coordinates of coordinates, of a mean variance of 1: (m, d) and (m,)."""
+    c = z.double().cpu().numpy() @ axes.T + shift
+    _, lengths, turned = np.linalg.svd(c - c.mean(axis=0), full_matrices=False)
+    turned = turned[lengths > 1e-4 * lengths[0]]
+    unit = np.sqrt((lengths[: len(turned)] ** 2).mean() / len(c))
+    return torch.from_numpy(turned @ axes / unit), torch.from_numpy(turned @ (shift - c.mean(axis=0)) / unit)
+
+
+class _Narrow(nn.Module):
+    """The map in training: it begins with the largest coordinates, and the network with nothing."""
+
+    def __init__(self, m: int, rank: int, hidden: int) -> None:
+        super().__init__()
+        self.linear = nn.Parameter(torch.eye(rank, m))
+        self.inner, self.outer = nn.Linear(m, hidden), nn.Linear(hidden, rank, bias=False)
+        nn.init.zeros_(self.outer.weight)
+
+    def forward(self, c: Tensor) -> Tensor:
+        narrow: Tensor = functional.linear(c, self.linear) + self.outer(functional.silu(self.inner(c)))
+        return narrow
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """One fit of the map to training rows."""
+
+    rows: Rows
+    private: Mapping[str, int]
+    strata: Tensor | None
+    """Classes within which the head is solved, (n,)."""
+    settings: NonlinearMap
+    down: Tensor
+    inside: Tensor
+    towards_scores: bool
+    """Whether the coordinates are of what is kept; else how alike vectors are is."""
+
+    def run(self, rank: int) -> ResidualMap:
+        """Train the map; the same rows give the same map, whatever was drawn before."""
+        device = self.rows.before.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(0)
+            return self._trained(rank)
+
+    def _trained(self, rank: int) -> ResidualMap:
+        z = self.rows.before.float()
+        c = functional.linear(z, self.down, self.inside)
+        narrow = _Narrow(c.shape[1], rank, self.settings.hidden).to(z.device)
+        optimizer = torch.optim.Adam(narrow.parameters(), RATE)
+        steps = min(MOST_STEPS, max(FEWEST_STEPS, PASSES * len(z) // PER_STEP))
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        for _ in range(steps):
+            some = self._drawn()
+            u = narrow(c[some] + self.settings.noise * torch.randn_like(c[some]))
+            optimizer.zero_grad()
+            loss = self._lost(u, c[some], z[some], some) + self.settings.weight * self._leak(u, some)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+        with torch.no_grad():
+            up, outside = _decoder(narrow(c), z)
+            parts = (
+                self.down, self.inside, narrow.linear, narrow.inner.weight, narrow.inner.bias, narrow.outer.weight,
+                up.T, outside,
+            )  # fmt: skip
+            return ResidualMap(**{name: part.detach().clone() for name, part in zip(PARTS, parts, strict=True)})
+
+    def _drawn(self) -> Tensor:
+        """Draw the rows of a step; all of a person, where people are to be recognised."""
+        on, person = self.rows.before.device, self.rows.person
+        if person is None:
+            return torch.randperm(len(self.rows.before), device="cpu")[:PER_STEP].to(on)
+        order = torch.randperm(int(person.max()) + 1, device="cpu").to(on)
+        return torch.argsort(order[person])[:PER_STEP]
+
+    def _leak(self, u: Tensor, some: Tensor) -> Tensor:
+        strata = None if self.strata is None else self.strata[some]
+        shares = [
+            by_class(partial(explained_share, k=k, ridge=self.settings.ridge), u, self.rows.v[name][some], strata)
+            for name, k in self.private.items()
+        ]
+        return torch.stack(shares).sum()
+
+    def _lost(self, u: Tensor, c: Tensor, z: Tensor, some: Tensor) -> Tensor:
+        """Return the share of what is kept that a linear decoder does not give back."""
+        if self.towards_scores:
+            up, outside = _decoder(u, c)
+            return (c - u @ up - outside).square().sum() / (c - c.mean(dim=0)).square().sum()
+        up, outside = _decoder(u, z)
+        found, wanted = similarities(u @ up + outside), similarities(z)
+        apart = ~torch.eye(len(wanted), dtype=torch.bool, device=wanted.device)
+        lost = (found - wanted)[apart].square().mean() / wanted[apart].var().clamp_min(TINY)
+        return lost if self.rows.person is None else lost + contrastive(found, self.rows.person[some])
+
+
+def _decoder(u: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the linear map of narrow features (n, r) that gives back a target (n, t) best: (r, t) and (t,)."""
+    mean, middle = u.mean(dim=0), target.mean(dim=0)
+    inner = (u - mean).T @ (u - mean)
+    inner = inner + READ_BACK * inner.diagonal().mean() * torch.eye(len(inner), device=u.device)
+    up = torch.linalg.solve(inner, (u - mean).T @ (target - middle))
+    return up, middle - mean @ up

@@ -1,0 +1,120 @@
+"""A map that is not linear: what no line tells goes too, what is kept stays, and rows say how wide it may be."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.svm import SVC
+from torch import Tensor
+
+from audit.data.columns import Ints
+from audit.model.maps.residual_map import ResidualMap
+from audit.model.release import install, install_from
+from sanitizer.methods.base import Rows
+from sanitizer.methods.nonlinear_map import NonlinearMap, balanced_rows, dimensions, fit_map
+from sanitizer.similarity import similarities
+
+N, D = 1000, 12
+
+
+def drawn(seed: int) -> tuple[Tensor, Ints, Ints]:
+    """Draw features (n, 12): v in a mean and, more, in a size; what is to be kept in another mean."""
+    generator = np.random.default_rng(seed)
+    v, kept = generator.integers(0, 2, N), generator.integers(0, 2, N)
+    z = generator.normal(size=(N, D))
+    z[:, 0] += v
+    z[:, 1] *= 1 + 3 * v
+    z[:, 2] += 3 * kept + v
+    return torch.from_numpy(z).float(), v, kept
+
+
+def rows_of(z: Tensor, v: Ints, kept: Ints, person: Tensor | None = None) -> Rows:
+    labels = {"v": torch.from_numpy(v), "kept": torch.from_numpy(kept)}
+    return Rows(z, z, torch.zeros(N, 1), torch.zeros(N, dtype=torch.int64), labels, person=person)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> ResidualMap:
+    return fit_map(rows_of(*drawn(0)), {"v": 2}, ["kept"], NonlinearMap(rank=4), has_task=False)
+
+
+def readable(z: Tensor, v: Ints) -> float:
+    """Return the balanced accuracy of an attacker that is not linear, on rows that did not fit it."""
+    z = (z - z.mean(dim=0)) / z.std(dim=0)
+    attacker = SVC(class_weight="balanced").fit(z[: N // 2], v[: N // 2])
+    return float(balanced_accuracy_score(v[N // 2 :], attacker.predict(z[N // 2 :])))
+
+
+def test_new_rows_tell_little_of_v_also_where_no_line_tells_it_and_much_of_what_is_kept(fitted: ResidualMap) -> None:
+    z, v, kept = drawn(1)
+    assert readable(z, v) > 0.75
+    narrow = fitted.narrow(z)
+    assert narrow.shape == (N, 4)
+    assert readable(narrow, v) < 0.57
+    probe = LogisticRegression().fit(narrow[: N // 2], kept[: N // 2])
+    assert roc_auc_score(kept[N // 2 :], probe.decision_function(narrow[N // 2 :])) > 0.85
+
+
+def test_at_full_width_it_gives_away_what_the_few_dimensions_do(fitted: ResidualMap) -> None:
+    z, *_ = drawn(1)
+    out = fitted(z)
+    assert out.shape == z.shape
+    assert int(torch.linalg.matrix_rank(out - out.mean(dim=0), rtol=1e-4)) == 4
+    assert torch.equal(fitted(z[:, :, None, None])[:, :, 0, 0], out)
+
+
+def test_without_a_task_or_a_name_vectors_stay_as_alike_as_so_few_dimensions_allow() -> None:
+    z, v, kept = drawn(0)
+    z = z * torch.linspace(0.3, 3, D)
+    made = fit_map(rows_of(z, v, kept), {"v": 2}, [], NonlinearMap(rank=6), has_task=False)
+    above = torch.triu_indices(N, N, 1)
+    pair = torch.stack([similarities(one)[above[0], above[1]] for one in (z, made(z))])
+    assert float(torch.corrcoef(pair)[0, 1]) > 0.8
+
+
+def test_the_same_rows_give_the_same_map_whatever_was_drawn_before(fitted: ResidualMap) -> None:
+    torch.manual_seed(5)
+    state = torch.random.get_rng_state()
+    again = fit_map(rows_of(*drawn(0)), {"v": 2}, ["kept"], NonlinearMap(rank=4), has_task=False)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for name, tensor in fitted.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+def test_a_map_comes_back_from_the_tensors_of_a_checkpoint(fitted: ResidualMap) -> None:
+    model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(D, 2))
+    released, again = copy.deepcopy(model), copy.deepcopy(model)
+    install(released, "1:input", fitted)
+    install_from(again, released.state_dict())
+    z, *_ = drawn(4)
+    assert torch.equal(released(z), again(z))
+
+
+def test_width_follows_the_law_of_rows() -> None:
+    assert [dimensions(2941, 0.02), dimensions(20_000, 0.02), dimensions(2941, 0.05)] == [7, 50, 45]
+    assert dimensions(10, 0.01) == 1
+    assert balanced_rows(np.repeat([0, 1], 500)) == 1000
+    assert balanced_rows(np.repeat([0, 1, 2], [100, 900, 0])) == pytest.approx(360)
+    narrow = fit_map(rows_of(*drawn(0)), {"v": 2}, [], NonlinearMap(), has_task=False)
+    assert narrow.up.shape == (D, D)  # 1,000 rows would allow 15
+
+
+def test_an_erasure_in_as_many_dimensions_leaves_as_much_as_the_law_says() -> None:
+    """White features that differ in their means, erased in a line by n rows, read by who has unlimited rows."""
+    generator = np.random.default_rng(0)
+    n, excess = 2000, 0.05
+    d = dimensions(n, excess)
+    left = []
+    for _ in range(40):
+        v = np.repeat([0, 1], n // 2)
+        shift = generator.normal(size=d)
+        shift /= np.linalg.norm(shift)
+        z = generator.normal(size=(n, d)) + np.outer(v, shift)
+        estimate = z[v == 1].mean(axis=0) - z[v == 0].mean(axis=0)
+        unit = estimate / np.linalg.norm(estimate)
+        rest = shift - unit * (unit @ shift)  # what the projection does not take of the true difference
+        left.append(0.5 * (1 + torch.erf(torch.tensor(np.linalg.norm(rest) / 2 / 2**0.5)).item()) - 0.5)
+    assert np.mean(left) == pytest.approx(excess, rel=0.15)
