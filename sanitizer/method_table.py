@@ -35,9 +35,9 @@ NEED_TASK = ("codebook", "end", "learned-mixin", "lff", "plain", "rebias", "rubi
 def release_for(keep: Sequence[str], *, task: bool = True) -> str:
     """Return the method for a model whose embeddings serve other tasks, or the one for the task alone.
 
-    Without a task it is the one that changes vectors least: a map of low rank would end most of what they are for.
+    Without a task it is the one that keeps vectors as alike as the rows allow.
     """
-    return "leace" if not task else "rich" if keep else "codebook"
+    return "map" if not task else "rich" if keep else "codebook"
 
 
 def require_without_task(method: Method) -> None:

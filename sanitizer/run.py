@@ -75,7 +75,7 @@ def sanitize(
         private: Columns to remove.
         keep: Columns to retain, for methods that can.
         method: A name as `irene sanitize` takes it, or a method with its settings; if not given, the release for the
-            task alone (codebook), the one that retains attributes (rich) if `keep` names any, or leace without a task.
+            task alone (codebook), the one that retains attributes (rich) if `keep` names any, or map without a task.
         options: Epochs, batch, optimizer, layer, device, …
 
     Raises:
@@ -187,20 +187,19 @@ def named_method(
     method: str | Method | None, keep: Sequence[str], name: str | None, *, task: bool
 ) -> tuple[str, Method]:
     """Return the method and its name for the record."""
-    if method is None:
-        method = make_method(release_for(keep, task=task), {})
-    elif isinstance(method, str):
+    method = method or release_for(keep, task=task)
+    if isinstance(method, str):
         name, method = name or method, make_method(method, {})
     return name or type(method).__name__.lower(), method
 
 
 def _linear(job: TrainingJob) -> list[str]:
-    """Say what the default without a task does not do: it was chosen for what it keeps."""
+    """Say what the method does not do that keeps most where there is no task."""
     if job.task is not None or not isinstance(job.method, Leace):
         return []
     return [
         "Only what a linear attacker reads was projected out, so that vectors stay as alike as they were: other "
-        "attackers may read as much as before, which an audit tells; --method rich removes more, and keeps less"
+        "attackers may read as much as before, which an audit tells; --method map removes more, and keeps less"
     ]
 
 

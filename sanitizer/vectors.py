@@ -69,8 +69,8 @@ def sanitize_vectors(
         output: A new `.npz` or `.npy`; the program goes beside it as `.pt2`.
         private: Columns to remove.
         keep: Columns to retain, for methods that can.
-        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; leace, which
-            changes vectors least, if not given.
+        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not
+            given.
         options: Epochs, batch, identities to keep, …; the seed also draws which rows fit where no column says it.
 
     Raises:

@@ -45,7 +45,7 @@ METHOD = (
         "--method",
         help="codebook, pairs, map, rich, irene, kernel, gradient-reversal, leace, end, rubi, learned-mixin, rebias, "
         "lff, plain or package.module:attribute. If left out: codebook, a release for the task alone; with --keep, "
-        "rich; without a --task, leace.",
+        "rich; without a --task, map.",
     ),
     *KEEP,
     option("--weight", Real(min=0), "Weight of the removal (the paper's gamma); the method's own if left out."),
@@ -79,8 +79,9 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
 
     There are two releases. For a model that is released for its task alone, the bottleneck becomes a finite code
     (codebook), and an audit can bound its leakage to any attacker. For one whose embeddings serve other tasks, --keep
-    names the attributes to retain (rich). The choice is printed. Of an encoder without a task, what a linear attacker
-    reads is projected out (leace), and how alike its vectors are stays.
+    names the attributes to retain (rich). The choice is printed. Of an encoder without a task, as many dimensions pass
+    as the rows can clean, and vectors stay as alike as that allows (map); leace projects out what a linear attacker
+    reads.
 
     CHECKPOINT may be a file of embeddings (.npz, .npy with --table, .parquet). A map is then fitted on the rows whose
     column `split` says train, or on half of the people (--group), drawn by --seed. It is written as a program beside
@@ -185,7 +186,7 @@ def _method(given: Mapping[str, Any], keep: Sequence[str], *, speak: bool) -> tu
     if name is None:
         name = release_for(keep, task=given["task"] is not None)
         why = "--keep names what must stay readable" if keep else "no --keep: a release for the task alone"
-        why = why if given["task"] else "no --task: what is linear goes, and vectors change no more than that takes"
+        why = why if given["task"] else "no --task: as many dimensions pass as the rows can clean"
         if speak:
             click.echo(visible(f"Method: {name} ({why})"))
     settings = {one: given[one] for one in SETTINGS if given[one] is not None}

@@ -35,10 +35,9 @@ from sanitizer.similarity import contrastive, similarities
 
 AXES = 128
 """Principal coordinates of z, at most."""
-PER_STEP = 1024
-"""Rows of a step; the regression is O(n³) in them."""
-PASSES, FEWEST_STEPS, MOST_STEPS = 100, 150, 600
-"""Over the rows, and steps at least and at most."""
+PER_STEP = 512
+"""Rows of a step for each predicted class; the regression is O(n³) in them."""
+STEPS = 400
 RATE = 3e-3
 """Of Adam; falls to 0 along a cosine."""
 READ_BACK = 1e-3
@@ -187,9 +186,8 @@ class _Fit:
         c = functional.linear(z, self.down, self.inside)
         narrow = _Narrow(c.shape[1], rank, self.settings.hidden).to(z.device)
         optimizer = torch.optim.Adam(narrow.parameters(), RATE)
-        steps = min(MOST_STEPS, max(FEWEST_STEPS, PASSES * len(z) // PER_STEP))
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        for _ in range(steps):
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+        for _ in range(STEPS):
             some = self._drawn()
             u = narrow(c[some] + self.settings.noise * torch.randn_like(c[some]))
             optimizer.zero_grad()
@@ -208,10 +206,11 @@ class _Fit:
     def _drawn(self) -> Tensor:
         """Draw the rows of a step; all of a person, where people are to be recognised."""
         on, person = self.rows.before.device, self.rows.person
+        count = PER_STEP * (1 if self.strata is None else len(torch.unique(self.strata)))
         if person is None:
-            return torch.randperm(len(self.rows.before), device="cpu")[:PER_STEP].to(on)
+            return torch.randperm(len(self.rows.before), device="cpu")[:count].to(on)
         order = torch.randperm(int(person.max()) + 1, device="cpu").to(on)
-        return torch.argsort(order[person])[:PER_STEP]
+        return torch.argsort(order[person])[:count]
 
     def _leak(self, u: Tensor, some: Tensor) -> Tensor:
         strata = None if self.strata is None else self.strata[some]

@@ -1,5 +1,6 @@
 """A model without a task: its geometry is kept in the place of one, and a release stands at what leaves it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,9 +49,16 @@ def correlation(z: Tensor, before: Tensor) -> float:
     return float(torch.corrcoef(pair)[0, 1])
 
 
-def test_the_shortest_call_erases_what_is_linear_and_leaves_all_else_and_every_weight(encoder: Path) -> None:
-    done, out = made(encoder)
-    assert (done.method, done.release, done.layer, done.trace) == ("leace", "map", "logits", [])
+@pytest.mark.parametrize("method", [None, "leace"])
+def test_the_shortest_call_removes_v_and_leaves_vectors_alike_and_every_weight(
+    method: str | None, encoder: Path
+) -> None:
+    done, out = made(encoder, method)
+    assert (done.method, done.release, done.layer, done.trace) == (method or "map", "map", "logits", [])
+    told = (
+        "Only what a linear attacker reads" if method else r"dimensions pass. \d+ rows allow about \d+ within 2 points"
+    )
+    assert any(re.search(told, note) for note in done.notes)
     assert done.settings["task"] is None and done.settings["epochs"] == 0
     before, after = loaded(encoder).module, loaded(out).module
     state = after.state_dict()
@@ -172,5 +180,5 @@ def test_the_command_says_which_method_it_took_and_why(
     given = f"{encoder} --arch support.people:Encoder --data people.py:load --private v"
     result = run("sanitize", given, "-o clean.pt")
     assert result.exit_code == 0, result.output
-    assert "Method: leace (no --task" in result.output
+    assert "Method: map (no --task" in result.output
     assert run("sanitize", given, "--method codebook -o other.pt").exit_code == 1
