@@ -122,7 +122,7 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
             model,
             TrainingJob(
                 case.train, task=case.task, private=[case.private], keep=keep, layer=case.layer, method=method,
-                recipe=case.recipe,
+                recipe=replace(case.recipe, epochs=0) if isinstance(method, NonlinearMap) else case.recipe,
             ),
         )  # fmt: skip
     seconds = time.perf_counter() - begin

@@ -129,18 +129,18 @@ def prepared(
 ) -> tuple[SanitizeOptions, LabelledData]:
     """Return the options and rows of a run, without a task those that keep geometry: rows are of people, if named.
 
-    Where a method fits its map to features that stay, nothing is left to train without a task.
+    A method that fits a map to features trains nothing without a task, and the map that is not linear never does.
 
     Raises:
         IreneError: The method works by a task's classes and there is none, or the column holds no identities.
     """
+    if task is not None and options.keep_identity is not None:
+        raise DataError("Identities are kept in the place of a task. Leave --keep-identity or --task out.")
+    if isinstance(method, NonlinearMap) or (task is None and isinstance(method, Leace | Pairs)):
+        options = replace(options, epochs=0, batch_size=2)
     if task is not None:
-        if options.keep_identity is not None:
-            raise DataError("Identities are kept in the place of a task. Leave --keep-identity or --task out.")
         return options, data
     require_without_task(method)
-    if isinstance(method, Leace | NonlinearMap | Pairs):
-        options = replace(options, epochs=0, batch_size=2)
     if options.keep_identity is None:
         return options, data
     data = identified(data, options.keep_identity)

@@ -1,7 +1,7 @@
 """A map to few dimensions that is not linear: a continuous release that keeps what is named, or how alike vectors are.
 
-The encoder is fine-tuned on its task alone, if it has one. Then a linear map with a residual network beside it is
-fitted to its features, which narrows them to r dimensions. It is trained against a kernel ridge regression of v, solved
+The encoder stays as it is. A linear map with a residual network beside it is fitted to its features, which narrows them
+to r dimensions. It is trained against a kernel ridge regression of v, solved
 in closed form at each step within each predicted class, and towards what is kept: a solved linear decoder of the
 narrow features should give back the scores of the retained attributes and of the task, and the principal coordinates
 of z; without a task, vectors should be as alike as they were, and people, if named, recognisable. Noise on its inputs
@@ -9,16 +9,26 @@ keeps the network from learning the training rows by heart. A linear map takes t
 that the layers behind it work on.
 
 How many dimensions can be cleaned is a question of rows: an attacker reads about .4 √(r / n) of balanced accuracy above
-the floor after the best linear erasure that n rows determine.
+the floor after the best linear erasure that n rows determine, and more of what is not linear. So the width begins with
+what that law allows, and is halved until fresh attackers on rows held out read no more than the default limit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import torch
+from sklearn.base import ClassifierMixin
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,7 +39,7 @@ from audit.evidence.verdict import LIMIT
 from audit.model.maps.residual_map import PARTS, ResidualMap
 from sanitizer.information import TINY, by_class, explained_share
 from sanitizer.methods.base import OF_CLASSES, Objective, Rows, Setting
-from sanitizer.methods.codebook import classifier
+from sanitizer.methods.codebook import Classifier, classifier
 from sanitizer.methods.low_rank import kept_coordinates
 from sanitizer.similarity import contrastive, similarities
 
@@ -38,6 +48,11 @@ AXES = 128
 PER_STEP = 512
 """Rows of a step for each predicted class; the regression is O(n³) in them."""
 STEPS = 400
+FOLDS = 3
+HELD_OUT = 2000
+"""Rows, at most, that say how wide a map may be; a quarter of all where they are fewer."""
+TASK_WEIGHT = 10.0
+"""Of the task's loss in nats, towards the model's own answers, beside the share of what is kept."""
 RATE = 3e-3
 """Of Adam; falls to 0 along a cosine."""
 READ_BACK = 1e-3
@@ -60,7 +75,8 @@ class NonlinearMap:
     weight: float = 30.0
     """Of the share of v's variance that the solved head explains, beside the share of what is kept that is lost."""
     rank: int | None = None
-    """Dimensions that pass; None: as many as the rows allow for a leak of the default limit (`dimensions`)."""
+    """Dimensions that pass; None: as many as the rows allow for a leak of the default limit, if it were linear
+    (`dimensions`), halved until held-out rows leak no more than that."""
     hidden: int = 512
     """Units of the residual network."""
     noise: float = 0.3
@@ -122,19 +138,14 @@ def fit_map(
     """
     labels = {name: rows.v[name].cpu().numpy() for name in (*private, *keep)}
     told = [labels[name] for name in keep]
-    strata = None
-    if has_task:
-        own = classifier(rows).own
-        told.append(rows.scores.argmax(dim=1).cpu().numpy())
-        strata = torch.as_tensor(own, device=rows.before.device) if settings.conditional else None
+    told += [rows.scores.argmax(dim=1).cpu().numpy()] if has_task else []
     down, inside = _turned(rows.before, *kept_coordinates(rows.before, told, settings.keep_weight, AXES))
     few = min(balanced_rows(labels[name]) for name in private)
-    rank = min(settings.rank or dimensions(few, LIMIT), len(down))
     on = rows.before.device
-    fitted = _Fit(
-        rows, private, strata, settings, down.float().to(on), inside.float().to(on), towards_scores=bool(told)
-    )
-    return fitted.run(rank)
+    head = _Head.of(classifier(rows), on) if has_task else None
+    fit = _Fit(rows, private, settings, down.float().to(on), inside.float().to(on), head, told=bool(told))
+    most = min(settings.rank or dimensions(few, LIMIT), len(down))
+    return fit.run(most if settings.rank else fit.width(most))
 
 
 def _turned(z: Tensor, axes: Doubles, shift: Doubles) -> tuple[Tensor, Tensor]:
@@ -161,18 +172,44 @@ class _Narrow(nn.Module):
 
 
 @dataclass(frozen=True)
+class _Head:
+    """The layers behind the bottleneck, or what approximates them."""
+
+    weight: Tensor
+    """(k, d)."""
+    bias: Tensor
+    """(k,)."""
+    own: Tensor
+    """The class that they give each training row, (n,)."""
+
+    @staticmethod
+    def of(found: Classifier, device: torch.device) -> "_Head":
+        weight, bias = (torch.as_tensor(part, device=device).float() for part in (found.weight, found.bias))
+        return _Head(weight, bias, torch.as_tensor(found.own, device=device))
+
+    def scores(self, z: Tensor) -> Tensor:
+        """Return the scores of features (n, d), (n, k)."""
+        return functional.linear(z, self.weight, self.bias)
+
+
+@dataclass(frozen=True)
 class _Fit:
     """One fit of the map to training rows."""
 
     rows: Rows
     private: Mapping[str, int]
-    strata: Tensor | None
-    """Classes within which the head is solved, (n,)."""
     settings: NonlinearMap
     down: Tensor
     inside: Tensor
-    towards_scores: bool
+    head: _Head | None
+    """Of the task, if there is one."""
+    told: bool
     """Whether the coordinates are of what is kept; else how alike vectors are is."""
+
+    @property
+    def strata(self) -> Tensor | None:
+        """Classes within which the adversary is solved, (n,)."""
+        return self.head.own if self.head and self.settings.conditional else None
 
     def run(self, rank: int) -> ResidualMap:
         """Train the map; the same rows give the same map, whatever was drawn before."""
@@ -180,6 +217,48 @@ class _Fit:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(0)
             return self._trained(rank)
+
+    def width(self, most: int) -> int:
+        """Return how many dimensions pass, at most so many: halved until held-out rows tell no more than the limit."""
+        generator, person = np.random.default_rng(0), self.rows.person
+        order = generator.permutation(len(self.rows.before))
+        if person is not None:  # those of one person stand side by side
+            order = np.argsort(generator.permutation(int(person.max()) + 1)[person.cpu().numpy()], kind="stable")
+        held = order[: min(HELD_OUT, len(order) // 4)]
+        fit = self.of(np.sort(order[len(held) :]))
+        while most > 1 and max(self._left(fit.run(most), held)) > LIMIT:
+            most //= 2
+        return most
+
+    def of(self, some: Ints) -> "_Fit":
+        """Return the fit to some of the rows."""
+        own = torch.as_tensor(some, device=self.rows.before.device)
+        rows = replace(
+            self.rows,
+            before=self.rows.before[own],
+            v={name: labels[own] for name, labels in self.rows.v.items()},
+            person=None if self.rows.person is None else torch.unique(self.rows.person[own], return_inverse=True)[1],
+        )
+        head = None if self.head is None else replace(self.head, own=self.head.own[own])
+        return replace(self, rows=rows, head=head)
+
+    def _left(self, fitted: ResidualMap, held: Ints) -> list[float]:
+        """Return how much more than the predicted class quick attackers read of each attribute on rows held out."""
+        own = torch.as_tensor(held, device=self.rows.before.device)
+        with torch.no_grad():
+            z = fitted.narrow(self.rows.before[own].float()).double().cpu().numpy()
+        told = torch.zeros_like(own) if self.head is None else self.head.own[own]
+        one_hot = functional.one_hot(told).double().cpu().numpy()
+        left = [0.0]
+        for name in self.private:
+            v = self.rows.v[name][own].cpu().numpy()
+            enough = np.bincount(v)[v] >= FOLDS
+            if len(np.unique(v[enough])) < 2:
+                continue
+            floor = _read(LogisticRegression(class_weight="balanced"), one_hot[enough], v[enough])
+            read = [_read(attacker, z[enough], v[enough]) for attacker in _quick_attackers()]
+            left.append(max(read) - floor)
+        return left
 
     def _trained(self, rank: int) -> ResidualMap:
         z = self.rows.before.float()
@@ -221,15 +300,35 @@ class _Fit:
         return torch.stack(shares).sum()
 
     def _lost(self, u: Tensor, c: Tensor, z: Tensor, some: Tensor) -> Tensor:
-        """Return the share of what is kept that a linear decoder does not give back."""
-        if self.towards_scores:
-            up, outside = _decoder(u, c)
-            return (c - u @ up - outside).square().sum() / (c - c.mean(dim=0)).square().sum()
+        """Return the share of what is kept that a linear decoder does not give back, and what the task loses."""
         up, outside = _decoder(u, z)
-        found, wanted = similarities(u @ up + outside), similarities(z)
+        back = u @ up + outside
+        if self.told:
+            up, outside = _decoder(u, c)
+            lost = (c - u @ up - outside).square().sum() / (c - c.mean(dim=0)).square().sum()
+            if self.head is None:
+                return lost
+            said, meant = (self.head.scores(one).log_softmax(dim=1) for one in (back, z))
+            return lost + TASK_WEIGHT * functional.kl_div(said, meant, reduction="batchmean", log_target=True)
+        found, wanted = similarities(back), similarities(z)
         apart = ~torch.eye(len(wanted), dtype=torch.bool, device=wanted.device)
         lost = (found - wanted)[apart].square().mean() / wanted[apart].var().clamp_min(TINY)
         return lost if self.rows.person is None else lost + contrastive(found, self.rows.person[some])
+
+
+def _quick_attackers() -> list[ClassifierMixin]:
+    """Return attackers that say how wide a map may be; the audit's are more, and fitted on more rows."""
+    return [
+        make_pipeline(StandardScaler(), SVC(class_weight="balanced")),
+        make_pipeline(PCA(whiten=True), SVC(class_weight="balanced")),
+        make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced")),
+        HistGradientBoostingClassifier(max_iter=50, class_weight="balanced"),
+    ]
+
+
+def _read(attacker: ClassifierMixin, z: Doubles, v: Ints) -> float:
+    """Return the balanced accuracy of an attacker on features (n, d), by cross-validation."""
+    return float(balanced_accuracy_score(v, cross_val_predict(attacker, z, v, cv=FOLDS)))
 
 
 def _decoder(u: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from audit.model.maps.affine_and_code import Affine
 from audit.model.release import install, remove
 from audit.model.representations import extract
 from sanitizer.method_table import METHODS, NEED_TASK
+from sanitizer.methods import nonlinear_map
 from sanitizer.options import SanitizeOptions
 from sanitizer.run import program, sanitize
 from sanitizer.similarity import contrastive, similarities
@@ -51,8 +52,9 @@ def correlation(z: Tensor, before: Tensor) -> float:
 
 @pytest.mark.parametrize("method", [None, "leace"])
 def test_the_shortest_call_removes_v_and_leaves_vectors_alike_and_every_weight(
-    method: str | None, encoder: Path
+    method: str | None, encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(nonlinear_map, "STEPS", 100)
     done, out = made(encoder, method)
     assert (done.method, done.release, done.layer, done.trace) == (method or "map", "map", "logits", [])
     told = (
@@ -71,7 +73,7 @@ def test_the_shortest_call_removes_v_and_leaves_vectors_alike_and_every_weight(
 
 
 def test_the_program_beside_it_gives_the_same_vectors_and_is_audited_at_what_leaves_it(encoder: Path) -> None:
-    _, out = made(encoder)
+    _, out = made(encoder, "leace")
     assert torch.allclose(vectors(load(program(out)).module), vectors(loaded(out).module), atol=1e-5)
 
 
@@ -177,6 +179,7 @@ def test_the_command_says_which_method_it_took_and_why(
     factory = tmp_path / "people.py"
     factory.write_text("from support.people import rows\ndef load(part):\n    return rows(part == 'audit')\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(nonlinear_map, "STEPS", 5)
     given = f"{encoder} --arch support.people:Encoder --data people.py:load --private v"
     result = run("sanitize", given, "-o clean.pt")
     assert result.exit_code == 0, result.output

@@ -11,11 +11,12 @@ from sklearn.svm import SVC
 from torch import Tensor
 
 from audit.data.columns import Ints
+from audit.evidence.verdict import LIMIT
 from audit.model.maps.residual_map import ResidualMap
 from audit.model.release import install, install_from
 from sanitizer.methods import nonlinear_map
 from sanitizer.methods.base import Rows
-from sanitizer.methods.nonlinear_map import NonlinearMap, balanced_rows, dimensions, fit_map
+from sanitizer.methods.nonlinear_map import NonlinearMap, _Fit, balanced_rows, dimensions, fit_map
 from sanitizer.similarity import similarities
 
 N, D = 1000, 12
@@ -39,7 +40,9 @@ def rows_of(z: Tensor, v: Ints, kept: Ints, person: Tensor | None = None) -> Row
 
 @pytest.fixture(scope="module")
 def fitted() -> ResidualMap:
-    return fit_map(rows_of(*drawn(0)), {"v": 2}, ["kept"], NonlinearMap(rank=4), has_task=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nonlinear_map, "STEPS", 150)
+        return fit_map(rows_of(*drawn(0)), {"v": 2}, ["kept"], NonlinearMap(rank=4), has_task=False)
 
 
 def readable(z: Tensor, v: Ints) -> float:
@@ -67,7 +70,10 @@ def test_at_full_width_it_gives_away_what_the_few_dimensions_do(fitted: Residual
     assert torch.equal(fitted(z[:, :, None, None])[:, :, 0, 0], out)
 
 
-def test_without_a_task_or_a_name_vectors_stay_as_alike_as_so_few_dimensions_allow() -> None:
+def test_without_a_task_or_a_name_vectors_stay_as_alike_as_so_few_dimensions_allow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nonlinear_map, "STEPS", 150)
     z, v, kept = drawn(0)
     z = z * torch.linspace(0.3, 3, D)
     made = fit_map(rows_of(z, v, kept), {"v": 2}, [], NonlinearMap(rank=6), has_task=False)
@@ -97,14 +103,11 @@ def test_a_map_comes_back_from_the_tensors_of_a_checkpoint(fitted: ResidualMap) 
     assert torch.equal(released(z), again(z))
 
 
-def test_width_follows_the_law_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nonlinear_map, "STEPS", 1)
+def test_rows_say_how_many_dimensions_they_can_clean() -> None:
     assert [dimensions(2941, 0.02), dimensions(20_000, 0.02), dimensions(2941, 0.05)] == [7, 50, 45]
     assert dimensions(10, 0.01) == 1
     assert balanced_rows(np.repeat([0, 1], 500)) == 1000
     assert balanced_rows(np.repeat([0, 1, 2], [100, 900, 0])) == pytest.approx(360)
-    narrow = fit_map(rows_of(*drawn(0)), {"v": 2}, [], NonlinearMap(), has_task=False)
-    assert narrow.up.shape == (D, D)  # 1,000 rows would allow 15
 
 
 def test_an_erasure_in_as_many_dimensions_leaves_as_much_as_the_law_says() -> None:
@@ -123,3 +126,24 @@ def test_an_erasure_in_as_many_dimensions_leaves_as_much_as_the_law_says() -> No
         rest = shift - unit * (unit @ shift)  # what the projection does not take of the true difference
         left.append(0.5 * (1 + torch.erf(torch.tensor(np.linalg.norm(rest) / 2 / 2**0.5)).item()) - 0.5)
     assert np.mean(left) == pytest.approx(excess, rel=0.15)
+
+
+def test_a_map_is_halved_until_held_out_rows_tell_no_more_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many dimensions as there are would be cleaned of what is linear by so many rows, and not of a size."""
+    z, v, kept = drawn(0)
+    monkeypatch.setattr(nonlinear_map, "STEPS", 60)
+    tried = []
+    run = _Fit.run
+
+    def noted(self: _Fit, rank: int) -> ResidualMap:
+        tried.append((rank, len(self.rows.before)))
+        return run(self, rank)
+
+    monkeypatch.setattr(_Fit, "run", noted)
+    made = fit_map(rows_of(z, v, kept), {"v": 2}, ["kept"], NonlinearMap(), has_task=False)
+    assert dimensions(balanced_rows(v), LIMIT) > D
+    assert [rank for rank, _ in tried[:2]] == [D, D // 2]
+    assert {rows for _, rows in tried[:-1]} == {3 * N // 4} and tried[-1] == (made.up.shape[1], N)
+    assert tried[-1][0] == tried[-2][0] or tried[-1][0] == tried[-2][0] // 2
+    new, u, _ = drawn(1)
+    assert readable(made.narrow(new), u) < 0.62 < readable(new, u)

@@ -16,11 +16,14 @@ from audit.data.columns import Column
 from audit.data.labelled import LabelledData
 from audit.model.layers import tap
 from audit.model.maps.affine_and_code import Affine
+from audit.model.maps.residual_map import ResidualMap
 from audit.model.release import install
 from sanitizer.information import by_class, mutual_information
 from sanitizer.job import Recipe, TrainingJob
+from sanitizer.methods import nonlinear_map
 from sanitizer.methods.base import Method, Rows, Setting
 from sanitizer.methods.codebook import Codebook, fit_code, running_information
+from sanitizer.methods.nonlinear_map import NonlinearMap
 from sanitizer.methods.pairs import Pairs, fit_pairs
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich, RichObjective
@@ -128,6 +131,19 @@ def test_paired_codes_leave_what_is_kept_and_nothing_of_v(before: nn.Module) -> 
     assert accuracy(said) > accuracy(released(before, Plain(), epochs=3)) - 0.02
     words = np.unique(seen(said, toy(2)).z.numpy(), axis=0)
     assert 8 < len(words) <= 32
+
+
+def test_a_map_that_is_not_linear_leaves_the_task_and_what_is_kept_and_little_of_v(
+    before: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nonlinear_map, "STEPS", 250)
+    mapped = released(before, NonlinearMap(rank=6), keep=("kept",), epochs=0)
+    assert readable(mapped, "v") < 0.58
+    assert readable(mapped, "kept") > 0.85
+    assert accuracy(mapped) > accuracy(before) - 0.025
+    for name, tensor in before.state_dict().items():
+        assert torch.equal(tensor, mapped.state_dict()[name]), name
+    assert isinstance(mapped.get_submodule("irene.map"), ResidualMap)
 
 
 def test_the_solved_head_removes_what_no_line_tells() -> None:
