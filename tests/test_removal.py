@@ -8,11 +8,13 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
+import kept
 from removal import ARMS, named, read
 from removal_tables import rich, table, when
 
 HERE = Path(__file__).parents[1]
 RUNS = read(HERE / "benchmarks" / "removal.jsonl")
+KEPT = read(HERE / "benchmarks" / "kept.jsonl")
 SETS = list(dict.fromkeys(one["set"] for one in RUNS))
 RESULTS = (HERE / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
 README = (HERE / "README.md").read_text(encoding="utf-8")
@@ -33,6 +35,11 @@ def test_runs_of_the_tables_are_kept() -> None:
 @pytest.mark.parametrize("name", SETS)
 def test_results_have_the_table_that_the_script_prints(name: str) -> None:
     assert table(RUNS, name, ARMS) + "\n\n" in RESULTS
+
+
+@pytest.mark.parametrize("name", kept.SETS)
+def test_results_have_the_table_of_what_is_kept(name: str) -> None:
+    assert kept.table(KEPT, name) + "\n\n" in RESULTS
 
 
 def test_results_have_what_the_rich_release_comes_to_and_when() -> None:

@@ -32,13 +32,19 @@ def join_copies(groups: Ints, features: Features) -> tuple[Ints, int]:
 
 def are_copies(features: Features) -> bool:
     """Return whether rows alike are copies of one thing, which are joined, and not what such inputs are like."""
-    most = np.bincount(features.copies).max()
-    return features.same_input and bool(most <= max(FEW_COPIES, MOST_COPIES * len(features.copies)))
+    return features.same_input and not _are_usual(features)
+
+
+def _are_usual(features: Features) -> bool:
+    """Return whether so many rows are alike as in a small table, or behind a finite code."""
+    return bool(np.bincount(features.copies).max() > max(FEW_COPIES, MOST_COPIES * len(features.copies)))
 
 
 def describe_copies(copies: int, features: Features, *, grouped: bool) -> str:
     """Say what was done about so many rows with a copy in another group."""
     if not are_copies(features):
+        if not features.same_input and _are_usual(features):
+            return f"{copies} rows have the very features of a row in another group, as behind a finite code"
         what = "input" if features.same_input else "features"
         return (
             f"{copies} rows have the very {what} of a row in another group, and may stand on both sides of a split; if "

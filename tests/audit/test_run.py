@@ -339,7 +339,7 @@ def test_a_finite_code_that_tells_the_attribute_is_no_set_of_copies() -> None:
     assert result.private[0].decided.verdict == "FAIL"
     assert only(result).score.value == pytest.approx(0.9, abs=0.05)
     assert result.data.copies == N
-    assert any("have the very features of a row in another group" in warning for warning in result.warnings)
+    assert any("of a row in another group, as behind a finite code" in warning for warning in result.warnings)
 
 
 def test_inputs_of_few_distinct_values_are_people_who_look_alike_and_no_copies() -> None:
