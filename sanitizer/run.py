@@ -38,8 +38,9 @@ from sanitizer.job import TrainingJob, require_classes
 from sanitizer.method_table import card_of, make_method, release_for, require_task_kind, require_without_task
 from sanitizer.methods.base import Method
 from sanitizer.methods.leace import Leace
-from sanitizer.methods.nonlinear_map import NonlinearMap, balanced_rows, dimensions
+from sanitizer.methods.nonlinear_map import NonlinearMap
 from sanitizer.methods.pairs import Pairs
+from sanitizer.methods.width import balanced_rows, dimensions
 from sanitizer.options import SanitizeOptions
 from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune

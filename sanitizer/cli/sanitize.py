@@ -87,10 +87,9 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
     column `split` says train, or on half of the people (--group), drawn by --seed. It is written as a program beside
     the new vectors, without any label; irene audit leaves out the rows that fitted it.
 
-    The result keeps the model's keys, shapes, types and format. With a code or a map in it, they stand under
-    `irene.encoder.`, so that it is not lost unseen, and a program of torch.export that needs no irene goes beside it. A
-    model that is no better at its task than a constant answer is refused. A run that was stopped goes on with --resume.
-    The result is no evidence of anything: audit it.
+    The result keeps the model's keys, shapes, types and format, with a code or a map in it under `irene.encoder.`, so
+    that it is not lost unseen; a program of torch.export that needs no irene goes beside it then. A model no better at
+    its task than a constant answer is refused. A run that was stopped goes on with --resume. Audit the result.
 
     \b
     Example:

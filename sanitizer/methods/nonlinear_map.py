@@ -10,25 +10,17 @@ that the layers behind it work on.
 
 How many dimensions can be cleaned is a question of rows: an attacker reads about .4 √(r / n) of balanced accuracy above
 the floor after the best linear erasure that n rows determine, and more of what is not linear. So the width begins with
-what that law allows, and is halved until fresh attackers on rows held out read no more than the default limit.
+what that law allows, and is halved until fresh attackers on rows held out read no more than half of the default limit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin
-from sklearn.decomposition import PCA
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -41,6 +33,7 @@ from sanitizer.information import TINY, by_class, explained_share
 from sanitizer.methods.base import OF_CLASSES, Objective, Rows, Setting
 from sanitizer.methods.codebook import Classifier, classifier
 from sanitizer.methods.low_rank import kept_coordinates
+from sanitizer.methods.width import balanced_rows, dimensions, left
 from sanitizer.similarity import contrastive, similarities
 
 AXES = 128
@@ -48,7 +41,6 @@ AXES = 128
 PER_STEP = 512
 """Rows of a step for each predicted class; the regression is O(n³) in them."""
 STEPS = 400
-FOLDS = 3
 HELD_OUT = 2000
 """Rows, at most, that say how wide a map may be; a quarter of all where they are fewer."""
 TASK_WEIGHT = 10.0
@@ -57,9 +49,6 @@ RATE = 3e-3
 """Of Adam; falls to 0 along a cosine."""
 READ_BACK = 1e-3
 """Regularisation of the linear decoder, as a share of the variance of the narrow features."""
-EXCESS_PER_ROOT = 0.4
-"""Balanced accuracy that √(dimensions / rows) leaves (simulated; see docs)."""
-
 DESCRIPTION = (
     "narrows the bottleneck by a linear map and a residual network to few dimensions, against an exactly solved head; "
     "what is named, or how alike vectors are, stays"
@@ -76,7 +65,7 @@ class NonlinearMap:
     """Of the share of v's variance that the solved head explains, beside the share of what is kept that is lost."""
     rank: int | None = None
     """Dimensions that pass; None: as many as the rows allow for a leak of the default limit, if it were linear
-    (`dimensions`), halved until held-out rows leak no more than that."""
+    (`dimensions`), halved until held-out rows leak no more than half of that."""
     hidden: int = 512
     """Units of the residual network."""
     noise: float = 0.3
@@ -106,22 +95,6 @@ class NonlinearMapObjective(Objective):
         if not self._private:
             return None
         return fit_map(rows(), self._private, list(self._keep), self._settings, has_task=self._has_task)
-
-
-def dimensions(rows: float, excess: float) -> int:
-    """Return how many dimensions so many rows can clean until an attacker reads so much above the floor, at least 1.
-
-    Rows count as if the two classes that are told apart had equally many (`balanced_rows`); the excess is of balanced
-    accuracy. What is not linear costs more rows.
-    """
-    return max(1, int(rows * (excess / EXCESS_PER_ROOT) ** 2 + 1e-6))
-
-
-def balanced_rows(v: Ints) -> float:
-    """Return the rows of two classes of equal size that tell the rarest class from the rest as well as these do."""
-    counts = np.bincount(v)
-    counts = counts[counts > 0]
-    return float((4 * counts * (len(v) - counts) / len(v)).min())
 
 
 def fit_map(
@@ -214,19 +187,19 @@ class _Fit:
     def run(self, rank: int) -> ResidualMap:
         """Train the map; the same rows give the same map, whatever was drawn before."""
         device = self.rows.before.device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), _one_thread():
             torch.manual_seed(0)
             return self._trained(rank)
 
     def width(self, most: int) -> int:
-        """Return how many dimensions pass, at most so many: halved until held-out rows tell no more than the limit."""
+        """Return how many dimensions pass, at most so many: halved until held-out rows tell half the limit at most."""
         generator, person = np.random.default_rng(0), self.rows.person
         order = generator.permutation(len(self.rows.before))
         if person is not None:  # those of one person stand side by side
             order = np.argsort(generator.permutation(int(person.max()) + 1)[person.cpu().numpy()], kind="stable")
         held = order[: min(HELD_OUT, len(order) // 4)]
         fit = self.of(np.sort(order[len(held) :]))
-        while most > 1 and max(self._left(fit.run(most), held)) > LIMIT:
+        while most > 1 and self._left(fit.run(most), held) > LIMIT / 2:  # an audit's attackers read more
             most //= 2
         return most
 
@@ -242,23 +215,13 @@ class _Fit:
         head = None if self.head is None else replace(self.head, own=self.head.own[own])
         return replace(self, rows=rows, head=head)
 
-    def _left(self, fitted: ResidualMap, held: Ints) -> list[float]:
-        """Return how much more than the predicted class quick attackers read of each attribute on rows held out."""
+    def _left(self, fitted: ResidualMap, held: Ints) -> float:
+        """Return how much more than the predicted class quick attackers read of rows held out, at most."""
         own = torch.as_tensor(held, device=self.rows.before.device)
         with torch.no_grad():
             z = fitted.narrow(self.rows.before[own].float()).double().cpu().numpy()
         told = torch.zeros_like(own) if self.head is None else self.head.own[own]
-        one_hot = functional.one_hot(told).double().cpu().numpy()
-        left = [0.0]
-        for name in self.private:
-            v = self.rows.v[name][own].cpu().numpy()
-            enough = np.bincount(v)[v] >= FOLDS
-            if len(np.unique(v[enough])) < 2:
-                continue
-            floor = _read(LogisticRegression(class_weight="balanced"), one_hot[enough], v[enough])
-            read = [_read(attacker, z[enough], v[enough]) for attacker in _quick_attackers()]
-            left.append(max(read) - floor)
-        return left
+        return max(left(z, told.cpu().numpy(), self.rows.v[name][own].cpu().numpy()) for name in self.private)
 
     def _trained(self, rank: int) -> ResidualMap:
         z = self.rows.before.float()
@@ -316,19 +279,15 @@ class _Fit:
         return lost if self.rows.person is None else lost + contrastive(found, self.rows.person[some])
 
 
-def _quick_attackers() -> list[ClassifierMixin]:
-    """Return attackers that say how wide a map may be; the audit's are more, and fitted on more rows."""
-    return [
-        make_pipeline(StandardScaler(), SVC(class_weight="balanced")),
-        make_pipeline(PCA(whiten=True), SVC(class_weight="balanced")),
-        make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced")),
-        HistGradientBoostingClassifier(max_iter=50, class_weight="balanced"),
-    ]
-
-
-def _read(attacker: ClassifierMixin, z: Doubles, v: Ints) -> float:
-    """Return the balanced accuracy of an attacker on features (n, d), by cross-validation."""
-    return float(balanced_accuracy_score(v, cross_val_predict(attacker, z, v, cv=FOLDS)))
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread: for matrices of a few hundred rows, several wait for each other more than they help."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _decoder(u: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,8 @@ from audit.model.maps.residual_map import ResidualMap
 from audit.model.release import install, install_from
 from sanitizer.methods import nonlinear_map
 from sanitizer.methods.base import Rows
-from sanitizer.methods.nonlinear_map import NonlinearMap, _Fit, balanced_rows, dimensions, fit_map
+from sanitizer.methods.nonlinear_map import NonlinearMap, _Fit, fit_map
+from sanitizer.methods.width import balanced_rows, dimensions, left
 from sanitizer.similarity import similarities
 
 N, D = 1000, 12
@@ -147,3 +148,17 @@ def test_a_map_is_halved_until_held_out_rows_tell_no_more_than_the_limit(monkeyp
     assert tried[-1][0] == tried[-2][0] or tried[-1][0] == tried[-2][0] // 2
     new, u, _ = drawn(1)
     assert readable(made.narrow(new), u) < 0.62 < readable(new, u)
+
+
+def test_what_is_left_is_what_is_read_beyond_the_predicted_class() -> None:
+    generator = np.random.default_rng(0)
+    v, z = generator.integers(0, 2, N), generator.normal(size=(N, 3))
+    told = np.where(generator.random(N) < 0.8, v, 1 - v)
+    nothing = np.zeros(N, dtype=np.int64)
+    assert left(z, nothing, v) < 0.05
+    assert left(z, told, v) == 0
+    z[:, 0] *= 1 + 4 * v
+    assert left(z, nothing, v) > 0.2
+    z[:, 1] = told
+    assert 0.03 < left(z, told, v) < 0.2
+    assert left(z, nothing, nothing) == 0

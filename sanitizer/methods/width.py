@@ -1,0 +1,68 @@
+"""How many dimensions a release may have: by the law of rows, and by what quick attackers read of rows held out."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
+
+from audit.bootstrap import Doubles
+from audit.data.columns import Ints
+
+EXCESS_PER_ROOT = 0.4
+"""Balanced accuracy above a guess that is left per √(dimensions ÷ rows) of two classes that differ in their means, to who
+has unlimited rows, after the best linear erasure that so many rows determine."""
+FOLDS = 3
+
+
+def dimensions(rows: float, excess: float) -> int:
+    """Return how many dimensions so many rows can clean until an attacker reads so much above the floor, at least 1.
+
+    Rows count as if the two classes that are told apart had equally many (`balanced_rows`); the excess is of balanced
+    accuracy. What is not linear costs more rows.
+    """
+    return max(1, int(rows * (excess / EXCESS_PER_ROOT) ** 2 + 1e-6))
+
+
+def balanced_rows(v: Ints) -> float:
+    """Return the rows of two classes of equal size that tell the rarest class from the rest as well as these do."""
+    counts = np.bincount(v)
+    counts = counts[counts > 0]
+    return float((4 * counts * (len(v) - counts) / len(v)).min())
+
+
+def left(z: Doubles, told: Ints, v: Ints) -> float:
+    """Return how much more of v quick attackers read of features (n, d) than of the predicted class, (n,); at least 0.
+
+    It is a difference of balanced accuracies. The attackers of an audit are more, and fitted on more rows.
+    """
+    enough = np.bincount(v)[v] >= FOLDS
+    z, told, v = z[enough], told[enough], v[enough]
+    if len(np.unique(v)) < 2:
+        return 0.0
+    floor = _read(_of_class(), told[:, None], v)
+    return max(0.0, max(_read(attacker, z, v) for attacker in _quick_attackers()) - floor)
+
+
+def _quick_attackers() -> list[ClassifierMixin]:
+    return [
+        make_pipeline(StandardScaler(), SVC(class_weight="balanced")),
+        make_pipeline(PCA(whiten=True), SVC(class_weight="balanced")),
+        make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced")),
+        HistGradientBoostingClassifier(max_iter=50, class_weight="balanced"),
+    ]
+
+
+def _of_class() -> ClassifierMixin:
+    """Return the attacker that sees the predicted class alone."""
+    return make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(class_weight="balanced"))
+
+
+def _read(attacker: ClassifierMixin, z: Doubles | Ints, v: Ints) -> float:
+    """Return the balanced accuracy of an attacker on features (n, d), by cross-validation."""
+    return float(balanced_accuracy_score(v, cross_val_predict(attacker, z, v, cv=FOLDS)))
