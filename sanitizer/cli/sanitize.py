@@ -77,11 +77,10 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", 
 def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> None:
     """Fine-tune the encoder of CHECKPOINT so that less of the private attributes can be read at its bottleneck.
 
-    There are two releases. For a model that is released for its task alone, the bottleneck becomes a finite code
-    (codebook), and an audit can bound its leakage to any attacker. For one whose embeddings serve other tasks, --keep
-    names the attributes to retain (rich). The choice is printed. Of an encoder without a task, as many dimensions pass
-    as the rows can clean, and vectors stay as alike as that allows (map); leace projects out what a linear attacker
-    reads.
+    For a model that is released for its task alone, the bottleneck becomes a finite code (codebook), and an audit can
+    bound its leakage to any attacker. For one whose embeddings serve other tasks, --keep names the attributes to retain
+    (rich; with a bound, pairs). Of an encoder without a task, as many dimensions pass as the rows can clean, and
+    vectors stay as alike as that allows (map). The choice is printed.
 
     CHECKPOINT may be a file of embeddings (.npz, .npy with --table, .parquet). A map is then fitted on the rows whose
     column `split` says train, or on half of the people (--group), drawn by --seed. It is written as a program beside

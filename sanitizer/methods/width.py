@@ -15,8 +15,8 @@ from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 
 EXCESS_PER_ROOT = 0.4
-"""Balanced accuracy above a guess that is left per √(dimensions ÷ rows) of two classes that differ in their means, to who
-has unlimited rows, after the best linear erasure that so many rows determine."""
+"""Balanced accuracy above a guess that is left per √(dimensions ÷ rows) of two classes that differ in their means, to
+who has unlimited rows, after the best linear erasure that so many rows determine."""
 FOLDS = 3
 
 
