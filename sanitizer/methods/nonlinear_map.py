@@ -10,7 +10,8 @@ that the layers behind it work on.
 
 How many dimensions can be cleaned is a question of rows: an attacker reads about .4 √(r / n) of balanced accuracy above
 the floor after the best linear erasure that n rows determine, and more of what is not linear. So the width begins with
-what that law allows, and is halved until fresh attackers on rows held out read no more than half of the default limit.
+what that law allows, and is halved while quick attackers read more than half of the default limit of rows held out, beyond the noise of
+so few.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,7 +66,7 @@ class NonlinearMap:
     """Of the share of v's variance that the solved head explains, beside the share of what is kept that is lost."""
     rank: int | None = None
     """Dimensions that pass; None: as many as the rows allow for a leak of the default limit, if it were linear
-    (`dimensions`), halved until held-out rows leak no more than half of that."""
+    (`dimensions`), halved while held-out rows leak more than half of that, beyond their noise."""
     hidden: int = 512
     """Units of the residual network."""
     noise: float = 0.3
@@ -192,14 +193,15 @@ class _Fit:
             return self._trained(rank)
 
     def width(self, most: int) -> int:
-        """Return how many dimensions pass, at most so many: halved until held-out rows tell half the limit at most."""
+        """Return how many dimensions pass, at most so many: halved while held-out rows tell over half the limit."""
         generator, person = np.random.default_rng(0), self.rows.person
         order = generator.permutation(len(self.rows.before))
         if person is not None:  # those of one person stand side by side
             order = np.argsort(generator.permutation(int(person.max()) + 1)[person.cpu().numpy()], kind="stable")
         held = order[: min(HELD_OUT, len(order) // 4)]
         fit = self.of(np.sort(order[len(held) :]))
-        while most > 1 and self._left(fit.run(most), held) > LIMIT / 2:  # an audit's attackers read more
+        noise = 0.5 / len(held) ** 0.5  # of balanced accuracy near one half
+        while most > 1 and self._left(fit.run(most), held) > LIMIT / 2 + noise:  # an audit's attackers read more
             most //= 2
         return most
 

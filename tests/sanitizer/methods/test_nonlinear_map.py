@@ -129,7 +129,7 @@ def test_an_erasure_in_as_many_dimensions_leaves_as_much_as_the_law_says() -> No
     assert np.mean(left) == pytest.approx(excess, rel=0.15)
 
 
-def test_a_map_is_halved_until_held_out_rows_tell_half_the_limit_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_is_halved_while_held_out_rows_tell_more_than_half_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many dimensions as there are would be cleaned of what is linear by so many rows, and not of a size."""
     z, v, kept = drawn(0)
     monkeypatch.setattr(nonlinear_map, "STEPS", 60)
