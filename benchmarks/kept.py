@@ -59,7 +59,6 @@ METHODS: dict[str, Method] = {
     "rich": Rich(),
     "pairs, 64 words": Pairs(words=64),
     "pairs, 256 words": Pairs(),
-    "pairs, 512 words": Pairs(words=512),
     "map": NonlinearMap(),
     "map, 16 dimensions": NonlinearMap(rank=16),
 }

@@ -10,8 +10,8 @@ that the layers behind it work on.
 
 How many dimensions can be cleaned is a question of rows: an attacker reads about .4 √(r / n) of balanced accuracy above
 the floor after the best linear erasure that n rows determine, and more of what is not linear. So the width begins with
-what that law allows, and is halved while quick attackers read more than half of the default limit of rows held out, beyond the noise of
-so few.
+what that law allows, and is halved while quick attackers read more than half of the default limit of rows held out,
+beyond the noise of so few.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -137,8 +137,8 @@ def test_a_map_that_is_not_linear_leaves_the_task_and_what_is_kept_and_little_of
     before: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nonlinear_map, "STEPS", 250)
-    mapped = released(before, NonlinearMap(rank=6), keep=("kept",), epochs=0)
-    assert readable(mapped, "v") < 0.58
+    mapped = released(before, NonlinearMap(rank=4), keep=("kept",), epochs=0)
+    assert readable(mapped, "v") < 0.56
     assert readable(mapped, "kept") > 0.85
     assert accuracy(mapped) > accuracy(before) - 0.025
     for name, tensor in before.state_dict().items():
