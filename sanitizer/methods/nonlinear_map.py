@@ -42,7 +42,7 @@ AXES = 128
 PER_STEP = 512
 """Rows of a step for each predicted class; the regression is O(n³) in them."""
 STEPS = 400
-HELD_OUT = 2000
+HELD_OUT = 5000
 """Rows, at most, that say how wide a map may be; a quarter of all where they are fewer."""
 TASK_WEIGHT = 10.0
 """Of the task's loss in nats, towards the model's own answers, beside the share of what is kept."""
