@@ -211,9 +211,9 @@ def _width(job: TrainingJob, installed: nn.Module | None) -> list[str]:
     rows = min(balanced_rows(job.data.codes(name)) for name in job.private)
     few, more = dimensions(rows, 0.02), dimensions(rows, LIMIT)
     return [
-        f"{installed.up.shape[1]} dimensions pass. {len(job.data)} rows allow about {few} within 2 points above the "
-        f"floor and {more} within {100 * LIMIT:.0f}, if what tells the attribute is linear; what is not takes more "
-        "rows, so audit the result"
+        f"The encoder was not trained; {installed.up.shape[1]} dimensions pass. {len(job.data)} rows allow about {few} "
+        f"within 2 points above the floor and {more} within {100 * LIMIT:.0f}, if what tells the attribute is linear; "
+        "what is not takes more rows, so audit the result"
     ]
 
 

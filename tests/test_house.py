@@ -59,7 +59,7 @@ ARROWS = {
     "sanitizer": {
         "information": "",
         "similarity": "",
-        "methods": "audit.bootstrap audit.evidence audit.data audit.model.maps information similarity",
+        "methods": "audit.errors audit.bootstrap audit.evidence audit.data audit.model.maps information similarity",
         "methods.debiasing": "audit.errors audit.evidence methods",
         "method_table": "audit.errors audit.plugins audit.evidence audit.model.structure methods methods.debiasing",
         "job": "audit.data audit.model.structure methods",

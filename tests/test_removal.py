@@ -42,6 +42,15 @@ def test_results_have_the_table_of_what_is_kept(name: str) -> None:
     assert kept.table(KEPT, name) + "\n\n" in RESULTS
 
 
+def test_the_readme_has_the_figures_of_what_is_kept() -> None:
+    start = README.index("| model and rows | release | read above")
+    rows = [cells(line) for line in README[start : README.index("\n\n", start)].splitlines()[2:]]
+    assert len(rows) > 10
+    for name, *told in rows:
+        printed = [cells(line)[:6] for line in kept.table(KEPT, name).splitlines()]
+        assert told in printed, (name, told[0])
+
+
 def test_results_have_what_the_rich_release_comes_to_and_when() -> None:
     results = [line.strip() for line in RESULTS.splitlines()]
     assert rich(RUNS, SETS)

@@ -54,7 +54,9 @@ METHOD = (
         "--inner-steps", click.IntRange(min=1), "Steps of the training adversary for each step of the encoder (irene)."
     ),
     option("--head-lr", POSITIVE, "Learning rate of the training adversary."),
-    option("--ridge", POSITIVE, "Regularisation of the training adversary, a kernel ridge regression (kernel, rich)."),
+    option(
+        "--ridge", POSITIVE, "Regularisation of the training adversary, a kernel ridge regression (kernel, rich, map)."
+    ),
     click.option(
         "--conditional/--marginal",
         default=None,

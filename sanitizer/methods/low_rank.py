@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
+from audit.errors import TrainingError
 from audit.model.maps.affine_and_code import Affine, vectors
 from sanitizer.information import TINY
 
@@ -37,11 +38,20 @@ class Whitened:
 
 
 def whitened(z: Tensor) -> Whitened:
-    """Return features (n, d), standardised first, in whitened coordinates."""
+    """Return features (n, d), standardised first, in whitened coordinates.
+
+    Raises:
+        TrainingError: All rows have the same features.
+    """
     z = z.double()
     mean, spread = z.mean(dim=0), z.std(dim=0).clamp_min(1e-6)
     _, lengths, axes = torch.linalg.svd((z - mean) / spread, full_matrices=False)
     most = min(max(1, len(z) // ROWS_PER_DIRECTION), int((lengths > 1e-4 * lengths[0]).sum()))
+    if not most:
+        raise TrainingError(
+            "All training rows have the same features at the bottleneck: there is nothing to read and nothing to map. "
+            "Look at how they are read, or choose another --layer."
+        )
     scale, axes = lengths[:most] / len(z) ** 0.5, axes[:most]
     to = (axes / spread).T / scale
     return Whitened((z - mean) @ to, mean, to, axes * scale[:, None] * spread, scale)

@@ -178,7 +178,8 @@ class _Fit:
     head: _Head | None
     """Of the task, if there is one."""
     told: bool
-    """Whether the coordinates are of what is kept; else how alike vectors are is."""
+    """Whether the coordinates are of something that is named, or of a task; without a task, how alike vectors are is
+    kept too."""
 
     @property
     def strata(self) -> Tensor | None:
@@ -198,7 +199,7 @@ class _Fit:
         order = generator.permutation(len(self.rows.before))
         if person is not None:  # those of one person stand side by side
             order = np.argsort(generator.permutation(int(person.max()) + 1)[person.cpu().numpy()], kind="stable")
-        held = order[: min(HELD_OUT, len(order) // 4)]
+        held = order[: min(HELD_OUT, max(1, len(order) // 4))]
         fit = self.of(np.sort(order[len(held) :]))
         noise = 0.5 / len(held) ** 0.5  # of balanced accuracy near one half
         while most > 1 and self._left(fit.run(most), held) > LIMIT / 2 + noise:  # an audit's attackers read more
@@ -268,16 +269,16 @@ class _Fit:
         """Return the share of what is kept that a linear decoder does not give back, and what the task loses."""
         up, outside = _decoder(u, z)
         back = u @ up + outside
+        lost = u.new_zeros(())
         if self.told:
             up, outside = _decoder(u, c)
             lost = (c - u @ up - outside).square().sum() / (c - c.mean(dim=0)).square().sum()
-            if self.head is None:
-                return lost
+        if self.head is not None:
             said, meant = (self.head.scores(one).log_softmax(dim=1) for one in (back, z))
             return lost + TASK_WEIGHT * functional.kl_div(said, meant, reduction="batchmean", log_target=True)
         found, wanted = similarities(back), similarities(z)
         apart = ~torch.eye(len(wanted), dtype=torch.bool, device=wanted.device)
-        lost = (found - wanted)[apart].square().mean() / wanted[apart].var().clamp_min(TINY)
+        lost = lost + (found - wanted)[apart].square().mean() / wanted[apart].var().clamp_min(TINY)
         return lost if self.rows.person is None else lost + contrastive(found, self.rows.person[some])
 
 

@@ -22,6 +22,7 @@ from sanitizer.checkpoint import require_finite
 from sanitizer.job import TrainingJob
 from sanitizer.method_table import card_of, make_method, require_task_kind
 from sanitizer.methods.base import Method
+from sanitizer.methods.nonlinear_map import NonlinearMap
 from sanitizer.methods.plain import Plain
 from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune
@@ -111,7 +112,10 @@ def make_point(
     clock = [time.perf_counter()]
     try:
         if request.method is not None:
-            outcome = _fine_tune(loaded, replace(job.training, method=request.method), labelled)
+            training = replace(job.training, method=request.method)
+            if isinstance(request.method, NonlinearMap):  # as `sanitize` does: the encoder stays
+                training = replace(training, recipe=replace(training.recipe, epochs=0, batch_size=2))
+            outcome = _fine_tune(loaded, training, labelled)
         clock.append(time.perf_counter())
         result = _audit(job, loaded, labelled, touched=request.method is not None)
     except TrainingError as error:

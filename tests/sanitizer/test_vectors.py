@@ -117,6 +117,24 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
     assert {one.name for one in faces.iterdir()} == {"faces.npz"}
 
 
+@pytest.mark.parametrize("method", ["map", "pairs", "rich"])
+def test_vectors_that_are_all_alike_are_refused_in_one_line(method: str, faces: Path, run: Run) -> None:
+    z, columns = vectors()
+    np.savez("alike.npz", face=np.ones_like(z), **columns)  # type: ignore[arg-type]
+    result = run(f"sanitize alike.npz --private v --method {method} --epochs 1 --batch-size 64 -o clean.npz")
+    assert result.exit_code == 1 and "All training rows have the same features" in result.output
+    assert not Path("clean.npz").exists()
+
+
+@pytest.mark.parametrize("method", ["map", "pairs"])
+def test_six_rows_make_a_map(method: str, faces: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nonlinear_map, "STEPS", 3)
+    np.savez("six.npz", face=vectors()[0][:6], v=["f", "m"] * 3)
+    done(run(f"sanitize six.npz --private v --method {method} -o clean.npz"))
+    with np.load("clean.npz") as clean:
+        assert np.isfinite(clean["face"]).all()
+
+
 def test_a_row_without_a_known_split_is_refused(faces: Path, run: Run) -> None:
     z, columns = vectors()
     np.savez("odd.npz", face=z, split=np.where(np.arange(len(z)) % 2, "train", "tset"), **columns)  # type: ignore[arg-type]

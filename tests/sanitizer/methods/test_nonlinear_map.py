@@ -83,6 +83,23 @@ def test_without_a_task_or_a_name_vectors_stay_as_alike_as_so_few_dimensions_all
     assert float(torch.corrcoef(pair)[0, 1]) > 0.8
 
 
+def test_without_a_task_people_stay_recognisable_also_where_an_attribute_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """People differ in small coordinates that nothing else asks for."""
+    monkeypatch.setattr(nonlinear_map, "STEPS", 100)
+    z, v, kept = drawn(0)
+    person = torch.arange(N) // 4
+    z[:, 6:] = 0.3 * torch.randn(N // 4, 6, generator=torch.Generator().manual_seed(0)).repeat_interleave(4, dim=0)
+    area = []
+    for named in (None, person):
+        made = fit_map(rows_of(z, v, kept, named), {"v": 2}, ["kept"], NonlinearMap(rank=4), has_task=False)
+        above = torch.triu_indices(N, N, 1)
+        same = person[above[0]] == person[above[1]]
+        area.append(roc_auc_score(same, similarities(made(z))[above[0], above[1]]))
+    assert area[1] > area[0] + 0.1
+
+
 def test_the_same_rows_give_the_same_map_whatever_was_drawn_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nonlinear_map, "STEPS", 20)
     made = []
