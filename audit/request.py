@@ -1,6 +1,6 @@
 """What an audit is asked for: which columns play which part, looked up before any work is done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.attackers.families import ATTACKERS, family
@@ -14,6 +14,9 @@ from audit.protocol.splits import split_rows
 from audit.settings import Settings
 from audit.verification.verification import tested
 
+ALL = "all"
+"""Every column without another part is to be watched."""
+
 
 @dataclass(frozen=True)
 class AuditRequest:
@@ -23,6 +26,10 @@ class AuditRequest:
     private: list[str]
     keep: list[str]
     columns: dict[str, AnyColumn]
+    watched: dict[str, AnyColumn]
+    """Attributes that have no part in the splits: what is measured beside them does not depend on them."""
+    unwatched: list[str]
+    """Why some columns cannot be watched, where all others were asked for."""
 
     @property
     def audited(self) -> list[str]:
@@ -51,6 +58,7 @@ class AuditRequest:
         private: str | Sequence[str],
         keep: str | Sequence[str],
         settings: Settings,
+        predicted: str | None = None,
     ) -> "AuditRequest":
         """Look columns and attackers up; raise an IreneError for what cannot be audited, before any work is done."""
         require_labelled(data)
@@ -76,4 +84,25 @@ class AuditRequest:
         columns: dict[str, AnyColumn] = {task: data.attribute(task, "task")} if task else {}
         columns |= {name: data.attribute(name, "private") for name in wanted}
         columns |= {name: data.attribute(name, "kept") for name in kept}
-        return AuditRequest(task, wanted, kept, columns)
+        watched, unwatched = _watched(data, columns, settings, predicted)
+        return AuditRequest(task, wanted, kept, columns, watched, unwatched)
+
+
+def _watched(
+    data: LabelledData, columns: Mapping[str, AnyColumn], settings: Settings, predicted: str | None
+) -> tuple[dict[str, AnyColumn], list[str]]:
+    """Return the columns to watch, and why some of all cannot be."""
+    names, parts = [*settings.watch], {part for name in columns for part in (name, *name.split("+"))}
+    if twice := [name for name in names if name in columns]:
+        raise DataError(f"{twice[0]!r} is to be watched and has another part already. Leave it out of --watch.")
+    if names != [ALL] or ALL in data.columns:
+        return {name: data.attribute(name, "watched") for name in names}, []
+    found, told = {}, []
+    for name in data.columns:
+        if name in (*parts, data.group_name, predicted, settings.keep_identity):
+            continue
+        try:
+            found[name] = data.attribute(name, "watched")
+        except DataError as error:
+            told.append(f"{name!r} is not watched: {str(error).removesuffix('.')}")
+    return found, told

@@ -1,7 +1,7 @@
 """One audit from end to end: features, splits, attackers, evidence."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -36,6 +36,7 @@ from audit.errors import DataError
 from audit.evidence.audit_result import AnyTask, AuditResult, Checkpoint, DataRows, Protocol, Split
 from audit.evidence.findings import Certificate, Finding, Verification, Where
 from audit.evidence.verdict import LIMIT, judge
+from audit.evidence.watched import Watched
 from audit.model.describe import describe_features, describe_model
 from audit.model.forward import Encoder, device_of, first_input
 from audit.model.representations import Features, encoding, extract, ready_made
@@ -47,6 +48,8 @@ from audit.protocol.baselines import Baselines
 from audit.protocol.bound import cells, certify
 from audit.protocol.budget import rows_within_budget
 from audit.protocol.duplicates import are_copies, join_copies
+from audit.protocol.kept.at_best import at_best
+from audit.protocol.kept.watched import watched
 from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Target, make_target
@@ -136,7 +139,7 @@ def audit_embeddings(
     """
     settings, provenance = settings or Settings(), provenance or Provenance()
     data = identified(data, settings.keep_identity)
-    request = AuditRequest.of(data, task, private, keep, settings)
+    request = AuditRequest.of(data, task, private, keep, settings, predicted)
     request.require_rows(data, settings)
     answers = _predictions(data, predicted, task) if predicted else None
     features = ready_made(layers, data, predicted=answers, columns=[*request.columns])
@@ -200,7 +203,8 @@ class _Run:
         if self.settings.test_rows is not None and self.settings.test_rows < len(splits.test):
             told.append(EVENLY)
         targets = limited._targets(columns, splits)
-        findings = limited._findings(read, targets)
+        findings = limited._findings(read, targets, columns)
+        seen = [*limited._watched(columns, splits)]
         bins = {name: one.bins for name, one in targets.items() if one.bins is not None}
         task, better = self._task(columns, splits, bins)
         return AuditResult(
@@ -224,12 +228,15 @@ class _Run:
             protocol=limited._protocol(),
             findings=findings,
             verifications=self._verifications(read, columns, splits),
+            watched=[one for one in seen if isinstance(one, Watched)],
             warnings=[
                 *grave(features, findings, task, better),
                 *told,
                 *self.provenance.notes,
                 *read.notes,
                 *features.notes,
+                *self.request.unwatched,
+                *(one for one in seen if isinstance(one, str)),
                 *cautions(self.data, features, columns, copies),
                 *rare_classes(findings),
                 *self._assumed(task, checkpoint),
@@ -290,17 +297,37 @@ class _Run:
         settings, baselines = self.settings, self._baselines(columns)
         return {name: make_target(name, columns[name], splits, settings, baselines) for name in self.request.audited}
 
-    def _findings(self, read: LabelledData, targets: Mapping[str, Target]) -> list[Finding]:
+    def _watched(self, columns: Mapping[str, AnyColumn], splits: Splits) -> Iterator[Watched | str]:
+        rows = self.features.rows
+        return watched(
+            self.features.z,
+            {name: column.take(rows) for name, column in self.request.watched.items()},
+            [columns[name] for name in self.request.private],
+            splits,
+            self.settings,
+            self._baselines(columns),
+            self.provenance.track,
+        )
+
+    def _findings(
+        self, read: LabelledData, targets: Mapping[str, Target], columns: Mapping[str, AnyColumn]
+    ) -> list[Finding]:
         """Return the findings, the private attributes first."""
         features, settings, track = self.features, self.settings, self.provenance.track
         codes = {layer: cells(z) for layer, z in features.z.items()}
+        private = [columns[name] for name in self.request.private]
         places = [(name, layer) for layer in features.z for name in self.request.audited]
         found = []
         for name, layer in track(places, len(places), "attacks"):
             z, projection = features.z[layer], features.projections.get(layer)
             wide = None if projection is None else int(projection.n_features_in_)
             measured = measure(z, targets[name], settings, layer=layer, projected_from=wide)
-            found.append(self._finding(measured, targets[name], layer, codes[layer], read))
+            if name in self.request.keep:
+                best = at_best(measured.attack.headline, targets[name], private)
+                kept = measured.measurement.model_copy(update={"at_best": best})
+                found.append(Finding(role="retained", attribute=name, layer=layer, measurement=kept))
+            else:
+                found.append(self._finding(measured, targets[name], layer, codes[layer], read))
         return sorted(found, key=lambda one: one.role != "private")
 
     def _verifications(
@@ -313,10 +340,8 @@ class _Run:
     def _finding(
         self, measured: Measured, target: Target, layer: str, code: Ints | None, read: LabelledData
     ) -> Finding:
-        """Judge a private attribute; a retained one is measured alone."""
+        """Judge a private attribute."""
         name, measurement = target.attribute, measured.measurement
-        if name not in self.request.private:
-            return Finding(role="retained", attribute=name, layer=layer, measurement=measurement)
         is_classes = measurement.entropy is not None
         certificate = _bound(code, target) if is_classes else None
         return Finding(

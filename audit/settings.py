@@ -48,11 +48,14 @@ class Settings:
     """Whether to tell which units, and where in the input, the strongest attacker reads."""
     keep_identity: str | None = None
     """Column of people: whether two rows are of one is measured on the test rows (audit.verification)."""
+    watch: str | Sequence[str] = ()
+    """Columns that nobody asked to keep, read by a linear attacker and without a verdict; "all": every other column."""
     device: str = "cpu"
     """What a user's own attacker is told to run on, if it asks."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attackers", tuple(several(self.attackers)))
+        object.__setattr__(self, "watch", tuple(several(self.watch)))
         least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1, "budget": 1}
         least |= {"min_class": 2, "seed": 0}
         optional = ("fit_rows", "test_rows", "budget")

@@ -48,11 +48,12 @@ ARROWS = {
         "model.files model.maps",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
+        "protocol.kept": "errors progress evidence settings data bootstrap attackers protocol",
         "verification": "errors evidence settings data bootstrap protocol",
         "caveats": "evidence data model protocol",
         "request": "errors column_names settings data attackers protocol verification",
         "run": "errors column_names environment bootstrap evidence settings data model model.structure attackers "
-        "protocol verification caveats request",
+        "protocol protocol.kept verification caveats request",
         "cli": "errors file_limits column_names atomic_write environment evidence evidence.checks settings data "
         "data.sources model model.structure verification run",
     },

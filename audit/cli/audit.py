@@ -110,6 +110,11 @@ class AuditOptions(Options):
         metavar="COLUMN",
         help="Column of people, who should stay recognisable: verification (AUC, EER, TAR) on pairs of test rows.",
     )
+    watch: tuple[str, ...] = option(
+        type=Names(),
+        default="",
+        help="Columns that nobody asked to keep, read by a linear attacker; all for every other column.",
+    )
     layer: tuple[str, ...] = option(
         type=Names(),
         default="",
@@ -181,7 +186,7 @@ def audit(**options: object) -> None:
     from audit import atomic_write
     from audit.errors import CheckpointError, visible
     from audit.evidence import audit_result
-    from audit.evidence.headline import sentence, task_sentence, verification_sentence
+    from audit.evidence.headline import sentence, task_sentence, verification_sentence, watched_sentence
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
@@ -201,6 +206,8 @@ def audit(**options: object) -> None:
         click.echo(visible(task_sentence(result.task)))
     for finding in result.findings:
         click.echo(visible(sentence(finding)))
+    for one in result.watched:
+        click.echo(visible(watched_sentence(one)))
     for verification in result.verifications:
         click.echo(visible(verification_sentence(verification)))
     for warning in result.warnings:
@@ -222,6 +229,7 @@ def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "
         ceiling=not asked.no_ceiling,
         where=asked.where,
         keep_identity=asked.keep_identity,
+        watch=asked.watch,
         min_class=rare.min_class,
         merge_rare=rare.merge_rare,
         device=device,

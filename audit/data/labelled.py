@@ -22,7 +22,7 @@ MIN_ROWS = 10
 """Fewer rows of a class than this in the attackers' training, selection or test rows say nothing."""
 
 
-ATTACKED = ("private", "kept")
+ATTACKED = ("private", "kept", "watched")
 """Parts of a column in which the user has to say whether many whole numbers are classes or a quantity."""
 
 

@@ -26,6 +26,7 @@ from audit.evidence.json_file import (
 )
 from audit.evidence.method_card import MethodCard
 from audit.evidence.upgrades import UPGRADES
+from audit.evidence.watched import Watched
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -326,6 +327,8 @@ class AuditResult(Frozen):
     """Private attributes with their verdicts, and retained ones."""
     verifications: list[Verification] = []
     """How well people are told apart at each layer; none where no identities were named, and in older evidence."""
+    watched: list[Watched] = []
+    """Attributes that nobody asked to keep, read by a linear attacker; none where none was to be watched."""
     warnings: list[Text]
     versions: dict[str, str]
     device: str

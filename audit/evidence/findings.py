@@ -268,6 +268,10 @@ class Measurement(Frozen):
     """Who is read; null for a quantity, and in evidence of before it was taken."""
     shots: list[Shots] = []
     """With 1, 5 and 20 rows of one person; none where no groups have several rows, or too few of them have."""
+    at_best: Estimate | None = None
+    """Of an attribute to keep: what could be kept of it at best, in AUROC or R², by a release of these features that
+    tells nothing of the private attributes beyond the predicted task label; null of a private one, and in evidence of
+    before."""
     held: int | None = None
     """Labelled rows that there are: more than fit, select and test where --fit-rows or --test-rows drew fewer; null in
     evidence of before."""

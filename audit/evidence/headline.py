@@ -4,6 +4,7 @@ from audit.evidence import numbers
 from audit.evidence.audit_result import AnyTask, QuantityTask
 from audit.evidence.findings import Certificate, Estimate, Finding, Measurement, NullBand, Verification
 from audit.evidence.verdict import held_for, is_bounded, most_allowed
+from audit.evidence.watched import AREA, Watched
 
 WRITERS = {
     "balanced_accuracy": numbers.share,
@@ -88,7 +89,28 @@ def sentence(finding: Finding) -> str:
     return (
         f"{decision.verdict}: {line} {decision.reason}{_held(finding)}"
         if decision
-        else f"{readability(measurement)}: {line}"
+        else f"{readability(measurement)}: {line}{_at_best(measurement)}"
+    )
+
+
+def _at_best(measurement: Measurement) -> str:
+    best = measurement.at_best
+    if best is None:
+        return ""
+    metric = AREA[measurement.metric]
+    return (
+        f" A release that tells nothing of the private attributes beyond the task's label could keep "
+        f"{TITLES[metric]} {numbers.decimal(best)} of it at best, where {numbers.decimal(measurement.figures[metric])} "
+        "is read."
+    )
+
+
+def watched_sentence(one: Watched) -> str:
+    """Return what is left of an attribute that nobody asked to keep, as one line for a terminal."""
+    best = f"; {numbers.decimal(one.at_best)} could be kept at best" if one.at_best else ""
+    return (
+        f"WATCHED: {one.attribute} at {one.layer}: a linear attacker reads {TITLES[one.metric]} "
+        f"{numbers.decimal(one.figure)}; a guess gives {numbers.trimmed(one.guess, 1)}{best}."
     )
 
 

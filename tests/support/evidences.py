@@ -9,6 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from audit.evidence.audit_result import AuditResult, Epoch
 from audit.evidence.findings import AttackerResult, Estimate, Finding
+from audit.evidence.watched import Watched
 from support.findings import (
     ATTACKERS,
     VIEWS,
@@ -119,10 +120,26 @@ def everything(*, after: bool = False) -> AuditResult:
         certified(able, most=0.2 if after else 0.5),
         certified(exposing(powered(with_where(open_, 0.04), gain=0.02, quadratic=0.1)), most=0.6),
         powered(continuous(read=0.20 if after else 0.43)),
-        readable(read=0.86 if after else 0.88, auroc=0.91 if after else 0.93),
+        remeasured(readable(read=0.86 if after else 0.88, auroc=0.91 if after else 0.93), at_best=around(0.92)),
         regression(read=0.55 if after else 0.61),
         sha="a" * 64 if after else "b" * 64,
         made=made if after else None,
+        watched=[
+            Watched(
+                attribute=name,
+                layer="features.7",
+                metric=metric,
+                attacker="logistic on whitened",
+                figure=around(read),
+                at_best=best,
+                rows=1999,
+            )
+            for name, metric, read, best in (
+                ("hat", "auroc", 0.71 if after else 0.80, around(0.74)),
+                ("beard", "auroc", 0.52 if after else 0.90, around(0.50, 0.02)),
+                ("weight", "r2", 0.20 if after else 0.31, None),
+            )
+        ],
         warnings=["One attacker did not run.", "No group column was given." if after else "Few rows of class 8."],
     )
     loaded = {"pickle_ran": True, "format": "pickled module", "weights_key": "state_dict"}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from audit.evidence.audit_result import AuditResult, Protocol, QuantityTask
 from audit.evidence.checks.contradictions_of_certificate import of_certificate
+from audit.evidence.checks.contradictions_of_kept import of_kept
 from audit.evidence.checks.contradictions_of_protocol import of_names, of_protocol
 from audit.evidence.checks.contradictions_of_task import of_classes, of_quantity
 from audit.evidence.checks.contradictions_of_verification import of_verification, verified
@@ -39,6 +40,7 @@ def contradictions(audit: AuditResult) -> Iterator[str]:
     yield from (f"{verified(one)}: {fault}" for one in audit.verifications for fault in of_verification(one, audit))
     if len({(one.layer, one.among) for one in audit.verifications}) < len(audit.verifications):
         yield "its identities: one layer stands there twice"
+    yield from of_kept(audit)
     if audit.task:
         task = audit.task
         faults = of_quantity(task, audit) if isinstance(task, QuantityTask) else of_classes(task, audit)

@@ -15,6 +15,7 @@ from reports.render.section import Section
 from reports.render.table import Body, Cell, Row, Table, cell, figure_cell, missing, over
 from reports.text.figures import NONE, figure, floor, pair_change, written_task_change
 from reports.text.identities import gives_away, identity_table
+from reports.text.kept_at_best import kept_table, kept_text
 from reports.text.sentences import NO_TASK, attribute_at, retained_by_state, unpaired
 
 
@@ -30,6 +31,9 @@ class TaskView:
     """What became of the retained attributes, a sentence for each state."""
     retained: tuple[Drawing, ...]
     retained_table: Table | None
+    kept_table: Table | None
+    """Attributes to keep and watched ones beside what could be kept at best; None where that was not measured."""
+    kept_text: str
     identity_table: Table | None
     """Whether people are told apart; None where no identities were named."""
     gives_away: str
@@ -44,6 +48,8 @@ def view(comparison: Comparison) -> TaskView:
         states=tuple(retained_by_state(comparison.retained)),
         retained=attribute_drawings(by_attribute(comparison.retained), "kept"),
         retained_table=retained_table(comparison),
+        kept_table=kept_table(comparison),
+        kept_text=kept_text(comparison),
         identity_table=identity_table(comparison),
         gives_away=gives_away(comparison),
     )

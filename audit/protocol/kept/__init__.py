@@ -1,0 +1,1 @@
+"""What stays of attributes that are not private: how much could at best, and how much a linear attacker reads."""
