@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": ("sanitizer.cli.demo:demo", "Train, audit, sanitize, audit again and report, on embedded real data."),
     "layers": ("audit.cli.audit:layers", "List a checkpoint's layers and the suggested bottleneck."),
     "audit": ("audit.cli.audit:audit", "Measure what can be read of a private attribute at a bottleneck."),
+    "plan": ("sanitizer.cli.plan:plan", "Tell which release can reach a limit, and what it keeps, before training."),
     "sanitize": ("sanitizer.cli.sanitize:sanitize", "Fine-tune the encoder so that less of the attribute can be read."),
     "sweep": ("sanitizer.cli.sweep:sweep", "Draw task accuracy against fresh leakage, over methods and weights."),
     "report": (

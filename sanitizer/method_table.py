@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import cast
 
 from audit.errors import IreneError
@@ -32,12 +32,41 @@ NEED_TASK = ("codebook", "end", "learned-mixin", "lff", "plain", "rebias", "rubi
 """Methods that work by the task's classes, or do nothing else than train on it."""
 
 
-def release_for(keep: Sequence[str], *, task: bool = True) -> str:
-    """Return the method for a model whose embeddings serve other tasks, or the one for the task alone.
+ENOUGH = 1_280
+"""Independent rows from which on pairs are the release that keeps more than the label: of sixty-four words each has as
+many rows as the shares of classes in it take to be estimated."""
 
-    Without a task it is the one that keeps vectors as alike as the rows allow.
+
+@dataclass(frozen=True)
+class Choice:
+    """The release that nobody named."""
+
+    method: str
+    why: str
+    """In a clause: for which reason, and what it gives up."""
+
+
+def release_for(keep: Sequence[str], kind: TaskKind | None, rows: int) -> Choice:
+    """Return the release for what a model is for.
+
+    Args:
+        keep: Attributes to retain.
+        kind: Of the task; None without one.
+        rows: Independent ones that may fit it.
     """
-    return "map" if not task else "rich" if keep else "codebook"
+    if kind is None:
+        told = "no --task: as many dimensions pass as the rows can clean; what does not fit into them is given up"
+        return Choice("map", f"{told}, and there is no bound")
+    if kind == "quantity":
+        told = f"a task that is a quantity{'' if keep else ', no --keep'}: few dimensions pass"
+        return Choice("rich", f"{told}; what is neither the task nor named is given up, and there is no bound")
+    if not keep:
+        return Choice("codebook", "no --keep: the label is released, and everything else is given up, with a bound")
+    if rows >= ENOUGH:
+        told = "--keep names what must stay readable: words pass that every private class says equally often"
+        return Choice("pairs", f"{told}, with a bound; --method map or rich may keep more, without one")
+    told = f"--keep names what must stay readable, and {rows} rows are too few for a code of it: few dimensions pass"
+    return Choice("rich", f"{told}; what is not named is given up, and there is no bound")
 
 
 def require_without_task(method: Method) -> None:
@@ -52,11 +81,16 @@ def require_without_task(method: Method) -> None:
             )
 
 
+def task_kind(answer: Answer) -> TaskKind:
+    """Return what kind of a task a model answers."""
+    return "quantity" if answer.classes is None else "ordinal" if answer.is_ordinal else "classes"
+
+
 def require_task_kind(method: Method, answer: Answer | None) -> None:
     """Raise an IreneError for a method that cannot train a task of this kind."""
     if answer is None:
         return
-    kind: TaskKind = "quantity" if answer.classes is None else "ordinal" if answer.is_ordinal else "classes"
+    kind = task_kind(answer)
     if kind not in (kinds := getattr(method, "tasks", ("classes",))):
         named = type(method).__name__.lower()
         fact = "is a quantity" if kind == "quantity" else "is of ordered classes with thresholds between them"

@@ -9,6 +9,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -35,7 +36,15 @@ from audit.verification.verification import identified
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import exported
 from sanitizer.job import TrainingJob, require_classes
-from sanitizer.method_table import card_of, make_method, release_for, require_task_kind, require_without_task
+from sanitizer.method_table import (
+    Choice,
+    card_of,
+    make_method,
+    release_for,
+    require_task_kind,
+    require_without_task,
+    task_kind,
+)
 from sanitizer.methods.base import Method
 from sanitizer.methods.leace import Leace
 from sanitizer.methods.nonlinear_map import NonlinearMap
@@ -76,7 +85,8 @@ def sanitize(
         private: Columns to remove.
         keep: Columns to retain, for methods that can.
         method: A name as `irene sanitize` takes it, or a method with its settings; if not given, the release for the
-            task alone (codebook), the one that retains attributes (rich) if `keep` names any, or map without a task.
+            task alone (codebook), the one that retains attributes (pairs; rich of few rows, or for a task that is a
+            quantity) if `keep` names any, or map without a task.
         options: Epochs, batch, optimizer, layer, device, …
 
     Raises:
@@ -84,10 +94,10 @@ def sanitize(
     """
     require_labelled(data)
     options, output, private, keep = options or SanitizeOptions(), Path(output), several(private), several(keep)
-    name, method = named_method(method, keep, options.name, task=task is not None)
     weights = require_unsanitized(loaded)
     require_output(output, weights.path)
     require_columns(data, task, private, keep)
+    name, method = named_method(method or choice(data, task, keep, options).method, options.name)
     options, data = prepared(options, data, method, task)
     data = data.complete([*([task] if task else []), *private, *keep])
     is_first = int(os.environ.get("RANK", "0")) == 0
@@ -184,11 +194,14 @@ def require_columns(data: LabelledData, task: str | None, private: Sequence[str]
     require_classes(task, private, keep, data)
 
 
-def named_method(
-    method: str | Method | None, keep: Sequence[str], name: str | None, *, task: bool
-) -> tuple[str, Method]:
+def choice(data: LabelledData, task: str | None, keep: Sequence[str], options: SanitizeOptions) -> Choice:
+    """Return the release of a model for which nobody named a method."""
+    kind = task_kind(Answer.of(data, task, options.scores)) if task else None
+    return release_for(keep, kind, len(np.unique(data.groups())))
+
+
+def named_method(method: str | Method, name: str | None) -> tuple[str, Method]:
     """Return the method and its name for the record."""
-    method = method or release_for(keep, task=task)
     if isinstance(method, str):
         name, method = name or method, make_method(method, {})
     return name or type(method).__name__.lower(), method

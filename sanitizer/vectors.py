@@ -29,7 +29,17 @@ from sanitizer.export import exported
 from sanitizer.method_table import METHODS
 from sanitizer.methods.base import Method
 from sanitizer.options import SanitizeOptions
-from sanitizer.run import named_method, prepared, program, record, record_of, request, require_columns, state_file
+from sanitizer.run import (
+    choice,
+    named_method,
+    prepared,
+    program,
+    record,
+    record_of,
+    request,
+    require_columns,
+    state_file,
+)
 from sanitizer.training.loop import fine_tune
 from sanitizer.training.resume import ResumeFile
 
@@ -77,7 +87,7 @@ def sanitize_vectors(
         IreneError: Any of its kinds; nothing is written then.
     """
     options, output, private, keep = options or SanitizeOptions(), Path(output), several(private), several(keep)
-    name, method = named_method(method, keep, options.name, task=False)
+    name, method = named_method(method or choice(vectors.data, None, keep, options).method, options.name)
     _require_map(name, method)
     require_vectors_output(output)
     require_columns(vectors.data, None, private, keep)

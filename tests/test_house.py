@@ -74,12 +74,13 @@ ARROWS = {
         "checkpoint export training",
         "vectors": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
         "audit.verification methods method_table options export training run",
+        "plan": "audit.errors audit.column_names audit.evidence audit.protocol methods",
         "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
         "audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods method_table job "
         "options checkpoint training",
         "cli": "audit.errors audit.atomic_write audit.environment audit.progress audit.evidence audit.settings "
-        "audit.data audit.data.sources audit.model audit.cli methods method_table job options training run vectors "
-        "sweep",
+        "audit.data audit.data.sources audit.model audit.cli method_table job options training run vectors "
+        "plan sweep",
     },
     "reports": {
         "inputs": "audit.errors audit.evidence audit.evidence.checks",

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,8 @@ from sanitizer.cli.options import KEEP, LAYER, POSITIVE, RECIPE, limited_rows, o
 
 if TYPE_CHECKING:
     from audit.evidence.audit_result import Sanitizing
-    from sanitizer.methods.base import Method
+    from sanitizer.method_table import Choice
+    from sanitizer.options import SanitizeOptions
 
 TASK = (
     click.option("--task", help="Column that the model predicts; without one, the geometry of its vectors is kept."),
@@ -44,8 +45,8 @@ METHOD = (
     click.option(
         "--method",
         help="codebook, pairs, map, rich, irene, kernel, gradient-reversal, leace, end, rubi, learned-mixin, rebias, "
-        "lff, plain or package.module:attribute. If left out: codebook, a release for the task alone; with --keep, "
-        "rich; without a --task, map.",
+        "lff, plain or package.module:attribute. If left out: codebook, a release of the label alone; with --keep, "
+        "pairs, or rich of few rows; without a --task, map.",
     ),
     *KEEP,
     option("--weight", Real(min=0), "Weight of the removal (the paper's gamma); the method's own if left out."),
@@ -81,8 +82,8 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
 
     For a model that is released for its task alone, the bottleneck becomes a finite code (codebook), and an audit can
     bound its leakage to any attacker. For one whose embeddings serve other tasks, --keep names the attributes to retain
-    (rich; with a bound, pairs). Of an encoder without a task, as many dimensions pass as the rows can clean, and
-    vectors stay as alike as that allows (map). The choice is printed.
+    (pairs, with a bound; map and rich without one). Of an encoder without a task, as many dimensions pass as the rows
+    can clean, and vectors stay as alike as that allows (map). The choice is printed; irene plan tells before.
 
     CHECKPOINT may be a file of embeddings (.npz, .npy with --table, .parquet). A map is then fitted on the rows whose
     column `split` says train, or on half of the people (--group), drawn by --seed. It is written as a program beside
@@ -98,8 +99,9 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
           --task digit --private colour -o out/clean.safetensors
     """
     from audit.progress import untracked
+    from sanitizer.method_table import release_for
     from sanitizer.options import SanitizeOptions
-    from sanitizer.run import program, require_output, state_file, written
+    from sanitizer.run import choice, program, require_output, state_file, written
     from sanitizer.run import sanitize as run
     from sanitizer.training.reweighting import correlated
 
@@ -111,20 +113,20 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
         require_output(output, checkpoint)
     refuse_inputs(*written(output), state_file(output))
     task, private, keep = (given[one] for one in ("task", "private", "keep"))
-    name, method = _method(given, keep, speak=first)
-    asked = {"private": private, "keep": keep, "method": method}
-    asked["options"] = SanitizeOptions(
+    options = SanitizeOptions(
         **recipe_fields(given),
         keep_identity=given["keep_identity"],
-        name=name,
         resume=resume,
         track=progress if first else untracked,
     )
+    asked = {"private": private, "keep": keep}
     try:
         if embedded:
+            asked |= _method(given, options, lambda: release_for(keep, None, 0), speak=first)
             done = _map(checkpoint, output, given, asked)
         else:
             loaded, data = ModelOptions.of(given).load(checkpoint), limited_rows(given, "train", checkpoint)
+            asked |= _method(given, options, lambda: choice(data, task, keep, options), speak=first)
             done = run(loaded, data, output, task=task, **asked)
     except KeyboardInterrupt as stopped:
         if (state := state_file(output)).is_file():
@@ -178,19 +180,21 @@ def _map(subject: Path, output: Path, given: Mapping[str, Any], asked: Mapping[s
     return sanitize_vectors(vectors, output, **asked)
 
 
-def _method(given: Mapping[str, Any], keep: Sequence[str], *, speak: bool) -> tuple[str, "Method"]:
-    """Return the name and the method that the options of METHOD describe, and print one that nobody named."""
-    from sanitizer.method_table import make_method, release_for
+def _method(
+    given: Mapping[str, Any], options: "SanitizeOptions", choose: Callable[[], "Choice"], *, speak: bool
+) -> dict[str, Any]:
+    """Return the method that the options of METHOD describe, and options with its name; print one nobody named."""
+    from sanitizer.method_table import make_method
 
     name = given["method"]
     if name is None:
-        name = release_for(keep, task=given["task"] is not None)
-        why = "--keep names what must stay readable" if keep else "no --keep: a release for the task alone"
-        why = why if given["task"] else "no --task: as many dimensions pass as the rows can clean"
+        chosen = choose()
+        name = chosen.method
         if speak:
-            click.echo(visible(f"Method: {name} ({why})"))
+            click.echo(visible(f"Method: {name} ({chosen.why})"))
     settings = {one: given[one] for one in SETTINGS if given[one] is not None}
-    return name, make_method(name, settings | arguments(given["method_arg"]))
+    method = make_method(name, settings | arguments(given["method_arg"]))
+    return {"method": method, "options": replace(options, name=name)}
 
 
 def describe(done: "Sanitizing", beside: Path) -> None:

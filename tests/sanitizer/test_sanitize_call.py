@@ -45,7 +45,9 @@ def test_a_method_is_named_or_given_with_its_settings(leaky: Path, tmp_path: Pat
         sanitize(loaded, data, tmp_path / "x.safetensors", task="digit", private="colour", method="iren")
 
 
-def test_an_attribute_to_retain_chooses_the_rich_release_and_cannot_be_removed_too(leaky: Path, tmp_path: Path) -> None:
+def test_an_attribute_to_retain_chooses_what_so_few_rows_allow_and_cannot_be_removed_too(
+    leaky: Path, tmp_path: Path
+) -> None:
     data = open_data("digits", "train", {}).limited(600, seed=0)
     data = replace(data, columns={**data.columns, "other": data.columns["colour"]})
     given = load(leaky, "small-convnet"), data, tmp_path / "rich.safetensors"

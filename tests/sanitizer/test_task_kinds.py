@@ -55,6 +55,10 @@ def test_a_quantity_is_kept_by_its_squared_error_and_chosen_by_its_r2(tmp_path: 
 
 
 @pytest.mark.slow
+def test_a_quantity_is_released_without_a_method_named(tmp_path: Path) -> None:
+    assert made(tmp_path, "ages", "age", None, replace(QUICK, epochs=0)).method == "rich"
+
+
 def test_a_rich_release_keeps_the_direction_of_a_number_without_a_step_of_training(tmp_path: Path) -> None:
     made(tmp_path, "ages", "age", "rich", replace(QUICK, epochs=0))
     clean = load(tmp_path / "clean.pt", f"{NETS}:ages").module.eval()
@@ -81,7 +85,7 @@ def test_thresholds_are_kept_as_thresholds(tmp_path: Path, method: str) -> None:
         (
             "ages",
             "age",
-            None,
+            "codebook",
             QUICK,
             "codebook trains tasks of classes and ordinal, and 'age' is a quantity.*--method k",
         ),
@@ -98,7 +102,7 @@ def test_thresholds_are_kept_as_thresholds(tmp_path: Path, method: str) -> None:
         ("steps", "age", "irene", QUICK, r"shape \[\d+, 3\] and task 'age' is a quantity"),
         ("steps", "level", "irene", QUICK, "--scores ordinal, if these are thresholds"),
     ],
-    ids=["default", "debiasing", "ordinal", "reweigh", "unit", "outputs", "not said"],
+    ids=["codebook", "debiasing", "ordinal", "reweigh", "unit", "outputs", "not said"],
 )
 def test_what_cannot_be_trained_is_told_in_one_line(
     tmp_path: Path, net: str, task: str, method: str | None, options: SanitizeOptions, message: str

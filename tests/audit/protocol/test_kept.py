@@ -135,7 +135,7 @@ def test_a_page_tells_what_was_kept_of_before_and_of_the_best(tmp_path: Path) ->
     write_report(tmp_path / "page.html", *(one for _, one in comparison.audits))
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "What could be kept at best" in page
-    assert kept_text(comparison)[:60] in page
+    assert kept_text(comparison).partition("counted")[2] in page
 
 
 def test_one_audit_has_the_best_without_shares_and_older_evidence_has_neither() -> None:
