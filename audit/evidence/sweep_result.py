@@ -65,6 +65,9 @@ class SweepKept(Frozen):
     auroc: Estimate
     """Mean over classes of the area under the ROC curve; .5 tells nothing."""
     balanced_accuracy: Estimate
+    at_best: Estimate | None = None
+    """AUROC that could be kept at best of this point's features if nothing were told of the private attributes beyond
+    the predicted task label; null in evidence of before."""
 
 
 class SweepFigures(Frozen):

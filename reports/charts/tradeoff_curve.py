@@ -1,6 +1,7 @@
 """The curve of a sweep on a page: one drawing for each private attribute, for wide and for narrow screens."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -8,8 +9,8 @@ from audit.evidence.numbers import count, shorten
 from audit.evidence.sweep_result import Sweep
 from reports.charts.attribute import Drawing
 from reports.charts.svg import drawing, element, printable
-from reports.charts.tradeoff_panel import TIER, Layout, draw_key, draw_panel, key_height
-from reports.charts.tradeoff_points import Spot, colours, in_words, spots_of
+from reports.charts.tradeoff_panel import TASK_KEPT, TIER, Layout, Line, draw_key, draw_panel, key_height
+from reports.charts.tradeoff_points import Spot, colours, in_words, kept_spots, spots_of
 from reports.inputs.sweep_choice import level, untouched
 
 WIDE = Layout(714, 400, 58, 28, 0, text=13, small=12, mark=11, steps=6, columns=4)
@@ -23,6 +24,12 @@ KEY = (
     "interval. Thin bars: 95 % intervals. Lines join a method's points in order of weight. Band: the floors, what each "
     "point's predicted task label alone tells."
 )
+KEPT_KEY = (
+    "Further up more is kept of the attributes to keep, as a share of what could be kept at best of the untouched "
+    "checkpoint's features (dotted) if nothing were told of the private ones: AUROC above one half, mean over the "
+    "attributes. The optimum is where that line meets the band of the floors; above the line a point tells of the "
+    "private attributes, or is trained to keep more than the features told. Marks, numbers and thin bars as above."
+)
 
 
 def curves(sweep: Sweep, attributes: Sequence[str]) -> tuple[Drawing, ...]:
@@ -30,6 +37,21 @@ def curves(sweep: Sweep, attributes: Sequence[str]) -> tuple[Drawing, ...]:
     return tuple(
         _curve(sweep, name, f"curve-{place}", "Marks and lines as above." if place else KEY)
         for place, name in enumerate(attributes)
+    )
+
+
+def kept_curves(sweep: Sweep, attributes: Sequence[str]) -> tuple[Drawing, ...]:
+    """Draw what is kept of the attributes to keep against leakage, with the optimum; none where that is not known."""
+    return tuple(
+        Drawing(
+            attribute=shorten(name),
+            layer=shorten(sweep.setup.layer),
+            wide=_draw_kept(sweep, name, spots, WIDE, f"kept-{place}-wide"),
+            narrow=_draw_kept(sweep, name, spots, NARROW, f"kept-{place}-narrow"),
+            caption="Marks and lines as above." if place else KEPT_KEY,
+        )
+        for place, name in enumerate(attributes)
+        if (spots := kept_spots(sweep, name))
     )
 
 
@@ -46,6 +68,36 @@ def _curve(sweep: Sweep, attribute: str, salt: str, key: str) -> Drawing:
 
 
 def _draw(sweep: Sweep, attribute: str, spots: list[Spot], layout: Layout, salt: str) -> Markup:
+    words = Words(
+        up=f"accuracy on {printable(sweep.setup.task)}, the task",
+        title=f"Accuracy of the task against what is read of {printable(attribute)}",
+        description=f"{in_words(spots)}.",
+        line=Line(level(sweep), TASK_KEPT),
+    )
+    return _panel(sweep, attribute, spots, layout, salt, words)
+
+
+def _draw_kept(sweep: Sweep, attribute: str, spots: list[Spot], layout: Layout, salt: str) -> Markup:
+    words = Words(
+        up="what is kept, of what could be kept at best",
+        title=f"What is kept of other attributes against what is read of {printable(attribute)}",
+        description=f"{in_words(spots, 'kept')}. The optimum is 100 % at the floor.",
+        line=Line(1.0, "at best", is_shown=True),
+    )
+    return _panel(sweep, attribute, spots, layout, salt, words)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What one kind of drawing says."""
+
+    up: str
+    title: str
+    description: str
+    line: Line
+
+
+def _panel(sweep: Sweep, attribute: str, spots: list[Spot], layout: Layout, salt: str, words: Words) -> Markup:
     top, bottom = 3 * TIER + 6, UNDER + key_height(spots, layout)
     width, height = layout.left + layout.width + layout.right, top + layout.height + bottom
     with drawing(width, height, salt=salt) as figure:
@@ -54,16 +106,10 @@ def _draw(sweep: Sweep, attribute: str, spots: list[Spot], layout: Layout, salt:
             spots,
             layout,
             across=f"balanced accuracy{',' if layout is NARROW else ' of the'} strongest fresh attacker",
-            up=f"accuracy on {printable(sweep.setup.task)}, the task",
+            up=words.up,
             heading="",
             chance=untouched(sweep, attribute).read.chance,
-            kept=level(sweep),
+            line=words.line,
         )
         draw_key(figure, spots, layout, bottom - UNDER)
-        return element(
-            figure,
-            title=f"Accuracy of the task against what is read of {printable(attribute)}",
-            description=f"{in_words(spots)}.",
-            salt=salt,
-            colours=colours(sweep),
-        )
+        return element(figure, title=words.title, description=words.description, salt=salt, colours=colours(sweep))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from audit.atomic_write import write_whole
 from audit.evidence.sweep_result import Sweep
 from reports.charts.svg import INK, MUTED, drawing, fitted, picture, printable
-from reports.charts.tradeoff_panel import TIER, Layout, draw_key, draw_panel, key_height
+from reports.charts.tradeoff_panel import TASK_KEPT, TIER, Layout, Line, draw_key, draw_panel, key_height
 from reports.charts.tradeoff_points import called, in_words, spots_of
 from reports.inputs.sweep_choice import level, refuse_unsound, untouched
 
@@ -70,7 +70,7 @@ def draw(sweep: Sweep) -> str:
                 up=f"accuracy on {printable(sweep.setup.task)}, the task",
                 heading="" if columns == 1 else printable(name),
                 chance=found.chance,
-                kept=level(sweep),
+                line=Line(level(sweep), TASK_KEPT),
             )
         draw_key(figure, points, layout, foot - 10)
         under = height - TIER * len(notes) - 10

@@ -16,6 +16,7 @@ from matplotlib.transforms import IdentityTransform
 from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, fitted, printable
 from reports.charts.tradeoff_points import Spot, by_method
 
+TASK_KEPT = "task kept above"
 TIER = 17.0
 """Height of a line of text, in pixels."""
 FAR = 0.7
@@ -24,6 +25,16 @@ SIDES = [(math.cos(turn), math.sin(turn)) for turn in (math.pi / 4 * step for st
 """Where a number may stand beside its mark, the places that are tried first at the front."""
 RING = 1.7
 """Times the size of a mark, around the chosen one."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A dotted line across a panel."""
+
+    at: float
+    name: str
+    is_shown: bool = False
+    """Whether the scale is to reach it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class Layout:
 
 
 def draw_panel(
-    axes: Axes, spots: Sequence[Spot], layout: Layout, *, across: str, up: str, heading: str, chance: float, kept: float
+    axes: Axes, spots: Sequence[Spot], layout: Layout, *, across: str, up: str, heading: str, chance: float, line: Line
 ) -> None:
     """Draw the points of one attribute.
 
@@ -62,9 +73,9 @@ def draw_panel(
         up: What is done better further up.
         heading: The panel's name, or nothing where it stands elsewhere.
         chance: Balanced accuracy of a guess.
-        kept: The lowest accuracy at which the task counts as kept.
+        line: Across, at a height that says something.
     """
-    _set_scales(axes, spots, layout, chance)
+    _set_scales(axes, spots, layout, chance, line)
     figure, beside = axes.get_figure(root=True), layout.width + layout.right
     assert figure is not None
     across = fitted(figure, across, beside, size=layout.small)
@@ -78,7 +89,7 @@ def draw_panel(
         at = ((layout.edge - layout.left) / area.width, 1 + (TIER * tier + 9) / area.height)
         shown = fitted(figure, words, beside + layout.left - layout.edge, size=size, weight=weight)
         axes.text(*at, shown, transform=axes.transAxes, fontsize=size, weight=weight, color=color)
-    _draw_kept(axes, layout, kept)
+    _draw_line(axes, layout, line)
     for own in by_method(spots):
         xs, ys = [spot.x.value for spot in own], [spot.y.value for spot in own]
         axes.plot(xs, ys, color=own[0].look.colour, linewidth=1.3, alpha=0.7, zorder=2, clip_on=False)
@@ -116,11 +127,11 @@ def draw_key(figure: Figure, spots: Sequence[Spot], layout: Layout, top: float) 
                     weight=weight, va="center_baseline")  # fmt: skip
 
 
-def _set_scales(axes: Axes, spots: Sequence[Spot], layout: Layout, chance: float) -> None:
+def _set_scales(axes: Axes, spots: Sequence[Spot], layout: Layout, chance: float, line: Line) -> None:
     xs = [end for spot in spots for end in (spot.x.low, spot.x.high, spot.floor)]
     if chance >= 2 * min(xs) - max(xs):  # else it would squeeze the points together, and is named at the edge
         xs.append(chance)
-    ys = [end for spot in spots for end in (spot.y.low, spot.y.high)]
+    ys = [end for spot in spots for end in (spot.y.low, spot.y.high)] + ([line.at] if line.is_shown else [])
     for limits, ends in ((axes.set_xlim, xs), (axes.set_ylim, ys)):
         room = max(0.01, 0.09 * (max(ends) - min(ends)))
         limits(min(ends) - room, max(ends) + room)
@@ -159,14 +170,13 @@ def _draw_references(axes: Axes, spots: Sequence[Spot], layout: Layout, chance: 
     return len(named)
 
 
-def _draw_kept(axes: Axes, layout: Layout, kept: float) -> None:
-    """Draw from where on the task counts as kept."""
+def _draw_line(axes: Axes, layout: Layout, line: Line) -> None:
     axes.plot(
-        [0, 1], [kept, kept], transform=axes.get_yaxis_transform(), color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)),
-        zorder=1, clip_on=False,
+        [0, 1], [line.at, line.at], transform=axes.get_yaxis_transform(), color=MUTED, linewidth=0.8,
+        linestyle=(0, (1, 3)), zorder=1, clip_on=False,
     )  # fmt: skip
     axes.annotate(
-        "task kept above", (1, kept), xycoords=axes.get_yaxis_transform(), xytext=(layout.right - 6, -3),
+        line.name, (1, line.at), xycoords=axes.get_yaxis_transform(), xytext=(layout.right - 6, -3),
         textcoords="offset points", ha="right", va="top", fontsize=layout.small - 1, color=MUTED,
         gid=f"{NAME}{len(axes.texts)}",
     )  # fmt: skip

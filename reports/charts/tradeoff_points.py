@@ -2,14 +2,14 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from audit.evidence.findings import Estimate
 from audit.evidence.sweep_result import UNTOUCHED, Sweep, SweepPoint, title
 from reports.charts.svg import INK, MUTED, printable
-from reports.inputs.sweep_choice import audited, least_read
+from reports.inputs.sweep_choice import audited, kept_of_best, least_read
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,22 @@ def spots_of(sweep: Sweep, attribute: str) -> list[Spot]:
     ]
 
 
+def kept_spots(sweep: Sweep, attribute: str) -> list[Spot]:
+    """Return the same points with what they keep further up (`kept_of_best`); none where the evidence does not tell."""
+    shares = {
+        1 + place: share
+        for place, point in enumerate(sweep.points)
+        if point.figures and (share := kept_of_best(point.figures, sweep)) is not None
+    }
+    spots = [
+        replace(one, y=shares[one.number], chosen=False) for one in spots_of(sweep, attribute) if one.number in shares
+    ]
+    best = efficient([(one.x.value, one.y.value) for one in spots])
+    return [replace(one, efficient=is_best) for one, is_best in zip(spots, best, strict=True)]
+
+
 def efficient(points: Sequence[tuple[float, float]]) -> list[bool]:
-    """Return for each (read, accuracy) whether no other one is as good in both and better in one."""
+    """Return for each (read, what is kept) whether no other one is as good in both and better in one."""
     return [
         not any(
             read <= own_read and accuracy >= own and (read, accuracy) != (own_read, own) for read, accuracy in points
@@ -96,9 +110,9 @@ def called(point: SweepPoint) -> str:
     return printable(title(point.method.rpartition(":")[2], point.weight))
 
 
-def in_words(spots: Sequence[Spot]) -> str:
-    """Return the figures of a drawing in words."""
-    return "; ".join(f"{one.number} {one.title}: task {one.y.value:.1%}, read {one.x.value:.1%}" for one in spots)
+def in_words(spots: Sequence[Spot], up: str = "task") -> str:
+    """Return the figures of a drawing in words; `up` is what goes up."""
+    return "; ".join(f"{one.number} {one.title}: {up} {one.y.value:.1%}, read {one.x.value:.1%}" for one in spots)
 
 
 def looks(sweep: Sweep) -> dict[str, Look]:

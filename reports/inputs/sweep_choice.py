@@ -7,6 +7,7 @@ is made on the test rows themselves, so the figures of the chosen point are bett
 from dataclasses import dataclass
 
 from audit.errors import EvidenceError
+from audit.evidence.findings import Estimate
 from audit.evidence.numbers import one_line
 from audit.evidence.sweep_result import UNTOUCHED, Sweep, SweepFigures, SweepPoint, SweepReading, title
 from reports.inputs.integrity import refuse_unfounded_pass
@@ -65,6 +66,27 @@ def has_bounds(sweep: Sweep) -> bool:
 def untouched(sweep: Sweep, attribute: str) -> Audited:
     """Return the leakage of one attribute at the untouched checkpoint; `refuse_unsound` sees that there is one."""
     return next(one for one in audited(sweep, attribute) if one.point.method == UNTOUCHED)
+
+
+def kept_of_best(figures: SweepFigures, sweep: Sweep) -> Estimate | None:
+    """Return how much is read at a point of what could be kept of the untouched checkpoint's features at best.
+
+    A share of AUROC above one half, mean over the attributes to keep of which something could be kept; its ends are the
+    means of theirs. None where the evidence does not tell.
+    """
+    begins = untouched(sweep, sweep.setup.private[0]).figures.kept
+    gains = [
+        (one.auroc, first.at_best.value - 0.5)
+        for one, first in zip(figures.kept, begins, strict=True)
+        if first.at_best and first.at_best.low > 0.5
+    ]
+    if not gains:
+        return None
+    value, low, high = (
+        sum((getattr(auroc, end) - 0.5) / best for auroc, best in gains) / len(gains)
+        for end in ("value", "low", "high")
+    )
+    return Estimate(value=value, low=low, high=high)
 
 
 def level(sweep: Sweep) -> float:

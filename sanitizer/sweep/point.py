@@ -200,7 +200,10 @@ def _figures(result: AuditResult) -> SweepFigures:
             )
             for one in result.private
         ],
-        kept=[SweepKept(**_measured(one), auroc=one.measurement.figures["auroc"]) for one in result.retained],
+        kept=[
+            SweepKept(**_measured(one), auroc=one.measurement.figures["auroc"], at_best=one.measurement.at_best)
+            for one in result.retained
+        ],
     )
 
 

@@ -125,19 +125,11 @@ def everything(*, after: bool = False) -> AuditResult:
         sha="a" * 64 if after else "b" * 64,
         made=made if after else None,
         watched=[
-            Watched(
-                attribute=name,
-                layer="features.7",
-                metric=metric,
-                attacker="logistic on whitened",
-                figure=around(read),
-                at_best=best,
-                rows=1999,
-            )
-            for name, metric, read, best in (
-                ("hat", "auroc", 0.71 if after else 0.80, around(0.74)),
-                ("beard", "auroc", 0.52 if after else 0.90, around(0.50, 0.02)),
-                ("weight", "r2", 0.20 if after else 0.31, None),
+            _watched(name, read, best)
+            for name, read, best in (
+                ("hat", 0.71 if after else 0.80, around(0.74)),
+                ("beard", 0.52 if after else 0.90, around(0.50, 0.02)),
+                ("necktie", 0.60 if after else 0.61, None),
             )
         ],
         warnings=["One attacker did not run.", "No group column was given." if after else "Few rows of class 8."],
@@ -151,6 +143,11 @@ def everything(*, after: bool = False) -> AuditResult:
         }
     )
     return AuditResult.model_validate(told.model_dump())  # as it is read from a file: small cells withheld
+
+
+def _watched(name: str, read: float, best: Estimate | None) -> Watched:
+    return Watched(attribute=name, layer="features.7", metric="auroc", attacker="logistic on whitened",
+                   figure=around(read), at_best=best, rows=1999)  # fmt: skip
 
 
 def _large(attribute: str, layer: str, read: float) -> Finding:

@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 from support.cards import card
 from support.evidences import FRAGMENTS, HOSTILE
+from support.findings import around
 from support.sweeps import failed, point, swept, typical
 
 from audit.atomic_write import write_whole
 from audit.errors import EvidenceError
 from audit.evidence.method_card import MethodCard
+from audit.evidence.sweep_result import Sweep, SweepFigures
 from reports.charts.svg import MUTED, drawing, fitted, measured, printable
-from reports.charts.tradeoff_curve import WIDE, curves
+from reports.charts.tradeoff_curve import WIDE, curves, kept_curves
 from reports.charts.tradeoff_file import draw, write_picture
-from reports.charts.tradeoff_panel import draw_panel
-from reports.charts.tradeoff_points import NEUTRAL, called, efficient, spots_of
+from reports.charts.tradeoff_panel import Line, draw_panel
+from reports.charts.tradeoff_points import NEUTRAL, called, efficient, kept_spots, spots_of
 from reports.sweep_page.page import render_sweep
 from reports.sweep_page.sections.points import points_table
 
@@ -42,7 +44,7 @@ def test_every_number_stands_beside_its_mark_and_on_no_other_mark_or_number() ->
     spots = spots_of(sweep, "colour")
     with drawing(800, 500, salt="") as figure:
         axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
-        draw_panel(axes, spots, WIDE, across="", up="", heading="", chance=0.1, kept=0.9)
+        draw_panel(axes, spots, WIDE, across="", up="", heading="", chance=0.1, line=Line(0.9, "task kept above"))
         marks = [axes.transData.transform((one.x.value, one.y.value)) for one in spots]
         numbers = {one.get_text(): one.get_position() for one in axes.texts if one.get_text().isdigit()}
     assert [*numbers] == [str(one.number) for one in spots]
@@ -52,6 +54,33 @@ def test_every_number_stands_beside_its_mark_and_on_no_other_mark_or_number() ->
         others = [one for one in marks if one is not mark] + [one for one in places if one is not number]
         assert min(math.dist(number, other) for other in others) > 8
     assert max(math.dist(number, mark) for number, mark in zip(places, marks, strict=True)) < 20
+
+
+def test_what_is_kept_is_a_share_of_the_best_of_the_untouched_features_and_the_best_is_drawn() -> None:
+    sweep = swept(point("pairs", 1, 0.12, keep=["hat"]), point("map", 1, 0.2, keep=["hat"]), keep=["hat"])
+    kept = sweep.points[1].figures.kept[0]  # type: ignore[union-attr]
+    worse = kept.model_copy(update={"auroc": around(0.70), "at_best": around(0.5)})  # its own best is not asked
+    figures = sweep.points[1].figures.model_copy(update={"kept": [worse]})  # type: ignore[union-attr]
+    sweep = sweep.model_copy(
+        update={"points": [sweep.points[0], sweep.points[1].model_copy(update={"figures": figures}), sweep.points[2]]}
+    )
+    spots = kept_spots(sweep, "colour")
+    assert [one.number for one in spots] == [1, 2, 3]
+    assert spots[1].y.value == pytest.approx((0.70 - 0.5) / (0.93 - 0.5))
+    (curve,) = kept_curves(sweep, ["colour"])
+    assert "at best" in texts(curve.wide)
+    assert "kept of other attributes" in curve.wide
+    assert curve.caption.startswith("Further up more is kept")
+    older = sweep.model_copy(
+        update={"points": [point("untouched", keep=["hat"]).model_copy(update={"figures": _without_best(sweep)})]}
+    )
+    assert kept_curves(older, ["colour"]) == ()
+
+
+def _without_best(sweep: Sweep) -> SweepFigures:
+    figures = sweep.points[0].figures
+    assert figures is not None
+    return figures.model_copy(update={"kept": [one.model_copy(update={"at_best": None}) for one in figures.kept]})
 
 
 def test_a_method_looks_as_its_card_says_and_a_page_has_its_colours_for_light_and_for_dark() -> None:
