@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from audit.data.labelled import labelled
     from audit.errors import IreneError
     from audit.evidence.audit_result import read_audit, write_audit
-    from audit.model.checkpoint import load
+    from audit.model.checkpoint import load, load_released
     from audit.model.forward import Encoder
     from audit.run import audit, audit_embeddings
     from audit.settings import Provenance, Settings
@@ -52,6 +52,7 @@ __all__ = [
     "gate",
     "labelled",
     "load",
+    "load_released",
     "read_audit",
     "sanitize",
     "sweep",
@@ -72,6 +73,7 @@ _HOMES = {
     "gate": "reports.gate.gate",
     "labelled": "audit.data.labelled",
     "load": "audit.model.checkpoint",
+    "load_released": "audit.model.checkpoint",
     "read_audit": "audit.evidence.audit_result",
     "sanitize": "sanitizer.run",
     "sweep": "sanitizer.sweep.run",

@@ -140,14 +140,12 @@ def prepared(
 ) -> tuple[SanitizeOptions, LabelledData]:
     """Return the options and rows of a run, without a task those that keep geometry: rows are of people, if named.
 
-    A method that fits a map to features trains nothing without a task, and the map that is not linear never does.
-
     Raises:
         IreneError: The method works by a task's classes and there is none, or the column holds no identities.
     """
     if task is not None and options.keep_identity is not None:
         raise DataError("Identities are kept in the place of a task. Leave --keep-identity or --task out.")
-    if isinstance(method, NonlinearMap) or (task is None and isinstance(method, Leace | Pairs)):
+    if trains_nothing(method, task):
         options = replace(options, epochs=0, batch_size=2)
     if task is not None:
         return options, data
@@ -158,6 +156,11 @@ def prepared(
     person = data.grouped_by(options.keep_identity).groups()
     people = Column(person, tuple(map(str, range(int(person.max()) + 1))))
     return options, replace(data, columns={**data.columns, options.keep_identity: people})
+
+
+def trains_nothing(method: Method, task: str | None) -> bool:
+    """Return whether a map is all that is fitted: by `map` always, by what fits one at the end where no task is."""
+    return isinstance(method, NonlinearMap) or (task is None and isinstance(method, Leace | Pairs))
 
 
 def request(name: str, parent: str, job: TrainingJob) -> str:
@@ -251,7 +254,8 @@ def _notes(layer: str, installed: nn.Module | None) -> list[str]:
         f"What the encoder gives before the {what} at {layer} leaks as before: whoever gets the weights or the program "
         f"can leave the {what} out. Give away what comes behind it, not the encoder, where that matters",
         f"The weights stand under {release.ENCODER!r}, so that a plain architecture takes none of them (with "
-        f"strict=False neither) and the {what} is not lost unseen: load the file with irene, or run the program",
+        f"strict=False neither) and the {what} is not lost unseen: run the program, or load the file by "
+        "irene.load_released(file, build)",
     ]
 
 

@@ -31,9 +31,9 @@ TRAINED = {"leaky", "before", "bench"}
 """Fixtures that train a model."""
 SLOW = {
     "test_demo.py", "test_dpia.py", "test_erasers.py", "test_golden.py", "test_hostile.py", "test_largest.py",
-    "test_loop.py", "test_low_rank.py", "test_methods.py", "test_models_page.py", "test_page.py", "test_processes.py",
-    "test_readme.py", "test_real_data.py", "test_release.py", "test_releases.py", "test_resume.py",
-    "test_reweighting.py", "test_sweep.py", "test_sweep_page.py", "test_tradeoff_curve.py",
+    "test_loader.py", "test_loop.py", "test_low_rank.py", "test_methods.py", "test_models_page.py", "test_page.py",
+    "test_processes.py", "test_readme.py", "test_real_data.py", "test_release.py", "test_releases.py",
+    "test_resume.py", "test_reweighting.py", "test_sweep.py", "test_sweep_page.py", "test_tradeoff_curve.py",
 }  # fmt: skip
 """Files of tests that train, or draw whole pages. Single tests of other files are marked where they stand."""
 

@@ -79,7 +79,7 @@ ARROWS = {
         "audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods method_table job "
         "options checkpoint training",
         "cli": "audit.errors audit.atomic_write audit.environment audit.progress audit.evidence audit.settings "
-        "audit.data audit.data.sources audit.model audit.cli method_table job options training run vectors "
+        "audit.data audit.data.sources audit.model audit.cli methods method_table job options training run vectors "
         "plan sweep",
     },
     "reports": {

@@ -19,7 +19,7 @@ from audit.data.labelled import LabelledData
 from audit.data.sources.digits import load as digits
 
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = "load labelled audit audit_embeddings sanitize sweep write_report gate read_audit write_audit"
+FUNCTIONS = "load load_released labelled audit audit_embeddings sanitize sweep write_report gate read_audit write_audit"
 VALUES = "Encoder IreneError Losses Provenance SanitizeOptions Settings SweepOptions __version__"
 RIGHT = """
 import torch
@@ -35,6 +35,7 @@ irene.write_report("report.html", found)
 again = irene.read_audit("audit.json")
 code: int = irene.gate(again, found, limit=0.05, losses=irene.Losses(task=0.02, kept=0.05)).exit_code
 loaded = irene.load("model.pt", "mymodels:build", {"width": 3})
+running = irene.load_released("clean.pt", lambda: nn.Linear(4, 2)).eval()
 irene.sanitize(loaded, rows, "clean.pt", task="v", private="v", options=irene.SanitizeOptions(epochs=2))
 points = irene.sweep(lambda: loaded, rows, rows, "sweep.json", methods={"irene": [0.5]}, task="v", private="v")
 version: str = irene.__version__

@@ -1,6 +1,7 @@
 """Build an untrained model from the name of its architecture; nothing is downloaded."""
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,15 +19,24 @@ TIMM = "timm:"
 WAYS = "--arch torchvision.models:resnet18, timm:NAME, hf:FOLDER, package.module:factory or file.py:factory"
 
 
-def build(architecture: str, arguments: Mapping[str, object]) -> nn.Module:
-    """Build an untrained model from an `--arch` and its factory's arguments, for instance `num_classes`.
+def build(architecture: str | Callable[[], object], arguments: Mapping[str, object]) -> nn.Module:
+    """Build an untrained model from an `--arch` and its factory's arguments, for instance `num_classes`; or by a call.
 
     Raises UnknownNameError if there is no such architecture; CheckpointError if it refuses the arguments, or is none.
     """
-    if architecture.startswith(PREFIX):
+    factory: Callable[..., object]
+    if isinstance(architecture, nn.Module) or not (isinstance(architecture, str) or callable(architecture)):
+        raise CheckpointError(
+            f"A {type(architecture).__name__} was given in the place of what builds the model. Give the function "
+            "itself, build and not build(), or its name."
+        )
+    if not isinstance(architecture, str):
+        factory, architecture = architecture, _name(architecture)
+    elif architecture.startswith(PREFIX):
         return build_untrained(architecture.removeprefix(PREFIX), arguments)
-    timm = architecture.startswith(TIMM)
-    factory = _timm(architecture, arguments) if timm else resolve(architecture, "architecture", ARCHITECTURES)
+    else:
+        timm = architecture.startswith(TIMM)
+        factory = _timm(architecture, arguments) if timm else resolve(architecture, "architecture", ARCHITECTURES)
     with users_code(architecture, CheckpointError):
         try:
             module = call(factory, arguments, architecture)
@@ -43,12 +53,19 @@ def build(architecture: str, arguments: Mapping[str, object]) -> nn.Module:
     return module
 
 
-def in_words(architecture: str, arguments: Mapping[str, object]) -> str:
+def in_words(architecture: str | Callable[[], object], arguments: Mapping[str, object]) -> str:
     """Return the architecture with its arguments, as the evidence keeps it."""
+    architecture = architecture if isinstance(architecture, str) else _name(architecture)
     inside = ", ".join(f"{key}={value!r}" for key, value in sorted(arguments.items()))
     if architecture.startswith(PREFIX) and Path(name := architecture.removeprefix(PREFIX)).is_dir():
         architecture = PREFIX + Path(name).resolve().name
     return f"{architecture}({inside})"
+
+
+def _name(factory: Callable[[], object]) -> str:
+    """Return what a user's factory is called."""
+    named = factory if inspect.isroutine(factory) or inspect.isclass(factory) else type(factory)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def _timm(architecture: str, arguments: Mapping[str, object]) -> Callable[..., object]:

@@ -9,6 +9,7 @@ from typing import TypeGuard
 from torch import nn
 
 from audit.errors import CheckpointError, listed, visible
+from audit.model import release
 from audit.model.architecture import WAYS, build, in_words
 from audit.model.checkpoint_file import CheckpointFile, Kind, open_checkpoint
 from audit.model.files.adapter import CONFIG, adapter_file, merged, read_config
@@ -18,6 +19,7 @@ from audit.model.files.places import chosen, within
 from audit.model.files.quantised import require_floats
 from audit.model.fitting import fitted, tensors_in
 from audit.model.huggingface import PREFIX, is_folder
+from audit.model.release import Released
 from audit.model.safe_pickle import Read, read_torch
 from audit.model.state_dict import Weights, read_safetensors
 
@@ -51,7 +53,7 @@ class LoadedModel:
 class LoadOptions:
     """How the user wants a file to be loaded."""
 
-    architecture: str | None
+    architecture: str | Callable[[], nn.Module] | None
     arguments: Mapping[str, object]
     weights_key: str | None
     allow_pickle: bool
@@ -83,9 +85,49 @@ def load(
         CheckpointError: The file is missing, pickled, not finite, does not fit, or is not for such options.
         UnknownNameError: No such architecture, or no weights under that key.
     """
+    return _loaded(path, LoadOptions(architecture, arguments or {}, weights_key, allow_pickle, skip_types))
+
+
+def load_released(
+    path: str | os.PathLike[str],
+    architecture: str | Callable[[], nn.Module],
+    arguments: Mapping[str, object] | None = None,
+    *,
+    weights_key: str | None = None,
+) -> Released:
+    """Load what `irene sanitize` wrote to run it: the model and the code or map at its bottleneck, as one module.
+
+    The module is in eval mode on the CPU and its state_dict() has the names of the file, so that it can be saved and
+    loaded again, and no plain architecture takes its weights without the code or map. `load` is for audits.
+
+    Args:
+        path: The weights. The program beside them needs no irene: `torch.export.load(path).module()`.
+        architecture: What builds the model, a function without arguments or a name as of `load`.
+        arguments: Keyword arguments of the factory that a name stands for.
+        weights_key: The key of the file that holds the weights, as of `load`.
+
+    Raises:
+        CheckpointError: The file carries no code or map, or one that does not fit, or cannot be read as of `load`.
+        UnknownNameError: No such architecture, or no weights under that key.
+    """
+    loaded = _loaded(path, LoadOptions(architecture, arguments or {}, weights_key, allow_pickle=False, skip_types=()))
+    if loaded.weights is None:
+        raise CheckpointError(
+            f"{path} is a program, and brings what stands at its bottleneck. Run it without irene: "
+            f"torch.export.load({os.fspath(path)!r}).module()."
+        )
+    if release.NAME not in dict(loaded.module.named_children()):
+        raise CheckpointError(
+            f"{path} carries no code or map: what it gives, its encoder gives. Take the checkpoint that `irene "
+            "sanitize` wrote by a method that leaves one, or load this one by irene.load."
+        )
+    return Released(loaded.module)
+
+
+def _loaded(path: str | os.PathLike[str], options: LoadOptions) -> LoadedModel:
     if not isinstance(path, str | os.PathLike):
         raise CheckpointError(f"A checkpoint is named by its path, and {path!r} was given. Name a file.")
-    options = LoadOptions(architecture, arguments or {}, weights_key, allow_pickle, skip_types)
+    architecture = options.architecture
     if (adapter := adapter_file(Path(path))) and (base := _named_folder(architecture)):
         return _adapted(adapter, base, options)
     file = open_checkpoint(path)
@@ -129,10 +171,11 @@ def _read(file: CheckpointFile, options: LoadOptions) -> Read:
     return Read(content, any(read.ran for read in found), left_out)
 
 
-def _named_folder(architecture: str | None) -> Path | None:
+def _named_folder(architecture: str | Callable[[], nn.Module] | None) -> Path | None:
     """Return the folder of Hugging Face's form that an architecture names."""
-    folder = Path((architecture or "").removeprefix(PREFIX))
-    return folder if (architecture or "").startswith(PREFIX) and is_folder(folder) else None
+    name = architecture if isinstance(architecture, str) else ""
+    folder = Path(name.removeprefix(PREFIX))
+    return folder if name.startswith(PREFIX) and is_folder(folder) else None
 
 
 def _adapted(path: Path, folder: Path, options: LoadOptions) -> LoadedModel:
@@ -166,14 +209,15 @@ def _weights(file: CheckpointFile, read: Read, options: LoadOptions) -> LoadedMo
     if options.architecture is None:
         require_floats(file.path, tensors_in(file, read.content))
         raise CheckpointError(f"{file.path} holds weights without a model. Name what builds it: {WAYS}.")
-    model = build(options.architecture, options.arguments)
-    weights = fitted(model, file, read.content, options.architecture, options.weights_key)
+    model, words = build(options.architecture, options.arguments), in_words(options.architecture, options.arguments)
+    named = options.architecture if isinstance(options.architecture, str) else words
+    weights = fitted(model, file, read.content, named, options.weights_key)
     several = f"the model lies in {len(file.shards)} files; irene sanitize writes one"
     left_out = f"objects beside the weights were left out unread: {listed(read.left_out)}"
     return LoadedModel(
         model.eval(),
         weights,
-        in_words(options.architecture, options.arguments),
+        words,
         "state_dict",
         file.path,
         file.sha256,
@@ -208,7 +252,8 @@ def _pickled_module(file: CheckpointFile, modules: Mapping[str, nn.Module], key:
 def _program(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
     if options.weights_key is not None:
         raise CheckpointError(f"{file.path} is a program, which keeps no weights under keys. Leave --weights-key out.")
-    unused = f"the file is a program of its own; {options.architecture} was not used"
+    named = options.architecture if isinstance(options.architecture, str) else "what builds a model"
+    unused = f"the file is a program of its own; {named} was not used"
     notes, fixed_batch = () if options.architecture is None else (unused,), None
     if file.kind == "torchscript":
         from audit.model.programs.torchscript import load_torchscript  # noqa: PLC0415 - most checkpoints are weights

@@ -97,10 +97,14 @@ def fitted(
     state = {inner: found[name].tensor for name, inner in fit.candidate.names.items()}
     for name, value in [*state.items(), *extra.items()]:
         require_finite(path, name, value)
+    standing = None if release.NAME in dict(module.named_children()) else release.found_in(extra)
+    if standing is not None:
+        standing.require_fits(module)  # before the weights: a model that took them alone would leak
     report = load(module, state)
     if not report.fits:
         raise _misfit(path, architecture, found, replace(fit, report=report))
-    release.install_from(module, extra)
+    if standing is not None:
+        standing.install(module)
     told = {name for one in fits for name in (*one.candidate.names, *one.spare)}
     beside = [name for name, own in held.items() if name not in told and not _of_release(own)]
     notes += _notes(content, found, fit, beside)

@@ -3,9 +3,11 @@
 It is a module beside the model's own, under the name `irene`, and works by a hook on the layer that its own tensors
 name: a checkpoint in any format can carry it. In a file that does, the model's own tensors stand under
 `irene.encoder.`: a plain architecture would load them without the release, and with `strict=False` nobody would notice.
+`Released` is a model of the same names, so that saving it again does not take them off.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,11 +44,25 @@ class BottleneckModule(nn.Module):
     def __init__(self, layer: str, map_: nn.Module) -> None:
         super().__init__()
         self.map = map_
+        self.place = parse(layer)
         self.register_buffer("layer", torch.tensor(list(layer.encode()), dtype=torch.uint8))
 
     def forward(self, x: object) -> object:
         """Return x: a Sequential calls all of its modules, this one too."""
         return x
+
+    def on_call(self, model: nn.Module, _given: object) -> None:
+        """Refuse to run a model whose layer was replaced, and the map with it; a BottleneckError says so."""
+        try:
+            module = model.get_submodule(self.place.module)
+        except AttributeError:
+            module = None
+        hooks = [] if module is None else [*module._forward_pre_hooks.values(), *module._forward_hooks.values()]
+        if not any(getattr(hook, "__self__", None) is self for hook in hooks):
+            raise BottleneckError(
+                f"The module {self.place.module!r} was replaced or taken out, and with it what irene put at the "
+                "bottleneck: the model would leak as before. Leave it in its place, and tap its input or output."
+            )
 
     def on_input(self, _module: nn.Module, given: tuple[object, ...]) -> tuple[object, ...]:
         """Replace the first argument of the layer."""
@@ -77,7 +93,9 @@ def install(model: nn.Module, layer: str, map_: nn.Module) -> BottleneckModule:
     model.add_module(NAME, installed)
     if is_output:
         model.register_forward_hook(installed.on_output)
-    elif place.side == "input":
+        return installed
+    model.register_forward_pre_hook(installed.on_call)
+    if place.side == "input":
         modules[place.module].register_forward_pre_hook(installed.on_input)
     else:
         modules[place.module].register_forward_hook(installed.on_output)
@@ -116,23 +134,69 @@ def in_model(path: Path, tensors: Mapping[str, T]) -> dict[str, T]:
     return own
 
 
-def install_from(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put the release that a checkpoint's tensors describe at the bottleneck; nothing where they describe none.
+@dataclass(frozen=True)
+class Found:
+    """What a checkpoint's tensors put at a bottleneck."""
 
-    Raises CheckpointError if they are not what irene writes, or name another model's layer.
+    layer: str
+    map: nn.Module
+
+    def install(self, model: nn.Module) -> None:
+        """Put it into a model that it fits."""
+        install(model, self.layer, self.map)
+
+    def require_fits(self, model: nn.Module) -> None:
+        """Raise a CheckpointError for a model without that layer, or with one of another width, as far as known."""
+        try:
+            install(model, self.layer, self.map)
+            remove(model)
+            place = parse(self.layer)
+            module = dict(model.named_modules()).get(place.module)
+            if isinstance(module, nn.Linear):  # of others the first row tells
+                self.map(torch.zeros(1, module.in_features if place.side == "input" else module.out_features))
+        except (UnknownNameError, BottleneckError) as error:
+            raise CheckpointError(f"What irene put at the bottleneck does not fit the model: {error}") from None
+
+
+def found_in(tensors: Mapping[str, Tensor]) -> Found | None:
+    """Return the release that a checkpoint's tensors describe, or None where they describe none.
+
+    Raises CheckpointError if they are not what irene writes.
     """
     own = {key.removeprefix(f"{NAME}."): value for key, value in tensors.items() if key.startswith(f"{NAME}.")}
-    if not own or NAME in dict(model.named_children()):
-        return
+    if not own:
+        return None
     parts = {key.removeprefix("map."): value for key, value in own.items() if key.startswith("map.")}
     kind = KINDS.get(frozenset(parts))
     layer = own.get("layer")
-    if kind is None or layer is None or layer.dtype != torch.uint8 or len(parts) + 1 != len(own):
+    if kind is None or layer is None or layer.dtype != torch.uint8 or layer.ndim != 1 or len(parts) + 1 != len(own):
         raise CheckpointError(
             f"The tensors under {NAME!r} are not what irene puts at a bottleneck ({', '.join(sorted(own))}). "
             "Take the checkpoint that `irene sanitize` wrote."
         )
     try:
-        install(model, bytes(layer.tolist()).decode(), kind(**parts))
-    except (UnicodeDecodeError, TypeError, UnknownNameError, BottleneckError) as error:
-        raise CheckpointError(f"What irene put at the bottleneck does not fit the model: {error}") from None
+        return Found(bytes(layer.tolist()).decode(), kind(**parts))
+    except (UnicodeDecodeError, BottleneckError) as error:
+        raise CheckpointError(
+            f"The tensors under '{NAME}.map' are not a map that irene wrote: {error}. Take the checkpoint that "
+            "`irene sanitize` wrote."
+        ) from None
+
+
+class Released(nn.Module):
+    """A model with what stands at its bottleneck, as one module of the names that their file has.
+
+    Its state_dict() holds `irene.layer`, `irene.map.…` and, under `irene.encoder.`, the model's own tensors: a plain
+    architecture takes none of them, with `strict=False` neither.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.irene = model.get_submodule(NAME)
+        delattr(model, NAME)  # its hooks stay
+        self.irene.encoder = model
+        self.train(model.training)
+
+    def forward(self, *args: object, **kwargs: object) -> object:
+        """Return what the model returns, behind the code or map."""
+        return self.irene.encoder(*args, **kwargs)  # type: ignore[operator]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from audit.cli.options import (
     CHECKPOINT,
@@ -31,6 +32,7 @@ from sanitizer.cli.options import KEEP, LAYER, POSITIVE, RECIPE, limited_rows, o
 if TYPE_CHECKING:
     from audit.evidence.audit_result import Sanitizing
     from sanitizer.method_table import Choice
+    from sanitizer.methods.base import Method
     from sanitizer.options import SanitizeOptions
 
 TASK = (
@@ -68,6 +70,11 @@ METHOD = (
     option("--words", click.IntRange(min=2), "Codes, and so about as many words, over all predicted classes (pairs)."),
     click.option("--method-arg", multiple=True, metavar="NAME=VALUE", help="Another setting of the method."),
 )
+IDLE = (
+    "epochs", "batch_size", "optimizer", "lr", "weight_decay", "alpha", "patience", "precision", "freeze", "augment",
+    "workers",
+)  # fmt: skip
+"""Options of a training that have no effect where none takes place."""
 SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", "levels", "rank", "words")
 
 
@@ -194,7 +201,25 @@ def _method(
             click.echo(visible(f"Method: {name} ({chosen.why})"))
     settings = {one: given[one] for one in SETTINGS if given[one] is not None}
     method = make_method(name, settings | arguments(given["method_arg"]))
+    _refuse_idle(name, method, given["task"])
     return {"method": method, "options": replace(options, name=name)}
+
+
+def _refuse_idle(name: str, method: "Method", task: str | None) -> None:
+    """Refuse options of the training that were typed where a map alone is fitted; a file of options may hold them."""
+    from sanitizer.run import trains_nothing
+
+    context = click.get_current_context()
+    if not trains_nothing(method, task):
+        return
+    for one in IDLE:
+        if context.get_parameter_source(one) is ParameterSource.COMMANDLINE and context.params[one] != 0:
+            typed = f"--{one.replace('_', '-')}"
+            where = "" if task else " without a --task"
+            raise click.UsageError(
+                f"--method {name}{where} trains nothing: it fits what stands at the bottleneck to the features of the "
+                f"model as it is, and {typed} would have no effect. Leave it out."
+            )
 
 
 def describe(done: "Sanitizing", beside: Path) -> None:

@@ -121,7 +121,8 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
 def test_vectors_that_are_all_alike_are_refused_in_one_line(method: str, faces: Path, run: Run) -> None:
     z, columns = vectors()
     np.savez("alike.npz", face=np.ones_like(z), **columns)  # type: ignore[arg-type]
-    result = run(f"sanitize alike.npz --private v --method {method} --epochs 1 --batch-size 64 -o clean.npz")
+    trained = "--epochs 1 --batch-size 64" if method == "rich" else ""
+    result = run(f"sanitize alike.npz --private v --method {method} {trained} -o clean.npz")
     assert result.exit_code == 1 and "All training rows have the same features" in result.output
     assert not Path("clean.npz").exists()
 

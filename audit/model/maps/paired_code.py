@@ -8,7 +8,9 @@ projections of z, rounded to steps that are far wider than what computing them e
 import torch
 from torch import Tensor, nn
 
+from audit.errors import BottleneckError
 from audit.model.maps.affine_and_code import vectors
+from audit.model.maps.shapes import require_shapes
 
 PRIME = 2**31 - 1
 """A Mersenne prime: a key times a rounded projection stays below 2⁶³, so that no device wraps around."""
@@ -44,12 +46,18 @@ class PairedCode(nn.Module):
 
     def __init__(self, **parts: Tensor) -> None:
         super().__init__()
+        require_shapes(PARTS, parts, whole=("owner", "says", "key"))
+        if len(parts["key"]) != len(parts["faces"]) + 1:
+            raise BottleneckError(f"key is {tuple(parts['key'].shape)}, and has to be one more than the rows of faces")
+        for name, most in (("owner", len(parts["weight"])), ("says", len(parts["words"]))):
+            if not bool(((parts[name] >= 0) & (parts[name] < most)).all()):
+                raise BottleneckError(f"{name} names what is not there: it has to be from 0 to {most - 1}")
         for name in PARTS:
             self.register_buffer(name, parts[name])
 
     def forward(self, z: Tensor) -> Tensor:
         """Replace each row, (n, d) or (n, d, 1, …), by its word."""
-        flat = vectors(z).float()
+        flat = vectors(z, self.weight.shape[1]).float()
         code = self.code(flat)
         place = (self.die(flat)[:, None] > self.upto[code]).sum(dim=1).clamp_max(self.says.shape[1] - 1)
         return self.words[self.says[code, place]].to(z.dtype).reshape(z.shape)
@@ -68,6 +76,8 @@ class PairedCode(nn.Module):
         return (thrown.double() / PRIME).float()
 
 
-PARTS = (
-    "weight", "bias", "axes", "shift", "centres", "owner", "upto", "says", "words", "faces", "key",
-)  # fmt: skip
+PARTS = {
+    "weight": "k d", "bias": "k", "axes": "m d", "shift": "m", "centres": "K m", "owner": "K", "upto": "K P",
+    "says": "K P", "words": "W d", "faces": "s d", "key": "s+1",
+}  # fmt: skip
+"""The tensors, and their axes."""

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.model.maps.affine_and_code import vectors
+from audit.model.maps.shapes import require_shapes
 
 
 class ResidualMap(nn.Module):
@@ -29,13 +30,14 @@ class ResidualMap(nn.Module):
 
     def __init__(self, **parts: Tensor) -> None:
         super().__init__()
+        require_shapes(PARTS, parts)
         for name in PARTS:
             self.register_buffer(name, parts[name])
 
     def forward(self, z: Tensor) -> Tensor:
         """Map each row, (n, d) or (n, d, 1, …)."""
         with torch.autocast(z.device.type, enabled=False):
-            mapped = functional.linear(self.narrow(vectors(z).float()), self.up, self.outside)
+            mapped = functional.linear(self.narrow(vectors(z, self.down.shape[1]).float()), self.up, self.outside)
         return mapped.to(z.dtype).reshape(z.shape)
 
     def narrow(self, flat: Tensor) -> Tensor:
@@ -45,4 +47,8 @@ class ResidualMap(nn.Module):
         return functional.linear(c, self.linear) + functional.linear(inner, self.outer)
 
 
-PARTS = ("down", "inside", "linear", "hidden", "offset", "outer", "up", "outside")
+PARTS = {
+    "down": "m d", "inside": "m", "linear": "r m", "hidden": "h m", "offset": "h", "outer": "r h", "up": "d r",
+    "outside": "d",
+}  # fmt: skip
+"""The tensors, and their axes."""

@@ -1,12 +1,14 @@
 """What stands at a bottleneck: in the model, in its file, and in a program that runs without irene."""
 
 import copy
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -14,11 +16,16 @@ from click.testing import Result
 from support.weights import read_weights
 from torch import Tensor, nn
 
+from audit.data.columns import Column
+from audit.data.labelled import LabelledData
 from audit.errors import BottleneckError, CheckpointError
 from audit.model.checkpoint import load, require_weights
+from audit.model.forward import first_input
 from audit.model.layers import tap
 from audit.model.maps.affine_and_code import Affine, Code
-from audit.model.release import ENCODER, KEYS, install, remove
+from audit.model.maps.paired_code import PairedCode
+from audit.model.maps.residual_map import ResidualMap
+from audit.model.release import ENCODER, KEYS, KINDS, install, remove
 from audit.model.state_dict import write_like
 from sanitizer.export import exported
 
@@ -226,6 +233,86 @@ def test_tensors_that_are_not_irenes_are_refused(tmp_path: Path) -> None:
         torch.save(net().state_dict() | change, path)
         with pytest.raises(CheckpointError, match=r"not what irene puts|does not fit the model"):
             load(path, f"{tmp_path}/own.py:net")
+
+
+def maps(d: int) -> dict[str, nn.Module]:
+    """Return one map of each kind, of d features a row."""
+    whole = {"owner": torch.zeros(5), "says": torch.zeros(5, 2), "key": torch.ones(4)}
+    paired = {
+        "weight": torch.zeros(1, d), "bias": torch.zeros(1), "axes": torch.ones(3, d), "shift": torch.zeros(3),
+        "centres": torch.zeros(5, 3), "upto": torch.ones(5, 2), "words": torch.ones(6, d), "faces": torch.ones(3, d),
+        **{name: part.long() for name, part in whole.items()},
+    }  # fmt: skip
+    residual = {
+        "down": torch.ones(3, d), "inside": torch.ones(3), "linear": torch.ones(2, 3), "hidden": torch.ones(7, 3),
+        "offset": torch.ones(7), "outer": torch.ones(2, 7), "up": torch.ones(d, 2), "outside": torch.ones(d),
+    }  # fmt: skip
+    affine = Affine(torch.eye(d), torch.zeros(d))
+    return {"code": code(d), "affine": affine, "paired": PairedCode(**paired), "residual": ResidualMap(**residual)}
+
+
+def with_map(path: Path, parts: dict[str, Tensor], layer: str = "3:input") -> Path:
+    """Write a released network with a map of these tensors."""
+    own = {ENCODER + key: value for key, value in net().state_dict().items()}
+    place = {"irene.layer": torch.tensor(list(layer.encode()), dtype=torch.uint8)}
+    torch.save(own | place | {f"irene.map.{name}": part for name, part in parts.items()}, path)
+    return path
+
+
+def test_every_kind_of_map_is_tried() -> None:
+    assert {type(one) for one in maps(4).values()} == set(KINDS.values())
+
+
+PARTS = [(kind, name) for kind, made in maps(4).items() for name, _ in made.named_buffers()]
+
+
+@pytest.mark.parametrize(("kind", "name"), PARTS)
+def test_a_map_whose_tensors_do_not_go_together_is_refused_by_name(kind: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    good = dict(maps(4)[kind].named_buffers())
+    assert load(with_map(tmp_path / "good.pt", good), f"{tmp_path}/own.py:net").module.get_submodule("irene.map")
+    part = good[name]
+    changes = {
+        "longer": torch.cat([part, part]),
+        "wider": torch.cat([part, part], dim=-1),
+        "flat": part.flatten()[0],
+        "empty": part[:0],
+        "of another type": part.to(torch.int32 if part.is_floating_point() else torch.float32),
+    }
+    if (kind, name) == ("paired", "words"):
+        del changes["longer"]  # words that no code says
+    for how, changed in changes.items():
+        path = with_map(tmp_path / "bad.pt", good | {name: changed})
+        with pytest.raises(CheckpointError, match=r"'irene\.map'|put at the bottleneck") as refused:
+            load(path, f"{tmp_path}/own.py:net")
+        said = str(refused.value)
+        assert "\n" not in said and "Take the checkpoint that `irene sanitize` wrote" in said, how
+        assert re.search(r"\(\d*,?.*\)|has to be int64|has to be float32", said), how
+
+
+@pytest.mark.parametrize("name", ["owner", "says"])
+def test_a_code_that_names_what_is_not_there_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    good = dict(maps(4)["paired"].named_buffers())
+    for odd in (-1, 6):
+        path = with_map(tmp_path / "bad.pt", good | {name: torch.full_like(good[name], odd)})
+        with pytest.raises(CheckpointError, match=rf"{name} names what is not there: it has to be from 0 to"):
+            load(path, f"{tmp_path}/own.py:net")
+
+
+@pytest.mark.parametrize("kind", maps(4))
+def test_a_map_of_another_width_than_the_layer_is_refused_by_both_widths(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    wide = dict(maps(6)[kind].named_buffers())
+    fact = "made for 6 features a row, and the layer gives 4"
+    with pytest.raises(CheckpointError, match=f"does not fit the model: .*{fact}"):
+        load(with_map(tmp_path / "wide.pt", wide), f"{tmp_path}/own.py:net")
+    pooled = load(with_map(tmp_path / "wide.pt", wide, "1"), f"{tmp_path}/own.py:net").module
+    with pytest.raises(BottleneckError, match=fact):  # of a layer that is not linear a row tells
+        pooled(inputs())
+    rows = LabelledData("rows", inputs(), {"v": Column(np.arange(40) % 2, ("no", "yes"))})
+    with pytest.raises(BottleneckError, match=fact):
+        first_input(pooled, rows)
 
 
 def test_a_model_that_torch_cannot_follow_keeps_its_weights_and_the_reason_is_told(

@@ -13,7 +13,7 @@ from torch import Tensor
 from audit.data.columns import Ints
 from audit.evidence.verdict import LIMIT
 from audit.model.maps.residual_map import ResidualMap
-from audit.model.release import install, install_from
+from audit.model.release import found_in, install
 from sanitizer.methods import nonlinear_map
 from sanitizer.methods.base import Rows
 from sanitizer.methods.nonlinear_map import NonlinearMap, _Fit, fit_map
@@ -116,7 +116,9 @@ def test_a_map_comes_back_from_the_tensors_of_a_checkpoint(fitted: ResidualMap) 
     model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(D, 2))
     released, again = copy.deepcopy(model), copy.deepcopy(model)
     install(released, "1:input", fitted)
-    install_from(again, released.state_dict())
+    standing = found_in(released.state_dict())
+    assert standing is not None
+    standing.install(again)
     z, *_ = drawn(4)
     assert torch.equal(released(z), again(z))
 

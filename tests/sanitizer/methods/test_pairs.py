@@ -11,7 +11,7 @@ from torch import Tensor
 
 from audit.data.columns import Ints
 from audit.model.maps.paired_code import PairedCode
-from audit.model.release import install, install_from
+from audit.model.release import found_in, install
 from sanitizer.methods.base import Rows
 from sanitizer.methods.pairing import paired
 from sanitizer.methods.pairs import Pairs, fit_pairs
@@ -111,6 +111,8 @@ def test_a_code_comes_back_from_the_tensors_of_a_checkpoint(code: PairedCode) ->
     model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(6, 2))
     released, again = copy.deepcopy(model), copy.deepcopy(model)
     install(released, "1:input", code)
-    install_from(again, released.state_dict())
+    standing = found_in(released.state_dict())
+    assert standing is not None
+    standing.install(again)
     z, *_ = drawn(4)
     assert torch.equal(released(z), again(z))
