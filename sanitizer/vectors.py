@@ -29,7 +29,17 @@ from sanitizer.export import exported
 from sanitizer.method_table import METHODS
 from sanitizer.methods.base import Method
 from sanitizer.options import SanitizeOptions
-from sanitizer.run import named_method, prepared, program, record, record_of, request, require_columns, state_file
+from sanitizer.run import (
+    named_method,
+    prepared,
+    program,
+    record,
+    record_of,
+    request,
+    require_columns,
+    state_file,
+    with_unlabelled,
+)
 from sanitizer.training.loop import fine_tune
 from sanitizer.training.resume import ResumeFile
 
@@ -71,7 +81,8 @@ def sanitize_vectors(
         keep: Columns to retain, for methods that can.
         method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not
             given.
-        options: Epochs, batch, identities to keep, …; the seed also draws which rows fit where no column says it.
+        options: Epochs, batch, identities to keep, unlabelled vectors, …; the seed also draws which rows fit where no
+            column says it. Unlabelled vectors are not written: the program maps them.
 
     Raises:
         IreneError: Any of its kinds; nothing is written then.
@@ -86,7 +97,8 @@ def sanitize_vectors(
     fit = _marked(data.take(rule.rows(data, "train")), rule).complete([*private, *keep])
     with locked(*vectors_written(output), state_file(output)):
         model = nn.Sequential(OrderedDict({LAYER: nn.Identity()})).to(options.place)
-        job = options.job(fit, None, LAYER, private, keep, method)
+        barred = [data.take(rule.rows(data, "audit")).complete(private)]
+        job = with_unlabelled(model, options.job(fit, None, LAYER, private, keep, method), options, barred)
         resume_file = ResumeFile(state_file(output), request(name, vectors.sha256, job), options.resume)
         resume_file.require()
         try:
