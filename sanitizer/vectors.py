@@ -94,11 +94,12 @@ def sanitize_vectors(
     require_columns(vectors.data, None, private, keep)
     rule = PartRule.of(identified(vectors.data, options.keep_identity), options.seed)
     options, data = prepared(options, vectors.data, method, None)
-    fit = _marked(data.take(rule.rows(data, "train")), rule).complete([*private, *keep])
+    may_fit = rule.rows(data, "train")
+    fit = _marked(data.take(may_fit), rule).complete([*private, *keep])
+    audited = data.take(np.setdiff1d(np.arange(len(data)), may_fit)).complete(private)
     with locked(*vectors_written(output), state_file(output)):
         model = nn.Sequential(OrderedDict({LAYER: nn.Identity()})).to(options.place)
-        barred = [data.take(rule.rows(data, "audit")).complete(private)]
-        job = with_unlabelled(model, options.job(fit, None, LAYER, private, keep, method), options, barred)
+        job = with_unlabelled(model, options.job(fit, None, LAYER, private, keep, method), options, [audited])
         resume_file = ResumeFile(state_file(output), request(name, vectors.sha256, job), options.resume)
         resume_file.require()
         try:

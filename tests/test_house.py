@@ -61,7 +61,8 @@ ARROWS = {
         "similarity": "",
         "methods": "audit.errors audit.bootstrap audit.evidence audit.data audit.model.maps information similarity",
         "methods.debiasing": "audit.errors audit.evidence methods",
-        "method_table": "audit.data audit.errors audit.plugins audit.evidence audit.model.structure methods methods.debiasing",
+        "method_table": "audit.data audit.errors audit.plugins audit.evidence audit.model.structure methods "
+        "methods.debiasing",
         "job": "audit.data audit.model.structure methods",
         "options": "audit.environment audit.data audit.model.structure audit.progress audit.settings methods job",
         "checkpoint": "audit.errors audit.model",
@@ -78,8 +79,8 @@ ARROWS = {
         "audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods method_table job "
         "options checkpoint training",
         "cli": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
-        "audit.settings audit.data audit.data.sources audit.model audit.cli methods method_table job options training run vectors "
-        "sweep",
+        "audit.settings audit.data audit.data.sources audit.model audit.cli methods method_table job options "
+        "training run vectors sweep",
     },
     "reports": {
         "inputs": "audit.errors audit.evidence audit.evidence.checks",

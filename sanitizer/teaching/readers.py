@@ -15,7 +15,16 @@ from audit.attackers.families import family
 from audit.attackers.preprocessing import preprocessing
 from audit.data.columns import Ints
 
-ATTACKERS = ("logistic", "rbf-svm", "boosted-trees")
+ATTACKERS = (
+    ("logistic", "standardised"),
+    ("products", "standardised"),
+    ("products", "whitened"),
+    ("rbf-svm", "standardised"),
+    ("rbf-svm", "whitened"),
+    ("boosted-trees", "standardised"),
+)
+"""Families, each in its first setting, and how features are preprocessed for it."""
+Attacker = tuple[str, str]
 FOLDS = 3
 Features = Mapping[str, NDArray[np.float32]]
 """What a reader may see of some rows, (n, d), by its name."""
@@ -32,28 +41,26 @@ def read(fit: Features, v: Ints, groups: Ints, asked: Sequence[Features], seed: 
         seed: Of attackers that draw.
     """
     folds = _folds(v, groups)
-    best, name, source, place = -1.0, ATTACKERS[0], next(iter(fit)), 0
+    best, chosen, source = -1.0, ATTACKERS[0], next(iter(fit))
     for sees, z in fit.items() if folds else ():
         for attacker in ATTACKERS:
-            for one in range(len(family(attacker).classifiers(seed))):
-                found = np.empty_like(v)
-                for learned, rest in folds:
-                    found[rest] = _answers(z[learned], v[learned], [z[rest]], (attacker, one, seed))[0]
-                if (right := float(balanced_accuracy_score(v, found))) > best:
-                    best, name, source, place = right, attacker, sees, one
-    answers = _answers(fit[source], v, [one[source] for one in asked], (name, place, seed))
-    return f"{name} on {source}", answers
+            found = np.empty_like(v)
+            for learned, rest in folds:
+                found[rest] = _answers(z[learned], v[learned], [z[rest]], attacker, seed)[0]
+            if (right := float(balanced_accuracy_score(v, found))) > best:
+                best, chosen, source = right, attacker, sees
+    return f"{chosen[0]} on {source}", _answers(fit[source], v, [one[source] for one in asked], chosen, seed)
 
 
 def _answers(
-    z: NDArray[np.float32], v: Ints, asked: Sequence[NDArray[np.float32]], attacker: tuple[str, int, int]
+    z: NDArray[np.float32], v: Ints, asked: Sequence[NDArray[np.float32]], attacker: Attacker, seed: int
 ) -> list[Ints]:
-    """Return the classes that an attacker, by its name, setting and seed, fitted to some rows, gives others."""
-    name, place, seed = attacker
-    present, codes = np.unique(v, return_inverse=True)
-    seen = preprocessing("standardised", z)
-    learner = family(name).classifiers(seed)[place](z.shape[1]).fit(seen.transform(z), codes.astype(np.int64))
-    return [present[learner.scores(seen.transform(one)).argmax(axis=1)] for one in asked]
+    """Return the classes that an attacker, fitted to some rows, gives others."""
+    (name, view), (present, codes) = attacker, np.unique(v, return_inverse=True)
+    seen = preprocessing(view, z)
+    rows, *others = (np.asarray(seen.transform(one), dtype=np.float32) for one in (z, *asked))
+    learner = family(name).classifiers(seed)[0](rows.shape[1]).fit(rows, codes.astype(np.int64))
+    return [present[learner.scores(one).argmax(axis=1)] for one in others]
 
 
 def _folds(v: Ints, groups: Ints) -> list[tuple[Ints, Ints]]:
