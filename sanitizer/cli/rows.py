@@ -43,7 +43,11 @@ def unlabelled_rows(given: Mapping[str, Any], checkpoint: Path) -> "LabelledData
 
 
 def unlabelled_vectors(given: Mapping[str, Any], subject: Path, layer: str) -> "LabelledData | None":
-    """Read the embeddings that --unlabelled names, of that layer or their only one; None if nothing is named."""
+    """Read the embeddings that --unlabelled names, of that layer or their only one; None if nothing is named.
+
+    Where a column `split` says it, these are the rows of `train`.
+    """
+    from audit.data.parts import SPLIT, PartRule
     from audit.errors import UnknownNameError
 
     if given["unlabelled"] is None:
@@ -52,11 +56,13 @@ def unlabelled_vectors(given: Mapping[str, Any], subject: Path, layer: str) -> "
     table = given["table"] if path.resolve() == subject.resolve() else None
     own = {**given, "layer": layer, "unlabelled": None}
     try:
-        return layer_of(own, path, table, is_unlabelled=True)[2]
+        found = layer_of(own, path, table, is_unlabelled=True)[2]
     except UnknownNameError:
         source = _without_labels(SourceOptions.of(given), given)
         own |= {"continuous": source.continuous, "classes": source.classes}
-        return layer_of(own, path, table, is_unlabelled=True)[2]
+        found = layer_of(own, path, table, is_unlabelled=True)[2]
+    rule = PartRule.of(found, given["seed"])
+    return found.take(rule.rows(found, "train")) if rule.by == SPLIT else found
 
 
 def layer_of(

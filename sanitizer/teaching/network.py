@@ -11,13 +11,13 @@ from torch.nn import functional
 
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
-from audit.errors import TrainingError
+from audit.errors import DataError, TrainingError
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.training.forward import ForwardPass
 from sanitizer.training.loop import fine_tune
 
-BATCH = 64
+BATCH, FEWEST_ROWS = 64, 160
 STEPS = 400
 """Steps, at least; and at least FEWEST epochs."""
 FEWEST = 5
@@ -61,7 +61,7 @@ class TeachObjective(Optimized):
 
 def tell(
     model: nn.Module, job: TrainingJob, name: str, fit: LabelledData, asked: Sequence[LabelledData]
-) -> list[Ints] | None:
+) -> list[Ints] | str:
     """Return the classes of an attribute that a fine-tuned copy of the model gives rows, (m,) each.
 
     Args:
@@ -71,10 +71,12 @@ def tell(
         fit: Rows that it learns from, with their labels.
         asked: Other rows, with the columns of the job.
 
-    Returns None for a model without weights that could be trained, or where training diverged: then a reader teaches.
+    Returns why there are none, in words, for a model that has no weights, too few rows, or where training diverged.
     """
-    if not any(one.is_floating_point() for one in model.parameters()) or len(fit) < 2 * BATCH:
-        return None
+    if not any(one.is_floating_point() for one in model.parameters()):
+        return "there is no encoder to fine-tune"
+    if len(fit) < FEWEST_ROWS:
+        return f"{len(fit)} rows are too few to fine-tune the encoder"
     copy, k = deepcopy(model), len(fit.column(name, "private").classes)
     width = ForwardPass.of(copy, job, job.device).run(fit.limited(2, seed=0)).z.shape[1]
     with torch.random.fork_rng():
@@ -94,5 +96,5 @@ def tell(
         forward = ForwardPass.of(copy, own, job.device)
         with torch.no_grad():
             return [head(forward.run(one).z).argmax(dim=1).cpu().numpy().astype(np.int64) for one in asked]
-    except TrainingError:
-        return None
+    except (TrainingError, DataError) as error:
+        return f"the encoder was not fine-tuned: {str(error).rstrip('.')}"

@@ -166,9 +166,8 @@ def _teacher(
     sees = [one for one in features[0] if all(one in part for part in features)]
     shown = [{one: part[one] for one in sees} for part in features]
     kind, answers = read(shown[0], column.codes, fit.groups(), shown[1:], job.recipe.seed)
-    candidates = [(kind, answers)]
-    if (told := tell(model, job, name, fit, (held, rows))) is not None:
-        candidates.append((NETWORK, told))
+    told = tell(model, job, name, fit, (held, rows))
+    candidates = [(f"{kind}; {told}", answers)] if isinstance(told, str) else [(kind, answers), (NETWORK, told)]
     found = [Teacher(kind, both[1], Errors.of(truth, both[0], held.groups())) for kind, both in candidates]
     return min(found, key=lambda one: one.errors.rate)
 
@@ -223,6 +222,7 @@ def _said(source: str, rows: Unlabelled, held: int, teachers: Mapping[str, Teach
     for name, one in teachers.items():
         said[f"unlabelled.teacher.{name}"] = one.kind
         said[f"unlabelled.error.{name}"] = round(one.errors.rate, 4)
+        said[f"unlabelled.error_deviation.{name}"] = round(one.errors.noise, 4)
         said |= {f"unlabelled.error.{name}.{label}": round(share, 4) for label, share in _rates(one.errors).items()}
         said[f"unlabelled.worth.{name}"] = round(len(rows.data) * one.errors.worth)
     return said
@@ -239,6 +239,6 @@ def _told(name: str, teacher: Teacher, rows: Unlabelled, fit: int) -> str:
     each += f"; of{few} too few rows to say" if few else ""
     return (
         f"{count} unlabelled rows of {rows.data.name} got {name!r} from a teacher ({teacher.kind}; {fit} rows fitted "
-        f"it), which is wrong in {errors.rate:.1%} of {sum(errors.rows.values())} held-out rows, a mean over classes "
-        f"({each}): they are worth {count * errors.worth:.0f} rows with true labels, if it errs by chance"
+        f"it), which is wrong in {errors.rate:.1%} (± {errors.noise:.1%}) of {sum(errors.rows.values())} held-out rows, a mean over "
+        f"classes ({each}): they are worth {count * errors.worth:.0f} rows with true labels, if it errs by chance"
     )

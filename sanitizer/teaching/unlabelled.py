@@ -151,12 +151,18 @@ def _of_held_groups(given: LabelledData, ours: LabelledData, barred: Sequence[La
         return nobody, [
             "no group was named, so rows of one person may stand among the unlabelled and the held-out rows"
         ]
-    theirs = given.columns.get(name) if name else None
-    if name is None or name not in ours.columns or theirs is None or not theirs.known.any():
+    theirs, *held = (_ids(data.columns.get(name) if name else None) for data in (given, *barred))
+    if theirs is None or not theirs.known.any() or None in held:
         return nobody, [
-            f"whether unlabelled rows are of held-out groups was not told: both need the column {name!r} for that"
+            f"whether unlabelled rows are of held-out groups was not told: both need ids in a column {name!r} for that"
         ]
-    held = [_decided(data.columns[name], name) for data in barred]
-    names = dict.fromkeys(column.classes[code] for column in held for code in np.unique(column.codes[column.known]))
-    codes: Ints = _decided(theirs, name).codes_among(tuple(names))
+    own = [column for column in held if column is not None]
+    names = dict.fromkeys(column.classes[code] for column in own for code in np.unique(column.codes[column.known]))
+    codes: Ints = theirs.codes_among(tuple(names))
     return codes != MISSING, []
+
+
+def _ids(column: AnyColumn | Undecided | None) -> Column | None:
+    """Return a column as classes; None where it is none, or a quantity."""
+    column = column.column if isinstance(column, Undecided) else column
+    return column if isinstance(column, Column) else None

@@ -9,7 +9,7 @@ import pytest
 import torch
 from support.training import Net, net
 
-from audit.data.columns import Column
+from audit.data.columns import Column, Quantity
 from audit.data.labelled import LabelledData, labelled
 from audit.errors import DataError, IreneError
 from sanitizer.job import Recipe, TrainingJob
@@ -18,6 +18,7 @@ from sanitizer.methods.leace import Leace
 from sanitizer.methods.width import balanced_rows
 from sanitizer.options import SanitizeOptions
 from sanitizer.run import prepared
+from sanitizer.teaching import network
 from sanitizer.teaching import taught as teaching
 from sanitizer.teaching.network import tell
 from sanitizer.teaching.readers import read
@@ -27,6 +28,11 @@ from sanitizer.training.rows import ORIGIN, TrainingRows, held_from_training
 
 Make = Callable[..., LabelledData]
 EACH = 2
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "STEPS", 60)
 
 
 def people(first: int, last: int, *, noise: float = 0.0, missing: Sequence[str] = (), **more: Any) -> LabelledData:
@@ -111,7 +117,10 @@ def test_a_teacher_labels_rows_and_its_measured_errors_are_its_true_ones(noise: 
     assert "rows with true labels" in found.notes[0] and "a mean over classes (c " in found.notes[0]
 
 
-def test_a_network_that_sees_the_input_teaches_where_its_untouched_features_say_nothing() -> None:
+def test_a_network_that_sees_the_input_teaches_where_its_untouched_features_say_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(network, "STEPS", 300)
     model = net()
     with torch.no_grad():
         next(model.encoder.parameters())[:, 1] = 0  # v is told by this number alone
@@ -211,7 +220,21 @@ def test_without_a_group_a_note_says_what_cannot_be_told() -> None:
     made = taught(net(), job(people(0, 200, person=None)), people(300, 400, missing=["v"]))
     assert made.taught is not None and any("no group was named" in note for note in made.taught.notes)
     made = taught(net(), job(people(0, 200)), people(300, 400, v=None, person=None))
-    assert made.taught is not None and any("both need the column 'person'" in note for note in made.taught.notes)
+    assert made.taught is not None and any("both need ids in a column 'person'" in note for note in made.taught.notes)
+
+
+def test_a_task_that_is_a_quantity_is_the_models_own_number_where_nobody_says_it() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+    ages = [40.5 + row for row in range(400)]
+    ours = job(people(0, 200, y=ages), layer="2:input", recipe=Recipe(0, 2))
+    given = people(300, 350, v=None, y=[17.25, None] * 50)
+    made = taught(model, ours, given)
+    assert made.taught is not None
+    column = made.taught.data.columns["y"]
+    assert isinstance(column, Quantity)
+    said = model(torch.stack([given.inputs[row] for row in range(100)])).detach().numpy()[:, 0]
+    assert column.values == pytest.approx(np.where(np.arange(100) % 2, said, 17.25), abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -273,4 +296,5 @@ def test_a_reader_is_chosen_for_what_it_reads_and_too_few_rows_make_no_network()
     v = (np.abs(z[:, 0]) > 0.67).astype(np.int64)  # no linear attacker reads that
     told, (found,) = read({"z": z[:400]}, v[:400], np.arange(400), [{"z": z[400:]}], 0)
     assert not told.startswith("logistic") and (found == v[400:]).mean() > 0.9
-    assert tell(net(), job(people(0, 20)), "v", people(0, 20), []) is None
+    assert tell(net(), job(people(0, 20)), "v", people(0, 20), []) == "40 rows are too few to fine-tune the encoder"
+    assert tell(torch.nn.Identity(), job(people(0, 200)), "v", people(0, 200), []) == "there is no encoder to fine-tune"

@@ -11,27 +11,31 @@ from click.testing import Result
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from support.people import EACH, PEOPLE, WIDTH, checkpoint, loaded, rows, vectors
+from support.people import EACH, PEOPLE, checkpoint, loaded, rows, vectors
 
 from audit.data.columns import MISSING, Column
 from audit.data.labelled import LabelledData, labelled
 from audit.errors import IreneError
-from audit.evidence.audit_result import Sanitizing, read_sidecar
+from audit.evidence.audit_result import Sanitizing, read_sidecar, sidecar
 from audit.model.checkpoint import load
-from sanitizer.job import TrainingJob
 from sanitizer.methods import nonlinear_map
 from sanitizer.methods.base import Method, Rows
-from sanitizer.methods.leace import Leace
 from sanitizer.methods.low_rank import kept_coordinates
 from sanitizer.methods.nonlinear_map import NonlinearMap, _Fit, fit_map
 from sanitizer.methods.rich import _retained
 from sanitizer.options import SanitizeOptions
 from sanitizer.run import sanitize
+from sanitizer.teaching import network
 from sanitizer.vectors import Vectors, sanitize_vectors
 
 Run = Callable[..., Result]
 Matrix = NDArray[np.float32]
 D, FEW, MANY = 60, 240, 4000
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "STEPS", 60)  # what a network learns is tried beside
 
 
 def drawn(count: int, seed: int) -> tuple[Matrix, list[str]]:
@@ -89,7 +93,12 @@ def test_the_width_begins_with_what_the_rows_are_worth_and_labelled_rows_alone_c
     chooses = (torch.arange(n) >= 600) & ~taught
     discounted = replace(plain, worth={"v": 1 - 0.75 * taught.double()}, chooses=chooses)
     monkeypatch.setattr(nonlinear_map, "STEPS", 1)
-    monkeypatch.setattr(_Fit, "width", lambda self, most: asked.append(most) or self._held(np.arange(n)).sum() * 0 + 1)
+
+    def width(_fit: _Fit, most: int) -> int:
+        asked.append(most)
+        return 1
+
+    monkeypatch.setattr(_Fit, "width", width)
     for one in (plain, discounted, replace(plain, worth={"v": torch.ones(n)})):
         fit_map(one, {"v": 2}, [], NonlinearMap(), has_task=False)
     assert asked == [62, 27, 62]  # of 4,000 rows, and of 1,000 and 3,000 that are worth a quarter
@@ -124,7 +133,7 @@ def test_an_encoder_is_sanitized_with_unlabelled_rows_by_every_kind_of_method(me
     out = tmp_path / "clean.pt"
     given = {"private": "v", "method": method, "options": options}
     done = sanitize(loaded(checkpoint(tmp_path)), data, out, keep="kept", **given)  # type: ignore[arg-type]
-    assert done == read_sidecar(f"{out}.json").sanitizing
+    assert done == read_sidecar(sidecar(out)).sanitizing
     assert (done.settings["data.rows"], done.settings["unlabelled.rows"]) == (720, 720)
     assert done.head_rows == 180  # a quarter of the labelled ones
     assert isinstance(done.settings["unlabelled.error.v"], float) and done.settings["unlabelled.error.v"] < 0.3
@@ -156,7 +165,7 @@ def faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def record() -> Sanitizing:
-    return read_sidecar("clean.npz.json").sanitizing
+    return read_sidecar(Path("clean.npz.json")).sanitizing
 
 
 MAP = "--private v --group person --method leace -o clean.npz"
@@ -246,7 +255,7 @@ def test_a_table_is_named_twice_and_another_one_would_be_encoded_otherwise(
     assert refused.exit_code == 1 and "would be encoded by its own rows" in refused.output
     result = run(f"{usual} --unlabelled rows.csv")
     assert result.exit_code == 0, result.output
-    done = read_sidecar("clean.pt.json").sanitizing
+    done = read_sidecar(Path("clean.pt.json")).sanitizing
     assert (done.settings["data.rows"], done.settings["unlabelled.rows"]) == (400, 500)
     assert "400 rows of rows.csv have the private labels already" in result.output
     assert float(str(done.settings["unlabelled.error.v"])) < 0.15
@@ -257,8 +266,3 @@ def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
     options = SanitizeOptions(unlabelled=without(rows(1), "v"))
     with pytest.raises(IreneError, match="--unlabelled runs in one process"):
         sanitize(loaded(checkpoint(tmp_path)), rows(0), tmp_path / "c.pt", private="v", method="leace", options=options)
-
-
-def test_a_job_without_unlabelled_rows_is_what_it_was() -> None:
-    assert TrainingJob(rows(0), None, "logits", method=Leace()).taught is None
-    assert rows(0).inputs[0].shape[0] == WIDTH
