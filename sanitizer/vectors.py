@@ -7,7 +7,7 @@ fit and those that choose, the record, the program. Which rows may fit is a rule
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,17 +112,7 @@ def sanitize_vectors(
         done = record(name, vectors.sha256, model, job, outcome, notes=_notes(rule, len(fit), len(vectors.values)))
         x = torch.zeros(2, vectors.values.shape[1])
         content = exported(model, x, LAYER, program(output))
-        with staged_together(vectors_written(output), last=state_file(output)) as stage:
-            staging = stage(output)
-            with staging.open("wb") as file:
-                if output.suffix == ".npy":
-                    np.save(file, mapped)
-                else:
-                    np.savez(file, **{vectors.name: mapped})  # type: ignore[arg-type]  # any names
-            stage(sidecar(output)).write_bytes(record_of(done, staging))
-            staging = stage(program(output))
-            staging.write_bytes(content)
-            stage(sidecar(program(output))).write_bytes(record_of(done, staging))
+        _write(output, {vectors.name: mapped}, content, done)
     return done
 
 
@@ -159,6 +149,21 @@ def _notes(rule: PartRule, fit: int, rows: int) -> list[str]:
 def _marked(data: LabelledData, rule: PartRule) -> LabelledData:
     """Write into the record which rows fitted the map."""
     return replace(data, options={**data.options, "part": "train", **rule.options})
+
+
+def _write(output: Path, mapped: Mapping[str, NDArray[np.floating]], content: bytes, done: Sanitizing) -> None:
+    """Write the vectors by their name, the program and a record of each; the state goes when all are in place."""
+    with staged_together(vectors_written(output), last=state_file(output)) as stage:
+        staging = stage(output)
+        with staging.open("wb") as file:
+            if output.suffix == ".npy":
+                np.save(file, next(iter(mapped.values())))
+            else:
+                np.savez(file, **mapped)  # type: ignore[arg-type]  # any names
+        stage(sidecar(output)).write_bytes(record_of(done, staging))
+        staging = stage(program(output))
+        staging.write_bytes(content)
+        stage(sidecar(program(output))).write_bytes(record_of(done, staging))
 
 
 def _mapped(model: nn.Module, values: NDArray[np.floating]) -> NDArray[np.floating]:

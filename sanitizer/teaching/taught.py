@@ -239,6 +239,6 @@ def _told(name: str, teacher: Teacher, rows: Unlabelled, fit: int) -> str:
     each += f"; of{few} too few rows to say" if few else ""
     return (
         f"{count} unlabelled rows of {rows.data.name} got {name!r} from a teacher ({teacher.kind}; {fit} rows fitted "
-        f"it), which is wrong in {errors.rate:.1%} (± {errors.noise:.1%}) of {sum(errors.rows.values())} held-out rows, a mean over "
-        f"classes ({each}): they are worth {count * errors.worth:.0f} rows with true labels, if it errs by chance"
+        f"it), which is wrong in {errors.rate:.1%} (± {errors.noise:.1%}) of {sum(errors.rows.values())} held-out rows, "
+        f"a mean over classes ({each}): they are worth {count * errors.worth:.0f} rows with true labels, if it errs by chance"
     )
