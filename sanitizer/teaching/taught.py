@@ -237,8 +237,9 @@ def _told(name: str, teacher: Teacher, rows: Unlabelled, fit: int) -> str:
     each = ", ".join(f"{label} {share:.1%}" for label, share in _rates(errors).items())
     few = " and".join(f" {label}" for label in errors.of_class if errors.rows[label] < MIN_ROWS)
     each += f"; of{few} too few rows to say" if few else ""
+    wrong = f"{errors.rate:.1%} (± {errors.noise:.1%}) of {sum(errors.rows.values())} held-out rows"
     return (
         f"{count} unlabelled rows of {rows.data.name} got {name!r} from a teacher ({teacher.kind}; {fit} rows fitted "
-        f"it), which is wrong in {errors.rate:.1%} (± {errors.noise:.1%}) of {sum(errors.rows.values())} held-out rows, "
-        f"a mean over classes ({each}): they are worth {count * errors.worth:.0f} rows with true labels, if it errs by chance"
+        f"it), which is wrong in {wrong}, a mean over classes ({each}): they are worth {count * errors.worth:.0f} rows "
+        "with true labels, if it errs by chance"
     )
