@@ -1,6 +1,6 @@
 """What a model is trained on and how: the value that fine-tuning takes, alone or in a sweep."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,6 +50,20 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Taught:
+    """Rows whose private labels are a teacher's: they train, and choose and measure nothing."""
+
+    data: LabelledData
+    """With every column of the job, in the classes of its rows; of a retained one, missing where nobody said it."""
+    worth: Mapping[str, float]
+    """How many rows with a true label one of them is worth, of each private attribute, in [0, 1]."""
+    said: Mapping[str, str | int | float]
+    """What the record holds of them: how many, their hash, who labelled them and how often it errs."""
+    notes: tuple[str, ...]
+    """The same for a reader, a sentence each without its full stop."""
+
+
+@dataclass(frozen=True)
 class TrainingJob:
     """One fine-tuning: rows, columns, the bottleneck, the method and the recipe."""
 
@@ -75,6 +89,8 @@ class TrainingJob:
     scores: Scores | None = None
     output: str | None = None
     """Which part of what the model returns holds them, as of audit.model.forward.Encoder."""
+    taught: Taught | None = None
+    """More rows to train on, labelled by a teacher."""
 
     @property
     def named(self) -> list[str]:

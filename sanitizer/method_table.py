@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import cast
 
+from audit.data.labelled import LabelledData
 from audit.errors import IreneError
 from audit.evidence.method_card import MethodCard
 from audit.model.structure.scores import Answer
@@ -30,6 +31,9 @@ METHODS = {
 
 NEED_TASK = ("codebook", "end", "learned-mixin", "lff", "plain", "rebias", "rubi")
 """Methods that work by the task's classes, or do nothing else than train on it."""
+
+NEED_TRUE_TASK = ("end", "learned-mixin", "lff", "rebias", "rubi")
+"""Methods that learn the task anew, against what the model answers now."""
 
 
 ENOUGH = 1_280
@@ -84,6 +88,29 @@ def require_without_task(method: Method) -> None:
 def task_kind(answer: Answer) -> TaskKind:
     """Return what kind of a task a model answers."""
     return "quantity" if answer.classes is None else "ordinal" if answer.is_ordinal else "classes"
+
+
+def require_teachable(method: Method, unlabelled: LabelledData, task: str | None, keep: Sequence[str]) -> None:
+    """Raise an IreneError for a method that works by labels of unlabelled rows which no teacher gives."""
+    place = f"{type(method).__module__}:{type(method).__qualname__}"
+    name = next((one for one in METHODS if METHODS[one] == place), None)
+    lacks = [
+        one
+        for one in [*([task] if task else []), *keep]
+        if one not in unlabelled.columns or not unlabelled.columns[one].known.all()
+    ]
+    if name == "plain":
+        raise IreneError("The method plain removes nothing, so it needs no private labels. Leave --unlabelled out.")
+    if name in NEED_TRUE_TASK and task in lacks:
+        raise IreneError(
+            f"The method {name} learns {task!r} anew, and of {unlabelled.name} only the model's own answers would tell "
+            "it. Give these rows their task's labels, or leave --unlabelled out."
+        )
+    if name is None and (kept := [one for one in keep if one in lacks]):
+        raise IreneError(
+            f"{unlabelled.name} does not say {kept[0]!r} of every row, and the method {type(method).__name__} is not "
+            "known to do without. Add the column, or leave --keep or --unlabelled out."
+        )
 
 
 def require_task_kind(method: Method, answer: Answer | None) -> None:

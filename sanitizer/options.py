@@ -87,6 +87,8 @@ class SanitizeOptions(TrainingOptions):
     """What the method is called in the record; its class if not given."""
     resume: bool = False
     """Go on from the state that an earlier run left."""
+    unlabelled: LabelledData | None = None
+    """Rows without the private attributes, which a teacher labels (sanitizer.teaching): more rows to clean by."""
 
 
 @dataclass(frozen=True)

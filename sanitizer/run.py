@@ -15,7 +15,7 @@ from torch import nn
 
 from audit.atomic_write import locked, require_writable, sha256, staged_together
 from audit.column_names import several
-from audit.data.columns import Column
+from audit.data.columns import AnyColumn, Column, Ints, Undecided
 from audit.data.labelled import LabelledData, require_labelled
 from audit.data.model_input import ModelInput, to
 from audit.environment import versions
@@ -42,6 +42,7 @@ from sanitizer.method_table import (
     make_method,
     release_for,
     require_task_kind,
+    require_teachable,
     require_without_task,
     task_kind,
 )
@@ -51,6 +52,7 @@ from sanitizer.methods.nonlinear_map import NonlinearMap
 from sanitizer.methods.pairs import Pairs
 from sanitizer.methods.width import balanced_rows, dimensions
 from sanitizer.options import SanitizeOptions
+from sanitizer.teaching.taught import taught
 from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune
 from sanitizer.training.resume import ResumeFile
@@ -87,7 +89,7 @@ def sanitize(
         method: A name as `irene sanitize` takes it, or a method with its settings; if not given, the release for the
             task alone (codebook), the one that retains attributes (pairs; rich of few rows, or for a task that is a
             quantity) if `keep` names any, or map without a task.
-        options: Epochs, batch, optimizer, layer, device, …
+        options: Epochs, batch, optimizer, layer, device, unlabelled rows, …
 
     Raises:
         IreneError: Any of its kinds; no result is written then, unless torch.export alone cannot follow the model.
@@ -105,12 +107,13 @@ def sanitize(
         model = loaded.module.to(options.place)
         x = first_input(model, data, rows=2)
         job = options.job(data, task, options.layer or _suggested(model, x, data, task, options), private, keep, method)
-        resume_file = ResumeFile(state_file(output), request(name, weights.sha256, job), options.resume)
-        resume_file.require()
         require_task_kind(method, job.answer)
         require_trainable(model, job)
         if not options.allow_chance:
             require_task(model, job)
+        job = with_unlabelled(model, job, options)
+        resume_file = ResumeFile(state_file(output), request(name, weights.sha256, job), options.resume)
+        resume_file.require()
         outcome = _tuned(weights, model, job, resume_file, options)
         done = record(name, weights.sha256, model, job, outcome)
         if is_first:
@@ -128,6 +131,20 @@ def _tuned(
     except TrainingError as error:
         raise TrainingError(f"{error} {resume_file.remedy()}") from None
     return outcome
+
+
+def with_unlabelled(
+    model: nn.Module, job: TrainingJob, options: SanitizeOptions, barred: Sequence[LabelledData] = ()
+) -> TrainingJob:
+    """Return a job with the unlabelled rows of the options, if there are any, that teachers label.
+
+    Rows that will be audited, if they are known, are `barred`: no others of their groups are used.
+    """
+    if options.unlabelled is None:
+        return job
+    require_labelled(options.unlabelled)
+    require_teachable(job.method, options.unlabelled, job.task, job.keep)
+    return taught(model, job, options.unlabelled, barred=barred)
 
 
 def _suggested(model: nn.Module, x: ModelInput, data: LabelledData, task: str | None, options: SanitizeOptions) -> str:
@@ -153,14 +170,23 @@ def prepared(
     if options.keep_identity is None:
         return options, data
     data = identified(data, options.keep_identity)
-    person = data.grouped_by(options.keep_identity).groups()
-    people = Column(person, tuple(map(str, range(int(person.max()) + 1))))
+    person, named = data.grouped_by(options.keep_identity).groups(), data.columns[options.keep_identity]
+    first = np.unique(person, return_index=True)[1]
+    people = Column(person, _names(named.column if isinstance(named, Undecided) else named, first))
     return options, replace(data, columns={**data.columns, options.keep_identity: people})
 
 
 def trains_nothing(method: Method, task: str | None) -> bool:
     """Return whether a map is all that is fitted: by `map` always, by what fits one at the end where no task is."""
     return isinstance(method, NonlinearMap) or (task is None and isinstance(method, Leace | Pairs))
+
+
+def _names(column: AnyColumn, rows: Ints) -> tuple[str, ...]:
+    """Return what a column says in some rows, in words; of a row that it does not know, its number."""
+    if isinstance(column, Column):
+        of_class = (*column.classes, "")  # a code of -1 is the last
+        return tuple(of_class[code] or f"row {row}" for row, code in zip(rows, column.codes[rows], strict=True))
+    return tuple(f"{value:g}" for value in column.values[rows])
 
 
 def request(name: str, parent: str, job: TrainingJob) -> str:
@@ -224,13 +250,26 @@ def _width(job: TrainingJob, installed: nn.Module | None) -> list[str]:
     """Say how many dimensions pass, and how many the rows can clean: what a map leaves is a question of rows."""
     if not isinstance(installed, ResidualMap):
         return []
-    rows = min(balanced_rows(job.data.codes(name)) for name in job.private)
+    rows, count = _rows_to_clean_by(job), f"{len(job.data)} rows"
     few, more = dimensions(rows, 0.02), dimensions(rows, LIMIT)
+    count += f" and {len(job.taught.data)} that a teacher labelled" if job.taught else ""
     return [
-        f"The encoder was not trained; {installed.up.shape[1]} dimensions pass. {len(job.data)} rows allow about {few} "
+        f"The encoder was not trained; {installed.up.shape[1]} dimensions pass. {count} allow about {few} "
         f"within 2 points above the floor and {more} within {100 * LIMIT:.0f}, if what tells the attribute is linear; "
         "what is not takes more rows, so audit the result"
     ]
+
+
+def _rows_to_clean_by(job: TrainingJob) -> float:
+    """Return how many rows of two classes of equal size would tell the private attributes as well as all rows do."""
+    found = []
+    for name in job.private:
+        codes, worth = job.data.codes(name), np.ones(len(job.data))
+        if job.taught:
+            codes = np.concatenate([codes, job.taught.data.codes(name)])
+            worth = np.concatenate([worth, np.full(len(job.taught.data), job.taught.worth[name])])
+        found.append(balanced_rows(codes, worth))
+    return min(found)
 
 
 def _settings(job: TrainingJob) -> Options:
@@ -242,6 +281,7 @@ def _settings(job: TrainingJob) -> Options:
     chosen |= {"keep_identity": job.keep_identity} if job.keep_identity else {}
     chosen |= {"data": job.data.name, "data.rows": len(job.data)}
     chosen |= {f"data.{key}": value for key, value in job.data.options.items()}
+    chosen |= job.taught.said if job.taught else {}
     return chosen | {f"method.{key}": value for key, value in asdict(job.method).items()}  # type: ignore[call-overload]
 
 
@@ -278,7 +318,12 @@ def record(
         parent_sha256=parent,
         trace=outcome.trace,
         chosen=outcome.chosen,
-        notes=[*(_notes(job.layer, installed) if notes is None else notes), *_linear(job), *_width(job, installed)],
+        notes=[
+            *(_notes(job.layer, installed) if notes is None else notes),
+            *(job.taught.notes if job.taught else ()),
+            *_linear(job),
+            *_width(job, installed),
+        ],
         release=None if installed is None else "code" if isinstance(installed, Code | PairedCode) else "map",
         head_accuracy=outcome.head_accuracy,
         head_rows=outcome.head_rows,

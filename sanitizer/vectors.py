@@ -7,7 +7,7 @@ fit and those that choose, the record, the program. Which rows may fit is a rule
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from sanitizer.run import (
     request,
     require_columns,
     state_file,
+    with_unlabelled,
 )
 from sanitizer.training.loop import fine_tune
 from sanitizer.training.resume import ResumeFile
@@ -81,7 +82,8 @@ def sanitize_vectors(
         keep: Columns to retain, for methods that can.
         method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not
             given.
-        options: Epochs, batch, identities to keep, …; the seed also draws which rows fit where no column says it.
+        options: Epochs, batch, identities to keep, unlabelled vectors, …; the seed also draws which rows fit where no
+            column says it. Unlabelled vectors are not written: the program maps them.
 
     Raises:
         IreneError: Any of its kinds; nothing is written then.
@@ -93,10 +95,12 @@ def sanitize_vectors(
     require_columns(vectors.data, None, private, keep)
     rule = PartRule.of(identified(vectors.data, options.keep_identity), options.seed)
     options, data = prepared(options, vectors.data, method, None)
-    fit = _marked(data.take(rule.rows(data, "train")), rule).complete([*private, *keep])
+    may_fit = rule.rows(data, "train")
+    fit = _marked(data.take(may_fit), rule).complete([*private, *keep])
+    audited = data.take(np.setdiff1d(np.arange(len(data)), may_fit)).complete(private)
     with locked(*vectors_written(output), state_file(output)):
         model = nn.Sequential(OrderedDict({LAYER: nn.Identity()})).to(options.place)
-        job = options.job(fit, None, LAYER, private, keep, method)
+        job = with_unlabelled(model, options.job(fit, None, LAYER, private, keep, method), options, [audited])
         resume_file = ResumeFile(state_file(output), request(name, vectors.sha256, job), options.resume)
         resume_file.require()
         try:
@@ -109,17 +113,7 @@ def sanitize_vectors(
         done = record(name, vectors.sha256, model, job, outcome, notes=_notes(rule, len(fit), len(vectors.values)))
         x = torch.zeros(2, vectors.values.shape[1])
         content = exported(model, x, LAYER, program(output))
-        with staged_together(vectors_written(output), last=state_file(output)) as stage:
-            staging = stage(output)
-            with staging.open("wb") as file:
-                if output.suffix == ".npy":
-                    np.save(file, mapped)
-                else:
-                    np.savez(file, **{vectors.name: mapped})  # type: ignore[arg-type]  # any names
-            stage(sidecar(output)).write_bytes(record_of(done, staging))
-            staging = stage(program(output))
-            staging.write_bytes(content)
-            stage(sidecar(program(output))).write_bytes(record_of(done, staging))
+        _write(output, {vectors.name: mapped}, content, done)
     return done
 
 
@@ -156,6 +150,21 @@ def _notes(rule: PartRule, fit: int, rows: int) -> list[str]:
 def _marked(data: LabelledData, rule: PartRule) -> LabelledData:
     """Write into the record which rows fitted the map."""
     return replace(data, options={**data.options, "part": "train", **rule.options})
+
+
+def _write(output: Path, mapped: Mapping[str, NDArray[np.floating]], content: bytes, done: Sanitizing) -> None:
+    """Write the vectors by their name, the program and a record of each; the state goes when all are in place."""
+    with staged_together(vectors_written(output), last=state_file(output)) as stage:
+        staging = stage(output)
+        with staging.open("wb") as file:
+            if output.suffix == ".npy":
+                np.save(file, next(iter(mapped.values())))
+            else:
+                np.savez(file, **mapped)  # type: ignore[arg-type]  # any names
+        stage(sidecar(output)).write_bytes(record_of(done, staging))
+        staging = stage(program(output))
+        staging.write_bytes(content)
+        stage(sidecar(program(output))).write_bytes(record_of(done, staging))
 
 
 def _mapped(model: nn.Module, values: NDArray[np.floating]) -> NDArray[np.floating]:

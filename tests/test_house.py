@@ -62,25 +62,27 @@ ARROWS = {
         "similarity": "",
         "methods": "audit.errors audit.bootstrap audit.evidence audit.data audit.model.maps information similarity",
         "methods.debiasing": "audit.errors audit.evidence methods",
-        "method_table": "audit.errors audit.plugins audit.evidence audit.model.structure methods methods.debiasing",
+        "method_table": "audit.data audit.errors audit.plugins audit.evidence audit.model.structure methods "
+        "methods.debiasing",
         "job": "audit.data audit.model.structure methods",
         "options": "audit.environment audit.data audit.model.structure audit.progress audit.settings methods job",
         "checkpoint": "audit.errors audit.model",
         "export": "audit.data audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
         "audit.model audit.model.structure audit.attackers audit.protocol information similarity methods job",
+        "teaching": "audit.attackers audit.data audit.errors job methods training",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
         "audit.model audit.model.maps audit.model.structure audit.verification methods method_table job options "
-        "checkpoint export training",
+        "checkpoint export teaching training",
         "vectors": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
         "audit.verification methods method_table options export training run",
         "plan": "audit.errors audit.column_names audit.evidence audit.protocol methods",
         "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
         "audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods method_table job "
         "options checkpoint training",
-        "cli": "audit.errors audit.atomic_write audit.environment audit.progress audit.evidence audit.settings "
-        "audit.data audit.data.sources audit.model audit.cli methods method_table job options training run vectors "
-        "plan sweep",
+        "cli": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
+        "audit.settings audit.data audit.data.sources audit.model audit.cli methods method_table job options "
+        "training run vectors plan sweep",
     },
     "reports": {
         "inputs": "audit.errors audit.evidence audit.evidence.checks",

@@ -13,7 +13,7 @@ from audit.file_limits import read_bounded, read_json_bytes
 
 TORCHVISION = "torchvision.models:"
 OUTPUTS = frozenset({"output", "report", "junit", "markdown"})
-NAMES_CODE = frozenset({"arch", "data", "transform", "attackers", "method", "methods"})
+NAMES_CODE = frozenset({"arch", "data", "unlabelled", "transform", "attackers", "method", "methods"})
 ONLY_TYPED = frozenset({"allow-pickle"})
 FETCHED = frozenset({"weights", "weights_backbone", "pretrained", "pretrained_backbone", "checkpoint_path"})
 """Arguments by which a factory of somebody's library reads or downloads another file of weights."""
@@ -63,7 +63,8 @@ def _builds(key: str, value: str) -> bool:
         return value.startswith(("timm:", "hf:")) or (value.startswith(TORCHVISION) and _is_torchvision(value))
     if key == "transform":
         return value.startswith("timm:") or _TRANSFORM.fullmatch(value) is not None
-    return key == "data" and (value in DATASETS or _ADDRESS.fullmatch(value) is not None or _is(Path.exists, value))
+    is_source = value in DATASETS or _ADDRESS.fullmatch(value) is not None or _is(Path.exists, value)
+    return key in ("data", "unlabelled") and is_source
 
 
 def _is(holds: Callable[[Path], bool], name: str) -> bool:

@@ -8,7 +8,9 @@ import click
 
 from audit.cli.config_file import in_full
 
-MAY_NAME_A_FILE = frozenset({"arch", "attackers", "data", "data_arg", "data_root", "method", "methods", "transform"})
+MAY_NAME_A_FILE = frozenset(
+    {"arch", "attackers", "data", "data_arg", "data_root", "method", "methods", "transform", "unlabelled"}
+)
 """Options of a text that may be a path, or `file.py:factory`."""
 FOLDERS = re.compile(r"[^,=]*[/\\](?=[^,=/\\])")
 

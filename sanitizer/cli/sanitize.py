@@ -19,7 +19,6 @@ from audit.cli.options import (
     SOURCE,
     ModelOptions,
     Real,
-    SourceOptions,
     arguments,
     progress,
     with_options,
@@ -28,8 +27,10 @@ from audit.cli.outputs import refuse_inputs
 from audit.data.sources.catalogue import EMBEDDINGS
 from audit.errors import visible
 from sanitizer.cli.options import KEEP, LAYER, POSITIVE, RECIPE, limited_rows, option, output_option, recipe_fields
+from sanitizer.cli.rows import layer_of, unlabelled_rows, unlabelled_vectors
 
 if TYPE_CHECKING:
+    from audit.data.labelled import LabelledData
     from audit.evidence.audit_result import Sanitizing
     from sanitizer.method_table import Choice
     from sanitizer.methods.base import Method
@@ -82,6 +83,12 @@ SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", 
 @CHECKPOINT
 @with_options(MODEL, SOURCE, TASK, ORDER, PRIVATE, ROWS, LAYER, METHOD, RECIPE)
 @click.option("--table", type=click.Path(path_type=Path), help="Labels of embeddings that lie in another file.")
+@click.option(
+    "--unlabelled",
+    metavar="DATA",
+    help="More rows, without the private attributes, opened as --data is: a teacher fitted on the labelled rows labels "
+    "them, and its error rate is measured and recorded. Embeddings: another such file.",
+)
 @click.option("--resume", is_flag=True, help="Go on from the state that a run with the same options left.")
 @with_options(output_option("The new checkpoint; its record goes beside it."))
 def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> None:
@@ -96,6 +103,10 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
     column `split` says train, or on half of the people (--group), drawn by --seed. It is written as a program beside
     the new vectors, without any label; irene audit leaves out the rows that fitted it.
 
+    Few labels leave much behind. --unlabelled names rows without the private attribute, or the same file again, whose
+    rows without it are meant. A teacher labels them: the encoder fine-tuned to it, or the best attacker, whichever errs
+    less on held-out labelled rows. Rows of held-out groups (--group) take no part.
+
     The result keeps the model's keys, shapes, types and format, with a code or a map in it under `irene.encoder.`, so
     that it is not lost unseen; a program of torch.export that needs no irene goes beside it then. A model no better at
     its task than a constant answer is refused. A run that was stopped goes on with --resume. Audit the result.
@@ -106,10 +117,8 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
           --task digit --private colour -o out/clean.safetensors
     """
     from audit.progress import untracked
-    from sanitizer.method_table import release_for
     from sanitizer.options import SanitizeOptions
-    from sanitizer.run import choice, program, require_output, state_file, written
-    from sanitizer.run import sanitize as run
+    from sanitizer.run import program, require_output, state_file, written
     from sanitizer.training.reweighting import correlated
 
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
@@ -126,15 +135,9 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
         resume=resume,
         track=progress if first else untracked,
     )
-    asked = {"private": private, "keep": keep}
+    asked = {"private": private, "keep": keep, "options": options}
     try:
-        if embedded:
-            asked |= _method(given, options, lambda: release_for(keep, None, 0), speak=first)
-            done = _map(checkpoint, output, given, asked)
-        else:
-            loaded, data = ModelOptions.of(given).load(checkpoint), limited_rows(given, "train", checkpoint)
-            asked |= _method(given, options, lambda: choice(data, task, keep, options), speak=first)
-            done = run(loaded, data, output, task=task, **asked)
+        done, data = (_map if embedded else _model)(checkpoint, output, given, asked, speak=first)
     except KeyboardInterrupt as stopped:
         if (state := state_file(output)).is_file():
             stopped.args = (f"Stopped; the last whole epoch is in {state}. Go on with --resume.",)
@@ -157,34 +160,36 @@ def _hint(found: Mapping[str, float], task: str) -> None:
         )
 
 
-def _map(subject: Path, output: Path, given: Mapping[str, Any], asked: Mapping[str, Any]) -> "Sanitizing":
-    """Fit a map to embeddings, and write it with the new vectors."""
+def _model(
+    subject: Path, output: Path, given: Mapping[str, Any], asked: dict[str, Any], *, speak: bool
+) -> "tuple[Sanitizing, LabelledData]":
+    """Fine-tune a checkpoint, and write the new one; return its record, and the labelled rows."""
+    from sanitizer.run import choice
+    from sanitizer.run import sanitize as run
+
+    loaded, data = ModelOptions.of(given).load(subject), limited_rows(given, "train", subject)
+    options = asked["options"]
+    asked |= _method(given, options, lambda: choice(data, given["task"], given["keep"], options), speak=speak)
+    asked["options"] = replace(asked["options"], unlabelled=unlabelled_rows(given, subject))
+    return run(loaded, data, output, task=given["task"], **asked), data
+
+
+def _map(
+    subject: Path, output: Path, given: Mapping[str, Any], asked: dict[str, Any], *, speak: bool
+) -> "tuple[Sanitizing, LabelledData]":
+    """Fit a map to embeddings, and write it with the new vectors; return its record, and the labelled rows."""
     from audit.atomic_write import sha256
-    from audit.data.sources.embeddings import LayerRows, read_embeddings
-    from audit.errors import UnknownNameError
+    from sanitizer.method_table import release_for
     from sanitizer.vectors import Vectors, sanitize_vectors
 
-    source = SourceOptions.of(given)
     for name in ("task", "arch", "data", "limit_rows"):
         if given[name] is not None:
             told = f"{subject} holds embeddings, which take no --{name.replace('_', '-')}. Leave it out."
             raise click.UsageError(told)
-    found = read_embeddings(
-        subject,
-        table=given["table"],
-        continuous=source.continuous or (),
-        classes=source.classes or (),
-        missing=source.missing,
-    )
-    names = [given["layer"]] if given["layer"] else [*found.layers]
-    if names[0] not in found.layers:
-        raise UnknownNameError(f"layer of {subject.name}", names[0], found.layers)
-    if len(names) > 1:
-        raise click.UsageError(f"{subject} holds {', '.join(names)}. Name the one that is released with --layer.")
-    values = found.layers[names[0]]
-    data = found.data.grouped_by(source.group) if source.group else found.data
-    vectors = Vectors(names[0], values, replace(data, inputs=LayerRows(values)), sha256(subject))
-    return sanitize_vectors(vectors, output, **asked)
+    asked |= _method(given, asked["options"], lambda: release_for(given["keep"], None, 0), speak=speak)
+    name, values, data = layer_of(given, subject, given["table"])
+    asked["options"] = replace(asked["options"], unlabelled=unlabelled_vectors(given, subject, name))
+    return sanitize_vectors(Vectors(name, values, data, sha256(subject)), output, **asked), data
 
 
 def _method(

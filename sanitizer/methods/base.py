@@ -44,11 +44,16 @@ class Rows:
     y: Tensor
     """Task labels, (n,) int64."""
     v: Mapping[str, Tensor]
-    """Labels of the private and the retained attributes, (n,) int64 each."""
+    """Labels of the private and the retained attributes, (n,) int64 each; of a retained one, -1 where it is unknown."""
     wanted: Tensor | None = field(default=None, kw_only=True)
     """Of a task that is a quantity: the numbers that the scores, (n, 1), are to be, (n,); y are its parts then."""
     person: Tensor | None = field(default=None, kw_only=True)
     """Who is to stay recognisable, (n,) int64; None where nobody asked for that."""
+    worth: Mapping[str, Tensor] = field(default_factory=dict, kw_only=True)
+    """Of each private attribute, how many rows with a true label each row is worth, (n,): less than 1 where a teacher
+    labelled it; empty where none did."""
+    chooses: Tensor | None = field(default=None, kw_only=True)
+    """Rows that may choose among fits, (n,) bool: truly labelled, and unknown to a teacher; None: all of them."""
     is_ordinal: bool = field(default=False, kw_only=True)
     """Whether the difference of each class's score to the one before is the logit of being beyond that."""
 

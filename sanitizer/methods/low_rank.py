@@ -61,14 +61,15 @@ def kept_coordinates(z: Tensor, kept: Sequence[Ints], weight: float, most: int) 
     """Return the map of features (n, d) to coordinates in units of what is kept, z · axes + shift: (m, d) and (m,).
 
     Rows are near in them that are alike in the scores of the retained attributes, `kept`, (n,) each, and in the
-    principal coordinates of z, the largest `most`. Their variance is 1 in all for z, and `weight` for the scores.
+    principal coordinates of z, the largest `most`. Their variance is 1 in all for z, and `weight` for the scores. The
+    scores are of the rows whose class is known; elsewhere it is -1.
     """
     white = whitened(z)
     w = white.rows.cpu().numpy()  # (n, r), white
     to, mean = (part.cpu().numpy() for part in (white.to, white.mean))
     scale = white.scale.cpu().numpy()
     main = np.eye(w.shape[1])[:, :most] * (scale / np.sqrt((scale**2).sum()))[:most]  # (r, a)
-    told = [_scores(w, v) for v in kept if len(np.unique(v)) > 1]
+    told = [_scores(w[v >= 0], v[v >= 0]) for v in kept if len(np.unique(v[v >= 0])) > 1]
     inside = np.concatenate([main, *(one * np.sqrt(weight / len(told)) for one in told)], axis=1)
     axes = (to @ inside).T
     return axes, -axes @ mean
@@ -95,7 +96,7 @@ class LowRank(nn.Module):
             c = self.project(z)
             for head, v in zip(self.heads, retained, strict=True):
                 weight, bias = head.parameters()
-                for code in torch.unique(v).tolist():
+                for code in torch.unique(v[v >= 0]).tolist():
                     middle = c[v == code].mean(dim=0)
                     weight[code], bias[code] = middle, -middle.square().sum() / 2
 

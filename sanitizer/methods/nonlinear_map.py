@@ -114,7 +114,8 @@ def fit_map(
     told = [labels[name] for name in keep]
     told += [rows.scores.argmax(dim=1).cpu().numpy()] if has_task else []
     down, inside = _turned(rows.before, *kept_coordinates(rows.before, told, settings.keep_weight, AXES))
-    few = min(balanced_rows(labels[name]) for name in private)
+    worth = {name: one.double().cpu().numpy() for name, one in rows.worth.items()}
+    few = min(balanced_rows(labels[name], worth.get(name)) for name in private)
     on = rows.before.device
     head = _Head.of(classifier(rows), on) if has_task else None
     fit = _Fit(rows, private, settings, down.float().to(on), inside.float().to(on), head, told=bool(told))
@@ -199,12 +200,19 @@ class _Fit:
         order = generator.permutation(len(self.rows.before))
         if person is not None:  # those of one person stand side by side
             order = np.argsort(generator.permutation(int(person.max()) + 1)[person.cpu().numpy()], kind="stable")
-        held = order[: min(HELD_OUT, max(1, len(order) // 4))]
-        fit = self.of(np.sort(order[len(held) :]))
+        held = self._held(order)
+        fit = self.of(np.setdiff1d(order, held))
         noise = 0.5 / len(held) ** 0.5  # of balanced accuracy near one half
         while most > 1 and self._left(fit.run(most), held) > LIMIT / 2 + noise:  # an audit's attackers read more
             most //= 2
         return most
+
+    def _held(self, order: Ints) -> Ints:
+        """Return the rows that choose, of all rows in an order: a quarter, or those that a teacher knows nothing of."""
+        if self.rows.chooses is None:
+            return order[: min(HELD_OUT, max(1, len(order) // 4))]
+        may: Ints = order[self.rows.chooses.cpu().numpy()[order]]
+        return may[:HELD_OUT]
 
     def of(self, some: Ints) -> "_Fit":
         """Return the fit to some of the rows."""

@@ -59,7 +59,8 @@ class Rich:
         """
         rows = setting.look()
         white = whitened(rows.before)
-        retained = [_predictive(white.rows, rows.v[name]) for name in setting.keep]
+        known = {name: rows.v[name] >= 0 for name in setting.keep}
+        retained = [_predictive(white.rows[own], rows.v[name][own]) for name, own in known.items()]
         wanted = torch.cat([*retained, _predictive(white.rows, rows.y)], dim=1) if retained else white.scale.diag()
         classes = [rows.y == c for c in torch.unique(rows.y)] if self.conditional else [torch.ones_like(rows.y).bool()]
         removed = [_predictive(white.rows[own], rows.v[name][own]) for name in setting.classes for own in classes]
@@ -93,7 +94,7 @@ class RichObjective(KernelObjective):
         while len(self._past) * len(c) > self._settings.memory:
             self._past.pop()
         losses = [
-            functional.cross_entropy(head(c), batch.v[name], weight=_balance(batch.v[name], k))
+            _retained(head(c), batch.v[name], k)
             for (name, k), head in zip(self._keep.items(), self.release.heads, strict=True)
         ]
         retained_loss = self._settings.keep_weight * torch.stack(losses).mean() if losses else None
@@ -137,6 +138,14 @@ def _basis(columns: Tensor, most: int) -> Tensor:
     directions, lengths, _ = torch.linalg.svd(columns, full_matrices=False)
     basis: Tensor = directions[:, : min(most, int((lengths > 1e-6 * lengths[0]).sum()))]
     return basis
+
+
+def _retained(scores: Tensor, v: Tensor, k: int) -> Tensor:
+    """Return the loss of a retained attribute on the rows where it is known; 0 where it is not of any."""
+    known = v >= 0
+    if not known.any():
+        return scores.sum() * 0
+    return functional.cross_entropy(scores[known], v[known], weight=_balance(v[known], k))
 
 
 def _balance(v: Tensor, k: int) -> Tensor:

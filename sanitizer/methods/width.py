@@ -29,11 +29,14 @@ def dimensions(rows: float, excess: float) -> int:
     return max(1, int(rows * (excess / EXCESS_PER_ROOT) ** 2 + 1e-6))
 
 
-def balanced_rows(v: Ints) -> float:
-    """Return the rows of two classes of equal size that tell the rarest class from the rest as well as these do."""
-    counts = np.bincount(v)
+def balanced_rows(v: Ints, worth: Doubles | None = None) -> float:
+    """Return the rows of two classes of equal size that tell the rarest class from the rest as well as these do.
+
+    A row counts as much as it is worth, (n,): less than 1 where a teacher labelled it.
+    """
+    counts = np.bincount(v, worth)
     counts = counts[counts > 0]
-    return float((4 * counts * (len(v) - counts) / len(v)).min())
+    return float((4 * counts * (counts.sum() - counts) / counts.sum()).min())
 
 
 def left(z: Doubles, told: Ints, v: Ints) -> float:

@@ -24,6 +24,7 @@ from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch, Rows
 from sanitizer.training.aim import Aim
 from sanitizer.training.batches import batches, labels_of
+from sanitizer.training.rows import ORIGIN, ORIGINS
 
 BEFORE = f"{release.NAME}.map:input"
 """Layer name: representation before the release module."""
@@ -51,6 +52,8 @@ class ForwardPass:
     """Which part of it holds the scores; None: all of it."""
     identity: str | None = None
     """Column of people who are to stay recognisable."""
+    worth: Mapping[str, float] = field(default_factory=dict)
+    """Of each private attribute, what a row is worth that a teacher labelled."""
 
     @staticmethod
     def of(model: nn.Module, job: TrainingJob, device: torch.device) -> "ForwardPass":
@@ -75,7 +78,9 @@ class ForwardPass:
             elif (kind := answer.kind_of_thresholds(seen)) == "logits" and many is not None:
                 answer.require_logits(float(many.min()), float(many.max()))
         aim = Aim.of(job, kind, device)
-        return ForwardPass(model, job.layer, job.task, job.classes, device, pooling, aim, output, job.keep_identity)
+        worth = job.taught.worth if job.taught else {}
+        of_rows = (pooling, aim, output, job.keep_identity, worth)
+        return ForwardPass(model, job.layer, job.task, job.classes, device, *of_rows)
 
     def tapped(self) -> AbstractContextManager[Taps]:
         """Tap the bottleneck, before and behind a release module if there is one, for a block."""
@@ -116,7 +121,15 @@ class ForwardPass:
         wanted, is_ordinal = self.aim.wanted(v), self.aim.is_ordinal
         y = self.labels(v, len(z))
         person = torch.as_tensor(labels_of(data, self.identity), device=self.device) if self.identity else None
-        return Rows(before=before, z=z, scores=scores, y=y, v=v, wanted=wanted, person=person, is_ordinal=is_ordinal)
+        found = Rows(before=before, z=z, scores=scores, y=y, v=v, wanted=wanted, person=person, is_ordinal=is_ordinal)
+        return self._of_origin(found, data) if ORIGIN in data.columns else found
+
+    def _of_origin(self, rows: Rows, data: LabelledData) -> Rows:
+        """Say of rows which may choose, and what those that a teacher labelled are worth."""
+        origin = torch.as_tensor(data.codes(ORIGIN), device=self.device)
+        is_taught = (origin == ORIGINS.index("taught")).double()
+        worth = {name: 1 - (1 - share) * is_taught for name, share in self.worth.items()}
+        return replace(rows, worth=worth, chooses=origin == ORIGINS.index("unseen"))
 
     def inputs(self, data: LabelledData, size: int) -> Iterator[Batch]:
         """Go over the rows once in random order, without running the model."""

@@ -63,6 +63,7 @@ def read_embeddings(
     continuous: str | Sequence[str] = (),
     classes: str | Sequence[str] = (),
     missing: str | Sequence[str] | None = None,
+    may_lack_labels: bool = False,
 ) -> Embeddings:
     """Read embeddings and labels from a .npz, .npy or .parquet file.
 
@@ -74,6 +75,7 @@ def read_embeddings(
         continuous: Columns to treat as numbers, as a list or with commas between them.
         classes: Columns of many whole numbers to treat as classes.
         missing: Words that mean missing beside the empty cell; by default `?` alone.
+        may_lack_labels: Whether vectors without any label will do.
 
     Raises DataError if there is no file, layer or label, if they differ in rows, or features are not finite;
     UnknownNameError if there is no such column.
@@ -86,7 +88,7 @@ def read_embeddings(
     elif table is not None:
         more = read_table(table)
         labels, header_notes = _joined(labels, more.columns, table), more.notes
-    if not labels:
+    if not labels and not may_lack_labels:
         raise DataError(f"{path} holds no labels. Give a table with the same rows, or save the labels beside them.")
     _require_rows(layers, labels, path, table)
     for name, layer in layers.items():

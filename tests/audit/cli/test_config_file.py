@@ -190,6 +190,17 @@ def test_a_config_runs_no_code(folder: Path, run: Run, text: str) -> None:
     assert not (folder / "ran").exists()
 
 
+def test_a_config_names_no_code_of_unlabelled_rows(folder: Path, run: Run) -> None:
+    (folder / "own.py").write_text("open('ran', 'w')\n", encoding="utf-8")
+    torch.save(nn.Linear(2, 2).state_dict(), folder / "w.pt")
+    usual = 'subject = "w.pt"\nprivate = "sex"\ndata = "digits"\n'
+    for name, refused in (("own.py:build", True), ("digits", False), ("own.py", False)):
+        result = run("sanitize -o clean.pt --config", write(folder, f'{usual}unlabelled = "{name}"'))
+        assert result.exit_code != 0
+        assert ("must be typed: no file that came along may let code run" in result.output) == refused, result.output
+    assert not (folder / "ran").exists()
+
+
 def test_a_config_names_no_weights_to_be_fetched(folder: Path, run: Run) -> None:
     text = 'arch = "torchvision.models:resnet18"\narch-arg = { weights = "DEFAULT" }\nsubject = "w.pt"\nprivate = "sex"'
     assert "may have any fetched" in run("audit --config", write(folder, text)).output

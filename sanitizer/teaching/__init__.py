@@ -1,0 +1,1 @@
+"""More rows to clean by: a teacher of the private attributes labels rows that have none."""
