@@ -5,6 +5,7 @@
     loaded = irene.load("model.pt", "mymodels:build")
     rows = irene.labelled(images, {"smiling": smiling, "gender": gender}, group=person)
     before = irene.audit(loaded.module, rows, task="smiling", private="gender")
+    print(irene.plan(before, rows=2941).choice.command)
     irene.sanitize(loaded, train_rows, "clean.pt", task="smiling", private="gender")
     clean = irene.load("clean.pt", "mymodels:build")
     after = irene.audit(clean.module, rows, task="smiling", private="gender")
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from reports.gate.gate import gate
     from reports.gate.requirements import Losses
     from sanitizer.options import SanitizeOptions, SweepOptions
+    from sanitizer.plan import plan
     from sanitizer.run import sanitize
     from sanitizer.sweep.run import sweep
 
@@ -53,6 +55,7 @@ __all__ = [
     "labelled",
     "load",
     "load_released",
+    "plan",
     "read_audit",
     "sanitize",
     "sweep",
@@ -74,6 +77,7 @@ _HOMES = {
     "labelled": "audit.data.labelled",
     "load": "audit.model.checkpoint",
     "load_released": "audit.model.checkpoint",
+    "plan": "sanitizer.plan",
     "read_audit": "audit.evidence.audit_result",
     "sanitize": "sanitizer.run",
     "sweep": "sanitizer.sweep.run",

@@ -102,7 +102,7 @@ ARROWS = {
     },
     "irene": {
         "": "audit.errors audit.evidence audit.settings audit.data audit.model audit.run sanitizer.options "
-        "sanitizer.run sanitizer.sweep reports.audit_page reports.gate",
+        "sanitizer.plan sanitizer.run sanitizer.sweep reports.audit_page reports.gate",
         "command": "audit.errors audit.cli sanitizer.cli reports.cli",
         "__main__": "command",
     },

@@ -19,7 +19,9 @@ from audit.data.labelled import LabelledData
 from audit.data.sources.digits import load as digits
 
 ROOT = Path(__file__).parents[1]
-FUNCTIONS = "load load_released labelled audit audit_embeddings sanitize sweep write_report gate read_audit write_audit"
+FUNCTIONS = (
+    "load load_released labelled audit audit_embeddings plan sanitize sweep write_report gate read_audit write_audit"
+)
 VALUES = "Encoder IreneError Losses Provenance SanitizeOptions Settings SweepOptions __version__"
 RIGHT = """
 import torch
@@ -35,6 +37,7 @@ irene.write_report("report.html", found)
 again = irene.read_audit("audit.json")
 code: int = irene.gate(again, found, limit=0.05, losses=irene.Losses(task=0.02, kept=0.05)).exit_code
 loaded = irene.load("model.pt", "mymodels:build", {"width": 3})
+wide: int = irene.plan(found, rows=300).choice.size
 running = irene.load_released("clean.pt", lambda: nn.Linear(4, 2)).eval()
 irene.sanitize(loaded, rows, "clean.pt", task="v", private="v", options=irene.SanitizeOptions(epochs=2))
 points = irene.sweep(lambda: loaded, rows, rows, "sweep.json", methods={"irene": [0.5]}, task="v", private="v")
@@ -126,9 +129,11 @@ def test_the_example_of_the_docstring_runs_on_real_digits(
         "train_rows": irene.labelled(training.inputs, answers(training)),
     }
     program = example()
-    assert 8 <= len(program.splitlines()) <= 12
+    assert 8 <= len(program.splitlines()) <= 13
     exec(program, namespace)
-    assert capsys.readouterr().out.strip() in ("PASS", "FAIL", "INCONCLUSIVE")
+    advised, verdict = capsys.readouterr().out.splitlines()
+    assert advised == "--method codebook"
+    assert verdict in ("PASS", "FAIL", "INCONCLUSIVE")
     assert {"clean.pt", "clean.pt.json", "report.html"} <= {path.name for path in tmp_path.iterdir()}
 
 

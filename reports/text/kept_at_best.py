@@ -116,7 +116,8 @@ def kept_text(comparison: Comparison) -> str:
         return ""
     return (
         f"Of these attributes the model after keeps {' and '.join(told)}, counted from a guess. More than all of the "
-        "best is kept only where the private attributes are still told, or by chance."
+        "best is kept only where the private attributes are still told, where training taught the features more, or by "
+        "chance."
     )
 
 
