@@ -2,23 +2,23 @@
 
     python benchmarks/rows.py --data-root ../shared/data [--draws 5]
 
-LEACE is fitted on n rows of d white dimensions, and an attacker who has plenty of other rows reads what is left. The
-law that `sanitizer.methods.width` goes by says 40 · √(d ÷ n) points of balanced accuracy above one half; where classes
-are not balanced, n is what `balanced_rows` counts. Attackers are linear, as what LEACE removes is:
+LEACE is fitted on n rows of d white dimensions, and what it leaves is told by plenty of other rows. The law that
+`sanitizer.methods.width` goes by says 40 · √(d ÷ n) points of balanced accuracy above one half; where classes are not
+balanced, n is what `balanced_rows` counts. It is of means, which is what LEACE removes: the points are those of two
+Gaussian classes as far apart as the means are then.
 
-- Gaussian features of covariance 1 and two classes that differ in their means: what the best possible attacker reads
-  of them is known, so nothing is fitted.
+- Gaussian features of covariance 1 and two classes that differ in their means, where that is the best attacker of all.
 - The largest principal coordinates of the 64 features of an income net, 222,900 rows that it did not learn, v = sex.
 - Those of MNIST's 70,000 digits, v = even or odd.
 - Those of 16 × 16 pixels of faces, grey, 40 random places of each of 5,000 images, v = upper or lower half.
 
-Of the real ones a discriminant is fitted on half of the rows that are left, cut where it reads most of them, and tested
-on the other half. What it still reads after an erasure by all rows (`all`) is in no mean, and no matter of rows.
+Of the real ones the distance is that of the means of one half of the rows that are left along those of the other, so
+that chance adds nothing. `all` is what a linear discriminant, cut where it reads most, still reads after an erasure by
+all rows: it is in no mean, and no matter of rows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from math import erf, sqrt
 from pathlib import Path
 
@@ -41,6 +41,8 @@ PLACES, SIDE = 40, 16
 """Pieces of each face, and pixels of their sides."""
 ROWS = (1000, 3000, 10_000, 50_000)
 """Rows that an erasure is fitted on."""
+MOST = 10_000
+"""Of the real ones: the others tell what is left."""
 SHARES = (0.5, 0.1)
 """Of the rarer class of the Gaussian features."""
 
@@ -81,7 +83,7 @@ def of_gaussians(d: int, n: int, share: float, draws: int) -> Cell:
         )
         to = (erased[1:] - erased[0]).astype(np.float64)  # z ↦ z @ to + …
         apart = shift @ to @ np.linalg.pinv(to.T @ to, rcond=1e-5) @ (shift @ to)  # Mahalanobis' distance, squared
-        found.append(0.5 * erf(sqrt(max(0.0, apart)) / 2 / sqrt(2)))
+        found.append(of_distance(float(apart)))
         classes.append(v)
     name = "Gaussian" if share == SHARES[0] else f"Gaussian, {100 * share:.0f} % of one class"
     return Cell(name, d, n, float(np.mean(found)), float(np.std(found)), law(d, classes))
@@ -106,17 +108,46 @@ class Plenty:
         return Plenty(white, v, np.arange(len(z)) if group is None else group)
 
     def cell(self, source: str, d: int, n: int, draws: int) -> Cell:
-        """Return what a discriminant reads of other rows after an erasure by n rows; after one by all, of all."""
+        """Return what the means tell of other rows after an erasure by n rows."""
         found, classes = [], []
         for draw in range(draws):
-            order = np.argsort(np.random.default_rng([draw, d, n]).permutation(self.group.max() + 1)[self.group])
-            some, rest = order[:n], order[n % len(order) :]
+            order = self._drawn(draw, d, n)
+            some, rest = order[:n], order[n:]
             z = self.z[:, :d].astype(np.float32)
             left = leace(Seen(z[some], self.v[some], self.v[some]))(z).astype(np.float64)
-            fit, test = rest[: len(rest) // 2], rest[len(rest) // 2 :]
-            found.append(read(left[fit], self.v[fit], left[test], self.v[test]) - 0.5)
+            found.append(told(left[rest], self.v[rest]))
             classes.append(self.v[some])
         return Cell(source, d, n, float(np.mean(found)), float(np.std(found)), law(d, classes))
+
+    def beyond(self, d: int) -> float:
+        """Return what a linear discriminant reads after an erasure by all rows, above one half."""
+        z = self.z[:, :d].astype(np.float32)
+        left = leace(Seen(z, self.v, self.v))(z).astype(np.float64)
+        fit, test = np.array_split(self._drawn(0, d, 0), 2)
+        return read(left[fit], self.v[fit], left[test], self.v[test]) - 0.5
+
+    def _drawn(self, *seed: int) -> Ints:
+        """Return the rows in a random order, those of one group side by side."""
+        places = np.random.default_rng(seed).permutation(self.group.max() + 1)
+        return np.argsort(places[self.group], kind="stable")
+
+
+def told(z: Floats, v: Ints) -> float:
+    """Return the points above one half of two Gaussian classes as far apart as the means of these rows, (n, d)."""
+    apart = [z[own][v[own] == 1].mean(axis=0) - z[own][v[own] == 0].mean(axis=0) for own in halves(len(z))]
+    inside = z - np.stack([z[v == one].mean(axis=0) for one in (0, 1)])[v]
+    distance = apart[0] @ np.linalg.pinv(inside.T @ inside / len(z), rcond=1e-5, hermitian=True) @ apart[1]
+    return of_distance(float(distance))
+
+
+def halves(n: int) -> list[Ints]:
+    """Return the first half of n rows and the rest."""
+    return [np.asarray(part) for part in np.array_split(np.arange(n), 2)]
+
+
+def of_distance(squared: float) -> float:
+    """Return the balanced accuracy above one half of two Gaussian classes whose means are so far apart, squared."""
+    return 0.5 * erf(sqrt(max(0.0, squared)) / 2 / sqrt(2))
 
 
 def read(z: Floats, v: Ints, new: Floats, truth: Ints) -> float:
@@ -172,18 +203,26 @@ SETS: dict[str, tuple[Callable[[Path, Path], Plenty], tuple[int, ...]]] = {
 }
 
 
-def cells(data_root: Path, models: Path, draws: int) -> Iterator[Cell]:
-    """Yield every cell."""
+def lines(data_root: Path, models: Path, draws: int) -> Iterator[str]:
+    """Yield the rows of the table."""
+    yield "| features | d | " + " | ".join(f"n = {n:,}" for n in ROWS) + " | all |"
+    yield "|---" * (3 + len(ROWS)) + "|"
     for share in SHARES:
         for d in (8, 32, 128, 512):
-            for n in ROWS:
-                if d < share * n and d * n < 1e7:
-                    yield of_gaussians(d, n, share, draws)
+            some = [of_gaussians(d, n, share, draws) if d < share * n and d * n < 1e7 else None for n in ROWS]
+            yield line(some, 0.0)
     for name, (make, widths) in SETS.items():
         given = make(data_root, models)
         for d in widths:
-            if d <= given.z.shape[1]:
-                yield from (given.cell(name, d, n, draws) for n in (*ROWS[:3], len(given.z)))
+            cells = [given.cell(name, d, n, draws) if n <= MOST else None for n in ROWS]
+            yield line(cells, given.beyond(d))
+
+
+def line(cells: Sequence[Cell | None], beyond: float) -> str:
+    """Return a row of the table."""
+    one = next(cell for cell in cells if cell)
+    told = " | ".join(str(cell) if cell else "–" for cell in cells)
+    return f"| {one.source} | {one.d} | {told} | {100 * beyond:.1f} |"
 
 
 @click.command()
@@ -192,14 +231,8 @@ def cells(data_root: Path, models: Path, draws: int) -> Iterator[Cell]:
 @click.option("--draws", default=5, show_default=True)
 def main(data_root: Path, models: Path, draws: int) -> None:
     """Print the table."""
-    click.echo(
-        "| features | d | " + " | ".join(f"n = {n:,}" for n in ROWS) + " | all |\n" + "|---" * (3 + len(ROWS)) + "|"
-    )
-    for (source, d), found in groupby(cells(data_root, models, draws), lambda cell: (cell.source, cell.d)):
-        at = {cell.n: cell for cell in found}
-        told = [str(at[n]) if n in at else "–" for n in ROWS]
-        whole = [f"{100 * cell.left:.1f}" for n, cell in at.items() if n not in ROWS]
-        click.echo(f"| {source} | {d} | {' | '.join(told)} | {''.join(whole) or '0.0'} |")
+    for one in lines(data_root, models, draws):
+        click.echo(one)
 
 
 if __name__ == "__main__":
