@@ -133,8 +133,8 @@ def table(runs: list[dict[str, Any]], name: str) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """Return mean ± standard deviation."""
-    return f"{np.mean(values):.1f} ± {np.std(values):.1f}"
+    """Return mean ± standard deviation, if there are several."""
+    return f"{np.mean(values):.1f}" + (f" ± {np.std(values):.1f}" if len(values) > 1 else "")
 
 
 @click.command()
