@@ -80,6 +80,10 @@ def draw(spots: list[Spot], name: str) -> str:
         axes.autoscale_view()  # else places are not known yet
         taken = [_box(axes, 100, 0, (-9, -9), (18, 18))]
         taken += [_box(axes, spot.kept, spot.left, (-5, -5), (10, 10)) for spot in spots]
+        bars = [
+            (spot, axes.transData.transform((spot.kept, spot.bound))[1]) for spot in spots if spot.bound is not None
+        ]
+        taken += [(*_box(axes, spot.kept, spot.left, (-2, 0), (4, 0))[:3], top) for spot, top in bars]
         for spot in spots:
             _name(axes, spot.arm, (spot.kept, spot.left), look(spot.arm)[1], taken)
         _name(axes, BEST, (100, 0), INK, taken)
@@ -109,7 +113,17 @@ def _name(axes: Axes, words: str, at: tuple[float, float], colour: str, taken: l
     )  # fmt: skip
     shift, box = next(free, boxes[0])
     taken.append(box)
-    axes.annotate(words, at, shift, textcoords="offset points", fontsize=9, color=colour, gid=f"{NAME}-{words}")
+    pointer = {"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6, "shrinkA": 0, "shrinkB": 4}
+    axes.annotate(
+        words,
+        at,
+        shift,
+        textcoords="offset points",
+        fontsize=9,
+        color=colour,
+        gid=f"{NAME}-{words}",
+        arrowprops=pointer,
+    )
 
 
 def _frame(axes: Axes, name: str) -> None:
