@@ -2,17 +2,16 @@
 
     python benchmarks/kept.py --data-root data [--sets …] [--seeds 3] [--arms …] [--out benchmarks/kept.jsonl]
 
-Models and rows are those of removal.py. On Adult, an MLP that does not see the sex, eight attributes are named to be
-kept; on faces, a smile net, the twenty that go least with gender. Fresh attackers are fitted, chosen and tested on rows
-that no arm saw. What is kept is the mean AUROC of linear probes above one half. Its ceiling is what could be kept at
-best if nothing of v were told: a probe's score of the untouched features counts as its rank within each group of v and
-of the predicted class. Runs are kept, and what is there is not run again.
+Models and rows are those of kept_cases.py, and so is what is named to be kept: of people in a table, up to eight
+attributes; on faces, the twenty that go least with gender. Fresh attackers are fitted, chosen and tested on rows that
+no arm saw. What is kept is the mean AUROC of linear probes above one half. Its ceiling is what could be kept at best if
+nothing of v were told beyond the predicted class: the barycentre of what a probe told of the untouched features
+(audit.protocol.kept.at_best). Runs are kept, and what is there is not run again.
 """
 
 import copy
 import json
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
@@ -22,21 +21,20 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from cases import Case, adult, celeba
+from cases import Case
+from kept_cases import SETS
 from numpy.typing import NDArray
 from removal import edited, inputs, named, read, read_features
-from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from audit.data.columns import Column, Quantity, Undecided
-from audit.data.labelled import LabelledData
 from audit.environment import versions
 from audit.model.forward import Encoder
 from audit.model.representations import extract
+from audit.protocol.kept.at_best import barycentre
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Method
 from sanitizer.methods.codebook import Codebook
@@ -46,44 +44,20 @@ from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich
 from sanitizer.training.loop import fine_tune
 
-KEPT = (
-    "age", "workclass", "education-num", "marital-status", "occupation", "race", "hours-per-week", "native-country",
-)  # fmt: skip
-SETS: dict[str, Callable[[Path, Path, int], Case]] = {
-    "Adult": lambda places, models, seed: halved(adult(places, models, seed)),
-    "CelebA, smiling": lambda places, models, seed: celeba(places, models, seed, "Smiling"),
-}
 METHODS: dict[str, Method] = {
     "plain fine-tuning": Plain(),
     "codebook": Codebook(),
     "rich": Rich(),
+    "pairs, 32 words": Pairs(words=32),
     "pairs, 64 words": Pairs(words=64),
     "pairs, 256 words": Pairs(),
+    "pairs, 512 words": Pairs(words=512),
+    "pairs, 1024 words": Pairs(words=1024),
     "map": NonlinearMap(),
     "map, 16 dimensions": NonlinearMap(rank=16),
 }
 PEERS = ("LEACE", "k-means code, untrained")
 ARMS = ("untouched", *METHODS, *PEERS)
-
-
-def halved(made: Case) -> Case:
-    """Return Adult with each kept attribute in two classes: above its median, or of its most frequent value."""
-    return replace(made, train=in_two(made.train), rows=in_two(made.rows), kept=KEPT)
-
-
-def in_two(data: LabelledData) -> LabelledData:
-    """Return rows whose kept attributes have two classes."""
-    columns = dict(data.columns)
-    for name in KEPT:
-        column = columns[name]
-        if isinstance(column, Undecided):
-            column = column.quantity or column.column
-        if isinstance(column, Quantity):
-            is_so = column.values > np.median(column.values)
-        else:
-            is_so = column.codes == np.bincount(column.codes[column.codes >= 0]).argmax()
-        columns[name] = Column(is_so.astype(np.int64), ("no", "yes"))
-    return replace(data, columns=columns)
 
 
 def features(case: Case, model: torch.nn.Module) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -94,17 +68,16 @@ def features(case: Case, model: torch.nn.Module) -> tuple[NDArray[np.float32], N
     return z, said
 
 
-def ceiling(case: Case, z: NDArray[np.float32], groups: NDArray[np.int64]) -> float:
-    """Return the mean AUROC of the kept attributes by ranks within groups, of linear probes that saw no such row."""
+def ceiling(case: Case, z: NDArray[np.float32], said: NDArray[np.int64]) -> float:
+    """Return the mean AUROC of the kept attributes at best: of the barycentre of what linear probes told."""
     found = []
     for name in case.kept:
-        v = case.rows.codes(name)
+        u = case.rows.codes(name)
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
-        score = cross_val_predict(probe, z, v, cv=3, method="decision_function")
-        for group in np.unique(groups):
-            rows = groups == group
-            score[rows] = rankdata(score[rows]) / rows.sum()
-        found.append(float(roc_auc_score(v, score)))
+        folds = {"groups": case.rows.groups(), "cv": GroupKFold(3)}
+        scores = cross_val_predict(probe, z, u, method="predict_proba", **folds)
+        fair = barycentre(scores, case.rows.codes(case.private), said)[:, 1]
+        found.append(float(roc_auc_score(u, fair)))
     return float(np.mean(found))
 
 
@@ -128,7 +101,7 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
     z, said = features(case, model)
     found = read_features(case, z, said, seed, seconds)
     if arm == "untouched":
-        found["ceiling"] = ceiling(case, z, 2 * said + case.rows.codes(case.private))
+        found["ceiling"] = ceiling(case, z, said)
     return found
 
 
@@ -160,8 +133,8 @@ def table(runs: list[dict[str, Any]], name: str) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """Return mean ± standard deviation."""
-    return f"{np.mean(values):.1f} ± {np.std(values):.1f}"
+    """Return mean ± standard deviation, if there are several."""
+    return f"{np.mean(values):.1f}" + (f" ± {np.std(values):.1f}" if len(values) > 1 else "")
 
 
 @click.command()

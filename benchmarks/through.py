@@ -21,7 +21,8 @@ import click
 import numpy as np
 import torch
 from cases import Case
-from kept import SETS, spread
+from kept import spread
+from kept_cases import SETS
 from numpy.typing import NDArray
 from removal import inputs, read
 from sklearn.decomposition import PCA

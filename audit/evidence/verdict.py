@@ -52,13 +52,14 @@ POSSIBLE = 100
 def judge(measurement: Measurement, limit: float, certificate: Certificate | None = None) -> Decision:
     """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone.
 
-    `certificate` is the bound on every attacker, if there is one.
+    `certificate` is the bound on every attacker, if there is one: where it lies within floor and limit, how able the
+    attackers were that tried is no question.
     """
     verdict, reason = by_interval(
         measurement.excess, measurement.resolution, limit, measurement.rows, measurement.kind, measurement.held
     )
     doubt = NOTHING_TO_READ if measurement.constant else ""
-    if verdict == "PASS" and not doubt:
+    if verdict == "PASS" and not doubt and not _is_within(certificate, measurement, limit):
         doubt = (
             _roomless(measurement, limit, certificate)
             or _doubt(measurement)
@@ -93,8 +94,11 @@ def held_for(finding: Finding) -> Held | None:
 
 def is_bounded(finding: Finding) -> bool:
     """Return whether there is a bound on every attacker, and it lies within the floor, as measured, and the limit."""
-    most = most_allowed(finding)
-    return finding.certificate is not None and finding.certificate.balanced_accuracy <= most
+    return _is_within(finding.certificate, finding.measurement, finding.decided.limit)
+
+
+def _is_within(certificate: Certificate | None, measurement: Measurement, limit: float) -> bool:
+    return certificate is not None and certificate.balanced_accuracy <= measurement.floor_score.value + limit
 
 
 def most_allowed(finding: Finding) -> float:

@@ -84,12 +84,12 @@ def _leaves(one: "Release") -> str:
 
 
 def _bound(one: "Release", found: "Plan") -> str:
-    if one.bound is None:
+    if one.bound is None or one.worst is None:
         if one.size == found.width:
             return "has no bound, and all dimensions pass"
         return f"has no bound; {one.rows_needed:,} rows would allow all {found.width} dimensions"
     within = "" if one.bound <= found.limit else f"; {one.rows_needed:,} audited rows would bring it within the limit"
-    return f"bounded about {_points(one.bound)} above it for any attacker{within}"
+    return f"bounded about {_points(one.bound)} above it for any attacker, {_points(one.worst)} at worst{within}"
 
 
 def _keeps(one: "Release") -> str:
@@ -128,6 +128,7 @@ def _content(found: "Plan") -> dict[str, object]:
                 "size": one.size,
                 "leaves": one.leaves,
                 "bound": one.bound,
+                "worst": one.worst,
                 "keeps": one.keeps,
                 "rows_needed": one.rows_needed,
             }

@@ -36,7 +36,7 @@ def paired(codes: Ints, labels: Sequence[Ints], centres: Doubles) -> Doubles:
             lean = _shares(codes[v == one], count) - _shares(codes[v != one], count)
             of_words = weight @ says
             words = (says * weight[:, None]).T @ centres / np.maximum(of_words, NEGLIGIBLE)[:, None]
-            says = _compact(says @ _merged(lean @ says, words))
+            says = _compact(says @ _merged(lean @ says, of_words, words))
     return says
 
 
@@ -44,11 +44,15 @@ def _shares(codes: Ints, count: int) -> Doubles:
     return np.bincount(codes, minlength=count) / max(len(codes), 1)
 
 
-def _merged(lean: Doubles, words: Doubles) -> Doubles:
+def _merged(lean: Doubles, weight: Doubles, words: Doubles) -> Doubles:
     """Return how often each word says each new one, (words, new words): what leans one way is paired with the rest.
+
+    A plan costs what it loses of the words' variance: a unit of it merges 1 / s of the rows of a word whose share leans
+    by s of itself with 1 / t of the other's, so that two words at a distance r lose r² / (s + t).
 
     Args:
         lean: Share of a class that has each word, less the share of the others, (words,).
+        weight: Share of the rows that has each word, (words,).
         words: Vectors of the words, (words, m).
     """
     here, there = np.flatnonzero(lean > NEGLIGIBLE), np.flatnonzero(lean < -NEGLIGIBLE)
@@ -59,7 +63,8 @@ def _merged(lean: Doubles, words: Doubles) -> Doubles:
         return np.eye(len(lean))
     give, take = lean[here], -lean[there]
     total = max(give.sum(), take.sum())
-    cost = ot.dist(words[here], words[there])
+    steep = np.abs(lean) / np.maximum(weight, NEGLIGIBLE)
+    cost = ot.dist(words[here], words[there]) / (steep[here, None] + steep[there])
     plan = np.asarray(ot.emd(give / give.sum(), take / take.sum(), cost), dtype=np.float64) * total
     i, j = np.nonzero(plan > NEGLIGIBLE)
     pairs = np.zeros((len(lean), len(i)))

@@ -50,6 +50,41 @@ def test_codes_are_paired_with_those_that_are_alike() -> None:
     assert np.array_equal(says[0], says[1]) and np.array_equal(says[2], says[3]) and says[0] @ says[2] == 0
 
 
+@given(st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_no_other_pairs_keep_more_of_the_variance(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    centres, v = generator.normal(size=(8, 2)), generator.integers(0, 2, 400)
+    codes = (generator.integers(0, 8, 400) * generator.integers(1, 3, 400) + 2 * v) % 8
+    lean = np.array([[np.mean(codes[v == one] == code) for code in range(8)] for one in (0, 1)])
+    least = lost(paired(codes, [v], centres), codes, centres)
+    for _ in range(20):
+        assert least <= lost(in_turn(lean[1] - lean[0], generator), codes, centres) + 1e-9
+
+
+def in_turn(lean: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Pair what leans one way with what leans the other in any order, and return how often each code says each word."""
+    left, words = generator.permutation(np.flatnonzero(np.abs(lean) > 1e-12)), []
+    here, there = ([[code, abs(lean[code])] for code in left if lean[code] * way > 0] for way in (1, -1))
+    while here and there:
+        moved, word = min(here[0][1], there[0][1]), np.zeros(len(lean))
+        for side in (here, there):
+            word[int(side[0][0])] = moved / abs(lean[int(side[0][0])])
+            side[0][1] -= moved
+            if side[0][1] < 1e-12:
+                side.pop(0)
+        words.append(word)
+    words += [np.eye(len(lean))[code] for code in np.flatnonzero(np.abs(lean) <= 1e-12)]
+    return np.stack(words, axis=1)
+
+
+def lost(says: np.ndarray, codes: Ints, centres: np.ndarray) -> float:
+    """Return the variance of the codes' centres within words."""
+    joint = says * (np.bincount(codes, minlength=len(says)) / len(codes))[:, None]
+    means = joint.T @ centres / np.maximum(joint.sum(axis=0), 1e-12)[:, None]
+    return float((joint * np.square(centres[:, None] - means).sum(axis=2)).sum())
+
+
 def drawn(seed: int) -> tuple[Tensor, Ints, Ints]:
     """Draw features (n, 6) with v along one, and what is to be kept, which goes with v, along another."""
     generator = np.random.default_rng(seed)
