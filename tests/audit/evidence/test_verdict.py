@@ -1,10 +1,11 @@
 """The verdict is on the interval of the excess, and on what the rows can tell."""
 
 import pytest
+from support.findings import certified, leakage, powered
 
 from audit.evidence.findings import Estimate
 from audit.evidence.metric import METRICS
-from audit.evidence.verdict import by_interval
+from audit.evidence.verdict import by_interval, held_for, judge
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,26 @@ def test_a_share_of_a_variance_is_told_in_its_own_unit() -> None:
     for low in (0.1, -0.1, -0.3):
         _, reason = by_interval(Estimate(value=low + 0.05, low=low, high=low + 0.1), 0.02, 0.05, 1000, METRICS["r2"])
         assert reason.count("points") == reason.count("points of R²") > 0
+
+
+@pytest.mark.parametrize("weak", [{"gain": 0.03}, {"quadratic": 0.05}])
+def test_a_bound_on_every_attacker_within_the_limit_passes_however_able_those_were_that_tried(
+    weak: dict[str, float],
+) -> None:
+    found = powered(leakage(read=0.12, verdict="PASS"), **weak)
+    measurement = found.measurement
+    allowed = measurement.floor_score.value + 0.05
+    assert judge(measurement, 0.05).verdict == "INCONCLUSIVE"
+    assert judge(measurement, 0.05, certified(found, most=allowed + 0.01).certificate).verdict == "INCONCLUSIVE"
+    bound = certified(found, most=allowed - 0.01)
+    decision = judge(measurement, 0.05, bound.certificate)
+    assert decision.verdict == "PASS"
+    assert held_for(bound.model_copy(update={"decision": decision})) == "every attacker"
+
+
+def test_a_bound_makes_no_pass_of_a_leak_of_open_rows_or_of_a_layer_that_says_nothing() -> None:
+    leak = certified(leakage(read=0.40), most=0.10)  # no bound holds so; the attackers read more
+    assert judge(leak.measurement, 0.05, leak.certificate).verdict == "FAIL"
+    found = powered(leakage(read=0.12, verdict="PASS"))
+    constant = found.measurement.model_copy(update={"constant": True})
+    assert judge(constant, 0.05, certified(found, most=0.12).certificate).verdict == "INCONCLUSIVE"
