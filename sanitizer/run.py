@@ -256,8 +256,8 @@ def _width(job: TrainingJob, installed: nn.Module | None) -> list[str]:
     width = installed.up.shape[1]
     return [
         f"The encoder was not trained; {width} dimension{' passes' if width == 1 else 's pass'}. {count} allow "
-        f"about {few} within 2 points above the floor and {more} within {100 * LIMIT:.0f}, if what tells the attribute is linear; "
-        "what is not takes more rows, so audit the result"
+        f"about {few} within 2 points above the floor and {more} within {100 * LIMIT:.0f}, if what tells the attribute "
+        "is linear; what is not takes more rows, so audit the result"
     ]
 
 
