@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from audit.attackers.families import ATTACKERS, family
 from audit.column_names import several
-from audit.data.columns import AnyColumn, Column
+from audit.data.columns import AnyColumn, Column, Undecided
 from audit.data.labelled import LabelledData, require_labelled
 from audit.errors import DataError
 from audit.protocol.attribution import require_samples
@@ -39,6 +39,8 @@ class AuditRequest:
     def require_rows(self, data: LabelledData, settings: Settings) -> None:
         """Fail before the work is done: a class has too few rows, attribution too few, or no leak exceeds the limit."""
         splits = split_rows(data.groups(), [*self.columns.values()], seed=settings.seed)
+        for name in self.watched if settings.watch != (ALL,) else ():
+            audited(name, self.watched[name], splits, settings)
         for name in self.audited:
             found = audited(name, self.columns[name], splits, settings)
             most = 1 - found.problem.guess
@@ -95,7 +97,10 @@ def _watched(
     names, parts = [*settings.watch], {part for name in columns for part in (name, *name.split("+"))}
     if twice := [name for name in names if name in columns]:
         raise DataError(f"{twice[0]!r} is to be watched and has another part already. Leave it out of --watch.")
-    if names != [ALL] or ALL in data.columns:
+    if ALL in names and (len(names) > 1 or ALL in data.columns):
+        fact = "other names stand beside it" if len(names) > 1 else f"{data.name} has a column of that name"
+        raise DataError(f"--watch {ALL} means every column without another part, and {fact}. Name those to watch.")
+    if ALL not in names:
         return {name: data.attribute(name, "watched") for name in names}, []
     found, told = {}, []
     for name in data.columns:
@@ -103,6 +108,12 @@ def _watched(
             continue
         try:
             found[name] = data.attribute(name, "watched")
-        except DataError as error:
-            told.append(f"{name!r} is not watched: {str(error).removesuffix('.')}")
+        except DataError:
+            unclear = isinstance(data.columns[name], Undecided)
+            fact = (
+                "classes or a quantity, which --classes or --continuous would say"
+                if unclear
+                else "one value, or unclear"
+            )
+            told.append(f"{name!r} is not watched: it holds {fact}")
     return found, told

@@ -68,7 +68,11 @@ def release_for(keep: Sequence[str], kind: TaskKind | None, rows: int) -> Choice
         return Choice("codebook", "no --keep: the label is released, and everything else is given up, with a bound")
     if rows >= ENOUGH:
         told = "--keep names what must stay readable: words pass that every private class says equally often"
-        return Choice("pairs", f"{told}, with a bound; --method map or rich may keep more, without one")
+        return Choice(
+            "pairs",
+            f"{told}, with a bound; --method map or rich may keep more, without one; irene plan tells how many --words "
+            "an audit could bound, where 256 is the most if left out",
+        )
     told = f"--keep names what must stay readable, and {rows} rows are too few for a code of it: few dimensions pass"
     return Choice("rich", f"{told}; what is not named is given up, and there is no bound")
 
@@ -119,7 +123,8 @@ def require_task_kind(method: Method, answer: Answer | None) -> None:
         return
     kind = task_kind(answer)
     if kind not in (kinds := getattr(method, "tasks", ("classes",))):
-        named = type(method).__name__.lower()
+        place = f"{type(method).__module__}:{type(method).__qualname__}"
+        named = next((name for name in METHODS if METHODS[name] == place), type(method).__name__.lower())
         fact = "is a quantity" if kind == "quantity" else "is of ordered classes with thresholds between them"
         others = ", ".join(name for name in METHODS if kind in getattr(resolve(name, "method", METHODS), "tasks", ()))
         raise IreneError(

@@ -1,10 +1,11 @@
 """What a release could reach, before any training: from the evidence of an audit, and from how many rows there are.
 
-Three laws answer. A code of K words, each equally likely under every private class, leaves nothing to be read, and what
-bounds any attacker of it is the noise of the rows that count it, at most about .4 √(K / n) + 1.2 / √n of balanced
-accuracy for two classes. A map to r dimensions leaves about .4 √(r / n) to who has unlimited rows
-(sanitizer.methods.width). And nothing keeps more of another attribute than what could be kept of it at best
-(audit.protocol.kept.at_best).
+Two laws answer. A code of K words, each as likely under every private class among the rows that fit it, leaves nothing
+to be read but their noise, and is bounded by that and the noise of the rows that count it: at most about
+.4 √(K / fitting + K / audited) + 1.2 / √audited of balanced accuracy for two classes. A projection to r dimensions
+leaves .4 √(r / n) and more to who has unlimited rows (sanitizer.methods.width): that is the law of what is linear, and
+what is not comes on top. How much stays of other attributes no law tells; it is what was kept where it was measured
+(benchmarks/kept.py), of what could be kept at best (audit.protocol.kept.at_best).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,17 +16,26 @@ import numpy as np
 
 from audit.column_names import several
 from audit.errors import EvidenceError, IreneError, UnknownNameError
-from audit.evidence.audit_result import AuditResult, Task
+from audit.evidence.audit_result import AuditResult, QuantityTask, Task
 from audit.evidence.findings import Finding, Measurement
+from audit.evidence.verdict import CONFIDENCE
 from audit.evidence.watched import AREA, GUESS
-from audit.protocol.bound import certify
+from sanitizer.method_table import release_for
 from sanitizer.methods.pairs import ROWS_PER_CODE
 from sanitizer.methods.width import EXCESS_PER_ROOT, dimensions
 
 WORDS: Final = (32, 64, 128, 256, 512)
-KEPT: Final[Mapping[str, tuple[float, float]]] = {"pairs": (0.77, 0.87), "map": (0.87, 1.0)}
-"""Least and most of what could be kept at best that such releases kept on the sets of benchmarks/kept.py."""
-SEED, DRAWS = 0, 5
+KEPT: Final[Mapping[int, tuple[float, float]]] = {
+    64: (0.77, 0.83), 256: (0.85, 0.87), 512: (0.87, 0.87), 1024: (0.90, 0.90),
+}  # fmt: skip
+"""By words, the least and most of what could be kept at best that pairs kept on the tables of benchmarks/kept.py."""
+KEPT_ROWS: Final = 16_280
+"""Rows that fitted these, at least: of fewer, less is kept."""
+RICH: Final = 8
+"""Dimensions of a rich release."""
+SEED, DRAWS = 0, 4_000
+DOUBLINGS, MOST_ROWS = 20, 2_000_000
+"""Half doublings of the audited rows that are tried, and where that ends."""
 Classes = tuple[list[int], float]
 """Audited rows of each class, and the floor."""
 
@@ -35,23 +45,24 @@ class Release:
     """One release, and what it comes to."""
 
     method: str
-    """`codebook`, `pairs` or `map`."""
+    """`codebook`, `pairs`, `rich` or `map`."""
     size: int
     """Words, or dimensions."""
     leaves: float
-    """Balanced accuracy above the floor that is expected to be read."""
+    """Balanced accuracy above the floor that is expected to be read, at least; 0 of a code."""
     bound: float | None
     """What the audited rows could bound any attacker to, about, above the floor; None without a finite code."""
     worst: float | None
     """The same where no word leans on a private class: kept runs were bounded by less."""
     keeps: tuple[float, float] | None
-    """Share of what is read of the attributes to keep that stays, from … to; None where the evidence names none."""
-    rows_needed: int
-    """Rows for the limit: audited ones for the bound of a code; of a map, fitting ones for all dimensions."""
+    """Share of what is read of the attributes to keep that stays, from … to; None where nothing tells."""
+    rows_needed: int | None
+    """Rows for the limit: audited ones for the bound of a code; of a map, fitting ones for all dimensions; None: no
+    number is enough."""
 
     @property
     def command(self) -> str:
-        """The options of `irene sanitize` that make it."""
+        """The options of `irene sanitize` that make it, but for the layer."""
         size = {"pairs": f" --words {self.size}", "map": f" --rank {self.size}"}.get(self.method, "")
         return f"--method {self.method}{size}"
 
@@ -87,17 +98,14 @@ class Plan:
 
     @property
     def choice(self) -> Release:
-        """The release that is advised: the one that keeps most among those that a bound holds within the limit.
+        """The release that is advised: the method that `irene sanitize` would take of itself.
 
-        Where the audited rows are too few for any such bound, the code with the fewest words; without a task, the map.
+        Of pairs it has the most words that a bound holds within the limit; where none is held, the fewest.
         """
-        codes = [one for one in self.releases if one.method == "pairs"]
-        if not self.has_task:
-            return next(one for one in self.releases if one.method == "map")
-        if not self.named or not codes:
-            return self.releases[0]
-        held = [one for one in codes if one.bound is not None and one.bound <= self.limit]
-        return held[-1] if held else codes[0]
+        method = release_for(self.named, "classes" if self.has_task else None, self.rows).method
+        own = [one for one in self.releases if one.method == method]
+        held = [one for one in own if one.bound is not None and one.bound <= self.limit]
+        return held[-1] if held else own[0]
 
 
 def plan(
@@ -116,6 +124,7 @@ def plan(
     """
     if rows < 1:
         raise IreneError(f"{rows} rows can fit no release. Give how many there are, --rows 2941.")
+    _require_plannable(result)
     place = _layer(result, layer)
     private = tuple(one for one in result.private if one.layer == place)
     if numbers := [one.attribute for one in private if not one.measurement.kind.percent]:
@@ -127,17 +136,19 @@ def plan(
     independent, audited = _independent(result), max(sum(counts) for counts, _ in classes)
     balanced = min(rows * min(4 * n / sum(counts) * (1 - n / sum(counts)) for n in counts) for counts, _ in classes)
     kept = _at_best(result, place)
-    has_task = result.task is not None
+    has_task, read = result.task is not None, max(0.0, *(one.measurement.excess.value for one in private))
     width = private[0].measurement.projected_from or private[0].measurement.width
     releases = [] if not has_task else [_label(result, classes, independent, limit, place)]
     for words in WORDS if has_task else ():
         if words * ROWS_PER_CODE <= rows:
-            bound, worst = _bounds(words, classes, independent)
-            needed = _needed(independent * audited, bound, limit)
-            releases.append(Release("pairs", words, 0.0, bound, worst, _share(kept, "pairs"), needed))
-    rank = min(width, dimensions(balanced, limit))
-    for_all = int(np.ceil(width * (EXCESS_PER_ROOT / limit) ** 2 * rows / balanced)) if limit else 0
-    releases.append(Release("map", rank, left_by(rank, balanced), None, None, _share(kept, "map"), for_all))
+            bound, worst = _bounds(words, classes, independent, rows)
+            needed = _needed(words, classes, independent, rows, limit)
+            releases.append(Release("pairs", words, 0.0, bound, worst, _share(kept, words, rows), needed))
+    for_all = int(np.ceil(width * (EXCESS_PER_ROOT / limit) ** 2 * rows / balanced)) if limit else None
+    for method, rank in (("rich", RICH), ("map", dimensions(balanced, limit)))[not has_task :]:
+        size = min(width, rank)
+        leaves = read if size == width else min(read, left_by(size, balanced))
+        releases.append(Release(method, size, leaves, None, None, None, for_all))
     return Plan(
         place,
         private,
@@ -159,39 +170,43 @@ def left_by(rank: int, balanced: float) -> float:
     return float(EXCESS_PER_ROOT * np.sqrt(rank / balanced))
 
 
-def _bounds(words: int, classes: Sequence[Classes], independent: float) -> tuple[float, float]:
+def _bounds(words: int, classes: Sequence[Classes], independent: float, rows: int | None) -> tuple[float, float]:
     """Return the bound of a code above the floor, about and at worst, of the attribute where it is largest."""
-    return max(slack(words, counts, independent, floor) for counts, floor in classes)
+    return max(slack(words, counts, independent, floor, rows) for counts, floor in classes)
 
 
-def slack(words: int, counts: Sequence[int], independent: float, floor: float) -> tuple[float, float]:
+def slack(
+    words: int, counts: Sequence[int], independent: float, floor: float, rows: int | None = None
+) -> tuple[float, float]:
     """Return by how much rows bound a code above the floor, about and at worst, if its words tell what the label does.
 
-    Rows are drawn and counted as the audit of a release counts them, with equally frequent words: once where the label
-    names the private class as often as the floor says, so that noise decides on few words, and once where it tells
-    nothing of it, so that noise decides on all, which is the worst. Real words lie between, about the geometric mean.
+    Of equally frequent words, as the audit of a release counts them (audit.protocol.bound): once where the label names
+    the private class as often as the floor says, so that noise decides on few words, and once where it tells nothing
+    of it, so that noise decides on all, which is the worst. Real words lie between, about the geometric mean.
 
     Args:
         words: How many there are in all.
         counts: Audited rows of each class.
         independent: The share of them that is as good as independent of each other.
         floor: Balanced accuracy of the predicted label.
+        rows: Those that fit the code: words are as likely under each class among them, and only nearly so elsewhere.
+            None: endlessly many.
     """
-    guess = 1 / len(counts)
-    worst = _slack(words, counts, independent, guess)
-    return float(np.sqrt(_slack(words, counts, independent, floor) * worst)), worst
+    even = _slack(words, counts, independent, 1 / len(counts), rows)
+    return float(np.sqrt(_slack(words, counts, independent, floor, rows) * even)), even
 
 
-def _slack(words: int, counts: Sequence[int], independent: float, floor: float) -> float:
-    generator, k = np.random.default_rng(SEED), len(counts)
-    v = np.repeat(np.arange(k), [max(1, round(independent * n)) for n in counts]).astype(np.int64)
-    found = []
-    for _ in range(DRAWS):
-        label = np.where(generator.random(len(v)) < floor, v, (v + generator.integers(1, k, len(v))) % k)
-        code = label * max(1, words // k) + generator.integers(0, max(1, words // k), len(v))
-        code = np.unique(code, return_inverse=True)[1].astype(np.int64)
-        found.append(certify(code, v, np.arange(len(v))).balanced_accuracy - floor)
-    return float(np.mean(found))
+def _slack(words: int, counts: Sequence[int], independent: float, floor: float, rows: int | None) -> float:
+    k, each, n = len(counts), max(1, words // len(counts)), np.maximum(1.0, independent * np.array(counts))
+    fitting = np.full(k, np.inf) if rows is None else np.maximum(1.0, rows * n / n.sum())
+    noise = np.random.default_rng(SEED).normal(size=(DRAWS, k))
+    told = 0.0
+    for label in range(k):
+        shares = np.where(np.arange(k) == label, floor, (1 - floor) / (k - 1)) / each  # of a word, in each class
+        seen = shares + noise * np.sqrt(shares / n + shares / fitting)
+        told += each * float(seen.max(axis=1).mean())
+    spread = np.sqrt(np.log(1 / (1 - CONFIDENCE)) / 2 * (1 / n).sum()) / k
+    return max(0.0, told / k - floor) + float(spread)
 
 
 def _layer(result: AuditResult, layer: str | Sequence[str] | None) -> str:
@@ -215,15 +230,37 @@ def _independent(result: AuditResult) -> float:
     return sum(one.groups for one in splits) / sum(one.rows for one in splits)
 
 
-def _needed(rows: float, bound: float, limit: float) -> int:
-    """Return for how many rows a bound above the floor shrinks to the limit, with their root; 0 at no limit."""
-    return int(np.ceil(rows * (bound / limit) ** 2)) if limit else 0
+def _needed(words: int, classes: Sequence[Classes], independent: float, rows: int | None, limit: float) -> int | None:
+    """Return for how many audited rows a bound above the floor comes to the limit; None where no number is enough."""
+    for doubled in range(1, DOUBLINGS + 1):
+        times = 2 ** (doubled / 2)
+        more = [([round(times * n) for n in counts], floor) for counts, floor in classes]
+        if max(sum(counts) for counts, _ in more) * independent > MOST_ROWS:
+            return None
+        if _bounds(words, more, independent, rows)[0] <= limit:
+            return round(independent * max(sum(counts) for counts, _ in more))
+    return None
+
+
+def _require_plannable(result: AuditResult) -> None:
+    """Raise an EvidenceError where no law is known."""
+    made = result.checkpoint.sanitizing
+    if made is not None and made.release is not None:
+        raise EvidenceError(
+            f"{result.checkpoint.file} carries a release of irene sanitize already ({made.method}). Plan from the "
+            "audit of the model before."
+        )
+    if isinstance(result.task, QuantityTask):
+        raise EvidenceError(
+            f"The task {result.task.name!r} is a quantity, and the laws of a plan are of releases for tasks of "
+            "classes. irene sanitize takes rich for it; audit what comes out."
+        )
 
 
 def _label(result: AuditResult, classes: Sequence[Classes], independent: float, limit: float, place: str) -> Release:
     """Return the release of the predicted label: it keeps of other attributes what that label tells of them."""
     answers = len(result.task.classes) if isinstance(result.task, Task) else 2
-    bound, worst = _bounds(answers, classes, independent)
+    bound, worst = _bounds(answers, classes, independent, None)
     kept = [
         (one.measurement.floor_score.value - one.measurement.guess)
         / (one.measurement.score.value - one.measurement.guess)
@@ -231,7 +268,7 @@ def _label(result: AuditResult, classes: Sequence[Classes], independent: float, 
         if one.layer == place and one.measurement.score.low > one.measurement.guess
     ]
     mean = float(np.clip(np.mean(kept), 0, 1)) if kept else None
-    needed = _needed(independent * max(sum(counts) for counts, _ in classes), bound, limit)
+    needed = _needed(answers, classes, independent, None, limit)
     return Release("codebook", answers, 0.0, bound, worst, None if mean is None else (mean, mean), needed)
 
 
@@ -251,8 +288,13 @@ def _at_best(result: AuditResult, place: str) -> float | None:
     return float(np.clip(np.mean(shares), 0, 1)) if shares else None
 
 
-def _share(at_best: float | None, method: str) -> tuple[float, float] | None:
-    return None if at_best is None else (KEPT[method][0] * at_best, KEPT[method][1] * at_best)
+def _share(at_best: float | None, words: int, rows: int) -> tuple[float, float] | None:
+    """Return the share that so many words keep, from what fewer to what as many or more kept; of few rows from 0 on."""
+    if at_best is None:
+        return None
+    fewer, more = (some for some in ([n for n in KEPT if n <= words], [n for n in KEPT if n >= words]))
+    low = KEPT[max(fewer)][0] if fewer and rows >= KEPT_ROWS else 0.0
+    return low * at_best, KEPT[min(more)][1] * at_best
 
 
 def _not_linear(one: Finding) -> float:

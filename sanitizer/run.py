@@ -251,7 +251,8 @@ def _width(job: TrainingJob, installed: nn.Module | None) -> list[str]:
     if not isinstance(installed, ResidualMap):
         return []
     rows, count = _rows_to_clean_by(job), f"{len(job.data)} rows"
-    few, more = dimensions(rows, 0.02), dimensions(rows, LIMIT)
+    full = installed.up.shape[0]
+    few, more = (min(full, dimensions(rows, one)) for one in (0.02, LIMIT))
     count += f" and {len(job.taught.data)} that a teacher labelled" if job.taught else ""
     width = installed.up.shape[1]
     return [

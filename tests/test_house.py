@@ -76,7 +76,7 @@ ARROWS = {
         "checkpoint export teaching training",
         "vectors": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
         "audit.verification methods method_table options export training run",
-        "plan": "audit.errors audit.column_names audit.evidence audit.protocol methods",
+        "plan": "audit.errors audit.column_names audit.evidence methods method_table",
         "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
         "audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods method_table job "
         "options checkpoint training",

@@ -99,7 +99,7 @@ def _at_best(measurement: Measurement) -> str:
         return ""
     metric = AREA[measurement.metric]
     return (
-        f" A release that tells nothing of the private attributes beyond the task's label could keep "
+        f" A release of these features that tells nothing of the private attributes beyond the task's label could keep "
         f"{TITLES[metric]} {numbers.decimal(best)} of it at best, where {numbers.decimal(measurement.figures[metric])} "
         "is read."
     )

@@ -70,7 +70,9 @@ def kept(comparison: Comparison) -> tuple[Kept, ...]:
     """
     found = [{(one.attribute, one.layer): one for one in _reads(audit)} for _, audit in comparison.audits]
     return tuple(
-        Kept(tuple(each[place] for each in found)) for place in found[0] if all(place in each for each in found)
+        Kept(tuple(each[place] for each in found))
+        for place, first in found[0].items()
+        if all(place in each and each[place].metric == first.metric for each in found)
     )
 
 

@@ -1,6 +1,7 @@
 """The command `irene plan`: what a release could reach, before anything is trained."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,12 @@ from audit.cli.options import Real
 if TYPE_CHECKING:
     from sanitizer.plan import Plan, Release
 
-NAMES = {"codebook": "the label alone", "pairs": "pairs of {} words", "map": "a map to {} dimensions"}
+NAMES = {
+    "codebook": "the label alone",
+    "pairs": "pairs of {} words",
+    "rich": "a projection to {} dimension{}",
+    "map": "a map to {} dimension{}",
+}
 
 
 @click.command()
@@ -20,7 +26,7 @@ NAMES = {"codebook": "the label alone", "pairs": "pairs of {} words", "map": "a 
 @click.option(
     "--rows",
     required=True,
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 10**12),
     help="Independent rows that may fit a release: people, where rows are of people.",
 )
 @click.option(
@@ -59,45 +65,56 @@ def _lines(found: "Plan") -> Iterator[str]:
             f"{_percent(measurement.floor_score.value)}: {_points(measurement.excess.value)} above it, against a limit "
             f"of {_points(found.limit)}."
         )
-    told = "" if round(found.balanced) >= found.rows else f", worth {found.balanced:,.0f} of equally frequent classes"
-    yield f"{found.rows:,} rows may fit a release{told}; {found.audited:,} independent rows were audited."
-    if not found.is_needed:
-        yield "Nothing has to be removed for this limit."
+    told = "" if round(found.balanced) >= found.rows else f", worth {found.balanced:,.0f} rows of two equal classes"
+    fit = f"{found.rows:,} row{'' if found.rows == 1 else 's'} may fit a release{told}"
+    yield f"{fit}; {found.audited:,} independent rows were audited."
     for release in found.releases:
-        told = f"{_leaves(release)}, {_bound(release, found)}; {_keeps(release)}"
+        told = f"{_leaves(release, found)}, {_bound(release, found)}; {_keeps(release)}"
         yield f"- {name(release)} ({release.command}): {told}."
-    if found.not_linear > found.limit / 2:
-        yield (
-            f"{_points(found.not_linear)} of what is read is not linear: a map may leave more than these figures say, "
-            "which are of what is."
-        )
-    yield _advice(found)
+    yield (
+        f"What a projection or a map leaves is told of what is linear ({_points(found.not_linear)} are read by other "
+        "attackers alone); the rest comes on top, on a table (Adult) 8 to 12 points of it. Audit what comes out."
+    )
+    yield _advice(found) if found.is_needed else "Nothing has to be removed for this limit."
 
 
 def name(one: "Release") -> str:
     """Return what a release is called, in words."""
-    return NAMES[one.method].format(one.size)
+    return NAMES[one.method].format(one.size, "" if one.size == 1 else "s")
 
 
-def _leaves(one: "Release") -> str:
-    return "leaves nothing above the floor" if not one.leaves else f"leaves about {_points(one.leaves)} above the floor"
+def _leaves(one: "Release", found: "Plan") -> str:
+    if one.method == "codebook":
+        return "leaves nothing above the floor"
+    if one.bound is not None:
+        return "leaves nothing above the floor but the noise of the rows that fit"
+    if one.size == found.width:
+        return "leaves what is read now"
+    return f"leaves {_points(one.leaves)} or more above the floor"
 
 
 def _bound(one: "Release", found: "Plan") -> str:
     if one.bound is None or one.worst is None:
         if one.size == found.width:
             return "has no bound, and all dimensions pass"
+        if one.method == "rich" or one.rows_needed is None:
+            return "has no bound"
         return f"has no bound; {one.rows_needed:,} rows would allow all {found.width} dimensions"
-    within = "" if one.bound <= found.limit else f"; {one.rows_needed:,} audited rows would bring it within the limit"
+    more = "no number of" if one.rows_needed is None else f"about {one.rows_needed:,}"
+    within = "" if one.bound <= found.limit else f"; {more} audited rows would bring it within the limit"
     return f"bounded about {_points(one.bound)} above it for any attacker, {_points(one.worst)} at worst{within}"
 
 
 def _keeps(one: "Release") -> str:
     if one.keeps is None:
-        return "keeps what the label tells of other attributes" if one.method == "codebook" else "no attribute to keep"
+        return (
+            "keeps what the label tells of other attributes"
+            if one.method == "codebook"
+            else "what it keeps, an audit tells"
+        )
     low, high = (f"{100 * share:.0f}" for share in one.keeps)
-    span = low if low == high else f"{low} to {high}"
-    return f"keeps about {span} % of what is read of the attributes to keep"
+    span = f"at most {high}" if low == "0" != high else f"about {low if low == high else f'{low} to {high}'}"
+    return f"keeps {span} % of what is read of the attributes to keep"
 
 
 def _advice(found: "Plan") -> str:
@@ -105,10 +122,25 @@ def _advice(found: "Plan") -> str:
     why = {
         "codebook": "nothing else is released, so nothing else can be read; attributes to keep are named with --keep",
         "pairs": "a finite code that an audit bounds; what the words do not say is given up",
+        "rich": "without a bound, since the rows are too few for pairs; what is not named is given up",
         "map": "continuous and without a bound; what does not fit into its dimensions is given up",
     }[one.method]
-    best = "" if found.at_best is None else f" No release can keep more than about {100 * found.at_best:.0f} % of it."
-    return f"Advice: irene sanitize … {one.command}: {name(one)}, {why}.{best}"
+    if one.method == "codebook" and found.named:
+        why = "since nothing else was named to be kept"
+    missed = (
+        "" if one.bound is None or one.bound <= found.limit else " No bound comes within the limit with these rows."
+    )
+    best = (
+        ""
+        if found.at_best is None
+        else (
+            f" At best, about {100 * found.at_best:.0f} % of what is read of the attributes to keep could be kept "
+            "without telling the private ones, unless training teaches the features more."
+        )
+    )
+    return (
+        f"Advice: irene sanitize … --layer {shlex.quote(found.layer)} {one.command}: {name(one)}, {why}.{missed}{best}"
+    )
 
 
 def _content(found: "Plan") -> dict[str, object]:
@@ -134,7 +166,7 @@ def _content(found: "Plan") -> dict[str, object]:
             }
             for one in found.releases
         ],
-        "advice": found.choice.command,
+        "advice": f"--layer {shlex.quote(found.layer)} {found.choice.command}",
     }
 
 

@@ -223,7 +223,7 @@ def _refuse_idle(name: str, method: "Method", task: str | None) -> None:
             where = "" if task else " without a --task"
             raise click.UsageError(
                 f"--method {name}{where} trains nothing: it fits what stands at the bottleneck to the features of the "
-                f"model as it is, and {typed} would have no effect. Leave it out."
+                f"model as it is, and {typed} would have no effect. Leave {typed} out."
             )
 
 

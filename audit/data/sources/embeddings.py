@@ -235,7 +235,9 @@ def _layer(name: str, array: NDArray[np.generic], path: Path) -> Layer:
             f"Array {name!r} of {path} has {array.ndim} dimensions. Give one vector a row, (rows, features); "
             "maps and tokens can be averaged."
         )
-    if array.dtype.kind != "f" or not array.size:
+    if array.dtype.kind == "f" and not array.size:
+        raise DataError(f"Array {name!r} of {path} is {list(array.shape)}: it holds no numbers. Give rows of features.")
+    if array.dtype.kind != "f":
         raise DataError(f"Array {name!r} of {path} is {list(array.shape)} of {array.dtype}. Save features as floats.")
     return cast(Layer, array)
 

@@ -27,8 +27,10 @@ def of_kept(audit: AuditResult) -> Iterator[str]:
         if watched.attribute in named or place in seen:
             yield f"{name}: it is watched, and stands there already"
         seen.add(place)
-        if watched.layer not in layers or not 0 < watched.rows <= audit.data.test.rows:
-            yield f"{name}: it was watched at another layer, or on more test rows than there are"
+        if watched.layer not in layers or not audit.protocol.min_class <= watched.rows <= audit.data.test.rows:
+            yield f"{name}: it was watched at another layer, or on too few test rows, or on more than there are"
+        if not watched.attribute.strip():
+            yield f"{name}: it is watched, and has no name"
         for figure in (watched.figure, *([watched.at_best] if watched.at_best else [])):
             yield from (f"{name}: {fault}" for fault in _of_area(figure, watched.metric))
 

@@ -43,8 +43,8 @@ def watched(
     for name, column in track([*columns.items()], len(columns), "watched attributes"):
         try:
             target = make_target(name, column, splits, linear, baselines)
-        except DataError as error:
-            yield f"{name!r} is not watched: {error}"
+        except DataError:  # whose text may name a class of one row
+            yield f"{name!r} is not watched: too few rows have a value, or fewer than two classes have enough of them"
             continue
         for layer, z in layers.items():
             yield _read(z, layer, target, private, linear)

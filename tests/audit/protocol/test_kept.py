@@ -156,7 +156,9 @@ def test_one_audit_has_the_best_without_shares_and_older_evidence_has_neither() 
     [
         ({"attribute": "colour"}, "stands there already"),
         ({"layer": "nowhere"}, "another layer"),
-        ({"rows": 9_999}, "more test rows than there are"),
+        ({"rows": 9_999}, "more than there are"),
+        ({"rows": 3}, "on too few test rows"),
+        ({"attribute": " "}, "has no name"),
         ({"figure": {"value": 1.2, "low": 1.1, "high": 1.3}}, "not within its scale"),
         ({"at_best": {"value": 0.6, "low": 0.7, "high": 0.5}}, "ends before it begins"),
     ],
