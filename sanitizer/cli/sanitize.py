@@ -117,6 +117,7 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
           --task digit --private colour -o out/clean.safetensors
     """
     from audit.progress import untracked
+    from sanitizer.method_table import release_for
     from sanitizer.options import SanitizeOptions
     from sanitizer.run import program, require_output, state_file, written
     from sanitizer.training.reweighting import correlated
@@ -136,8 +137,13 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
         track=progress if first else untracked,
     )
     asked = {"private": private, "keep": keep, "options": options}
+    if given["method"] or not task:  # else the rows choose
+        asked |= _method(given, options, lambda: release_for(keep, None, 0), speak=first)
     try:
-        done, data = (_map if embedded else _model)(checkpoint, output, given, asked, speak=first)
+        if embedded:
+            done, data = _map(checkpoint, output, given, asked)
+        else:
+            done, data = _model(checkpoint, output, given, asked, speak=first)
     except KeyboardInterrupt as stopped:
         if (state := state_file(output)).is_file():
             stopped.args = (f"Stopped; the last whole epoch is in {state}. Go on with --resume.",)
@@ -168,25 +174,24 @@ def _model(
     from sanitizer.run import sanitize as run
 
     loaded, data = ModelOptions.of(given).load(subject), limited_rows(given, "train", subject)
-    options = asked["options"]
-    asked |= _method(given, options, lambda: choice(data, given["task"], given["keep"], options), speak=speak)
+    if "method" not in asked:
+        options = asked["options"]
+        asked |= _method(given, options, lambda: choice(data, given["task"], given["keep"], options), speak=speak)
     asked["options"] = replace(asked["options"], unlabelled=unlabelled_rows(given, subject))
     return run(loaded, data, output, task=given["task"], **asked), data
 
 
 def _map(
-    subject: Path, output: Path, given: Mapping[str, Any], asked: dict[str, Any], *, speak: bool
+    subject: Path, output: Path, given: Mapping[str, Any], asked: dict[str, Any]
 ) -> "tuple[Sanitizing, LabelledData]":
     """Fit a map to embeddings, and write it with the new vectors; return its record, and the labelled rows."""
     from audit.atomic_write import sha256
-    from sanitizer.method_table import release_for
     from sanitizer.vectors import Vectors, sanitize_vectors
 
     for name in ("task", "arch", "data", "limit_rows"):
         if given[name] is not None:
             told = f"{subject} holds embeddings, which take no --{name.replace('_', '-')}. Leave it out."
             raise click.UsageError(told)
-    asked |= _method(given, asked["options"], lambda: release_for(given["keep"], None, 0), speak=speak)
     name, values, data = layer_of(given, subject, given["table"])
     asked["options"] = replace(asked["options"], unlabelled=unlabelled_vectors(given, subject, name))
     return sanitize_vectors(Vectors(name, values, data, sha256(subject)), output, **asked), data
