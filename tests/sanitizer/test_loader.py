@@ -174,7 +174,7 @@ def test_options_of_a_training_that_does_not_take_place_are_refused_before_any_w
     ended = run("sanitize", folder / "model.pt", arch, typed, "-o", tmp_path / "clean.pt")
     assert ended.exit_code == 2
     last = ended.output.strip().splitlines()[-1]
-    assert re.search(rf"--method \w+( without a --task)? trains nothing.* {idle} would have no effect\. Leave it", last)
+    assert re.search(rf"--method \w+( without a --task)? trains nothing.* {idle} would have no effect\. Leave --", last)
 
 
 @pytest.mark.parametrize("typed", ["--method map --epochs 0", "--method codebook --task y --epochs 5", "--method map"])
