@@ -138,12 +138,9 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
     )
     asked = {"private": private, "keep": keep, "options": options}
     if given["method"] or not task:  # else the rows choose
-        asked |= _method(given, options, lambda: release_for(keep, None, 0), speak=first)
+        asked |= _method(given, options, lambda: release_for(keep, None, 0))
     try:
-        if embedded:
-            done, data = _map(checkpoint, output, given, asked)
-        else:
-            done, data = _model(checkpoint, output, given, asked, speak=first)
+        done, data = (_map if embedded else _model)(checkpoint, output, given, asked)
     except KeyboardInterrupt as stopped:
         if (state := state_file(output)).is_file():
             stopped.args = (f"Stopped; the last whole epoch is in {state}. Go on with --resume.",)
@@ -167,7 +164,7 @@ def _hint(found: Mapping[str, float], task: str) -> None:
 
 
 def _model(
-    subject: Path, output: Path, given: Mapping[str, Any], asked: dict[str, Any], *, speak: bool
+    subject: Path, output: Path, given: Mapping[str, Any], asked: dict[str, Any]
 ) -> "tuple[Sanitizing, LabelledData]":
     """Fine-tune a checkpoint, and write the new one; return its record, and the labelled rows."""
     from sanitizer.run import choice
@@ -176,7 +173,7 @@ def _model(
     loaded, data = ModelOptions.of(given).load(subject), limited_rows(given, "train", subject)
     if "method" not in asked:
         options = asked["options"]
-        asked |= _method(given, options, lambda: choice(data, given["task"], given["keep"], options), speak=speak)
+        asked |= _method(given, options, lambda: choice(data, given["task"], given["keep"], options))
     asked["options"] = replace(asked["options"], unlabelled=unlabelled_rows(given, subject))
     return run(loaded, data, output, task=given["task"], **asked), data
 
@@ -197,9 +194,7 @@ def _map(
     return sanitize_vectors(Vectors(name, values, data, sha256(subject)), output, **asked), data
 
 
-def _method(
-    given: Mapping[str, Any], options: "SanitizeOptions", choose: Callable[[], "Choice"], *, speak: bool
-) -> dict[str, Any]:
+def _method(given: Mapping[str, Any], options: "SanitizeOptions", choose: Callable[[], "Choice"]) -> dict[str, Any]:
     """Return the method that the options of METHOD describe, and options with its name; print one nobody named."""
     from sanitizer.method_table import make_method
 
@@ -207,7 +202,7 @@ def _method(
     if name is None:
         chosen = choose()
         name = chosen.method
-        if speak:
+        if os.environ.get("RANK", "0") == "0":
             click.echo(visible(f"Method: {name} ({chosen.why})"))
     settings = {one: given[one] for one in SETTINGS if given[one] is not None}
     method = make_method(name, settings | arguments(given["method_arg"]))
