@@ -31,6 +31,8 @@ KEPT: Final[Mapping[int, tuple[float, float]]] = {
 """By words, the least and most of what could be kept at best that pairs kept on the tables of benchmarks/kept.py."""
 KEPT_ROWS: Final = 16_280
 """Rows that fitted these, at least: of fewer, less is kept."""
+BEYOND: Final = (0.08, 0.12)
+"""What rich, of eight dimensions, and a map to sixteen left beyond the law of what is linear, on Adult: of the same."""
 RICH: Final = 8
 """Dimensions of a rich release."""
 SEED, DRAWS = 0, 4_000

@@ -52,20 +52,18 @@ POSSIBLE = 100
 def judge(measurement: Measurement, limit: float, certificate: Certificate | None = None) -> Decision:
     """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone.
 
-    `certificate` is the bound on every attacker, if there is one: where it lies within floor and limit, how able the
-    attackers were that tried is no question.
+    `certificate` is the bound on every attacker, if there is one: where it lies within the limit even of the floor's
+    lower end, neither the learning curve nor planted leaks are asked how able the attackers were.
     """
     verdict, reason = by_interval(
         measurement.excess, measurement.resolution, limit, measurement.rows, measurement.kind, measurement.held
     )
     doubt = NOTHING_TO_READ if measurement.constant else ""
-    if verdict == "PASS" and not doubt and not _is_within(certificate, measurement, limit):
-        doubt = (
-            _roomless(measurement, limit, certificate)
-            or _doubt(measurement)
-            or _unsettled(measurement, limit)
-            or unseen(measurement, limit)
-        )
+    if verdict == "PASS" and not doubt:
+        least = measurement.floor_score.low
+        is_bounded_anyhow = certificate is not None and certificate.balanced_accuracy <= least + limit
+        doubt = _roomless(measurement, limit, certificate) or _doubt(measurement)
+        doubt = doubt or ("" if is_bounded_anyhow else _unsettled(measurement, limit) or unseen(measurement, limit))
     return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
 
 
@@ -94,11 +92,8 @@ def held_for(finding: Finding) -> Held | None:
 
 def is_bounded(finding: Finding) -> bool:
     """Return whether there is a bound on every attacker, and it lies within the floor, as measured, and the limit."""
-    return _is_within(finding.certificate, finding.measurement, finding.decided.limit)
-
-
-def _is_within(certificate: Certificate | None, measurement: Measurement, limit: float) -> bool:
-    return certificate is not None and certificate.balanced_accuracy <= measurement.floor_score.value + limit
+    most = most_allowed(finding)
+    return finding.certificate is not None and finding.certificate.balanced_accuracy <= most
 
 
 def most_allowed(finding: Finding) -> float:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Estimate
-from audit.evidence.headline import TITLES
 from audit.evidence.numbers import Figure, decimal, fixed, percent, shorten
 from audit.evidence.watched import AREA, GUESS, Area
 from reports.inputs.comparison import Comparison
@@ -130,7 +129,7 @@ def _by_layer(found: Sequence[Kept]) -> Iterator[tuple[str, list[Kept]]]:
 
 def _row(one: Kept) -> Row:
     first = one.readings[0]
-    name = shorten(first.attribute) + (" (R²)" if TITLES[first.metric] == TITLES["r2"] else "")
+    name = shorten(first.attribute) + (" (R²)" if first.metric == "r2" else "")
     figures = [*(decimal(each.figure) for each in one.readings), decimal(first.at_best) if first.at_best else NONE]
     if len(one.readings) == 2:
         figures += [_share(one.of_before), _share(one.of_possible)]

@@ -71,9 +71,12 @@ def _lines(found: "Plan") -> Iterator[str]:
     for release in found.releases:
         told = f"{_leaves(release, found)}, {_bound(release, found)}; {_keeps(release)}"
         yield f"- {name(release)} ({release.command}): {told}."
+    from sanitizer.plan import BEYOND
+
     yield (
         f"What a projection or a map leaves is told of what is linear ({_points(found.not_linear)} are read by other "
-        "attackers alone); the rest comes on top, on a table (Adult) 8 to 12 points of it. Audit what comes out."
+        "attackers alone); the rest comes on top, on a table (Adult) "
+        f"{100 * BEYOND[0]:.0f} to {100 * BEYOND[1]:.0f} points of it. Audit what comes out."
     )
     yield _advice(found) if found.is_needed else "Nothing has to be removed for this limit."
 
@@ -125,8 +128,6 @@ def _advice(found: "Plan") -> str:
         "rich": "without a bound, since the rows are too few for pairs; what is not named is given up",
         "map": "continuous and without a bound; what does not fit into its dimensions is given up",
     }[one.method]
-    if one.method == "codebook" and found.named:
-        why = "since nothing else was named to be kept"
     missed = (
         "" if one.bound is None or one.bound <= found.limit else " No bound comes within the limit with these rows."
     )

@@ -26,7 +26,7 @@ from audit.evidence.audit_result import AuditResult, QuantityTask, write_audit
 from audit.protocol.bound import certify
 from irene.command import main
 from sanitizer.method_table import release_for
-from sanitizer.plan import KEPT, KEPT_ROWS, left_by, plan, slack
+from sanitizer.plan import BEYOND, KEPT, KEPT_ROWS, left_by, plan, slack
 
 RUNS = [
     json.loads(line)
@@ -133,6 +133,15 @@ def test_what_is_kept_lies_within_what_could_be_kept_at_best_and_is_not_told_of_
     assert few["pairs", 64].keeps == pytest.approx((0, KEPT[64][1] * 0.75))
 
 
+def test_what_comes_beyond_the_law_of_what_is_linear_is_what_the_kept_runs_say() -> None:
+    beyond = []
+    for arm, rank in (("rich", 8), ("map, 16 dimensions", 16)):
+        own = [one for one in RUNS if (one["set"], one["arm"]) == ("Adult", arm)]
+        balanced = 4 * SHARES["Adult"] * (1 - SHARES["Adult"]) * own[0]["n"][0]
+        beyond.append(np.mean([one["strongest"] - one["floor"] for one in own]) - left_by(rank, balanced))
+    assert pytest.approx(sorted(beyond), abs=0.005) == BEYOND
+
+
 def test_codes_fitted_by_few_rows_are_bounded_less_tightly() -> None:
     endless, some, few = (slack(64, [4_000, 4_000], 1.0, 0.55, rows)[0] for rows in (None, 8_000, 1_500))
     assert endless < some < few
@@ -205,13 +214,14 @@ def test_a_plan_needs_classes_rows_one_layer_and_a_model_as_it_is() -> None:
         plan(two(), rows=100, layer="fc")
 
 
-def test_what_is_not_linear_is_said(tmp_path: Path, run: Callable[..., str]) -> None:
+def test_the_command_says_what_the_plan_holds(tmp_path: Path, run: Callable[..., str]) -> None:
     found = two()
     write_audit(found, tmp_path / "a.json")
     told = run("plan", tmp_path / "a.json", "--rows", "2941")
     assert "sex at " in told
     assert "- the label alone (--method codebook): leaves nothing above the floor, bounded" in told
     assert "Advice: irene sanitize … --layer features.7 --method pairs --words" in told
+    assert "on a table (Adult) 8 to 12 points of it" in told
     assert "At best, about 75 % of what is read of the attributes to keep" in told
     within = run("plan", tmp_path / "a.json", "--rows", "2941", "--limit", "0.4")
     assert "Nothing has to be removed for this limit." in within and "Advice" not in within

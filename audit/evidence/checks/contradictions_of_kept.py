@@ -7,7 +7,7 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.checks.figures import ROUNDING, of_interval
 from audit.evidence.findings import Estimate
 from audit.evidence.numbers import one_line
-from audit.evidence.watched import Area
+from audit.evidence.watched import AREA, Area
 
 
 def of_kept(audit: AuditResult) -> Iterator[str]:
@@ -17,9 +17,7 @@ def of_kept(audit: AuditResult) -> Iterator[str]:
         if best is not None and one.role == "private":
             yield f"{name}: it is private, and says how much of it could be kept"
         elif best is not None:
-            yield from (
-                f"{name}: {fault}" for fault in _of_area(best, "auroc" if one.measurement.kind.percent else "r2")
-            )
+            yield from (f"{name}: {fault}" for fault in _of_area(best, AREA[one.measurement.metric]))
     named, layers = {one.attribute for one in audit.findings}, {one.layer for one in audit.findings}
     seen: set[tuple[str, str]] = set()
     for watched in audit.watched:
