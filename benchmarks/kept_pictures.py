@@ -101,7 +101,7 @@ def _name(axes: Axes, words: str, at: tuple[float, float], colour: str, taken: l
     """Write words beside a point, where nothing is written yet."""
     assert isinstance(axes.figure, Figure)
     wide, high = measured(axes.figure, words, size=9)
-    room = axes.bbox.x0, axes.bbox.y0 - 5, axes.bbox.x1 + 15, axes.bbox.y1 + 10
+    room = axes.bbox.x0, axes.bbox.y0 + 2, axes.bbox.x1 + 15, axes.bbox.y1 + 10
     ups = [4, -13, 16, -25, 28, -37, 40, -49]
     shifts = [(x, up) for up in ups for x in (8, -8 - wide, -wide / 2)]
     boxes = [(shift, _box(axes, *at, shift, (wide, high))) for shift in shifts]
