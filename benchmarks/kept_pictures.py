@@ -78,6 +78,8 @@ def draw(spots: list[Spot], name: str) -> str:
             size = 9 if mark == "." else 7
             axes.plot(spot.kept, spot.left, marker=mark, color=colour, markersize=size, linestyle="none")
         axes.autoscale_view()  # else places are not known yet
+        low, high = axes.get_ylim()
+        axes.set_ylim(low - 0.08 * (high - low), high)  # room for names under the points
         taken = [_box(axes, 100, 0, (-9, -9), (18, 18))]
         taken += [_box(axes, spot.kept, spot.left, (-5, -5), (10, 10)) for spot in spots]
         bars = [
