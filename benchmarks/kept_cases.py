@@ -111,7 +111,7 @@ def sentences(places: Path, models: Path, seed: int) -> Case:
     that are audited.
     """
     table = pd.read_csv(places / "text" / "equity_evaluation_corpus.csv")
-    z = torch.from_numpy(embedded(places, models))[torch.from_numpy(table["Emotion"].notna().to_numpy())]
+    z = torch.from_numpy(np.array(embedded(places, models)))[torch.from_numpy(table["Emotion"].notna().to_numpy())]
     table = table[table["Emotion"].notna()]
     emotion, person = (np.unique(table[name], return_inverse=True) for name in ("Emotion", "Person"))
     columns = {
