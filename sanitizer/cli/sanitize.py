@@ -73,7 +73,7 @@ METHOD = (
 )
 IDLE = (
     "epochs", "batch_size", "optimizer", "lr", "weight_decay", "alpha", "patience", "precision", "freeze", "augment",
-    "workers",
+    "workers", "schedule", "choose",
 )  # fmt: skip
 """Options of a training that have no effect where none takes place."""
 SETTINGS = ("weight", "head", "inner_steps", "head_lr", "ridge", "conditional", "levels", "rank", "words")
@@ -245,9 +245,9 @@ def describe(done: "Sanitizing", beside: Path) -> None:
             is_of_people = done.settings.get("keep_identity") is not None
             what = "verification has an AUC" if is_of_people else "similarities have a correlation with the former"
             told = f"{what} of {best.geometry:.3f}"
+        read = f"quick fresh attackers read {read}" if read else "nothing was audited"
         click.echo(
-            f"Epoch {done.chosen + 1} of {len(done.trace)} was kept: on {done.head_rows} held-out rows quick fresh "
-            f"attackers read {read}; {told}"
+            f"Epoch {done.chosen + 1} of {len(done.trace)} was kept: on {done.head_rows} held-out rows {read}; {told}"
         )
         if best.kept:
             area = sum(best.kept.values()) / len(best.kept)

@@ -23,6 +23,7 @@ from sanitizer.training.geometry import KEPT, Kept
 from sanitizer.training.model_selection import HeldOutMetrics, check, head_accuracy
 from sanitizer.training.resume import BestEpoch, ResumeFile, Stateful
 from sanitizer.training.rows import TrainingRows
+from sanitizer.training.schedule import Schedule
 from sanitizer.training.step import TrainingStep, make_fabric
 
 PREVIEW = 2000
@@ -48,7 +49,8 @@ def fine_tune(
 
     One forward pass a step; all gradients are taken at the parameters before the step. Each epoch ends with a
     fresh audit on held-out rows, and the weights of the best epoch are the result: the task first, then leakage and
-    retained attributes, all beyond the noise of so few rows, and of those that are as good the last. Without a task,
+    retained attributes, all beyond the noise of so few rows, and of those that are as good the last; or, if the recipe
+    says so, none is audited and the last is the result. Without a task,
     the geometry of the untouched model stands in for it (sanitizer.training.geometry), and the choice is by leakage
     within the tolerance first. A method's
     release module stays installed at the bottleneck (audit.model.release). The state after each epoch goes to the
@@ -65,6 +67,10 @@ def fine_tune(
 
 
 def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | None, track: Track) -> Outcome:
+    if job.recipe.patience and job.recipe.choose == "last":
+        raise TrainingError(
+            "--patience counts epochs without a better one, and --choose last compares none. Leave one of them out."
+        )
     rows = TrainingRows.of(job)
     fabric = make_fabric(job.device, job.recipe)
     device = fabric.device
@@ -115,7 +121,7 @@ def _prepared(
 ) -> tuple[TrainingStep, dict[str, Stateful]]:
     """Return the step, with an optimizer and a schedule of so many steps an epoch, and every part that has state."""
     optimizer = _optimizer(forward.model, job.recipe)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, job.recipe.epochs * steps))
+    schedule = Schedule(optimizer, job.recipe, steps)
     wrapped, stepped = fabric.setup(forward.model, optimizer)
     step = TrainingStep(fabric, forward, wrapped, objective, stepped, schedule, job.recipe, job.method.weight)
     return step, {
@@ -143,10 +149,12 @@ class _Run:
         trace, best = self.resume_file.restore(self.state) if self.resume_file else ([], None)
         sample = self.rows.full.limited(PREVIEW, seed=recipe.seed)
         changing = augmented(self.rows.fit, recipe.augment)
-        left = range(len(trace), len(trace) if self._is_enough(best, len(trace)) else recipe.epochs)
+        ended = self.step.schedule.is_over or self._is_enough(best, len(trace))
+        left = range(len(trace), len(trace) if ended else recipe.epochs)
         for epoch in track(left, len(left), "epochs"):
             losses = self.step.epoch(changing, self._columns, epoch, self.rows.probabilities)
             metrics = self._check(sample)
+            self.step.schedule.epoch_ended(metrics.loss)
             trace.append(
                 Epoch(
                     task_loss=losses[self.job.task or KEPT],
@@ -160,7 +168,7 @@ class _Run:
             best = self._better(best, metrics, epoch)
             if self.resume_file is not None and self.step.fabric.is_global_zero:
                 self.resume_file.save(self.state, trace, best)
-            if self._is_enough(best, len(trace)):
+            if self.step.schedule.is_over or self._is_enough(best, len(trace)):
                 break
         return trace, best
 
@@ -180,14 +188,19 @@ class _Run:
         last = objective.finished(lambda: forward.run(sample)) if objective.release is None else None
         with forward.releasing(last):
             seen = forward.run(held_out)
+        audited, kept = ([], []) if job.recipe.choose == "last" else (job.private, job.keep)
         share = self.rows.effective_share
-        found = check(seen, held_out, job.private, job.keep, seed=job.recipe.seed, effective_share=share)
-        return found if self.step.kept is None else replace(found, kept=self.step.kept.measured(seen.z))
+        found = check(seen, held_out, audited, kept, seed=job.recipe.seed, effective_share=share)
+        if self.step.kept is None:
+            return replace(found, loss=float(seen.task_loss))
+        kept = self.step.kept.measured(seen.z)
+        return replace(found, kept=kept, loss=-kept)
 
     def _better(self, best: BestEpoch | None, metrics: HeldOutMetrics, epoch: int) -> BestEpoch:
         """Return this epoch if it is better than the best so far, or as good: the later one, without a drift."""
         model, objective = self.step.forward.model, self.step.objective
-        if best is None or not self.job.private or metrics.better_than(best.metrics):
+        is_last = not self.job.private or self.job.recipe.choose == "last"
+        if best is None or is_last or metrics.better_than(best.metrics):
             return BestEpoch.of(metrics, epoch, epoch, model, objective)
         if not best.metrics.better_than(metrics):  # compared with the best, not with the last that was as good
             return BestEpoch.of(best.metrics, best.since, epoch, model, objective)

@@ -45,6 +45,8 @@ class HeldOutMetrics:
     """Without a task: what is left of the geometry, or of identities (sanitizer.training.geometry)."""
     guess: Mapping[str, float] = field(default_factory=dict)
     """Per attribute: balanced accuracy of a guess."""
+    loss: float = 0.0
+    """Of the task, as training has it; without a task, less where more of the geometry is left."""
 
     def better_than(self, other: "HeldOutMetrics") -> bool:
         """Return whether the task is better, or as good with less leakage or more retained, beyond their noise."""

@@ -25,6 +25,7 @@ from sanitizer.training.batches import batches
 from sanitizer.training.forward import ForwardPass
 from sanitizer.training.geometry import KEPT, Kept
 from sanitizer.training.reweighting import Doubles, draw
+from sanitizer.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class TrainingStep:
     """The model as Fabric runs it."""
     objective: Objective
     optimizer: Any
-    schedule: torch.optim.lr_scheduler.LRScheduler
+    schedule: Schedule
     recipe: Recipe
     weight: float
     """Of the removal terms."""

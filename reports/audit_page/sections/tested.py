@@ -159,6 +159,8 @@ def _epoch(made: Sanitizing) -> Cell:
     has_head = any(accuracy is not None for accuracy in made.head_accuracy.values())
     own = "the head in the loop" if has_head else "what the method itself minimises"
     how = f"chosen by the task and by quick fresh attackers on held-out rows, not by {own}"
+    if made.settings.get("choose") == "last":
+        how = "the last, as was asked: nothing was audited on the way"
     return cell(f"epoch {count((made.chosen or 0) + 1)} of {epochs}", how)
 
 
