@@ -11,10 +11,11 @@ from torch import nn
 from audit.errors import CheckpointError, listed, visible
 from audit.model import release
 from audit.model.architecture import WAYS, build, in_words
-from audit.model.checkpoint_file import CheckpointFile, Kind, open_checkpoint
+from audit.model.checkpoint_file import CheckpointFile, Kind, open_checkpoint, with_dense_steps
 from audit.model.files.adapter import CONFIG, adapter_file, merged, read_config
 from audit.model.files.contents import entries
 from audit.model.files.folder import sha256_of
+from audit.model.files.foreign import is_safetensors
 from audit.model.files.places import chosen, within
 from audit.model.files.quantised import require_floats
 from audit.model.fitting import fitted, tensors_in
@@ -133,6 +134,8 @@ def _loaded(path: str | os.PathLike[str], options: LoadOptions) -> LoadedModel:
     file = open_checkpoint(path)
     if architecture is None and is_folder(Path(path)):
         options = replace(options, architecture=f"{PREFIX}{os.fspath(path)}")
+    if isinstance(options.architecture, str) and options.architecture.startswith(PREFIX) and Path(path).is_dir():
+        file = with_dense_steps(file, Path(path))
     return READERS[file.kind](file, options)
 
 
@@ -152,16 +155,28 @@ def require_weights(loaded: LoadedModel) -> Weights:
 
 
 def _read(file: CheckpointFile, options: LoadOptions) -> Read:
-    """Read a file, or all of its shards together."""
+    """Read a file, or all of its shards together, with the dense steps behind it."""
+    read = _read_parts(file, options)
+    for place, path in enumerate(file.added):
+        step = _read_one(path, options, is_safetensors=is_safetensors(path))
+        if not isinstance(read.content, Mapping) or not isinstance(step.content, Mapping):
+            raise CheckpointError(f"{path} or {file.path} holds no weights by name. Copy the folder again.")
+        named = {f"dense.{place}.{name}": value for name, value in step.content.items()}
+        read = Read({**read.content, **named}, read.ran or step.ran, read.left_out)
+    return read
 
-    def one(path: Path) -> Read:
-        if file.kind == "safetensors":
-            return Read(read_safetensors(path))
-        return read_torch(path, allow_pickle=options.allow_pickle, skip_types=options.skip_types)
 
+def _read_one(path: Path, options: LoadOptions, *, is_safetensors: bool) -> Read:
+    if is_safetensors:
+        return Read(read_safetensors(path))
+    return read_torch(path, allow_pickle=options.allow_pickle, skip_types=options.skip_types)
+
+
+def _read_parts(file: CheckpointFile, options: LoadOptions) -> Read:
+    is_of_tensors = file.kind == "safetensors"
     if not file.shards:
-        return one(file.path)
-    found = [one(path) for path in file.shards]
+        return _read_one(file.path, options, is_safetensors=is_of_tensors)
+    found = [_read_one(path, options, is_safetensors=is_of_tensors) for path in file.shards]
     content: dict[object, object] = {}
     for path, read in zip(file.shards, found, strict=True):
         if not isinstance(read.content, Mapping) or content.keys() & read.content.keys():

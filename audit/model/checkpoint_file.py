@@ -2,15 +2,16 @@
 
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from audit.atomic_write import sha256
 from audit.errors import CheckpointError, in_one_line
 from audit.file_limits import opened, require_plausible, require_regular, zip_parts
-from audit.model.files.folder import model_files, sha256_of
+from audit.model.files.folder import model_files, require_inside, sha256_of
 from audit.model.files.foreign import is_onnx, is_safetensors, require_torch
+from audit.model.files.sentence_steps import read_steps
 
 Kind = Literal["safetensors", "torch file", "torchscript", "exported program", "onnx"]
 """`torch file` is whatever else torch.save may have written: weights or a pickle, which only its reader can tell."""
@@ -29,6 +30,8 @@ class CheckpointFile:
     """Of the whole file, or of its shards one after the other, 64 hexadecimal digits."""
     shards: tuple[Path, ...] = ()
     """Files that hold its tensors together, of which `path` is the index."""
+    added: tuple[Path, ...] = ()
+    """Files of the dense steps behind a transformer, in their order."""
 
 
 def open_checkpoint(path: str | os.PathLike[str]) -> CheckpointFile:
@@ -54,6 +57,22 @@ def open_checkpoint(path: str | os.PathLike[str]) -> CheckpointFile:
         return CheckpointFile(path, kind, members, sha256_of(shards) if shards else sha256(path), tuple(shards))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"Cannot read {path}: {_fact(error)}. Give a file that may be read.") from None
+
+
+def with_dense_steps(file: CheckpointFile, folder: Path) -> CheckpointFile:
+    """Return a folder's file with those of the dense steps of sentence-transformers, if there are any."""
+    steps = read_steps(folder)
+    if steps is None or not steps.dense:
+        return file
+    added = tuple(step.weights for step in steps.dense)
+    try:
+        for one in added:
+            require_inside(folder, one)
+            if not is_safetensors(one):
+                require_torch(one, archive_members(one))
+        return replace(file, sha256=sha256_of([*(file.shards or [file.path]), *added]), added=added)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"Cannot read {folder}: {_fact(error)}. Copy the folder again.") from None
 
 
 def archive_members(path: Path) -> tuple[str, ...]:

@@ -1,12 +1,10 @@
 """Models in the form of Hugging Face: a folder with config.json, or a name on the hub, built untrained.
 
 Nothing of a folder is run: the class is one of transformers, by its name, its weights are read as those of
-any checkpoint, and code that comes with a model is refused. Of a folder of sentence-transformers the pooling of tokens
-is read too, so that the model returns the vector that is released. Source of the pooling: Reimers and Gurevych,
-Sentence-BERT, EMNLP 2019.
+any checkpoint, and code that comes with a model is refused. Of a folder of sentence-transformers the steps behind the
+transformer are read too, so that the model returns the vector that is released.
 """
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,25 +15,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.errors import CheckpointError, in_one_line
-from audit.file_limits import read_bounded, require_plausible
+from audit.file_limits import require_plausible
+from audit.model.files.sentence_steps import CONFIG, Dense, Steps, read_json, read_steps
 
 PREFIX = "hf:"
-CONFIG = "config.json"
-MODULES = "modules.json"
-MOST_BYTES = 2**22
-"""Of a JSON file."""
 LARGEST, MOST_LAYERS = 10**7, 1000
 """Of the numbers in a configuration, and of its layers: the model is built before its weights are read."""
-POOLINGS = ("mean", "cls", "max")
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 
 
 class SentenceEncoder(nn.Module):
     """A transformer whose tokens become one vector a text, (n, d), as sentence-transformers makes them."""
 
-    def __init__(self, transformer: nn.Module, pooling: str, *, normalized: bool) -> None:
+    def __init__(self, transformer: nn.Module, steps: Steps) -> None:
         super().__init__()
-        self.transformer, self.pooling, self.normalized = transformer, pooling, normalized
+        self.transformer, self.pooling, self.normalized = transformer, steps.pooling, steps.normalized
+        self.dense = nn.Sequential(*map(DenseStep, steps.dense))
         self.register_load_state_dict_pre_hook(_as_of_the_transformer)  # type: ignore[no-untyped-call]
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, **others: Tensor) -> Tensor:
@@ -49,7 +44,22 @@ class SentenceEncoder(nn.Module):
             z = tokens.masked_fill(kept == 0, -torch.inf).amax(dim=1)
         else:
             z = (tokens * kept).sum(dim=1) / kept.sum(dim=1).clamp_min(1e-9)
+        z = self.dense(z)
         return functional.normalize(z, dim=1) if self.normalized else z
+
+
+class DenseStep(nn.Module):
+    """A linear layer of sentence-transformers, and what follows it."""
+
+    def __init__(self, step: Dense) -> None:
+        super().__init__()
+        self.linear = nn.Linear(step.inputs, step.outputs, bias=step.bias)
+        self.activation = getattr(nn, step.activation)()
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return vectors, (n, outputs), of vectors, (n, inputs)."""
+        told: Tensor = self.activation(self.linear(z))
+        return told
 
 
 def is_folder(path: Path) -> bool:
@@ -75,8 +85,8 @@ def build_untrained(name: str, arguments: Mapping[str, object]) -> nn.Module:
         ) from None
     folder = Path(name)
     if is_folder(folder):
-        _require_sane(folder / CONFIG, _json(folder / CONFIG))
-    steps = _steps(folder / MODULES) if (folder / MODULES).is_file() else None
+        _require_sane(folder / CONFIG, read_json(folder / CONFIG))
+    steps = read_steps(folder)
     try:
         config = transformers.AutoConfig.from_pretrained(
             name, trust_remote_code=False, local_files_only=folder.is_dir(), attn_implementation="eager", **arguments
@@ -92,7 +102,7 @@ def build_untrained(name: str, arguments: Mapping[str, object]) -> nn.Module:
             f"{PREFIX}{name} cannot be built: {in_one_line(error)[:300]}. Give a folder with a {CONFIG} of a model "
             "that transformers knows without code of the model's own."
         ) from None
-    return SentenceEncoder(made, steps[0], normalized=steps[1]) if steps else made
+    return SentenceEncoder(made, steps) if steps else made
 
 
 def _class_of(base: type[nn.Module], config: object) -> type[nn.Module]:
@@ -104,53 +114,6 @@ def _class_of(base: type[nn.Module], config: object) -> type[nn.Module]:
     if not (isinstance(found, type) and issubclass(found, base)):
         raise ValueError(f"transformers has no model {str(names[0])[:100]!r}")
     return found
-
-
-def _steps(path: Path) -> tuple[str, bool]:
-    """Return how sentence-transformers pools the tokens, and whether it makes vectors of length 1."""
-    pooling, normalized = "", False
-    found = _json(path)
-    for step in found if isinstance(found, list) else []:
-        kind = str(step.get("type", "")).rpartition(".")[2] if isinstance(step, dict) else ""
-        if kind == "Pooling":
-            pooling = _pooling(path.parent / str(step.get("path", "")) / CONFIG, path.parent)
-        elif kind == "Normalize":
-            normalized = True
-        elif kind != "Transformer":
-            raise CheckpointError(
-                f"{path} has a step {kind[:60]!r}; Transformer, Pooling and Normalize are known. Build the model in a "
-                "file of yours: --arch file.py:factory."
-            )
-    if not pooling:
-        raise CheckpointError(f"{path} names no pooling of tokens. Give the folder of the transformer alone.")
-    return pooling, normalized
-
-
-def _pooling(path: Path, folder: Path) -> str:
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise CheckpointError(f"{folder / MODULES} names a path outside of its folder. Copy the model again.")
-    config = _json(path)
-    if not isinstance(config, dict):
-        config = {}
-    old = {"mean": "mean_tokens", "cls": "cls_token", "max": "max_tokens"}
-    named = [name for name in POOLINGS if config.get(f"pooling_mode_{old[name]}")]
-    others = [key for key, on in config.items() if key.startswith("pooling_mode_") and on is True]
-    mode = config.get("pooling_mode", named[0] if len(named) == len(others) == 1 else None)
-    if mode not in POOLINGS:
-        told = mode or ", ".join(others) or "nothing"
-        raise CheckpointError(
-            f"{path} pools tokens by {str(told)[:100]}; {', '.join(POOLINGS)} are known. Build the model in a file of "
-            "yours: --arch file.py:factory."
-        )
-    return str(mode)
-
-
-def _json(path: Path) -> Any:
-    """Read a JSON file of a model's folder; raise a CheckpointError if it cannot be read."""
-    try:
-        return json.loads(read_bounded(path, MOST_BYTES))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} cannot be read: {in_one_line(error)}. Copy the model's folder again.") from None
 
 
 def _require_sane(path: Path, config: Any) -> None:
@@ -174,8 +137,8 @@ def _require_held(folder: Path, planned: nn.Module) -> None:
 
 def _as_of_the_transformer(_module: nn.Module, state: dict[str, Tensor], prefix: str, *_others: object) -> None:
     """Take weights that were saved of the transformer alone."""
-    own = prefix + "transformer."
+    own, behind = prefix + "transformer.", prefix + "dense."
     if any(key.startswith(own) for key in state):
         return
-    for key in [key for key in state if key.startswith(prefix)]:
+    for key in [key for key in state if key.startswith(prefix) and not key.startswith(behind)]:
         state[own + key.removeprefix(prefix)] = state.pop(key)

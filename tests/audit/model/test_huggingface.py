@@ -1,12 +1,14 @@
 """A folder of Hugging Face's form is a model with its tokenizer: nothing in it runs, and its own pooling is taken."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from click.testing import CliRunner
 
@@ -77,6 +79,61 @@ def test_what_is_audited_is_the_vector_that_is_released_and_the_mean_leaves_padd
     with torch.inference_mode():
         alone = own(**plain(TEXTS[:1], return_tensors="pt")).last_hidden_state.mean(1)  # without any padding
     assert np.abs(features.z["logits"][0] - (alone / alone.norm()).numpy()[0]).max() < 1e-6
+
+
+@pytest.mark.parametrize("suffix", ["model.safetensors", "pytorch_model.bin"])
+def test_dense_steps_stand_between_pooling_and_length_and_a_release_keeps_them(
+    bert: Path, tmp_path: Path, suffix: str
+) -> None:
+    folder = tmp_path / "dense"
+    shutil.copytree(bert, folder)
+    dense = torch.nn.Linear(16, 5, bias=False)
+    config = {"in_features": 16, "out_features": 5, "bias": False}
+    add_dense(folder, config | {"activation_function": "torch.nn.modules.activation.ReLU"})
+    state = {f"linear.{name}": value for name, value in dense.state_dict().items()}
+    if suffix.endswith("bin"):
+        torch.save(state, folder / "2_Dense" / suffix)
+    else:
+        safetensors.torch.save_file(state, folder / "2_Dense" / suffix)
+    loaded, rows = irene.load(folder), texts(folder)
+    z = {of: extract(Encoder(irene.load(of).module), rows, ["logits"]).z["logits"] for of in (bert, folder)}
+    with torch.inference_mode():
+        expected = torch.nn.functional.normalize(dense(torch.from_numpy(np.array(z[bert]))).relu(), dim=1)
+    assert np.abs(expected.numpy() - z[folder]).max() < 1e-5
+    assert loaded.sha256 != irene.load(bert).sha256
+    irene.sanitize(loaded, rows, tmp_path / "clean.safetensors", private="sex", method="leace")
+    again = irene.load(tmp_path / "clean.safetensors", f"hf:{folder}").module
+    assert torch.equal(again.get_submodule("dense.0.linear").weight, dense.weight)
+
+
+@pytest.mark.parametrize(
+    ("config", "fact"),
+    [
+        ({"in_features": 16, "out_features": 2**40}, "names no sizes of a dense step, 1 to 65,536"),
+        ({"in_features": 16, "out_features": 5, "activation_function": "os.system"}, "has the activation 'system'"),
+        ({"in_features": 16, "out_features": 5}, "holds no weights of a dense step"),
+    ],
+)
+def test_a_dense_step_that_is_not_known_is_refused_in_one_line(
+    bert: Path, tmp_path: Path, config: dict[str, Any], fact: str
+) -> None:
+    folder = tmp_path / "dense"
+    shutil.copytree(bert, folder)
+    add_dense(folder, config)
+    with pytest.raises(CheckpointError, match=fact) as refused:
+        irene.load(folder)
+    assert "\n" not in str(refused.value)
+    (folder / "modules.json").write_text(json.dumps([*STEPS, {"type": "x.Dense", "path": "2_Dense"}]))
+    with pytest.raises(CheckpointError, match="in an order that is not known"):
+        irene.load(folder)
+
+
+def add_dense(folder: Path, config: dict[str, Any]) -> None:
+    """Add a dense step without weights to a folder."""
+    (folder / "2_Dense").mkdir()
+    (folder / "2_Dense" / "config.json").write_text(json.dumps(config))
+    step = {"type": "sentence_transformers.models.Dense", "path": "2_Dense"}
+    (folder / "modules.json").write_text(json.dumps([*STEPS[:2], step, STEPS[2]]))
 
 
 def test_one_command_audits_texts_and_names_no_folder(
