@@ -3,6 +3,7 @@
 Every figure carries what it has to be read against. Shares lie in [0, 1]; information is in bits.
 """
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NoReturn, Self
@@ -390,9 +391,24 @@ def read_audit(path: str | PathLike[str], *, allow_unsealed: bool = False) -> Au
     """
     place = Path(path)
     content = read_json(place, WHAT)
+    _require_audit(content, place)
     result = parsed(AuditResult, content, place, WHAT, SCHEMA_VERSION, UPGRADES)
     unsealed = require_digest(content, place, FIRST_SEALED, allow_unsealed=allow_unsealed)
     return result.model_copy(update={"warnings": [*result.warnings, unsealed]}) if unsealed else result
+
+
+def _require_audit(content: Mapping[str, object], path: Path) -> None:
+    """Refuse other files of irene's for what they are."""
+    if "sanitizing" in content and "leakage" not in content:
+        raise EvidenceError(
+            f"{path} is the record that irene sanitize left beside a checkpoint; it is no evidence. Audit the "
+            "checkpoint, and give the file that irene audit writes."
+        )
+    if "setup" in content and "points" in content:
+        raise EvidenceError(
+            f"{path} is a sweep, and the audit of one checkpoint is wanted. Make its page by irene report, sanitize by "
+            "the settings that you choose there, and audit the result."
+        )
 
 
 def sidecar(path: Path) -> Path:

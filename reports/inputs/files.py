@@ -65,9 +65,4 @@ def refuse_twice(paths: Sequence[Path]) -> None:
 
 def _is_sweep(path: Path) -> bool:
     content = read_json(path, "an audit's evidence")
-    if "sanitizing" in content and "leakage" not in content:
-        raise EvidenceError(
-            f"{path} is the record that irene sanitize left beside a checkpoint; it is no evidence. Audit the "
-            "checkpoint, and give the file that irene audit writes."
-        )
     return "setup" in content and "points" in content

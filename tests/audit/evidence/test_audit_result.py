@@ -9,12 +9,14 @@ import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 from support.findings import around, audit, leakage, remeasured
+from support.sweeps import typical, write_sweep
 
 from audit.cli.evidence import schema
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, read_audit, write_audit
 from audit.evidence.findings import AttackerResult, Estimate
 from audit.evidence.json_file import SMALL, as_json, digest, without_places, without_small_cells
+from irene.command import main
 
 OLD = Path(__file__).parents[2] / "support/evidence/audit-1.json"
 """Evidence as the first schema had it."""
@@ -175,3 +177,18 @@ def test_an_estimate_survives_the_file_to_the_last_digit(tmp_path: Path) -> None
     found = remeasured(leakage(), excess=around(1 / 3, 1e-17))
     write_audit(audit(found), tmp_path / "audit.json")
     assert read_audit(tmp_path / "audit.json").findings[0].measurement.excess == found.measurement.excess
+
+
+def test_a_sweep_is_told_for_what_it_is_where_an_audit_is_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.json"
+    write_sweep(typical(), path)
+    with pytest.raises(
+        EvidenceError, match=r"sweep\.json is a sweep, and the audit of one checkpoint is wanted"
+    ) as told:
+        read_audit(path)
+    assert "\n" not in str(told.value)
+    for command in ("plan --rows 100", "check --limit 0.05 --private v"):
+        name, *typed = command.split()
+        ended = CliRunner().invoke(main, [name, str(path), *typed])
+        assert ended.exit_code == 1
+        assert fact in ended.output.splitlines()[-1]
