@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sanitizer.plan import plan
     from sanitizer.run import sanitize
     from sanitizer.sweep.run import sweep
+    from sanitizer.vectors import sanitize_embeddings
 
     __version__: str
 
@@ -58,6 +59,7 @@ __all__ = [
     "plan",
     "read_audit",
     "sanitize",
+    "sanitize_embeddings",
     "sweep",
     "write_audit",
     "write_report",
@@ -80,6 +82,7 @@ _HOMES = {
     "plan": "sanitizer.plan",
     "read_audit": "audit.evidence.audit_result",
     "sanitize": "sanitizer.run",
+    "sanitize_embeddings": "sanitizer.vectors",
     "sweep": "sanitizer.sweep.run",
     "write_audit": "audit.evidence.audit_result",
     "write_report": "reports.audit_page.render",

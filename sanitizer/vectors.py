@@ -21,8 +21,9 @@ from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import AT_ONCE, blocks
 from audit.data.parts import PartRule
-from audit.errors import CheckpointError, IreneError, TrainingError
+from audit.errors import CheckpointError, DataError, IreneError, TrainingError
 from audit.evidence.audit_result import Sanitizing, sidecar
+from audit.model.describe import describe_features
 from audit.model.release import NAME
 from audit.verification.verification import identified
 from sanitizer.export import exported
@@ -115,6 +116,46 @@ def sanitize_vectors(
         content = exported(model, x, LAYER, program(output))
         _write(output, {vectors.name: mapped}, content, done)
     return done
+
+
+def sanitize_embeddings(
+    layers: Mapping[str, NDArray[np.floating]],
+    data: LabelledData,
+    output: str | os.PathLike[str],
+    *,
+    private: str | Sequence[str],
+    keep: str | Sequence[str] = (),
+    method: str | Method | None = None,
+    options: SanitizeOptions | None = None,
+) -> Sanitizing:
+    """Fit a map on some of the vectors that some model made, and write all of them mapped, and the map as a program.
+
+    Args:
+        layers: One array of vectors, (n, d), by the name that the result gives them.
+        data: Their labels; its inputs are not looked at. A column `split` says which rows may fit; without one, half
+            of the groups do.
+        output: A new `.npz` or `.npy`; the program goes beside it as `.pt2`, and a record beside each.
+        private: As of `sanitize`, and so are `keep` and `options`.
+        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not given, with `keep` pairs or
+            rich.
+
+    Raises:
+        IreneError: Any of its kinds; nothing is written then.
+    """
+    if len(layers) != 1:
+        raise DataError(f"{len(layers)} arrays of vectors were given, and a map is of one: {{'face': z}}.")
+    ((name, given),) = layers.items()
+    values = np.ascontiguousarray(given)
+    if values.ndim != 2 or values.dtype.kind != "f" or len(values) != len(data):
+        fact = f"{values.dtype} of shape {values.shape}"
+        raise DataError(f"Vectors {name!r} are {fact}; {len(data)} labelled rows need floats, ({len(data)}, d).")
+    if not np.isfinite(values).all():
+        raise DataError(f"Vectors {name!r} hold NaN or infinity. Leave those rows out, and their labels.")
+    rows = replace(data, inputs=torch.from_numpy(values.astype(np.float32)))
+    digest = describe_features(data, {name: values}).sha256
+    return sanitize_vectors(
+        Vectors(name, values, rows, digest), output, private=private, keep=keep, method=method, options=options
+    )
 
 
 def vectors_written(output: Path) -> tuple[Path, ...]:

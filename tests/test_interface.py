@@ -20,10 +20,12 @@ from audit.data.sources.digits import load as digits
 
 ROOT = Path(__file__).parents[1]
 FUNCTIONS = (
-    "load load_released labelled audit audit_embeddings plan sanitize sweep write_report gate read_audit write_audit"
+    "load load_released labelled audit audit_embeddings plan sanitize sanitize_embeddings sweep write_report gate "
+    "read_audit write_audit"
 )
 VALUES = "Encoder IreneError Losses Provenance SanitizeOptions Settings SweepOptions __version__"
 RIGHT = """
+import numpy
 import torch
 from torch import nn
 
@@ -40,6 +42,7 @@ loaded = irene.load("model.pt", "mymodels:build", {"width": 3})
 wide: int = irene.plan(found, rows=300).choice.size
 running = irene.load_released("clean.pt", lambda: nn.Linear(4, 2)).eval()
 irene.sanitize(loaded, rows, "clean.pt", task="v", private="v", options=irene.SanitizeOptions(epochs=2))
+irene.sanitize_embeddings({"face": numpy.zeros((400, 4))}, rows, "clean.npz", private="v", method="leace")
 points = irene.sweep(lambda: loaded, rows, rows, "sweep.json", methods={"irene": [0.5]}, task="v", private="v")
 version: str = irene.__version__
 """

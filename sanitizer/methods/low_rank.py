@@ -37,6 +37,12 @@ class Whitened:
     """Deviation of the standardised features along each direction, (m,), the largest first."""
 
 
+def require_rank(rank: int | None, width: int) -> None:
+    """Refuse a rank that is larger than the width of the features."""
+    if rank is not None and rank > width:
+        raise TrainingError(f"--rank {rank} is more than the {width} dimensions of the layer. Give at most {width}.")
+
+
 def whitened(z: Tensor) -> Whitened:
     """Return features (n, d), standardised first, in whitened coordinates.
 

@@ -33,7 +33,7 @@ from audit.model.maps.residual_map import PARTS, ResidualMap
 from sanitizer.information import TINY, by_class, explained_share
 from sanitizer.methods.base import OF_CLASSES, Objective, Rows, Setting
 from sanitizer.methods.codebook import Classifier, classifier
-from sanitizer.methods.low_rank import kept_coordinates
+from sanitizer.methods.low_rank import kept_coordinates, require_rank
 from sanitizer.methods.width import balanced_rows, dimensions, left
 from sanitizer.similarity import contrastive, similarities
 
@@ -80,6 +80,7 @@ class NonlinearMap:
 
     def start(self, setting: Setting) -> "NonlinearMapObjective":
         """Begin; there is nothing but the task."""
+        require_rank(self.rank, setting.width)
         return NonlinearMapObjective(setting, self)
 
 

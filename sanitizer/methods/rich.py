@@ -21,7 +21,7 @@ from audit.evidence.method_card import MethodCard
 from audit.model.maps.affine_and_code import Affine
 from sanitizer.methods.base import ANY_TASK, Batch, Rows, Setting, Terms
 from sanitizer.methods.kernel import KernelObjective
-from sanitizer.methods.low_rank import LowRank, refined, whitened
+from sanitizer.methods.low_rank import LowRank, refined, require_rank, whitened
 
 REFINED_ON = 2000
 """Rows subsampled at each step of the final refinement; kernel ridge regression is O(n³) in them."""
@@ -32,6 +32,9 @@ DESCRIPTION = (
 )
 CARD = MethodCard(description=DESCRIPTION, mark="P", light="#17653a", dark="#74cf9a")
 
+RANK = 8
+"""Of the projection, if none is asked for."""
+
 
 @dataclass(frozen=True)
 class Rich:
@@ -39,7 +42,7 @@ class Rich:
 
     tasks: ClassVar = ANY_TASK
     weight: float = 5.0
-    rank: int = 8
+    rank: int = RANK
     """Rank of the projection: in more dimensions the adversary finds less of what is not linear."""
     ridge: float = 1e-2
     """Regularisation of the adversary, as a share of its rows: with less it overfits a small training set."""
@@ -57,6 +60,7 @@ class Rich:
 
         Source: LEACE (Belrose et al., NeurIPS 2023) for v's directions, here within each class of the task.
         """
+        require_rank(None if self.rank == RANK else self.rank, setting.width)
         rows = setting.look()
         white = whitened(rows.before)
         known = {name: rows.v[name] >= 0 for name in setting.keep}

@@ -9,6 +9,7 @@ import torch
 from click.testing import Result
 from support.people import EACH, WIDTH, vectors
 
+import irene
 from audit.evidence.audit_result import AuditResult, read_audit, read_sidecar
 from audit.model.checkpoint import load
 from sanitizer.methods import nonlinear_map
@@ -54,6 +55,34 @@ def test_vectors_and_a_map_are_written_with_their_records_and_no_label_or_id(
     record = read_sidecar(faces / "clean.npz.json").sanitizing
     assert (record.settings["data.part_by"], record.settings["data.part_group"]) == ("half", "person")
     assert any("fitted on 720 of 1440 rows" in note for note in record.notes)
+
+
+def test_python_maps_vectors_as_the_command_does_and_refuses_in_a_line(faces: Path, run: Run) -> None:
+    z, columns = vectors()
+    rows = irene.labelled(z, {"v": columns["v"]}, group=columns["person"], group_name="person")
+    done(run("sanitize faces.npz --private v --group person --method leace -o typed.npz"))
+    record = irene.sanitize_embeddings({"face": z}, rows, "called.npz", private="v", method="leace")
+    with np.load("typed.npz") as typed, np.load("called.npz") as called:
+        assert np.array_equal(typed["face"], called["face"])
+    assert record.settings["data.part_by"] == "half"
+    for given, fact in (
+        ({"face": z[:9]}, r"Vectors 'face' are float32 of shape \(9, 12\); 1440 labelled rows need floats"),
+        ({"face": z.astype(int)}, "are int64 of shape"),
+        ({"face": np.where(z == z[3, 3], np.nan, z)}, "hold NaN or infinity"),
+        ({}, "0 arrays of vectors were given, and a map is of one"),
+    ):
+        with pytest.raises(irene.IreneError, match=fact):
+            irene.sanitize_embeddings(given, rows, "refused.npz", private="v", method="leace")
+    assert not list(faces.glob("refused*"))
+
+
+@pytest.mark.parametrize("method", ["map", "rich"])
+def test_more_dimensions_than_there_are_are_refused(method: str, faces: Path, run: Run) -> None:
+    ended = run(f"sanitize faces.npz {ASKED} --method {method} --rank 13 --epochs 0 -o clean.npz")
+    assert ended.exit_code == 1
+    last = ended.output.strip().splitlines()[-1]
+    assert "--rank 13 is more than the 12 dimensions of the layer. Give at most 12." in last
+    assert not list(faces.glob("clean*"))
 
 
 @pytest.mark.slow
