@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SPREAD := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lowest check format clean
+.PHONY: help demo test coverage quick lowest check format clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ demo: $(VENV)/installed  ## Audit, sanitize and report on embedded real data, in
 	@$(BIN)/irene demo
 
 test: check  ## Run all checks and tests
+	@$(BIN)/pytest -q $(SPREAD)
+
+coverage: check  ## The same, and fail where less than nine lines in ten run
 	@$(BIN)/pytest -q $(SPREAD) --cov --cov-report=
 
 quick: $(VENV)/tested  ## Run the linter and the quick tests

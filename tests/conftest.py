@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 from support.machine import KINDS, REAL, lacking, required
 from support.planted import QUICK, ROWS
 
+HERE = Path(__file__).parent
 CHROMIUM = Path("/usr/bin/chromium")
 TRAINED = {"leaky", "before", "bench"}
 """Fixtures that train a model."""
 SLOW = {
-    "test_demo.py", "test_dpia.py", "test_erasers.py", "test_golden.py", "test_hostile.py", "test_largest.py",
-    "test_loader.py", "test_loop.py", "test_low_rank.py", "test_methods.py", "test_models_page.py", "test_page.py",
-    "test_processes.py", "test_readme.py", "test_real_data.py", "test_release.py", "test_releases.py",
+    "test_demo.py", "test_dpia.py", "test_erasers.py", "test_golden.py", "test_hostile.py", "test_killed.py",
+    "test_largest.py", "test_loader.py", "test_loop.py", "test_low_rank.py", "test_methods.py", "test_models_page.py",
+    "test_page.py", "test_processes.py", "test_readme.py", "test_real_data.py", "test_release.py", "test_releases.py",
     "test_resume.py", "test_reweighting.py", "test_sweep.py", "test_sweep_page.py", "test_tradeoff_curve.py",
 }  # fmt: skip
 """Files of tests that train, or draw whole pages. Single tests of other files are marked where they stand."""
@@ -67,13 +68,17 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what opens a browser, and what is slow: by its file, or since it is about a model that has to be trained."""
+    """Mark what opens a browser, and what is slow: by its file, or since it is about a model that has to be trained.
+
+    Files that take long come first.
+    """
     for item in items:
         wanted = set(getattr(item, "fixturenames", ()))
         if "browser" in wanted:
             item.add_marker("browser")
         if wanted & TRAINED or item.path.name in SLOW:
             item.add_marker("slow")
+    items.sort(key=lambda item: item.path.name not in SLOW and item.path.parent != HERE)  # else one worker ends alone
 
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures are made for a test that cannot run

@@ -12,6 +12,7 @@ from reports.audit_page.sections import (
     leakage,
     limits,
     power,
+    records,
     reproduce,
     sign_off,
     task,
@@ -22,27 +23,31 @@ from reports.audit_page.sections import (
 from reports.compliance import provisions_view
 from reports.compliance.mapping import Framework
 from reports.inputs.comparison import Comparison
-from reports.render.section import Page, Section, filled, running_head
+from reports.render.section import Page, Section, filled, folded, running_head
 
 
 def sections(frameworks: Sequence[Framework]) -> tuple[Section[Comparison], ...]:
-    """Return the sections in their order; a new one is a module, a template of the same name, and a line here."""
+    """Return the sections in their order: what everybody reads, then what is opened by who wants it.
+
+    A new one is a module, a template of the same name, and a line here.
+    """
     return (
         verdict.SECTION,
-        tested.SECTION,
         leakage.SECTION,
-        power.SECTION,
         task.SECTION,
-        layers.SECTION,
         classes.SECTION,
-        attackers.SECTION,
-        attribution.SECTION,
-        bounds.SECTION,
+        tested.SECTION,
         limits.SECTION,
-        provisions_view.section(frameworks),
-        reproduce.SECTION,
         sign_off.SECTION,
-        words.SECTION,
+        folded(power.SECTION),
+        folded(attackers.SECTION),
+        folded(layers.SECTION),
+        folded(attribution.SECTION),
+        folded(bounds.SECTION),
+        folded(records.SECTION),
+        folded(provisions_view.section(frameworks)),
+        folded(reproduce.SECTION),
+        folded(words.SECTION),
     )
 
 

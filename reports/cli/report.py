@@ -1,5 +1,6 @@
 """The command `irene report`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from audit.errors import visible
 if TYPE_CHECKING:
     from audit.evidence.audit_result import AuditResult
     from audit.evidence.sweep_result import Sweep
+    from reports.compliance.answers import Answers
 
 EVIDENCE = click.Path(path_type=Path, dir_okay=False)
 unsealed = click.option(
@@ -26,6 +28,12 @@ unsealed = click.option(
     "--dpia",
     is_flag=True,
     help="Also write the annex to a data protection impact assessment beside the report, as .dpia.md and .dpia.html.",
+)
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="People's answers to the annex, a TOML file: written with its questions where it is not there yet, and from "
+    "then on merged into the annex at every run and never written over.",
 )
 @click.option(
     "--framework",
@@ -47,6 +55,7 @@ def report(
     evidence: tuple[Path, ...],
     side_by_side: bool,
     dpia: bool,
+    answers: Path | None,
     frameworks: tuple[Path, ...],
     output: Path,
     allow_unsealed: bool,
@@ -74,6 +83,10 @@ def report(
 
     refuse_overwriting([output], evidence)
     refuse_overwriting([output], frameworks, "a framework")
+    if answers is not None:
+        if not dpia:
+            raise click.UsageError("--answers are those of the annex. Add --dpia.")
+        refuse_overwriting([output, *annex_files(output)], [answers], "the file of answers")
     given = read_given(evidence, allow_unsealed=allow_unsealed)
     if isinstance(given, Sweep):
         if side_by_side or dpia or frameworks:
@@ -93,7 +106,11 @@ def report(
             annex = annex_files(output)
             refuse_overwriting(annex, evidence)
             refuse_overwriting(annex, frameworks, "a framework")
-        lines = _models(given, output) if several else _audits([one for _, one in given], frameworks, output, dpia)
+        lines = (
+            _models(given, output)
+            if several
+            else _audits([one for _, one in given], frameworks, output, Annex(answers) if dpia else None)
+        )
     for line in lines:
         click.echo(visible(line))
 
@@ -122,7 +139,14 @@ def _models(given: "list[tuple[Path, AuditResult]]", output: Path) -> list[str]:
     return [f"Wrote {output}", *verdict_lines(audits)]
 
 
-def _audits(audits: "list[AuditResult]", frameworks: tuple[Path, ...], output: Path, dpia: bool) -> list[str]:
+@dataclass(frozen=True)
+class Annex:
+    """The annex that was asked for."""
+
+    answers: Path | None
+
+
+def _audits(audits: "list[AuditResult]", frameworks: tuple[Path, ...], output: Path, annex: Annex | None) -> list[str]:
     from audit.atomic_write import write_together
     from reports.audit_page.render import render
     from reports.compliance.dpia import annex_of
@@ -131,6 +155,28 @@ def _audits(audits: "list[AuditResult]", frameworks: tuple[Path, ...], output: P
 
     first, second = audits[0], audits[1] if len(audits) == 2 else None
     own = tuple(map(load, frameworks))
-    files = {output: render(first, second, own).encode()} | (annex_of(output, first, second, own) if dpia else {})
+    files, told = {output: render(first, second, own).encode()}, list[str]()
+    if annex is not None:
+        answers, new, told = _answers(annex.answers, first, second)
+        files |= annex_of(output, first, second, own, answers) | new
     write_together(files)
-    return [*(f"Wrote {path}" for path in files), *sentences(first, second)]
+    return [*(f"Wrote {path}" for path in files), *told, *sentences(first, second)]
+
+
+def _answers(
+    path: Path | None, first: "AuditResult", second: "AuditResult | None"
+) -> "tuple[Answers, dict[Path, bytes], list[str]]":
+    """Return people's answers, the file of them where it is new, and what is missing in it, in a line."""
+    from reports.compliance.answers import read_answers
+    from reports.compliance.dpia import missing_answers, questions
+
+    if path is None:
+        return {}, {}, []
+    if not path.exists():
+        return {}, {path: questions(first, second).encode()}, []
+    answers = read_answers(path)
+    missing = missing_answers(first, second, answers)
+    told = (
+        f"{len(missing)} questions of the annex have no answer in {path}; the first is {missing[0]}" if missing else ""
+    )
+    return answers, {}, [told] if told else []

@@ -12,47 +12,18 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from audit.evidence.numbers import count, shorten
-from reports.compliance.evidence_items import Absent, Item, items
+from reports.compliance.answers import Answers, answered
+from reports.compliance.evidence_items import Absent, items
 from reports.compliance.mapping import Framework, own
+from reports.compliance.part import Part
 from reports.compliance.provisions_view import instruments_table, mapping_table
 from reports.compliance.tables import checkpoints_table, effect_table, measure_table, risk_table, rows_table, use_table
 from reports.inputs.comparison import Comparison
-from reports.render.table import Table
 from reports.text.bounds import basis
 from reports.text.caveats import cautions
 from reports.text.verdicts import summary
 
 PARTS = Path(__file__).parent / "assessment.toml"
-
-
-@dataclass(frozen=True)
-class Form:
-    """A table that a person fills in: a line for each of some names, and empty cells."""
-
-    caption: str
-    columns: tuple[str, ...]
-    """The first is the names' own."""
-    names: tuple[str, ...] = ()
-    """Empty in the file where the lines are the private attributes."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of the assessment."""
-
-    title: str
-    provision: str = ""
-    """Where the Regulation asks for it; empty where it does not."""
-    text: tuple[str, ...] = ()
-    """Paragraphs."""
-    tables: tuple[Table, ...] = ()
-    absent: tuple[Item, ...] = ()
-    """Items of evidence whose absence is told among the points."""
-    points_title: str = ""
-    points: tuple[str, ...] = ()
-    """A list of sentences, read after the tables."""
-    forms: tuple[Form, ...] = ()
-    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,13 +36,15 @@ class Assessment:
     """By what a link to one is called, in their order."""
 
 
-def assessment(comparison: Comparison, frameworks: Sequence[Framework] = ()) -> Assessment:
-    """Prepare everything that the annex shows, the provisions of a user's frameworks among it."""
+def assessment(
+    comparison: Comparison, frameworks: Sequence[Framework] = (), answers: Answers | None = None
+) -> Assessment:
+    """Prepare everything that the annex shows, the provisions of a user's frameworks and people's answers among it."""
     last = comparison.last
     subject = (
         f"From the audit of {last.created[:10]} on {count(last.data.test.rows)} test rows. What stands in text was "
-        "measured or recorded; each empty box waits for a person. This is no assessment: it is what an audit can give "
-        "to one."
+        "measured, recorded or answered by people; each empty box waits for a person. This is no assessment: it is "
+        "what an audit can give to one."
     )
     parts = {name: _filled(part, comparison) for name, part in _parts().items()}
     tables = {
@@ -85,7 +58,7 @@ def assessment(comparison: Comparison, frameworks: Sequence[Framework] = ()) -> 
         parts[name] = replace(parts[name], tables=tuple(one for one in some if one))
     parts["risks"] = replace(parts["risks"], points=cautions(comparison))
     parts["measures"] = replace(parts["measures"], text=(*parts["measures"].text, *basis(comparison)))
-    return Assessment(shorten(last.checkpoint.file), subject, parts)
+    return Assessment(shorten(last.checkpoint.file), subject, answered(parts, answers or {}))
 
 
 @cache

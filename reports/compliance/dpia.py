@@ -1,13 +1,17 @@
-"""The annex to a data protection impact assessment: as HTML to read, print and sign, and as Markdown to fill in.
+"""The annex to a data protection impact assessment: as HTML to read, print and sign, and as Markdown.
 
-Both are made from one view of the evidence, in the order of Art. 35(7) GDPR.
+Both are made from one view of the evidence and of what people answered, in the order of Art. 35(7) GDPR.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from audit.atomic_write import write_together
+from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult
+from audit.file_limits import read_bounded
+from reports.compliance.answers import Answers, starter, unanswered
 from reports.compliance.assessment import assessment
 from reports.compliance.mapping import Framework
 from reports.inputs.comparison import compare
@@ -15,9 +19,17 @@ from reports.inputs.files import annex_files
 from reports.render.markdown import fill as fill_markdown
 from reports.render.template import fill
 
+SEAL = "<!-- As irene wrote it, SHA-256 "
+MOST_BYTES = 2**24
+"""Of an annex."""
+
 
 def write_dpia(
-    path: Path, before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()
+    path: Path,
+    before: AuditResult,
+    after: AuditResult | None = None,
+    frameworks: Sequence[Framework] = (),
+    answers: Answers | None = None,
 ) -> tuple[Path, Path]:
     """Write the annex beside a report, both files together or none, and return both: Markdown, then HTML.
 
@@ -26,28 +38,73 @@ def write_dpia(
         before: The audit, or the one of the checkpoint before it was sanitized.
         after: The audit of the sanitized checkpoint.
         frameworks: A user's own, whose provisions follow those that come with irene.
+        answers: What people answered (reports.compliance.answers).
 
     Raises:
         EvidenceError: The two audits cannot be compared.
-        IreneError: A file cannot be written.
+        IreneError: A file cannot be written, or holds what somebody typed into it.
     """
-    write_together(annex_of(path, before, after, frameworks))
+    write_together(annex_of(path, before, after, frameworks, answers))
     return annex_files(path)
 
 
 def annex_of(
-    path: Path, before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()
+    path: Path,
+    before: AuditResult,
+    after: AuditResult | None = None,
+    frameworks: Sequence[Framework] = (),
+    answers: Answers | None = None,
 ) -> dict[Path, bytes]:
     """Return the files of the annex and what stands in them; arguments and errors are those of `write_dpia`."""
-    contents = render_markdown(before, after, frameworks), render_html(before, after, frameworks)
-    return {one: content.encode() for one, content in zip(annex_files(path), contents, strict=True)}
+    markdown, html = annex_files(path)
+    _require_untouched(markdown)
+    told = render_markdown(before, after, frameworks, answers)
+    return {markdown: _sealed(told).encode(), html: render_html(before, after, frameworks, answers).encode()}
 
 
-def render_html(before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()) -> str:
-    """Return the annex as one HTML page; the same evidence gives the same page, byte for byte."""
-    return fill("dpia.html.j2", "report.css", "compliance.css", page=assessment(compare(before, after), frameworks))
+def _sealed(told: str) -> str:
+    """Return Markdown with a digest of itself at its end, by which an edit is seen before it would be lost."""
+    return f"{told}\n{SEAL}{hashlib.sha256(told.encode()).hexdigest()} -->\n"
 
 
-def render_markdown(before: AuditResult, after: AuditResult | None = None, frameworks: Sequence[Framework] = ()) -> str:
+def _require_untouched(path: Path) -> None:
+    """Refuse to write over a file that somebody typed into."""
+    if not path.is_file():
+        return
+    told, _, seal = read_bounded(path, MOST_BYTES).decode("utf-8", "replace").rpartition(f"\n{SEAL}")
+    if seal.strip() != f"{hashlib.sha256(told.encode()).hexdigest()} -->":
+        raise EvidenceError(
+            f"{path} was changed since irene wrote it, and what was typed there would be lost. Put the answers into "
+            "a file of their own (--answers dpia.toml), and move this one away."
+        )
+
+
+def render_html(
+    before: AuditResult,
+    after: AuditResult | None = None,
+    frameworks: Sequence[Framework] = (),
+    answers: Answers | None = None,
+) -> str:
+    """Return the annex as one HTML page; the same evidence and answers give the same page, byte for byte."""
+    page = assessment(compare(before, after), frameworks, answers)
+    return fill("dpia.html.j2", "report.css", "compliance.css", page=page)
+
+
+def render_markdown(
+    before: AuditResult,
+    after: AuditResult | None = None,
+    frameworks: Sequence[Framework] = (),
+    answers: Answers | None = None,
+) -> str:
     """Return the annex as Markdown; arguments and errors are those of `write_dpia`."""
-    return fill_markdown("dpia.md.j2", page=assessment(compare(before, after), frameworks))
+    return fill_markdown("dpia.md.j2", page=assessment(compare(before, after), frameworks, answers))
+
+
+def questions(before: AuditResult, after: AuditResult | None = None) -> str:
+    """Return a file of answers without any, with every question of the annex."""
+    return starter(assessment(compare(before, after)).sections)
+
+
+def missing_answers(before: AuditResult, after: AuditResult | None, answers: Answers) -> list[str]:
+    """Return where answers are missing, by their keys."""
+    return [*unanswered(assessment(compare(before, after), answers=answers).sections)]

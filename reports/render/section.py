@@ -4,7 +4,7 @@ To add a section, write both and add a line to the page's tuple: contents, numbe
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Generic, TypeVar
 
 from markupsafe import Markup
@@ -30,6 +30,8 @@ class Section(Generic[Source]):
     """Over the section; the title where empty."""
     anchor: str = ""
     """Of a link to the section; the name where empty."""
+    is_folded: bool = False
+    """Whether it is opened by who wants it, and not printed."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class FilledSection:
     title: str
     heading: str
     view: object
+    is_folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,11 @@ class Page:
         return rules(_tables(self.sections)) + self.rules
 
 
+def folded(section: Section[Source]) -> Section[Source]:
+    """Return a section that is opened by who wants it."""
+    return replace(section, is_folded=True)
+
+
 def filled(folder: str, sections: Sequence[Section[Source]], source: Source) -> tuple[FilledSection, ...]:
     """Return the sections that have something to show.
 
@@ -92,11 +100,13 @@ def filled(folder: str, sections: Sequence[Section[Source]], source: Source) -> 
         source: What all of them are made of.
     """
     views = ((one, one.view(source)) for one in sections)
-    return tuple(
-        FilledSection(f"{folder}/{one.name}.html.j2", one.anchor or one.name, one.title, one.heading or one.title, view)
-        for one, view in views
-        if view is not None
-    )
+    found = []
+    for one, view in views:
+        if view is not None:
+            place, anchor = f"{folder}/{one.name}.html.j2", one.anchor or one.name
+            heading = one.heading or one.title
+            found.append(FilledSection(place, anchor, one.title, heading, view, one.is_folded))
+    return tuple(found)
 
 
 def fill_page(page: Page, *styles: str) -> str:

@@ -7,8 +7,10 @@ from audit.evidence.findings import Verdict
 from audit.evidence.numbers import Figure
 from reports.inputs.by_attribute import by_attribute, tally, worst
 from reports.inputs.comparison import Comparison
+from reports.text.next_step import NextStep
 
-KINDS: dict[Verdict, str] = {"FAIL": "fail", "PASS": "pass", "INCONCLUSIVE": "open"}
+KINDS: dict[Verdict, str] = {"FAIL": "fail", "INCONCLUSIVE": "open", "PASS": "pass"}
+"""How they are set, the worst first."""
 MARKS: dict[Verdict, str] = {"FAIL": "●", "INCONCLUSIVE": "◐", "PASS": "○"}
 """How full the mark is tells the verdict in grey and on paper too."""
 
@@ -44,6 +46,8 @@ class Answer:
     """What no attacker whatever can exceed, or empty."""
     alarm: str = ""
     """How a fresh attacker refutes the sanitizer's own head, or empty."""
+    next: NextStep | None = None
+    """What to do about it; None where the page is of several models or points."""
 
     @property
     def kind(self) -> str:

@@ -52,9 +52,10 @@ class Attribution:
     """Empty where every attribute that was looked into has a view."""
 
 
-def view(comparison: Comparison) -> Attribution:
-    """Prepare a view of the worst layer of each attribute that was looked into."""
-    return Attribution(wheres(comparison.pairs), not_shown(comparison.pairs))
+def view(comparison: Comparison) -> Attribution | None:
+    """Prepare a view of the worst layer of each attribute that was looked into; None where none was."""
+    views = wheres(comparison.pairs)
+    return Attribution(views, not_shown(comparison.pairs)) if views else None
 
 
 SECTION = Section("attribution", "Where it leaks", view, heading="Where the attacker reads", anchor="where")

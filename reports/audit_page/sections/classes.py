@@ -1,4 +1,4 @@
-"""How many rows of each class the figures rest on, which rows no attacker saw, and who is exposed."""
+"""Which rows no attacker saw, and who is exposed; how many rows of each class there are is in the records."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,8 @@ SHOTS = (
 class Classes:
     """Classes, and who is exposed among them."""
 
-    rows: Told
+    sentences: tuple[str, ...]
+    """How rows are kept together, and what was left out."""
     exposed: Told | None
     """None in older evidence, and where there are quantities alone."""
     shots: Told | None
@@ -39,16 +40,16 @@ class Classes:
 
 
 def view(comparison: Comparison) -> Classes:
-    """Prepare the rows of every class in each split, and by whom the private attributes can be read."""
+    """Prepare of whom the private attributes can be read."""
     deciding = [worst(pairs).last.found for pairs in by_attribute(comparison.pairs)]
     return Classes(
-        rows=Told(classes_text(comparison.measured, comparison.last), (classes(comparison.measured),)),
+        sentences=classes_text(comparison.measured, comparison.last),
         exposed=exposed(deciding),
         shots=shots(deciding),
     )
 
 
-SECTION = Section("classes", "Classes, and who is exposed", view)
+SECTION = Section("classes", "Who is exposed", view)
 
 
 def exposed(findings: Sequence[Finding]) -> Told | None:

@@ -48,9 +48,11 @@ class Layers:
     widths: Table | None
 
 
-def view(comparison: Comparison) -> Layers:
-    """Prepare the findings by attribute and layer."""
+def view(comparison: Comparison) -> Layers | None:
+    """Prepare the findings by attribute and layer; None where one layer was audited."""
     pairs = comparison.pairs
+    if layer_matrix(pairs) is None:
+        return None
     return Layers(layers_text(pairs), layer_matrix(pairs), widths_table(comparison.measured))
 
 

@@ -10,20 +10,26 @@ from reports.render.section import Section
 from reports.text.bounds import bound
 from reports.text.caveats import cautions
 from reports.text.figures import floor, pair_change, score
+from reports.text.next_step import next_step
 from reports.text.sentences import NO_TASK, ceiling_text, claim, contradiction, limit
-from reports.text.verdicts import Answer, Answers, Stat, stat, summary
+from reports.text.verdicts import KINDS, Answer, Answers, Stat, stat, summary
 
 
 def view(comparison: Comparison) -> Answers:
     """Prepare the verdicts of all private attributes."""
     return Answers(
         summary=summary(comparison),
-        answers=tuple(map(verdict, by_attribute(comparison.pairs))),
+        answers=tuple(map(verdict, sorted(by_attribute(comparison.pairs), key=_worst_first))),
         warnings=tuple(shorten(text, LONGEST_TEXT) for text in cautions(comparison)),
     )
 
 
 SECTION = Section("verdict", "Verdict", view)
+
+
+def _worst_first(pairs: Sequence[Pair]) -> int:
+    """Sort by what the verdict is, and else as the attributes were named."""
+    return list(KINDS).index(worst(pairs).last.found.decided.verdict)
 
 
 def verdict(pairs: Sequence[Pair]) -> Answer:
@@ -42,6 +48,7 @@ def verdict(pairs: Sequence[Pair]) -> Answer:
         stats=(*map(_read, pair.readings), *_change(pair), _floor(last), _excess(pair)),
         reason=shorten(found.decided.reason, LONGEST_TEXT),
         bound=bound(found),
+        next=next_step(pair),
         alarm=_alarm(contradicted[0], found.layer) if contradicted else "",
         basis=f"{ceiling_text(pair)} These rows can tell an excess down to about "
         f"{written_resolution(found.measurement)}.",

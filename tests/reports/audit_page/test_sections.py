@@ -38,10 +38,12 @@ from reports.render.table import Body, Row, Table, over, quoted, rules
 from reports.text.sentences import unpaired
 
 SECTIONS = [
-    "verdict", "tested", "leakage", "power", "task", "layers", "classes", "attackers", "where", "bounds", "limits",
-    "articles", "reproduce", "sign-off", "words",
+    "verdict", "leakage", "task", "classes", "tested", "limits", "sign-off", "power", "attackers", "layers", "where",
+    "bounds", "records", "articles", "reproduce", "words",
 ]  # fmt: skip
-"""In the order of the issue; `power` and `bounds` only where there are some."""
+"""In the order of the page; some only where there is something to show."""
+FIRST = SECTIONS[: SECTIONS.index("power")]
+"""Those that everybody reads; the others are folded."""
 
 
 def layered(*, after: bool = False) -> AuditResult:
@@ -62,22 +64,28 @@ def with_floor(found: Finding, floor: float) -> Finding:
 
 def section(page: str, name: str) -> str:
     """Return the text of one section."""
-    found = re.search(rf'<section id="{name}".*?</section>', page, flags=re.S)
+    found = re.search(rf'<section [^>]*aria-labelledby="{name}-title".*?</section>', page, flags=re.S)
     assert found, f"no section {name}"
     return Outline(found[0]).text
 
 
 def order(page: str) -> list[str]:
-    return re.findall(r'<section id="([\w-]+)"', page)
+    return re.findall(r'<section [^>]*aria-labelledby="([\w-]+)-title"', page)
 
 
 def test_sections_stand_in_their_order_and_the_contents_name_each_of_them() -> None:
-    page = render(audit(certified(powered(leakage()))))
+    found = [certified(powered(with_where(one))) for one in (leakage(), leakage(layer="conv"))]
+    page = render(audit(*found))
     assert order(page) == SECTIONS
     assert re.findall(r'<li><a href="#([\w-]+)">', page) == SECTIONS
+    assert re.findall(r'<section id="([\w-]+)"', page) == FIRST
+    assert re.findall(r'<section class="folded".*?<details><summary>.*?<div id="([\w-]+)">', page, flags=re.S) == [
+        name for name in SECTIONS if name not in FIRST
+    ]
+    assert page.index('id="verdict"') < page.index('<nav class="contents"') < page.index('id="leakage"')
     without = remeasured(leakage(), curves=[], spikes=[])
     assert order(render(audit().model_copy(update={"findings": [without]}))) == [
-        name for name in SECTIONS if name not in ("power", "bounds")
+        name for name in SECTIONS if name not in ("power", "bounds", "layers", "where")
     ]
 
 
@@ -172,7 +180,7 @@ def test_a_refuted_head_at_another_layer_is_told_with_its_layer() -> None:
     worse, own = leakage(read=0.58, layer="conv"), leakage(read=0.40)
     alone = section(render(audit(own), sanitized(own)), "verdict")
     both = section(render(audit(worse, own), sanitized(worse, own)), "verdict")
-    assert "the head is no evidence of removal. Before" in alone
+    assert "the head is no evidence of removal. Next" in alone
     assert "FAIL colour at conv" in both
     assert "the head is no evidence of removal. This is at features.7." in both
 
@@ -237,19 +245,21 @@ def test_the_fewer_of_attributes_and_layers_stand_across() -> None:
     assert first is not None and "25.7…30.3" in first.figure
 
 
-def test_of_one_layer_a_sentence_says_so() -> None:
+def test_of_one_layer_there_is_nothing_to_compare() -> None:
     page = render(audit())
-    assert "One layer was audited: features.7, 128 features a row." in section(page, "layers")
+    assert "layers" not in order(page)
     assert 'class="matrix' not in page
+    assert "features.7 (128 numbers)" in section(page, "tested")
 
 
 def test_what_is_unknown_of_rows_is_told_and_never_a_small_count() -> None:
     found = remeasured(leakage(), left_out={"8 & red": None}, missing=3)
-    text = section(render(audit(found)), "classes")
+    page = render(audit(found))
+    text = section(page, "records") + section(page, "classes")
     assert "8 & red left out: count withheld, too few to audit" in text
     assert "Counts so small that they could single people out are withheld." in text
     assert "no value 3 rows; no attacker saw them" in text
-    assert "withheld" not in section(render(audit()), "classes")
+    assert "withheld" not in section(render(audit()), "records")
 
 
 def test_groups_and_intersections_are_told() -> None:
@@ -310,9 +320,9 @@ def test_of_many_attributes_where_it_leaks_is_drawn_for_the_worst() -> None:
     assert "attribute 1 at" not in text and "attribute 9 at" in text
 
 
-def test_an_audit_that_did_not_look_says_so() -> None:
-    assert "This audit did not look for it." in section(render(audit()), "where")
-    assert "did not look" not in section(render(audit(with_where(leakage()))), "where")
+def test_an_audit_that_did_not_look_has_no_such_section() -> None:
+    assert "where" not in order(render(audit()))
+    assert "where" in order(render(audit(with_where(leakage()))))
 
 
 def test_how_to_reproduce_names_commands_hashes_and_what_to_compare() -> None:

@@ -1,5 +1,6 @@
 """The annex to an impact assessment: what the evidence knows, empty fields for the rest, and hostile names as text."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,10 @@ from support.outline import Outline, assert_it_stands_alone, shape
 
 from audit.errors import EvidenceError, visible
 from audit.evidence.audit_result import AuditResult
-from reports.compliance.assessment import Part, assessment
+from reports.compliance.assessment import assessment
 from reports.compliance.dpia import render_html, render_markdown, write_dpia
 from reports.compliance.mapping import own
+from reports.compliance.part import Part
 from reports.inputs.comparison import compare
 from reports.render.markdown import JOINER, text
 
@@ -137,15 +139,15 @@ def test_two_attributes_that_are_shortened_alike_keep_a_line_each() -> None:
 @pytest.mark.parametrize("kind", PLAIN)
 def test_every_field_is_empty_in_both_files(kind: str) -> None:
     before, after = KINDS[kind]()
-    asked = [label for one in sections(before, after) for label in one.fields]
+    asked = [question.label for one in sections(before, after) for question in one.fields]
     assert len(asked) > 20
     page, markdown = render_html(before, after), render_markdown(before, after)
-    boxes = re.findall(r'<div><dt>([^<]+)</dt><dd><div class="blank"><span>([^<]*)</span></div></dd></div>', page)
-    assert [label for label, _ in boxes] == asked
+    boxes = re.findall(r'<div><dt>([^<]+) <small>.*?</small></dt><dd>\s*<textarea class="blank"[^>]*></textarea>', page)
+    assert boxes == asked
     lines = re.findall(r"^\| ([^|]*) \|  \|$", markdown, flags=re.M)
     assert lines == asked
-    blanks = sum(len(form.names) * (len(form.columns) - 1) for one in sections(before, after) for form in one.forms)
-    assert page.count('<div class="blank"><span>empty, to be filled in</span></div>') == blanks + len(asked)
+    blanks = sum(len(form.names) * len(form.asked) for one in sections(before, after) for form in one.forms)
+    assert page.count('<textarea class="blank"') == blanks + len(asked)
 
 
 def test_people_sign_at_the_end() -> None:
@@ -211,7 +213,9 @@ def test_both_files_are_written_beside_the_report(tmp_path: Path) -> None:
     markdown, html = write_dpia(report, *both())
     assert [markdown.name, html.name] == ["report.v2.dpia.md", "report.v2.dpia.html"]
     assert sorted(report.parent.iterdir()) == sorted([markdown, html])
-    assert markdown.read_text(encoding="utf-8") == render_markdown(*both())
+    told, seal = markdown.read_text(encoding="utf-8").split("\n<!-- As irene wrote it, SHA-256 ")
+    assert told == render_markdown(*both())
+    assert seal == f"{hashlib.sha256(told.encode()).hexdigest()} -->\n"
     assert html.read_text(encoding="utf-8") == render_html(*both())
 
 
@@ -222,11 +226,13 @@ def test_unlike_audits_write_nothing(tmp_path: Path) -> None:
 
 
 def test_where_one_file_cannot_be_written_the_other_is_left_as_it_was(tmp_path: Path) -> None:
-    (tmp_path / "report.dpia.md").write_text("old")
+    write_dpia(tmp_path / "report.html", *both())
+    (tmp_path / "report.dpia.html").unlink()
     (tmp_path / "report.dpia.html").mkdir()
+    old = (tmp_path / "report.dpia.md").read_bytes()
     with pytest.raises(Exception, match="it is a folder"):
         write_dpia(tmp_path / "report.html", audit())
-    assert (tmp_path / "report.dpia.md").read_text() == "old"
+    assert (tmp_path / "report.dpia.md").read_bytes() == old
 
 
 def test_the_same_evidence_gives_the_same_annex() -> None:

@@ -1,0 +1,91 @@
+"""What to do next for each verdict: a command where there is one, and why."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from audit.evidence.audit_result import AuditResult
+from audit.evidence.findings import Finding
+from audit.evidence.headline import written_limit
+from audit.evidence.numbers import named
+from audit.evidence.verdict import held_for, unseen
+from reports.inputs.comparison import Pair
+
+EVIDENCE = "AUDIT.json"
+"""Stands for the file that the page was made from, which it does not know."""
+RELEASES = ("code", "map")
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """One step."""
+
+    command: str
+    """Empty where there is nothing to type."""
+    why: str
+
+
+def next_step(pair: Pair) -> NextStep:
+    """Return what to do next about one attribute at the layer that decides."""
+    found, audit = pair.last.found, pair.last.audit
+    match found.decided.verdict:
+        case "FAIL":
+            return _mend(found, audit)
+        case "INCONCLUSIVE":
+            return _settle(found, audit)
+        case "PASS":
+            return _keep(found)
+        case other:
+            assert_never(other)
+
+
+def _mend(found: Finding, audit: AuditResult) -> NextStep:
+    made, layer = audit.checkpoint.sanitizing, named(found.layer)
+    if not found.measurement.kind.percent:
+        return NextStep("", "Removal is of classes: cut this number into classes, audit those, and plan from that.")
+    if made is not None and made.release in RELEASES:
+        fewer = "fewer words (--words)" if made.release == "code" else "fewer dimensions (--rank)"
+        return NextStep(
+            f"irene plan BEFORE.json --rows N --limit {found.decided.limit:g}",
+            f"What {named(made.method)} left is too much. From the audit of the checkpoint before, it says how many "
+            f"words or dimensions N training rows allow: {fewer} leave less, and so do more training rows.",
+        )
+    return NextStep(
+        f"irene plan {EVIDENCE} --rows N",
+        f"It says which release of {layer} can come within {written_limit(found)} with N rows that may train it, and "
+        "what each keeps; irene sanitize makes it, and the result is audited again. Until then nobody should get "
+        "these features who may not know the attribute.",
+    )
+
+
+def _settle(found: Finding, audit: AuditResult) -> NextStep:
+    measured = found.measurement
+    failed = [one for one in measured.attackers if one.failure is not None]
+    if measured.constant:
+        return NextStep("irene layers MODEL", "Check the model and its inputs, or audit another layer of these.")
+    if failed:
+        return NextStep("", f"Let every attacker run: the table of attackers says why {named(failed[0].name)} did not.")
+    if "--limit-rows" in audit.command:
+        return NextStep("", "Audit again without --limit-rows, which held rows back; the sentence above says how many.")
+    if audit.protocol.fit_rows or audit.protocol.test_rows:
+        return NextStep("", "Audit again without --fit-rows and --test-rows, which drew fewer rows than are held.")
+    narrower = ", or a narrower layer" if unseen(measured, found.decided.limit) else ""
+    return NextStep(
+        "irene layers MODEL" if narrower else "",
+        f"Audit more rows with the attribute known{narrower}: the sentence above says how many in all. Until then "
+        "treat it as not passed.",
+    )
+
+
+def _keep(found: Finding) -> NextStep:
+    whom = "every attacker" if held_for(found) == "every attacker" else "attackers like these, with no more rows"
+    return NextStep(
+        f"irene check {EVIDENCE} --limit {found.decided.limit:g} --private {_typed(found.attribute)}",
+        f"In a build it holds the next model to the same limit. This PASS is for {whom}, this attribute and this "
+        "layer, on rows like these; it is not anonymity. Audit again when the weights, the rows or the people who get "
+        "the features change.",
+    )
+
+
+def _typed(name: str) -> str:
+    """Return a name as it is typed in a shell; a placeholder for one that would need care there."""
+    return name if name.replace("+", "").replace("_", "").replace("-", "").isalnum() and name.isascii() else "NAME"

@@ -1,0 +1,116 @@
+"""What the page says to do next: for each verdict a command that there is, and why."""
+
+import re
+from typing import Any
+
+import click
+import pytest
+from support.findings import audit, certified, continuous, leakage, remeasured, sanitized
+
+from audit.evidence.audit_result import AuditResult
+from audit.evidence.findings import Finding
+from irene.command import COMMANDS, main
+from reports.audit_page.render import render
+from reports.inputs.comparison import compare
+from reports.text.next_step import NextStep, next_step
+
+
+def step(one: AuditResult) -> NextStep:
+    (pair,) = compare(one, None).pairs
+    return next_step(pair)
+
+
+def of(kind: str, **changed: Any) -> AuditResult:
+    """Return an audit of one attribute with a verdict, by attackers that all ran."""
+    found = leakage("gender", 0.13 if kind == "PASS" else 0.5, kind)  # type: ignore[arg-type]
+    ran = [one for one in found.measurement.attackers if one.failure is None]
+    return audit(remeasured(found, attackers=ran), **changed)
+
+
+def test_a_leak_is_planned_for_and_names_the_limit() -> None:
+    told = step(of("FAIL"))
+    assert told.command == "irene plan AUDIT.json --rows N"
+    assert "can come within 5 points with N rows" in told.why
+
+
+def test_of_a_release_that_left_too_much_the_plan_is_from_the_audit_before() -> None:
+    one = sanitized(leakage("gender"))
+    made = one.checkpoint.sanitizing
+    assert made is not None
+    for release, option in (("code", "--words"), ("map", "--rank")):
+        record = made.model_copy(update={"release": release})
+        told = step(one.model_copy(update={"checkpoint": one.checkpoint.model_copy(update={"sanitizing": record})}))
+        assert told.command.startswith("irene plan BEFORE.json --rows N --limit 0.05")
+        assert option in told.why
+
+
+def test_a_number_is_cut_into_classes_first() -> None:
+    assert step(audit(continuous())) == NextStep(
+        "", "Removal is of classes: cut this number into classes, audit those, and plan from that."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "fact"),
+    [
+        ({"command": "irene audit m.pt --limit-rows 500"}, "without --limit-rows, which held rows back"),
+        ({}, "Audit more rows with the attribute known"),
+    ],
+)
+def test_what_these_rows_cannot_tell_asks_for_rows(changed: dict[str, Any], fact: str) -> None:
+    assert fact in step(of("INCONCLUSIVE", **changed)).why
+
+
+def test_rows_that_were_drawn_are_asked_for_before_new_ones() -> None:
+    one = of("INCONCLUSIVE")
+    fewer = one.model_copy(update={"protocol": one.protocol.model_copy(update={"fit_rows": 100})})
+    assert "without --fit-rows and --test-rows" in step(fewer).why
+
+
+def test_an_attacker_that_did_not_run_is_named() -> None:
+    found = leakage("gender", verdict="INCONCLUSIVE")
+    assert any(one.failure for one in found.measurement.attackers)
+    assert step(audit(found)).why.startswith("Let every attacker run")
+
+
+def test_a_pass_says_what_it_does_not_cover_and_when_to_audit_again() -> None:
+    tried, every = step(of("PASS")), step(audit(certified(leakage("gender", 0.13, "PASS"), 0.14)))
+    assert tried.command == "irene check AUDIT.json --limit 0.05 --private gender"
+    assert "attackers like these, with no more rows" in tried.why and "it is not anonymity" in tried.why
+    assert "for every attacker" in every.why
+
+
+@pytest.mark.parametrize("name", ["$(rm -rf /)", "a b", "naïve"])
+def test_a_name_that_a_shell_would_read_is_not_put_into_a_command(name: str) -> None:
+    found = remeasured(leakage(name, 0.13, "PASS"))
+    assert step(audit(found)).command.endswith("--private NAME")
+
+
+@pytest.mark.parametrize("kind", ["FAIL", "INCONCLUSIVE", "PASS"])
+def test_every_command_exists_and_stands_on_the_page(kind: str) -> None:
+    one = of(kind)
+    told = step(one)
+    if told.command:
+        program, name, *_ = told.command.split()
+        assert program == "irene" and name in COMMANDS
+    page = render(one)
+    shown = re.search(r'<p class="next"><b>Next</b>(?: <code>(.*?)</code>)? <span>(.*?)</span></p>', page)
+    assert shown is not None
+    assert (shown[1] or "") == told.command
+    assert page.index('class="next"') < page.index('class="stats"')
+
+
+def test_the_worst_comes_first() -> None:
+    found: list[Finding] = [
+        leakage("a", 0.13, "PASS"), leakage("b", 0.3, "INCONCLUSIVE"), leakage("c", 0.5, "FAIL"),
+    ]  # fmt: skip
+    assert re.findall(r'<article class="verdict (\w+)">', render(audit(*found))) == ["fail", "open", "pass"]
+
+
+def test_the_options_of_a_command_exist() -> None:
+    for kind in ("FAIL", "PASS"):
+        _, name, *typed = step(of(kind)).command.split()
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        known = {option for one in command.params for option in one.opts}
+        assert {word for word in typed if word.startswith("--")} <= known
