@@ -66,7 +66,7 @@ def _settle(found: Finding, audit: AuditResult) -> NextStep:
         return NextStep("", f"Let every attacker run: the table of attackers says why {named(failed[0].name)} did not.")
     if "--limit-rows" in audit.command:
         return NextStep("", "Audit again without --limit-rows, which held rows back; the sentence above says how many.")
-    if audit.protocol.fit_rows or audit.protocol.test_rows:
+    if measured.held is not None and measured.rows < measured.held:
         return NextStep("", "Audit again without --fit-rows and --test-rows, which drew fewer rows than are held.")
     narrower = ", or a narrower layer" if unseen(measured, found.decided.limit) else ""
     return NextStep(

@@ -62,9 +62,9 @@ def test_what_these_rows_cannot_tell_asks_for_rows(changed: dict[str, Any], fact
 
 
 def test_rows_that_were_drawn_are_asked_for_before_new_ones() -> None:
-    one = of("INCONCLUSIVE")
-    fewer = one.model_copy(update={"protocol": one.protocol.model_copy(update={"fit_rows": 100})})
-    assert "without --fit-rows and --test-rows" in step(fewer).why
+    (found,) = of("INCONCLUSIVE").private
+    fewer = remeasured(found, held=found.measurement.rows + 1)
+    assert "without --fit-rows and --test-rows" in step(audit(fewer)).why
 
 
 def test_an_attacker_that_did_not_run_is_named() -> None:
