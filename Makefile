@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SPREAD := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage quick lowest check format clean
+.PHONY: help demo test coverage quick docs lowest check format clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ coverage: check  ## The same, and fail where less than nine lines in ten run
 quick: $(VENV)/tested  ## Run the linter and the quick tests
 	@$(BIN)/ruff check -q .
 	@$(BIN)/pytest -q $(SPREAD) -m 'not slow and not browser and not data'
+
+docs: $(VENV)/tested  ## Build the manual into out/site; a link that leads nowhere fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lowest:  ## Run the quick tests with the lowest declared versions, in .venv-lowest
 	@$(PYTHON) -m venv .venv-lowest

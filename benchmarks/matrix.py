@@ -94,6 +94,7 @@ def _outcome(case: Case, folder: Path) -> tuple[str, str]:
 def row(one: Outcome) -> str:
     """Return a case's row of the table, in Markdown."""
     told = one.told.replace("|", "\\|")
+    told = told if one.found == WORKS else told.replace("[", "\\[")  # outside of code two of them make a link
     return f"{_start(one.case)} {one.found} | {one.case.lines if one.found == WORKS else ''} | {told} |"
 
 

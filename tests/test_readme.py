@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to type runs."""
+"""What the README and the pages of docs/ tell a newcomer to type runs."""
 
 import re
 import shlex
@@ -14,7 +14,9 @@ from torch import nn
 
 from irene.command import main
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README, MODEL = ROOT / "README.md", ROOT / "docs" / "model.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 FACTORY = """
 from torch import nn
 def build():
@@ -22,14 +24,15 @@ def build():
 """
 
 
-def blocks(language: str) -> list[str]:
-    found = re.findall(r"(?ms)^ *```(\w*)\n(.*?)^ *```$", README)  # pairs of fences, in order
+def blocks(page: Path, language: str) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    found = re.findall(r"(?ms)^ *```(\w*)\n(.*?)^ *```$", text)  # pairs of fences, in order
     return [textwrap.dedent(body) for name, body in found if name == language]
 
 
-def shell_lines() -> list[str]:
-    joined = "\n".join(blocks("")).replace("\\\n", " ")
-    return [line for line in joined.splitlines() if line.startswith("irene ")]
+def shell_lines(page: Path) -> list[str]:
+    joined = "\n".join([*blocks(page, ""), *blocks(page, "sh")]).replace("\\\n", " ")
+    return [line.partition("  # ")[0] for line in joined.splitlines() if line.startswith("irene ")]
 
 
 def trained(model: nn.Module, inputs: torch.Tensor, classes: torch.Tensor) -> None:
@@ -41,11 +44,34 @@ def trained(model: nn.Module, inputs: torch.Tensor, classes: torch.Tensor) -> No
 
 
 def test_there_is_something_to_run() -> None:
-    assert len(blocks("python")) == 2
-    assert len(shell_lines()) >= 7
+    assert (len(blocks(MODEL, "python")), len(blocks(README, "python"))) == (2, 1)
+    assert len(shell_lines(README)) >= 10
+    assert sum(len(shell_lines(page)) for page in PAGES) > 30
 
 
-@pytest.mark.parametrize("line", shell_lines())
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.is_file(), target
+        if anchor:
+            headings = re.findall(r"(?m)^#+ (.*)$", there.read_text(encoding="utf-8"))
+            assert anchor in map(anchor_of, headings), target
+
+
+def anchor_of(heading: str) -> str:
+    """Return what GitHub calls a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("line", dict.fromkeys(line for page in PAGES for line in shell_lines(page)))
 def test_every_command_line_parses(line: str) -> None:
     name, *arguments = shlex.split(line)[1:]
     command = main.get_command(click.Context(main), name)
@@ -72,6 +98,6 @@ def test_the_python_examples_run_one_after_the_other(tmp_path: Path, monkeypatch
     model = mymodels.build()
     trained(model, images, (images[:, 0, 0, 0] > 0).long())
     torch.save(model.state_dict(), "model.pt")
-    for block in blocks("python"):
+    for block in (*blocks(MODEL, "python"), *blocks(README, "python")):
         exec(block, namespace)
     assert {"model.pt", "clean.pt", "clean.pt.json", "report.html"} <= {path.name for path in tmp_path.iterdir()}

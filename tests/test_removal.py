@@ -18,14 +18,15 @@ KEPT = read(HERE / "benchmarks" / "kept.jsonl")
 SETS = list(dict.fromkeys(one["set"] for one in RUNS))
 RESULTS = (HERE / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
 README = (HERE / "README.md").read_text(encoding="utf-8")
-IN_README = {
+PAGE = (HERE / "docs" / "removal.md").read_text(encoding="utf-8")
+ON_PAGE = {
     "**codebook** (the default)": "codebook (ours, for the task)",
     "**codebook**, `--reweigh`": "codebook, reweighed",
     "plain fine-tuning, `--reweigh`": "plain fine-tuning, reweighed",
     "**rich** (with `--keep`)": "rich (ours, with --keep)",
     "**rich**, nothing named to keep": "rich (ours, with --keep)",
 }
-"""How the README calls an arm, where it does not call it as the script does."""
+"""How the page calls an arm, where it does not call it as the script does."""
 
 
 def test_runs_of_the_tables_are_kept() -> None:
@@ -42,10 +43,11 @@ def test_results_have_the_table_of_what_is_kept(name: str) -> None:
     assert kept.table(KEPT, name) + "\n\n" in RESULTS
 
 
-def test_the_readme_has_the_figures_of_what_is_kept() -> None:
-    start = README.index("| model and rows | release | read above")
-    rows = [cells(line) for line in README[start : README.index("\n\n", start)].splitlines()[2:]]
-    assert len(rows) > 10
+@pytest.mark.parametrize(("text", "most"), [(README, 7), (PAGE, 10)], ids=["readme", "page"])
+def test_readme_and_page_have_the_figures_of_what_is_kept(text: str, most: int) -> None:
+    start = text.index("| model and rows | release | read above")
+    rows = [cells(line) for line in text[start : text.index("\n\n", start)].splitlines()[2:]]
+    assert len(rows) >= most
     for name, *told in rows:
         printed = [cells(line)[:6] for line in kept.table(KEPT, name).splitlines()]
         assert told in printed, (name, told[0])
@@ -64,12 +66,12 @@ def test_every_arm_has_three_seeds() -> None:
     assert all(row[1] == "3" for row in rows.values())
 
 
-def test_the_readme_has_the_same_figures() -> None:
-    printed, start = in_results(), README.index("| model and rows | arm | seeds |")
-    rows = [cells(line) for line in README[start : README.index("\n\n", start)].splitlines()[2:]]
+def test_the_page_has_the_same_figures() -> None:
+    printed, start = in_results(), PAGE.index("| model and rows | arm | seeds |")
+    rows = [cells(line) for line in PAGE[start : PAGE.index("\n\n", start)].splitlines()[2:]]
     assert len(rows) > 30
     for name, arm, *told in rows:
-        row = printed[name, IN_README.get(arm, arm)]
+        row = printed[name, ON_PAGE.get(arm, arm)]
         assert told == [*row[1:5], row[6]], (name, arm)
 
 

@@ -152,9 +152,9 @@ def test_a_file_that_is_not_there_is_named(folder: Path, run: Run) -> None:
     )
 
 
-def test_the_example_of_the_readme_is_read_by_every_command_it_names(folder: Path, run: Run) -> None:
-    readme = Path(__file__).parents[3] / "README.md"
-    (example,) = re.findall(r"```toml\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+def test_the_example_of_the_docs_is_read_by_every_command_it_names(folder: Path, run: Run) -> None:
+    page = Path(__file__).parents[3] / "docs" / "model.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     config = write(folder, example)
     for command in ("audit model.pt", "sanitize model.pt -o clean.pt", "sweep model.pt", "layers model.pt"):
         result = run(f"{command} --config", config)
