@@ -16,7 +16,7 @@ from reports.compliance.answers import Answers, answered
 from reports.compliance.evidence_items import Absent, items
 from reports.compliance.mapping import Framework, own
 from reports.compliance.part import Part
-from reports.compliance.provisions_view import instruments_table, mapping_table
+from reports.compliance.provisions_view import instruments_table, mapping_table, stale
 from reports.compliance.tables import checkpoints_table, effect_table, measure_table, risk_table, rows_table, use_table
 from reports.inputs.comparison import Comparison
 from reports.text.bounds import basis
@@ -56,6 +56,8 @@ def assessment(
     }
     for name, some in tables.items():
         parts[name] = replace(parts[name], tables=tuple(one for one in some if one))
+    if old := stale(comparison):
+        parts["articles"] = replace(parts["articles"], text=(*parts["articles"].text, old))
     parts["risks"] = replace(parts["risks"], points=cautions(comparison))
     parts["measures"] = replace(parts["measures"], text=(*parts["measures"].text, *basis(comparison)))
     return Assessment(shorten(last.checkpoint.file), subject, answered(parts, answers or {}))

@@ -1,5 +1,6 @@
 """The mapping as the page shows it: one table of the evidence at hand, then every provision with its empty fields."""
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from reports.inputs.comparison import Comparison
 from reports.render.facts import listed
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, missing
+
+LONG_AGO = datetime.timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class ComplianceView:
 
     date: str
     """When the texts were last read, as ISO 8601."""
+    stale: str
+    """That they were read long before the audit, or empty."""
     evidence: Table
     instruments: tuple[InstrumentView, ...]
 
@@ -44,6 +49,7 @@ def compliance_view(comparison: Comparison, frameworks: Sequence[Framework] = ()
     """Prepare the section that maps the evidence to provisions: irene's own first, and then a user's frameworks."""
     return ComplianceView(
         date=own().date.isoformat(),
+        stale=stale(comparison),
         evidence=evidence_table(comparison),
         instruments=tuple(
             InstrumentView(
@@ -56,6 +62,14 @@ def compliance_view(comparison: Comparison, frameworks: Sequence[Framework] = ()
             for key, one in framework.instruments.items()
         ),
     )
+
+
+def stale(comparison: Comparison) -> str:
+    """Return a warning where the texts were read so long before the audit that they may have changed; else nothing."""
+    audited = datetime.date.fromisoformat(comparison.last.created[:10])
+    if audited - own().date <= LONG_AGO:
+        return ""
+    return "They were read more than 12 months before this audit: laws and standards may have changed since."
 
 
 def evidence_table(comparison: Comparison) -> Table:

@@ -17,6 +17,7 @@ from support.outline import Outline, shape
 
 from audit.evidence.audit_result import AuditResult
 from reports.compliance import mapping as mappings
+from reports.compliance.dpia import render_html
 from reports.compliance.evidence_items import ITEMS, SHOWN, Absent, Item, Present, items
 from reports.compliance.mapping import OWN, FrameworkError, load, own, supported
 from reports.compliance.provisions_view import compliance_view
@@ -24,9 +25,27 @@ from reports.inputs.comparison import Comparison, compare
 from reports.render.template import fill
 
 ASKED_FOR = {
-    "GDPR": {"Art. 5(1)(c)", "Art. 25(1)", "Art. 35(7)(c)", "Art. 35(7)(d)"},
-    "AI Act": {"Art. 10(2)(f)", "Art. 10(2)(g)", "Art. 15(5)", "Annex IV(2)(g)"},
-    "NIST AI RMF": {"MEASURE 2.10", "MEASURE 2.11"},
+    "GDPR": {
+        "Art. 5(1)(c)",
+        "Art. 5(1)(f)",
+        "Art. 5(2)",
+        "Art. 9(1)",
+        "Art. 25(1)",
+        "Art. 32(1)(d)",
+        "Art. 35(7)(c)",
+        "Art. 35(7)(d)",
+        "Art. 36(1)",
+    },
+    "EDPB Opinion 28/2024": {"Question 1"},
+    "AI Act": {
+        "Art. 9(2)(a)",
+        "Art. 10(2)(f)",
+        "Art. 10(2)(g)",
+        "Art. 13(3)(b)",
+        "Art. 15(5)",
+        "Annex IV(2)(g)",
+    },
+    "NIST AI RMF": {"MEASURE 2.7", "MEASURE 2.10", "MEASURE 2.11", "MANAGE 4.1"},
     "ISO/IEC 42001": {"A.6.2.4"},
 }
 
@@ -60,6 +79,19 @@ def test_the_page_says_when_the_texts_were_read_whom_they_bind_and_since_when() 
         "Binds: Nobody: it is voluntary.", "ISO/IEC 42001:2023",
     ):  # fmt: skip
         assert part in text, part
+
+
+def test_a_pass_is_said_not_to_be_anonymity() -> None:
+    assert "A PASS is not anonymity: it is about one attribute at one layer." in Outline(section(audit())).text
+
+
+@pytest.mark.parametrize(("years", "is_told"), [(0, False), (1, False), (2, True)])
+def test_texts_that_were_read_long_before_the_audit_are_warned_of(years: int, is_told: bool) -> None:
+    read = own().date
+    one = audit(created=f"{read.replace(year=read.year + years).isoformat()}T00:00:00Z")
+    words = "read more than 12 months before this audit"
+    assert (words in section(one)) is is_told
+    assert (words in render_html(one)) is is_told
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "hostile"])
