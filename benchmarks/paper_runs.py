@@ -56,7 +56,7 @@ TABLE: dict[str, Method] = {VANILLA: Plain()} | {f"IRENE, gamma {gamma:g}": Iren
 RELEASES: dict[str, Method] = {
     "label (ours)": Codebook(),
     "pairs (ours)": Pairs(words=64),
-    "map (ours)": NonlinearMap(),
+    "map (ours)": NonlinearMap(rank=16),
 }
 """Made of the vanilla model as it is: nothing is trained on."""
 OTHERS = ("DP-SGD", "federated averaging")

@@ -97,12 +97,13 @@ ARROWS = {
         "models_page": "audit.evidence inputs text render models_page.sections",
         "sweep_page.sections": "audit.evidence inputs text render charts",
         "sweep_page": "audit.evidence inputs render charts sweep_page.sections",
+        "exports": "audit.errors audit.evidence inputs text render",
         "cli": "audit.errors audit.atomic_write audit.evidence inputs text render charts gate compliance audit_page "
-        "models_page sweep_page sweep_page.sections",
+        "models_page sweep_page sweep_page.sections exports",
     },
     "irene": {
         "": "audit.errors audit.evidence audit.settings audit.data audit.model audit.run sanitizer.options "
-        "sanitizer.plan sanitizer.run sanitizer.sweep reports.audit_page reports.gate",
+        "sanitizer.plan sanitizer.run sanitizer.sweep sanitizer.vectors reports.audit_page reports.gate",
         "command": "audit.errors audit.cli sanitizer.cli reports.cli",
         "__main__": "command",
     },

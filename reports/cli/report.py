@@ -1,8 +1,9 @@
 """The command `irene report`."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,6 +37,15 @@ unsealed = click.option(
     "then on merged into the annex at every run and never written over.",
 )
 @click.option(
+    "--csv", type=click.Path(path_type=Path, dir_okay=False), help="Also a row for each finding and attacker."
+)
+@click.option(
+    "--card",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also a section of a Hugging Face model card, with its model-index.",
+)
+@click.option("--pdf", is_flag=True, help="Also the page as it prints, beside it; needs a browser or WeasyPrint.")
+@click.option(
     "--framework",
     "frameworks",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -51,15 +61,7 @@ unsealed = click.option(
     help="The HTML file to write; of a sweep also an .svg, its curve alone.",
 )
 @unsealed
-def report(
-    evidence: tuple[Path, ...],
-    side_by_side: bool,
-    dpia: bool,
-    answers: Path | None,
-    frameworks: tuple[Path, ...],
-    output: Path,
-    allow_unsealed: bool,
-) -> None:
+def report(evidence: tuple[Path, ...], allow_unsealed: bool, **given: Any) -> None:
     """Write EVIDENCE as one offline HTML file.
 
     \b
@@ -79,40 +81,70 @@ def report(
       irene report out/before.json out/after.json -o out/report.html
     """
     from audit.evidence.sweep_result import Sweep
-    from reports.inputs.files import annex_files, read_given, refuse_overwriting
+    from reports.inputs.files import read_given
 
-    refuse_overwriting([output], evidence)
-    refuse_overwriting([output], frameworks, "a framework")
-    if answers is not None:
-        if not dpia:
-            raise click.UsageError("--answers are those of the annex. Add --dpia.")
-        refuse_overwriting([output, *annex_files(output)], [answers], "the file of answers")
-    given = read_given(evidence, allow_unsealed=allow_unsealed)
-    if isinstance(given, Sweep):
-        if side_by_side or dpia or frameworks:
-            options = "--framework is" if frameworks else "--side-by-side and --dpia are"
-            raise click.UsageError(f"{options} for audits; this is the evidence of a sweep.")
-        lines = _sweep(given, output)
+    asked = Asked(**given)
+    asked.refuse_overwriting(evidence)
+    found = read_given(evidence, allow_unsealed=allow_unsealed)
+    if isinstance(found, Sweep):
+        if idle := asked.given("side_by_side", "dpia", "frameworks", "csv", "card", "pdf"):
+            raise click.UsageError(f"{idle} is for audits; this is the evidence of a sweep.")
+        lines = _sweep(found, asked.output)
     else:
-        if output.suffix.lower() == ".svg":
-            raise click.UsageError(f"{output} names a picture, which only a sweep has. Name an .html file with -o.")
-        several = side_by_side or len(given) > 2
-        if side_by_side and len(given) == 1:
-            raise click.UsageError("--side-by-side is for two audits or more; there is one.")
-        if several and (dpia or frameworks):
-            option = "--dpia" if dpia else "--framework"
-            raise click.UsageError(f"{option} is for one audit, or for two of them, before and after.")
-        if dpia:
-            annex = annex_files(output)
-            refuse_overwriting(annex, evidence)
-            refuse_overwriting(annex, frameworks, "a framework")
-        lines = (
-            _models(given, output)
-            if several
-            else _audits([one for _, one in given], frameworks, output, Annex(answers) if dpia else None)
-        )
+        asked.require_fitting(len(found))
+        is_several = asked.side_by_side or len(found) > 2
+        lines = _models(found, asked) if is_several else _audits([one for _, one in found], asked)
     for line in lines:
         click.echo(visible(line))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options ask for."""
+
+    output: Path
+    side_by_side: bool
+    dpia: bool
+    answers: Path | None
+    frameworks: tuple[Path, ...]
+    csv: Path | None
+    card: Path | None
+    pdf: bool
+
+    @property
+    def printed(self) -> Path:
+        """The PDF."""
+        return self.output.with_suffix(".pdf")
+
+    def given(self, *names: str) -> str:
+        """Return the first of some options that was given, as it is typed; nothing if none was."""
+        typed = {"frameworks": "framework"}
+        return next((f"--{typed.get(one, one).replace('_', '-')}" for one in names if getattr(self, one)), "")
+
+    def refuse_overwriting(self, evidence: Sequence[Path]) -> None:
+        """Refuse outputs in the place of what is read, and answers without an annex."""
+        from reports.inputs.files import annex_files, refuse_overwriting
+
+        if self.answers is not None and not self.dpia:
+            raise click.UsageError("--answers are those of the annex. Add --dpia.")
+        outputs = [self.output, *(annex_files(self.output) if self.dpia else ())]
+        outputs += [one for one in (self.csv, self.card, self.printed if self.pdf else None) if one]
+        refuse_overwriting(outputs, evidence)
+        refuse_overwriting(outputs, self.frameworks, "a framework")
+        refuse_overwriting(outputs, [self.answers] if self.answers else [], "the file of answers")
+        if len({one.resolve() for one in outputs}) < len(outputs):
+            raise click.UsageError("Two outputs have the same name. Give each one of its own.")
+
+    def require_fitting(self, audits: int) -> None:
+        """Refuse options that mean nothing for so many audits."""
+        if self.output.suffix.lower() == ".svg":
+            raise click.UsageError(
+                f"{self.output} names a picture, which only a sweep has. Name an .html file with -o."
+            )
+        if self.side_by_side and audits == 1:
+            raise click.UsageError("--side-by-side is for two audits or more; there is one.")
+        if (self.side_by_side or audits > 2) and (idle := self.given("dpia", "frameworks", "card")):
+            raise click.UsageError(f"{idle} is for one audit, or for two of them, before and after.")
 
 
 def _sweep(sweep: "Sweep", output: Path) -> list[str]:
@@ -128,39 +160,51 @@ def _sweep(sweep: "Sweep", output: Path) -> list[str]:
     return [f"Wrote {output}", *sentences(sweep)]
 
 
-def _models(given: "list[tuple[Path, AuditResult]]", output: Path) -> list[str]:
+def _models(given: "list[tuple[Path, AuditResult]]", asked: Asked) -> list[str]:
+    from audit.atomic_write import write_together
     from reports.inputs.files import refuse_twice
     from reports.models_page.page import render_models, verdict_lines
-    from reports.render.template import write_page
 
     refuse_twice([path for path, _ in given])
     audits = {str(path): audit for path, audit in given}
-    write_page(output, render_models(audits))
-    return [f"Wrote {output}", *verdict_lines(audits)]
+    files = _beside(render_models(audits), audits, asked)
+    write_together(files)
+    return [*(f"Wrote {path}" for path in files), *verdict_lines(audits)]
 
 
-@dataclass(frozen=True)
-class Annex:
-    """The annex that was asked for."""
-
-    answers: Path | None
-
-
-def _audits(audits: "list[AuditResult]", frameworks: tuple[Path, ...], output: Path, annex: Annex | None) -> list[str]:
+def _audits(audits: "list[AuditResult]", asked: Asked) -> list[str]:
     from audit.atomic_write import write_together
     from reports.audit_page.render import render
     from reports.compliance.dpia import annex_of
     from reports.compliance.mapping import load
+    from reports.exports.model_card import model_card
     from reports.text.sentences import sentences
 
     first, second = audits[0], audits[1] if len(audits) == 2 else None
-    own = tuple(map(load, frameworks))
-    files, told = {output: render(first, second, own).encode()}, list[str]()
-    if annex is not None:
-        answers, new, told = _answers(annex.answers, first, second)
-        files |= annex_of(output, first, second, own, answers) | new
+    own = tuple(map(load, asked.frameworks))
+    moments = ("before", "after") if second else ("",)
+    named = {f"{one.checkpoint.file} {when}".strip(): one for when, one in zip(moments, audits, strict=True)}
+    files, told = _beside(render(first, second, own), named, asked), list[str]()
+    if asked.card is not None:
+        files[asked.card] = model_card(first, second).encode()
+    if asked.dpia:
+        answers, new, told = _answers(asked.answers, first, second)
+        files |= annex_of(asked.output, first, second, own, answers) | new
     write_together(files)
     return [*(f"Wrote {path}" for path in files), *told, *sentences(first, second)]
+
+
+def _beside(page: str, audits: "Mapping[str, AuditResult]", asked: Asked) -> dict[Path, bytes]:
+    """Return the page, and what was asked for beside it of any number of audits."""
+    from reports.exports.pdf import as_pdf
+    from reports.exports.table import as_csv
+
+    files = {asked.output: page.encode()}
+    if asked.csv is not None:
+        files[asked.csv] = as_csv(audits).encode()
+    if asked.pdf:
+        files[asked.printed] = as_pdf(page)
+    return files
 
 
 def _answers(

@@ -32,6 +32,8 @@ class Section(Generic[Source]):
     """Of a link to the section; the name where empty."""
     is_folded: bool = False
     """Whether it is opened by who wants it, and not printed."""
+    template: str = ""
+    """One that is not its own: of the tables of its view, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def filled(folder: str, sections: Sequence[Section[Source]], source: Source) -> 
     found = []
     for one, view in views:
         if view is not None:
-            place, anchor = f"{folder}/{one.name}.html.j2", one.anchor or one.name
+            place, anchor = one.template or f"{folder}/{one.name}.html.j2", one.anchor or one.name
             heading = one.heading or one.title
             found.append(FilledSection(place, anchor, one.title, heading, view, one.is_folded))
     return tuple(found)
