@@ -28,7 +28,7 @@ def steps(model: nn.Module, batches: DataLoader[tuple[Tensor, ...]], optimizer: 
     for x, y in batches:
         if len(x) > 1:  # a batch that chance drew has any size
             optimizer.zero_grad()
-            functional.cross_entropy(model(x.to(device)), y.to(device)).backward()
+            functional.cross_entropy(model(x.to(device)), y.to(device)).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
 

@@ -28,6 +28,7 @@ from sanitizer.methods.kernel import Kernel
 from sanitizer.methods.plain import Plain
 from sanitizer.methods.rich import Rich
 from sanitizer.training.forward import ForwardPass
+from sanitizer.training.schedule import Schedule
 from sanitizer.training.step import TrainingStep, make_fabric
 
 BATCH = 100
@@ -73,7 +74,7 @@ def prepared(method: Method, data: LabelledData, device: torch.device) -> Traini
         release.install(model, "fc:input", objective.release)
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=0.9)
     wrapped, stepped = fabric.setup(model.train(), optimizer)
-    schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    schedule = Schedule(optimizer, recipe, len(data) // BATCH)
     return TrainingStep(fabric, forward, wrapped, objective, stepped, schedule, recipe, method.weight)
 
 

@@ -188,9 +188,9 @@ class _Run:
         last = objective.finished(lambda: forward.run(sample)) if objective.release is None else None
         with forward.releasing(last):
             seen = forward.run(held_out)
-        audited, kept = ([], []) if job.recipe.choose == "last" else (job.private, job.keep)
+        private, retained = ((), ()) if job.recipe.choose == "last" else (job.private, job.keep)
         share = self.rows.effective_share
-        found = check(seen, held_out, audited, kept, seed=job.recipe.seed, effective_share=share)
+        found = check(seen, held_out, private, retained, seed=job.recipe.seed, effective_share=share)
         if self.step.kept is None:
             return replace(found, loss=float(seen.task_loss))
         kept = self.step.kept.measured(seen.z)
