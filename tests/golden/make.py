@@ -224,7 +224,8 @@ def tell(folder: Path) -> tuple[dict[str, int], dict[str, str]]:
     for job in AUDITS:
         digest = json.loads((folder / f"{job}.json").read_text(encoding="utf-8"))["digest"]
         texts = {name: text.replace(digest, f"<digest of {job}>") for name, text in texts.items()}
-    return codes, {name: steady(text) for name, text in texts.items()}
+    sealed = re.compile(r"(As irene wrote it, SHA-256 )[0-9a-f]{64}")  # of figures that differ by the machine
+    return codes, {name: steady(sealed.sub(r"\1<of the above>", text)) for name, text in texts.items()}
 
 
 BLOCKS = re.compile(
