@@ -66,7 +66,10 @@ def compliance_view(comparison: Comparison, frameworks: Sequence[Framework] = ()
 
 def stale(comparison: Comparison) -> str:
     """Return a warning where the texts were read so long before the audit that they may have changed; else nothing."""
-    audited = datetime.date.fromisoformat(comparison.last.created[:10])
+    try:
+        audited = datetime.date.fromisoformat(comparison.last.created[:10])
+    except ValueError:  # a stranger's evidence may say anything
+        return ""
     if audited - own().date <= LONG_AGO:
         return ""
     return "They were read more than 12 months before this audit: laws and standards may have changed since."
