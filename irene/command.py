@@ -29,6 +29,7 @@ COMMANDS = {
     ),
     "sign": ("audit.cli.sign:sign", "Sign evidence and checkpoints with a key of your own."),
     "schema": ("audit.cli.evidence:schema", "Print the JSON Schema of the evidence."),
+    "doctor": ("audit.cli.doctor:doctor", "Print versions, devices, and what is missing."),
 }
 """Every command: where it is, and its line in --help."""
 
