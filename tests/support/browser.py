@@ -29,13 +29,14 @@ class Heard:
 
 
 NARROW, WIDE = 360, 1280
+UNFOLD = "document.querySelectorAll('details').forEach(one => one.open = true)"
 
 
 @contextmanager
 def opened(
     browser: "Browser", path: Path, *, width: int = WIDE, scheme: Scheme = "light", javascript: bool = False
 ) -> Iterator[tuple["Page", Heard]]:
-    """Open a file as a reader without a network does, and listen from the first byte."""
+    """Open a file as a reader without a network does, with every folded part, and listen from the first byte."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=javascript, offline=True
     )
@@ -45,6 +46,7 @@ def opened(
     page.on("pageerror", lambda error: heard.complaints.append(str(error)))
     page.on("console", lambda message: heard.complaints.append(f"{message.type}: {message.text}"))
     page.goto(path.as_uri())
+    page.evaluate(UNFOLD)
     yield page, heard
     context.close()
 

@@ -193,6 +193,7 @@ def test_a_picture_for_the_readme_is_small_and_shows_no_map(browser: "Browser", 
     with Image.open(io.BytesIO(light)) as shown:
         assert shown.mode == "P" and shown.width == SCALE * WIDTH
     with opened(browser, shelf["before and after"], width=WIDTH) as (page, _):
+        page.reload()
         assert page.locator(".map").count() and not page.locator(".map:visible").count(), "folded"
         page.goto(f"{shelf['before and after'].as_uri()}#where")  # a link opens what it leads to
         assert page.locator(".map:visible").count()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.browser import UNFOLD
 from support.cards import card
 from support.findings import (
     audit,
@@ -320,6 +321,7 @@ def opened(browser: "Browser", path: Path, width: int) -> tuple["Page", list[str
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri())
+    page.evaluate(UNFOLD)
     return page, asked
 
 
