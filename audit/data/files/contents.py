@@ -1,10 +1,7 @@
 """The files of rows by position, wherever they lie: in a folder, or one behind the other inside larger files."""
 
-import atexit
 import io
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +11,7 @@ from typing import IO, Protocol
 import numpy as np
 
 from audit.data.columns import Ints
+from audit.data.files.temporary import temporary_folder
 from audit.errors import DataError, IreneError
 from audit.file_limits import MOST_MEMBER, opened, told
 
@@ -176,10 +174,3 @@ def spooled(files: Iterable[tuple[str, bytes | None]]) -> Slices:
             "room in TMPDIR."
         ) from None
     return Slices((path,), np.array(places, dtype=np.int64).reshape(-1, 3), names)
-
-
-def temporary_folder() -> Path:
-    """Return a new folder that its owner alone may enter, and that is removed when the process ends."""
-    folder = tempfile.mkdtemp(prefix="irene-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
