@@ -22,6 +22,8 @@ UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode's controls, directions, halves of characters, ends of lines, and what has no meaning of its own."""
 BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]")
 """Letters and marks that nobody sees; the two that choose how an emoji looks may stay."""
+LONGEST = 1000
+"""Characters of a name, or of another library's error, that a line quotes."""
 _ISOLATED = re.compile("(\u2068[^\u2066-\u2069]*\u2069)")
 """A name that runs to the left and turns nothing around it (audit.evidence.numbers.named)."""
 
@@ -84,19 +86,24 @@ class TrainingError(IreneError):
     """A fine-tuning run cannot go on."""
 
 
+def cut(text: str) -> str:
+    """Return the beginning of a text that is too long for a line: a stranger's file may hold a name of megabytes."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
 def in_one_line(error: Exception) -> str:
     """Return another library's error in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    return cut(" ".join(str(error).split())) or type(error).__name__
 
 
 def first_line(error: BaseException) -> str:
     """Return the first line of another library's error: the fact, without its advice."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return cut(next(iter(str(error).strip().splitlines()), type(error).__name__))
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:
     """Join a stranger's names in one line, at most so many, as `visible` shows them."""
-    return visible(", ".join(names[:most]) + (", …" if len(names) > most else ""))
+    return visible(", ".join(map(cut, names[:most])) + (", …" if len(names) > most else ""))
 
 
 class UnknownNameError(IreneError):

@@ -1,6 +1,7 @@
 """What stands in a file of a stranger's is shown in one way everywhere: spelled out where it is not seen."""
 
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from torch import nn
 
-from audit.errors import IreneError, UnknownNameError, visible
+from audit.errors import IreneError, UnknownNameError, first_line, in_one_line, listed, visible
 from irene.command import main
 
 ODD = "\x1b[31m\u202e\u2066\x07\x9b\x7f\u200b\u2028\U000e0041<script>alert(1)</script>|`]]>"
@@ -162,3 +163,12 @@ def test_no_name_in_a_folder_of_images_or_a_file_of_options_is_printed_raw(place
     ):
         (place / "options.toml").write_text(content, encoding="utf-8")
         assert called(*asked, "--config", "options.toml").exit_code in (1, 2)
+
+
+def test_a_name_of_megabytes_takes_no_time_and_no_line_of_its_length() -> None:
+    long = "\0" * 10_000_000
+    begin = time.process_time()
+    shown = [listed([long, "b"]), in_one_line(ValueError(long)), first_line(ValueError(long))]
+    assert time.process_time() - begin < 1
+    assert max(map(len, shown)) < 10_000
+    assert shown[0].endswith("…, b")

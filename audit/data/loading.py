@@ -46,8 +46,11 @@ class Told(Dataset[ModelInput]):
 
     def __getitem__(self, row: int) -> ModelInput:
         """Return one input. Raises DataError if there is none; UnreadableError if its file cannot be read."""
-        with users_code(f"The input of row {row}", DataError):
+        try:
             return one_row(self._inputs[row])
+        except (Exception, SystemExit):  # a block around each row would take longer than the row
+            with users_code(f"The input of row {row}", DataError):
+                raise
 
 
 class Readable(Dataset[Read]):

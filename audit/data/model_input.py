@@ -16,6 +16,11 @@ from audit.data.columns import Ints
 from audit.errors import DataError
 
 ModelInput = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
+PLAIN = frozenset({
+    torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
+    torch.uint8, torch.bool,
+})  # fmt: skip
+"""Numbers that NumPy knows, or that are seen as such (bfloat16)."""
 
 
 def is_input(value: object) -> TypeGuard[ModelInput]:
@@ -29,6 +34,8 @@ def is_input(value: object) -> TypeGuard[ModelInput]:
 
 def odd(x: Tensor) -> str | None:
     """Return what a tensor is, in a word, if it holds no numbers side by side that NumPy knows; else None."""
+    if x.dtype in PLAIN and x.layout == torch.strided and not (x.is_nested or x.is_meta):
+        return None  # of every row, so that this is asked first
     kinds = {"nested": x.is_nested, "sparse": x.layout != torch.strided, "quantised": x.is_quantized}
     kinds |= {"complex": x.is_complex(), "on no device": x.is_meta}
     kinds[str(x.dtype)] = x.is_floating_point() and x.dtype.itemsize < 2
@@ -79,6 +86,8 @@ def to(x: ModelInput, device: torch.device) -> ModelInput:
 
 def one_row(x: object) -> ModelInput:
     """Return the input of one row as it is; raise a DataError for what is none."""
+    if isinstance(x, Tensor) and odd(x) is None:
+        return x
     if not is_input(x):
         raise DataError(
             f"An input is a {type(x).__name__}. Give a tensor, a tuple of tensors in the order of the model's "
@@ -92,11 +101,17 @@ def one_row(x: object) -> ModelInput:
 
 def stacked(found: Sequence[ModelInput]) -> ModelInput:
     """Return inputs of rows as a batch, (b, …) each; raise a DataError if they are unlike one another."""
+    shapes = {x.shape if isinstance(x, Tensor) else None for x in found}
+    if len(shapes) > 1 or None in shapes:
+        _require_alike(found)
+    batch = default_collate(list(found))
+    return tuple(batch) if isinstance(batch, list) else batch
+
+
+def _require_alike(found: Sequence[ModelInput]) -> None:
     shapes = list(dict.fromkeys(sizes(x) for x in found))
     if len(shapes) > 1:
         raise DataError(f"Inputs have unlike shapes: {' and '.join(sorted(shapes)[:2])}. Resize, or pad to one length.")
-    batch = default_collate(list(found))
-    return tuple(batch) if isinstance(batch, list) else batch
 
 
 def digest(x: ModelInput) -> bytes:
@@ -107,6 +122,13 @@ def digest(x: ModelInput) -> bytes:
     for name, one in parts(x).items():
         found.update(f"{name}\0{[*one.shape]}\0".encode() + _bytes(one))
     return found.digest()
+
+
+def digests(x: ModelInput) -> list[bytes]:
+    """Return the digest of each row of a batch."""
+    if isinstance(x, Tensor) and x.dtype != torch.bfloat16:
+        return [hashlib.sha256(row.tobytes()).digest() for row in x.numpy()]
+    return [digest(each(lambda one, row=row: one[row], x)) for row in range(rows_of(x))]  # type: ignore[misc]
 
 
 def flat(x: ModelInput) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from audit.data.columns import Answers, Ints
 from audit.data.labelled import LabelledData
 from audit.data.loading import batches, none_readable
-from audit.data.model_input import ModelInput, digest, each, rows_of, split, to
+from audit.data.model_input import ModelInput, digests, rows_of, split, to
 from audit.data.on_disk import AT_ONCE, Floats, Store, blocks
 from audit.errors import BottleneckError, DataError
 from audit.model.forward import (
@@ -234,7 +234,7 @@ class _Gathered:
 
     def add_inputs(self, rows: Sequence[int], x: ModelInput, *, keep: bool, text: Tensor | None) -> None:
         self._rows += rows
-        self._digests += [digest(each(lambda one, row=row: one[row], x)) for row in range(rows_of(x))]  # type: ignore[misc]
+        self._digests += digests(x)
         if text is not None:
             self.ends.add(text)
         if keep:
