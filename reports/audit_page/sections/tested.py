@@ -112,8 +112,8 @@ def _rows(audit: AuditResult) -> str:
 
 def _has(comparison: Comparison) -> str:
     last = comparison.last
-    each = sorted(comparison.measured, key=lambda pair: pair.last.measurement.projected_from or 0)
-    found = {pair.last.found.layer: pair.last.measurement for pair in each}
+    widest_last = sorted(comparison.measured, key=lambda pair: pair.last.measurement.projected_from or 0)
+    found = {pair.last.found.layer: pair.last.measurement for pair in widest_last}
     if len(found) <= FEW:
         told = [f"{named(layer)} ({_numbers(one)})" for layer, one in found.items()]
         where = f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
