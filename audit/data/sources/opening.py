@@ -28,7 +28,7 @@ from audit.errors import DataError, UnknownNameError, in_one_line
 from audit.plugins import call, resolve, users_code
 
 HUGGING_FACE = "hf:"
-"""Begins the name of an architecture that brings a tokenizer (audit.model.huggingface)."""
+"""Begins the name of an architecture that brings a tokenizer (audit.model.huggingface), or of the hub's data."""
 OF_FILES = ("image_size", "follow_links", "data_root", "sample_rate", "seconds")
 """Options that mean nothing for a table of features."""
 
@@ -45,6 +45,12 @@ def open_data(
     something else.
     """
     name = os.fspath(name)
+    if name.startswith(HUGGING_FACE):
+        hub = name.removeprefix(HUGGING_FACE)
+        raise DataError(
+            f"{name} is a data set of the hub, which is not downloaded by itself. Save it here, and name that folder: "
+            f"datasets.load_dataset({hub!r}, split='test').save_to_disk('rows'), --data rows."
+        )
     if "part" in options:
         raise DataError(f"The part of {name} is not for choice: here it is {part!r}. Leave 'part' out.")
     places = {option: one for option, one in options.items() if option == "data_root" and is_remote(str(one))}

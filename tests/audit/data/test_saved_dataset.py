@@ -105,3 +105,9 @@ def test_a_damaged_saved_folder_is_told_in_one_line(tmp_path: Path) -> None:
     (folder / "state.json").unlink()
     (folder / "dataset_dict.json").write_text(json.dumps({"splits": ["trian"]}))
     assert "Did you mean 'train'" in told(UnknownNameError, folder)
+
+
+def test_a_data_set_of_the_hub_is_told_how_to_be_saved() -> None:
+    with pytest.raises(DataError, match=r"not downloaded by itself.*load_dataset\('org/name', split='test'\)") as told:
+        open_data("hf:org/name", "audit", {})
+    assert "\n" not in str(told.value)
