@@ -128,6 +128,8 @@ def against_digits(runs: Runs) -> str:
         for axes, key, arms in ((left, "head", [*FIGURE]), (right, "strongest", [*ARMS])):
             for arm in arms:
                 own = [one for one in runs if one["arm"] == arm and one.get(key) is not None]
+                if not own:
+                    continue
                 mark, colour = look(arm)
                 places = [one["task"] for one in own], [one[key] for one in own]
                 axes.plot(*places, linestyle="none", marker=mark, color=colour, markersize=6, alpha=0.8, label=arm)
