@@ -311,3 +311,4 @@ def test_the_version_is_the_same_everywhere(run: Callable[..., Result]) -> None:
     assert run("--version").stdout.strip() == f"irene, version {version}"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"irene(?:-audit)?[ =~v]+(\d+\.\d+\.\d+)", readme)) <= {version}
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
