@@ -1,6 +1,5 @@
 """Temporary folders: their owner's, gone with the run, and where it was killed, with the next one."""
 
-import os
 import signal
 import stat
 import subprocess
@@ -11,6 +10,7 @@ import pytest
 
 from audit.data.files.temporary import MARK, temporary_folder
 
+WITH_SIGKILL = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
 RUN = """
 import os, signal, sys
 from audit.data.files.temporary import temporary_folder
@@ -42,6 +42,7 @@ def test_a_folder_is_its_owners_and_gone_with_the_run(there: Path) -> None:
     assert folder.parent == there
 
 
+@WITH_SIGKILL
 def test_what_a_killed_run_left_is_removed_by_the_next_one(there: Path) -> None:
     left = ended("os.kill(os.getpid(), signal.SIGKILL)")
     assert (left / "rows").read_bytes() == b"a row"
@@ -50,7 +51,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next_one(there: Path) -> None:
     assert mine.exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no signals here")
+@WITH_SIGKILL
 def test_the_folder_of_a_run_that_goes_on_is_left_alone(there: Path) -> None:
     asked = [sys.executable, "-c", RUN.format(end="sys.stdin.read()")]
     with subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
