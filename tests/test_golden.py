@@ -178,4 +178,4 @@ def test_the_words_of_a_page_stand_in_one_line_for_each_block() -> None:
 
 
 def test_the_stored_files_stay_small() -> None:
-    assert sum(path.stat().st_size for path in Path(make.HERE).iterdir() if path.is_file()) < 1_100_000
+    assert sum(path.stat().st_size for path in Path(make.HERE).iterdir() if path.is_file()) < 1_000_000
