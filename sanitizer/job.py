@@ -17,10 +17,10 @@ Augment = Literal["none", "shift", "flip"]
 """`shift` moves an image by up to an eighth of its side; `flip` mirrors every second one, too."""
 
 
-Schedule = Literal["cosine", "steps", "plateau"]
+ScheduleName = Literal["cosine", "steps", "plateau"]
 """How lr falls: along a cosine to 0; to a tenth at half and at three quarters of the epochs; or to a tenth wherever the
 task's loss on held-out rows was no lower for 10 epochs, until it is below a hundredth and training ends."""
-Choice = Literal["audit", "last"]
+EpochChoice = Literal["audit", "last"]
 """Whether the best epoch by a quick fresh audit of held-out rows is kept, or the last, and nothing is audited."""
 
 STRATA = 8
@@ -37,13 +37,13 @@ class Recipe:
     optimizer: Literal["adam", "sgd"] = "adam"
     lr: float = 1e-3
     """At first; sgd has momentum .9."""
-    schedule: Schedule = "cosine"
+    schedule: ScheduleName = "cosine"
     weight_decay: float = 1e-4
     alpha: float = 1.0
     """Weight of the task's loss."""
     patience: int = 0
     """Epochs without a better one, by a fresh audit, after which training stops; 0: never before its end."""
-    choose: Choice = "audit"
+    choose: EpochChoice = "audit"
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     """Of the forward and backward pass; information terms are computed in float32 or higher."""
     freeze: tuple[str, ...] = ()

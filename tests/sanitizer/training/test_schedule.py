@@ -8,8 +8,7 @@ import torch
 from support.training import net, rows
 
 from audit.errors import TrainingError
-from sanitizer.job import Recipe, TrainingJob
-from sanitizer.job import Schedule as Name
+from sanitizer.job import Recipe, ScheduleName, TrainingJob
 from sanitizer.methods.irene import Irene
 from sanitizer.training import loop
 from sanitizer.training.loop import Outcome, fine_tune
@@ -18,7 +17,7 @@ from sanitizer.training.resume import ResumeFile
 from sanitizer.training.schedule import WAIT, Schedule
 
 
-def rates(name: Name, losses: list[float], *, epochs: int = 8, steps: int = 5) -> list[float]:
+def rates(name: ScheduleName, losses: list[float], *, epochs: int = 8, steps: int = 5) -> list[float]:
     """Return the rate in each epoch, until training ends."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     schedule = Schedule(optimizer, Recipe(epochs, lr=0.1, schedule=name), steps)
