@@ -5,8 +5,8 @@
 
 The second report is of the smile net on CelebA, made by the lines of docs/model.md: `benchmarks/train.py`,
 `irene audit`, `irene sanitize`, `irene audit` and `irene report`. Each report gives a light and a dark picture, in
-`docs/pictures`. Pages are shown by Debian's Chromium, offline (`pip install '.[test]'`, `apt install chromium`). No face
-is on a picture: a page that holds an image is refused, and the maps of where attackers read are left out.
+`docs/pictures`. Pages are shown by Debian's Chromium, offline (`pip install '.[test]'`, `apt install chromium`). No
+face is on a picture: a page that holds an image is refused, and the maps of where attackers read are left out.
 """
 
 import io
