@@ -55,11 +55,11 @@ def test_the_largest_page_takes_as_long_as_a_few_plain_drawings_and_under_1_2_me
     audits = largest()
     size = len(render(*audits).encode())
     plain_drawing()
-    drawings = statistics.mean(seconds_of(plain_drawing) for _ in range(20))
-    seconds = seconds_of(lambda: render(*audits))
-    assert (seconds < MOST_DRAWINGS * drawings, size < MOST_BYTES) == (True, True), (
-        f"{seconds:.1f} s, {seconds / drawings:.0f} drawings, {size:,} bytes"
-    )
+    ratios = []
+    for _ in range(3):  # the least of three: a neighbour on the same core slows one of the two, and never helps
+        drawings = statistics.mean(seconds_of(plain_drawing) for _ in range(10))
+        ratios.append(seconds_of(lambda: render(*audits)) / drawings)
+    assert (min(ratios) < MOST_DRAWINGS, size < MOST_BYTES) == (True, True), f"{ratios} drawings, {size:,} bytes"
 
 
 def state(folder: Path) -> State:
