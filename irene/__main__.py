@@ -1,5 +1,5 @@
 """`python -m irene` is the command `irene`."""
 
-from irene.command import main
+from irene.command import run
 
-main(prog_name="irene")
+run()

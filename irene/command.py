@@ -1,6 +1,8 @@
 """The command `irene`: each subcommand is imported when it runs, so that --help answers at once."""
 
+import atexit
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -119,3 +121,20 @@ def main() -> None:
     Example:
       irene demo
     """
+
+
+def run() -> None:
+    """Be the command `irene`, and end the process.
+
+    A stopped one ends at once: threads of PyTorch that still train an attacker abort a Python that is being taken
+    down around them, with a line and an exit code of their own.
+    """
+    try:
+        main(prog_name="irene")
+    except SystemExit as left:
+        if left.code in (Stopped.exit_code, Ended.exit_code):
+            atexit._run_exitfuncs()  # temporary files go
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(left.code)
+        raise

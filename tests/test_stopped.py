@@ -1,14 +1,20 @@
 """Ctrl-C and SIGTERM end every command in one line, with the exit code that a shell gives, and nothing half-written."""
 
+import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import Result
 from kill import OWN
+
+import irene
 
 STOPPING = (
     OWN
@@ -77,3 +83,43 @@ def test_a_run_that_is_stopped_between_epochs_says_how_it_goes_on_and_its_state_
     stop_after(-1, signal.SIGTERM, place)
     assert run(COMMANDS["sanitize"], "--resume").exit_code == 0
     assert not Path("out.pt.state").exists()
+
+
+BUSY = """
+import os, signal, torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+class Busy(ClassifierMixin, BaseEstimator):
+    def fit(self, z, v):
+        os.kill(os.getpid(), SIGNAL)
+        x = torch.randn(400, 400, requires_grad=True)
+        while True:
+            (x @ x).tanh().sum().backward()
+"""
+"""An attacker that stops its own process, and trains on."""
+
+
+@pytest.mark.parametrize("number", CODES, ids=["Ctrl-C", "SIGTERM"])
+def test_a_process_that_is_stopped_while_an_attacker_trains_ends_with_its_own_line_and_code(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    z = np.random.default_rng(0).normal(size=(600, 4)).astype(np.float32)
+    np.savez(tmp_path / "rows.npz", z=z, v=(z[:, 0] > 0).astype(int))
+    (tmp_path / "busy.py").write_text(BUSY.replace("SIGNAL", str(int(number))))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = "-W ignore -m irene audit rows.npz --private v --attackers busy:Busy -o out.json"
+    paths = os.pathsep.join([str(Path(irene.__file__).parents[1]), "."])
+    done = subprocess.run(
+        [sys.executable, *command.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    lines = done.stderr.splitlines()
+    assert (done.returncode, lines[-1]) == (CODES[number], "Stopped. No file is half-written.")
+    assert "terminate" not in done.stderr
+    assert not list(temporary.iterdir()) and not (tmp_path / "out.json").exists()
