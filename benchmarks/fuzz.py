@@ -57,7 +57,7 @@ def run(target: str, folder: Path, *, seconds: float, seed: int, inputs: int | N
             findings |= state["findings"]
         if done.returncode:
             where = re.findall(r'File ".*?([\w/]+\.py)", line (\d+),? in (\w+)', done.stderr)
-            findings[f"the process ended with {done.returncode} at {where[-12:]}"] = str(work)
+            findings[f"the process ended with {done.returncode} at {where[:12]}"] = str(work)
             (work / "stderr.txt").write_text(done.stderr)
         if inputs:
             break

@@ -19,7 +19,7 @@ import torch
 
 from audit.errors import CheckpointError, listed
 from audit.file_limits import opened
-from audit.model.files.pickle_size import has_endless_tuple
+from audit.model.files.pickle_size import oversized
 from audit.model.files.stand_ins import ARRAYS, stand_ins, unknown
 
 PLAIN = re.compile(r"torch\._utils\.\w+|collections\.OrderedDict|torch\.\w+Storage|(__builtin__|builtins)\.set")
@@ -46,9 +46,10 @@ def read_torch(path: Path, *, allow_pickle: bool = False, skip_types: Collection
 
     Raises CheckpointError if the file is damaged, is no torch file, or needs code that may not or cannot run.
     """
-    with _pickled(path) as pickled:
-        if has_endless_tuple(pickled, LEGACY_PICKLES):
-            raise CheckpointError(f"{path} holds a tuple of endless parts. Save the weights alone, as a state_dict.")
+    with _pickled(path) as pickles:
+        fact = next((found for one in pickles if (found := oversized(one, LEGACY_PICKLES)) is not None), None)
+    if fact is not None:
+        raise CheckpointError(f"{path} holds {fact}. Save the weights alone, as a state_dict.")
     try:
         return Read(_safely(path))
     except Exception:  # whatever a hostile file raises while it is read is this file's fault
@@ -120,17 +121,19 @@ def _classes(path: Path) -> set[str]:
 
 
 @contextmanager
-def _pickled(path: Path) -> Iterator[IO[bytes]]:
-    """Open the instructions of a file, in an archive or at its start."""
+def _pickled(path: Path) -> Iterator[list[IO[bytes]]]:
+    """Open the instructions of a file, in an archive or at its start; of several members, torch reads one of them."""
     with opened(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                content = archive.read(next(one for one in archive.namelist() if one.endswith("data.pkl")))
+                found = [archive.read(one) for one in archive.infolist() if one.filename.endswith("data.pkl")]
+            if not found:
+                raise zipfile.BadZipFile
         except Exception:  # no archive, or a damaged one, of which torch's reader tells more
             file.seek(0)
-            yield file
+            yield [file]
             return
-        yield io.BytesIO(content)
+        yield [io.BytesIO(content) for content in found]
 
 
 def _imports(path: Path) -> set[str]:
@@ -138,7 +141,7 @@ def _imports(path: Path) -> set[str]:
     found: set[str] = set()
     texts = [""]
     try:
-        with _pickled(path) as file:
+        with _pickled(path) as (file, *_):
             while True:  # torch's old format is several pickles in a row; the end of them raises
                 for opcode, argument, _position in pickletools.genops(file):
                     if opcode.name == "GLOBAL":

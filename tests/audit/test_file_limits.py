@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -170,6 +171,26 @@ def test_a_key_of_endless_tuples_within_tuples_is_refused_unread(is_zip: bool, t
     else:
         (tmp_path / "a.pt").write_bytes(doubled(60))
     assert "tuple of endless parts" in refusal(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("name", "fact"),
+    [(b"x" * 50_000, "the name of a class in 50,006 characters"), ("é".encode() * 50_000, "a name that is not ASCII")],
+    ids=["long", "not ASCII"],
+)
+@pytest.mark.parametrize("parts", ["zip", "zip with another before", "legacy"])
+def test_a_class_whose_name_takes_seconds_to_be_quoted_is_refused_unread(
+    parts: str, name: bytes, fact: str, tmp_path: Path
+) -> None:
+    pickled = b"\x80\x02ctorch\n" + name + b"\n."
+    if parts == "legacy":
+        (tmp_path / "a.pt").write_bytes(pickled)
+    else:
+        harmless = [("a/other_data.pkl", b"\x80\x02}.")] if parts == "zip with another before" else []
+        zipped(tmp_path / "a.pt", [*harmless, ("a/data.pkl", pickled), ("a/version", b"3\n")])
+    start = time.process_time()
+    assert fact in refusal(tmp_path / "a.pt")
+    assert time.process_time() - start < 2
 
 
 def test_a_list_of_tensors_that_is_longer_than_any_is_refused_unread(tmp_path: Path) -> None:
