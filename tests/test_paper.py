@@ -59,7 +59,7 @@ def test_table_1_runs_on_real_faces(tmp_path: Path) -> None:
     asked = ("--scale", "tiny", "--parts", "table1", "--only", "Blond_Hair", "--arms", "vanilla,IRENE; gamma 0.5")
     printed = paper(*asked, "--data-root", REAL, "--out", out)
     assert "| Blond_Hair | IRENE, gamma 0.5 | 1 | 95.28 ± 0.09 |" in printed
-    assert [one["n"][0] for one in read(out)] == [1000, 1000]
+    assert [one["n"][0] for one in read(out)] == [500, 500]
 
 
 @pytest.mark.data("MNIST")

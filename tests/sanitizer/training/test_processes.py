@@ -22,19 +22,26 @@ from sanitizer.job import Recipe, TrainingJob
 from sanitizer.training.loop import fine_tune
 
 torch.set_num_threads(1)
-if sys.argv[1] != "settled":
-    low_rank.STEPS = 0  # what is settled after the step, by each process on all rows, enlarges the step's rounding
+steps = low_rank.STEPS
 methods = {"irene": Irene(5.0, head="mlp"), "kernel": Kernel(), "codebook": Codebook(5.0), "rich": Rich(rank=4)}
 methods["settled"] = methods["rich"]
-model = net()
-recipe = Recipe(1, 80, "sgd", lr=0.1, weight_decay=0)
-fine_tune(model, TrainingJob(rows(), "y", "encoder", ["v"], method=methods[sys.argv[1]], recipe=recipe))
-torch.save(model.state_dict(), sys.argv[2])
+states = {}
+for name, method in methods.items():
+    # what is settled after the step, by each process on all rows, enlarges the step's rounding
+    low_rank.STEPS = steps if name == "settled" else 0
+    model = net()
+    recipe = Recipe(1, 80, "sgd", lr=0.1, weight_decay=0)
+    fine_tune(model, TrainingJob(rows(), "y", "encoder", ["v"], method=method, recipe=recipe))
+    states[name] = model.state_dict()
+torch.save(states, sys.argv[1])
 """
+States = dict[str, dict[str, torch.Tensor]]
+"""Weights by their method and name."""
+pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
 
 
-def trained(name: str, processes: int, folder: Path) -> dict[str, torch.Tensor]:
-    """Take one step with 80 rows in so many processes, and return the weights of the first."""
+def trained(processes: int, folder: Path) -> States:
+    """Take one step by each method with 80 rows in so many processes, and return the weights of the first."""
     (folder / "script.py").write_text(SCRIPT, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -47,10 +54,9 @@ def trained(name: str, processes: int, folder: Path) -> dict[str, torch.Tensor]:
         "PYTHONPATH": os.pathsep.join(sys.path),
         "OMP_NUM_THREADS": "1",
     }
-    path = folder / f"{name}{processes}"
     running = [
         subprocess.Popen(
-            [sys.executable, str(folder / "script.py"), name, f"{path}.{rank}"],
+            [sys.executable, str(folder / "script.py"), str(folder / f"{processes}.{rank}")],
             env=os.environ | (common if processes > 1 else {"PYTHONPATH": common["PYTHONPATH"]})
             | ({"RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {}),
             stderr=subprocess.PIPE,
@@ -58,27 +64,36 @@ def trained(name: str, processes: int, folder: Path) -> dict[str, torch.Tensor]:
         for rank in range(processes)
     ]  # fmt: skip
     for process in running:
-        _, told = process.communicate(timeout=120)
+        _, told = process.communicate(timeout=240)
         assert process.returncode == 0, told.decode()
-    states = [torch.load(f"{path}.{rank}") for rank in range(processes)]
-    for name_, tensor in states[0].items():
-        assert all(torch.equal(tensor, state[name_]) for state in states[1:]), "the processes differ"
-    found: dict[str, torch.Tensor] = states[0]
-    return found
+    found: list[States] = [torch.load(folder / f"{processes}.{rank}") for rank in range(processes)]
+    for name, state in found[0].items():
+        for key, tensor in state.items():
+            assert all(torch.equal(tensor, other[name][key]) for other in found[1:]), f"{name}: the processes differ"
+    return found[0]
 
 
-@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[States, States]:
+    """What one process and two come to."""
+    folder = tmp_path_factory.mktemp("processes")
+    return trained(1, folder), trained(2, folder)
+
+
 @pytest.mark.parametrize("name", ["irene", "kernel", "codebook", "rich"])
-def test_two_processes_with_half_the_batch_take_the_step_of_one_with_all_of_it(name: str, tmp_path: Path) -> None:
-    one, two = trained(name, 1, tmp_path), trained(name, 2, tmp_path)
+def test_two_processes_with_half_the_batch_take_the_step_of_one_with_all_of_it(
+    name: str, both: tuple[States, States]
+) -> None:
+    one, two = both[0][name], both[1][name]
     assert one.keys() == two.keys()
     for key, tensor in one.items():
         assert torch.allclose(two[key], tensor, atol=1e-6, rtol=0), key  # a step of .1: gradients to 1e-5
 
 
-@pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
-def test_two_processes_settle_the_map_of_a_rich_release_alike_and_nearly_as_one_does(tmp_path: Path) -> None:
-    one, two = trained("settled", 1, tmp_path), trained("settled", 2, tmp_path)  # bit for bit the same in both
-    assert torch.allclose(two["irene.map.weight"], one["irene.map.weight"], atol=0.02)
-    step = trained("rich", 1, tmp_path)["irene.map.weight"]
-    assert (one["irene.map.weight"] - step).abs().max() > 0.02  # it has moved by more than they differ
+def test_two_processes_settle_the_map_of_a_rich_release_alike_and_nearly_as_one_does(
+    both: tuple[States, States],
+) -> None:
+    one, two = (states["settled"]["irene.map.weight"] for states in both)  # bit for bit the same in both processes
+    assert torch.allclose(two, one, atol=0.02)
+    step = both[0]["rich"]["irene.map.weight"]
+    assert (one - step).abs().max() > 0.02  # it has moved by more than they differ

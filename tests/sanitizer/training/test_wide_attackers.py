@@ -84,6 +84,6 @@ def test_a_narrow_layer_costs_what_it_did(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("sanitizer.training.wide_attackers.scores", fail)
     z, v = dense(250, 0, 2.0, d=512)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert quick(z, v).fresh["v"] >= 0.4
-    assert time.perf_counter() - begin < 60
+    assert time.process_time() - begin < 60
