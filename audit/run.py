@@ -29,7 +29,7 @@ from audit.caveats import (
 from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
 from audit.data.columns import MISSING, Answers, AnyColumn, Column, Ints, Quantity, Undecided
-from audit.data.labelled import LabelledData
+from audit.data.labelled import LabelledData, require_labelled
 from audit.data.on_disk import in_memory
 from audit.environment import describe_device, versions
 from audit.errors import DataError
@@ -40,6 +40,7 @@ from audit.evidence.watched import Watched
 from audit.model.describe import describe_features, describe_model
 from audit.model.forward import Encoder, device_of, first_input
 from audit.model.representations import Features, encoding, extract, ready_made
+from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import OUTPUT, suggest
 from audit.model.structure.scores import Answer
 from audit.protocol.attribution import Attacked
@@ -89,7 +90,8 @@ def audit(
     """
     settings, provenance = settings or Settings(), provenance or Provenance()
     encoder = model if isinstance(model, Encoder) else Encoder(model)
-    data = identified(data, settings.keep_identity)
+    require_labelled(data)
+    data = in_named_order(encoder.model, identified(data, settings.keep_identity), task)
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)  # said before the pass, not after it
     x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)
@@ -138,6 +140,11 @@ def audit_embeddings(
         IreneError: Any of its kinds; see audit.errors.
     """
     settings, provenance = settings or Settings(), provenance or Provenance()
+    if not isinstance(layers, Mapping):
+        raise DataError(
+            f"The representations are a {type(layers).__name__}. Give them by the name of their layer, with the labels "
+            "beside them: irene.audit_embeddings({'z': z}, irene.labelled(z, {'gender': gender}), private='gender')."
+        )
     data = identified(data, settings.keep_identity)
     request = AuditRequest.of(data, task, private, keep, settings, predicted)
     request.require_rows(data, settings)

@@ -30,6 +30,7 @@ from audit.model.maps.affine_and_code import Code
 from audit.model.maps.paired_code import PairedCode
 from audit.model.maps.residual_map import ResidualMap
 from audit.model.state_dict import Weights, write_like
+from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
 from audit.verification.verification import identified
@@ -105,6 +106,7 @@ def sanitize(
     is_first = int(os.environ.get("RANK", "0")) == 0
     with locked(*written(output), state_file(output)) if is_first else nullcontext():
         model = loaded.module.to(options.place)
+        data = in_named_order(model, data, task)
         x = first_input(model, data, rows=2)
         job = options.job(data, task, options.layer or _suggested(model, x, data, task, options), private, keep, method)
         require_task_kind(method, job.answer)

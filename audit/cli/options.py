@@ -218,7 +218,7 @@ class SourceOptions(Options):
     transform: str | None = option(
         help="How rows become what the model takes: imagenet, half, unit, package.module:factory or file.py:factory."
     )
-    image_size: int | None = option(type=click.IntRange(min=8), help="Side of the images in pixels.")
+    image_size: int | None = option(type=click.IntRange(min=8), help="Side of the images in pixels; 224 if left out.")
     sample_rate: int | None = option(
         type=click.IntRange(min=1), help="Samples a second that sounds are resampled to; if left out, their own."
     )

@@ -64,6 +64,12 @@ def rows_of(inputs: object, columns: Columns) -> Rows:
         rows = _of_arrays(inputs, columns)
     else:
         _require_length(inputs)
+        if isinstance(inputs, tuple) and inputs and all(isinstance(one, Tensor | np.ndarray) for one in inputs):
+            raise DataError(
+                f"A tuple of {len(inputs)} arrays does not say which argument of the model each is. Give them by name: "
+                "irene.labelled({'x': first, 'mask': second}, columns); or rows that are tuples: "
+                "irene.labelled(torch.utils.data.TensorDataset(first, second), columns)."
+            )
         rows = _of_items(cast(Sequence[object], inputs), columns)
     first = _first(rows.inputs)
     if first is not None and any(part.dtype == torch.uint8 and part.dim() > 1 for part in parts_of(first)):

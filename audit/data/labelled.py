@@ -97,7 +97,7 @@ class LabelledData:
             if kind in ATTACKED:
                 raise DataError(
                     f"{kind.capitalize()} column {name!r} {column.fact}, which may be codes of classes or a quantity. "
-                    f"Say which: --classes {name} or --continuous {name}."
+                    f"Say which: --classes {name} or --continuous {name}; if it tells people apart, --group {name}."
                 )
             column = column.column
         if isinstance(column, Quantity) and column.question and kind in (*ATTACKED, "task", "predicted"):

@@ -180,7 +180,7 @@ def not_above(task: AnyTask) -> str:
         f"the {task.chance:.1%} of always answering the most frequent class"
     )
     if task.is_at_chance:
-        return f"{told}: the model may be broken, or made for other rows, another transform or another order of classes"
+        return f"{told}: the model may be broken, or made for other rows, transform, image size or order of classes"
     return f"{told}, though its balanced accuracy of {balanced.value:.1%} is above that of a guess"
 
 

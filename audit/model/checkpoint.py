@@ -14,7 +14,7 @@ from audit.model.architecture import WAYS, build, in_words
 from audit.model.checkpoint_file import CheckpointFile, Kind, open_checkpoint, with_dense_steps
 from audit.model.files.adapter import CONFIG, adapter_file, merged, read_config
 from audit.model.files.contents import entries
-from audit.model.files.folder import sha256_of
+from audit.model.files.folder import WHOLE, sha256_of
 from audit.model.files.foreign import is_safetensors
 from audit.model.files.places import chosen, within
 from audit.model.files.quantised import require_floats
@@ -223,7 +223,10 @@ def _weights_file(file: CheckpointFile, options: LoadOptions) -> LoadedModel:
 def _weights(file: CheckpointFile, read: Read, options: LoadOptions) -> LoadedModel:
     if options.architecture is None:
         require_floats(file.path, tensors_in(file, read.content))
-        raise CheckpointError(f"{file.path} holds weights without a model. Name what builds it: {WAYS}.")
+        lacking = (
+            "; config.json, which says what model a folder holds, is not beside it" if file.path.name in WHOLE else ""
+        )
+        raise CheckpointError(f"{file.path} holds weights without a model{lacking}. Name what builds it: {WAYS}.")
     model, words = build(options.architecture, options.arguments), in_words(options.architecture, options.arguments)
     named = options.architecture if isinstance(options.architecture, str) else words
     weights = fitted(model, file, read.content, named, options.weights_key)

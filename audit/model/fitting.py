@@ -18,6 +18,8 @@ from audit.model.files.quantised import require_floats
 from audit.model.files.rehearsal import Report, is_made, load, rehearse
 from audit.model.state_dict import Weights, require_finite, require_held
 
+COUNTED = ("num_batches_tracked", "position_ids")
+"""Last names of whole numbers that say nothing of a model: how long it was trained, and 0, 1, 2, …"""
 COUNTER = "n_averaged"
 """The counter of torch.optim.swa_utils.AveragedModel, beside `module.…`."""
 OF_TRAINING = re.compile(r"(criterion|loss(es)?|loss_?\w*|\w*_loss(es)?|\w*metrics?|\w*_acc(uracy)?)\.")
@@ -230,7 +232,7 @@ def _misfit(path: Path, architecture: str, found: Mapping[str, Entry], fit: Fit)
 def _notes(content: object, found: Mapping[str, Entry], fit: Fit, beside: Sequence[str]) -> list[str]:
     """Say what of the file was not used, and what of the model the file does not tell."""
     notes = []
-    left = [name for name in fit.spare if name.rpartition(".")[2] != "num_batches_tracked"]
+    left = [name for name in fit.spare if name.rpartition(".")[2] not in COUNTED]
     if COUNTER in {found[name].name for name in [*left, *beside]}:
         left = [name for name in left if found[name].name != COUNTER]
         beside = [name for name in beside if found[name].name != COUNTER]
@@ -244,7 +246,7 @@ def _notes(content: object, found: Mapping[str, Entry], fit: Fit, beside: Sequen
         notes.append(f"the checkpoint also holds {listed(rest)}, which was not used")
     if left:
         notes.append(f"tensors of the file that the model does not know were not used: {listed(left, SHOWN)}")
-    made = [name for name in fit.report.kept if name.rpartition(".")[2] != "num_batches_tracked"]
+    made = [name for name in fit.report.kept if name.rpartition(".")[2] not in COUNTED]
     if made:
         notes.append(f"not in the file, and as the architecture makes them: {listed(made, SHOWN)}")
     return notes

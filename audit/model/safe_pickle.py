@@ -93,6 +93,12 @@ def _refusal(path: Path, types: Collection[str]) -> str:
     """Say why torch did not load a file; torch's own words are left out: they advise weights_only=False."""
     if types:
         names = sorted(types)
+        if any(name.startswith("torch.nn.") for name in names):
+            return (
+                f"{path} is a pickle of a module that would run code from {listed(names, 3)}; it was not loaded. Save "
+                "the weights alone: torch.save(model.state_dict(), 'model.pt'). Only if you made this file yourself: "
+                "--allow-pickle."
+            )
         return (
             f"{path} is a pickle that would run code from {listed(names, 8)}; it was not loaded. Save the weights "
             "alone: torch.save(model.state_dict(), 'model.pt'). Where these only stand beside the weights, leave them "
@@ -131,7 +137,9 @@ def _pickled(path: Path) -> Iterator[list[IO[bytes]]]:
                 raise zipfile.BadZipFile
         except Exception:  # no archive, or a damaged one, of which torch's reader tells more
             file.seek(0)
-            yield [file]
+            is_archive = file.read(2) == b"PK"
+            file.seek(0)
+            yield [] if is_archive else [file]
             return
         yield [io.BytesIO(content) for content in found]
 

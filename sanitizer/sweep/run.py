@@ -16,6 +16,7 @@ from audit.evidence.json_file import as_json, sealed
 from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input
+from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
 from audit.progress import Track
@@ -113,6 +114,7 @@ def _job(
 ) -> SweepJob:
     """Look up columns and bottleneck, and fail on what cannot be trained or audited before any work is done."""
     settings = replace(options.settings, seed=options.seed, ceiling=False)
+    train, audited = (in_named_order(loaded.module, rows, task) for rows in (train, audited))
     asked = AuditRequest.of(audited, task, private, options.keep, settings)
     answer = Answer.of(audited, task, options.scores)
     if answer.classes is None:

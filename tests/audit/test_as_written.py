@@ -158,3 +158,9 @@ def test_the_codes_of_real_occupations_are_asked_about_and_are_classes_when_that
     assert isinstance(column, Column)
     assert len(column.classes) == 529
     assert [float(one) for one in column.classes] == sorted(float(one) for one in column.classes)
+
+
+def test_representations_without_a_name_are_told_how_to_get_one() -> None:
+    z: Any = np.zeros((4, 2), dtype=np.float32)
+    with pytest.raises(DataError, match=r"The representations are a ndarray\. Give them by the name of their layer"):
+        audit_embeddings(z, labelled(torch.tensor(z), {"r": list("abab")}), private="r")

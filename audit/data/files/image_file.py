@@ -55,22 +55,27 @@ def as_rgb(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey).convert("RGB")
 
 
-def survey(contents: Contents) -> tuple[str, ...]:
+def survey(contents: Contents) -> tuple[tuple[str, ...], tuple[int, int] | None]:
     """Look at the heads of images, and return what a reader should know of how they are read, with counts.
+
+    Beside it stand width and height, in pixels, of the smallest image; None if none could be opened.
 
     Raises DataError at the first whose range is not known; passes by those that cannot be opened.
     """
     found: Counter[str] = Counter()
+    sizes: set[tuple[int, int]] = set()
     for row in range(len(contents)):
         try:
             with contents.opened(row) as file, Image.open(file, formats=FORMATS) as image:
                 _require_small(image, file)
                 found.update(_facts(image, file, contents.name(row)))
+                sizes.add(image.size)
         except DataError:
             raise
         except Exception:
             continue
-    return tuple(f"{count:,} of {len(contents):,} images {fact}" for fact, count in found.items())
+    notes = tuple(f"{count:,} of {len(contents):,} images {fact}" for fact, count in found.items())
+    return notes, min(sizes, key=lambda size: (min(size), size), default=None)
 
 
 def _require_small(image: Image.Image, file: IO[bytes]) -> None:

@@ -14,8 +14,13 @@ from audit.file_limits import read_bounded
 MOST_TOKENS = 2**14
 """Where neither tokenizer nor model say how many they take."""
 MASK = "attention_mask"
-SENTENCES, MOST_BYTES = "sentence_bert_config.json", 2**16
-"""The file in which sentence-transformers says how many tokens a text may have."""
+LEAST_KNOWN = 0.5
+"""Share of the words of a model that its tokenizer has, and of the tokens of the texts that it knows."""
+TOLD_UNKNOWN = 0.05
+"""Share of tokens that are unknown from which on it is told."""
+CONFIG = "config.json"
+SENTENCES, MOST_BYTES = "sentence_bert_config.json", 2**20
+"""The file in which sentence-transformers says how many tokens a text may have, and the size of such files at most."""
 
 
 class Texts:
@@ -45,9 +50,10 @@ def tokenized(
         most: Tokens of a text at most; longer ones are cut. None: as many as the tokenizer says.
 
     Raises:
-        DataError: transformers is not installed, there is no tokenizer, or no text.
+        DataError: transformers is not installed, there is no text, no tokenizer, or one that does not know the words.
     """
     made = _tokenizer(tokenizer)
+    _require_vocabulary(made, tokenizer)
     words = [text if isinstance(text, str) else "" for text in texts]
     empty = sum(not text.strip() for text in words)
     if empty == len(words):
@@ -58,24 +64,54 @@ def tokenized(
             raise DataError(f"The tokenizer of {tokenizer} has no token for padding. Give one that has.")
         made.pad_token = made.eos_token  # the mask tells it from text
     whole = made(words, add_special_tokens=True, verbose=False)["input_ids"]
+    unknown = _unknown(made, whole, tokenizer, column)
     cut = sum(len(one) > limit for one in whole)
     encoded = made(words, padding=True, truncation=True, max_length=limit, return_tensors="pt")
     names = [name for name in made.model_input_names if name in encoded]
     names += [MASK] if MASK not in names and MASK in encoded else []
     longest = encoded[names[0]].shape[1]
     notes = [f"texts of {column!r} as at most {longest} tokens of the tokenizer {Path(tokenizer).name!r}"]
+    notes += [f"tokens of {column!r} that the tokenizer does not know: {unknown:.1%}"] if unknown > TOLD_UNKNOWN else []
     notes += [f"texts cut to {limit} tokens: {cut} of {len(words)}"] if cut else []
     notes += [f"texts that are empty: {empty} of {len(words)}"] if empty else []
     return Texts({name: torch.as_tensor(encoded[name]) for name in names}), notes
 
 
+def _require_vocabulary(made: Any, folder: str) -> None:
+    """Refuse a tokenizer that lacks most words of its model: transformers says nothing of files that are missing."""
+    size = _said(Path(folder) / CONFIG, "vocab_size")
+    if size and len(made) < LEAST_KNOWN * size:
+        raise DataError(
+            f"The tokenizer of {folder} has {len(made):,} tokens and its model {size:,}: files such as tokenizer.json "
+            "or vocab.txt are missing. Copy them beside config.json, or name the folder that has them with --tokenizer."
+        )
+
+
+def _unknown(made: Any, texts: Sequence[Sequence[int]], folder: str, column: str) -> float:
+    """Return the share of tokens that the tokenizer does not know; refuse texts of which it knows next to nothing."""
+    special = {*made.all_special_ids} - {made.unk_token_id}
+    tokens = [token for text in texts for token in text if token not in special]
+    share = sum(bool(token == made.unk_token_id) for token in tokens) / max(1, len(tokens))
+    if share > 1 - LEAST_KNOWN:
+        raise DataError(
+            f"The tokenizer of {folder} does not know {share:.0%} of the tokens of {column!r}, so the model would see "
+            "next to nothing of the texts. Name the tokenizer that the model was trained with: --tokenizer FOLDER."
+        )
+    return share
+
+
 def _most_of_sentences(folder: Path) -> int:
     """Return how many tokens the model of sentence-transformers in a folder takes, if there is one."""
+    return _said(folder / SENTENCES, "max_seq_length") or MOST_TOKENS
+
+
+def _said(path: Path, key: str) -> int | None:
+    """Return a whole number above 0 that a file of JSON says; None if there is none."""
     try:
-        found = json.loads(read_bounded(folder / SENTENCES, MOST_BYTES)).get("max_seq_length")
-    except (OSError, ValueError, AttributeError):
-        return MOST_TOKENS
-    return found if isinstance(found, int) and found > 0 else MOST_TOKENS
+        found = json.loads(read_bounded(path, MOST_BYTES)).get(key)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return None
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def _tokenizer(name: str) -> Any:

@@ -172,12 +172,21 @@ def _images(own: Contents, asked: Asked) -> Made:
         raise DataError("sample_rate and seconds are for sounds, and the rows are images. Leave them out.")
     known = known_transform(asked.arch) if asked.arch and asked.transform is None else None
     chosen = image_transform(asked.transform or known, image_size=asked.image_size)
-    note = f"the images were transformed as published for {asked.arch}; give --transform if it was trained otherwise"
-    return (
-        Images(own, chosen),
-        {"transform": chosen.name, "image_size": chosen.image_size},
-        (*image_file.survey(own), *([note] if known else [])),
-    )
+    notes, smallest = image_file.survey(own)
+    if known:
+        told = (
+            f"the images were transformed as published for {asked.arch}; give --transform if it was trained otherwise"
+        )
+        notes = (*notes, told)
+    size = chosen.image_size
+    if size is not None and asked.image_size is None and smallest is not None and min(smallest) != size:
+        wide, high = smallest
+        notes = (
+            *notes,
+            f"images were scaled to {size} × {size} pixels, since --image-size was not given; the smallest has {wide} "
+            f"× {high}, and a model that was trained on another size sees other things in them",
+        )
+    return Images(own, chosen), {"transform": chosen.name, "image_size": size}, notes
 
 
 def _sounds(own: Contents, asked: Asked) -> Made:

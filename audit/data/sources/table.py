@@ -24,6 +24,8 @@ from audit.plugins import resolve
 SPLITS = ("train", "validation", "val", "test", "audit")
 """Values of a column `split`; `train` rows may shape a model, all others are for attackers alone."""
 ENCODING = "standardised numbers, one-hot classes"
+WORDS = 3
+"""In a cell that looks like a text."""
 MOST_ONE_HOT = 1000
 """A feature with more classes than this is a name or an id, which no model was fed as one-hot."""
 
@@ -95,10 +97,25 @@ def _unsaid(table: Table, source: str) -> DataError:
                 f"Column {name!r} of {source} looks like files of {'images' if kind == 'image' else 'sounds'}. "
                 f"If the model sees them, say --{kind} {name}; else name the columns that it sees with --features."
             )
+    for name in table.columns:
+        if _looks_written(table, name):
+            return DataError(
+                f"Column {name!r} of {source} looks like texts. If the model reads them, say --text {name}; else name "
+                "the columns that it sees with --features."
+            )
     return DataError(
         f"Which columns of {source} the model sees was not said. Give `features`, with commas between them, "
         "or a `transform` as package.module:factory or file.py:factory."
     )
+
+
+def _looks_written(table: Table, name: str) -> bool:
+    """Return whether most of the first cells are of several words."""
+    cells = table.columns[name]
+    if not isinstance(cells, Written) and not all(isinstance(one, str) for one in cells.dropna().head(100)):
+        return False
+    words = [len(one.split()) for one in table.text(name)[:100] if one]
+    return bool(words) and sum(count >= WORDS for count in words) > len(words) / 2
 
 
 def _kind_of_files(table: Table, name: str) -> Kind | None:

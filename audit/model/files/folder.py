@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ INDEX = ".index.json"
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".pt2", ".onnx")
 NOT_WEIGHTS = frozenset({"training_args.bin", "optimizer.pt", "scheduler.pt", "optimizer.bin", "scaler.pt"})
 """What a training leaves beside a model."""
+SHARD = re.compile(r"-\d{5}-of-\d{5}\.")
+"""In the name of one of several files that hold a model."""
 MOST_SHARDS = 1000
 OTHERS = {
     "saved_model.pb": "a SavedModel of TensorFlow: convert it to ONNX, which irene audits: python -m tf2onnx.convert",
@@ -47,6 +50,11 @@ def model_files(folder: Path) -> tuple[Path, ...]:
         found = alone[0]
     if found is None and (other := next((what for name, what in OTHERS.items() if name in held), None)):
         raise CheckpointError(f"{folder} is {other}.")
+    if found is None and (part := next((path.name for path in alone if SHARD.search(path.name)), None)):
+        raise CheckpointError(
+            f"{folder} holds parts of one model, such as {listed([part])}, and not the list of what is in which. Copy "
+            f"the file that ends in {INDEX} beside them."
+        )
     if found is None:
         several = f"several models ({listed([path.name for path in alone], 8)})" if alone else "no model"
         raise CheckpointError(f"{folder} holds {several}. Name one file.")

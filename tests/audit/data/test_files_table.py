@@ -145,3 +145,26 @@ def test_a_table_of_paths_alone_is_told_how_to_be_seen(images: Path) -> None:
     assert "column of rows.csv 'pth'" in told(UnknownNameError, images / "rows.csv", image="pth")
     assert "Both an image and an audio column" in told(DataError, images / "rows.csv", image="path", audio="path")
     assert "is no folder" in told(DataError, images / "rows.csv", image="path", data_root="nowhere")
+
+
+def test_a_size_that_nobody_named_is_told_where_images_have_another(images: Path) -> None:
+    def notes(**options: Any) -> list[str]:
+        rows = open_data(str(images / "rows.csv"), "audit", {"transform": "unit", "image": "path"} | options)
+        return [note for note in rows.notes if "--image-size" in note]
+
+    pd.DataFrame(ROWS).to_csv(images / "rows.csv", index=False)
+    assert notes(image_size=8) == notes(image_size=224) == []
+    (note,) = notes()
+    assert note.startswith(
+        "images were scaled to 224 × 224 pixels, since --image-size was not given; the smallest has 8 × 8"
+    )
+    for name in ROWS["path"]:
+        Image.new("RGB", (300, 224)).save(images / name)
+    assert notes() == []
+
+
+def test_a_table_of_texts_is_told_how_to_be_read(tmp_path: Path) -> None:
+    texts = ["she is very glad today", "he was sad", "not today"]
+    pd.DataFrame({"sex": ["f", "m", "f"], "said": texts}).to_csv(tmp_path / "rows.csv", index=False)
+    with pytest.raises(DataError, match=r"Column 'said' of rows\.csv looks like texts\. .* say --text said"):
+        open_data(str(tmp_path / "rows.csv"), "audit", {})

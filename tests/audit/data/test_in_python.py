@@ -206,6 +206,7 @@ class Stream(torch_data.IterableDataset[Any]):
         (None, "sex", "A NoneType holds no rows by position"),
         ("faces/", "sex", "'faces/' is a text, not rows. Files are read by `irene audit MODEL --data PATH`"),
         (Path("faces"), "sex", "'faces' is a text, not rows"),
+        ((X, X), {"sex": SEX}, "A tuple of 2 arrays does not say which argument of the model each is"),
         (X, "sex", "Arrays hold no labels by name. Give the values"),
         (list(X), "sex", "A row is a Tensor and holds no labels by name"),
         (torch.tensor(3.0), {"sex": SEX}, "is a single number"),

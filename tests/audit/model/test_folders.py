@@ -123,6 +123,19 @@ def test_several_models_in_a_folder_are_asked_for(tmp_path: Path) -> None:
     assert "holds several models (epoch1.ckpt, epoch2.ckpt). Name one file." in refused(tmp_path)
 
 
+def test_shards_without_their_list_are_told_for_what_they_are(tmp_path: Path) -> None:
+    sharded(tmp_path / "m", linear())
+    (tmp_path / "m" / "model.safetensors.index.json").unlink()
+    said = refused(tmp_path / "m")
+    assert "holds parts of one model, such as model-00001-of-00002.safetensors, and not the list" in said
+
+
+def test_a_folder_that_lost_its_configuration_is_told_so(tmp_path: Path) -> None:
+    safetensors.torch.save_file(linear(), tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"; config\.json, which says what model a folder holds, is not beside"):
+        load(tmp_path)
+
+
 def zipped(**parts: bytes) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:

@@ -18,6 +18,7 @@ from audit.errors import CheckpointError, DataError
 from audit.evidence.audit_result import read_audit
 from audit.model.forward import Encoder, first_input
 from audit.model.representations import extract
+from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from irene.command import main
 
@@ -193,6 +194,49 @@ def test_texts_without_a_tokenizer_or_without_text_are_told(bert: Path, tmp_path
     rows, notes = tokenized([" ".join(["she"] * 40), "he", None], str(bert), column="said")
     assert rows[0]["input_ids"].shape == (32,)
     assert notes[1:] == ["texts cut to 32 tokens: 1 of 3", "texts that are empty: 1 of 3"]
+
+
+def test_a_tokenizer_that_does_not_know_the_words_is_refused_and_a_few_unknown_ones_are_counted(
+    bert: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bert"
+    shutil.copytree(bert, folder)
+    _edit(folder / "config.json", vocab_size=30_522)  # as where transformers makes one of five words, and says nothing
+    with pytest.raises(DataError, match=r"has 12 tokens and its model 30,522: files such as tokenizer\.json"):
+        tokenized(TEXTS, str(folder), column="said")
+    with pytest.raises(DataError, match="does not know 75% of the tokens of 'said'"):
+        tokenized(["she went home early"], str(bert), column="said")
+    notes = tokenized([*TEXTS[:9], "she was late"], str(bert), column="said")[1]
+    assert not [note for note in notes if "know" in note]
+    assert tokenized(["she was not here"], str(bert), column="said")[1][1:] == [
+        "tokens of 'said' that the tokenizer does not know: 25.0%"
+    ]
+
+
+def test_the_classes_stand_in_the_order_in_which_the_configuration_names_them(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, task = tmp_path / "classifier", ["sad" if "sad" in text else "glad" for text in TEXTS]
+    config = transformers.BertConfig.from_pretrained(
+        bert, id2label={0: "Sad", 1: "glad"}, label2id={"Sad": 0, "glad": 1}
+    )
+    transformers.BertForSequenceClassification(config).save_pretrained(folder)
+    rows = irene.labelled(texts(bert).inputs, {"sex": SEX, "mood": task})
+    model = irene.load(folder).module
+    ordered = in_named_order(model, rows, "mood")
+    assert ordered.column("mood", "task").classes == ("sad", "glad")
+    assert ordered.notes[-1].endswith("in the order in which the model's configuration names them: sad,glad")
+    settings = irene.Settings(attackers=("logistic",), bootstrap=100)
+    found = irene.audit(model, rows, private="sex", task="mood", settings=settings)
+    assert found.task is not None
+    assert found.task.classes == ["sad", "glad"]
+    assert not [note for note in found.warnings if "the alphabet's" in note]
+    said = rows.in_order("mood", ["glad", "sad"])  # whoever names an order knows better
+    assert in_named_order(model, said, "mood") is said
+    other = irene.labelled(rows.inputs, {"mood": ["up" if one == "sad" else "down" for one in task]})
+    assert in_named_order(model, other, "mood") is other
+    model.config.id2label = {0: "LABEL_0", 1: "LABEL_1"}
+    assert in_named_order(model, rows, "mood") is rows
 
 
 def _edit(path: Path, **changes: object) -> None:

@@ -141,8 +141,7 @@ def test_buffers_that_died_are_listed_and_a_missing_parameter_is_refused(own: st
     torch.save(state() | dead, path)
     loaded = load(path, f"{own}:net")
     assert loaded.notes == (
-        "tensors of the file that the model does not know were not used: body.position_ids, head.total_ops, "
-        "total_params",
+        "tensors of the file that the model does not know were not used: head.total_ops, total_params",
     )
     torch.save(state(), path)
     loaded = load(path, f"{own}:net", {"positions": True})
@@ -265,6 +264,17 @@ def test_what_is_no_weight_is_left_out_unread_with_a_note_and_runs_nothing(own: 
 def test_weights_as_numpy_arrays_are_weights(own: str, tmp_path: Path) -> None:
     torch.save({key: value.numpy() for key, value in state().items()}, tmp_path / "a.pt")
     assert same(load(tmp_path / "a.pt", f"{own}:net").module.state_dict(), state())
+
+
+def test_a_pickled_module_is_not_told_to_leave_itself_out_and_a_file_that_is_cut_off_is_told_so(
+    own: str, tmp_path: Path
+) -> None:
+    torch.save(torch.nn.Sequential(torch.nn.Linear(2, 2)), tmp_path / "a.pt")
+    said = refused(tmp_path / "a.pt", f"{own}:net")
+    assert "is a pickle of a module" in said and "--skip-types" not in said
+    torch.save({"w": torch.zeros(5_000)}, tmp_path / "b.pt")
+    (tmp_path / "b.pt").write_bytes((tmp_path / "b.pt").read_bytes()[:3_000])
+    assert "is cut off or damaged" in refused(tmp_path / "b.pt", f"{own}:net")
 
 
 def test_an_unknown_type_is_named_and_left_out_when_the_user_says_so(own: str, tmp_path: Path) -> None:
