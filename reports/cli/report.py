@@ -30,6 +30,7 @@ unsealed = click.option(
     is_flag=True,
     help="Also write the annex to a data protection impact assessment beside the report, as .dpia.md and .dpia.html.",
 )
+@click.option("--docx", is_flag=True, help="With --dpia: the annex as a Word file, too; needs irene-audit[docx].")
 @click.option(
     "--answers",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -87,7 +88,7 @@ def report(evidence: tuple[Path, ...], allow_unsealed: bool, **given: Any) -> No
     asked.refuse_overwriting(evidence)
     found = read_given(evidence, allow_unsealed=allow_unsealed)
     if isinstance(found, Sweep):
-        if idle := asked.given("side_by_side", "dpia", "frameworks", "csv", "card", "pdf"):
+        if idle := asked.given("side_by_side", "dpia", "docx", "frameworks", "csv", "card", "pdf"):
             raise click.UsageError(f"{idle} is for audits; this is the evidence of a sweep.")
         lines = _sweep(found, asked.output)
     else:
@@ -105,6 +106,7 @@ class Asked:
     output: Path
     side_by_side: bool
     dpia: bool
+    docx: bool
     answers: Path | None
     frameworks: tuple[Path, ...]
     csv: Path | None
@@ -123,11 +125,12 @@ class Asked:
 
     def refuse_overwriting(self, evidence: Sequence[Path]) -> None:
         """Refuse outputs in the place of what is read, and answers without an annex."""
-        from reports.inputs.files import annex_files, refuse_overwriting
+        from reports.inputs.files import annex_docx, annex_files, refuse_overwriting
 
-        if self.answers is not None and not self.dpia:
-            raise click.UsageError("--answers are those of the annex. Add --dpia.")
+        if (idle := self.given("answers", "docx")) and not self.dpia:
+            raise click.UsageError(f"{idle} is for the annex. Add --dpia.")
         outputs = [self.output, *(annex_files(self.output) if self.dpia else ())]
+        outputs += [annex_docx(self.output)] if self.docx else []
         outputs += [one for one in (self.csv, self.card, self.printed if self.pdf else None) if one]
         refuse_overwriting(outputs, evidence)
         refuse_overwriting(outputs, self.frameworks, "a framework")
@@ -175,7 +178,7 @@ def _models(given: "list[tuple[Path, AuditResult]]", asked: Asked) -> list[str]:
 def _audits(audits: "list[AuditResult]", asked: Asked) -> list[str]:
     from audit.atomic_write import write_together
     from reports.audit_page.render import render
-    from reports.compliance.dpia import annex_of
+    from reports.compliance.dpia import annex_of, docx_of
     from reports.compliance.mapping import load
     from reports.exports.model_card import model_card
     from reports.text.sentences import sentences
@@ -190,6 +193,8 @@ def _audits(audits: "list[AuditResult]", asked: Asked) -> list[str]:
     if asked.dpia:
         answers, new, told = _answers(asked.answers, first, second)
         files |= annex_of(asked.output, first, second, own, answers) | new
+        if asked.docx:
+            files |= docx_of(asked.output, first, second, own, answers)
     write_together(files)
     return [*(f"Wrote {path}" for path in files), *told, *sentences(first, second)]
 
