@@ -47,6 +47,16 @@ unsealed = click.option(
 )
 @click.option("--pdf", is_flag=True, help="Also the page as it prints, beside it; needs a browser or WeasyPrint.")
 @click.option(
+    "--limit",
+    type=click.FloatRange(0, 1),
+    help="Of a sweep: recommend a point whose excess is at most this, 0.05 for 5 points; with --task-loss.",
+)
+@click.option(
+    "--task-loss",
+    type=click.FloatRange(0, 1),
+    help="Of a sweep: and that loses at most this of the task's accuracy, 0.02 for 2 points.",
+)
+@click.option(
     "--framework",
     "frameworks",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -90,7 +100,7 @@ def report(evidence: tuple[Path, ...], allow_unsealed: bool, **given: Any) -> No
     if isinstance(found, Sweep):
         if idle := asked.given("side_by_side", "dpia", "docx", "frameworks", "csv", "card", "pdf"):
             raise click.UsageError(f"{idle} is for audits; this is the evidence of a sweep.")
-        lines = _sweep(found, asked.output)
+        lines = _sweep(found, asked)
     else:
         asked.require_fitting(len(found))
         is_several = asked.side_by_side or len(found) > 2
@@ -112,6 +122,8 @@ class Asked:
     csv: Path | None
     card: Path | None
     pdf: bool
+    limit: float | None
+    task_loss: float | None
 
     @property
     def printed(self) -> Path:
@@ -144,23 +156,33 @@ class Asked:
             raise click.UsageError(
                 f"{self.output} names a picture, which only a sweep has. Name an .html file with -o."
             )
+        if self.limit is not None or self.task_loss is not None:
+            raise click.UsageError(
+                "--limit and --task-loss recommend a point of a sweep. For audits, irene check has limits."
+            )
         if self.side_by_side and audits == 1:
             raise click.UsageError("--side-by-side is for two audits or more; there is one.")
         if (self.side_by_side or audits > 2) and (idle := self.given("dpia", "frameworks", "card")):
             raise click.UsageError(f"{idle} is for one audit, or for two of them, before and after.")
 
 
-def _sweep(sweep: "Sweep", output: Path) -> list[str]:
+def _sweep(sweep: "Sweep", asked: Asked) -> list[str]:
     from reports.charts.tradeoff_file import write_picture
+    from reports.inputs.sweep_choice import Wanted
     from reports.render.template import write_page
     from reports.sweep_page.page import render_sweep
     from reports.sweep_page.sections.choice import sentences
 
-    if output.suffix.lower() == ".svg":
-        write_picture(output, sweep)
+    wanted = None
+    if asked.limit is not None or asked.task_loss is not None:
+        if asked.limit is None or asked.task_loss is None:
+            raise click.UsageError("A point is recommended by two limits. Give both --limit and --task-loss.")
+        wanted = Wanted(asked.limit, asked.task_loss)
+    if asked.output.suffix.lower() == ".svg":
+        write_picture(asked.output, sweep)
     else:
-        write_page(output, render_sweep(sweep))
-    return [f"Wrote {output}", *sentences(sweep)]
+        write_page(asked.output, render_sweep(sweep, wanted))
+    return [f"Wrote {asked.output}", *sentences(sweep, wanted)]
 
 
 def _models(given: "list[tuple[Path, AuditResult]]", asked: Asked) -> list[str]:
