@@ -25,6 +25,8 @@ LOOKS = {
     (False, 0): Look("-.", "o", False), (False, 1): Look("-.", "^", False),
 }  # fmt: skip
 """By whether it is the audit that the verdict is on, and by the class looked for."""
+DEEPEST = 100
+"""How many times below the lowest rate a scale goes on at most: an interval may end at next to nothing."""
 ROOM = 2.0
 """How many times beyond the outermost rate a logarithmic scale goes on."""
 
@@ -88,7 +90,7 @@ def roc_drawing(pair: Pair, salt: str) -> Drawing | None:
         return None
     rates = sorted({rate for one in curves for rate, _ in one.points})
     lows = [one.low for curve in curves for _, one in curve.points if one.low > 0]
-    least = 10 ** math.floor(math.log10(min(rates[0], *lows)))
+    least = 10 ** math.floor(math.log10(max(min([rates[0], *lows]), rates[0] / DEEPEST)))
     across = Axis(rates[0] / ROOM, rates[-1] * ROOM, _percents(rates), "false alarms among the other class", base=10)
     decades = [10.0**power for power in range(round(math.log10(least)), 1)]
     up = Axis(least / ROOM, 1.0, _percents(decades), base=10)

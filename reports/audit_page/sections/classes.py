@@ -24,8 +24,8 @@ EXPOSED = (
     "of a class's test rows that the strongest attacker names so."
 )
 FOUND = (
-    "Found: the share of them that it finds if it may name so few of the other class's rows wrongly, as many as a "
-    "guess finds. A dash: too few rows to tell."
+    "Found: the share of them that it finds if it may name so few of the other class's rows wrongly; a guess finds "
+    "no more than that. A dash: too few rows to tell."
 )
 SMALL = "Withheld: fewer than 20 test groups."
 SHOTS = (

@@ -97,6 +97,20 @@ def test_a_rate_of_nothing_stands_at_the_foot_of_the_logarithmic_scale() -> None
     assert "inf" not in one.wide and "nan" not in one.wide
 
 
+@pytest.mark.parametrize("low", [0.0, 1e-12])
+def test_where_nothing_is_found_of_either_class_the_scale_is_that_of_the_rates(low: float) -> None:
+    nothing = Estimate(value=low, low=low, high=0.02)
+    found = binary({0.1: nothing, 0.01: nothing})
+    exposure = found.findings[0].measurement.exposure
+    assert exposure is not None
+    none = [one.model_copy(update={"rate": nothing}) for one in exposure.found]
+    exposure = exposure.model_copy(update={"found": none})
+    one = roc_drawing(pair_of(audit(remeasured(found.findings[0], exposure=exposure))), "roc")
+    assert one is not None
+    decades = [word for word in texts(one.wide) if word.endswith("%") and word not in ("1 %", "10 %")]
+    assert len(decades) <= 3, "100 %, and two under the lowest rate"
+
+
 def test_no_line_of_a_narrow_drawing_runs_through_the_names_over_its_lanes() -> None:
     one = recall_drawing(pair_of(audit(exposing(leakage()))), "narrow")
     assert one is not None
