@@ -92,7 +92,7 @@ ARROWS = {
         "gate": "audit.errors audit.file_limits audit.evidence inputs text render",
         "compliance": "audit.errors audit.file_limits audit.atomic_write audit.evidence inputs text render",
         "audit_page.sections": "audit.evidence inputs text render charts",
-        "audit_page": "audit.evidence inputs render compliance audit_page.sections",
+        "audit_page": "audit.evidence inputs render charts compliance audit_page.sections",
         "models_page.sections": "audit.evidence inputs text render charts",
         "models_page": "audit.evidence inputs text render models_page.sections",
         "sweep_page.sections": "audit.evidence inputs text render charts",

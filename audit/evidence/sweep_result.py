@@ -153,6 +153,8 @@ class SweepCall(Frozen):
     command: Text
     versions: dict[str, str]
     device: str
+    planned: list[Text] = []
+    """Titles of the points that it was to make or found made, in their order; none in evidence of before."""
 
 
 class Sweep(Frozen):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from audit.evidence.numbers import named, of_held, shorten
+from reports.audit_page import epochs
 from reports.audit_page.sections import (
     attackers,
     attribution,
@@ -43,6 +44,7 @@ def sections(frameworks: Sequence[Framework]) -> tuple[Section[Comparison], ...]
         folded(layers.SECTION),
         folded(attribution.SECTION),
         folded(bounds.SECTION),
+        folded(epochs.SECTION),
         folded(tested.RECORDS),
         folded(provisions_view.section(frameworks)),
         folded(reproduce.SECTION),

@@ -31,7 +31,7 @@ def heatmap(grid: Sequence[Sequence[float]], most: float, *, title: str, label: 
     squares = [_square(x, y, side, side, _ink(number, most)) for x, y, number in placed]
     numbers = [_text(x + side / 2, y + side / 2, written(number)) for x, y, number in placed]
     drawn = _squares(squares) + _texts(numbers, side * 0.28, "middle")
-    return _svg(f"0 0 {SIDE:g} {side * len(grid):g}", drawn, title=title, label=label)
+    return svg(f"0 0 {SIDE:g} {side * len(grid):g}", drawn, title=title, label=label)
 
 
 def legend(most: float) -> str:
@@ -41,13 +41,21 @@ def legend(most: float) -> str:
     steps = [_square(52 + i * width, 1, width, height, _ink(i * most / (STEPS - 1), most)) for i in range(STEPS)]
     ends = [_text(0, 8, "0 or less"), _text(58 + STEPS * width, 8, most_told)]
     drawn = _squares(steps) + _texts(ends, 11, "start")
-    return _svg("0 0 250 16", drawn, title="Scale", label=f"From 0 or less to {most_told}.")
+    return svg("0 0 250 16", drawn, title="Scale", label=f"From 0 or less to {most_told}.")
 
 
 def written(number: float) -> str:
     """Return bits with as many decimals as a cell has room for."""
     text = f"{number:.2f}" if abs(number) < 10 else f"{number:.3g}"
     return "0.00" if text == "-0.00" else text.replace("-", "−")
+
+
+def svg(box: str, drawn: str, *, title: str, label: str) -> str:
+    """Return an `<svg>` element of what was drawn, with its title and its words."""
+    return (
+        f'<svg viewBox="{box}" role="img"><title>{html.escape(visible(title))}</title>'
+        f"<desc>{html.escape(visible(label))}</desc>{drawn}</svg>"
+    )
 
 
 def _ink(number: float, most: float) -> float:
@@ -70,11 +78,4 @@ def _texts(drawn: Sequence[str], size: float, anchor: str) -> str:
     return (
         f'<g font-size="{size:.3g}" text-anchor="{anchor}" dominant-baseline="central" fill="var(--ink, #1a1c1f)">'
         f"{''.join(drawn)}</g>"
-    )
-
-
-def _svg(box: str, drawn: str, *, title: str, label: str) -> str:
-    return (
-        f'<svg viewBox="{box}" role="img"><title>{html.escape(visible(title))}</title>'
-        f"<desc>{html.escape(visible(label))}</desc>{drawn}</svg>"
     )

@@ -25,6 +25,8 @@ _MARKERS: dict[Mark, str | int] = {
 }  # fmt: skip
 _REFERENCES: set[Mark] = {"ceiling", "floor", "null", "bound"}
 _HOLLOW: set[Mark] = {"head", "before"}
+NAMED = 0.5
+"""How much of a lane of a narrow drawing its name takes, above its interval."""
 _APART = 0.16
 """How far before and after stand from the middle of a lane that they share, as a share of its height."""
 
@@ -165,14 +167,22 @@ def _draw_lines(axes: Axes, lines: Sequence[Line], tier: float, layout: Layout) 
         above = 1 + tier * index
         to_left = place[line] > 0.6 or is_reversed
         axes.plot(
-            [line.x, line.x], [0, above], color=INK, linewidth=1, linestyle=line.style, clip_on=False,
-            transform=axes.get_xaxis_transform(),
+            *_apart([((line.x, low), (line.x, high)) for low, high in _spans(axes, above, layout)]), color=INK,
+            linewidth=1, linestyle=line.style, clip_on=False, transform=axes.get_xaxis_transform(),
         )  # fmt: skip
         axes.annotate(
             line.name, (line.x, above), xycoords=axes.get_xaxis_transform(),
             xytext=(-4 if to_left else 4, 1), textcoords="offset points", ha="right" if to_left else "left",
             fontsize=layout.text - 1, color=INK,
         )  # fmt: skip
+
+
+def _spans(axes: Axes, above: float, layout: Layout) -> list[tuple[float, float]]:
+    """Return where a line across all lanes is drawn, from the foot: on a narrow drawing it leaves out their names."""
+    if layout.names:
+        return [(0, above)]
+    lanes = round(axes.get_ylim()[0])
+    return [((lanes - lane - 1) / lanes, (lanes - lane - NAMED) / lanes) for lane in range(lanes)] + [(1, above)]
 
 
 def _draw_points(axes: Axes, lanes: Sequence[Lane], layout: Layout) -> None:

@@ -14,7 +14,7 @@ from reports.charts.tradeoff_points import Spot, colours, in_words, kept_spots, 
 from reports.inputs.sweep_choice import level, untouched
 
 WIDE = Layout(714, 400, 58, 28, 0, text=13, small=12, mark=11, steps=6, columns=4)
-NARROW = Layout(268, 270, 40, 12, 0, text=11.5, small=11, mark=10, steps=4, columns=2)
+NARROW = Layout(262, 270, 46, 12, 0, text=11.5, small=11, mark=10, steps=4, columns=2)
 UNDER = 46.0
 """Pixels under what is plotted, for the scale and its name."""
 KEY = (
@@ -22,7 +22,8 @@ KEY = (
     "named under the drawing. Filled and bold: no other point is as good in both "
     "and better in one. Ringed: the point named above. Dotted across: the lower end of the untouched checkpoint's "
     "interval. Thin bars: 95 % intervals. Lines join a method's points in order of weight. Band: the floors, what each "
-    "point's predicted task label alone tells."
+    "point's predicted task label alone tells. Dashed: the highest floor with the limit on top, a guide only: the "
+    "verdict is on each point's own excess."
 )
 KEPT_KEY = (
     "Further up more is kept of the attributes to keep, as a share of what could be kept at best of the untouched "
@@ -98,7 +99,7 @@ class Words:
 
 
 def _panel(sweep: Sweep, attribute: str, spots: list[Spot], layout: Layout, salt: str, words: Words) -> Markup:
-    top, bottom = 3 * TIER + 6, UNDER + key_height(spots, layout)
+    top, bottom = 4 * TIER + 6, UNDER + key_height(spots, layout)
     width, height = layout.left + layout.width + layout.right, top + layout.height + bottom
     with drawing(width, height, salt=salt) as figure:
         draw_panel(

@@ -46,7 +46,7 @@ def draw(sweep: Sweep) -> str:
     attributes = sweep.setup.private
     columns = min(2, len(attributes))
     layout = ALONE if columns == 1 else BESIDE
-    top = TIER * (3 if columns == 1 else 4) + 6  # over a panel: its name, what goes up, and its references' names
+    top = TIER * (4 if columns == 1 else 5) + 6  # over a panel: its name, what goes up, and its references' names
     width = LEFT + columns * layout.width + (columns - 1) * (GAP + LEFT) + RIGHT
     letters = int((width - 2 * EDGE) / LETTER)
     notes = [line for note in _notes(sweep) for line in textwrap.wrap(note, letters)]
@@ -110,6 +110,6 @@ def _notes(sweep: Sweep) -> list[str]:
         "both and better in one. Ringed: least read of those that keep the task, at or above the lower end of the "
         "untouched checkpoint's interval; chosen on these very rows. Thin bars: 95 % bootstrap intervals. Lines join a "
         f"method's points in order of weight. Floor: what the predicted {printable(sweep.setup.task)} alone tells, "
-        "lowest to highest of all points.",
+        "lowest to highest of all points. Dashed: the highest floor with the limit on top, a guide only.",
         *([f"Not shown, since training failed: {failed}."] if failed else []),
     ]

@@ -145,7 +145,7 @@ def _set_scales(axes: Axes, spots: Sequence[Spot], layout: Layout, chance: float
 
 
 def _draw_references(axes: Axes, spots: Sequence[Spot], layout: Layout, chance: float) -> int:
-    """Draw chance and the floors of all points, named over the panel, and return how many lines of text that took."""
+    """Draw chance, floors and limit, named over the panel, and return how many lines of text that took."""
     area, across, (left, right) = axes.get_window_extent(), axes.get_xaxis_transform(), axes.get_xlim()
     low, high = min(spot.floor for spot in spots), max(spot.floor for spot in spots)
     least = 4 * (right - left) / area.width  # a narrower band could not be seen
@@ -157,10 +157,12 @@ def _draw_references(axes: Axes, spots: Sequence[Spot], layout: Layout, chance: 
         named = [(chance, f"chance and floor {_percent(chance)}", INK, ":")]
     elif chance < left:
         named[0] = (left, f"← chance {_percent(chance)}", INK, "")
+    if (most := max(spot.most for spot in spots)) < right:
+        named.append((most, f"limit {_percent(most)}", INK, "--"))
     for tier, (x, words, color, style) in enumerate(sorted(named, reverse=True)):  # no line crosses another's name
         top, to_left = 1 + (4 + TIER * tier) / area.height, x > left + FAR * (right - left)
         axes.plot(
-            [x, x], [0 if style == ":" else 1, top], transform=across, color=color, linestyle=style or "none",
+            [x, x], [1 if style == "-" else 0, top], transform=across, color=color, linestyle=style or "none",
             linewidth=1, clip_on=False, zorder=1,
         )  # fmt: skip
         axes.annotate(

@@ -45,6 +45,8 @@ class Spot:
     y: Estimate
     """The task's accuracy."""
     floor: float
+    most: float
+    """What may be read of it: its floor with the limit on top."""
     efficient: bool
     """No other point is as good in both and better in one."""
     chosen: bool
@@ -66,6 +68,7 @@ def spots_of(sweep: Sweep, attribute: str) -> list[Spot]:
             x=one.read.balanced_accuracy,
             y=one.figures.accuracy,
             floor=one.read.floor.value,
+            most=one.read.floor.value + sweep.protocol.limit,
             efficient=is_best,
             chosen=chosen is not None and one.point is chosen.point,
         )

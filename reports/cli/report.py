@@ -30,6 +30,7 @@ unsealed = click.option(
     is_flag=True,
     help="Also write the annex to a data protection impact assessment beside the report, as .dpia.md and .dpia.html.",
 )
+@click.option("--docx", is_flag=True, help="With --dpia: the annex as a Word file, too; needs irene-audit[docx].")
 @click.option(
     "--answers",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -45,6 +46,16 @@ unsealed = click.option(
     help="Also a section of a Hugging Face model card, with its model-index.",
 )
 @click.option("--pdf", is_flag=True, help="Also the page as it prints, beside it; needs a browser or WeasyPrint.")
+@click.option(
+    "--limit",
+    type=click.FloatRange(0, 1),
+    help="Of a sweep: recommend a point whose excess is at most this, 0.05 for 5 points; with --task-loss.",
+)
+@click.option(
+    "--task-loss",
+    type=click.FloatRange(0, 1),
+    help="Of a sweep: and that loses at most this of the task's accuracy, 0.02 for 2 points.",
+)
 @click.option(
     "--framework",
     "frameworks",
@@ -87,9 +98,9 @@ def report(evidence: tuple[Path, ...], allow_unsealed: bool, **given: Any) -> No
     asked.refuse_overwriting(evidence)
     found = read_given(evidence, allow_unsealed=allow_unsealed)
     if isinstance(found, Sweep):
-        if idle := asked.given("side_by_side", "dpia", "frameworks", "csv", "card", "pdf"):
+        if idle := asked.given("side_by_side", "dpia", "docx", "frameworks", "csv", "card", "pdf"):
             raise click.UsageError(f"{idle} is for audits; this is the evidence of a sweep.")
-        lines = _sweep(found, asked.output)
+        lines = _sweep(found, asked)
     else:
         asked.require_fitting(len(found))
         is_several = asked.side_by_side or len(found) > 2
@@ -105,11 +116,14 @@ class Asked:
     output: Path
     side_by_side: bool
     dpia: bool
+    docx: bool
     answers: Path | None
     frameworks: tuple[Path, ...]
     csv: Path | None
     card: Path | None
     pdf: bool
+    limit: float | None
+    task_loss: float | None
 
     @property
     def printed(self) -> Path:
@@ -123,11 +137,12 @@ class Asked:
 
     def refuse_overwriting(self, evidence: Sequence[Path]) -> None:
         """Refuse outputs in the place of what is read, and answers without an annex."""
-        from reports.inputs.files import annex_files, refuse_overwriting
+        from reports.inputs.files import annex_docx, annex_files, refuse_overwriting
 
-        if self.answers is not None and not self.dpia:
-            raise click.UsageError("--answers are those of the annex. Add --dpia.")
+        if (idle := self.given("answers", "docx")) and not self.dpia:
+            raise click.UsageError(f"{idle} is for the annex. Add --dpia.")
         outputs = [self.output, *(annex_files(self.output) if self.dpia else ())]
+        outputs += [annex_docx(self.output)] if self.docx else []
         outputs += [one for one in (self.csv, self.card, self.printed if self.pdf else None) if one]
         refuse_overwriting(outputs, evidence)
         refuse_overwriting(outputs, self.frameworks, "a framework")
@@ -141,23 +156,33 @@ class Asked:
             raise click.UsageError(
                 f"{self.output} names a picture, which only a sweep has. Name an .html file with -o."
             )
+        if self.limit is not None or self.task_loss is not None:
+            raise click.UsageError(
+                "--limit and --task-loss recommend a point of a sweep. For audits, irene check has limits."
+            )
         if self.side_by_side and audits == 1:
             raise click.UsageError("--side-by-side is for two audits or more; there is one.")
         if (self.side_by_side or audits > 2) and (idle := self.given("dpia", "frameworks", "card")):
             raise click.UsageError(f"{idle} is for one audit, or for two of them, before and after.")
 
 
-def _sweep(sweep: "Sweep", output: Path) -> list[str]:
+def _sweep(sweep: "Sweep", asked: Asked) -> list[str]:
     from reports.charts.tradeoff_file import write_picture
+    from reports.inputs.sweep_choice import Wanted
     from reports.render.template import write_page
     from reports.sweep_page.page import render_sweep
     from reports.sweep_page.sections.choice import sentences
 
-    if output.suffix.lower() == ".svg":
-        write_picture(output, sweep)
+    wanted = None
+    if asked.limit is not None or asked.task_loss is not None:
+        if asked.limit is None or asked.task_loss is None:
+            raise click.UsageError("A point is recommended by two limits. Give both --limit and --task-loss.")
+        wanted = Wanted(asked.limit, asked.task_loss)
+    if asked.output.suffix.lower() == ".svg":
+        write_picture(asked.output, sweep)
     else:
-        write_page(output, render_sweep(sweep))
-    return [f"Wrote {output}", *sentences(sweep)]
+        write_page(asked.output, render_sweep(sweep, wanted))
+    return [f"Wrote {asked.output}", *sentences(sweep, wanted)]
 
 
 def _models(given: "list[tuple[Path, AuditResult]]", asked: Asked) -> list[str]:
@@ -175,7 +200,7 @@ def _models(given: "list[tuple[Path, AuditResult]]", asked: Asked) -> list[str]:
 def _audits(audits: "list[AuditResult]", asked: Asked) -> list[str]:
     from audit.atomic_write import write_together
     from reports.audit_page.render import render
-    from reports.compliance.dpia import annex_of
+    from reports.compliance.dpia import annex_of, docx_of
     from reports.compliance.mapping import load
     from reports.exports.model_card import model_card
     from reports.text.sentences import sentences
@@ -190,6 +215,8 @@ def _audits(audits: "list[AuditResult]", asked: Asked) -> list[str]:
     if asked.dpia:
         answers, new, told = _answers(asked.answers, first, second)
         files |= annex_of(asked.output, first, second, own, answers) | new
+        if asked.docx:
+            files |= docx_of(asked.output, first, second, own, answers)
     write_together(files)
     return [*(f"Wrote {path}" for path in files), *told, *sentences(first, second)]
 

@@ -14,13 +14,17 @@ from pydantic import TypeAdapter
 from audit.evidence.numbers import count, shorten
 from reports.compliance.answers import Answers, answered
 from reports.compliance.evidence_items import Absent, items
+from reports.compliance.likelihood import likelihood_table
 from reports.compliance.mapping import Framework, own
 from reports.compliance.part import Part
 from reports.compliance.provisions_view import instruments_table, mapping_table, stale
+from reports.compliance.special import special_table
 from reports.compliance.tables import checkpoints_table, effect_table, measure_table, risk_table, rows_table, use_table
+from reports.inputs.by_attribute import by_attribute, worst
 from reports.inputs.comparison import Comparison
 from reports.text.bounds import basis
 from reports.text.caveats import cautions
+from reports.text.sentences import sentence
 from reports.text.verdicts import summary
 
 PARTS = Path(__file__).parent / "assessment.toml"
@@ -48,9 +52,9 @@ def assessment(
     )
     parts = {name: _filled(part, comparison) for name, part in _parts().items()}
     tables = {
-        "processing": (checkpoints_table(comparison), rows_table(comparison)),
+        "processing": (checkpoints_table(comparison), rows_table(comparison), special_table(comparison)),
         "necessity": (use_table(comparison),),
-        "risks": (risk_table(comparison),),
+        "risks": (risk_table(comparison), likelihood_table(comparison)),
         "measures": (measure_table(comparison), effect_table(comparison)),
         "articles": (mapping_table(comparison, frameworks), instruments_table(frameworks)),
     }
@@ -58,6 +62,9 @@ def assessment(
         parts[name] = replace(parts[name], tables=tuple(one for one in some if one))
     if old := stale(comparison):
         parts["articles"] = replace(parts["articles"], text=(*parts["articles"].text, old))
+    parts["result"] = replace(
+        parts["result"], points=tuple(sentence(worst(pairs)) for pairs in by_attribute(comparison.pairs))
+    )
     parts["risks"] = replace(parts["risks"], points=cautions(comparison))
     parts["measures"] = replace(parts["measures"], text=(*parts["measures"].text, *basis(comparison)))
     return Assessment(shorten(last.checkpoint.file), subject, answered(parts, answers or {}))

@@ -13,9 +13,10 @@ from audit.evidence.audit_result import AuditResult
 from audit.file_limits import read_bounded
 from reports.compliance.answers import Answers, starter, unanswered
 from reports.compliance.assessment import assessment
+from reports.compliance.docx_file import as_docx, require_untouched_docx
 from reports.compliance.mapping import Framework
 from reports.inputs.comparison import compare
-from reports.inputs.files import annex_files
+from reports.inputs.files import annex_docx, annex_files
 from reports.render.markdown import fill as fill_markdown
 from reports.render.template import fill
 
@@ -60,6 +61,23 @@ def annex_of(
     _require_untouched(markdown)
     told = render_markdown(before, after, frameworks, answers)
     return {markdown: _sealed(told).encode(), html: render_html(before, after, frameworks, answers).encode()}
+
+
+def docx_of(
+    path: Path,
+    before: AuditResult,
+    after: AuditResult | None = None,
+    frameworks: Sequence[Framework] = (),
+    answers: Answers | None = None,
+) -> dict[Path, bytes]:
+    """Return the annex as a Word file beside a report; arguments and errors are those of `write_dpia`.
+
+    Raises:
+        DocxError: python-docx is not installed.
+    """
+    file = annex_docx(path)
+    require_untouched_docx(file)
+    return {file: as_docx(assessment(compare(before, after), frameworks, answers))}
 
 
 def _sealed(told: str) -> str:

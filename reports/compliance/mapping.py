@@ -66,6 +66,8 @@ class Entry(_Frozen):
     """How each item of evidence supports it; the sentence holds for that item alone."""
     fields: Annotated[tuple[Text, ...], Field(min_length=1)]
     """What a person has to fill in."""
+    unread: bool = False
+    """Whether the text itself was not read for this, and title and scope alone are told."""
 
 
 class Framework(_Frozen):

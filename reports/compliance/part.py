@@ -48,6 +48,8 @@ class Part:
     title: str
     provision: str = ""
     """Where the Regulation asks for it; empty where it does not."""
+    follows: str = ""
+    """Which parts of the templates for assessments it answers to, so that it can be filed under theirs."""
     text: tuple[str, ...] = ()
     """Paragraphs."""
     tables: tuple[Table, ...] = ()

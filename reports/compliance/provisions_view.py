@@ -116,7 +116,8 @@ def _row(support: Support, framework: Framework) -> tuple[Cell, ...]:
     short = framework.instruments[entry.instrument].short
     present = _names([one for one, _ in support.present]) or "Nothing in this evidence"
     missing = [f"missing here: {_names(support.absent).lower()}"] if support.absent else []
-    return cell(f"{short} {entry.article}", entry.title), cell(entry.about), cell(present, *missing)
+    unread = ["not checked: its text was not read for this"] if entry.unread else []
+    return cell(f"{short} {entry.article}", entry.title), cell(entry.about, *unread), cell(present, *missing)
 
 
 def _names(found: Sequence[Evidence]) -> str:

@@ -40,6 +40,11 @@ def annex_files(report: Path) -> tuple[Path, Path]:
     return report.with_name(f"{report.stem}.dpia.md"), report.with_name(f"{report.stem}.dpia.html")
 
 
+def annex_docx(report: Path) -> Path:
+    """Return where the annex of a report stands as a Word file: `out/report.dpia.docx`."""
+    return report.with_name(f"{report.stem}.dpia.docx")
+
+
 def refuse_overwriting(outputs: Sequence[Path], paths: Sequence[Path], what: str = "the evidence itself") -> None:
     """Refuse outputs that would take the place of a file that is read.
 

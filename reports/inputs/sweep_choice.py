@@ -14,6 +14,26 @@ from reports.inputs.integrity import refuse_unfounded_pass
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What somebody would accept: two limits of their own."""
+
+    leak: float
+    """Largest excess of every private attribute."""
+    task_loss: float
+    """Largest loss of the task's accuracy since the untouched checkpoint."""
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """What two limits leave."""
+
+    best: "SweepPoint | None"
+    """Of the points within both, the one that does the task best; None without any."""
+    within_leak: tuple["SweepPoint", ...]
+    within_task: tuple["SweepPoint", ...]
+
+
+@dataclass(frozen=True)
 class Audited:
     """A point that was audited, and the leakage of one private attribute there."""
 
@@ -97,6 +117,33 @@ def level(sweep: Sweep) -> float:
 def keeps_the_task(one: SweepFigures, sweep: Sweep) -> bool:
     """Whether a point does the task as well as the untouched checkpoint, within the noise."""
     return one.accuracy.value >= level(sweep)
+
+
+def recommended(sweep: Sweep, wanted: Wanted) -> Recommended:
+    """Return the point that two limits leave, and which points are within each; the untouched one is none of them.
+
+    A leak is within its limit where the whole interval of every attribute's excess is, and the attackers were able to
+    tell; the task where its accuracy is no lower than the untouched checkpoint's less the loss.
+    """
+    begins = untouched(sweep, sweep.setup.private[0]).figures.accuracy.value
+    made = [(one, one.figures) for one in sweep.points if one.figures and one.method != UNTOUCHED]
+    leak = [one for one, figures in made if all(_is_within(read, sweep, wanted.leak) for read in figures.read)]
+    task = [one for one, figures in made if figures.accuracy.value >= begins - wanted.task_loss]
+    both = [(one, figures) for one, figures in made if one in leak and one in task]
+    best = max(both, key=lambda each: each[1].accuracy.value, default=(None, None))[0]
+    return Recommended(best, tuple(leak), tuple(task))
+
+
+def _is_within(read: SweepReading, sweep: Sweep, limit: float) -> bool:
+    is_doubted = read.verdict == "INCONCLUSIVE" and read.excess.high <= sweep.protocol.limit
+    return read.excess.high <= limit and not is_doubted
+
+
+def unmade(sweep: Sweep) -> tuple[int, tuple[str, ...]]:
+    """Return how many points were planned, and which of them are not made yet; 0 where the evidence does not tell."""
+    planned = dict.fromkeys(name for call in sweep.calls for name in call.planned)
+    made = {title(one.method, one.weight) for one in sweep.points}
+    return len(planned), tuple(name for name in planned if name not in made)
 
 
 def keeping(sweep: Sweep, attribute: str) -> list[Audited]:

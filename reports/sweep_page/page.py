@@ -3,7 +3,7 @@
 from audit.evidence.numbers import count, named, shorten
 from audit.evidence.sweep_result import Sweep
 from reports.charts.tradeoff_points import colour_rules
-from reports.inputs.sweep_choice import refuse_unsound
+from reports.inputs.sweep_choice import Wanted, refuse_unsound, unmade
 from reports.render.section import Page, Section, fill_page, filled, running_head
 from reports.sweep_page.sections import choice, curve, limits, points, repeat, retained, shared, words
 
@@ -20,17 +20,21 @@ SECTIONS: tuple[Section[Sweep], ...] = (
 """In the order of the page; a new one is a module, a template of the same name, and a line here."""
 
 
-def render_sweep(sweep: Sweep) -> str:
+def render_sweep(sweep: Sweep, wanted: Wanted | None = None) -> str:
     """Return the page of a sweep as one offline HTML file; the same evidence gives the same, byte for byte.
+
+    Args:
+        sweep: Its evidence.
+        wanted: Limits by which a point is recommended; None recommends none.
 
     Raises:
         EvidenceError: The sweep has no untouched checkpoint, or says what its figures deny.
     """
-    return fill_page(sweep_page(sweep), "report.css", "sweep.css")
+    return fill_page(sweep_page(sweep, wanted), "report.css", "sweep.css")
 
 
-def sweep_page(sweep: Sweep) -> Page:
-    """Prepare everything that the templates show.
+def sweep_page(sweep: Sweep, wanted: Wanted | None = None) -> Page:
+    """Prepare everything that the templates show; arguments are those of `render_sweep`.
 
     Raises:
         EvidenceError: The sweep has no untouched checkpoint, or says what its figures deny.
@@ -42,7 +46,7 @@ def sweep_page(sweep: Sweep) -> Page:
         eyebrow="Removal against task, swept",
         heading=file,
         subject=_subject(sweep),
-        sections=filled("sweep_page", SECTIONS, sweep),
+        sections=filled("sweep_page", (choice.section(wanted), *SECTIONS[1:]), sweep),
         rules=colour_rules(sweep) + running_head(sweep.checkpoint.file, _date(sweep)),
     )
 
@@ -53,10 +57,12 @@ def _date(sweep: Sweep) -> str:
 
 def _subject(sweep: Sweep) -> str:
     points, rows = len(sweep.points), sweep.data.test
+    planned, missing = unmade(sweep)
+    made = f" {count(planned - len(missing))} of {count(planned)} planned points are made." if planned else ""
     groups = f" of {count(rows.groups)} groups" if sweep.data.group and rows.groups < rows.rows else ""
     return (
         f"How well it does its task against what fresh attackers read at {named(sweep.setup.layer)}: "
         f"{count(points)} point{'' if points == 1 else 's'}, each a copy fine-tuned by one method at one weight, and "
         f"the checkpoint untouched. Swept {_date(sweep)} on "
-        f"{count(rows.rows)} test rows{groups}."
+        f"{count(rows.rows)} test rows{groups}.{made}"
     )

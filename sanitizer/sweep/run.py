@@ -92,7 +92,8 @@ def sweep(
         job = _in_memory(job, options.budget, options.track)
         rehearse(job, missing)
         device = describe_device(job.training.device)
-        call = SweepCall(created=now(), command=options.command, versions=versions(), device=device)
+        planned = [one.title for one in wanted]
+        call = SweepCall(created=now(), command=options.command, versions=versions(), device=device, planned=planned)
         place = len(done.calls) if done else 0
         for one in missing:
             point, result = make_point(one, job, parent=setup.checkpoint, call=place, track=options.track)

@@ -34,7 +34,13 @@ UNFOLD = "document.querySelectorAll('details').forEach(one => one.open = true)"
 
 @contextmanager
 def opened(
-    browser: "Browser", path: Path, *, width: int = WIDE, scheme: Scheme = "light", javascript: bool = False
+    browser: "Browser",
+    path: Path,
+    *,
+    width: int = WIDE,
+    scheme: Scheme = "light",
+    javascript: bool = False,
+    is_unfolded: bool = True,
 ) -> Iterator[tuple["Page", Heard]]:
     """Open a file as a reader without a network does, with every folded part, and listen from the first byte."""
     context = browser.new_context(
@@ -46,7 +52,8 @@ def opened(
     page.on("pageerror", lambda error: heard.complaints.append(str(error)))
     page.on("console", lambda message: heard.complaints.append(f"{message.type}: {message.text}"))
     page.goto(path.as_uri())
-    page.evaluate(UNFOLD)
+    if is_unfolded:
+        page.evaluate(UNFOLD)
     yield page, heard
     context.close()
 

@@ -7,12 +7,11 @@ from markupsafe import Markup
 
 from audit.evidence.findings import Where
 from audit.evidence.numbers import LONGEST_TEXT, count, fixed, named, shorten
+from reports.charts.bars import bars
 from reports.charts.heatmap import heatmap, legend, written
 from reports.inputs.by_attribute import LARGE, by_attribute, severity, worst
 from reports.inputs.comparison import Comparison, Pair
 from reports.render.section import Section
-from reports.render.table import NOTHING, Body, Row, Table
-from reports.text.sentences import attribute_at
 
 MOST, FEW = 8, 2
 """How many attributes are shown on a page, and on a large one."""
@@ -28,6 +27,8 @@ class MapView:
     caption: str
     note: str
     """Why there is no map, or nothing, in the evidence's own words."""
+    units: Markup | None
+    """Bars of the units worth most; None where there are none."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class WhereView:
     """That other layers were looked at too, or empty."""
     maps: tuple[MapView, ...]
     legend: Markup | None
-    units: Table
+    width: str
+    """How many units there are."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,14 @@ def _view(pair: Pair, *, others: int) -> WhereView:
     found = _found(pair)
     numbers = [number for one in found.values() for row in one.input_map or [] for number in row]
     most = max(numbers, default=0.0)
+    best = max((unit.bits for one in found.values() for unit in one.units), default=0.0)
     return WhereView(
         attribute=shorten(pair.last.found.attribute),
         layer=shorten(pair.last.found.layer),
         others=_others(others),
-        maps=tuple(_map(when, one, most) for when, one in found.items()),
+        maps=tuple(_map(when, one, most, best) for when, one in found.items()),
         legend=Markup(legend(most)) if most > 0 else None,
-        units=_units(attribute_at(pair.last.found), found),
+        width=" and ".join(dict.fromkeys(count(one.width) for one in found.values())),
     )
 
 
@@ -109,38 +112,26 @@ def _others(number: int) -> str:
     return f"The worst layer is shown; the evidence holds the same for {layers}." if number else ""
 
 
-def _map(when: str, one: Where, most: float) -> MapView:
+def _map(when: str, one: Where, most: float, best: float) -> MapView:
     rows = f"Mean over {count(one.samples)} test rows, read by {named(one.attacker)}; no person's image."
     note = shorten(one.note, LONGEST_TEXT)
+    units = _units(when, one, best)
     grid = [row for row in one.input_map or [] if row]
     if not grid:
-        return MapView(when, None, rows, note)
+        return MapView(when, None, rows, note, units)
     value, place = max((number, (i, j)) for i, row in enumerate(grid, 1) for j, number in enumerate(row, 1))
     patch = f" A patch is {one.patch[0]} × {one.patch[1]} pixels." if one.patch and len(one.patch) == 2 else ""
     title = f"{when}: bits lost by hiding each patch of the input"
     label = (
         f"{len(grid)} rows of patches. The most, {written(value)} bits, is lost in row {place[0]}, column {place[1]}."
     )
-    return MapView(when, Markup(heatmap(grid, most, title=title, label=label)), rows + patch, note)
+    return MapView(when, Markup(heatmap(grid, most, title=title, label=label)), rows + patch, note, units)
 
 
-def _units(place: str, found: dict[str, Where]) -> Table:
-    longest = max(len(one.units) for one in found.values())
-    rows = tuple(
-        Row(str(rank + 1), tuple(part for one in found.values() for part in _unit(one, rank)))
-        for rank in range(longest)
-    )
-    widths = " and ".join(dict.fromkeys(count(one.width) for one in found.values()))
-    return Table(
-        kind=f"units-{len(found)}",
-        caption=f"Units worth most to the attacker on {place}, of {widths}",
-        columns=("Rank", *(("Unit", "Bits lost when shuffled") * len(found))),
-        bodies=(Body("", rows),),
-        groups=tuple((when, 2) for when in found) if len(found) > 1 else (),
-    )
-
-
-def _unit(one: Where, rank: int) -> tuple[str, str]:
-    if rank >= len(one.units):
-        return NOTHING, NOTHING
-    return str(one.units[rank].index), fixed(one.units[rank].bits, 3)
+def _units(when: str, one: Where, most: float) -> Markup | None:
+    """Draw what the units worth most are worth; `most` is the bits of the longest bar."""
+    if not one.units:
+        return None
+    named_units = [(f"unit {unit.index}", unit.bits) for unit in one.units]
+    label = "; ".join(f"{name}: {fixed(bits, 3)}" for name, bits in named_units)
+    return Markup(bars(named_units, most, title=f"{when}: bits lost by shuffling each unit", label=f"{label}."))

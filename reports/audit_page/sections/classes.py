@@ -2,29 +2,45 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Estimate, Finding, TruePositives
+from audit.evidence.findings import ClassRecall, Estimate, Finding, TruePositives
 from audit.evidence.numbers import bare, count, fixed, named, percent, rows_told, share, shorten
-from reports.inputs.by_attribute import by_attribute, worst
+from reports.charts.attribute import Drawing
+from reports.charts.exposure import MOST, WITHHELD, recall_drawing, roc_drawing
+from reports.inputs.by_attribute import LARGE, by_attribute, severity, worst
 from reports.inputs.comparison import Comparison, Pair
 from reports.render.section import Section, Told
 from reports.render.table import NOTHING, Body, Row, Table, over
 from reports.text.sentences import attribute_at
 
-WITHHELD = "withheld"
+PICTURED = 2
+"""How many attributes are drawn."""
 STANDS_OUT = 2
 """How many times as many as a guess finds a cautious attacker must find, surely, to be told of."""
 EXPOSED = (
-    "A balanced accuracy is a mean: near the floor it can hide a class that is recognised, or a few people who are "
-    "read with certainty. Recognised: the share of a class's test rows that the strongest attacker names so. "
-    "Found: the share of them that it finds if it may name so few of the other class's rows wrongly; a guess finds "
-    "just as many as that. Withheld: fewer than 20 test groups. A dash: too few to tell of so low a rate."
+    "A mean can hide a class that is recognised, or a few people who are read with certainty. Recognised: the share "
+    "of a class's test rows that the strongest attacker names so."
 )
+FOUND = (
+    "Found: the share of them that it finds if it may name so few of the other class's rows wrongly; a guess finds "
+    "no more than that. A dash: too few rows to tell."
+)
+SMALL = "Withheld: fewer than 20 test groups."
 SHOTS = (
     "Who has several rows of one person puts them together. Of people with that many rows and one class: what the "
     "strongest attacker reads of a person, its log-likelihood ratios summed over rows drawn at random."
 )
+
+
+@dataclass(frozen=True)
+class Pictured:
+    """The drawings of one attribute at the layer that decides."""
+
+    attribute: str
+    layer: str
+    drawings: tuple[Drawing, ...]
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,8 @@ class Classes:
 
     sentences: tuple[str, ...]
     """How rows are kept together, and what was left out."""
+    pictures: tuple[Pictured, ...]
+    """Of the worst attributes that have classes."""
     exposed: Told | None
     """None in older evidence, and where there are quantities alone."""
     shots: Told | None
@@ -41,10 +59,13 @@ class Classes:
 
 def view(comparison: Comparison) -> Classes:
     """Prepare of whom the private attributes can be read."""
-    deciding = [worst(pairs).last.found for pairs in by_attribute(comparison.pairs)]
+    pairs = [worst(some) for some in by_attribute(comparison.pairs)]
+    deciding = [pair.last.found for pair in pairs]
+    drawn = pictures(pairs, is_large=len(comparison.pairs) > LARGE)
     return Classes(
         sentences=classes_text(comparison.measured, comparison.last),
-        exposed=exposed(deciding),
+        pictures=drawn,
+        exposed=exposed(deciding, [one for one in deciding if _is_told(one, drawn)]),
         shots=shots(deciding),
     )
 
@@ -52,27 +73,60 @@ def view(comparison: Comparison) -> Classes:
 SECTION = Section("classes", "Who is exposed", view)
 
 
-def exposed(findings: Sequence[Finding]) -> Told | None:
-    """Return what is read of each class, in a table of binary attributes and one of all others; None without any."""
+def pictures(pairs: Sequence[Pair], *, is_large: bool) -> tuple[Pictured, ...]:
+    """Draw the worst attributes that have classes: a large page one of them, and no more than a drawing of it."""
+    with_classes = (pair for pair in sorted(pairs, key=severity) if pair.last.measurement.exposure)
+    found = []
+    for place, pair in enumerate(islice(with_classes, 1 if is_large else PICTURED)):
+        drawn = recall_drawing(pair, f"recall-{place}", both=not is_large)
+        more = None if is_large else roc_drawing(pair, f"roc-{place}")
+        if drawn:
+            found.append(Pictured(drawn.attribute, drawn.layer, (drawn, more) if more else (drawn,)))
+    return tuple(found)
+
+
+def _is_told(found: Finding, drawn: Iterable[Pictured]) -> bool:
+    """Whether a drawing gives the recall of every class."""
+    places = {(one.attribute, one.layer) for one in drawn}
+    return (shorten(found.attribute), shorten(found.layer)) in places and len(found.measurement.classes) <= MOST
+
+
+def exposed(findings: Sequence[Finding], drawn: Sequence[Finding] = ()) -> Told | None:
+    """Return what is read of each class, in a table of binary attributes and one of all others; None without any.
+
+    Args:
+        findings: One of each attribute.
+        drawn: Those whose recalls a drawing gives, so that no table repeats them.
+    """
     rates = next(([*_rates(one)] for one in findings if _rates(one)), [])
     found = [one for one in findings if one.measurement.exposure]
     binary = [one for one in found if [*_rates(one)] == rates and rates]
-    several = [one for one in found if one not in binary]
+    several = [one for one in found if one not in binary and one not in drawn]
+    has_recalls = any(one not in drawn for one in binary)
     alarms = tuple(f"Found at {percent(rate)} false alarms, %" for rate in rates)
     caption = "What the strongest attacker reads of each class"
     tables = (
         Table(
             f"{caption} of two",
-            ("Class", "Recognised, %", *alarms),
+            ("Class", *(("Recognised, %",) if has_recalls else ()), *alarms),
             kind="exposed-2",
-            bodies=tuple(map(_exposed, binary)),
+            bodies=tuple(_exposed(one, has_recalls=has_recalls) for one in binary),
         ),
         Table(
-            f"{caption} of several", ("Class", "Recognised, %"), kind="exposed-1", bodies=tuple(map(_exposed, several))
+            f"{caption} of several",
+            ("Class", "Recognised, %"),
+            kind="exposed-1",
+            bodies=tuple(_exposed(one, has_recalls=True) for one in several),
         ),
     )
     shown = tuple(one for one in tables if one.bodies)
-    return Told((EXPOSED, *_most_exposed(binary)), shown) if shown else None
+    is_withheld = any(one.recall is None for each in found for one in _recalls(each))
+    words = " ".join([EXPOSED, *([FOUND] if binary else []), *([SMALL] if is_withheld else [])])
+    return Told((words, *_most_exposed(binary)), shown) if found else None
+
+
+def _recalls(found: Finding) -> list[ClassRecall]:
+    return found.measurement.exposure.recalls if found.measurement.exposure else []
 
 
 def _rates(found: Finding) -> dict[float, None]:
@@ -80,17 +134,17 @@ def _rates(found: Finding) -> dict[float, None]:
     return dict.fromkeys(one.false_positive_rate for one in (exposure.found if exposure else ()))
 
 
-def _exposed(found: Finding) -> Body:
+def _exposed(found: Finding, *, has_recalls: bool) -> Body:
     exposure = found.measurement.exposure
     rows = [
         Row(
             shorten(one.name),
             (
-                _percent(one.recall, WITHHELD),
+                *((_percent(one.recall, WITHHELD),) if has_recalls else ()),
                 *(_percent(each.rate, NOTHING) for each in exposure.found if each.wanted == one.name),
             ),
         )
-        for one in (exposure.recalls if exposure else ())
+        for one in _recalls(found)
         if exposure
     ]
     return Body(attribute_at(found), tuple(rows))
@@ -171,11 +225,13 @@ def classes_text(pairs: tuple[Pair, ...], audit: AuditResult) -> tuple[str, ...]
     if joined:
         of = f"{', '.join(joined)} {'is an intersection' if len(joined) == 1 else 'are intersections'}"
         subgroups = f"{of} of attributes: its classes are the subgroups, and one that is too rare to audit is left out."
-    else:
+    elif len(found) > 1:
         subgroups = "No intersection of attributes was audited: --private a+b audits the subgroups of two."
+    else:
+        subgroups = ""
     withheld = any(None in _counts(one) for one in found.values())
     told = ["Counts so small that they could single people out are withheld."] if withheld else []
-    return group, subgroups, *told
+    return (group, *([subgroups] if subgroups else []), *told)
 
 
 def _counts(one: Finding) -> list[int | None]:

@@ -1,6 +1,7 @@
 """The answer for each private attribute: the point with the least leakage, and its cost."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from audit.evidence.findings import Certificate
 from audit.evidence.numbers import (
@@ -17,8 +18,18 @@ from audit.evidence.numbers import (
     share,
     shorten,
 )
-from audit.evidence.sweep_result import Sweep, title
-from reports.inputs.sweep_choice import Audited, audited, keeping, least_read, level, untouched
+from audit.evidence.sweep_result import UNTOUCHED, Sweep, title
+from reports.inputs.sweep_choice import (
+    Audited,
+    Wanted,
+    audited,
+    keeping,
+    least_read,
+    level,
+    recommended,
+    unmade,
+    untouched,
+)
 from reports.render.section import Section
 from reports.sweep_page.sections.cells import called
 from reports.text.bounds import bits_at_most, read_at_most
@@ -31,12 +42,39 @@ CAVEAT = (
 )
 
 
-def view(sweep: Sweep) -> Answers:
-    """Prepare the answers for all private attributes."""
-    return Answers(tuple(choice(sweep, name) for name in sweep.setup.private), _warnings(sweep))
+def view(sweep: Sweep, wanted: Wanted | None = None) -> Answers:
+    """Prepare the answers for all private attributes, and what is recommended by limits of the reader's."""
+    answers = tuple(choice(sweep, name) for name in sweep.setup.private)
+    return Answers(answers, _warnings(sweep), recommendation(sweep, wanted) if wanted else "")
 
 
 SECTION = Section("choice", "Least read", view, heading="Least read while the task is kept")
+
+
+def section(wanted: Wanted | None) -> Section[Sweep]:
+    """Return the section with a recommendation by these limits."""
+    return replace(SECTION, view=lambda sweep: view(sweep, wanted))
+
+
+def recommendation(sweep: Sweep, wanted: Wanted) -> str:
+    """Say in a sentence or two which point two limits leave, or which of them leaves none."""
+    found = recommended(sweep, wanted)
+    points = [one for one in sweep.points if one.figures and one.method != UNTOUCHED]
+    asked = (
+        f"By your limits, an excess of {limit_points(wanted.leak)} and a task loss of {limit_points(wanted.task_loss)}"
+    )
+    if found.best and found.best.figures:
+        figures = found.best.figures
+        worst = max(figures.read, key=lambda one: one.excess.high)
+        return (
+            f"{asked}: {called(found.best)}, which does the task best of those within both, at "
+            f"{share(figures.accuracy)}; its largest excess is {excess(worst.excess, wanted.leak)}, of "
+            f"{named(worst.attribute)}. It was chosen on these very rows: audit it afresh before it is given away."
+        )
+    return (
+        f"{asked}: none of {count(len(points))} points. {count(len(found.within_leak))} of them are within the one on "
+        f"the excess, {count(len(found.within_task))} within the one on the task, and none within both."
+    )
 
 
 def choice(sweep: Sweep, attribute: str) -> Answer:
@@ -58,9 +96,10 @@ def choice(sweep: Sweep, attribute: str) -> Answer:
     )
 
 
-def sentences(sweep: Sweep) -> list[str]:
+def sentences(sweep: Sweep, wanted: Wanted | None = None) -> list[str]:
     """Return the answer for each private attribute as a line for a terminal, and how far to trust them."""
-    return [*(_line(sweep, attribute) for attribute in sweep.setup.private), CAVEAT]
+    asked = [recommendation(sweep, wanted)] if wanted else []
+    return [*asked, *(_line(sweep, attribute) for attribute in sweep.setup.private), CAVEAT]
 
 
 def _line(sweep: Sweep, attribute: str) -> str:
@@ -137,6 +176,8 @@ def _warnings(sweep: Sweep) -> tuple[str, ...]:
         warnings.append(f"Code {CODE_RAN}")
     if failed := [point for point in sweep.points if point.figures is None]:
         warnings.append(f"Training failed at {', '.join(map(called, failed))}; the tables say why.")
+    if missing := unmade(sweep)[1]:
+        warnings.append(f"Planned and not made yet: {', '.join(map(shorten, missing))}.")
     for name in sweep.setup.private:
         for one in audited(sweep, name):
             bound = one.read.certificate

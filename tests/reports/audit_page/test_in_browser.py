@@ -1,6 +1,7 @@
 """What only a browser can judge: every kind of page, offline, without JavaScript, on screens wide, narrow and dark."""
 
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from support.evidences import KINDS
 from support.sweeps import typical
 
 from audit.errors import IreneError
-from audit.evidence.audit_result import AuditResult
+from audit.evidence.audit_result import AuditResult, read_audit
 from reports.audit_page.render import render
 from reports.compliance.dpia import render_html
 from reports.models_page.page import render_models
@@ -41,6 +42,9 @@ from support.browser import (
 
 PAPER, MARGIN = 794, 56
 """CSS pixels: a telephone, a desktop, A4, and a little less than its margins in the print stylesheet."""
+MOST_WORDS, MOST_SHEETS, VERDICT_ABOVE = 1500, 5, 400
+"""Of what is not folded: words, sheets of A4, and CSS pixels from the top of a telephone to the verdict."""
+GOLDEN = Path(__file__).parents[2] / "golden"
 CONTRAST = "color-contrast"
 """The rule of axe-core that takes minutes on a page of a quarter of a million pixels."""
 
@@ -175,6 +179,17 @@ def test_a_print_cuts_no_drawing_and_no_verdict(browser: "Browser", shelf: dict[
         assert in_two == []
         page.set_viewport_size({"width": PAPER, "height": 900})
         assert sticking_out(page, may_roll=False, margin=MARGIN) == []
+
+
+def test_what_everybody_reads_of_one_attribute_and_two_to_keep_is_short(browser: "Browser", tmp_path: Path) -> None:
+    path = tmp_path / "kept.html"
+    write_page(path, render(read_audit(GOLDEN / "kept.json")))
+    with opened(browser, path, is_unfolded=False) as (page, _):
+        assert 800 < len(page.inner_text("body").split()) <= MOST_WORDS
+        printed = page.pdf(prefer_css_page_size=True)
+        assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= MOST_SHEETS
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.querySelector('.verdict').getBoundingClientRect().top") < VERDICT_ABOVE
 
 
 def test_a_drawing_that_is_cut_would_be_seen(browser: "Browser", tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_without_images_there_are_units_and_the_reason_for_no_map() -> None:
     page = render(audit(leakage().model_copy(update={"where": blind})))
     assert "The inputs are no images." in page
     assert 'class="map"' not in page
-    assert "Units worth most" in page
+    assert "Units worth most to the attacker, of 128" in page and page.count('class="bars"') == 1
 
 
 def test_without_a_task_the_page_says_that_the_floor_is_chance() -> None:
@@ -337,7 +337,7 @@ def test_a_browser_shows_the_page_without_scrolling_sideways(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cells = page.evaluate("[...document.querySelectorAll('tbody td')].map(one => one.clientWidth)")
     assert min(cells) >= (90 if width == 360 else 40), "a column too narrow to read"
-    assert page.locator("svg:visible").count() == 9  # four attributes, map, legend, task, two curves
+    assert page.locator("svg:visible").count() == 10  # four attributes, map, legend, units, task, two curves
     page.context.close()
 
 

@@ -137,7 +137,7 @@ def test_the_threat_model_says_what_the_attacker_has_and_what_nobody_tried() -> 
         "5,000 here to fit an attacker, and 1,000 to tune and choose it",
         "Neither the architecture nor the weights are used",
         "Passive. It trains 4 kinds of attacker on 2 views of the features, from scratch",
-        "beyond what the predicted task label alone gives", "Out of scope Whether a record was among the training rows",
+        "beyond what the predicted task label alone gives", "Out of scope Attackers who know more",
     ):  # fmt: skip
         assert part in text, part
 
@@ -269,7 +269,9 @@ def test_groups_and_intersections_are_told() -> None:
     alone = audit(data=audit().data.model_copy(update={"group": None}))
     text = section(render(alone), "classes")
     assert "No group was named, so every row stands alone." in text
-    assert "No intersection of attributes was audited" in text
+    assert "intersection" not in text, "there is one attribute alone"
+    two = section(render(audit(leakage("race"), leakage("sex"))), "classes")
+    assert "No intersection of attributes was audited" in two
 
 
 def test_an_attacker_that_failed_in_one_audit_alone_keeps_its_figures_of_the_other() -> None:

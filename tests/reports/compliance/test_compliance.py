@@ -26,27 +26,38 @@ from reports.render.template import fill
 
 ASKED_FOR = {
     "GDPR": {
+        "Recital 26",
         "Art. 5(1)(c)",
         "Art. 5(1)(f)",
         "Art. 5(2)",
         "Art. 9(1)",
         "Art. 25(1)",
+        "Art. 28",
         "Art. 32(1)(d)",
         "Art. 35(7)(c)",
         "Art. 35(7)(d)",
         "Art. 36(1)",
     },
     "EDPB Opinion 28/2024": {"Question 1"},
+    "CNIL": {"Status of a model", "Annotation"},
+    "ICO": {"Security, data minimisation"},
     "AI Act": {
         "Art. 9(2)(a)",
         "Art. 10(2)(f)",
         "Art. 10(2)(g)",
         "Art. 13(3)(b)",
         "Art. 15(5)",
+        "Art. 26(9)",
+        "Art. 27",
+        "Art. 72",
+        "Art. 4a",
         "Annex IV(2)(g)",
     },
     "NIST AI RMF": {"MEASURE 2.7", "MEASURE 2.10", "MEASURE 2.11", "MANAGE 4.1"},
     "ISO/IEC 42001": {"A.6.2.4"},
+    "ISO/IEC": {"23894", "27559", "27701", "29134", "42005"},
+    "OWASP": {"AISVS C8.4.1", "AITG-MOD-05"},
+    "prEN 18283": {"prEN 18283"},
 }
 
 
@@ -79,6 +90,17 @@ def test_the_page_says_when_the_texts_were_read_whom_they_bind_and_since_when() 
         "Binds: Nobody: it is voluntary.", "ISO/IEC 42001:2023",
     ):  # fmt: skip
         assert part in text, part
+
+
+def test_a_text_that_was_not_read_is_marked_so_on_the_page_and_in_the_annex() -> None:
+    unread = [entry for entry in own().entries if entry.unread]
+    assert {"29134", "prEN 18283", "Art. 4a"} <= {entry.article for entry in unread}
+    assert Outline(section(audit())).text.count("Its text was not read for this.") == len(unread)
+    assert render_html(audit()).count("not checked: its text was not read for this") == len(unread)
+
+
+def test_the_exception_for_bias_is_named_as_no_basis() -> None:
+    assert "named here because it is none" in Outline(section(audit())).text
 
 
 def test_a_pass_is_said_not_to_be_anonymity() -> None:

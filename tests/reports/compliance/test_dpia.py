@@ -68,7 +68,7 @@ def test_the_parts_stand_in_the_order_of_the_regulation_in_both_files() -> None:
     headings = re.findall(r"^## (.*)$", render_markdown(*both()), flags=re.M)
     assert [part for title in titles for part in order if f">{part}<" in title] == order
     assert [part for heading in headings for part in order if heading.endswith(f", {part} GDPR")] == order
-    assert len(titles) == len(headings) == len(sections(*both())) == 8
+    assert len(titles) == len(headings) == len(sections(*both())) == 9
 
 
 @pytest.mark.parametrize("kind", ["HTML", "Markdown"])

@@ -33,6 +33,7 @@ from reports.cli.report import report
 from reports.inputs.several_models import gather
 from reports.models_page.page import render_models, verdict_lines
 from reports.models_page.sections.cells import MOST_LINES
+from reports.models_page.sections.task import MOST, differences
 from reports.render.template import write_page
 from reports.text.sentences import sentences
 
@@ -324,3 +325,16 @@ def test_a_browser_shows_the_page_without_a_request_an_overflow_or_a_violation(
     if kind in ("typical", "rich"):
         with opened(browser, path, javascript=True) as (page, _):
             assert violations(page, STANDARDS) == []
+
+
+def test_the_task_of_every_two_models_is_compared_on_the_same_rows() -> None:
+    table = differences([(one.name, one.audit.task) for one in gather(three()).models if one.audit.task])
+    assert table is not None
+    assert [row[0].text for row in table.rows] == list(table.columns[1:])
+    for place, row in enumerate(table.rows, 1):
+        assert row[place].kind == "missing" and sum(cell.kind == "missing" for cell in row) == 1
+    there, back = (table.rows[0][2].text, table.rows[1][1].text)
+    assert there.replace("−", "+") == back.replace("−", "+"), "one is the other with the sign turned"
+    assert table.caption in Outline(render_models(three())).text
+    many = [(str(number), three()[next(iter(three()))].task) for number in range(MOST + 1)]
+    assert differences([(name, one) for name, one in many if one]) is None
