@@ -28,15 +28,15 @@ ARROWS = {
         "errors": "",
         "file_limits": "",
         "column_names": "errors",
-        "parallel": "",
         "progress": "",
         "atomic_write": "errors file_limits",
         "environment": "errors",
         "plugins": "errors",
         "evidence": "errors file_limits atomic_write",
         "evidence.checks": "errors atomic_write evidence",
-        "settings": "errors column_names evidence progress",
+        "settings": "errors column_names evidence progress parallel",
         "data": "errors column_names plugins",
+        "parallel": "errors plugins data",
         "data.files": "errors file_limits data",
         "data.sources": "errors file_limits column_names plugins data data.files",
         "bootstrap": "data evidence",
@@ -52,8 +52,8 @@ ARROWS = {
         "verification": "errors evidence settings data bootstrap protocol",
         "caveats": "evidence data model protocol",
         "request": "errors column_names settings data attackers protocol verification",
-        "run": "errors column_names environment bootstrap evidence settings data model model.structure attackers "
-        "protocol protocol.kept verification caveats request",
+        "run": "errors column_names environment bootstrap parallel evidence settings data model model.structure "
+        "attackers protocol protocol.kept verification caveats request",
         "cli": "errors file_limits column_names atomic_write environment evidence evidence.checks settings data "
         "data.sources model model.structure verification run",
     },

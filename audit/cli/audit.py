@@ -140,6 +140,13 @@ class AuditOptions(Options):
     budget: float | None = option(
         type=Real(1), help="Seconds that attackers may take, about; where all rows would take longer, fewer fit them."
     )
+    backend: str = option(
+        default="threads",
+        show_default=True,
+        metavar="NAME",
+        help="Where attackers are fitted: threads, processes, dask or ray, or a cluster that runs, dask://HOST:PORT or "
+        "ray://HOST:PORT. No figure depends on it.",
+    )
     where: bool = option(is_flag=True, help="Also tell which units, and where in the input, the attacker reads.")
     no_ceiling: bool = option(is_flag=True, help="Do not attack the raw input.")
     table: Path | None = option(
@@ -233,6 +240,7 @@ def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "
         min_class=rare.min_class,
         merge_rare=rare.merge_rare,
         device=device,
+        backend=asked.backend,
     )
 
 
