@@ -55,7 +55,7 @@ ARROWS = {
         "run": "errors column_names environment bootstrap parallel evidence settings data model model.structure "
         "attackers protocol protocol.kept verification caveats request",
         "cli": "errors file_limits column_names atomic_write environment evidence evidence.checks settings data "
-        "data.sources model model.structure verification run",
+        "data.files data.sources model model.structure verification run",
     },
     "sanitizer": {
         "information": "",

@@ -30,6 +30,7 @@ from audit.cli.options import (
     with_options,
 )
 from audit.cli.outputs import refuse_inputs
+from audit.data.files.shards import is_sharded
 from audit.data.sources.catalogue import EMBEDDINGS
 
 if TYPE_CHECKING:
@@ -182,8 +183,9 @@ def audit(**options: object) -> None:
     """Measure how much of each private attribute fresh attackers read at a bottleneck of SUBJECT.
 
     SUBJECT is a checkpoint, a TorchScript or torch.export program, or embeddings that some model made (.npz,
-    .npy with --table, .parquet). Attackers are fitted, chosen and tested on three splits of rows that the model
-    was not trained on. The evidence goes to one JSON file, which `irene report` turns into a page.
+    .npy with --table, .parquet; 'emb/*.parquet' or a folder for several files). Attackers are fitted, chosen and
+    tested on three splits of rows that the model was not trained on. The evidence goes to one JSON file, which
+    `irene report` turns into a page.
 
     \b
     Example:
@@ -202,7 +204,7 @@ def audit(**options: object) -> None:
             f"{asked.output} is what is audited, or its record, and would be lost. Name another file with -o."
         )
     refuse_inputs(asked.output)
-    embedded = asked.subject.suffix.lower() in EMBEDDINGS
+    embedded = is_sharded(asked.subject) or asked.subject.suffix.lower() in EMBEDDINGS
     with atomic_write.locked(asked.output):
         result = (_embeddings if embedded else _model)(asked, options)
         audit_result.write_audit(result, asked.output)
@@ -293,7 +295,6 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
     from audit.data.parts import PartRule
     from audit.data.sources.embeddings import ALL_ROWS, read_embeddings
     from audit.errors import UnknownNameError
-    from audit.model.describe import describe_embeddings_file
     from audit.verification.verification import identified
 
     for name in FOR_MODELS:
@@ -314,7 +315,7 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
         if name not in found.layers:
             raise UnknownNameError(f"layer of {asked.subject.name}", name, found.layers)
     layers = {name: found.layers[name] for name in asked.layer or found.layers}
-    checkpoint, notes = describe_embeddings_file(asked.subject)
+    checkpoint, notes = _described(asked.subject)
     rule = PartRule.recorded(checkpoint.sanitizing.settings) if checkpoint.sanitizing else None
     if rule is None and asked.held_out:
         rule = PartRule.of(data, rows.seed)
@@ -337,3 +338,14 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
         settings=_settings(asked, RareOptions.of(options), rows.seed),
         provenance=_provenance(asked, checkpoint, notes),
     )
+
+
+def _described(subject: Path) -> "tuple[Checkpoint, list[str]]":
+    """Describe embeddings by their file, or by all of their files."""
+    from audit.atomic_write import sha256
+    from audit.data.files.shards import joint_sha256, name_of, shards_of
+    from audit.model.describe import describe_embeddings, describe_embeddings_file
+
+    if not is_sharded(subject):
+        return describe_embeddings_file(subject)
+    return describe_embeddings(name_of(subject), joint_sha256([*map(sha256, shards_of(subject))])), []

@@ -30,19 +30,20 @@ class Store:
     most: int
     """Rows that there is room for."""
     filled: int = 0
-    values: Floats | None = None
+    values: NDArray[Any] | None = None
+    dtype: str = "float32"
 
-    def add(self, rows: Floats) -> None:
+    def add(self, rows: NDArray[Any]) -> None:
         """Put rows, (b, d), behind those that are there; the first say how wide all are."""
         if self.values is None:
             with new_file() as file:
-                require_room(file.fileno(), 4 * self.most * rows.shape[1])
-                self.values = owned(np.memmap(file, dtype=np.float32, mode="w+", shape=(self.most, rows.shape[1])))
+                require_room(file.fileno(), np.dtype(self.dtype).itemsize * self.most * rows.shape[1])
+                self.values = owned(np.memmap(file, dtype=self.dtype, mode="w+", shape=(self.most, rows.shape[1])))
         self.values[self.filled : self.filled + len(rows)] = rows
         self.filled += len(rows)
         _let_go(self.values)
 
-    def take(self) -> Floats:
+    def take(self) -> NDArray[Any]:
         """Return the rows that were put there, (n, d)."""
         assert self.values is not None  # a pass over no rows has failed before
         return self.values[: self.filled]
