@@ -44,8 +44,8 @@ ARROWS = {
         "model.programs": "errors file_limits",
         "model.files": "errors file_limits",
         "model.maps": "errors",
-        "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs "
-        "model.files model.maps",
+        "model": "errors file_limits atomic_write plugins progress parallel evidence data model.structure "
+        "model.programs model.files model.maps",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "protocol.kept": "errors progress evidence settings data bootstrap attackers protocol",
@@ -54,8 +54,8 @@ ARROWS = {
         "request": "errors column_names settings data attackers protocol verification",
         "run": "errors column_names environment bootstrap parallel evidence settings data model model.structure "
         "attackers protocol protocol.kept verification caveats request",
-        "cli": "errors file_limits column_names atomic_write environment evidence evidence.checks settings data "
-        "data.files data.sources model model.structure verification run",
+        "cli": "errors file_limits column_names atomic_write environment parallel progress evidence evidence.checks "
+        "settings data data.files data.sources model model.structure verification run",
     },
     "sanitizer": {
         "information": "",

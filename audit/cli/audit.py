@@ -1,6 +1,7 @@
 """The commands `irene layers` and `irene audit`."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from audit.evidence.audit_result import AuditResult, Checkpoint
     from audit.model.structure.layout import Padding, Pool
     from audit.model.structure.scores import Scores
+    from audit.parallel.ranks import Ranks
     from audit.settings import Provenance, Settings
 
 FOR_LABELS = ("group", "continuous", "classes", "missing")
@@ -196,6 +198,7 @@ def audit(**options: object) -> None:
     from audit.errors import CheckpointError, visible
     from audit.evidence import audit_result
     from audit.evidence.headline import sentence, task_sentence, verification_sentence, watched_sentence
+    from audit.parallel.ranks import is_first, torchrun
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
@@ -205,8 +208,13 @@ def audit(**options: object) -> None:
         )
     refuse_inputs(asked.output)
     embedded = is_sharded(asked.subject) or asked.subject.suffix.lower() in EMBEDDINGS
-    with atomic_write.locked(asked.output):
-        result = (_embeddings if embedded else _model)(asked, options)
+    if embedded and not is_first():
+        return  # under torchrun, there is nothing for a second process to run
+    with (
+        nullcontext() if embedded else torchrun() as ranks,
+        atomic_write.locked(asked.output) if is_first() else nullcontext(),
+    ):
+        result = _embeddings(asked, options) if embedded else _model(asked, options, ranks)
         audit_result.write_audit(result, asked.output)
     if asked.as_json:
         click.echo(asked.output.read_text(encoding="utf-8"), nl=False)
@@ -247,13 +255,15 @@ def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "
 
 
 def _provenance(asked: AuditOptions, checkpoint: "Checkpoint", notes: Sequence[str] = ()) -> "Provenance":
+    from audit.parallel.ranks import is_first
+    from audit.progress import untracked
     from audit.settings import Provenance
 
     set_by: Literal["user", "default"] = "default" if asked.limit is None else "user"
-    return Provenance(checkpoint, command_line(), notes, set_by, progress)
+    return Provenance(checkpoint, command_line(), notes, set_by, progress if is_first() else untracked)
 
 
-def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
+def _model(asked: AuditOptions, options: Mapping[str, object], ranks: "Ranks | None") -> "AuditResult":
     from audit import run
     from audit.environment import choose_device
     from audit.model.describe import describe_checkpoint
@@ -265,6 +275,7 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     model, rows = ModelOptions.of(options), RowOptions.of(options)
     loaded = model.load(asked.subject)
     device = choose_device(model.device)
+    device = ranks.device(device) if ranks else device
     checkpoint, notes = describe_checkpoint(loaded)
     data = rows.limit(SourceOptions.of(options).open("audit", model.architecture(asked.subject)))
     return run.audit(
@@ -278,6 +289,7 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
             asked.passes,
             asked.scores,
             asked.model_output,
+            ranks,
         ),
         OrderOptions.of(options).order(data, asked.task),
         task=asked.task,
