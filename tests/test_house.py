@@ -77,9 +77,9 @@ ARROWS = {
         "vectors": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
         "audit.verification methods method_table options export training run",
         "plan": "audit.errors audit.column_names audit.evidence methods method_table",
-        "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
-        "audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods method_table job "
-        "options checkpoint training",
+        "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.parallel audit.progress "
+        "audit.evidence audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods "
+        "method_table job options checkpoint training",
         "cli": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
         "audit.settings audit.data audit.data.sources audit.model audit.cli methods method_table job options "
         "training run vectors plan sweep",

@@ -98,3 +98,14 @@ def test_places_are_found_behind_the_header_of_an_npy_file(tmp_path: Path) -> No
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(place)).open(), ROWS[70_001:])
     with pytest.raises(ValueError, match="read-only"):
         place.open()[0] = 1
+
+
+def test_shared_files_are_their_owners_alone_and_go_with_the_work() -> None:
+    with shared_files() as folder:
+        rows = mapped()
+        assert packed(ROWS)
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+        assert len([*folder.iterdir()]) == 2
+    assert not folder.exists()
+    np.testing.assert_array_equal(rows, ROWS)  # mapped still
