@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Self
 
 UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode's controls, directions, halves of characters, ends of lines, and what has no meaning of its own."""
@@ -115,4 +116,8 @@ class UnknownNameError(IreneError):
         close = get_close_matches(name.lower(), lowered, n=1)
         hint = f" Did you mean {lowered[close[0]]!r}?" if close else ""
         shown = ", ".join(names[:40]) + (f", … ({len(names)} in all)" if len(names) > 40 else "")
+        self._given = kind, name, names
         super().__init__(f"Unknown {kind} {name!r}.{hint} Known: {shown or 'none'}.")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, list[str]]]:
+        return type(self), self._given  # or a worker's would not come back from it

@@ -21,6 +21,8 @@ OURS = tuple(ROOT / room for room in ("audit", "sanitizer", "reports"))
 THEIRS = tuple(ROOT / "audit" / "model" / place for place in ("programs", "example_networks.py", "structure/flow.py"))
 """Our code through which somebody's model runs."""
 LIBRARY = Path(os.__file__).parent
+USERS = "irene_user_"
+"""Begins the names of the modules that users' files become."""
 FOLDERS: set[Path] = set()
 """Folders of the users' files that were loaded."""
 
@@ -91,7 +93,7 @@ def _module(location: str, kind: str) -> ModuleType:
         path = Path(location)
         if not path.is_file():
             raise IreneError(f"No {kind} file {location}. Give the path of a Python file that exists.")
-        spec = importlib.util.spec_from_file_location(f"irene_user_{path.stem}", path.resolve())
+        spec = importlib.util.spec_from_file_location(f"{USERS}{path.stem}", path.resolve())
         assert spec is not None and spec.loader is not None  # a .py path always has a loader
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # dataclasses look their module up there

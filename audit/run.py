@@ -43,6 +43,7 @@ from audit.model.representations import Features, encoding, extract, ready_made
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import OUTPUT, suggest
 from audit.model.structure.scores import Answer
+from audit.parallel.backends import workers
 from audit.protocol.attribution import Attacked
 from audit.protocol.attribution import where as attribute
 from audit.protocol.baselines import Baselines
@@ -102,18 +103,19 @@ def audit(
     if not layer and (OUTPUT in layers or task is None):
         told = NO_LAYER if OUTPUT in layers else NO_TASK
         provenance = replace(provenance, notes=[*provenance.notes, told])
-    features = extract(
-        encoder,
-        data,
-        layers,
-        task=task,
-        columns=[*request.columns],
-        raw=settings.ceiling,
-        seed=settings.seed,
-        track=provenance.track,
-    )
-    run = _Run(features, data, request, settings, provenance, encoder)
-    return run.evidence(provenance.checkpoint or describe_model(encoder.model), device_of(encoder.model))
+    with workers(settings.backend):
+        features = extract(
+            encoder,
+            data,
+            layers,
+            task=task,
+            columns=[*request.columns],
+            raw=settings.ceiling,
+            seed=settings.seed,
+            track=provenance.track,
+        )
+        run = _Run(features, data, request, settings, provenance, encoder)
+        return run.evidence(provenance.checkpoint or describe_model(encoder.model), device_of(encoder.model))
 
 
 def audit_embeddings(
@@ -151,7 +153,8 @@ def audit_embeddings(
     answers = _predictions(data, predicted, task) if predicted else None
     features = ready_made(layers, data, predicted=answers, columns=[*request.columns])
     run = _Run(features, data, request, settings, provenance, None)
-    return run.evidence(provenance.checkpoint or describe_features(data, layers), torch.device("cpu"))
+    with workers(settings.backend):
+        return run.evidence(provenance.checkpoint or describe_features(data, layers), torch.device("cpu"))
 
 
 def _predictions(data: LabelledData, name: str, task: str | None) -> Answers:

@@ -10,6 +10,7 @@ from audit.column_names import several
 from audit.errors import IreneError
 from audit.evidence.audit_result import Checkpoint
 from audit.evidence.verdict import LIMIT
+from audit.parallel.backends import require_backend
 from audit.progress import Track, untracked
 
 ATTACKERS = ("logistic", "products", "mlp", "rbf-svm", "knn", "boosted-trees")
@@ -52,10 +53,14 @@ class Settings:
     """Columns that nobody asked to keep, read by a linear attacker and without a verdict; "all": every other column."""
     device: str = "cpu"
     """What a user's own attacker is told to run on, if it asks."""
+    backend: str = "threads"
+    """Where attackers are fitted (audit.parallel.backends): "threads", "processes", "dask", "ray", or the address of a
+    cluster, "dask://HOST:PORT" or "ray://HOST:PORT"; no figure depends on it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attackers", tuple(several(self.attackers)))
         object.__setattr__(self, "watch", tuple(several(self.watch)))
+        require_backend(self.backend)
         least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1, "budget": 1}
         least |= {"min_class": 2, "seed": 0}
         optional = ("fit_rows", "test_rows", "budget")

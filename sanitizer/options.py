@@ -104,3 +104,6 @@ class SweepOptions(TrainingOptions):
     """What was run, for the record."""
     budget: int = BUDGET
     """Bytes of memory for decoded inputs; what does not fit is decoded anew for every pass."""
+    backend: str = "threads"
+    """Where points are made, as of audit.settings.Settings: "threads" makes one after the other, its attackers on all
+    cores; any other has a worker for each point, on one core."""

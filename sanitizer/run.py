@@ -102,11 +102,10 @@ def sanitize(
     require_columns(data, task, private, keep)
     name, method = named_method(method or choice(data, task, keep, options).method, options.name)
     options, data = prepared(options, data, method, task)
-    data = data.complete([*([task] if task else []), *private, *keep])
+    data = in_named_order(loaded.module, data.complete([*([task] if task else []), *private, *keep]), task)
     is_first = int(os.environ.get("RANK", "0")) == 0
     with locked(*written(output), state_file(output)) if is_first else nullcontext():
         model = loaded.module.to(options.place)
-        data = in_named_order(model, data, task)
         x = first_input(model, data, rows=2)
         job = options.job(data, task, options.layer or _suggested(model, x, data, task, options), private, keep, method)
         require_task_kind(method, job.answer)

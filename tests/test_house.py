@@ -28,15 +28,15 @@ ARROWS = {
         "errors": "",
         "file_limits": "",
         "column_names": "errors",
-        "parallel": "",
         "progress": "",
         "atomic_write": "errors file_limits",
         "environment": "errors",
         "plugins": "errors",
         "evidence": "errors file_limits atomic_write",
         "evidence.checks": "errors atomic_write evidence",
-        "settings": "errors column_names evidence progress",
+        "settings": "errors column_names evidence progress parallel",
         "data": "errors column_names plugins",
+        "parallel": "errors plugins data",
         "data.files": "errors file_limits data",
         "data.sources": "errors file_limits column_names plugins data data.files",
         "bootstrap": "data evidence",
@@ -44,18 +44,18 @@ ARROWS = {
         "model.programs": "errors file_limits",
         "model.files": "errors file_limits",
         "model.maps": "errors",
-        "model": "errors file_limits atomic_write plugins progress evidence data model.structure model.programs "
-        "model.files model.maps",
+        "model": "errors file_limits atomic_write plugins progress parallel evidence data model.structure "
+        "model.programs model.files model.maps",
         "attackers": "errors parallel plugins evidence settings data bootstrap",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "protocol.kept": "errors progress evidence settings data bootstrap attackers protocol",
         "verification": "errors evidence settings data bootstrap protocol",
         "caveats": "evidence data model protocol",
         "request": "errors column_names settings data attackers protocol verification",
-        "run": "errors column_names environment bootstrap evidence settings data model model.structure attackers "
-        "protocol protocol.kept verification caveats request",
-        "cli": "errors file_limits column_names atomic_write environment evidence evidence.checks settings data "
-        "data.sources model model.structure verification run",
+        "run": "errors column_names environment bootstrap parallel evidence settings data model model.structure "
+        "attackers protocol protocol.kept verification caveats request",
+        "cli": "errors file_limits column_names atomic_write environment parallel progress evidence evidence.checks "
+        "settings data data.files data.sources model model.structure verification run",
     },
     "sanitizer": {
         "information": "",
@@ -77,9 +77,9 @@ ARROWS = {
         "vectors": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
         "audit.verification methods method_table options export training run",
         "plan": "audit.errors audit.column_names audit.evidence methods method_table",
-        "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
-        "audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods method_table job "
-        "options checkpoint training",
+        "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.parallel audit.progress "
+        "audit.evidence audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods "
+        "method_table job options checkpoint training",
         "cli": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
         "audit.settings audit.data audit.data.sources audit.model audit.cli methods method_table job options "
         "training run vectors plan sweep",

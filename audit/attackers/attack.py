@@ -21,7 +21,7 @@ from audit.bootstrap import Doubles
 from audit.data.on_disk import HELD, blocks, filed
 from audit.errors import DataError, first_line
 from audit.evidence.findings import ENSEMBLE
-from audit.parallel import side_by_side
+from audit.parallel.side_by_side import side_by_side
 from audit.settings import Settings
 
 Result = TypeVar("Result")
@@ -70,8 +70,11 @@ class AttackerError(Exception):
     """An attacker that had been fitted could not be fitted again; it is no user's mistake and never leaves an audit."""
 
     def __init__(self, title: str, reason: str) -> None:
-        super().__init__(f"{title}: {reason}")
+        super().__init__(title, reason)
         self.title, self.reason = title, reason
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -175,20 +178,24 @@ def _members(
     failed: Mapping[str, str],
 ) -> list[FittedAttacker | Failure]:
     """Return the best setting of every attacker on every preprocessing."""
-    pairs = [(name, view) for view in VIEWS for name in settings.attackers]
-    makes = {name: data.problem.makes(family(name, settings.device), settings.seed)[:tries] for name, _ in pairs}
+    pairs, problem, v = [(name, view) for view in VIEWS for name in settings.attackers], data.problem, data.v
+    makes = {name: problem.makes(family(name, settings.device), settings.seed)[:tries] for name, _ in pairs}
+    features = {view: z for view, (_, z) in seen.items()}
 
-    def one(job: tuple[str, str, Make]) -> FittedAttacker | Failure:
+    def one(job: tuple[str, str, Make]) -> ClassFit | RegressionFit | Failure:
         name, view, make = job
         if (title := _title(name, view)) in failed:
             return Failure(name, view, failed[title])
         try:
-            found, z = seen[view]
-            return FittedAttacker(name, view, make, found, data.problem.fit(make(z[0].shape[1]), z, data.v))
+            return problem.fit(make(features[view][0].shape[1]), features[view], v)
         except (Exception, SystemExit) as error:  # an attacker may be the user's own, and raise anything
             return Failure(name, view, first_line(error))
 
-    tried = side_by_side(one, [(name, view, make) for name, view in pairs for make in makes[name]])
+    jobs = [(name, view, make) for name, view in pairs for make in makes[name]]
+    tried = [
+        fit if isinstance(fit, Failure) else FittedAttacker(*job, seen[job[1]][0], fit)
+        for job, fit in zip(jobs, side_by_side(one, jobs), strict=True)
+    ]
     return [_best(tried, name, view) for name, view in pairs if makes[name]]
 
 
@@ -205,11 +212,11 @@ def _refitted(
     seen: Seen,
 ) -> tuple[Doubles, Doubles]:
     """Join the attackers that count: as they answered the selection rows, and the test rows when fitted on both."""
-    labels = np.concatenate(data.v[:2])
-    both = {view: stacked(seen[view][1][:2]) for view in {member.view for member, _ in counted}}
+    labels, views = np.concatenate(data.v[:2]), {member.view for member, _ in counted}
+    both = {view: (stacked(seen[view][1][:2]), seen[view][1][2]) for view in views}
 
     def refitted(member: FittedAttacker) -> Doubles:
-        z, test = both[member.view], seen[member.view][1][2]
+        z, test = both[member.view]
         return again(member, z.shape[1], lambda learner: member.fit.again(learner, z, labels, test))
 
     shares = np.array([share for _, share in counted])

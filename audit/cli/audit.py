@@ -1,6 +1,7 @@
 """The commands `irene layers` and `irene audit`."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -30,12 +31,14 @@ from audit.cli.options import (
     with_options,
 )
 from audit.cli.outputs import refuse_inputs
+from audit.data.files.shards import is_sharded
 from audit.data.sources.catalogue import EMBEDDINGS
 
 if TYPE_CHECKING:
     from audit.evidence.audit_result import AuditResult, Checkpoint
     from audit.model.structure.layout import Padding, Pool
     from audit.model.structure.scores import Scores
+    from audit.parallel.ranks import Ranks
     from audit.settings import Provenance, Settings
 
 FOR_LABELS = ("group", "continuous", "classes", "missing")
@@ -140,6 +143,13 @@ class AuditOptions(Options):
     budget: float | None = option(
         type=Real(1), help="Seconds that attackers may take, about; where all rows would take longer, fewer fit them."
     )
+    backend: str = option(
+        default="threads",
+        show_default=True,
+        metavar="NAME",
+        help="Where attackers are fitted: threads, processes, dask or ray, or a cluster that runs, dask://HOST:PORT or "
+        "ray://HOST:PORT. No figure depends on it.",
+    )
     where: bool = option(is_flag=True, help="Also tell which units, and where in the input, the attacker reads.")
     no_ceiling: bool = option(is_flag=True, help="Do not attack the raw input.")
     table: Path | None = option(
@@ -175,8 +185,9 @@ def audit(**options: object) -> None:
     """Measure how much of each private attribute fresh attackers read at a bottleneck of SUBJECT.
 
     SUBJECT is a checkpoint, a TorchScript or torch.export program, or embeddings that some model made (.npz,
-    .npy with --table, .parquet). Attackers are fitted, chosen and tested on three splits of rows that the model
-    was not trained on. The evidence goes to one JSON file, which `irene report` turns into a page.
+    .npy with --table, .parquet; 'emb/*.parquet' or a folder for several files). Attackers are fitted, chosen and
+    tested on three splits of rows that the model was not trained on. The evidence goes to one JSON file, which
+    `irene report` turns into a page.
 
     \b
     Example:
@@ -187,6 +198,7 @@ def audit(**options: object) -> None:
     from audit.errors import CheckpointError, visible
     from audit.evidence import audit_result
     from audit.evidence.headline import sentence, task_sentence, verification_sentence, watched_sentence
+    from audit.parallel.ranks import is_first, torchrun
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
@@ -195,9 +207,14 @@ def audit(**options: object) -> None:
             f"{asked.output} is what is audited, or its record, and would be lost. Name another file with -o."
         )
     refuse_inputs(asked.output)
-    embedded = asked.subject.suffix.lower() in EMBEDDINGS
-    with atomic_write.locked(asked.output):
-        result = (_embeddings if embedded else _model)(asked, options)
+    embedded = is_sharded(asked.subject) or asked.subject.suffix.lower() in EMBEDDINGS
+    if embedded and not is_first():
+        return  # under torchrun, there is nothing for a second process to run
+    with (
+        nullcontext() if embedded else torchrun() as ranks,
+        atomic_write.locked(asked.output) if is_first() else nullcontext(),
+    ):
+        result = _embeddings(asked, options) if embedded else _model(asked, options, ranks)
         audit_result.write_audit(result, asked.output)
     if asked.as_json:
         click.echo(asked.output.read_text(encoding="utf-8"), nl=False)
@@ -233,17 +250,20 @@ def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "
         min_class=rare.min_class,
         merge_rare=rare.merge_rare,
         device=device,
+        backend=asked.backend,
     )
 
 
 def _provenance(asked: AuditOptions, checkpoint: "Checkpoint", notes: Sequence[str] = ()) -> "Provenance":
+    from audit.parallel.ranks import is_first
+    from audit.progress import untracked
     from audit.settings import Provenance
 
     set_by: Literal["user", "default"] = "default" if asked.limit is None else "user"
-    return Provenance(checkpoint, command_line(), notes, set_by, progress)
+    return Provenance(checkpoint, command_line(), notes, set_by, progress if is_first() else untracked)
 
 
-def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
+def _model(asked: AuditOptions, options: Mapping[str, object], ranks: "Ranks | None") -> "AuditResult":
     from audit import run
     from audit.environment import choose_device
     from audit.model.describe import describe_checkpoint
@@ -255,6 +275,7 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
     model, rows = ModelOptions.of(options), RowOptions.of(options)
     loaded = model.load(asked.subject)
     device = choose_device(model.device)
+    device = ranks.device(device) if ranks else device
     checkpoint, notes = describe_checkpoint(loaded)
     data = rows.limit(SourceOptions.of(options).open("audit", model.architecture(asked.subject)))
     return run.audit(
@@ -268,6 +289,7 @@ def _model(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":
             asked.passes,
             asked.scores,
             asked.model_output,
+            ranks,
         ),
         OrderOptions.of(options).order(data, asked.task),
         task=asked.task,
@@ -285,7 +307,6 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
     from audit.data.parts import PartRule
     from audit.data.sources.embeddings import ALL_ROWS, read_embeddings
     from audit.errors import UnknownNameError
-    from audit.model.describe import describe_embeddings_file
     from audit.verification.verification import identified
 
     for name in FOR_MODELS:
@@ -306,7 +327,7 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
         if name not in found.layers:
             raise UnknownNameError(f"layer of {asked.subject.name}", name, found.layers)
     layers = {name: found.layers[name] for name in asked.layer or found.layers}
-    checkpoint, notes = describe_embeddings_file(asked.subject)
+    checkpoint, notes = _described(asked.subject)
     rule = PartRule.recorded(checkpoint.sanitizing.settings) if checkpoint.sanitizing else None
     if rule is None and asked.held_out:
         rule = PartRule.of(data, rows.seed)
@@ -329,3 +350,14 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
         settings=_settings(asked, RareOptions.of(options), rows.seed),
         provenance=_provenance(asked, checkpoint, notes),
     )
+
+
+def _described(subject: Path) -> "tuple[Checkpoint, list[str]]":
+    """Describe embeddings by their file, or by all of their files."""
+    from audit.atomic_write import sha256
+    from audit.data.files.shards import joint_sha256, name_of, shards_of
+    from audit.model.describe import describe_embeddings, describe_embeddings_file
+
+    if not is_sharded(subject):
+        return describe_embeddings_file(subject)
+    return describe_embeddings(name_of(subject), joint_sha256([*map(sha256, shards_of(subject))])), []

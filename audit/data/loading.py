@@ -14,9 +14,12 @@ Read = tuple[int, ModelInput | UnreadableError]
 """The row of an input, and the input, or why it cannot be read."""
 
 
-def batches(inputs: Inputs, *, batch_size: int, workers: int) -> DataLoader[Read]:
-    """Return a loader of batches: the rows that could be read, and their inputs, (b, …), if these have one shape."""
-    return DataLoader(Readable(inputs), batch_size=batch_size, num_workers=workers, collate_fn=_stacked)
+def batches(inputs: Inputs, *, batch_size: int, workers: int, rows: range | None = None) -> DataLoader[Read]:
+    """Return a loader of batches: the rows that could be read, and their inputs, (b, …), if these have one shape.
+
+    It goes over all rows, or over some.
+    """
+    return DataLoader(Readable(inputs), batch_size=batch_size, num_workers=workers, collate_fn=_stacked, sampler=rows)
 
 
 def first_readable(data: LabelledData) -> ModelInput:

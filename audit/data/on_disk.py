@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.data.columns import Ints
+from audit.data.shared_files import mapping, new_file, owned
 from audit.errors import IreneError
 
 T = TypeVar("T", bound=np.generic)
@@ -29,19 +30,20 @@ class Store:
     most: int
     """Rows that there is room for."""
     filled: int = 0
-    values: Floats | None = None
+    values: NDArray[Any] | None = None
+    dtype: str = "float32"
 
-    def add(self, rows: Floats) -> None:
+    def add(self, rows: NDArray[Any]) -> None:
         """Put rows, (b, d), behind those that are there; the first say how wide all are."""
         if self.values is None:
-            with tempfile.TemporaryFile() as file:  # without a name; the map keeps it until nobody needs it
-                _require_room(file.fileno(), 4 * self.most * rows.shape[1])
-                self.values = np.memmap(file, dtype=np.float32, mode="w+", shape=(self.most, rows.shape[1]))
+            with new_file() as file:
+                require_room(file.fileno(), np.dtype(self.dtype).itemsize * self.most * rows.shape[1])
+                self.values = owned(np.memmap(file, dtype=self.dtype, mode="w+", shape=(self.most, rows.shape[1])))
         self.values[self.filled : self.filled + len(rows)] = rows
         self.filled += len(rows)
         _let_go(self.values)
 
-    def take(self) -> Floats:
+    def take(self) -> NDArray[Any]:
         """Return the rows that were put there, (n, d)."""
         assert self.values is not None  # a pass over no rows has failed before
         return self.values[: self.filled]
@@ -78,7 +80,7 @@ def filed(parts: Iterable[NDArray[Any]], most: int) -> Floats:
     return store.take()
 
 
-def _require_room(file: int, size: int) -> None:
+def require_room(file: int, size: int) -> None:
     """Take room on the disk now: a write into a map of a full disk would end the process without a word."""
     if size and hasattr(os, "posix_fallocate"):
         try:
@@ -94,8 +96,6 @@ def _let_go(values: NDArray[np.generic]) -> None:
     """Take the pages of a mapped file out of this process's memory; they are read again when they are needed."""
     if sys.platform == "win32" or not isinstance(values, np.memmap):
         return
-    mapped: object = values
-    while isinstance(mapped, np.ndarray):  # some rows of a file are a view of all of it
-        mapped = mapped.base
-    if isinstance(mapped, mmap.mmap) and values.mode != "c":  # a private copy's changes would be lost
+    mapped = mapping(values)
+    if mapped is not None and values.mode != "c":  # a private copy's changes would be lost
         mapped.madvise(mmap.MADV_DONTNEED)

@@ -74,6 +74,11 @@ def describe_features(data: LabelledData, layers: Mapping[str, NDArray[np.floati
     return _without_model(data.name, digest.hexdigest())
 
 
+def describe_embeddings(name: str, sha256: str) -> audit_result.Checkpoint:
+    """Describe representations that came from several files by what they are called, and a SHA-256 for all of them."""
+    return _without_model(name, sha256)
+
+
 def describe_embeddings_file(path: Path) -> tuple[audit_result.Checkpoint, list[str]]:
     """Describe representations by the file that they came from, with the record that a sanitizer left beside it."""
     digest = sha256(path)

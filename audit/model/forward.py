@@ -17,6 +17,7 @@ from audit.model.structure.eval_mode import evaluating, require_evaluating
 from audit.model.structure.layout import Padding, Pool
 from audit.model.structure.outputs import picked
 from audit.model.structure.scores import Scores
+from audit.parallel.ranks import Ranks
 
 PROBES = 8
 """Rows on which it is seen whether a row depends on chance or on its neighbours."""
@@ -64,6 +65,8 @@ class Encoder:
     output: str | None = None
     """Which part of what the model returns holds them: see audit.model.structure.outputs.picked; None: all of it, or
     the one part that may be the task's scores."""
+    ranks: Ranks | None = None
+    """The processes that share the rows, of which the first alone goes on with them; None: this one runs all."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, nn.Module):

@@ -34,7 +34,9 @@ class Projections:
             return found
         if layer not in self.by_layer:
             self.by_layer[layer] = SparseRandomProjection(PROJECTED, random_state=self.seed).fit(found[:1])
-        return np.asarray(self.by_layer[layer].transform(found), dtype=np.float32)
+        known = np.isfinite(found).all(axis=1, keepdims=True)  # a projection refuses what the caller is to tell
+        narrow = np.asarray(self.by_layer[layer].transform(np.where(known, found, 0)), dtype=np.float32)
+        return np.where(known, narrow, np.float32(np.nan))
 
     def narrow_inputs(self, x: ModelInput) -> Floats:
         """Return inputs (b, …) as rows: small images by averaging, all else as it is or projected."""

@@ -5,6 +5,7 @@ files, so that memory does not grow with the number of rows.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -110,23 +111,21 @@ def extract(
     answer = Answer.of(data, task, encoder.scores) if task else None
     encoder, pooling, seen = _laid_out(encoder, few, layers, answer)
     _require_scores(seen, answer)
-    gathered = _Gathered(layers, len(data), Projections(seed), answer, seen)
-    loader = batches(data.inputs, batch_size=encoder.fixed_batch or encoder.batch_size, workers=encoder.workers)
+    gathered = _Gathered(layers, _room(encoder, data), Projections(seed), answer, seen)
     with evaluating(model), torch.inference_mode(), _seeded(encoder, seed), tap(model, layers, pooling) as taps:
         random = require_own_answer(encoder, few, taps, passes=encoder.passes, output=task is not None)
         passes = encoder.passes if random else 1
-        turned = {*np.linspace(0, len(loader) - 1, TURNED).astype(int).tolist()} if not random else set()
-        for place, (read, x) in enumerate(track(loader, len(loader), "one forward pass")):
-            if not read:
-                continue
+        for place, read, x in _batches(encoder, data, track, together=random):
             gathered.add_inputs(read, x, keep=raw, text=pooling.text_in(x))
             made = run_model(encoder, x, taps, passes)
             gathered.add_layers(made.z)
             gathered.changed_inputs |= made.changed_inputs
-            if place in turned:
+            if not random and place in _turned(encoder, data):
                 require_same_rows(encoder, x, made, taps, output=task is not None)
             if answer:
                 gathered.add_scores(made.output, answer)
+    if encoder.ranks:
+        gathered = _Gathered.joined(encoder.ranks.gathered(gathered))
     gathered.require_finite(data)
     if asked is None and pooling.padding is None and not pooling.masked and pooling.notes:
         gathered.ends.require_text()
@@ -189,6 +188,41 @@ def _laid_out(
     return replace(encoder, output=output), pooling, seen
 
 
+def _batches(
+    encoder: Encoder, data: LabelledData, track: Track, *, together: bool
+) -> Iterator[tuple[int, list[int], ModelInput]]:
+    """Yield this process's batches: the place among all, the rows that could be read, and their inputs.
+
+    Args:
+        together: The first process runs all, since what is drawn by chance depends on what was drawn before.
+    """
+    size = encoder.fixed_batch or encoder.batch_size
+    count, ranks = math.ceil(len(data) / size), encoder.ranks
+    share = range(count)
+    if ranks:
+        share = ranks.share(count) if not together else range(0 if ranks.rank else count)
+    rows = None if len(share) == count else range(share.start * size, min(share.stop * size, len(data)))
+    loader = batches(data.inputs, batch_size=size, workers=encoder.workers, rows=rows)
+    for place, (read, x) in zip(share, track(loader, len(loader), "one forward pass"), strict=True):
+        if read:
+            yield place, read, x
+
+
+def _room(encoder: Encoder, data: LabelledData) -> int:
+    """Return how many rows this process may gather at most: all in the first, its share in any other."""
+    if encoder.ranks is None or encoder.ranks.rank == 0:
+        return len(data)
+    size = encoder.fixed_batch or encoder.batch_size
+    return size * len(encoder.ranks.share(math.ceil(len(data) / size)))
+
+
+def _turned(encoder: Encoder, data: LabelledData) -> list[int]:
+    """Return the places of the batches that are run with their rows the other way round, too."""
+    count = math.ceil(len(data) / (encoder.fixed_batch or encoder.batch_size))
+    places: list[int] = np.linspace(0, count - 1, TURNED).astype(int).tolist()
+    return places
+
+
 def _require_scores(seen: Seen, answer: Answer | None) -> None:
     if answer is not None:
         require_rows(seen.output, seen.rows)
@@ -231,6 +265,28 @@ class _Gathered:
         self.ends = Ends()
         self._broken = dict.fromkeys(layers, 0)
         self._undefined = 0
+
+    @staticmethod
+    def joined(parts: Sequence["_Gathered"]) -> "_Gathered":
+        """Return what several processes gathered, in the order of the rows; the first one's files have room for all."""
+        whole = parts[0]
+        for one in parts[1:]:
+            for name, store in one._layers.items():
+                _move(store, whole._layers[name])
+            _move(one._inputs, whole._inputs)
+            whole._source = whole._source or one._source
+            whole._rows += one._rows
+            whole._digests += one._digests
+            whole._predicted += one._predicted
+            whole._single += one._single
+            whole._undefined += one._undefined
+            whole.changed_inputs |= one.changed_inputs
+            whole.ends.join(one.ends)
+            whole._thresholds.join(one._thresholds)
+            whole._projections.by_layer.update(one._projections.by_layer)
+            for name, count in one._broken.items():
+                whole._broken[name] += count
+        return whole
 
     def add_inputs(self, rows: Sequence[int], x: ModelInput, *, keep: bool, text: Tensor | None) -> None:
         self._rows += rows
@@ -317,3 +373,9 @@ class _Gathered:
             single_output=bool(self._single),
             notes=(*changed, *told),
         )
+
+
+def _move(store: Store, whole: Store) -> None:
+    """Put the rows of one file behind those of another."""
+    for block in blocks(store.take(), AT_ONCE) if store.filled else ():
+        whole.add(block)

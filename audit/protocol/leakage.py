@@ -27,7 +27,7 @@ from audit.errors import DataError
 from audit.evidence.findings import ENSEMBLE, AttackerResult, Estimate, Measurement
 from audit.evidence.metric import EXCESS, GIVEN_TASK, METRICS
 from audit.evidence.verdict import resolution
-from audit.parallel import side_by_side
+from audit.parallel.side_by_side import side_by_side
 from audit.protocol.baselines import by_label
 from audit.protocol.exposure import exposure, shots
 from audit.protocol.learning_curve import learning_curves

@@ -10,7 +10,7 @@ from audit.data.columns import Ints
 from audit.data.labelled import MIN_ROWS
 from audit.data.on_disk import in_memory
 from audit.evidence.findings import CurvePoint, LearningCurve
-from audit.parallel import side_by_side
+from audit.parallel.side_by_side import side_by_side
 from audit.settings import Settings
 
 HALVINGS = 4
@@ -32,15 +32,16 @@ def _asked(found: Attack) -> list[FittedAttacker]:
 def _curve(
     member: FittedAttacker, found: Attack, data: SplitData, resamples: Resamples, settings: Settings
 ) -> LearningCurve:
-    problem, z = data.problem, found.seen[member.view][1]
+    problem, z, labels = data.problem, found.seen[member.view][1], data.v
     sizes, parts = _nested(member, data.v[0], problem, settings.seed)
+    most = len(parts[-1])
 
     def read(part: Ints) -> Doubles | None:
-        fewer, v = (in_memory(z[0], part), *z[1:]), (data.v[0][part], *data.v[1:])
+        fewer, v = (in_memory(z[0], part), *z[1:]), (labels[0][part], *labels[1:])
         try:
             fit = again(member, z[0].shape[1], lambda learner: problem.fit(learner, fewer, v))
         except AttackerError:
-            if part is parts[-1]:
+            if len(part) == most:
                 raise
             return None  # too few rows for it, as fifteen neighbours among twelve
         return fit.test.each(problem.metric, resamples)

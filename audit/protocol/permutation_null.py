@@ -9,7 +9,7 @@ from audit.attackers.attack import Attack, SplitData, again
 from audit.data.on_disk import in_memory
 from audit.evidence.findings import NullBand
 from audit.evidence.verdict import CONFIDENCE
-from audit.parallel import side_by_side
+from audit.parallel.side_by_side import side_by_side
 from audit.protocol.splits import at_most
 from audit.settings import Settings
 
@@ -19,18 +19,17 @@ READ_ROWS = 10_000
 
 def permutation_null(found: Attack, data: SplitData, settings: Settings) -> NullBand:
     """Refit the strongest single attacker on shuffled labels of some rows, drawn by class."""
-    generator, best = np.random.default_rng(settings.seed), found.best
+    generator, best, problem = np.random.default_rng(settings.seed), found.best, data.problem
     most = settings.null_rows, READ_ROWS, READ_ROWS
     few = [
-        at_most(np.arange(len(v)), rows, settings.seed, data.problem.strata(v))
-        for v, rows in zip(data.v, most, strict=True)
+        at_most(np.arange(len(v)), rows, settings.seed, problem.strata(v)) for v, rows in zip(data.v, most, strict=True)
     ]
     z = [in_memory(part, rows) for part, rows in zip(found.seen[best.view][1], few, strict=True)]
     labels = [v[rows] for v, rows in zip(data.v, few, strict=True)]
     shuffled = [[generator.permutation(part) for part in labels] for _ in range(settings.null_refits)]
 
     def score(v: Sequence[np.ndarray]) -> float:
-        return again(best, z[0].shape[1], lambda learner: data.problem.fit(learner, z, v).test.score)
+        return again(best, z[0].shape[1], lambda learner: problem.fit(learner, z, v).test.score)
 
     return null_band(side_by_side(score, shuffled))
 

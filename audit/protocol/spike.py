@@ -5,7 +5,7 @@ label is drawn whose dependence on them is known, along random directions or by 
 features, of a strength with which the best possible attacker reads the floor and so much more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import softmax
 
-from audit.attackers.attack import Attack, FittedAttacker, SplitData, again, stacked
+from audit.attackers.attack import Attack, FittedAttacker, Problem, SplitData, again, stacked
 from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.learner import Labels, Matrix
 from audit.attackers.regression import RegressionFit
@@ -22,7 +22,7 @@ from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 from audit.data.on_disk import blocks
 from audit.evidence.findings import PLANTED_DRAWS, PLANTED_MANY, PLANTED_MOST, PLANTED_ROOM, Spike
-from audit.parallel import side_by_side
+from audit.parallel.side_by_side import side_by_side
 from audit.protocol.target import Target
 from audit.settings import Settings
 
@@ -57,7 +57,8 @@ def spikes(found: Attack, data: SplitData, target: Target, settings: Settings) -
         for size in PLANTED_DRAWS
         for _ in range(PLANTED_DRAWS[size][many])
     ]
-    read = side_by_side(lambda one: _read(one, readers, found, data), [planted for _, _, planted in jobs])
+    features, sizes, problem = {one.view: found.seen[one.view][1] for one in readers}, [*map(len, data.v)], data.problem
+    read = side_by_side(lambda one: _read(one, readers, features, sizes, problem), [planted for _, _, planted in jobs])
     joined = [(size, _joined(kind, size, jobs, read, readers)) for kind in get_args(Kind) for size in PLANTED_DRAWS]
     return [one for size, one in joined if one.planted >= PLANTED_ROOM * size * settings.limit]
 
@@ -180,22 +181,36 @@ def _readers(found: Attack) -> list[FittedAttacker]:
     return [member for member in own if member.name == "products"] or own
 
 
-def _read(planted: _Planted, readers: Sequence[FittedAttacker], found: Attack, data: SplitData) -> float:
-    """Return what the strongest reader reads of planted labels beyond the floor, fitted as the headline is."""
-    v = np.split(planted.v, np.cumsum([len(part) for part in data.v])[:-1])
-    if not data.problem.can_learn(v):
+def _read(
+    planted: _Planted,
+    readers: Sequence[FittedAttacker],
+    features: Mapping[str, list[Matrix]],
+    sizes: Sequence[int],
+    problem: Problem,
+) -> float:
+    """Return what the strongest reader reads of planted labels beyond the floor, fitted as the headline is.
+
+    Args:
+        planted: Labels of the rows that fit, select and test, one after the other.
+        readers: Attackers, each made anew.
+        features: Of these rows, by preprocessing.
+        sizes: How many fit, select and test.
+        problem: How attackers of these labels are fitted and read.
+    """
+    v = np.split(planted.v, np.cumsum(sizes)[:-1])
+    if not problem.can_learn(v):
         return 0.0  # a class that no row of a split was given is not read
     both = np.concatenate(v[:2])
 
     def fitted(member: FittedAttacker) -> ClassFit | RegressionFit:
-        z = found.seen[member.view][1]
-        return again(member, z[0].shape[1], lambda learner: data.problem.fit(learner, z, v))
+        z = features[member.view]
+        return again(member, z[0].shape[1], lambda learner: problem.fit(learner, z, v))
 
     fits = [fitted(member) for member in readers]
     member, fit = max(zip(readers, fits, strict=True), key=lambda pair: pair[1].select.score)
-    z = found.seen[member.view][1]
+    z = features[member.view]
     answer = again(member, z[0].shape[1], lambda learner: fit.again(learner, stacked(z[:2]), both, z[2]))
-    return data.problem.headline(fit.answers[0], answer, v).score - planted.floor
+    return problem.headline(fit.answers[0], answer, v).score - planted.floor
 
 
 def _joined(

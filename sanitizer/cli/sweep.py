@@ -58,6 +58,14 @@ def weights_of(context: click.Context, option: click.Parameter, text: str) -> li
 @click.option("--attackers", type=Names(), help="Which attackers, as `irene audit` knows them; all if left out.")
 @with_options(RARE)
 @click.option("--limit", type=Real(0, 1), help="Tolerance: largest excess leakage that passes; 0.05 if left out.")
+@click.option(
+    "--backend",
+    default="threads",
+    show_default=True,
+    metavar="NAME",
+    help="Where points are made: threads makes one after the other; processes, dask, ray, dask://HOST:PORT and "
+    "ray://HOST:PORT have a worker for each, on one core.",
+)
 @with_options(RECIPE)
 @with_options(output_option("The evidence; the chart goes beside it, as .svg.", "out/sweep.json"))
 def sweep(checkpoint: Path, output: Path, **given: Any) -> None:
@@ -124,6 +132,7 @@ def _options(given: Mapping[str, Any]) -> "SweepOptions":
         limit_set_by="default" if given["limit"] is None else "user",
         command=command_line(),
         track=progress,
+        backend=given["backend"],
     )
 
 

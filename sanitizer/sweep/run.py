@@ -6,6 +6,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import joblib
+
 from audit.atomic_write import locked, require_writable, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
@@ -19,7 +21,9 @@ from audit.model.forward import first_input
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
-from audit.progress import Track
+from audit.parallel.backends import require_backend, workers
+from audit.parallel.side_by_side import in_order
+from audit.progress import Track, untracked
 from audit.request import AuditRequest
 from sanitizer.checkpoint import require_unsanitized
 from sanitizer.job import require_classes
@@ -75,6 +79,7 @@ def sweep(
     """
     options, output = options or SweepOptions(), Path(output)
     require_output(output)
+    require_backend(options.backend)
     with locked(output):
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise TrainingError("A sweep runs in one process. Start it without torchrun.")
@@ -95,12 +100,28 @@ def sweep(
         planned = [one.title for one in wanted]
         call = SweepCall(created=now(), command=options.command, versions=versions(), device=device, planned=planned)
         place = len(done.calls) if done else 0
-        for one in missing:
-            point, result = make_point(one, job, parent=setup.checkpoint, call=place, track=options.track)
+        for point, result in _made(missing, job, options, parent=setup.checkpoint, call=place):
             done = _with(done, point, result, setup, call)
             with staged_together([output, output.with_suffix(".svg")]) as stage:  # an old chart shows other points
                 stage(output).write_bytes(as_json(sealed(done)))
             yield point, True
+
+
+def _made(
+    wanted: Sequence[PointRequest], job: SweepJob, options: SweepOptions, *, parent: str, call: int
+) -> Iterator[tuple[SweepPoint, AuditResult | None]]:
+    """Yield points in the order in which they are asked for: made one after the other, or each by a worker."""
+    if options.backend == "threads":
+        for one in wanted:
+            yield make_point(one, job, parent=parent, call=call, track=options.track)
+        return
+
+    def made(one: PointRequest) -> tuple[SweepPoint, AuditResult | None]:
+        with joblib.parallel_config("sequential"):  # the other cores have points of their own
+            return make_point(one, job, parent=parent, call=call, track=untracked)
+
+    with workers(options.backend):
+        yield from options.track(in_order(made, wanted), len(wanted), "points")
 
 
 def _job(

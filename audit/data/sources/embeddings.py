@@ -3,7 +3,7 @@
 import os
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audit.data.files.parquet_file import open_parquet
+from audit.data.files.shards import is_sharded, name_of, shards_of
 from audit.data.files.table_file import Cell, header, read_table, whole_numbers
 from audit.data.labelled import LabelledData
-from audit.data.on_disk import blocks
+from audit.data.on_disk import Store, blocks
 from audit.data.sources.table import Said, recorded
-from audit.errors import DataError, IreneError, in_one_line
+from audit.errors import DataError, IreneError, cut, in_one_line
 from audit.file_limits import opened, told, total, zip_parts
 
 Layer = NDArray[np.floating]
@@ -28,6 +29,8 @@ Labels = NDArray[np.generic] | Cell
 """Of n rows."""
 ALL_ROWS = ": all rows were audited, and rows that trained the model leak more than others"
 """How a note ends that is not true of a part of the rows."""
+PIECE = 4096
+"""Rows of a .parquet file among several that are in memory at once."""
 BLOCK = 2**22
 """Numbers that are checked in one go, so that a file larger than memory can be checked."""
 
@@ -65,10 +68,11 @@ def read_embeddings(
     missing: str | Sequence[str] | None = None,
     may_lack_labels: bool = False,
 ) -> Embeddings:
-    """Read embeddings and labels from a .npz, .npy or .parquet file.
+    """Read embeddings and labels from a .npz, .npy or .parquet file, or from several (audit.data.files.shards).
 
     A .npz file holds a float array (n, d) for each layer and an array (n,) for each label. A .npy file holds one
-    layer, and stays on the disk. A .parquet file holds a column of lists of floats for each layer, and labels.
+    layer, and stays on the disk. A .parquet file holds a column of lists of floats for each layer, and labels. Rows of
+    several files stand under each other in the order of the names, and their layers stay on the disk.
 
     Args:
         table: More labels, of the same rows in the same order: a .csv, .tsv, .jsonl, .parquet or .npz file.
@@ -97,7 +101,7 @@ def read_embeddings(
     columns, notes = said.read(labels, path.name)
     trained = "the column `split` was not used" if "split" in columns else "nothing says which rows trained the model"
     data = LabelledData(
-        name=path.name,
+        name=name_of(path),
         inputs=LayerRows(next(iter(layers.values()))),
         columns=columns,
         options={**recorded({"layers": tuple(layers)}), **said.recorded(), **({"table": table.name} if table else {})},
@@ -111,11 +115,13 @@ def read_embeddings(
 
 
 def _layers_and_labels(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
-    """Read what the file itself holds."""
+    """Read what the file itself holds, or the files that it stands for."""
     reader = {".npz": _read_npz, ".npy": _read_npy, ".parquet": _read_parquet}.get(path.suffix.lower())
+    if is_sharded(path):
+        return _under_each_other(path)
     if reader is None or not path.is_file():
         fact = "is no file of embeddings" if path.exists() else "does not exist"
-        raise DataError(f"{path} {fact}. Give a .npz, .npy or .parquet file.")
+        raise DataError(f"{path} {fact}. Give a .npz, .npy or .parquet file, or a folder of them.")
     try:
         layers, labels = reader(path)
     except IreneError:
@@ -202,21 +208,83 @@ def _read_npy(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
-    layers: dict[str, Layer] = {}
-    labels: dict[str, Labels] = {}
     with open_parquet(path) as file:
-        found = file.read()
+        layers, labels = _split(file.read(), path)
+    return layers, {name: whole_numbers(labels.column(name)) for name in labels.column_names}
+
+
+def _split(found: pa.Table, path: Path) -> tuple[dict[str, Layer], pa.Table]:
+    """Return the layers among the columns, and a table of the others."""
     if len(set(found.column_names)) < len(found.column_names):
         raise ValueError("two of its columns have one name")
+    layers: dict[str, Layer] = {}
     for name in found.column_names:
-        column = found.column(name)
-        kind = column.type
+        kind = found.schema.field(name).type
         lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
         if lists and pa.types.is_floating(kind.value_type):
-            layers[name] = _stacked(name, column.combine_chunks(), path)
-        else:
-            labels[name] = whole_numbers(column)
-    return layers, labels
+            layers[name] = _stacked(name, found.column(name).combine_chunks(), path)
+    return layers, found.drop_columns([*layers])
+
+
+def _under_each_other(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
+    """Read several files piece by piece; their layers go to the disk."""
+    shards, stores = shards_of(path), dict[str, Store]()
+    most = sum(map(_rows, shards))
+    labels: list[pa.Table] = []
+    for shard in shards:
+        for layers, table in _pieces(shard):
+            for name, rows in layers.items():
+                _put(name, rows, stores.setdefault(name, Store(most, dtype=rows.dtype.str)), shard)
+            if {*layers} != {*stores} or (labels and table.column_names != labels[0].column_names):
+                here, there = (
+                    ", ".join([*one, *other.column_names])
+                    for one, other in ((layers, table), (stores, (labels or [table])[0]))
+                )
+                raise DataError(f"{shard} holds {cut(here)}, and those before it {cut(there)}. Give files of one kind.")
+            labels.append(table)
+    try:
+        joined = pa.concat_tables(labels, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(f"Columns of the files {path} do not go together: {in_one_line(error)}.") from None
+    named = {name: whole_numbers(joined.column(name)) for name in joined.column_names}
+    return {name: store.take() for name, store in stores.items()}, _named(named, path)
+
+
+def _put(name: str, rows: Layer, store: Store, shard: Path) -> None:
+    """Write rows of a layer behind those that came before."""
+    before = store.values
+    if before is not None and (before.shape[1], before.dtype) != (rows.shape[1], rows.dtype):
+        raise DataError(
+            f"{name!r} in {shard} is {rows.shape[1]} numbers a row of {rows.dtype}, and {before.shape[1]} of "
+            f"{before.dtype} in the files before it. Give files of one kind."
+        )
+    store.add(rows)
+
+
+def _rows(path: Path) -> int:
+    """Return how many rows a file says that it holds."""
+    if path.suffix.lower() != ".parquet":
+        return len(next(iter(_layers_and_labels(path)[0].values())))
+    try:
+        with open_parquet(path) as file:
+            return int(file.metadata.num_rows)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DataError(f"Cannot read {path}: {in_one_line(error)}. Save it again.") from None
+
+
+def _pieces(path: Path) -> Iterator[tuple[dict[str, Layer], pa.Table]]:
+    """Yield the layers and labels of some rows of a file after the other; of a .npz or .npy file all at once."""
+    if path.suffix.lower() != ".parquet":
+        layers, labels = _layers_and_labels(path)
+        _require_rows(layers, labels, path, None)
+        yield {"z" if path.suffix.lower() == ".npy" else name: z for name, z in layers.items()}, pa.table(labels)
+        return
+    with open_parquet(path) as file:
+        try:
+            for batch in file.iter_batches(batch_size=PIECE):
+                yield _split(pa.Table.from_batches([batch]), path)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise DataError(f"Cannot read {path}: {in_one_line(error)}. Save it again.") from None
 
 
 def _stacked(name: str, lists: pa.Array, path: Path) -> Layer:

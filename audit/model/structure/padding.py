@@ -30,6 +30,14 @@ class Ends:
             for token, length in zip(side[:, 0].tolist(), lengths.tolist(), strict=True):
                 seen.setdefault(token, Counter())[length] += 1
 
+    def join(self, other: "Ends") -> None:
+        """Add what was seen of other rows."""
+        self._rows += other._rows
+        self._total.update(other._total)
+        for mine, theirs in zip(self._runs, other._runs, strict=True):
+            for token, runs in theirs.items():
+                mine.setdefault(token, Counter()).update(runs)
+
     def require_text(self) -> None:
         """Raise a DataError if a token looks like padding, and nobody says whether it is."""
         token = self.suspect()

@@ -24,6 +24,13 @@ class Thresholds:
         self._flat += int((steps == 0).any(dim=1).sum())
         self._low, self._high = min(self._low, float(found.min())), max(self._high, float(found.max()))
 
+    def join(self, other: "Thresholds") -> None:
+        """Add what was seen of other rows."""
+        self.rows += other.rows
+        self._rising += other._rising
+        self._flat += other._flat
+        self._low, self._high = min(self._low, other._low), max(self._high, other._high)
+
     def told(self, answer: Answer) -> list[str]:
         """Return what is to be said of them; raise a DataError if thresholds may be probabilities."""
         names = [*(answer.classes or ())]

@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score
 from audit.attackers import network
 from audit.attackers.network import NetworkClassifier, NetworkRegressor
 from audit.attackers.products import ProductsClassifier, ProductsRegressor
-from audit.parallel import side_by_side
+from audit.parallel.side_by_side import side_by_side
 
 
 def read(attacker: object, kind: str, n: int, d: int, excess: float = 0.1) -> float:

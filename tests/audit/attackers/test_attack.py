@@ -89,9 +89,9 @@ def test_figures_depend_on_the_seed_and_not_on_how_many_cores_there_are(monkeypa
     parallel = joblib.Parallel
     asked = []
 
-    def with_jobs(n_jobs: int, backend: str) -> Any:
+    def with_jobs(n_jobs: int, prefer: str) -> Any:
         asked.append(n_jobs)
-        return parallel(n_jobs=3, backend=backend)
+        return parallel(n_jobs=3, prefer=prefer)
 
     monkeypatch.setattr(joblib, "Parallel", with_jobs)
     assert figures() == here

@@ -177,6 +177,9 @@ def test_a_layer_too_wide_is_projected_and_encoded_by_the_same_projection() -> N
     again, other = (extract(Encoder(model), rows(), ["body"], seed=seed).z["body"] for seed in (0, 1))
     np.testing.assert_allclose(again, found.z["body"], rtol=1e-4, atol=1e-5)
     assert not np.allclose(other, again)
+    strange = torch.cat([inputs(), torch.full((1, 5), torch.nan)])
+    with pytest.raises(BottleneckError, match=f"NaN or infinity for 1 of {N + 1} rows"):
+        extract(Encoder(model), rows(strange), ["body"])
 
 
 class Exactly(Watched):

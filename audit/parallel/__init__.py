@@ -1,0 +1,1 @@
+"""Independent work side by side: on threads, in processes, on a cluster."""

@@ -1,0 +1,95 @@
+"""The processes that torchrun started: each has its share of the rows, and the first one joins what they found."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed
+
+from audit.data.shared_files import named_in, shared_files
+from audit.errors import IreneError
+from audit.parallel.packing import answered, unpacked
+
+PATIENCE = timedelta(hours=12)
+"""How long the first process waits for one that is still at work; one that has ended is noticed at once."""
+
+
+def is_first() -> bool:
+    """Return whether this process speaks and writes: the first of torchrun's, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among all that share the rows."""
+
+    rank: int
+    size: int
+    folder: Path
+    """Where each leaves what it found; all of them see it."""
+
+    def share(self, batches: int) -> range:
+        """Return which of so many batches are this process's: whole ones in a row, as many for each."""
+        return range(batches * self.rank // self.size, batches * (self.rank + 1) // self.size)
+
+    def device(self, device: torch.device) -> torch.device:
+        """Return the device of this process: of several GPUs, one each."""
+        if device.type != "cuda" or device.index is not None:
+            return device
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+
+    def gathered(self, mine: object) -> list[Any]:
+        """Return what each process found, in order, in the first one; any other is done with it and ends.
+
+        Raises, in the first, the IreneError that another sent, or one if another ended without a word.
+        """
+        path = self.folder / f"share-{self.rank}"
+        if self.rank:
+            path.write_bytes(answered(mine))
+        found: list[Any] | None = [None] * self.size if self.rank == 0 else None
+        try:
+            distributed.gather_object(str(path), found, dst=0)
+        except RuntimeError:
+            if self.rank:
+                raise SystemExit(1) from None  # the first has told why
+            raise IreneError(
+                "A process of torchrun ended before its rows were read. Nothing was written; run the command again."
+            ) from None
+        if found is None:
+            raise SystemExit(0)
+        each = [mine, *(unpacked(Path(one).read_bytes()) for one in found[1:])]
+        for one in each:
+            if isinstance(one, IreneError):
+                raise one
+        return each
+
+
+@contextmanager
+def torchrun() -> Iterator[Ranks | None]:
+    """Yield this process among those of torchrun, or None where it is the only one.
+
+    What goes wrong in any is told by the first.
+    """
+    rank, size = (int(os.environ.get(name, value)) for name, value in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    if size == 1:
+        yield None
+        return
+    distributed.init_process_group("gloo", timeout=PATIENCE)
+    try:
+        with ExitStack() as stack:
+            named = [str(stack.enter_context(shared_files())) if rank == 0 else ""]
+            distributed.broadcast_object_list(named)
+            ranks = Ranks(rank, size, stack.enter_context(named_in(Path(named[0]))))
+            try:
+                yield ranks
+            except IreneError as error:
+                if rank == 0:
+                    raise
+                ranks.gathered(error)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,125 @@
+"""Several processes that torchrun started extract what one does, to the last bit, and one of them speaks."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+MODEL = """
+import os, signal
+import numpy as np
+import torch
+from torch import nn
+from audit.data.labelled import labelled
+from audit.errors import UnreadableError
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head = nn.Linear(12, 2100), nn.Linear(2100, 3)
+
+    def forward(self, x):
+        if os.environ.get("RANK") == "1" and os.environ.get("DIES"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.head(self.encoder(x).relu())
+
+class Rows(torch.utils.data.Dataset):
+    def __init__(self, x, broken):
+        self.x, self.broken = x, broken
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, row):
+        if row == 5:
+            raise UnreadableError("Row 5 is broken. Mend it.")
+        if row == self.broken:
+            raise ValueError("nothing is here")
+        return self.x[row]
+
+def rows(part, broken=None):
+    draw = np.random.default_rng(0)
+    v, y = draw.integers(0, 2, 700), draw.integers(0, 3, 700)
+    x = draw.normal(size=(700, 12)).astype(np.float32)
+    x[:, 0] += 2 * v
+    x[650] = x[3]  # a copy in the last share
+    person = np.arange(700) % 350  # half of each in each share
+    return labelled(Rows(torch.from_numpy(x), broken), {"v": v.astype(str), "y": y.astype(str)}, group=person)
+"""
+ASKED = (
+    *("--data", "net.py:rows", "--task", "y", "--private", "v", "--arch", "net.py:Net", "--layer", "encoder"),
+    *("--attackers", "logistic", "--batch-size", "64", "--device", "cpu"),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ranks")
+    (path / "net.py").write_text(MODEL, encoding="utf-8")
+    space: dict[str, Any] = {}
+    exec(MODEL, space)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        torch.save(space["Net"]().state_dict(), path / "net.pt")
+    return path
+
+
+def audited(folder: Path, processes: int, *more: str, **environment: str) -> list[subprocess.CompletedProcess[str]]:
+    """Run the audit in so many processes, and return what each said."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1", **environment}
+    if processes > 1:
+        common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
+    command = [sys.executable, "-m", "irene", "audit", "net.pt", *ASKED, *more, "-o", f"{processes}.json"]
+    running = [
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=common | ({"RANK": str(rank), "LOCAL_RANK": str(rank)} if processes > 1 else {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(processes)
+    ]
+    said = [process.communicate(timeout=200) for process in running]
+    return [
+        subprocess.CompletedProcess(command, process.returncode, out, err)
+        for process, (out, err) in zip(running, said, strict=True)
+    ]
+
+
+@pytest.mark.slow
+def test_two_processes_find_what_one_does_to_the_last_bit_and_the_first_alone_speaks(folder: Path) -> None:
+    alone, (first, second) = audited(folder, 1)[0], audited(folder, 2)
+    assert [one.returncode for one in (alone, first, second)] == [0, 0, 0], first.stderr + second.stderr
+    assert (second.stdout, second.stderr) == ("", "")
+    assert first.stdout.replace("2.json", "1.json") == alone.stdout
+    one, two = (json.loads((folder / f"{count}.json").read_text(encoding="utf-8")) for count in (1, 2))
+    assert one["data"]["copies"] == 2 and one["data"]["unreadable"] == 1
+    for evidence in (one, two):
+        for varying in ("created", "command", "digest"):
+            del evidence[varying]
+    assert two == one
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_in_the_second_process_is_one_line_of_the_first(folder: Path) -> None:
+    first, second = audited(folder, 2, "--data-arg", "broken=660")
+    assert first.returncode == 1
+    assert len(first.stderr.splitlines()) == 1
+    assert first.stderr.startswith("Error: The input of row 660 failed with ValueError: nothing is here (net.py, line")
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    first, second = audited(folder, 2, DIES="1")
+    assert (first.returncode, second.returncode) == (1, -9)
+    assert [line for line in first.stderr.splitlines() if line.startswith("Error")] == [
+        "Error: A process of torchrun ended before its rows were read. Nothing was written; run the command again."
+    ]
