@@ -235,7 +235,7 @@ def test_the_classes_stand_in_the_order_in_which_the_configuration_names_them(
     assert in_named_order(model, said, "mood") is said
     other = irene.labelled(rows.inputs, {"mood": ["up" if one == "sad" else "down" for one in task]})
     assert in_named_order(model, other, "mood") is other
-    model.config.id2label = {0: "LABEL_0", 1: "LABEL_1"}
+    model.config.id2label = {0: "LABEL_0", 1: "LABEL_1"}  # type: ignore[union-attr]
     assert in_named_order(model, rows, "mood") is rows
 
 
