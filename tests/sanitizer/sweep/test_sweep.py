@@ -129,6 +129,7 @@ def test_the_points_are_the_methods_at_each_weight_that_they_take(swept: tuple[S
     assert found.points[0].train_seconds < 0.1 and found.points[0].chosen is None
     assert (found.setup.task, found.setup.private, found.setup.layer) == ("digit", ["colour"], "classifier:input")
     assert found.calls[0].command.startswith("irene sweep ") and len(found.calls) == 1
+    assert found.calls[0].planned == [title(*one) for one in asked]
 
 
 def test_a_line_is_said_for_every_point_then_where_the_files_are_and_what_it_comes_to(
