@@ -81,8 +81,8 @@ ARROWS = {
         "audit.evidence audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods "
         "method_table job options checkpoint training",
         "cli": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
-        "audit.settings audit.data audit.data.sources audit.model audit.cli methods method_table job options "
-        "training run vectors plan sweep",
+        "audit.settings audit.data audit.data.files audit.data.sources audit.model audit.cli "
+        "methods method_table job options training run vectors plan sweep",
     },
     "reports": {
         "inputs": "audit.errors audit.evidence audit.evidence.checks",

@@ -24,8 +24,9 @@ from audit.cli.options import (
     with_options,
 )
 from audit.cli.outputs import refuse_inputs
+from audit.data.files.shards import is_sharded
 from audit.data.sources.catalogue import EMBEDDINGS
-from audit.errors import visible
+from audit.errors import DataError, visible
 from sanitizer.cli.options import KEEP, LAYER, POSITIVE, RECIPE, limited_rows, option, output_option, recipe_fields
 from sanitizer.cli.rows import layer_of, unlabelled_rows, unlabelled_vectors
 
@@ -185,6 +186,8 @@ def _map(
     from audit.atomic_write import sha256
     from sanitizer.vectors import Vectors, sanitize_vectors
 
+    if is_sharded(subject):
+        raise DataError(f"{subject} stands for several files, and one is released. Join them into one, and name it.")
     for name in ("task", "arch", "data", "limit_rows"):
         if given[name] is not None:
             told = f"{subject} holds embeddings, which take no --{name.replace('_', '-')}. Leave it out."

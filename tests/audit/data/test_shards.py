@@ -113,3 +113,12 @@ def test_a_folder_that_holds_a_model_is_none_of_embeddings(tmp_path: Path, run: 
     result = run("audit", folder, "--private sex --data digits -o", tmp_path / "audit.json")
     assert result.exit_code == 1
     assert "is no file of embeddings" not in result.output and len(result.stderr.splitlines()) == 1
+
+
+def test_a_release_is_of_one_file(tmp_path: Path, run: Callable[..., Result]) -> None:
+    subject = sharded(tmp_path / "emb", table(20), (20,)) / "*.parquet"
+    result = run("sanitize", subject, "--private sex -o", tmp_path / "clean.npz")
+    assert (result.exit_code, result.stderr.splitlines()) == (
+        1,
+        [f"Error: {subject} stands for several files, and one is released. Join them into one, and name it."],
+    )
