@@ -4,7 +4,7 @@ import mmap
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from audit.data.files.temporary import PREFIX, folder_of_a_block
 
 FOLDER: ContextVar[Path | None] = ContextVar("FOLDER", default=None)
 """Where mapped files get a name; None: they have none, and are gone with the process whatever becomes of it."""
@@ -37,11 +39,10 @@ class Place:
 @contextmanager
 def shared_files(inside: Path | None = None) -> Iterator[Path]:
     """Yield a new folder in which mapped files get a name during a block; it goes with all that is in it."""
-    with (
-        tempfile.TemporaryDirectory(prefix="irene-", dir=inside, ignore_cleanup_errors=True) as name,
-        named_in(Path(name).resolve()) as folder,
-    ):
-        yield folder
+    with ExitStack() as stack:
+        root = stack.enter_context(folder_of_a_block()) if inside is None else inside
+        own = tempfile.TemporaryDirectory(prefix=PREFIX, dir=root, ignore_cleanup_errors=True)
+        yield stack.enter_context(named_in(Path(stack.enter_context(own)).resolve()))
 
 
 @contextmanager

@@ -4,7 +4,8 @@ import atexit
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -22,11 +23,28 @@ def temporary_folder() -> Path:
     _remove_dead()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _HELD.append(_in_use(folder))
+    return folder
+
+
+@contextmanager
+def folder_of_a_block() -> Iterator[Path]:
+    """Yield such a folder, which is removed when the block ends."""
+    _remove_dead()
+    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
+        lock = _in_use(Path(name))
+        try:
+            yield Path(name)
+        finally:
+            lock.release()
+
+
+def _in_use(folder: Path) -> FileLock:
+    """Return a lock that keeps other runs from removing a folder, until it is released or its process ends."""
     lock = FileLock(folder / MARK, timeout=0, mode=0o600)
     with suppress(OSError, NotImplementedError):  # a file system may have no locks: then nobody removes it but we
         lock.acquire()
-        _HELD.append(lock)
-    return folder
+    return lock
 
 
 def _remove_dead() -> None:

@@ -13,8 +13,11 @@ from audit.data.files.temporary import MARK, temporary_folder
 WITH_SIGKILL = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
 RUN = """
 import os, signal, sys
+from contextlib import ExitStack
 from audit.data.files.temporary import temporary_folder
-folder = temporary_folder()
+from audit.data.shared_files import shared_files
+stack = ExitStack()
+folder = {made}
 (folder / "rows").write_bytes(b"a row")
 print(folder, flush=True)
 {end}
@@ -28,9 +31,13 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def ended(end: str) -> Path:
+MADE = ["temporary_folder()", "stack.enter_context(shared_files())"]
+
+
+def ended(end: str, made: str = MADE[0]) -> Path:
     """Let another process make a folder and end, and return the folder."""
-    done = subprocess.run([sys.executable, "-c", RUN.format(end=end)], capture_output=True, text=True, check=False)
+    asked = [sys.executable, "-c", RUN.format(end=end, made=made)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return Path(done.stdout.strip())
 
@@ -43,8 +50,9 @@ def test_a_folder_is_its_owners_and_gone_with_the_run(there: Path) -> None:
 
 
 @WITH_SIGKILL
-def test_what_a_killed_run_left_is_removed_by_the_next_one(there: Path) -> None:
-    left = ended("os.kill(os.getpid(), signal.SIGKILL)")
+@pytest.mark.parametrize("made", MADE)
+def test_what_a_killed_run_left_is_removed_by_the_next_one(made: str, there: Path) -> None:
+    left = ended("os.kill(os.getpid(), signal.SIGKILL)", made)
     assert (left / "rows").read_bytes() == b"a row"
     mine = temporary_folder()
     assert not left.exists()
@@ -52,8 +60,9 @@ def test_what_a_killed_run_left_is_removed_by_the_next_one(there: Path) -> None:
 
 
 @WITH_SIGKILL
-def test_the_folder_of_a_run_that_goes_on_is_left_alone(there: Path) -> None:
-    asked = [sys.executable, "-c", RUN.format(end="sys.stdin.read()")]
+@pytest.mark.parametrize("made", MADE)
+def test_the_folder_of_a_run_that_goes_on_is_left_alone(made: str, there: Path) -> None:
+    asked = [sys.executable, "-c", RUN.format(end="sys.stdin.read()", made=made)]
     with subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         folder = Path(other.stdout.readline().strip())
