@@ -9,8 +9,6 @@ docs/examples.md says what each shows.
 import argparse
 import contextlib
 import io
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +22,20 @@ from torch import nn
 import irene
 from irene.command import main as irene_command
 
-NAMES = ("fail", "inconclusive", "pass", "lost", "models", "sweep", "verification", "quantity")
-NETWORK, ARGUMENTS = f"{Path(__file__).parent / 'tabular.py'}:network", {"features": 4, "classes": 2}
+EVIDENCE = {
+    "fail": "model.json",
+    "inconclusive": "few.json",
+    "pass": "model.json codebook.json",
+    "still-fail": "model.json gradient-reversal.json",
+    "models": "model.json codebook.json gradient-reversal.json",
+    "sweep": "sweep.json",
+    "verification": "faces.json",
+    "quantity": "age.json",
+}
+"""Of each page, what it is made from."""
 CHROMIUM = "/usr/bin/chromium"
-WIDTH, HEIGHT, COLOURS = 1000, 700, 24
+WIDTH, HEIGHT, COLOURS = 1000, 900, 24
 """CSS pixels of a picture, and inks of its palette."""
-
-
-def command(*arguments: str) -> None:
-    """Run irene as a terminal would."""
-    irene_command(list(arguments), standalone_mode=False)
 
 
 def applicants() -> tuple[torch.Tensor, pd.DataFrame]:
@@ -43,79 +45,55 @@ def applicants() -> tuple[torch.Tensor, pd.DataFrame]:
     return torch.tensor(((numbers - numbers.mean()) / numbers.std()).to_numpy(), dtype=torch.float32), table
 
 
-def train(features: torch.Tensor, answers: torch.Tensor) -> nn.Module:
-    """Train a network on the task alone."""
+def rows(part: str, most: int = 4000) -> irene.LabelledData:
+    """Return the first half of them as `train` rows, and the second, or some of it, for attackers."""
+    features, table = applicants()
+    own = slice(4000) if part == "train" else slice(4000, 4000 + most)
+    columns = table[own][["repaid", "group", "age"]].reset_index(drop=True)
+    return irene.labelled(features[own], columns, continuous="age", name="made-up applicants")
+
+
+def train(path: str) -> None:
+    """Train a network on the task alone, and save it."""
     torch.manual_seed(0)
-    model = network(features.shape[1], 2)
+    features, table = applicants()
+    answers = torch.tensor((table["repaid"] == "yes").to_numpy()).long()
+    model = network(4, 2)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(150):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(model(features), answers).backward()
+        nn.functional.cross_entropy(model(features[:4000]), answers[:4000]).backward()
         optimizer.step()
-    return model
+    torch.save(model.state_dict(), path)
 
 
-def audits(rows: Callable[[slice], irene.LabelledData]) -> None:
-    """Audit the network, with all rows, with few, and of a quantity; sanitize it, and audit what comes out."""
-    half = slice(4000, None)
-
-    def audited(file: str, part: slice, private: str, **more: Any) -> None:
-        model = irene.load(f"{file}.pt", NETWORK, ARGUMENTS).module
-        found = irene.audit(model, rows(part), task="repaid", private=private, settings=irene.Settings(**more))
-        irene.write_audit(found, f"{file}-{private}-{part.start}.json")
-
-    audited("model", half, "group")
-    audited("model", slice(7300, None), "group")
-    audited("model", half, "age")
-    for method in ("codebook", "leace", "gradient-reversal"):
-        options = irene.SanitizeOptions(epochs=3)
-        loaded = irene.load("model.pt", NETWORK, ARGUMENTS)
-        fit = rows(slice(4000))
-        irene.sanitize(loaded, fit, f"{method}.pt", task="repaid", private="group", method=method, options=options)
-        audited(method, half, "group")
+def run(line: str, *more: str) -> None:
+    """Run irene as a terminal would."""
+    print(f"$ irene {line}", flush=True)
+    irene_command([*line.split(), *more], standalone_mode=False)
 
 
 def main(folder: Path) -> None:
     """Write the eight pages into a folder, and the evidence that they are made from."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sweep.json").unlink(missing_ok=True)  # of an earlier call: this one trained its model anew
-    features, table = applicants()
-
-    def rows(part: slice) -> irene.LabelledData:
-        columns = table[part][["repaid", "group", "age"]].reset_index(drop=True)
-        return irene.labelled(features[part], columns, continuous="age", name="made-up applicants")
-
+    here = Path(__file__).resolve().parent
+    model = ("--arch", f"{here / 'tabular.py'}:network", "--arch-arg", "features=4", "--arch-arg", "classes=2")
+    known = (*model, "--data", f"{here / 'gallery.py'}:rows", "--task", "repaid")
     with contextlib.chdir(folder):
-        model = train(features[:4000], torch.tensor((table["repaid"][:4000] == "yes").to_numpy()).long())
-        torch.save(model.state_dict(), "model.pt")
-        audits(rows)
-        before, after = "model-group-4000.json", "codebook-group-4000.json"
-        others = [f"{method}-group-4000.json" for method in ("leace", "gradient-reversal")]
-        report = partial(command, "report")
-        report(before, "-o", "fail.html")
-        report("model-group-7300.json", "-o", "inconclusive.html")
-        report(before, after, "-o", "pass.html")
-        report(before, others[0], "-o", "lost.html")
-        report(before, after, *others, "-o", "models.html")
-        report("model-age-4000.json", "-o", "quantity.html")
-
-        settings = irene.Settings(null_refits=10)
-        swept = irene.sweep(
-            partial(irene.load, "model.pt", NETWORK, ARGUMENTS),
-            *(rows(slice(4000)), rows(slice(4000, None)), "sweep.json"),
-            methods={"irene": [0.5, 4], "gradient-reversal": [1], "codebook": []},
-            task="repaid",
-            private="group",
-            options=irene.SweepOptions(epochs=3, settings=settings),
-        )
-        for point, _ in swept:
-            print(point.method, point.weight, flush=True)
-        report("sweep.json", "-o", "sweep.html")
-
+        Path("sweep.json").unlink(missing_ok=True)  # of an earlier call: this one trains its model anew
+        train("model.pt")
+        run("audit model.pt --private group -o model.json", *known)
+        run("audit model.pt --private group --data-arg most=700 -o few.json", *known)
+        run("audit model.pt --private age -o age.json", *known)
+        for method in ("codebook", "gradient-reversal"):
+            run(f"sanitize model.pt --private group --method {method} --epochs 3 -o {method}.pt", *known)
+            run(f"audit {method}.pt --private group -o {method}.json", *known)
+        swept = "--methods irene,gradient-reversal,codebook --weights 1 --epochs 3"
+        run(f"sweep model.pt --private group {swept} -o sweep.json", *known)
         made_up_faces("faces.npz", people=800)
-        asked = ["--private", "sex", "--group", "person", "--keep-identity", "person"]
-        command("audit", "faces.npz", *asked, "-o", "faces.json")
-        report("faces.json", "-o", "verification.html")
+        run("audit faces.npz --private sex --group person --keep-identity person -o faces.json")
+        for page, evidence in EVIDENCE.items():
+            run(f"report {evidence} -o {page}.html")
 
 
 def picture(page: Any, report: Path) -> bytes:
@@ -135,7 +113,7 @@ def draw(folder: Path, pictures: Path) -> None:
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-        for name in NAMES:
+        for name in EVIDENCE:
             path = pictures / f"gallery-{name}.png"
             path.write_bytes(picture(page, folder / f"{name}.html"))
             print(f"Wrote {path}: {path.stat().st_size:,} bytes")

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 from pathlib import Path
 
+import gallery
 import pytest
 import run as runner
 
@@ -62,3 +63,13 @@ def test_words_and_whole_numbers_have_to_be_the_same_and_figures_near(kept: str,
 def test_the_quickest_example_says_what_is_kept_of_it() -> None:
     kept = (runner.OUTPUTS / "tabular.txt").read_text(encoding="utf-8")
     assert runner.same(kept, runner.printed("tabular"))
+
+
+def test_each_report_of_the_gallery_is_told_of_and_drawn_small() -> None:
+    page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
+    for name in gallery.EVIDENCE:
+        picture = ROOT / "docs" / "pictures" / f"gallery-{name}.png"
+        assert f"`{name}.html`" in page
+        assert f'src="pictures/{picture.name}"' in page
+        assert picture.stat().st_size <= 60_000
+    assert page.count('src="pictures/gallery-') == len(gallery.EVIDENCE) == 8
