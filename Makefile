@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SPREAD := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage quick docs lowest check format clean
+.PHONY: help demo test coverage quick docs examples lowest check format clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ quick: $(VENV)/tested  ## Run the linter and the quick tests
 
 docs: $(VENV)/tested  ## Build the manual into out/site; a link that leads nowhere fails
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+examples: $(VENV)/tested  ## Run the examples, and hold them against what is kept of them
+	@$(BIN)/python examples/run.py
 
 lowest:  ## Run the quick tests with the lowest declared versions, in .venv-lowest
 	@$(PYTHON) -m venv .venv-lowest

@@ -14,6 +14,8 @@ ELSEWHERE = {
     "holes.md": "SECURITY.md",
 }
 """By what they are called on the site."""
+EXAMPLES = [path for path in sorted((ROOT / "examples").glob("*.py")) if path.stem != "run"]
+"""Each is a page of the site: what it says, its code, and what it prints."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -21,6 +23,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, path in ELSEWHERE.items():
         text = (ROOT / path).read_text(encoding="utf-8")
         files.append(File.generated(config, name, content=_linked(text, path)))
+    for path in EXAMPLES:
+        files.append(File.generated(config, _page(path.stem), content=_shown(path)))
     return files
 
 
@@ -28,7 +32,20 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     """Lead the links of a page of docs/ to the site's own pages."""
     for name, path in ELSEWHERE.items():
         markdown = markdown.replace(f"](../{path}", f"]({name}")
+    for path in EXAMPLES:
+        markdown = markdown.replace(f"](../examples/{path.name}", f"]({_page(path.stem)}")
     return markdown
+
+
+def _page(name: str) -> str:
+    return f"example-{name.replace('_', '-')}.md"
+
+
+def _shown(path: Path) -> str:
+    """Return the page of an example: its code, and what is kept of what it prints."""
+    output = path.parent / "outputs" / f"{path.stem}.txt"
+    printed = f"\n\nIt prints:\n\n```text\n{output.read_text(encoding='utf-8')}```\n" if output.exists() else "\n"
+    return f"# {path.name}\n\n```python\n{path.read_text(encoding='utf-8')}```{printed}"
 
 
 def _linked(text: str, path: str) -> str:

@@ -13,7 +13,8 @@
     print(irene.gate(after, before, limit=0.05).verdict)
 
 Options: `Settings` of an audit, `SanitizeOptions`, `SweepOptions`; `Encoder` sets pooling and batch size, `Provenance`
-what the record says of where a model came from, `Losses` what a gate lets a model lose. `sweep` yields its points:
+what the record says of where a model came from, `Losses` what a gate lets a model lose. `LabelledData` and
+`AuditResult` are what `labelled` and `audit` return. `sweep` yields its points:
 iterate over it. Every error that a user can mend is an `IreneError`. `__all__` is the public interface; every other
 module may change without notice. A name is imported when it is first used, so that `import irene` costs neither torch
 nor NumPy.
@@ -23,9 +24,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from audit.data.labelled import labelled
+    from audit.data.labelled import LabelledData, labelled
     from audit.errors import IreneError
-    from audit.evidence.audit_result import read_audit, write_audit
+    from audit.evidence.audit_result import AuditResult, read_audit, write_audit
     from audit.model.checkpoint import load, load_released
     from audit.model.forward import Encoder
     from audit.run import audit, audit_embeddings
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AuditResult",
     "Encoder",
     "IreneError",
+    "LabelledData",
     "Losses",
     "Provenance",
     "SanitizeOptions",
@@ -66,8 +69,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AuditResult": "audit.evidence.audit_result",
     "Encoder": "audit.model.forward",
     "IreneError": "audit.errors",
+    "LabelledData": "audit.data.labelled",
     "Losses": "reports.gate.requirements",
     "Provenance": "audit.settings",
     "SanitizeOptions": "sanitizer.options",

@@ -12,6 +12,7 @@ import click
 
 from audit.cli.config_file import CONFIG
 from audit.errors import IreneError, visible
+from irene.brief_help import BriefCommand
 
 COMMANDS = {
     "demo": ("sanitizer.cli.demo:demo", "Train, audit, sanitize, audit again and report, on embedded real data."),
@@ -49,14 +50,14 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import one command, and let it take its options from a file."""
+        """Import one command, let it take its options from a file, and give it a help that fits a screen."""
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         if CONFIG not in command.params:
             command.params.append(CONFIG)
-        return command
+        return BriefCommand.of(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""

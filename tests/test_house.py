@@ -14,10 +14,11 @@ from pathlib import Path
 import click
 import house
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 from support.planted import QUICK, ROWS
 
 import irene
+from irene.brief_help import COMMON
 from irene.command import COMMANDS, main
 
 ROOT = Path(irene.__file__).parents[1]
@@ -104,7 +105,8 @@ ARROWS = {
     "irene": {
         "": "audit.errors audit.evidence audit.settings audit.data audit.model audit.run sanitizer.options "
         "sanitizer.plan sanitizer.run sanitizer.sweep sanitizer.vectors reports.audit_page reports.gate",
-        "command": "audit.errors audit.cli sanitizer.cli reports.cli",
+        "brief_help": "",
+        "command": "audit.errors audit.cli sanitizer.cli reports.cli brief_help",
         "__main__": "command",
     },
 }
@@ -282,6 +284,31 @@ def test_every_help_ends_in_an_example_that_parses(name: str | None) -> None:
     for called, *arguments in shown:
         assert name in (None, called)
         command(called).make_context(called, arguments)
+
+
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_a_help_fits_a_screen_and_the_whole_of_it_has_every_option(
+    name: str | None,
+) -> None:
+    def called(*typed: str) -> str:
+        return CliRunner().invoke(main, [*([name] if name else []), *typed], terminal_width=100).output
+
+    brief = called("--help")
+    assert len(brief.splitlines()) <= 40
+    assert "Example:\n" in brief
+    if name is None:
+        return
+    offered = {max(one.opts, key=len) for one in command(name).params if isinstance(one, click.Option)}
+    shown = set(re.findall(r"(?m)^  (?:-\w, )?(--[\w-]+)", brief))
+    assert shown <= {*offered, "--help"}
+    assert COMMON.get(name, frozenset()) <= {one.lstrip("-") for one in shown}  # none that was renamed
+    if name not in COMMON:
+        assert shown == {*offered, "--help"}
+        return
+    whole = called("--help-all")
+    assert {*offered, "--help"} == set(re.findall(r"(?m)^  (?:-\w, )?(--[\w-]+)", whole))
+    (more,) = re.findall(rf"(\d+) more options: .*{name} --help-all", brief)
+    assert int(more) == len(offered) + 1 - len(shown)
 
 
 def test_the_examples_of_the_four_jobs_run_one_after_the_other(

@@ -23,7 +23,9 @@ FUNCTIONS = (
     "load load_released labelled audit audit_embeddings plan sanitize sanitize_embeddings sweep write_report gate "
     "read_audit write_audit"
 )
-VALUES = "Encoder IreneError Losses Provenance SanitizeOptions Settings SweepOptions __version__"
+VALUES = (
+    "AuditResult Encoder IreneError LabelledData Losses Provenance SanitizeOptions Settings SweepOptions __version__"
+)
 RIGHT = """
 import numpy
 import torch

@@ -48,7 +48,7 @@ def test_every_public_name_is_documented(site: Path, name: str) -> None:
 
 
 def test_a_link_that_leads_nowhere_fails(tmp_path: Path) -> None:
-    for name in ("docs", "benchmarks", ".ci", "irene", "audit", "sanitizer", "reports"):
+    for name in ("docs", "benchmarks", "examples", ".ci", "irene", "audit", "sanitizer", "reports"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.jsonl"))
     for path in (*ROOT.glob("*.md"), ROOT / "mkdocs.yml"):
         shutil.copy(path, tmp_path)

@@ -21,6 +21,8 @@ with warnings.catch_warnings():
 
 NEGLIGIBLE = 1e-6
 """Whitened covariances with v below this are rounding; the package's own .01 would leave traces."""
+STILL = 1e-9
+"""A feature that varies by no more, as a share of its largest value, is constant: it leaves as its mean."""
 
 DESCRIPTION = "trains on the task alone, then projects out what a linear attacker could read, and no more than that"
 CARD = MethodCard(description=DESCRIPTION, mark="X", light="#6b5900", dark="#d8c265")
@@ -56,4 +58,5 @@ class LeaceObjective(Objective):
         member = one_hot(seen.v, self._classes).double()
         fitter = LeaceFitter.fit(z, member, svd_tol=NEGLIGIBLE, constrain_cov_trace=False)
         weight, mean = fitter.eraser.P, fitter.mean_x
+        weight[z.std(dim=0) <= STILL * z.abs().amax(dim=0)] = 0  # else rounding makes 1e-19 of v of a unit that is dead
         return Affine(weight.float(), (mean - weight @ mean).float())
