@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.data.files.temporary import PREFIX, folder_of_a_block
+from audit.data.temporary import PREFIX, folder_of_a_block
 
 FOLDER: ContextVar[Path | None] = ContextVar("FOLDER", default=None)
 """Where mapped files get a name; None: they have none, and are gone with the process whatever becomes of it."""

@@ -11,7 +11,7 @@ from typing import IO, Protocol
 import numpy as np
 
 from audit.data.columns import Ints
-from audit.data.files.temporary import temporary_folder
+from audit.data.temporary import temporary_folder
 from audit.errors import DataError, IreneError
 from audit.file_limits import MOST_MEMBER, opened, told
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
-from audit.data.files.temporary import temporary_folder
+from audit.data.temporary import temporary_folder
 from audit.errors import DataError, IreneError, in_one_line
 from audit.file_limits import MIB, MOST_FILES, told
 

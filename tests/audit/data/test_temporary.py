@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from audit.data.files.temporary import MARK, temporary_folder
+from audit.data.temporary import MARK, temporary_folder
 
 WITH_SIGKILL = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
 RUN = """
 import os, signal, sys
 from contextlib import ExitStack
-from audit.data.files.temporary import temporary_folder
+from audit.data.temporary import temporary_folder
 from audit.data.shared_files import shared_files
 stack = ExitStack()
 folder = {made}
