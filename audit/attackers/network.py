@@ -27,8 +27,10 @@ EPOCHS = (20, 40)
 BATCHES = (128, 512)
 """Smallest and largest batch."""
 MANY = 10_000
-"""Rows beyond which the decay of the weights falls with the square of their number: many rows hold a network back by
-themselves. Found on the parities of two codes of ACSIncome, occupation and place of birth, by 30,000 and 163,000 rows."""
+"""Rows beyond which the decay of the weights falls with the square of their number: many rows hold a network back.
+
+Found on parities of two codes of ACSIncome, occupation and place of birth, with 30,000 and 163,000 rows.
+"""
 BLOCK = 4096
 LEARNING_RATE = 2e-3
 WARM = 0.1
