@@ -37,7 +37,8 @@ from audit.evidence.audit_result import AnyTask, AuditResult, Checkpoint, DataRo
 from audit.evidence.findings import Certificate, Finding, Verification, Where
 from audit.evidence.verdict import LIMIT, judge
 from audit.evidence.watched import Watched
-from audit.model.describe import describe_features, describe_model
+from audit.model.checkpoint import LoadedModel
+from audit.model.describe import describe_checkpoint, describe_features, describe_model, is_as_loaded
 from audit.model.forward import Encoder, device_of, first_input
 from audit.model.representations import Features, encoding, extract, ready_made
 from audit.model.structure.label_names import in_named_order
@@ -62,7 +63,7 @@ from audit.verification.verification import identified, tested, verify
 
 
 def audit(
-    model: nn.Module | Encoder,
+    model: LoadedModel | nn.Module | Encoder,
     data: LabelledData,
     *,
     private: str | Sequence[str],
@@ -75,8 +76,9 @@ def audit(
     """Measure the leakage of each private attribute at each layer of a frozen model.
 
     Args:
-        model: Takes inputs (n, …); left exactly as found, on the device it is on. An Encoder says more of how it is
-            run: pooling, batch size, workers.
+        model: What `irene.load` returned, so that the evidence names its file and what a sanitizer recorded of it; or a
+            module that takes inputs (n, …). Left exactly as found, on the device it is on. An Encoder says more of how
+            it is run: pooling, batch size, workers.
         data: Rows that the model was not trained on.
         private: Columns that should not leak; `a+b` is the intersection of two.
         task: Column that the model scores, (n, classes), or predicts, (n,), if it is a quantity; without one the floor
@@ -89,8 +91,8 @@ def audit(
     Raises:
         IreneError: Any of its kinds; see audit.errors.
     """
-    settings, provenance = settings or Settings(), provenance or Provenance()
-    encoder = model if isinstance(model, Encoder) else Encoder(model)
+    settings = settings or Settings()
+    encoder, provenance = _known(model, provenance or Provenance())
     require_labelled(data)
     data = in_named_order(encoder.model, identified(data, settings.keep_identity), task)
     request = AuditRequest.of(data, task, private, keep, settings)
@@ -116,6 +118,19 @@ def audit(
         )
         run = _Run(features, data, request, settings, provenance, encoder)
         return run.evidence(provenance.checkpoint or describe_model(encoder.model), device_of(encoder.model))
+
+
+def _known(model: LoadedModel | nn.Module | Encoder, provenance: Provenance) -> tuple[Encoder, Provenance]:
+    """Return how a model is run, and where it is from, as far as it says so itself."""
+    if not isinstance(model, LoadedModel):
+        return model if isinstance(model, Encoder) else Encoder(model), provenance
+    if provenance.checkpoint is None and is_as_loaded(model):
+        checkpoint, notes = describe_checkpoint(model)
+        provenance = replace(provenance, checkpoint=checkpoint, notes=[*notes, *provenance.notes])
+    elif provenance.checkpoint is None:
+        note = f"the weights are no longer those of {model.path.name}, which the model was loaded from"
+        provenance = replace(provenance, notes=[note, *provenance.notes])
+    return Encoder(model.module, fixed_batch=model.fixed_batch), provenance
 
 
 def audit_embeddings(

@@ -64,8 +64,8 @@ def main() -> None:
     settings = irene.Settings(limit=LIMIT, ceiling=False)
 
     def audited(file: str) -> irene.AuditResult:
-        module = irene.load(file, f"{__file__}:network").module
-        return irene.audit(module, rows(slice(half, None)), task="digit", private="scanner", settings=settings)
+        model = irene.load(file, f"{__file__}:network")
+        return irene.audit(model, rows(slice(half, None)), task="digit", private="scanner", settings=settings)
 
     before = audited("model.pt")
     irene.write_audit(before, "before.json")

@@ -66,13 +66,13 @@ def main(folder: Path) -> None:
     torch.save(model.state_dict(), folder / "model.pt")
 
     loaded = irene.load(folder / "model.pt", f"{__file__}:network")
-    before = irene.audit(loaded.module, audit_rows, task="digit", private="colour")
+    before = irene.audit(loaded, audit_rows, task="digit", private="colour")
 
     options = irene.SanitizeOptions(epochs=5)
     irene.sanitize(loaded, training_rows, folder / "clean.pt", task="digit", private="colour", options=options)
 
     clean = irene.load(folder / "clean.pt", f"{__file__}:network")  # the release at its bottleneck comes with it
-    after = irene.audit(clean.module, audit_rows, task="digit", private="colour")
+    after = irene.audit(clean, audit_rows, task="digit", private="colour")
     irene.write_report(folder / "report.html", before, after)
 
     for when, result in (("Before", before), ("After", after)):

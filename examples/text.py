@@ -100,11 +100,11 @@ def main() -> None:
 
     loaded = irene.load("model.pt", f"{__file__}:Classifier")
     settings = irene.Settings(ceiling=False)  # numbers of tokens are no features: the input itself is not attacked
-    before = irene.audit(loaded.module, rows(slice(half, None)), task="tone", private="age", settings=settings)
+    before = irene.audit(loaded, rows(slice(half, None)), task="tone", private="age", settings=settings)
     options = irene.SanitizeOptions(epochs=2)
     irene.sanitize(loaded, rows(slice(half)), "clean.pt", task="tone", private="age", options=options)
     clean = irene.load("clean.pt", f"{__file__}:Classifier")
-    after = irene.audit(clean.module, rows(slice(half, None)), task="tone", private="age", settings=settings)
+    after = irene.audit(clean, rows(slice(half, None)), task="tone", private="age", settings=settings)
 
     for when, result in (("Before", before), ("After", after)):
         found, task = result.private[0], result.task

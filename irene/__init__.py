@@ -4,11 +4,11 @@
 
     loaded = irene.load("model.pt", "mymodels:build")
     rows = irene.labelled(images, {"smiling": smiling, "gender": gender}, group=person)
-    before = irene.audit(loaded.module, rows, task="smiling", private="gender")
+    before = irene.audit(loaded, rows, task="smiling", private="gender")
     print(irene.plan(before, rows=2941).choice.command)
     irene.sanitize(loaded, train_rows, "clean.pt", task="smiling", private="gender")
     clean = irene.load("clean.pt", "mymodels:build")
-    after = irene.audit(clean.module, rows, task="smiling", private="gender")
+    after = irene.audit(clean, rows, task="smiling", private="gender")
     irene.write_report("report.html", before, after)
     print(irene.gate(after, before, limit=0.05).verdict)
 

@@ -13,6 +13,7 @@ from audit.atomic_write import sha256
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import AT_ONCE, blocks
 from audit.evidence import audit_result
+from audit.model import release
 from audit.model.checkpoint import LoadedModel
 
 
@@ -36,6 +37,16 @@ def describe_checkpoint(loaded: LoadedModel) -> tuple[audit_result.Checkpoint, l
         ),
         notes,
     )
+
+
+def is_as_loaded(loaded: LoadedModel) -> bool:
+    """Return whether a module has the weights of its file still, and nothing that was put at its bottleneck since."""
+    if loaded.weights is None:
+        return True
+    state, of_file = loaded.module.state_dict(), loaded.weights.tensors
+    if any(name in release.KEYS and name not in of_file for name in state):
+        return False
+    return all(torch.equal(state[name].cpu(), value.to(state[name].dtype)) for name, value in of_file.items())
 
 
 def describe_model(model: nn.Module) -> audit_result.Checkpoint:

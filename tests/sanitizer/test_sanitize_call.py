@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.planted import FEW
 
 from audit.data.sources.opening import open_data
 from audit.errors import CheckpointError, DataError, TrainingError, UnknownNameError
-from audit.evidence.audit_result import read_sidecar, sidecar
-from audit.model.checkpoint import load
+from audit.evidence.audit_result import AuditResult, read_sidecar, sidecar
+from audit.model.checkpoint import LoadedModel, load
+from audit.model.describe import is_as_loaded
+from audit.run import audit
 from sanitizer.checkpoint import require_finite
 from sanitizer.methods.codebook import CARD
 from sanitizer.methods.irene import Irene
@@ -32,6 +35,29 @@ def test_the_shortest_call_makes_a_release_for_the_task_alone(leaky: Path, tmp_p
     with pytest.raises(CheckpointError, match="was sanitized already"):
         again = tmp_path / "again.safetensors"
         sanitize(load(out, "small-convnet"), data, again, task="digit", private="colour", options=QUICK)
+
+
+def test_an_audit_of_what_load_returns_names_its_file_and_the_sanitizer_unless_it_was_trained_since(
+    leaky: Path, tmp_path: Path
+) -> None:
+    data, rows = (open_data("digits", part, {}).limited(600, seed=0) for part in ("train", "audit"))
+    loaded, out = load(leaky, "small-convnet"), tmp_path / "clean.safetensors"
+
+    def audited(model: LoadedModel) -> AuditResult:
+        return audit(model, rows, task="digit", private="colour", settings=replace(FEW, min_class=2))
+
+    before = audited(loaded)
+    assert (before.checkpoint.file, before.checkpoint.sha256) == (leaky.name, loaded.sha256)
+    sanitize(loaded, data, out, task="digit", private="colour", options=replace(QUICK, epochs=0))
+    trained = audited(loaded)  # in place: these are no longer the weights of that file
+    assert trained.checkpoint.format == "live object"
+    assert f"the weights are no longer those of {leaky.name}, which the model was loaded from" in trained.warnings
+    after = audited(load(out, "small-convnet"))
+    assert after.checkpoint.sanitizing is not None
+    assert after.checkpoint.sanitizing.parent_sha256 == before.checkpoint.sha256
+    with torch.no_grad():
+        next(loaded.module.parameters()).add_(1)
+    assert not is_as_loaded(loaded)
 
 
 def test_a_method_is_named_or_given_with_its_settings(leaky: Path, tmp_path: Path) -> None:
