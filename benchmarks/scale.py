@@ -25,6 +25,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from audit.attackers.network import EPOCHS
+
 SHARD = 50_000
 """Rows of a file."""
 
@@ -33,8 +35,8 @@ FIT, SELECT, TEST = 0.5, 0.2, 0.3
 """Shares of the rows that fit, choose and test attackers."""
 RESAMPLES, PLANTED = 1001, 6
 """Resamples of the test rows, and labels planted in many rows."""
-LAYER, EPOCHS = 256, 8
-"""Units of the wider perceptron, and how often it goes over many rows."""
+LAYER = 256
+"""Units of the wider perceptron."""
 
 
 def on_disk(rows: float, width: float, workers: int) -> float:
@@ -53,7 +55,7 @@ def in_memory(rows: float) -> float:
 
 def largest_task(rows: float, width: float) -> float:
     """Return the multiplications of the longest fit, a perceptron's: forward, backward, and the gradient of weights."""
-    return 3 * EPOCHS * FIT * rows * LAYER * (width + 2)
+    return 3 * EPOCHS[0] * FIT * rows * LAYER * (width + 2)
 
 
 def on_paper() -> None:
