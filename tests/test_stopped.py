@@ -108,10 +108,12 @@ def test_a_process_that_is_stopped_while_an_attacker_trains_ends_with_its_own_li
     (tmp_path / "busy.py").write_text(BUSY.replace("SIGNAL", str(int(number))))
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    command = "-W ignore -m irene audit rows.npz --private v --attackers busy:Busy -o out.json"
+    # A job in the background ignores Ctrl-C, and so does what it starts.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = "audit rows.npz --private v --attackers busy:Busy -o out.json"
     paths = os.pathsep.join([str(Path(irene.__file__).parents[1]), "."])
     done = subprocess.run(
-        [sys.executable, *command.split()],
+        [sys.executable, "-W", "ignore", "-c", f"{heeding}; from irene.command import run; run()", *command.split()],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(temporary)},
         capture_output=True,
