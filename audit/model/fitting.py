@@ -246,7 +246,7 @@ def _notes(content: object, found: Mapping[str, Entry], fit: Fit, beside: Sequen
         notes.append(f"the checkpoint also holds {listed(rest)}, which was not used")
     if left:
         notes.append(f"tensors of the file that the model does not know were not used: {listed(left, SHOWN)}")
-    made = [name for name in fit.report.kept if name.rpartition(".")[2] not in COUNTED]
+    made = [name for name in fit.report.kept if name.rpartition(".")[2] != "num_batches_tracked"]
     if made:
         notes.append(f"not in the file, and as the architecture makes them: {listed(made, SHOWN)}")
     return notes

@@ -95,7 +95,7 @@ def _refusal(path: Path, types: Collection[str]) -> str:
         names = sorted(types)
         if any(name.startswith("torch.nn.") for name in names):
             return (
-                f"{path} is a pickle of a module that would run code from {listed(names, 3)}; it was not loaded. Save "
+                f"{path} is a pickle of a module that would run code from {listed(names, 8)}; it was not loaded. Save "
                 "the weights alone: torch.save(model.state_dict(), 'model.pt'). Only if you made this file yourself: "
                 "--allow-pickle."
             )

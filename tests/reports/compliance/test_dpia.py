@@ -175,7 +175,8 @@ def test_the_mapping_is_in_it_with_its_date_and_every_provision(kind: str) -> No
 
 
 def test_a_provision_stands_with_what_supports_it_and_what_is_missing() -> None:
-    _, minimisation, *_ = cells(render_markdown(audit()), "Provisions and the evidence for them")
+    rows = cells(render_markdown(audit()), "Provisions and the evidence for them")
+    (minimisation,) = (row for row in rows if "5(1)(c)" in row[0])
     assert minimisation[-1].strip() == "Leakage, floor, task (missing here: before and after, bound)"
 
 
@@ -341,5 +342,5 @@ def test_the_annex_prints_with_the_signatures_on_one_page(browser: "Browser", tm
     page = browser.new_page()
     page.goto(path.as_uri())
     printed = page.pdf(prefer_css_page_size=True)
-    assert 4 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 12
+    assert 4 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 13
     page.close()

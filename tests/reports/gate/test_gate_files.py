@@ -367,7 +367,7 @@ def lines() -> list[str]:
 
 def test_the_manual_has_something_to_type() -> None:
     assert len(lines()) == 9
-    assert [len(guide(name)) for name in ("", "yaml", "python")] == [1, 3, 1]
+    assert [len(guide(name)) for name in ("", "yaml", "python")] == [1, 6, 3]
 
 
 @pytest.mark.parametrize("line", lines())
@@ -380,7 +380,7 @@ def test_every_command_line_of_the_manual_parses(line: str) -> None:
 
 def test_the_yaml_of_the_manual_says_what_it_looks_like() -> None:
     yaml: Any = pytest.importorskip("yaml", reason="PyYAML is not installed")
-    github, gitlab, hook = (yaml.safe_load(block) for block in guide("yaml"))
+    _, github, _, gitlab, copied, hook = (yaml.safe_load(block) for block in guide("yaml"))
     steps = github["jobs"]["privacy"]["steps"]
     check = steps.index(next(step for step in steps if step.get("name") == "Check"))
     assert all(step["if"] == "always()" for step in steps[check + 1 :])
@@ -389,6 +389,10 @@ def test_the_yaml_of_the_manual_says_what_it_looks_like() -> None:
     assert all(path in steps[check]["run"] for path in kept)
     assert gitlab["privacy"]["allow_failure"]["exit_codes"] == 4
     assert gitlab["privacy"]["artifacts"]["reports"]["junit"] in gitlab["privacy"]["script"][1]
+    (of_a_copy,) = copied["repos"]
+    command = main.get_command(click.Context(main), "check")
+    assert command is not None
+    command.make_context("check", of_a_copy["hooks"][0]["args"])
     (local,) = hook["repos"]
     (one,) = local["hooks"]
     assert re.search(one["files"], shlex.split(one["entry"])[2])
