@@ -103,6 +103,16 @@ def test_what_the_container_copies_exists_and_is_not_left_out_and_it_is_not_run_
     assert names.index("USER") < names.index("ENTRYPOINT")
 
 
+def test_a_build_runs_the_gate_and_the_quick_tests_on_a_second_python() -> None:
+    (workflow,) = read(ROOT / ".github" / "workflows" / "test.yml")
+    assert workflow["permissions"] == {"contents": "read"}
+    jobs = workflow["jobs"]
+    runs = {name: [step["run"] for step in job["steps"] if "run" in step][-1] for name, job in jobs.items()}
+    assert runs == {"gate": "bash .ci/run", "newer": "make quick PYTHON=python"}
+    assert (ROOT / ".ci" / "run").is_file()
+    assert re.search(r"(?m)^quick:", (ROOT / "Makefile").read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("path", sorted(ISSUES.glob("*.yml")), ids=lambda path: path.stem)
 def test_a_form_asks_for_something_and_gives_each_field_a_name_of_its_own(path: Path) -> None:
     (form,) = read(path)
