@@ -46,7 +46,9 @@ def is_as_loaded(loaded: LoadedModel) -> bool:
     state, of_file = loaded.module.state_dict(), loaded.weights.tensors
     if any(name in release.KEYS and name not in of_file for name in state):
         return False
-    return all(torch.equal(state[name].cpu(), value.to(state[name].dtype)) for name, value in of_file.items())
+    return all(
+        name in state and torch.equal(state[name].cpu(), value.to(state[name].dtype)) for name, value in of_file.items()
+    )
 
 
 def describe_model(model: nn.Module) -> audit_result.Checkpoint:
