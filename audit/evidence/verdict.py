@@ -43,7 +43,7 @@ FLAT = 0.2
 """Of the limit: a last doubling of the rows that gains less has settled."""
 RECOVERED = 1 / 3
 """The share of a planted leak that attackers who may certify must read."""
-COMPLETE = 0.8
+COMPLETE = 0.9
 """The share of a planted leak below which a figure is called a lower bound."""
 POSSIBLE = 100
 """How many times the rows held may be asked for; beyond it, only a narrower layer helps."""
