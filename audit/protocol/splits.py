@@ -103,8 +103,16 @@ class CommonClasses:
     """Rows of each class that was merged with others."""
 
 
-def class_rows(attribute: str, common: CommonClasses, rows: Rows, least: int) -> list[ClassRows]:
-    """Count each class that is left in the splits; raise a DataError if there are fewer than two."""
+def class_rows(attribute: str, common: CommonClasses, rows: Rows, least: int, groups: Ints) -> list[ClassRows]:
+    """Count each class that is left in the splits; raise a DataError if there are fewer than two.
+
+    Args:
+        attribute: Its name.
+        common: Its classes that are not rare.
+        rows: That fit, select and test.
+        least: Rows of a class that each needs.
+        groups: Of all rows, (n,).
+    """
     found = [
         ClassRows(name=name, train=int(a), select=int(b), test=int(c))
         for name, a, b, c in zip(common.column.classes, *_counts(common.column, rows), strict=True)
@@ -113,6 +121,8 @@ def class_rows(attribute: str, common: CommonClasses, rows: Rows, least: int) ->
     if len(found) < 2:
         next_one = max(common.left_out, key=lambda name: common.left_out[name], default=None)
         fact = "" if next_one is None else f", and {next_one!r} has {common.left_out[next_one]} in all"
+        many = len(np.unique(groups))
+        fact += f"; the {len(groups):,} rows are of {many:,} groups, each whole in one split" * (many < len(groups))
         raise DataError(
             f"{attribute!r} has {'one class' if found else 'no class'} with enough rows to fit, to choose and to test "
             f"attackers: each needs {least} in each of three splits{fact}. Give more rows, of more people where each "

@@ -8,7 +8,7 @@ from support.planted import FEW, classes, labels
 
 from audit.data.columns import Column, Quantity
 from audit.errors import DataError
-from audit.protocol.splits import at_most, split_rows, split_subset, without_rare
+from audit.protocol.splits import at_most, class_rows, split_rows, split_subset, without_rare
 
 
 def test_no_group_is_in_two_splits_and_every_row_is_in_one() -> None:
@@ -51,6 +51,15 @@ def test_cells_that_are_all_too_rare_to_spread_do_not_stop_the_split() -> None:
 def test_fewer_groups_than_the_splits_need_are_refused() -> None:
     with pytest.raises(DataError, match=r"50 rows form 5 groups; three splits need at least 10"):
         split_rows(np.repeat(np.arange(5), 10), [classes(labels(50))], seed=0)
+
+
+def test_a_class_of_too_few_people_is_refused_with_the_number_of_people() -> None:
+    groups = np.repeat(np.arange(11), 40)
+    column = Column((groups > 8).astype(np.int64), ("a", "b"))
+    rows = split_rows(groups, [column], seed=0).rows
+    told = r"'b' has 80 in all; the 440 rows are of 11 groups, each whole in one split\."
+    with pytest.raises(DataError, match=told):
+        class_rows("v", without_rare(column, rows, 10), rows, 10, groups)
 
 
 def test_rows_that_are_drawn_have_a_value_and_stay_on_their_side() -> None:
