@@ -51,7 +51,7 @@ from sanitizer.methods.base import Method
 from sanitizer.methods.leace import Leace
 from sanitizer.methods.nonlinear_map import NonlinearMap
 from sanitizer.methods.pairs import Pairs
-from sanitizer.methods.width import balanced_rows, dimensions
+from sanitizer.methods.width import balanced_rows, dimensions, shares
 from sanitizer.options import SanitizeOptions
 from sanitizer.teaching.taught import taught
 from sanitizer.training.forward import require_trainable
@@ -251,7 +251,9 @@ def _width(job: TrainingJob, installed: nn.Module | None) -> list[str]:
     """Say how many dimensions pass, and how many the rows can clean: what a map leaves is a question of rows."""
     if not isinstance(installed, ResidualMap):
         return []
-    rows, count = _rows_to_clean_by(job), f"{len(job.data)} rows"
+    groups = len(np.unique(job.data.groups()))
+    of = f" of {groups} groups ({job.data.group_name})" if groups < len(job.data) else ""
+    rows, count = _rows_to_clean_by(job), f"{len(job.data)} rows{of}"
     full = installed.up.shape[0]
     few, more = (min(full, dimensions(rows, one)) for one in (0.02, LIMIT))
     count += f" and {len(job.taught.data)} that a teacher labelled" if job.taught else ""
@@ -267,10 +269,12 @@ def _rows_to_clean_by(job: TrainingJob) -> float:
     """Return how many rows of two classes of equal size would tell the private attributes as well as all rows do."""
     found = []
     for name in job.private:
-        codes, worth = job.data.codes(name), np.ones(len(job.data))
+        codes = job.data.codes(name)
+        worth = shares(codes, job.data.groups())
         if job.taught:
-            codes = np.concatenate([codes, job.taught.data.codes(name)])
-            worth = np.concatenate([worth, np.full(len(job.taught.data), job.taught.worth[name])])
+            taught = job.taught.data
+            more = shares(taught.codes(name), taught.groups()) * job.taught.worth[name]
+            codes, worth = np.concatenate([codes, taught.codes(name)]), np.concatenate([worth, more])
         found.append(balanced_rows(codes, worth))
     return min(found)
 

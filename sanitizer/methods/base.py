@@ -49,6 +49,8 @@ class Rows:
     """Of a task that is a quantity: the numbers that the scores, (n, 1), are to be, (n,); y are its parts then."""
     person: Tensor | None = field(default=None, kw_only=True)
     """Who is to stay recognisable, (n,) int64; None where nobody asked for that."""
+    group: Tensor | None = field(default=None, kw_only=True)
+    """Whose each row is, (n,) int64, as the data says; None: each row stands for itself."""
     worth: Mapping[str, Tensor] = field(default_factory=dict, kw_only=True)
     """Of each private attribute, how many rows with a true label each row is worth, (n,): less than 1 where a teacher
     labelled it; empty where none did."""

@@ -8,10 +8,10 @@ of z; without a task, vectors should be as alike as they were, and people, if na
 keeps the network from learning the training rows by heart. A linear map takes the r dimensions back to full width, so
 that the layers behind it work on.
 
-How many dimensions can be cleaned is a question of rows: an attacker reads about .4 √(r / n) of balanced accuracy above
-the floor after the best linear erasure that n rows determine, and more of what is not linear. So the width begins with
-what that law allows, and is halved while quick attackers read more than half of the default limit of rows held out,
-beyond the noise of so few.
+How many dimensions can be cleaned is a question of rows, and of people where each has several: an attacker reads about
+.4 √(r / n) of balanced accuracy above the floor after the best linear erasure that n rows determine, and more of what
+is not linear. So the width begins with what that law allows, and is halved while quick attackers read more than half of
+the default limit of rows held out, beyond the noise of so few.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ from sanitizer.information import TINY, by_class, explained_share
 from sanitizer.methods.base import OF_CLASSES, Objective, Rows, Setting
 from sanitizer.methods.codebook import Classifier, classifier
 from sanitizer.methods.low_rank import kept_coordinates, require_rank
-from sanitizer.methods.width import balanced_rows, dimensions, left
+from sanitizer.methods.width import balanced_rows, dimensions, left, shares
 from sanitizer.similarity import contrastive, similarities
 
 AXES = 128
@@ -115,13 +115,23 @@ def fit_map(
     told = [labels[name] for name in keep]
     told += [rows.scores.argmax(dim=1).cpu().numpy()] if has_task else []
     down, inside = _turned(rows.before, *kept_coordinates(rows.before, told, settings.keep_weight, AXES))
-    worth = {name: one.double().cpu().numpy() for name, one in rows.worth.items()}
-    few = min(balanced_rows(labels[name], worth.get(name)) for name in private)
+    groups = _groups(rows)
+    worth = {name: shares(labels[name], groups) for name in private}
+    worth = {name: one * rows.worth[name].double().cpu().numpy() if rows.worth else one for name, one in worth.items()}
+    few = min(balanced_rows(labels[name], worth[name]) for name in private)
     on = rows.before.device
     head = _Head.of(classifier(rows), on) if has_task else None
     fit = _Fit(rows, private, settings, down.float().to(on), inside.float().to(on), head, told=bool(told))
     most = min(settings.rank or dimensions(few, LIMIT), len(down))
     return fit.run(most if settings.rank else fit.width(most))
+
+
+def _groups(rows: Rows) -> Ints:
+    """Return whose each row is, (n,)."""
+    if rows.group is None:
+        return np.arange(len(rows.before))
+    found: Ints = rows.group.cpu().numpy()
+    return found
 
 
 def _turned(z: Tensor, axes: Doubles, shift: Doubles) -> tuple[Tensor, Tensor]:
@@ -197,13 +207,14 @@ class _Fit:
 
     def width(self, most: int) -> int:
         """Return how many dimensions pass, at most so many: halved while held-out rows tell over half the limit."""
-        generator, person = np.random.default_rng(0), self.rows.person
-        order = generator.permutation(len(self.rows.before))
-        if person is not None:  # those of one person stand side by side
-            order = np.argsort(generator.permutation(int(person.max()) + 1)[person.cpu().numpy()], kind="stable")
+        generator, groups = np.random.default_rng(0), _groups(self.rows)
+        order = generator.permutation(len(groups))
+        if len(np.unique(groups)) < len(groups):  # those of one group stand side by side
+            order = order[np.argsort(generator.permutation(int(groups.max()) + 1)[groups[order]], kind="stable")]
         held = self._held(order)
         fit = self.of(np.setdiff1d(order, held))
-        noise = 0.5 / len(held) ** 0.5  # of balanced accuracy near one half
+        count = min(float(shares(self.rows.v[name][held].cpu().numpy(), groups[held]).sum()) for name in self.private)
+        noise = 0.5 / max(count, 1.0) ** 0.5  # of balanced accuracy near one half
         while most > 1 and self._left(fit.run(most), held) > LIMIT / 2 + noise:  # an audit's attackers read more
             most //= 2
         return most
@@ -222,7 +233,8 @@ class _Fit:
             self.rows,
             before=self.rows.before[own],
             v={name: labels[own] for name, labels in self.rows.v.items()},
-            person=None if self.rows.person is None else torch.unique(self.rows.person[own], return_inverse=True)[1],
+            person=_some(self.rows.person, own),
+            group=_some(self.rows.group, own),
         )
         head = None if self.head is None else replace(self.head, own=self.head.own[own])
         return replace(self, rows=rows, head=head)
@@ -232,8 +244,9 @@ class _Fit:
         own = torch.as_tensor(held, device=self.rows.before.device)
         with torch.no_grad():
             z = fitted.narrow(self.rows.before[own].float()).double().cpu().numpy()
-        told = torch.zeros_like(own) if self.head is None else self.head.own[own]
-        return max(left(z, told.cpu().numpy(), self.rows.v[name][own].cpu().numpy()) for name in self.private)
+        told = (torch.zeros_like(own) if self.head is None else self.head.own[own]).cpu().numpy()
+        groups = _groups(self.rows)[held]
+        return max(left(z, told, self.rows.v[name][own].cpu().numpy(), groups) for name in self.private)
 
     def _trained(self, rank: int) -> ResidualMap:
         z = self.rows.before.float()
@@ -289,6 +302,11 @@ class _Fit:
         apart = ~torch.eye(len(wanted), dtype=torch.bool, device=wanted.device)
         lost = lost + (found - wanted)[apart].square().mean() / wanted[apart].var().clamp_min(TINY)
         return lost if self.rows.person is None else lost + contrastive(found, self.rows.person[some])
+
+
+def _some(units: Tensor | None, own: Tensor) -> Tensor | None:
+    """Return the units of some of the rows, numbered anew."""
+    return None if units is None else torch.unique(units[own], return_inverse=True)[1]
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """How many dimensions a release may have: by the law of rows, and by what quick attackers read of rows held out."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
@@ -32,24 +34,41 @@ def dimensions(rows: float, excess: float) -> int:
 def balanced_rows(v: Ints, worth: Doubles | None = None) -> float:
     """Return the rows of two classes of equal size that tell the rarest class from the rest as well as these do.
 
-    A row counts as much as it is worth, (n,): less than 1 where a teacher labelled it.
+    A row counts as much as it is worth, (n,): less than 1 where a teacher labelled it, or where others are of the same
+    person (`shares`).
     """
     counts = np.bincount(v, worth)
     counts = counts[counts > 0]
     return float((4 * counts * (counts.sum() - counts) / counts.sum()).min())
 
 
-def left(z: Doubles, told: Ints, v: Ints) -> float:
+def shares(v: Ints, groups: Ints) -> Doubles:
+    """Return what each row counts, (n,): those of a group that has one class count as one row together.
+
+    More rows of one person say no more of what tells people apart. In a group of several classes, such as a hospital,
+    each row counts.
+    """
+    _, first, group, rows = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    is_mixed = np.bincount(group, v != v[first][group]) > 0
+    return np.where(is_mixed[group], 1.0, 1 / rows[group])
+
+
+def left(z: Doubles, told: Ints, v: Ints, groups: Ints) -> float:
     """Return how much more of v quick attackers read of features (n, d) than of the predicted class, (n,); at least 0.
 
-    It is a difference of balanced accuracies. The attackers of an audit are more, and fitted on more rows.
+    It is a difference of balanced accuracies, by cross-validation over whole groups, (n,). The attackers of an audit
+    are more, and fitted on more rows.
     """
-    enough = np.bincount(v)[v] >= FOLDS
-    z, told, v = z[enough], told[enough], v[enough]
+    alone = len(np.unique(groups)) == len(groups)
+    pairs = np.unique(np.stack([v, groups]), axis=1)
+    enough = np.bincount(pairs[0])[v] >= FOLDS
+    z, told, v, groups = z[enough], told[enough], v[enough], groups[enough]
     if len(np.unique(v)) < 2:
         return 0.0
-    floor = _read(_of_class(), told[:, None], v)
-    return max(0.0, max(_read(attacker, z, v) for attacker in _quick_attackers()) - floor)
+    splitter = StratifiedKFold(FOLDS) if alone else StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    folds = list(splitter.split(z, v, None if alone else groups))
+    floor = _read(_of_class(), told[:, None], v, folds)
+    return max(0.0, max(_read(attacker, z, v, folds) for attacker in _quick_attackers()) - floor)
 
 
 def _quick_attackers() -> list[ClassifierMixin]:
@@ -66,6 +85,6 @@ def _of_class() -> ClassifierMixin:
     return make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(class_weight="balanced"))
 
 
-def _read(attacker: ClassifierMixin, z: Doubles | Ints, v: Ints) -> float:
+def _read(attacker: ClassifierMixin, z: Doubles | Ints, v: Ints, folds: Sequence[tuple[Ints, Ints]]) -> float:
     """Return the balanced accuracy of an attacker on features (n, d), by cross-validation."""
-    return float(balanced_accuracy_score(v, cross_val_predict(attacker, z, v, cv=FOLDS)))
+    return float(balanced_accuracy_score(v, cross_val_predict(attacker, z, v, cv=folds)))

@@ -121,7 +121,11 @@ class ForwardPass:
         wanted, is_ordinal = self.aim.wanted(v), self.aim.is_ordinal
         y = self.labels(v, len(z))
         person = torch.as_tensor(labels_of(data, self.identity), device=self.device) if self.identity else None
-        found = Rows(before=before, z=z, scores=scores, y=y, v=v, wanted=wanted, person=person, is_ordinal=is_ordinal)
+        group = torch.as_tensor(data.groups(), device=self.device)
+        found = Rows(
+            before=before, z=z, scores=scores, y=y, v=v, wanted=wanted, person=person, group=group,
+            is_ordinal=is_ordinal,
+        )  # fmt: skip
         return self._of_origin(found, data) if ORIGIN in data.columns else found
 
     def _of_origin(self, rows: Rows, data: LabelledData) -> Rows:

@@ -34,9 +34,12 @@ def encoder(tmp_path: Path) -> Path:
     return checkpoint(tmp_path)
 
 
-def made(encoder: Path, method: str | None = None, options: SanitizeOptions = QUICK) -> tuple[Sanitizing, Path]:
-    out = encoder.with_name("clean.pt")
-    return sanitize(loaded(encoder), rows(0), out, private="v", method=method, options=options), out
+def made(
+    encoder: Path, method: str | None = None, options: SanitizeOptions = QUICK, *, is_grouped: bool = True
+) -> tuple[Sanitizing, Path]:
+    out, data = encoder.with_name("clean.pt"), rows(0)
+    data = data if is_grouped else replace(data, group=None, group_name=None)
+    return sanitize(loaded(encoder), data, out, private="v", method=method, options=options), out
 
 
 def vectors(model: nn.Module) -> Tensor:
@@ -55,7 +58,7 @@ def test_the_shortest_call_removes_v_and_leaves_vectors_alike_and_every_weight(
     method: str | None, encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nonlinear_map, "STEPS", 100)
-    done, out = made(encoder, method)
+    done, out = made(encoder, method, is_grouped=False)
     assert (done.method, done.release, done.layer, done.trace) == (method or "map", "map", "logits", [])
     told = (
         "Only what a linear attacker reads"
@@ -72,6 +75,15 @@ def test_the_shortest_call_removes_v_and_leaves_vectors_alike_and_every_weight(
     shift, left = ((one[v == 1].mean(0) - one[v == 0].mean(0)).norm() / one.std(0).norm() for one in (z, erased))
     assert shift > 0.4 and left < 0.5 * shift
     assert correlation(erased, z) > 0.8
+
+
+def test_people_of_several_rows_allow_fewer_dimensions_than_as_many_people(
+    encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nonlinear_map, "STEPS", 2)
+    done, _ = made(encoder)
+    told = r"720 rows of 240 groups \(person\) allow about 1 within 2 points above the floor and 3 within 5"
+    assert any(re.search(told, note) for note in done.notes)
 
 
 def test_the_program_beside_it_gives_the_same_vectors_and_is_audited_at_what_leaves_it(encoder: Path) -> None:

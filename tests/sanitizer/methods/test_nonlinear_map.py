@@ -1,6 +1,7 @@
 """A map that is not linear: what no line tells goes too, what is kept stays, and rows say how wide it may be."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from audit.model.release import found_in, install
 from sanitizer.methods import nonlinear_map
 from sanitizer.methods.base import Rows
 from sanitizer.methods.nonlinear_map import NonlinearMap, _Fit, fit_map
-from sanitizer.methods.width import balanced_rows, dimensions, left
+from sanitizer.methods.width import balanced_rows, dimensions, left, shares
 from sanitizer.similarity import similarities
 
 N, D = 1000, 12
@@ -130,6 +131,27 @@ def test_rows_say_how_many_dimensions_they_can_clean() -> None:
     assert balanced_rows(np.repeat([0, 1, 2], [100, 900, 0])) == pytest.approx(360)
 
 
+def test_rows_of_one_person_count_as_one_and_rows_of_a_mixed_group_each() -> None:
+    people, v = np.repeat(np.arange(6), [1, 2, 4, 1, 1, 1]), np.repeat([0, 1, 0, 1], [3, 4, 1, 2])
+    assert shares(v, people) == pytest.approx([1, 0.5, 0.5, *[0.25] * 4, 1, 1, 1])
+    assert balanced_rows(v, shares(v, people)) == pytest.approx(6)
+    hospitals = np.repeat([0, 1], 5)
+    assert shares(v, hospitals) == pytest.approx(np.ones(10))
+
+
+def test_a_map_is_as_wide_as_people_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty people with 20 rows each, around a place of their own that tells of nobody else."""
+    monkeypatch.setattr(nonlinear_map, "STEPS", 60)
+    generator = np.random.default_rng(0)
+    person = np.repeat(np.arange(50), 20)
+    place, kind = generator.normal(size=(50, D)), np.arange(50) % 2
+    z = torch.from_numpy(place[person] + 0.3 * generator.normal(size=(N, D))).float()
+    v = kind[person].astype(np.int64)
+    rows = replace(rows_of(z, v, v), group=torch.from_numpy(person))
+    assert dimensions(balanced_rows(v), LIMIT) > D
+    assert fit_map(rows, {"v": 2}, [], NonlinearMap(), has_task=False).up.shape[1] == 1
+
+
 def test_an_erasure_in_as_many_dimensions_leaves_as_much_as_the_law_says() -> None:
     """White features that differ in their means, erased in a line by n rows, read by who has unlimited rows."""
     generator = np.random.default_rng(0)
@@ -174,10 +196,10 @@ def test_what_is_left_is_what_is_read_beyond_the_predicted_class() -> None:
     v, z = generator.integers(0, 2, N), generator.normal(size=(N, 3))
     told = np.where(generator.random(N) < 0.8, v, 1 - v)
     nothing = np.zeros(N, dtype=np.int64)
-    assert left(z, nothing, v) < 0.05
-    assert left(z, told, v) == 0
+    assert left(z, nothing, v, np.arange(len(v))) < 0.05
+    assert left(z, told, v, np.arange(len(v))) == 0
     z[:, 0] *= 1 + 4 * v
-    assert left(z, nothing, v) > 0.2
+    assert left(z, nothing, v, np.arange(len(v))) > 0.2
     z[:, 1] = told
-    assert 0.03 < left(z, told, v) < 0.2
-    assert left(z, nothing, nothing) == 0
+    assert 0.03 < left(z, told, v, np.arange(len(v))) < 0.2
+    assert left(z, nothing, nothing, np.arange(N)) == 0
