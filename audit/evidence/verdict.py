@@ -39,6 +39,8 @@ NOTHING_TO_READ = (
 
 SLACK = 1.01
 """Times twice the limit that a planted leak may be, since it is solved for."""
+LEAST_TOLD = 0.1
+"""Points: a smaller rest is told as none."""
 FLAT = 0.2
 """Of the limit: a last doubling of the rows that gains less has settled."""
 RECOVERED = 1 / 3
@@ -58,7 +60,7 @@ def judge(measurement: Measurement, limit: float, certificate: Certificate | Non
     verdict, reason = by_interval(
         measurement.excess, measurement.resolution, limit, measurement.rows, measurement.kind, measurement.held
     )
-    doubt = NOTHING_TO_READ if measurement.constant else ""
+    doubt = NOTHING_TO_READ if measurement.constant else _unbeatable(measurement, limit)
     if verdict == "PASS" and not doubt:
         least = measurement.floor_score.low
         is_bounded_anyhow = certificate is not None and certificate.balanced_accuracy <= least + limit
@@ -214,6 +216,20 @@ def _in_all(rows: float, held: int | None) -> str:
     if held is not None and rows <= held:
         return f"about {told} of the {held:,} labelled rows held (--fit-rows and --test-rows drew fewer)"
     return f"about {told} labelled rows in all"
+
+
+def _unbeatable(measurement: Measurement, limit: float) -> str:
+    """Return why a PASS says nothing where the floor leaves an attacker less than the limit to read, or nothing."""
+    floor, unit = measurement.floor_score.value, measurement.kind.unit
+    left = 1 - floor
+    if left > limit:
+        return ""
+    told = "what is told anyway, the floor, leaves" if floor < 1 else "the task alone tells the attribute, and leaves"
+    less = f"; a limit below {100 * left:.1f} {unit} would settle it" if 100 * left >= LEAST_TOLD else ""
+    return (
+        f"No attacker could beat the floor by more than the limit of {100 * limit:g} {unit}: {told} "
+        f"{100 * left:.1f}{less}."
+    )
 
 
 def _roomless(measurement: Measurement, limit: float, certificate: Certificate | None) -> str:

@@ -33,7 +33,7 @@ from audit.protocol.exposure import exposure, shots
 from audit.protocol.learning_curve import learning_curves
 from audit.protocol.permutation_null import permutation_null
 from audit.protocol.spike import PLANTED, spikes
-from audit.protocol.splits import at_most
+from audit.protocol.splits import at_most, without_names
 from audit.protocol.target import Target
 from audit.settings import Settings
 
@@ -88,8 +88,8 @@ def _measurement(
         constant=_is_constant(data),
         projected_from=projected_from,
         missing=rows.missing,
-        left_out=dict(rows.left_out),
-        merged=dict(rows.merged),
+        left_out=without_names(rows.left_out),
+        merged=without_names(rows.merged),
         classes=list(rows.classes),
         baseline=baseline,
         entropy=entropy,

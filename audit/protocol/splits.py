@@ -1,6 +1,6 @@
 """Three splits of the audit's rows, whole groups each, and a count of every class in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from audit.attackers.learner import drawn_by_class
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity
 from audit.errors import DataError
 from audit.evidence.findings import ClassRows
+from audit.evidence.json_file import SMALL
 from audit.settings import Settings
 
 FOLDS = 10
@@ -129,6 +130,18 @@ def class_rows(attribute: str, common: CommonClasses, rows: Rows, least: int, gr
             "has many, or merge classes, for instance with --merge-rare."
         )
     return found
+
+
+def without_names(counts: Mapping[str, int]) -> dict[str, int | None]:
+    """Return rows of classes; those of fewer than SMALL rows as one entry without their names, which may be a person's.
+
+    A cell such as `HIV, sees Dr Kowalski` tells who it is of, however its count is withheld.
+    """
+    few = sum(count < SMALL for count in counts.values())
+    told: dict[str, int | None] = {name: count for name, count in counts.items() if count >= SMALL}
+    if few:
+        told[f"{few} classes of fewer than {SMALL} rows" if few > 1 else f"a class of fewer than {SMALL} rows"] = None
+    return told
 
 
 def without_rare(column: Column, rows: Rows, least: int, merge: str | None = None) -> CommonClasses:

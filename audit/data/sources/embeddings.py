@@ -17,7 +17,7 @@ from torch import Tensor
 
 from audit.data.files.parquet_file import open_parquet
 from audit.data.files.shards import is_sharded, name_of, shards_of
-from audit.data.files.table_file import Cell, header, read_table, whole_numbers
+from audit.data.files.table_file import Labels, beside, header, read_table, whole_numbers
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import Store, blocks
 from audit.data.sources.table import Said, recorded
@@ -25,8 +25,6 @@ from audit.errors import DataError, IreneError, cut, in_one_line
 from audit.file_limits import opened, told, total, zip_parts
 
 Layer = NDArray[np.floating]
-Labels = NDArray[np.generic] | Cell
-"""Of n rows."""
 ALL_ROWS = ": all rows were audited, and rows that trained the model leak more than others"
 """How a note ends that is not true of a part of the rows."""
 PIECE = 4096
@@ -75,7 +73,8 @@ def read_embeddings(
     several files stand under each other in the order of the names, and their layers stay on the disk.
 
     Args:
-        table: More labels, of the same rows in the same order: a .csv, .tsv, .jsonl, .parquet or .npz file.
+        table: More labels, of the same rows: a .csv, .tsv, .jsonl, .parquet or .npz file. A column of the same name in
+            both says which row is whose; with none, they are in the same order.
         continuous: Columns to treat as numbers, as a list or with commas between them.
         classes: Columns of many whole numbers to treat as classes.
         missing: Words that mean missing beside the empty cell; by default `?` alone.
@@ -88,10 +87,12 @@ def read_embeddings(
     layers, labels = _layers_and_labels(path)
     header_notes: tuple[str, ...] = ()
     if table is not None and table.suffix.lower() == ".npz":  # of the same rows: its own layers are not looked at
-        labels = _joined(labels, _layers_and_labels(table)[1], table)
+        labels, order_note = beside(labels, _layers_and_labels(table)[1], table.name)
+        header_notes = (order_note,)
     elif table is not None:
         more = read_table(table)
-        labels, header_notes = _joined(labels, more.columns, table), more.notes
+        labels, order_note = beside(labels, more.columns, table.name)
+        header_notes = (*more.notes, order_note)
     if not labels and not may_lack_labels:
         raise DataError(f"{path} holds no labels. Give a table with the same rows, or save the labels beside them.")
     _require_rows(layers, labels, path, table)
@@ -315,13 +316,6 @@ def _named(labels: Mapping[str, Labels], path: Path) -> dict[str, Labels]:
     if len(named) < len(labels):
         raise DataError(f"{path} has labels whose names differ in blanks alone: {', '.join(labels)}. Rename them.")
     return named
-
-
-def _joined(labels: Mapping[str, Labels], more: Mapping[str, Labels], table: Path) -> dict[str, Labels]:
-    for name in more:
-        if name in labels:
-            raise DataError(f"Both the embeddings and {table} have a column {name!r}. Rename one.")
-    return {**labels, **more}
 
 
 def _require_rows(layers: Mapping[str, Layer], labels: Mapping[str, Labels], path: Path, table: Path | None) -> None:

@@ -34,7 +34,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pool = z.astype(np.float32)
     np.savez(folder / "z.npz", pool=pool, other=noise(N, seed=4), **columns)  # type: ignore[arg-type]
     np.save(folder / "pool.npy", pool)
-    pd.DataFrame(columns).to_csv(folder / "labels.csv", index=False)
+    table = pd.DataFrame(columns)
+    table.to_csv(folder / "labels.csv", index=False)
+    table[["sex", "job"]][::-1].to_csv(folder / "shuffled.csv", index=False)
+    named = table[["sex"]].assign(id=[f"p{row:04}" for row in range(N)])
+    np.savez(folder / "id.npz", pool=pool, id=named["id"].to_numpy().astype("U"))
+    named.sample(frac=1, random_state=0).to_csv(folder / "id.csv", index=False)
+    named[1:].to_csv(folder / "few.csv", index=False)
     pool[7, 3] = np.nan
     np.savez(folder / "nan.npz", pool=pool, sex=columns["sex"])
     return folder
@@ -68,6 +74,18 @@ def test_labels_inside_the_file_are_enough(made: Path, audited: Callable[..., Au
     assert result.checkpoint.format == "embeddings"
     assert any("rows that trained the model leak more" in warning for warning in result.warnings)
     assert "no prediction of a task was given, so the floor is chance" in result.warnings
+
+
+def test_a_column_that_stands_in_both_says_whose_row_is_whose(made: Path, audited: Callable[..., AuditResult]) -> None:
+    joined = audited("id.npz", "--private sex", "--table", made / "id.csv")
+    assert joined.private[0].decided.verdict == "FAIL"
+    assert "rows of id.csv were put in the order of the vectors by 'id'" in joined.warnings
+    same, alone = (
+        audited("z.npz", "--private sex --layer pool", *more) for more in (["--table", made / "labels.csv"], [])
+    )
+    assert same.private[0].measurement.score == alone.private[0].measurement.score
+    told = audited("pool.npy", "--private sex", "--table", made / "labels.csv").warnings
+    assert any(note.endswith("in the order of the vectors: no column says whose they are") for note in told)
 
 
 def test_a_layer_can_be_chosen_and_fewer_rows_drawn_by_the_seed(audited: Callable[..., AuditResult]) -> None:
@@ -122,7 +140,8 @@ def test_a_group_stays_on_one_side(audited: Callable[..., AuditResult]) -> None:
         ("audit z.npz --private sex --group persn", "Did you mean 'person'?", 1),
         ("audit z.npz --private person --classes person", "each needs 10", 1),
         ("audit z.npz --private sex --continuous sex", "is to be continuous and holds", 1),
-        ("audit z.npz --private sex --table labels.csv", "Both the embeddings and labels.csv have a column", 1),
+        ("audit z.npz --private sex --table shuffled.csv", "in another order, and rows have it in common", 1),
+        ("audit id.npz --private sex --table few.csv", "1 of 800 rows have a 'id' that is not in few.csv", 1),
         ("audit z.npz --private sex -o z.npz", "z.npz is what is audited", 1),
         ("audit pool.npy --private sex", "holds no labels", 1),
         ("audit pool.npy --private sex --table gone.csv", "gone.csv", 1),
