@@ -191,6 +191,22 @@ def require_writable(path: Path) -> None:
         raise IreneError(f"Cannot write into {path.parent}: no permission. Choose another folder with -o.")
 
 
+FOREIGN = frozenset(
+    {".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".pt2", ".onnx", ".npz", ".npy", ".parquet", ".csv", ".tsv"}
+    | {".jsonl", ".tar", ".toml", ".py", ".ipynb", ".png", ".jpg", ".jpeg"}
+)
+"""Suffixes of models, rows and code, which no page and no evidence has."""
+
+
+def refuse_foreign(*outputs: Path) -> None:
+    """Raise an IreneError if a page or evidence would be written over a model, rows or code that are there already."""
+    for path in outputs:
+        if path.suffix.lower() in FOREIGN and path.is_file():
+            raise IreneError(
+                f"{path} is there already, is no work of this command and would be lost. Name another file."
+            )
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with opened(path) as file:

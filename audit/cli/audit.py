@@ -202,6 +202,7 @@ def audit(**options: object) -> None:
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
+    atomic_write.refuse_foreign(asked.output)
     if asked.output.resolve() in (asked.subject.resolve(), audit_result.sidecar(asked.subject).resolve()):
         raise CheckpointError(
             f"{asked.output} is what is audited, or its record, and would be lost. Name another file with -o."

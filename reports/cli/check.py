@@ -120,7 +120,7 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
     if private is not None and not required:
         raise click.BadParameter("it names no attribute.", param_hint="--private")
 
-    from audit.atomic_write import write_together
+    from audit.atomic_write import refuse_foreign, write_together
     from audit.evidence.audit_result import read_audit
     from reports.gate.gate import conclusion, gate
     from reports.gate.json import outcome_json
@@ -128,6 +128,7 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
     from reports.gate.told import told
     from reports.text.caveats import plain_cautions
 
+    refuse_foreign(*outputs.values())
     outcome = gate(
         read_audit(evidence, allow_unsealed=given["allow_unsealed"]),
         read_audit(before, allow_unsealed=given["allow_unsealed"]) if before else None,

@@ -137,6 +137,8 @@ class Asked:
 
     def refuse_overwriting(self, evidence: Sequence[Path]) -> None:
         """Refuse outputs in the place of what is read, and answers without an annex."""
+        from audit.atomic_write import refuse_foreign
+        from reports.exports.table import is_own
         from reports.inputs.files import annex_docx, annex_files, refuse_overwriting
 
         if (idle := self.given("answers", "docx")) and not self.dpia:
@@ -145,6 +147,8 @@ class Asked:
         outputs += [annex_docx(self.output)] if self.docx else []
         outputs += [one for one in (self.csv, self.card, self.printed if self.pdf else None) if one]
         refuse_overwriting(outputs, evidence)
+        replaced = self.csv is not None and self.csv.is_file() and is_own(self.csv)
+        refuse_foreign(*(one for one in outputs if not replaced or one != self.csv))
         refuse_overwriting(outputs, self.frameworks, "a framework")
         refuse_overwriting(outputs, [self.answers] if self.answers else [], "the file of answers")
         if len({one.resolve() for one in outputs}) < len(outputs):

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from audit.errors import visible
 from audit.evidence.audit_result import AuditResult
@@ -17,6 +18,12 @@ OPENING = ("=", "+", "-", "@")
 """What a spreadsheet takes for a formula."""
 
 Row = dict[str, object]
+
+
+def is_own(path: Path) -> bool:
+    """Return whether a file begins as `as_csv` does."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline(10_000).rstrip("\r\n") == ",".join(COLUMNS)
 
 
 def as_csv(audits: Mapping[str, AuditResult]) -> str:

@@ -1,12 +1,8 @@
 """Warnings about the verdicts: from the comparison, from the attackers, and from the audits themselves."""
 
-from collections.abc import Sequence
-
-from audit.evidence.findings import Finding
 from audit.evidence.numbers import plain
 from reports.inputs.comparison import Comparison
 from reports.text.bounds import is_exceeded
-from reports.text.figures import floor
 from reports.text.sentences import attribute_at, ceiling_text, is_doubtful
 
 CODE_RAN = (
@@ -26,7 +22,6 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
         *comparison.warnings,
         *(f"{when}: code {CODE_RAN}" for when, audit in comparison.audits if audit.checkpoint.pickle_ran),
         *(f"{attribute_at(one.last.found)}: {ceiling_text(one)}" for one in comparison.pairs if is_doubtful(one)),
-        *_given_by_the_task(found),
         *(f"{attribute_at(one)}: {ABOVE_BOUND}" for one in found if is_exceeded(one)),
         *_own(comparison),
     )
@@ -35,15 +30,6 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
 def plain_cautions(comparison: Comparison) -> tuple[str, ...]:
     """Return the same for a terminal or a file of text: each on one line."""
     return tuple(plain(text) or "–" for text in cautions(comparison))
-
-
-def _given_by_the_task(found: Sequence[Finding]) -> list[str]:
-    return [
-        f"{attribute_at(one)}: the predicted task label alone gives {floor(one.measurement).value}, so that even who "
-        "reads all of it stays within the limit. This PASS says that the features add little to the label, and no more."
-        for one in found
-        if one.decided.verdict == "PASS" and 1 - one.measurement.floor_score.value <= one.decided.limit
-    ]
 
 
 def _own(comparison: Comparison) -> list[str]:

@@ -74,6 +74,7 @@ def test_the_command_writes_all_of_them_or_none(run: Run, tmp_path: Path, monkey
     assert {"Wrote out/f.csv", "Wrote out/card.md", "Wrote out/r.html"} <= set(done.output.splitlines())
     found = csv.DictReader(io.StringIO(Path("out/f.csv").read_text(encoding="utf-8")))
     assert {row["checkpoint"].rpartition(" ")[2] for row in found} == {"before", "after"}
+    assert run("report before.json after.json --csv out/f.csv -o out/r.html").exit_code == 0, "its own work is replaced"
     for typed, fact in (
         ("--csv out/r2.html -o out/r2.html", "Two outputs have the same name"),
         ("--csv before.json -o out/r2.html", "before.json is the evidence itself and would be lost"),

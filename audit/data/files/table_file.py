@@ -194,13 +194,14 @@ def _words(values: Labels) -> list[str]:
     return [spelling(one.decode(errors="backslashreplace") if isinstance(one, bytes) else one) for one in found]
 
 
-def _taken(values: Labels, order: Sequence[int]) -> Labels:
+def _taken(values: Labels, order: list[int]) -> Labels:
     """Return the rows of a column in an order."""
     if isinstance(values, Written):
         return Written(values.cells.iloc[order].reset_index(drop=True))
     if isinstance(values, pd.Series):
-        return values.iloc[order].reset_index(drop=True)
-    return values[order]
+        return pd.Series(values.iloc[order]).reset_index(drop=True)
+    taken: NDArray[np.generic] = values[np.array(order)]
+    return taken
 
 
 def header(name: str) -> str:

@@ -333,6 +333,20 @@ def test_nothing_is_written_over_what_is_read(option: str, tmp_path: Path, run: 
     assert (after.read_bytes(), before.read_bytes()) == was
 
 
+@pytest.mark.parametrize("name", ["model.pt", "model.safetensors", "rows.csv", "people.parquet", "Net.PY"])
+@pytest.mark.parametrize("command", ["check --report", "check --junit", "report -o", "report --csv"])
+def test_nothing_is_written_over_a_model_or_rows(command: str, name: str, tmp_path: Path, run: Run) -> None:
+    write_audit(audit(leaking()), tmp_path / "before.json")
+    held = tmp_path / name
+    held.write_bytes(b"weights")
+    verb, option = command.split()
+    result = run(verb, tmp_path / "before.json", option, held, f"-o {tmp_path}/r.html" if option == "--csv" else "")
+    assert result.exit_code == 1
+    assert f"{name} is there already, is no work of this command and would be lost" in result.stderr
+    assert [path.name for path in tmp_path.iterdir() if path != held] == ["before.json"]
+    assert held.read_bytes() == b"weights"
+
+
 def test_two_outputs_in_one_file_are_refused_before_anything_is_written(tmp_path: Path, run: Run) -> None:
     write_audit(verdicts("PASS"), tmp_path / "after.json")
     call = ("check", tmp_path / "after.json", "--junit", tmp_path / "a", "--markdown")
