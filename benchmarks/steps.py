@@ -20,7 +20,7 @@ from audit.data.columns import Column
 from audit.data.labelled import LabelledData
 from audit.environment import choose_device, describe_device, versions
 from audit.model import release
-from sanitizer.job import Recipe
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Method, Setting
 from sanitizer.methods.codebook import Codebook
 from sanitizer.methods.irene import Irene
@@ -44,27 +44,30 @@ ARMS: Mapping[str, tuple[Method, float | None]] = {
 """Each method, and how many plain steps one of its steps may cost."""
 
 
-def rows(n: int) -> LabelledData:
-    """Draw n images and labels of five columns."""
+def rows(n: int, size: int = 224) -> LabelledData:
+    """Draw n images of so many pixels, and labels of five columns."""
     generator = np.random.default_rng(0)
     columns = {name: Column(generator.integers(2, size=n), ("no", "yes")) for name in ("y", "v", *KEPT)}
-    return LabelledData("random", torch.from_numpy(generator.normal(size=(n, 3, 224, 224)).astype(np.float32)), columns)
+    images = torch.from_numpy(generator.normal(size=(n, 3, size, size)).astype(np.float32))
+    return LabelledData("random", images, columns)
 
 
-def prepared(method: Method, data: LabelledData, device: torch.device) -> TrainingStep:
+def prepared(method: Method, data: LabelledData, device: torch.device, batch: int = BATCH) -> TrainingStep:
     """Begin one method on a network of its own."""
     gpu = device.type == "cuda"
-    recipe = Recipe(1, BATCH, "sgd", lr=1e-4, precision="bf16-mixed" if gpu else "32-true")
+    recipe = Recipe(1, batch, "sgd", lr=1e-4, precision="bf16-mixed" if gpu else "32-true")
     fabric = make_fabric(device, recipe)
     model = resnet18(num_classes=2).to(device, memory_format=torch.channels_last if gpu else torch.contiguous_format)
-    forward = ForwardPass(model, "fc:input", "y", dict.fromkeys(data.columns, 2), device)
+    keep = KEPT if isinstance(method, Rich) else ()
+    job = TrainingJob(data, task="y", private=["v"], keep=keep, layer="fc:input", method=method, recipe=recipe)
+    forward = ForwardPass.of(model, job, device)
     setting = Setting(
         classes={"v": 2},
         task_classes=2,
         x=data.inputs[0].unsqueeze(0).to(device),
-        look=lambda: forward.run(data.take(np.arange(60))),
-        batches=lambda: forward.inputs(data, BATCH),
-        keep=dict.fromkeys(KEPT, 2) if isinstance(method, Rich) else {},
+        look=lambda: forward.run(data.limited(60, seed=0)),
+        batches=lambda: forward.inputs(data, batch),
+        keep=dict.fromkeys(keep, 2),
         train_rows=len(data),
         width=512,
     )
@@ -74,7 +77,7 @@ def prepared(method: Method, data: LabelledData, device: torch.device) -> Traini
         release.install(model, "fc:input", objective.release)
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe.lr, momentum=0.9)
     wrapped, stepped = fabric.setup(model.train(), optimizer)
-    schedule = Schedule(optimizer, recipe, len(data) // BATCH)
+    schedule = Schedule(optimizer, recipe, len(data) // batch)
     return TrainingStep(fabric, forward, wrapped, objective, stepped, schedule, recipe, method.weight)
 
 
