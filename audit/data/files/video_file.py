@@ -243,8 +243,9 @@ def _opened(file: IO[bytes]) -> Iterator[tuple[Any, Any]]:
             if not pictures:
                 raise ValueError(f"it holds no pictures{', only sound' if container.streams.audio else ''}")
             stream = pictures[0]
-            if stream.codec_context is None or stream.codec_context.name not in DECODERS:
-                raise ValueError(f"its codec, {stream.name or 'of no known name'}, is not read; H.264 is, for instance")
+            codec = stream.codec_context.name if stream.codec_context else "of no known name"
+            if codec not in DECODERS:
+                raise ValueError(f"its codec, {codec}, is not read; H.264 is, for instance")
             _require_small(stream.width, stream.height)
             stream.codec_context.options = bounds
             stream.codec_context.thread_count = ONE_THREAD

@@ -221,6 +221,8 @@ def test_what_a_clip_declares_is_bounded_before_it_is_decoded(tmp_path: Path, mo
 def test_a_decoder_that_is_not_on_the_list_does_not_run(tmp_path: Path) -> None:
     path = write(tmp_path / "rows/f/a.avi", codec="zmbv", form="bgr0")
     assert "its codec, zmbv, is not read" in unread(path)
+    path.write_bytes(path.read_bytes().replace(b"ZMBV", b"????"))
+    assert "its codec, of no known name, is not read" in unread(path)
 
 
 def test_without_pyav_one_line_says_how_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
