@@ -156,8 +156,9 @@ class ModelOptions(Options):
     """How a checkpoint becomes a model."""
 
     arch: str | None = option(
-        help="Who builds the model that the weights are for: torchvision.models:resnet18, timm:NAME, hf:FOLDER, "
-        "package.module:factory, file.py:factory, biased-mnist or small-convnet. Programs bring their own."
+        help="Who builds the model that the weights are for: torchvision.models:resnet18, "
+        "torchvision.models.video:r3d_18, timm:NAME, hf:FOLDER, package.module:factory, file.py:factory, biased-mnist "
+        "or small-convnet. Programs bring their own."
     )
     arch_arg: tuple[str, ...] = option(
         multiple=True, metavar="NAME=VALUE", help="An argument of the factory, for instance num_classes=2."

@@ -12,7 +12,7 @@ from audit.data.cells import Written
 from audit.data.files.contents import leads_out, spooled
 from audit.data.files.parts import PARTS, part_of_name
 from audit.data.files.saved_dataset import parts_of, read_saved
-from audit.data.files.suffixes import Kind
+from audit.data.files.suffixes import Kind, kind_of
 from audit.data.files.table_file import SPLIT, joined
 from audit.data.files.tar_file import read_tars
 from audit.data.labelled import LabelledData, Part
@@ -47,7 +47,8 @@ def load_tars(path: str | os.PathLike[str], part: Part, **given: object) -> Labe
         note = f"the part of each row of {table.source} was told by the name of its archive"
         columns = {**table.columns, SPLIT: Written(pd.Series(named))}
         table = replace(table, columns=columns, notes=(*table.notes, note))
-    return rows(path.resolve().name, table, contents, part, asked)
+    kind = kind_of([name.rpartition(" in ")[0] for name in contents.names], table.source)
+    return rows(path.resolve().name, table, contents, part, asked, kind)
 
 
 def load_saved(path: str | os.PathLike[str], part: Part, **given: object) -> LabelledData:

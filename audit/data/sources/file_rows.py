@@ -110,7 +110,9 @@ class Asked:
         return Said.of(self.continuous, self.classes, self.missing)
 
 
-def rows(name: str, table: Table, contents: Contents, part: Part, asked: Asked) -> LabelledData:
+def rows(
+    name: str, table: Table, contents: Contents, part: Part, asked: Asked, kind: Kind | None = None
+) -> LabelledData:
     """Put the labels of a table beside the files of its rows.
 
     Args:
@@ -119,6 +121,7 @@ def rows(name: str, table: Table, contents: Contents, part: Part, asked: Asked) 
         contents: Their files, n, in the same order.
         part: As of a table.
         asked: What they are, and how they become inputs; what was not said is told by the names of the files.
+        kind: What they are where the user did not say, and their names do not tell.
 
     Raises DataError if files are of two kinds, options are for another one, files differ in what a batch needs alike,
     or a transform is missing.
@@ -127,7 +130,7 @@ def rows(name: str, table: Table, contents: Contents, part: Part, asked: Asked) 
     chosen, part_notes = rows_of(table, part)
     own = contents.take(chosen)
     links = own.checked(int(chosen[0]) + 1, follow_links=asked.follow_links)
-    kind = asked.kind or kind_of([own.name(row) for row in range(len(own))], table.source)
+    kind = asked.kind or kind or kind_of([own.name(row) for row in range(len(own))], table.source)
     for option, kinds in MEANT.items():
         if getattr(asked, option) is not None and kind not in kinds:
             meant = " and ".join(PLURAL[one] for one in kinds)

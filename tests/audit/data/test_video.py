@@ -3,6 +3,7 @@
 import io
 import struct
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -239,14 +240,20 @@ def test_every_source_of_files_takes_clips(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "clips/metadata.csv", index=False)
     frame.to_csv(tmp_path / "rows.csv", index=False)
     frame.assign(file_name=list(held.values())).to_parquet(tmp_path / "rows.parquet")
+    with tarfile.open(tmp_path / "rows.tar", "w") as archive:
+        for place, name in enumerate(held):
+            archive.add(tmp_path / "clips" / name, name)
+            (tmp_path / "label").write_text("fm"[place])
+            archive.add(tmp_path / "label", f"{name[0]}.cls")
     found = [
         opened(tmp_path / "clips", class_folders=None),
         opened(tmp_path / "rows.csv", class_folders=None, video="file_name", data_root=str(tmp_path / "clips")),
         opened(tmp_path / "rows.parquet", class_folders=None, video="file_name"),
+        opened(tmp_path / "rows.tar", class_folders=None),
     ]
     digests = {tuple(digest(data.inputs[row]) for row in range(2)) for data in found}
     assert len(digests) == 1 and len({*digests.pop()}) == 2
-    assert [data.options.get("video") for data in found] == [None, "file_name", "file_name"]
+    assert [data.options.get("video") for data in found] == [None, "file_name", "file_name", None]
     assert "Both an image and a video column" in told(tmp_path / "rows.csv", class_folders=None, image="x", video="y")
     with pytest.raises(DataError, match=r"looks like files of clips\. .* say --video file_name"):
         open_data(str(tmp_path / "rows.csv"), "audit", {})
