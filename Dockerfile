@@ -4,7 +4,7 @@
 FROM python:3.12-slim
 
 ARG WHEELS=https://download.pytorch.org/whl/cpu
-ARG EXTRAS=audio,onnx,sign,text,timm
+ARG EXTRAS=audio,onnx,sign,text,timm,video
 ENV PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 RUN useradd --create-home --uid 1000 irene

@@ -46,8 +46,10 @@ MOST_OBLONG = 100
 """Times that an image may be as long as it is wide: scaled to a shorter side of 224 pixels it has 5 million."""
 MOST_SCANS = 100
 """Of a JPEG, each of which may take as long as a whole image; encoders write ten."""
+MOST_FOOTAGE = 2**38
+"""Pixels of all frames of a clip: more than an hour of 1920 by 1080, and minutes to decode."""
 MOST_MEMBER = 256 * MIB
-"""Bytes of one image or sound inside of a larger file: an image of the most pixels, uncompressed."""
+"""Bytes of one image, sound or clip inside of a larger file: an image of the most pixels, uncompressed."""
 MOST_FILES = 10_000_000
 """Files below a folder, or in archives; the largest image sets have some millions."""
 KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device", stat.S_IFSOCK: "a socket"}

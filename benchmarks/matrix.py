@@ -41,7 +41,7 @@ START, END = "<!-- benchmarks/matrix.py -->", "<!-- end -->"
 HEAD = "| kind | case | | glue | at which layer, or what is said |\n|---|---|---|---|---|"
 LONGEST = 220
 """Characters of what is said of a case."""
-PACKAGES = ("torch", "torchvision", "timm", "transformers", "peft", "datasets", "lightning", "onnxruntime")
+PACKAGES = ("torch", "torchvision", "timm", "transformers", "peft", "datasets", "lightning", "onnxruntime", "av")
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def cases() -> Iterator[Case]:
     yield Case("sounds", "WAV files in a CSV", _sounds, needs=("soundfile",))
     yield Case("sounds", "FLAC files of several lengths", partial(_sounds, suffix=".flac", uneven=True),
                needs=("soundfile",))  # fmt: skip
+    yield Case("clips", "MP4 files in a folder for each class", _clips, needs=("av",))
     yield Case("numbers", "a CSV", partial(_numbers, ".csv"), quick=True)
     yield Case("numbers", "a Parquet file", partial(_numbers, ".parquet"))
     yield Case("numbers", "clips, (t, c, h, w)", lambda _: audited(_video(), drawn(4, 3, 8, 8)))
@@ -212,6 +213,27 @@ def _sounds(folder: Path, *, suffix: str = ".wav", uneven: bool = False) -> Audi
     options = {"audio": "sound"} | ({"seconds": 0.05} if uneven else {})
     rows = open_data(_written(frame, folder / "rows.csv"), "audit", options)
     return audited(nn.Sequential(nn.Linear(400, 8), nn.ReLU(), nn.Linear(8, 2)), rows)
+
+
+def _clips(folder: Path) -> AuditResult:
+    """Write clips of ten frames, brighter in one class, and see that each row has its own label."""
+    draw = np.random.default_rng(0)
+    for row, label in enumerate(LABELS):
+        path = folder / "fm"[label] / f"{row}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        with package("av").open(str(path), "w") as container:
+            stream = container.add_stream("mpeg4", rate=10)
+            stream.width = stream.height = SIDE
+            low, high = (BRIGHT + 20, 255) if label else (0, BRIGHT - 20)
+            pixels = np.broadcast_to(draw.integers(low, high, 3), (SIDE, SIDE, 3)).astype(np.uint8)
+            for _ in range(10):
+                container.mux(stream.encode(package("av").VideoFrame.from_ndarray(pixels, format="rgb24")))
+            container.mux(stream.encode())
+    said = {"frames": 4, "clip_axes": "tchw", "transform": "unit", "image_size": 8}
+    data = open_data(folder, "audit", {"class_folders": "sex"} | said)
+    classes = [data.column("sex", "private").classes[code] for code in data.column("sex", "private").codes]
+    assert ["m" if data.inputs[row].mean() > BRIGHT / 255 else "f" for row in range(ROWS)] == classes, "other labels"
+    return audited(_video(), data)
 
 
 def _numbers(suffix: str, folder: Path) -> AuditResult:

@@ -156,8 +156,9 @@ class ModelOptions(Options):
     """How a checkpoint becomes a model."""
 
     arch: str | None = option(
-        help="Who builds the model that the weights are for: torchvision.models:resnet18, timm:NAME, hf:FOLDER, "
-        "package.module:factory, file.py:factory, biased-mnist or small-convnet. Programs bring their own."
+        help="Who builds the model that the weights are for: torchvision.models:resnet18, "
+        "torchvision.models.video:r3d_18, timm:NAME, hf:FOLDER, package.module:factory, file.py:factory, biased-mnist "
+        "or small-convnet. Programs bring their own."
     )
     arch_arg: tuple[str, ...] = option(
         multiple=True, metavar="NAME=VALUE", help="An argument of the factory, for instance num_classes=2."
@@ -196,15 +197,16 @@ class SourceOptions(Options):
     """Which rows, and how they are opened."""
 
     data: str | None = option(
-        help=f"Whose rows: a folder of images or sounds with {METADATA_FILES}, or with a folder for each class, or one "
-        f"that save_to_disk wrote; a table ({', '.join(TABLES)}); archives of WebDataset ({TAR}); the address of one, "
-        f"such as s3://…; {', '.join(DATASETS)}, package.module:factory or file.py:factory."
+        help=f"Whose rows: a folder of images, sounds or clips with {METADATA_FILES}, or with a folder for each class, "
+        f"or one that save_to_disk wrote; a table ({', '.join(TABLES)}); archives of WebDataset ({TAR}); an address "
+        f"of these, such as s3://…; {', '.join(DATASETS)}, package.module:factory or file.py:factory."
     )
     data_root: str | None = option(
         help="Folder of the data's files (biased-mnist, celeba), or that the paths in a table start from."
     )
     image: str | None = option(help="A table's column of images: their paths, or the images themselves.")
     audio: str | None = option(help="The same of sounds.")
+    video: str | None = option(help="The same of clips.")
     text: str | None = option(help="A table's column of texts, for a model of Hugging Face's form.")
     tokenizer: str | None = option(help="Folder of the tokenizer of these texts; that of the model if left out.")
     class_folders: str | None = option(
@@ -218,15 +220,25 @@ class SourceOptions(Options):
     transform: str | None = option(
         help="How rows become what the model takes: imagenet, half, unit, package.module:factory or file.py:factory."
     )
-    image_size: int | None = option(type=click.IntRange(min=8), help="Side of the images in pixels; 224 if left out.")
+    image_size: int | None = option(
+        type=click.IntRange(min=8), help="Side of images and frames in pixels; 224 if left out."
+    )
     sample_rate: int | None = option(
         type=click.IntRange(min=1), help="Samples a second that sounds are resampled to; if left out, their own."
     )
     seconds: float | None = option(
-        type=Real(0, min_open=True), help="Length of every sound: cut at its end, or filled up with silence."
+        type=Real(0, min_open=True),
+        help="Length of every sound or clip: cut at its end, or filled up with silence, or the last frame.",
+    )
+    frames: int | None = option(
+        type=click.IntRange(min=1), help="How many frames of each clip the model takes, evenly spaced over its time."
+    )
+    clip_axes: str | None = option(
+        type=click.Choice(["cthw", "tchw"]),
+        help="Which axes of a clip the model takes: channels first, as torchvision's video models do, or frames first.",
     )
     follow_links: bool | None = option(
-        is_flag=True, default=None, help="See images that are links to files outside their folder, too."
+        is_flag=True, default=None, help="See files that are links to files outside their folder, too."
     )
     features: str | None = option(help="A table's columns that the model takes, with commas between them.")
     group: str | None = option(help="Column of what must not be split: a person, a household.")
@@ -252,7 +264,7 @@ class SourceOptions(Options):
     def open(self, part: "Part", arch: str | None) -> "LabelledData":
         """Open the rows that --data names.
 
-        Images in a folder are seen through the architecture's published transform if no other is named.
+        Images and clips are seen through the architecture's published transform if no other is named.
         """
         from audit.data.sources.opening import open_data
 

@@ -1,8 +1,9 @@
-"""Transforms from an image to the input that a model was trained on: three usual ones, or the published one."""
+"""Transforms from an image or a clip to what a model was trained on: three usual ones, or the published one."""
 
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -26,6 +27,11 @@ IMAGE_SIZE = 224
 """Side of the square in pixels where none is asked for."""
 FORMS = "imagenet, half or unit, or package.module:factory or file.py:factory"
 
+AXES = {"cthw": (1, 0, 2, 3), "tchw": (0, 1, 2, 3)}
+"""Orders in which models take channels, frames, height and width of a clip, and where each stands in (t, c, h, w)."""
+OF_VIDEO, OF_VIDEO_AXES = "torchvision.models.video", "cthw"
+"""Architectures whose order of axes is known."""
+
 
 @dataclass(frozen=True)
 class ImageTransform:
@@ -38,6 +44,18 @@ class ImageTransform:
     apply: Callable[[Image.Image], Tensor]
     takes_deep: bool = False
     """Whether `apply` also takes grey of 16 bits (`I;16`), 0 to 65,535, and keeps all of them."""
+
+
+@dataclass(frozen=True)
+class ClipTransform:
+    """A function from frames, (t, 3, h, w) uint8, to a model's input."""
+
+    name: str
+    image_size: int | None
+    """These two as of an image."""
+    axes: str | None
+    """Order of the input's axes, one of AXES; None where the transform has an order of its own."""
+    apply: Callable[[Tensor], object]
 
 
 def image_transform(name: str | None, *, image_size: int | None = None) -> ImageTransform:
@@ -66,6 +84,32 @@ def image_transform(name: str | None, *, image_size: int | None = None) -> Image
     if not callable(apply):
         raise DataError(f"{name} returned a {type(apply).__name__}. A transform's factory returns a callable.")
     return ImageTransform(name, None, apply)
+
+
+def is_of_images(name: str) -> bool:
+    """Return whether a transform takes a single image, so that of a clip it takes frame by frame."""
+    return name in NORMALISATION or name.startswith("timm:")
+
+
+def in_order(axes: str) -> str:
+    """Return an order of axes as people write it: (c, t, h, w)."""
+    return f"({', '.join(axes)})"
+
+
+def clip_transform(name: str, *, image_size: int | None = None, axes: str | None = None) -> ClipTransform:
+    """Open a transform of clips by name.
+
+    Those of images are applied to each frame, and the frames put in the order that `axes` says. What a factory returns
+    takes all frames, (t, 3, h, w) uint8, and returns what the model takes, as those do that torchvision publishes.
+    """
+    found = image_transform(name, image_size=image_size)
+    if not is_of_images(name):
+        if axes is not None:
+            raise DataError(f"Transform {name!r} has an order of axes of its own. Leave clip_axes out.")
+        return ClipTransform(found.name, None, None, cast(Callable[[Tensor], object], found.apply))
+    if axes not in AXES:
+        raise UnknownNameError("order of a clip's axes", str(axes), AXES)
+    return ClipTransform(found.name, found.image_size, axes, _EachFrame(found.apply, axes))
 
 
 def known_transform(architecture: str) -> str | None:
@@ -101,6 +145,16 @@ def _standard(
         steps.append(v2.Normalize(*normalisation))
     composed: Callable[[Image.Image], Tensor] = v2.Compose(steps)
     return composed
+
+
+@dataclass(frozen=True)
+class _EachFrame:
+    apply: Callable[[Image.Image], Tensor]
+    axes: str
+
+    def __call__(self, clip: Tensor) -> Tensor:
+        frames = [self.apply(Image.fromarray(frame)) for frame in clip.permute(0, 2, 3, 1).numpy()]
+        return torch.stack(frames).permute(AXES[self.axes]).contiguous()
 
 
 class _Deep:

@@ -1,4 +1,4 @@
-"""Images or sounds inside a column of Parquet: bytes, or `{"bytes": …, "path": …}` as Hugging Face writes them."""
+"""Images, sounds, clips inside a column of Parquet: bytes, or `{"bytes": …, "path": …}` as Hugging Face writes them."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -26,9 +26,9 @@ class Saved:
     table: Table
     """Labels: all columns but those of files."""
     files: tuple[str, ...]
-    """Columns of images or sounds."""
+    """Columns of images, sounds or clips."""
     kinds: Mapping[str, str]
-    """What the folder says each of these is: `Image` or `Audio`."""
+    """What the folder says each of these is: `Image`, `Audio` or `Video`."""
     held: pa.Table
     """All columns, as they lie on the disk."""
     rows: Ints

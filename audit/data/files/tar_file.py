@@ -29,11 +29,11 @@ class Sample:
 
     labels: dict[str, object] = field(default_factory=dict)
     files: dict[str, tuple[int, int, int]] = field(default_factory=dict)
-    """Which archive, first byte and length of each image or sound, by its extension."""
+    """Which archive, first byte and length of each image, sound or clip, by its extension."""
 
 
 def read_tars(paths: Sequence[Path], column: str | None) -> tuple[Table, Slices]:
-    """Return the labels and the images or sounds of archives, in order.
+    """Return the labels and the images, sounds or clips of archives, in order.
 
     A key is a path up to the first dot of its last part, as WebDataset has it. The objects in `.json` and the texts
     in `.cls`, `.txt` and the like become columns; files of other kinds are left out and named in a note.
@@ -146,15 +146,17 @@ def _table(
     several = next((list(one.files) for one in samples.values() if len(set(one.files) & set(extensions)) > 1), None)
     if several:
         raise DataError(
-            f"A sample of {source} holds several files that a model may see: {listed(several)}. Say which with --image "
-            f"or --audio, for instance --image {several[0]}."
+            f"A sample of {source} holds several files that a model may see: {listed(several)}. Say which with "
+            f"--image, --audio or --video, for instance --image {several[0]}."
         )
     rows = {key: one for key, one in samples.items() if set(one.files) & set(extensions)}
     if not rows:
-        raise DataError(f"No sample of {source} holds an image or a sound. Give archives as WebDataset writes them.")
+        raise DataError(
+            f"No sample of {source} holds an image, a sound or a clip. Give archives as WebDataset writes them."
+        )
     names = list(dict.fromkeys(name for one in rows.values() for name in one.labels))
     if not names:
-        raise DataError(f"No sample of {source} holds a label. Write a .json or .cls beside each image or sound.")
+        raise DataError(f"No sample of {source} holds a label. Write a .json or .cls beside each of them.")
     require_columns(len(names))
     columns: dict[str, Cell] = {
         name: pd.Series([one.labels.get(name) for one in rows.values()], dtype=object) for name in names
@@ -165,7 +167,9 @@ def _table(
     assert (places[:, 2] != NONE).all()
     notes = []
     if len(rows) < len(samples):
-        notes.append(f"{len(samples) - len(rows):,} samples of {source} without an image or a sound were left out")
+        notes.append(
+            f"{len(samples) - len(rows):,} samples of {source} without an image, a sound or a clip were left out"
+        )
     if left_out:
         notes.append(f"files of {source} were left out: {listed(sorted('.' + one for one in left_out))}")
     return Table(source, columns, None, tuple(notes)), Slices(tuple(paths), places, called)

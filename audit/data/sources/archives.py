@@ -1,4 +1,4 @@
-"""Images or sounds with their labels inside other files: WebDataset archives, and folders that save_to_disk wrote."""
+"""Files with their labels inside other files: WebDataset archives, and folders that save_to_disk wrote."""
 
 import os
 from collections.abc import Iterator
@@ -12,13 +12,14 @@ from audit.data.cells import Written
 from audit.data.files.contents import leads_out, spooled
 from audit.data.files.parts import PARTS, part_of_name
 from audit.data.files.saved_dataset import parts_of, read_saved
-from audit.data.files.suffixes import Kind
+from audit.data.files.suffixes import Kind, kind_of
 from audit.data.files.table_file import SPLIT, joined
 from audit.data.files.tar_file import read_tars
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.file_rows import Asked, rows
 from audit.errors import DataError, UnknownNameError, listed
 
+KINDS: dict[str, Kind] = {"Audio": "audio", "Video": "video"}
 BY_PARTS = "parts `train` and `test`", "Save a DatasetDict of both."
 
 
@@ -27,8 +28,8 @@ def load_tars(path: str | os.PathLike[str], part: Part, **given: object) -> Labe
 
     Args:
         part: By the names of the archives, or by a label `split`; all rows without either.
-        given: Options of audit.data.sources.file_rows.Asked; `image` or `audio` is an extension here, for instance
-            `jpg`, where samples hold several files.
+        given: Options of audit.data.sources.file_rows.Asked; `image`, `audio` or `video` is an extension here, for
+            instance `jpg`, where samples hold several files.
 
     Raises DataError as audit.data.files.tar_file does, and as a folder of images does.
     """
@@ -46,17 +47,19 @@ def load_tars(path: str | os.PathLike[str], part: Part, **given: object) -> Labe
         note = f"the part of each row of {table.source} was told by the name of its archive"
         columns = {**table.columns, SPLIT: Written(pd.Series(named))}
         table = replace(table, columns=columns, notes=(*table.notes, note))
-    return rows(path.resolve().name, table, contents, part, asked)
+    kind = kind_of([name.rpartition(" in ")[0] for name in contents.names], table.source)
+    return rows(path.resolve().name, table, contents, part, asked, kind)
 
 
 def load_saved(path: str | os.PathLike[str], part: Part, **given: object) -> LabelledData:
-    """Open a saved Dataset, or a DatasetDict of `train` and `test` or `validation`, with a column of images or sounds.
+    """Open a saved Dataset, or a DatasetDict of `train` and `test` or `validation`, with a column of files.
 
     Args:
         part: By the names in a DatasetDict, or by a column `split`; all rows without either.
-        given: Options of audit.data.sources.file_rows.Asked; `image` or `audio` names the column if there are several.
+        given: Options of audit.data.sources.file_rows.Asked; `image`, `audio` or `video` names the column if there are
+            several.
 
-    Raises DataError if it is damaged or holds no images or sounds, and as a folder of images does.
+    Raises DataError if it is damaged or holds no files, and as a folder of images does.
     """
     path = Path(path)
     asked = Asked.of(given, path.name, without=("class_folders", "data_root"))
@@ -74,15 +77,15 @@ def load_saved(path: str | os.PathLike[str], part: Part, **given: object) -> Lab
     files = list(dict.fromkeys(column for saved in found.values() for column in saved.files))
     if not files:
         raise DataError(
-            f"No column of {source} holds images or sounds. Numbers are read from a table: write "
+            f"No column of {source} holds images, sounds or clips. Numbers are read from a table: write "
             "dataset.to_parquet('rows.parquet'), and give that as --data with --features."
         )
     column = asked.column or files[0]
     if asked.column is None and len(files) > 1:
-        raise DataError(f"Columns {listed(files)} of {source} hold files. Say which with --image or --audio.")
+        raise DataError(f"Columns {listed(files)} of {source} hold files. Say which with --image, --audio or --video.")
     if any(column not in saved.files for saved in found.values()):
         raise UnknownNameError(f"column of files in {source}", column, files)
-    kind: Kind = asked.kind or ("audio" if found[next(iter(found))].kinds.get(column) == "Audio" else "image")
+    kind: Kind = asked.kind or KINDS.get(found[next(iter(found))].kinds.get(column, ""), "image")
 
     def blobs() -> Iterator[tuple[str, bytes | None]]:
         for saved in found.values():

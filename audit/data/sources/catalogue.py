@@ -6,11 +6,11 @@ DATASETS = {
     "celeba": "audit.data.sources.celeba:load",
 }
 FOLDER, TABLE = "audit.data.sources.image_folder:load", "audit.data.sources.table:load"
-"""The sources for a folder of images or sounds, and for a table of features."""
+"""The sources for a folder of images, sounds or clips, and for a table of features."""
 FILES_TABLE = "audit.data.sources.files_table:load"
-"""The source for a table that names or holds images or sounds."""
+"""The source for a table that names or holds images, sounds or clips."""
 SHARDS = "audit.data.sources.files_table:load_shards"
-"""The source for a folder of Parquet files that hold images or sounds."""
+"""The source for a folder of Parquet files that hold images, sounds or clips."""
 TEXTS = "audit.data.sources.texts:load"
 """The source for a table with a column of texts."""
 TARS, TAR = "audit.data.sources.archives:load_tars", ".tar"

@@ -17,7 +17,7 @@ BY_FOLDERS = "folders `train` and `test`", "Make them, with the rows that it may
 
 
 def by_class_folders(folder: Path, root: Path, levels: Sequence[str], *, follow_links: bool) -> Listing:
-    """List the images or sounds of a folder by the names of the folders that they lie in, as paths in `root`.
+    """List the images, sounds or clips of a folder by the names of the folders that they lie in, as paths in `root`.
 
     Classes are in the order of their names as torchvision has it: 10 before 2. Folders below the named levels count
     for nothing; files above them, and files of other kinds, are left out and counted.
@@ -35,13 +35,15 @@ def by_class_folders(folder: Path, root: Path, levels: Sequence[str], *, follow_
             left_out += 1
     if not names:
         raise DataError(
-            f"No images or sounds in folders of {folder} that are {len(levels)} deep, one for each of "
+            f"No images, sounds or clips in folders of {folder} that are {len(levels)} deep, one for each of "
             f"{listed(levels)}. Name as many columns in --class-folders as there are folders above the files."
         )
     source = folder.resolve().name
     notes = [f"{', '.join(levels)}: the names of the folders in {source}"]
     if left_out:
-        notes.append(f"{left_out:,} files of {source} were left out, for they are no images or sounds in such folders")
+        notes.append(
+            f"{left_out:,} files of {source} were left out, for they are no images, sounds or clips in such folders"
+        )
     columns = {}
     for place, level in enumerate(levels):
         classes = [parts[place] for parts in names]

@@ -1,20 +1,43 @@
-"""Rows that are files, images or sounds, whatever listed them: labels beside them, decoded when they are asked for."""
+"""Rows that are images, sounds or clips in files, whatever listed them: labels beside them, decoded when asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from torch import Tensor
 
-from audit.data.files import audio_file, image_file
+from audit.data.files import audio_file, image_file, video_file
 from audit.data.files.audio_file import Sound
 from audit.data.files.contents import Contents
-from audit.data.files.suffixes import Kind, kind_of
+from audit.data.files.suffixes import PLURAL, Kind, kind_of
 from audit.data.files.table_file import Table
+from audit.data.files.video_file import Clip, Seen
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.table import Said, rows_of
-from audit.data.transforms import NORMALISATION, ImageTransform, image_transform, known_transform
-from audit.errors import DataError, UnknownNameError, UnreadableError, in_one_line
+from audit.data.transforms import (
+    AXES,
+    FORMS,
+    NORMALISATION,
+    OF_VIDEO,
+    OF_VIDEO_AXES,
+    ClipTransform,
+    ImageTransform,
+    clip_transform,
+    image_transform,
+    in_order,
+    is_of_images,
+    known_transform,
+)
+from audit.errors import DataError, IreneError, UnknownNameError, UnreadableError, in_one_line
 from audit.plugins import resolve
+
+MEANT: dict[str, tuple[Kind, ...]] = {
+    "image_size": ("image", "video"),
+    "sample_rate": ("audio",),
+    "seconds": ("audio", "video"),
+    "frames": ("video",),
+    "clip_axes": ("video",),
+}
+"""Options, and the kinds of files that they are for."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +46,9 @@ class Asked:
 
     transform: str | None = None
     """What the model was trained on; see audit.data.transforms. Of sounds a factory alone: it returns a callable from
-    (samples,) to a tensor."""
+    (samples,) to a tensor; of clips, one from (t, 3, h, w) uint8."""
     image_size: int | None = None
-    """Side of the square that the model sees, in pixels; by default 224."""
+    """Side of the square that the model sees of an image or a frame, in pixels; by default 224."""
     continuous: str | Sequence[str] = ()
     classes: str | Sequence[str] = ()
     missing: str | Sequence[str] | None = None
@@ -36,12 +59,18 @@ class Asked:
     """Column of the paths or bytes of images."""
     audio: str | None = None
     """The same of sounds."""
+    video: str | None = None
+    """The same of clips."""
     sample_rate: int | None = None
     """Samples a second that sounds are resampled to; by default their own, if it is one."""
     seconds: float | None = None
-    """Length of each sound: cut at its end, or filled up with silence."""
+    """Length of each sound or clip: cut at its end, or filled up with silence or the last frame."""
+    frames: int | None = None
+    """How many of each clip the model takes, evenly spaced."""
+    clip_axes: str | None = None
+    """Order of a clip's axes, `cthw` or `tchw`; by default that of torchvision's video models, if it is one."""
     arch: str | None = None
-    """Architecture whose published transform images are seen through if none is named."""
+    """Architecture whose published transform images and clips are seen through if none is named."""
     class_folders: str | Sequence[str] = ()
     """Columns that the names of folders are the classes of, from the outermost."""
     data_root: str | None = None
@@ -55,23 +84,25 @@ class Asked:
             if name not in known:
                 raise UnknownNameError(f"option of {source}", name, [one for one in known if one != "arch"])
         asked = Asked(**given)  # type: ignore[arg-type]
-        if asked.image and asked.audio:
-            raise DataError(f"Both an image and an audio column of {source} are named. A row is one of them: name one.")
+        named = [f"{'a' if kind == 'video' else 'an'} {kind}" for kind in PLURAL if getattr(asked, kind)]
+        if len(named) > 1:
+            both = " and ".join(named[:2])
+            raise DataError(f"Both {both} column of {source} are named. A row is one of them: name one.")
         return asked
 
     @property
     def column(self) -> str | None:
         """Name of the column of files that the user named."""
-        return self.image or self.audio
+        return self.image or self.audio or self.video
 
     @property
     def kind(self) -> Kind | None:
         """What the user said that files are."""
-        return "image" if self.image else "audio" if self.audio else None
+        return next((kind for kind in PLURAL if getattr(self, kind)), None)
 
     def seen_as(self, kind: Kind, column: str) -> "Asked":
         """Return the same with the column of files that was found."""
-        return replace(self, image=column) if kind == "image" else replace(self, audio=column)
+        return replace(self, **{kind: column})  # type: ignore[arg-type]  # a text each
 
     @property
     def said(self) -> Said:
@@ -79,7 +110,9 @@ class Asked:
         return Said.of(self.continuous, self.classes, self.missing)
 
 
-def rows(name: str, table: Table, contents: Contents, part: Part, asked: Asked) -> LabelledData:
+def rows(
+    name: str, table: Table, contents: Contents, part: Part, asked: Asked, kind: Kind | None = None
+) -> LabelledData:
     """Put the labels of a table beside the files of its rows.
 
     Args:
@@ -88,15 +121,22 @@ def rows(name: str, table: Table, contents: Contents, part: Part, asked: Asked) 
         contents: Their files, n, in the same order.
         part: As of a table.
         asked: What they are, and how they become inputs; what was not said is told by the names of the files.
+        kind: What they are where the user did not say, and their names do not tell.
 
-    Raises DataError if files are of two kinds, differ in what a batch needs alike, or a transform is missing.
+    Raises DataError if files are of two kinds, options are for another one, files differ in what a batch needs alike,
+    or a transform is missing.
     """
     columns, notes = asked.said.read(table.columns, table.source)
     chosen, part_notes = rows_of(table, part)
     own = contents.take(chosen)
     links = own.checked(int(chosen[0]) + 1, follow_links=asked.follow_links)
-    kind = asked.kind or kind_of([own.name(row) for row in range(len(own))], table.source)
-    inputs, options, more = (_images if kind == "image" else _sounds)(own, asked)
+    kind = asked.kind or kind or kind_of([own.name(row) for row in range(len(own))], table.source)
+    for option, kinds in MEANT.items():
+        if getattr(asked, option) is not None and kind not in kinds:
+            meant = " and ".join(PLURAL[one] for one in kinds)
+            raise DataError(f"{option} is for {meant}, and the rows are {PLURAL[kind]}. Leave it out.")
+    made: dict[Kind, Callable[[Contents, Asked], Made]] = {"image": _images, "audio": _sounds, "video": _clips}
+    inputs, options, more = made[kind](own, asked)
     if asked.column:
         options[kind] = asked.column
     return LabelledData(
@@ -157,6 +197,30 @@ class Sounds:
         return x if self._transform is None else _floats(self._transform(x), name, "of one shape for all")
 
 
+class Clips:
+    """Some frames of each clip, decoded when they are asked for."""
+
+    def __init__(self, contents: Contents, clip: Clip, transform: ClipTransform) -> None:
+        self._contents, self._clip, self._transform = contents, clip, transform
+
+    def __len__(self) -> int:
+        return len(self._contents)
+
+    def __getitem__(self, row: int, /) -> Tensor:
+        """Return one clip as the transform makes it. Raises UnreadableError if it is missing or broken."""
+        name = self._contents.name(row)
+        try:
+            with self._contents.opened(row) as file:
+                frames = self._clip.read(file)
+        except IreneError:
+            raise
+        except Exception as error:
+            raise UnreadableError(
+                f"Cannot read the clip {name}: {in_one_line(error)}. Restore it, or take its row out."
+            ) from None
+        return _floats(self._transform.apply(frames), name, "of one shape for all")
+
+
 def _floats(x: object, name: str, shape: str) -> Tensor:
     if not isinstance(x, Tensor) or not x.is_floating_point():
         kind = f"{x.dtype} tensor" if isinstance(x, Tensor) else type(x).__name__
@@ -164,12 +228,10 @@ def _floats(x: object, name: str, shape: str) -> Tensor:
     return x
 
 
-Made = tuple[Images | Sounds, dict[str, str | int | float | bool | None], tuple[str, ...]]
+Made = tuple[Images | Sounds | Clips, dict[str, str | int | float | bool | None], tuple[str, ...]]
 
 
 def _images(own: Contents, asked: Asked) -> Made:
-    if asked.sample_rate is not None or asked.seconds is not None:
-        raise DataError("sample_rate and seconds are for sounds, and the rows are images. Leave them out.")
     known = known_transform(asked.arch) if asked.arch and asked.transform is None else None
     chosen = image_transform(asked.transform or known, image_size=asked.image_size)
     notes, smallest = image_file.survey(own)
@@ -178,22 +240,67 @@ def _images(own: Contents, asked: Asked) -> Made:
             f"the images were transformed as published for {asked.arch}; give --transform if it was trained otherwise"
         )
         notes = (*notes, told)
-    size = chosen.image_size
+    notes = (*notes, *_scaled("images", chosen.image_size, smallest, asked))
+    return Images(own, chosen), {"transform": chosen.name, "image_size": chosen.image_size}, notes
+
+
+def _scaled(what: str, size: int | None, smallest: tuple[int, int] | None, asked: Asked) -> Iterator[str]:
+    """Yield what to say of a size that nobody named, where images or clips have another."""
     if size is not None and asked.image_size is None and smallest is not None and min(smallest) != size:
         wide, high = smallest
-        notes = (
-            *notes,
-            f"images were scaled to {size} × {size} pixels, since --image-size was not given; the smallest has {wide} "
-            f"× {high}, and a model that was trained on another size sees other things in them",
+        yield (
+            f"{what} were scaled to {size} × {size} pixels, since --image-size was not given; the smallest has {wide} "
+            f"× {high}, and a model that was trained on another size sees other things in them"
         )
-    return Images(own, chosen), {"transform": chosen.name, "image_size": size}, notes
+
+
+def _clips(own: Contents, asked: Asked) -> Made:
+    is_known = asked.arch is not None and asked.arch.startswith(OF_VIDEO)
+    known = known_transform(asked.arch) if asked.arch and is_known and asked.transform is None else None
+    name, axes = asked.transform or known, asked.clip_axes
+    if axes is None and is_known and name and is_of_images(name):
+        axes = OF_VIDEO_AXES
+    clip = None if asked.frames is None else Clip(asked.frames, asked.seconds)
+    seen = video_file.survey(own, clip)
+    own_order = name is not None and not is_of_images(name)
+    if clip is None or name is None or (axes is None and not own_order):
+        raise _unsaid(seen, {"frames": clip, "transform": name, "clip_axes": axes or own_order or None})
+    chosen = clip_transform(name, image_size=asked.image_size, axes=axes)
+    notes = list(video_file.notes(seen, clip))
+    if known:
+        notes.append(
+            f"the clips were transformed as published for {asked.arch}, to {in_order(OF_VIDEO_AXES)}; give --transform "
+            "if it was trained otherwise"
+        )
+    elif chosen.axes:
+        notes.append(f"the model was given clips as {in_order(chosen.axes)}")
+    smallest = min(seen.sizes, key=lambda size: (min(size), size), default=None)
+    notes += _scaled("clips", chosen.image_size, smallest, asked)
+    options: dict[str, str | int | float | bool | None] = {"transform": chosen.name, "image_size": chosen.image_size}
+    options |= {"frames": clip.frames, "seconds": clip.seconds, "clip_axes": chosen.axes}
+    return Clips(own, clip, chosen), {name: one for name, one in options.items() if one is not None}, tuple(notes)
+
+
+def _unsaid(seen: Seen, said: Mapping[str, object]) -> DataError:
+    """Return the error of clips of which nobody said what a model takes."""
+    ways = {
+        "frames": "--frames, how many of them it takes, for instance 16",
+        "transform": f"--transform, how it was shown them: {FORMS}",
+        "clip_axes": f"--clip-axes, which order of axes: {' or '.join(f'{one} is {in_order(one)}' for one in AXES)}",
+    }
+    asks = "; ".join(way for option, way in ways.items() if said[option] is None)
+    fact = "None of the clips can be opened"
+    if seen.counts:
+        fewest, most = min(seen.counts), max(seen.counts)
+        fact = f"The clips have {f'{fewest:,}' if fewest == most else f'{fewest:,} to {most:,}'} frames"
+    return DataError(f"{fact}, and no file says what the model takes of them. Give {asks}.")
 
 
 def _sounds(own: Contents, asked: Asked) -> Made:
-    if asked.image_size is not None or asked.transform in NORMALISATION:
+    if asked.transform in NORMALISATION:
         raise DataError(
-            "image_size and the transforms imagenet, half and unit are for images, and the rows are sounds. Leave "
-            "them out, or give a factory as package.module:factory or file.py:factory."
+            "The transforms imagenet, half and unit are for images and clips, and the rows are sounds. Leave them out, "
+            "or give a factory as package.module:factory or file.py:factory."
         )
     transform = None
     if asked.transform is not None:

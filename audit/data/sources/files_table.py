@@ -1,4 +1,4 @@
-"""A table with a file for each row: paths of images or sounds, or these themselves, as Parquet often holds them."""
+"""A table with a file for each row: paths of images, sounds or clips, or these themselves, as Parquet holds them."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from audit.errors import DataError, IreneError, in_one_line
 
 
 def load(path: str | os.PathLike[str], part: Part, **given: object) -> LabelledData:
-    """Open a .csv, .tsv, .jsonl or .parquet file whose column `image` or `audio` names holds paths, or bytes.
+    """Open a .csv, .tsv, .jsonl or .parquet file whose column `image`, `audio` or `video` names holds paths, or bytes.
 
     Bytes are what a column of Parquet holds, alone or as `{"bytes": …, "path": …}`, as Hugging Face writes them.
 
@@ -42,7 +42,7 @@ def load(path: str | os.PathLike[str], part: Part, **given: object) -> LabelledD
 
 
 def load_shards(path: str | os.PathLike[str], part: Part, **given: object) -> LabelledData:
-    """Open a folder of Parquet files with images or sounds inside, as the hub of Hugging Face keeps data sets.
+    """Open a folder of Parquet files with images, sounds or clips inside, as the hub of Hugging Face keeps data sets.
 
     Args:
         part: By the names of the files, such as `train-00000-of-00001.parquet`, or of their folders, or by a column
@@ -58,10 +58,13 @@ def load_shards(path: str | os.PathLike[str], part: Part, **given: object) -> La
     links_out(path, names, follow=asked.follow_links)
     source, column = path.resolve().name, asked.column
     if column is None:
-        raise DataError(f"Which column of the tables in {source} the model sees was not said. Name it with --image.")
+        raise DataError(
+            f"Which column of the tables in {source} the model sees was not said. Name it with --image, "
+            "--audio or --video."
+        )
     if not all(holds_blobs(one, column) for one in shards):
         raise DataError(
-            f"Not every table in {source} holds images or sounds in {column!r}. Name another, or one table."
+            f"Not every table in {source} holds images, sounds or clips in {column!r}. Name another, or one table."
         )
     tables = {name: read_table(one, source=name, leave_out=column) for name, one in zip(names, shards, strict=True)}
     splits = {name: found for name in names if (found := part_of_name(Path(name)))}

@@ -1,4 +1,4 @@
-"""A folder of images or sounds: listed by a metadata file, or by folders for classes or parts."""
+"""A folder of images, sounds or clips: listed by a metadata file, or by folders for classes or parts."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ from audit.errors import DataError, listed
 
 
 def load(path: str | os.PathLike[str], part: Part, **given: object) -> LabelledData:
-    """Open a folder of images or sounds: a row a file.
+    """Open a folder of images, sounds or clips: a row a file.
 
     What lists them is `metadata.csv`, `.jsonl` or `.parquet` with the paths in `file_name`; or folders that stand for
     the classes of a column that `class_folders` names; or folders `train` and `test` or `val` of one of these, which

@@ -14,6 +14,7 @@ from audit.errors import DataError, UnknownNameError, listed
 SAID_OTHERWISE = frozenset(
     {"filename", "file", "path", "file_path", "filepath", "image", "image_path", "image_name", "image_file", "image_id"}
     | {"img", "img_path", "img_name", "audio", "audio_path", "audio_file", "wav", "wav_path"}
+    | {"video", "video_path", "video_file", "clip", "clip_path"}
 )
 """Names of columns, in small letters, that people give to paths of files instead of `file_name`."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from audit.data.files.remote import fetched, is_remote
+from audit.data.files.suffixes import PLURAL
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.catalogue import (
     DATASETS,
@@ -29,7 +30,7 @@ from audit.plugins import call, resolve, users_code
 
 HUGGING_FACE = "hf:"
 """Begins the name of an architecture that brings a tokenizer (audit.model.huggingface), or of the hub's data."""
-OF_FILES = ("image_size", "follow_links", "data_root", "sample_rate", "seconds")
+OF_FILES = ("image_size", "follow_links", "data_root", "sample_rate", "seconds", "frames", "clip_axes")
 """Options that mean nothing for a table of features."""
 
 
@@ -94,12 +95,12 @@ def _factory(name: str, options: Mapping[str, object]) -> tuple[Callable[..., ob
         source = shards[kinds[0]] if len(kinds) == 1 and "class_folders" not in options else FOLDER
         return partial(resolve(source, "data source"), path), True
     if path.suffix.lower() in TABLES and path.is_file():
-        of_files = "image" in options or "audio" in options
+        of_files = any(kind in options for kind in PLURAL)
         stray = [one for one in OF_FILES if one in options]
         if stray and not of_files and "features" not in options:
             raise DataError(
-                f"{stray[0]} is for images or sounds, and no column of {path.name} is named that holds them. Name it "
-                "with --image or --audio, or leave the option out."
+                f"{stray[0]} is for images, sounds or clips, and no column of {path.name} is named that holds them. "
+                "Name it with --image, --audio or --video, or leave the option out."
             )
         if "text" in options:
             return partial(resolve(TEXTS, "data source"), path), False

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from audit.column_names import split_names
 from audit.data.cells import Written, words_of
 from audit.data.columns import Column, Ints, Quantity, Undecided
-from audit.data.files.suffixes import Kind, named_in
+from audit.data.files.suffixes import PLURAL, Kind, named_in
 from audit.data.files.table_file import SPLIT, Table, read_table
 from audit.data.labelled import LabelledData, Part
 from audit.data.reading import LabelColumn, label_columns
@@ -94,7 +94,7 @@ def _unsaid(table: Table, source: str) -> DataError:
     for name in table.columns:
         if kind := _kind_of_files(table, name):
             return DataError(
-                f"Column {name!r} of {source} looks like files of {'images' if kind == 'image' else 'sounds'}. "
+                f"Column {name!r} of {source} looks like files of {PLURAL[kind]}. "
                 f"If the model sees them, say --{kind} {name}; else name the columns that it sees with --features."
             )
     for name in table.columns:

@@ -18,7 +18,7 @@ def test_it_tells_versions_devices_and_every_extra(run: Run) -> None:
     assert f"torch {importlib.metadata.version('torch')}" in done.output
     assert "CPU cores" in done.output
     extras = {line.split()[1].rstrip(":") for line in done.output.splitlines() if line.startswith("extra ")}
-    assert extras == {"audio", "dask", "docx", "onnx", "ray", "sign", "text", "timm"}
+    assert extras == {"audio", "dask", "docx", "onnx", "ray", "sign", "text", "timm", "video"}
 
 
 def test_what_is_missing_is_told_with_the_command_that_installs_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

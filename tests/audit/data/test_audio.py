@@ -78,7 +78,7 @@ def test_a_transform_of_the_users_takes_the_samples_of_any_length(tmp_path: Path
     assert data.inputs[0].item() == pytest.approx(1 / np.pi, abs=0.01)
     with pytest.raises(DataError, match="made a str of"):
         opened(folder, transform=f"{own}:text").inputs[0]
-    assert "are for images, and the rows are sounds" in told(folder, transform="imagenet")
+    assert "are for images and clips, and the rows are sounds" in told(folder, transform="imagenet")
     assert "sample_rate is 0" in told(folder, sample_rate=0)
     assert "seconds is -1" in told(folder, seconds=-1)
 

@@ -50,7 +50,7 @@ def test_the_folder_that_a_file_lies_in_is_its_class(faces: Path) -> None:
     assert [round(255 * data.inputs[row].max().item()) for row in (0, 2)] == [51, 255]
     assert data.notes[:2] == (
         "sex: the names of the folders in faces",
-        "2 files of faces were left out, for they are no images or sounds in such folders",
+        "2 files of faces were left out, for they are no images, sounds or clips in such folders",
     )
     assert "no folders `train` and `test` in faces: all rows were audited" in data.notes[2]
     assert "Make them, with the rows that it may train on below `train`" in told(

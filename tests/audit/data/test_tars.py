@@ -90,9 +90,9 @@ def test_a_sample_without_an_image_is_left_out_and_one_without_a_label_is_missin
     rows = sample("a", 51, "f") | {"b.json": b'{"sex": "m"}', "c.png": encoded(1)}
     data = opened(write(tmp_path / "rows.tar", rows))
     assert data.columns["sex"].known.tolist() == [True, False]
-    assert "1 samples of rows.tar without an image or a sound were left out" in data.notes
+    assert "1 samples of rows.tar without an image, a sound or a clip were left out" in data.notes
     assert "holds a label" in told(write(tmp_path / "bare.tar", {"a.png": encoded(1)}))
-    assert "holds an image or a sound" in told(write(tmp_path / "none.tar", {"a.json": b"{}"}))
+    assert "holds an image, a sound or a clip" in told(write(tmp_path / "none.tar", {"a.json": b"{}"}))
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
