@@ -61,8 +61,7 @@ def _subject(sweep: Sweep) -> str:
     made = f" {count(planned - len(missing))} of {count(planned)} planned points are made." if planned else ""
     groups = f" of {count(rows.groups)} groups" if sweep.data.group and rows.groups < rows.rows else ""
     return (
-        f"How well it does its task against what fresh attackers read at {named(sweep.setup.layer)}: "
-        f"{count(points)} point{'' if points == 1 else 's'}, each a copy fine-tuned by one method at one weight, and "
-        f"the checkpoint untouched. Swept {_date(sweep)} on "
-        f"{count(rows.rows)} test rows{groups}.{made}"
+        f"Task against what is read at {named(sweep.setup.layer)}: {count(points)} "
+        f"point{'' if points == 1 else 's'}, by method and weight, and the checkpoint untouched. "
+        f"Swept {_date(sweep)} on {count(rows.rows)} test rows{groups}.{made}"
     )

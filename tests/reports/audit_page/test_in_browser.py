@@ -192,6 +192,12 @@ def test_what_everybody_reads_of_one_attribute_and_two_to_keep_is_short(browser:
         assert page.evaluate("document.querySelector('.verdict').getBoundingClientRect().top") < VERDICT_ABOVE
 
 
+def test_the_verdict_of_a_sweep_is_on_the_first_screen_of_a_phone(browser: "Browser", shelf: dict[str, Path]) -> None:
+    with opened(browser, shelf["sweep"], is_unfolded=False) as (page, _):
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.querySelector('.verdict').getBoundingClientRect().top") < VERDICT_ABOVE
+
+
 def test_a_drawing_that_is_cut_would_be_seen(browser: "Browser", tmp_path: Path) -> None:
     body = '<figure class="short">one</figure><figure class="long"><p>one</p><div></div><p>two</p></figure>'
     style = "@page { size: A4 } div { height: 1200px }"
