@@ -1,4 +1,4 @@
-"""How the classes lie apart: the strongest attacker's scores, and a map of the features, as densities of test rows."""
+"""Where the classes lie: the strongest attacker's scores, and a map of the features, as densities of test rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def view(comparison: Comparison) -> Densities | None:
     return Densities(words, each) if each else None
 
 
-SECTION = Section("densities", "How classes lie apart", view, template="densities.html.j2")
+SECTION = Section("densities", "Densities", view, heading="Where classes lie", template="densities.html.j2")
 
 
 def _lying(pair: Pair, salt: str) -> Lying:
