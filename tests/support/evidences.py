@@ -120,7 +120,7 @@ def everything(*, after: bool = False) -> AuditResult:
         remeasured(with_where(lying(exposing(powered(leakage(read=read)))), 0.12 if after else 0.31), **counts),
         certified(able, most=0.2 if after else 0.5),
         certified(
-            lying(exposing(powered(with_where(open_, 0.04), gain=0.02, quadratic=0.1)), apart=0.1 if after else 1.0),
+            lying(exposing(powered(with_where(open_, 0.04), gain=0.02, quadratic=0.1)), apart=2.0 if after else 3.0),
             most=0.6,
         ),
         powered(continuous(read=0.20 if after else 0.43)),
