@@ -75,14 +75,10 @@ SECTION = Section("densities", "Densities", view, heading="Where classes lie", t
 
 
 def _lying(pair: Pair, salt: str) -> Lying:
-    shown = chosen(pair)
-    maps = tuple(_maps(one, shown, "" if pair.first is None else one.when) for one in pair.readings if _told(one))
-    found = pair.last.found
+    shown, found = chosen(pair), pair.last.found
+    each = [_maps(one, shown, "" if pair.first is None else one.when) for one in pair.readings]
+    maps = tuple(one for one in each if one.panels)
     return Lying(shorten(found.attribute), shorten(found.layer), score_drawing(pair, salt), maps)
-
-
-def _told(reading: Reading) -> bool:
-    return bool(reading.found.densities and reading.found.densities.map)
 
 
 def _maps(reading: Reading, shown: Sequence[str], when: str) -> Maps:
