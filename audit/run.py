@@ -50,6 +50,7 @@ from audit.protocol.attribution import where as attribute
 from audit.protocol.baselines import Baselines
 from audit.protocol.bound import cells, certify
 from audit.protocol.budget import rows_within_budget
+from audit.protocol.densities.both import densities
 from audit.protocol.duplicates import are_copies, join_copies
 from audit.protocol.kept.at_best import at_best
 from audit.protocol.kept.watched import watched
@@ -377,6 +378,7 @@ class _Run:
             decision=judge(measurement, self.settings.limit, certificate),
             where=self._where(measured, target, layer, read) if self.settings.where and is_classes else None,
             certificate=certificate,
+            densities=densities(measured.attack, target),
         )
 
     def _where(self, measured: Measured, target: Target, layer: str, read: LabelledData) -> Where | None:

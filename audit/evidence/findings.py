@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from audit.evidence.densities import Densities
 from audit.evidence.json_file import Cells, Frozen, MaybeNumber, Number, Share, Text
 from audit.evidence.metric import GIVEN_TASK, METRICS, Metric, MetricName
 
@@ -385,6 +386,9 @@ class Finding(Frozen):
     """Null where it was not asked for."""
     certificate: Certificate | None = None
     """Upper bound on any attacker; null where the layer gives no finite code, and for quantities."""
+    densities: Densities | None = None
+    """Where the test rows of each class of a private attribute lie; null for quantities, where every class has too few
+    people, and in evidence of before."""
 
     @property
     def decided(self) -> Decision:

@@ -13,12 +13,11 @@ from audit.attackers.scoring import ClassReading
 from audit.bootstrap import Doubles, Resamples, estimate_share, resample
 from audit.data.columns import Ints
 from audit.data.labelled import MIN_ROWS
+from audit.evidence.densities import FEWEST
 from audit.evidence.findings import ClassRecall, Exposure, Shots, TruePositives
 from audit.protocol.target import Target
 from audit.settings import Settings
 
-FEWEST = 20
-"""Test groups of a class, or people, below which no figure is told of it."""
 RATES = (0.1, 0.01, 0.001)
 """False-positive rates at which the true-positive rate is taken (Carlini et al., S&P 2022)."""
 PASSED = 10

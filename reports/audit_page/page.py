@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from audit.evidence.numbers import named, of_held, shorten
-from reports.audit_page import epochs
+from reports.audit_page import densities, epochs
 from reports.audit_page.sections import (
     attackers,
     attribution,
@@ -43,6 +43,7 @@ def sections(frameworks: Sequence[Framework]) -> tuple[Section[Comparison], ...]
         folded(attackers.SECTION),
         folded(layers.SECTION),
         folded(attribution.SECTION),
+        folded(densities.SECTION),
         folded(bounds.SECTION),
         folded(epochs.SECTION),
         folded(tested.RECORDS),

@@ -26,6 +26,7 @@ PAGES: dict[str, Sequence[Section]] = {  # type: ignore[type-arg]
 }  # fmt: skip
 ELSEWHERE = {
     "compliance": "reports.compliance.provisions_view",
+    "densities": "reports.audit_page.densities",
     "epochs": "reports.audit_page.epochs",
     "records": "reports.audit_page.sections.tested",
 }

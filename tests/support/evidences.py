@@ -19,6 +19,7 @@ from support.findings import (
     continuous,
     exposing,
     leakage,
+    lying,
     of_classes,
     powered,
     readable,
@@ -116,9 +117,12 @@ def everything(*, after: bool = False) -> AuditResult:
              for epoch in range(1, 6)]  # fmt: skip
     made = sanitizing().model_copy(update={"trace": trace, "chosen": 3, "release": "map"})
     result = audit(
-        remeasured(with_where(exposing(powered(leakage(read=read))), 0.12 if after else 0.31), **counts),
+        remeasured(with_where(lying(exposing(powered(leakage(read=read)))), 0.12 if after else 0.31), **counts),
         certified(able, most=0.2 if after else 0.5),
-        certified(exposing(powered(with_where(open_, 0.04), gain=0.02, quadratic=0.1)), most=0.6),
+        certified(
+            lying(exposing(powered(with_where(open_, 0.04), gain=0.02, quadratic=0.1)), apart=2.0 if after else 3.0),
+            most=0.6,
+        ),
         powered(continuous(read=0.20 if after else 0.43)),
         remeasured(readable(read=0.86 if after else 0.88, auroc=0.91 if after else 0.93), at_best=around(0.92)),
         regression(read=0.55 if after else 0.61),
@@ -161,7 +165,7 @@ def _large(attribute: str, layer: str, read: float) -> Finding:
     figures = found.measurement.figures | {"excess": found.measurement.excess}
     drawn = {name: _draws(figures[name]) for name in ("balanced_accuracy", "auroc", "excess")}
     changed = remeasured(found, attackers=attackers, strongest="logistic on standardised", draws=drawn)
-    return certified(founded(exposing(powered(changed))))
+    return certified(founded(lying(exposing(powered(changed)))))
 
 
 def _draws(figure: Estimate) -> list[float]:

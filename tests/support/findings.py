@@ -16,6 +16,7 @@ from audit.evidence.audit_result import (
     Split,
     Task,
 )
+from audit.evidence.densities import GRIDS, Densities, MapDensity, ScoreDensity
 from audit.evidence.findings import (
     ENSEMBLE,
     AttackerResult,
@@ -208,6 +209,27 @@ def exposing(found: Finding, *, sure: float = 0.08) -> Finding:
     exposure = Exposure(recalls=[*recalls, ClassRecall(name=names[-1], recall=None)], found=rates)
     several = [Shots(rows=m, people=120 // m, figure=around(0.5 + 0.02 * m, 0.03)) for m in (1, 5)]
     return remeasured(found, exposure=exposure, shots=several, held=8_000)
+
+
+def lying(found: Finding, *, apart: float = 2.0) -> Finding:
+    """Return a finding with densities: scores `apart` bits from class to class, and cells of every grid."""
+    names = [one.name for one in found.measurement.classes]
+    recalls = found.measurement.exposure or exposing(found).measurement.exposure
+    scores = [
+        ScoreDensity(
+            name=name,
+            edges=[round(-2.25 + at + (apart * i if len(names) == 2 else 0), 2) for at in (0, 1, 2, 3, 4)],
+            shares=[0.2, 0.2, 0.4, 0.2],
+        )
+        for i, name in enumerate(names)
+    ]
+    places = [
+        MapDensity(name=name, cells=[13 * (i % 11), GRIDS[6] + 3 * (i % 11), GRIDS[3]], shares=[0.5, 0.3, 0.2],
+                   withheld=0.15 * (i % 2))
+        for i, name in enumerate(names)
+    ]  # fmt: skip
+    changed = remeasured(found, exposure=recalls)
+    return changed.model_copy(update={"densities": Densities(scores=scores, map=places)})
 
 
 def certified(found: Finding, most: float = 0.61, bits: float = 1.25, codes: int = 4) -> Finding:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from audit.evidence.audit_result import AuditResult, Protocol, QuantityTask
 from audit.evidence.checks.contradictions_of_certificate import of_certificate
+from audit.evidence.checks.contradictions_of_densities import of_densities
 from audit.evidence.checks.contradictions_of_kept import of_kept
 from audit.evidence.checks.contradictions_of_protocol import of_names, of_protocol
 from audit.evidence.checks.contradictions_of_task import of_classes, of_quantity
@@ -85,6 +86,7 @@ def _of_finding(one: Finding, audit: AuditResult) -> Iterator[str]:
     yield from of_protocol(one, audit, is_old=is_old)
     if one.certificate:
         yield from of_certificate(one.certificate, measurement, audit.data.rows)
+    yield from of_densities(one)
     if one.decision is not None:
         yield from _of_decision(one, audit.protocol.limit)
 

@@ -11,6 +11,7 @@ from support.findings import (
     audit,
     certified,
     leakage,
+    lying,
     powered,
     readable,
     redecided,
@@ -39,7 +40,7 @@ from reports.text.sentences import unpaired
 
 SECTIONS = [
     "verdict", "leakage", "task", "classes", "tested", "limits", "sign-off", "power", "attackers", "layers", "where",
-    "bounds", "records", "articles", "reproduce", "words",
+    "densities", "bounds", "records", "articles", "reproduce", "words",
 ]  # fmt: skip
 """In the order of the page; some only where there is something to show."""
 FIRST = SECTIONS[: SECTIONS.index("power")]
@@ -74,7 +75,7 @@ def order(page: str) -> list[str]:
 
 
 def test_sections_stand_in_their_order_and_the_contents_name_each_of_them() -> None:
-    found = [certified(powered(with_where(one))) for one in (leakage(), leakage(layer="conv"))]
+    found = [certified(lying(powered(with_where(one)))) for one in (leakage(), leakage(layer="conv"))]
     page = render(audit(*found))
     assert order(page) == SECTIONS
     assert re.findall(r'<li><a href="#([\w-]+)">', page) == SECTIONS
@@ -85,7 +86,7 @@ def test_sections_stand_in_their_order_and_the_contents_name_each_of_them() -> N
     assert page.index('id="verdict"') < page.index('<nav class="contents"') < page.index('id="leakage"')
     without = remeasured(leakage(), curves=[], spikes=[])
     assert order(render(audit().model_copy(update={"findings": [without]}))) == [
-        name for name in SECTIONS if name not in ("power", "bounds", "layers", "where")
+        name for name in SECTIONS if name not in ("power", "bounds", "layers", "where", "densities")
     ]
 
 

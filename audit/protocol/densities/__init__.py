@@ -1,0 +1,1 @@
+"""Where the test rows of each class lie, as densities that give nobody away."""
