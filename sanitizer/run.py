@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from audit.atomic_write import locked, require_writable, sha256, staged_together
 from audit.column_names import several
@@ -306,6 +307,14 @@ def _notes(layer: str, installed: nn.Module | None) -> list[str]:
     ]
 
 
+def _apart(job: TrainingJob, model: nn.Module) -> list[str]:
+    """Say what several processes do not do as one would."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes == 1 or not job.recipe.epochs or not any(isinstance(one, _BatchNorm) for one in model.modules()):
+        return []
+    return [f"Batch normalisation took the statistics of the share of each of {processes} processes, not of the batch"]
+
+
 def record(
     name: str,
     parent: str,
@@ -330,6 +339,7 @@ def record(
             *(job.taught.notes if job.taught else ()),
             *_linear(job),
             *_width(job, installed),
+            *_apart(job, model),
         ],
         release=None if installed is None else "code" if isinstance(installed, Code | PairedCode) else "map",
         head_accuracy=outcome.head_accuracy,
