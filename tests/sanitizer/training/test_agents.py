@@ -4,12 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
+from click.testing import Result
 
 from audit.evidence.audit_result import read_audit
 
@@ -31,31 +33,38 @@ ROWS = (
     *("--arch", "net.py:net", "--data", "net.py:rows", "--task", "y", "--private", "v", "--layer", "2:input"),
     *("--device", "cpu"),
 )
+Run = Callable[..., Result]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed"),
 ]
 
 
-def run(folder: Path, agents: int, *typed: str) -> None:
-    """Run a command in one process, or under so many agents."""
+def under_agents(folder: Path, *typed: str) -> None:
+    """Run a command under two agents, each with a process of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     place = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    agent = [(*TORCHRUN, f"--node-rank={rank}", f"--master-port={port}") for rank in range(agents)] or [()]
     running = [
         subprocess.Popen(
-            [sys.executable, *own, "-m", "irene", *typed], cwd=folder, env=place, stderr=subprocess.PIPE, text=True
+            [sys.executable, *TORCHRUN, f"--node-rank={rank}", f"--master-port={port}", "-m", "irene", *typed],
+            cwd=folder,
+            env=place,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        for own in agent
+        for rank in range(2)
     ]
     for process in running:
         _, told = process.communicate(timeout=240)
         assert process.returncode == 0, told
 
 
-def test_two_agents_release_the_weights_of_one_process_and_find_the_same_evidence(tmp_path: Path) -> None:
+def test_two_agents_release_the_weights_of_one_process_and_find_the_same_evidence(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_text(MODEL, encoding="utf-8")
     space: dict[str, Any] = {}
     exec(MODEL, space)
@@ -65,15 +74,16 @@ def test_two_agents_release_the_weights_of_one_process_and_find_the_same_evidenc
         *("--method", "irene", "--epochs", "2", "--batch-size", "100", "--choose", "last", "--allow-chance"),
         *("--optimizer", "sgd", "--lr", "0.01"),  # Adam would make a step of the rounding of a gradient near 0
     )
-    for agents, name in ((0, "one"), (2, "two")):
-        run(tmp_path, agents, "sanitize", "net.safetensors", *ROWS, *recipe, "-o", f"{name}.safetensors")
+    sanitizing = ("sanitize", "net.safetensors", *ROWS, *recipe, "-o")
+    assert run(*sanitizing, "one.safetensors").exit_code == 0
+    under_agents(tmp_path, *sanitizing, "two.safetensors")
     one, two = (safetensors.torch.load_file(tmp_path / f"{name}.safetensors") for name in ("one", "two"))
     assert one.keys() == two.keys()
     apart = max(float((two[name].float() - one[name].float()).abs().max()) for name in one)
     assert apart < 1e-5
-    for agents, name in ((0, "one"), (2, "two")):
-        few = ("--attackers", "logistic", "--no-ceiling", "--batch-size", "64", "-o", f"{name}.json")
-        run(tmp_path, agents, "audit", "one.safetensors", *ROWS, *few)
+    auditing = ("audit", "one.safetensors", *ROWS, *("--attackers", "logistic", "--no-ceiling"), "-o")
+    assert run(*auditing, "one.json").exit_code == 0
+    under_agents(tmp_path, *auditing, "two.json")
     first, second = (read_audit(tmp_path / f"{name}.json") for name in ("one", "two"))
     assert second.findings == first.findings and second.task == first.task
     assert second.data.fingerprint == first.data.fingerprint
