@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from audit.column_names import split_names
 from audit.data.cells import LARGEST_WHOLE
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, Undecided, intersect
-from audit.data.in_python import Columns, rows_of
+from audit.data.in_python.index import one_index
+from audit.data.in_python.rows import Columns, rows_of
 from audit.data.reading import LabelColumn, as_column, label_columns
 from audit.errors import DataError, UnknownNameError
 
@@ -229,7 +230,7 @@ def labelled(
     classes: str | Sequence[str] = (),
     missing: str | Sequence[str] | None = None,
 ) -> LabelledData:
-    """Put labels beside model inputs: lists, arrays or Series of one value a row, or names of what each row holds.
+    """Put labels beside model inputs, by position: lists, arrays or Series, or names of what each row holds.
 
         irene.labelled(images, {"gender": gender})   # arrays, tensors, lists, frames of numbers, by position
         irene.labelled(dataset, "gender")            # a Dataset or DataLoader of (image, gender)
@@ -238,7 +239,7 @@ def labelled(
 
     Args:
         inputs: n inputs by position: a tensor (n, …), a list of tensors, or anything with `len` and `[]`; see
-            audit.data.in_python for the others.
+            audit.data.in_python.rows for the others.
         columns: Values of each row by column name, see audit.data.reading.as_column for what becomes classes; or the
             names of the labels that each row holds.
         group: The unit that is never split across train and test, (n,), for instance a person's id; a row without
@@ -250,10 +251,16 @@ def labelled(
         missing: Words that mean missing; by default `?` alone. None, NaN and the empty text always do.
 
     Raises:
-        DataError: A column has another length than the inputs, or these are nothing that holds rows by position.
+        DataError: A column has another length than the inputs, or another index of pandas', or the inputs are nothing
+            that holds rows by position.
     """
     words = None if missing is None else split_names(missing)
     rows = rows_of(inputs, columns)
+    given = (
+        {f"input {one!r}": x for one, x in inputs.items()} if isinstance(inputs, Mapping) else {"the inputs": inputs}
+    )
+    labels = {f"column {one!r}": values for one, values in rows.columns.items()}
+    one_index({**given, **labels, f"the group {group_name!r}": group})
     read, notes = label_columns(
         rows.columns,
         continuous=split_names(continuous),

@@ -228,6 +228,11 @@ def _transformed(frame: pd.DataFrame, transform: str) -> NDArray[np.float32]:
     if not callable(apply):
         raise DataError(f"{transform} returned a {type(apply).__name__}. A transform's factory returns a callable.")
     made = apply(frame.copy())
+    if isinstance(made, pd.DataFrame) and len(made) == len(frame) and not made.index.equals(frame.index):
+        raise DataError(
+            f"By its index, what the transform {transform} made is of rows in another order than those that it was "
+            "given. Return them in the same order, or an array."
+        )
     try:
         array = np.asarray(made, dtype=np.float32)
     except (TypeError, ValueError):

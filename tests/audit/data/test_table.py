@@ -100,6 +100,7 @@ def test_a_transform_of_the_users_own_makes_the_rows(people: Path, tmp_path: Pat
         "def gaps():\n    return lambda t: t[['age']]\n"
         "def words():\n    return lambda t: t[['job']]\n"
         "def number():\n    return 3\n"
+        "def turned():\n    return lambda t: t[::-1][['age']].fillna(0)\n"
     )
     data = open_data(str(people), "audit", {"transform": f"{own}:length"})
     assert rows(data) == [[0], [4]]
@@ -108,6 +109,7 @@ def test_a_transform_of_the_users_own_makes_the_rows(people: Path, tmp_path: Pat
     for name in ("short", "gaps", "words"):
         assert "an array of finite numbers" in told(DataError, people, transform=f"{own}:{name}")
     assert "returned a int" in told(DataError, people, transform=f"{own}:number")
+    assert "rows in another order" in told(DataError, people, transform=f"{own}:turned")
 
 
 def test_mistaken_features_are_told(people: Path, tmp_path: Path) -> None:
