@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from audit.column_names import split_names
 from audit.data.cells import LARGEST_WHOLE
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, Undecided, intersect
-from audit.data.in_python.index import one_index
-from audit.data.in_python.rows import Columns, rows_of
+from audit.data.in_python.index import index_of, one_index
+from audit.data.in_python.rows import Columns, plain, rows_of
 from audit.data.reading import LabelColumn, as_column, label_columns
 from audit.errors import DataError, UnknownNameError
 
@@ -53,6 +54,8 @@ class LabelledData:
     """Remarks on these rows for the reader of the evidence, a sentence each without its full stop."""
     ordered: tuple[str, ...] = ()
     """Columns whose classes somebody put in the order of a model's outputs (`in_order`)."""
+    index: "pd.Index[Any] | None" = None
+    """The index of the frames and Series that these rows came from, (n,), if they came from any."""
 
     def __post_init__(self) -> None:
         n = len(self.inputs)
@@ -174,6 +177,7 @@ class LabelledData:
             inputs=_Subset(self.inputs, rows),
             columns={name: column.take(rows) for name, column in self.columns.items()},
             group=None if self.group is None else self.group[rows],
+            index=None if self.index is None else self.index[rows],
         )
 
     def limited(self, rows: int, *, seed: int) -> "LabelledData":
@@ -256,11 +260,11 @@ def labelled(
     """
     words = None if missing is None else split_names(missing)
     rows = rows_of(inputs, columns)
-    given = (
-        {f"input {one!r}": x for one, x in inputs.items()} if isinstance(inputs, Mapping) else {"the inputs": inputs}
-    )
-    labels = {f"column {one!r}": values for one, values in rows.columns.items()}
-    one_index({**given, **labels, f"the group {group_name!r}": group})
+    held = {"the inputs": inputs, f"the group {group_name!r}": group}
+    if isinstance(inputs, Mapping):
+        held |= {f"input {one!r}": x for one, x in inputs.items()}
+    held |= {f"column {one!r}": values for one, values in rows.columns.items()}
+    index = one_index({what: index_of(one) for what, one in held.items()})
     read, notes = label_columns(
         rows.columns,
         continuous=split_names(continuous),
@@ -268,7 +272,9 @@ def labelled(
         missing=words,
         source=name,
     )
-    units, more = (None, ()) if group is None else _group(group_name, _ids(group_name, group, missing=words))
+    units, more = (
+        (None, ()) if group is None else _group(group_name, _ids(group_name, plain(group_name, group), missing=words))
+    )
     return LabelledData(
         name=name,
         inputs=rows.inputs,
@@ -277,6 +283,7 @@ def labelled(
         group_name=None if group is None else group_name,
         options={} if words is None else {"missing": ",".join(words)},
         notes=(*notes, *more, *rows.notes),
+        index=index if index is not None and len(index) == len(rows.inputs) else None,
     )
 
 

@@ -6,33 +6,36 @@ import pandas as pd
 
 from audit.errors import DataError
 
-Indexed = pd.DataFrame | pd.Series
+
+def index_of(held: object) -> pd.Index | None:
+    """Return the index of a frame or a Series; None of anything else."""
+    return held.index if isinstance(held, pd.DataFrame | pd.Series) else None
 
 
-def one_index(held: Mapping[str, object]) -> pd.Index | None:
-    """Return the index of frames and Series that are to stand beside each other; None where none of them is one.
+def one_index(held: Mapping[str, pd.Index | None]) -> pd.Index | None:
+    """Return the index of what is to stand beside each other; None where nothing has one.
 
     A count from 0 in the place of another index may be that of a frame that was never shuffled, or of one whose index
     was reset: whether rows belong together by index or by position cannot be known, and is asked.
 
     Args:
-        held: What is to stand beside each other, by what a message calls it; what has no index is passed by.
+        held: Indexes, by what a message calls that which has them.
 
-    Raises DataError if two have as many rows and another index.
+    Raises DataError if two are of as many rows and differ.
     """
-    indexed = {what: one for what, one in held.items() if isinstance(one, Indexed)}
-    if not indexed:
+    indexes = {what: index for what, index in held.items() if index is not None}
+    if not indexes:
         return None
-    first, base = next(iter(indexed.items()))
-    for what, one in indexed.items():
-        if len(one) == len(base) and not one.index.equals(base.index):
-            order = "the same rows in another order" if _same(one.index, base.index) else "other rows"
+    first, base = next(iter(indexes.items()))
+    for what, index in indexes.items():
+        if len(index) == len(base) and not index.equals(base):
+            order = "the same rows in another order" if _same(index, base) else "other rows"
             raise DataError(
                 f"By their index, {first} and {what} are of {order}, and irene goes by position. Take one by the index "
                 "of the other, as labels.loc[inputs.index] does, or, if they stand side by side, give both without "
                 "one: .to_numpy()."
             )
-    return base.index
+    return base
 
 
 def _same(one: pd.Index, other: pd.Index) -> bool:

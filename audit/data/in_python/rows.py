@@ -74,7 +74,25 @@ def rows_of(inputs: object, columns: Columns) -> Rows:
     first = _first(rows.inputs)
     if first is not None and any(part.dtype == torch.uint8 and part.dim() > 1 for part in parts_of(first)):
         notes += (BYTES,)
-    return Rows(rows.inputs, rows.columns, (*notes, *rows.notes))
+    columns = {name: plain(name, values) for name, values in rows.columns.items()}
+    return Rows(rows.inputs, columns, (*notes, *rows.notes))
+
+
+def plain(name: str, values: object) -> object:
+    """Return labels that a tensor holds as an array, and any others as they are; raise a DataError if it has none."""
+    try:
+        return as_array(values) if isinstance(values, Tensor) else values
+    except (TypeError, RuntimeError) as error:
+        raise DataError(
+            f"Column {name!r} is a tensor that cannot be read: {in_one_line(error)}. Give plain numbers."
+        ) from None
+
+
+def as_array(values: Tensor) -> NDArray[np.generic]:
+    """Return a tensor's numbers, wherever it is; those of bfloat16 and shorter as float32."""
+    is_known = not values.is_floating_point() or values.dtype in (torch.float16, torch.float32, torch.float64)
+    array: NDArray[np.generic] = values.detach().to("cpu", values.dtype if is_known else torch.float32).numpy()
+    return array
 
 
 def _require_length(inputs: object) -> None:

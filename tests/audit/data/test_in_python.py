@@ -196,6 +196,18 @@ def test_an_index_of_other_rows_is_asked_about_and_the_ways_that_are_named_give_
         assert torch.equal(seen(data), torch.tensor(features.to_numpy())) and sexes(data) == own
 
 
+@pytest.mark.parametrize(
+    "sex", [torch.tensor(CODES).float().requires_grad_(), torch.tensor(CODES).bfloat16(), torch.tensor(CODES).bool()]
+)
+def test_labels_that_a_tensor_holds_are_its_numbers_whatever_it_is_for(sex: Tensor) -> None:
+    data = labelled(X, {"sex": sex}, group=torch.arange(float(N)).requires_grad_())
+    column = data.columns["sex"]
+    assert isinstance(column, Column)
+    assert column.codes.tolist() == CODES and len(np.unique(data.groups())) == N
+    for odd in (torch.tensor(CODES).to_sparse(), torch.tensor(CODES, device="meta")):
+        assert "'sex' is a tensor that cannot be read" in told(X, {"sex": odd})
+
+
 def test_a_loader_gives_its_dataset_in_order_through_its_own_collate_fn() -> None:
     loader = torch_data.DataLoader(PAIRS, batch_size=5, shuffle=True)
     data = labelled(loader, "sex")
