@@ -39,7 +39,7 @@ from audit.evidence.verdict import LIMIT, judge
 from audit.evidence.watched import Watched
 from audit.model.checkpoint import LoadedModel
 from audit.model.describe import describe_checkpoint, describe_features, describe_model, is_as_loaded
-from audit.model.forward import Encoder, device_of, first_input
+from audit.model.forward import Encoder, device_of, first_input, with_arguments
 from audit.model.representations import Features, encoding, extract, ready_made
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import OUTPUT, suggest
@@ -95,6 +95,7 @@ def audit(
     encoder, provenance = _known(model, provenance or Provenance())
     require_labelled(data)
     data = in_named_order(encoder.model, identified(data, settings.keep_identity), task)
+    data = with_arguments(encoder.model, data)
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)  # said before the pass, not after it
     x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)

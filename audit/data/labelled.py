@@ -13,7 +13,7 @@ from audit.column_names import split_names
 from audit.data.cells import LARGEST_WHOLE
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, Undecided, intersect
 from audit.data.in_python.index import index_of, one_index
-from audit.data.in_python.rows import Columns, plain, rows_of
+from audit.data.in_python.rows import Columns, Parts, plain, rows_of
 from audit.data.reading import LabelColumn, as_column, label_columns
 from audit.errors import DataError, UnknownNameError
 
@@ -180,6 +180,18 @@ class LabelledData:
             index=None if self.index is None else self.index[rows],
         )
 
+    @property
+    def numbers(self) -> tuple[str | int, ...]:
+        """Keys, or places, of single numbers that each row holds and that are neither inputs nor labels."""
+        return self.inputs.numbers if isinstance(self.inputs, Parts | _Subset) else ()
+
+    def with_numbers(self, names: Sequence[str | int]) -> "LabelledData":
+        """Return the same rows with some of these numbers among the inputs, each (n,) in a batch."""
+        if not names or not isinstance(self.inputs, Parts | _Subset):
+            return self
+        note = f"the model takes {', '.join(map(repr, names))} of each row, too, which was given to it"
+        return replace(self, inputs=self.inputs.with_numbers(names), notes=(*self.notes, note))
+
     def limited(self, rows: int, *, seed: int) -> "LabelledData":
         """Return at most `rows` rows, whole groups in a seeded random order."""
         return self if len(self) <= rows else self.take(self.some_rows(rows, seed=seed))
@@ -325,3 +337,11 @@ class _Subset:
 
     def __getitem__(self, row: int, /) -> Any:
         return self._inputs[int(self._rows[row])]
+
+    @property
+    def numbers(self) -> tuple[str | int, ...]:
+        return self._inputs.numbers if isinstance(self._inputs, Parts | _Subset) else ()
+
+    def with_numbers(self, numbers: Sequence[str | int]) -> "_Subset":
+        held = self._inputs
+        return _Subset(held.with_numbers(numbers) if isinstance(held, Parts | _Subset) else held, self._rows)

@@ -189,6 +189,6 @@ def test_a_row_that_is_too_short_has_no_values_at_its_end(tmp_path: Path) -> Non
 def test_a_table_in_another_code_is_told_to_be_saved_as_utf_8(tmp_path: Path, code: str, suffix: str) -> None:
     path = tmp_path / f"t{suffix}"
     path.write_bytes(("a,b\nmännlich,1\nweiblich,2\n" if suffix == ".csv" else '{"a": "männlich"}\n').encode(code))
-    with pytest.raises(DataError, match="Cannot read .* as a table: .*Save it as UTF-8") as caught:
+    with pytest.raises(DataError, match=r"Cannot read .* as a table: .*Save it as UTF-8") as caught:
         read_table(path)
     assert "\n" not in str(caught.value)
