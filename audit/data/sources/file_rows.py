@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 from torch import Tensor
 
+from audit.data.cells import FEW
 from audit.data.files import audio_file, image_file
 from audit.data.files.audio_file import Sound
 from audit.data.files.contents import Contents
@@ -15,6 +16,9 @@ from audit.data.sources.table import Said, rows_of
 from audit.data.transforms import NORMALISATION, ImageTransform, image_transform, known_transform
 from audit.errors import DataError, UnknownNameError, UnreadableError, in_one_line
 from audit.plugins import resolve
+
+LEAST_CUT = 0.005
+"""Share of the pixels of images that are no squares from which on it is told that they are cut."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,8 @@ def _images(own: Contents, asked: Asked) -> Made:
         raise DataError("sample_rate and seconds are for sounds, and the rows are images. Leave them out.")
     known = known_transform(asked.arch) if asked.arch and asked.transform is None else None
     chosen = image_transform(asked.transform or known, image_size=asked.image_size)
-    notes, smallest = image_file.survey(own)
+    found = image_file.survey(own)
+    notes, smallest = found.notes, found.smallest
     if known:
         told = (
             f"the images were transformed as published for {asked.arch}; give --transform if it was trained otherwise"
@@ -185,6 +190,15 @@ def _images(own: Contents, asked: Asked) -> Made:
             *notes,
             f"images were scaled to {size} × {size} pixels, since --image-size was not given; the smallest has {wide} "
             f"× {high}, and a model that was trained on another size sees other things in them",
+        )
+    count, share = found.cut
+    if size is not None and share >= LEAST_CUT:
+        told = f"{count:,} of {len(own):,} images are" if FEW <= count <= len(own) - FEW else "some images are"
+        told = "the images are" if count == len(own) else told
+        notes = (
+            *notes,
+            f"{told} no squares, and the centre square alone was seen: {share:.0%} of the pixels of these were cut off "
+            "at their ends, on average; give a transform of your own if the model was trained on all of them",
         )
     return Images(own, chosen), {"transform": chosen.name, "image_size": size}, notes
 

@@ -24,6 +24,7 @@ from audit.plugins import resolve
 SPLITS = ("train", "validation", "val", "test", "audit")
 """Values of a column `split`; `train` rows may shape a model, all others are for attackers alone."""
 ENCODING = "standardised numbers, one-hot classes"
+BY_THESE_ROWS = f"{ENCODING}, both by these very rows"
 WORDS = 3
 """In a cell that looks like a text."""
 MOST_ONE_HOT = 1000
@@ -69,9 +70,16 @@ def load(
         if name not in columns:
             raise UnknownNameError(f"feature of {path.name}", name, columns)
     rows, part_notes = rows_of(table, part)
+    by = ENCODING if SPLIT in table.columns else BY_THESE_ROWS
     if transform is None:
         inputs = _encoded({name: columns[name] for name in names}, table)
         part_notes += tuple(note for name in names for note in _remarks(columns[name]))
+        if SPLIT not in table.columns:
+            part_notes += (
+                f"no column `{SPLIT}` in {path.name}: its numbers were standardised by the mean and deviation of these "
+                "very rows, and its classes made one-hot as these have them, which a model that was trained on others "
+                "sees otherwise; keep the rows that trained it in the file, as `train`, or give a transform",
+            )
     else:
         frame = table.frame(words_of(said.missing))
         inputs = _transformed(frame[list(names)] if names else frame, transform)
@@ -81,7 +89,7 @@ def load(
         columns={name: column.take(rows) for name, column in columns.items()},
         options={
             "part": part,
-            **({"transform": transform} if transform else {"encoding": ENCODING}),
+            **({"transform": transform} if transform else {"encoding": by}),
             **recorded({"features": names}),
             **said.recorded(),
         },
