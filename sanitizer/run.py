@@ -106,8 +106,7 @@ def sanitize(
     is_first = int(os.environ.get("RANK", "0")) == 0
     with locked(*written(output), state_file(output)) if is_first else nullcontext():
         model = loaded.module.to(options.place)
-        data = with_arguments(model, data)
-        x = first_input(model, data, rows=2)
+        x = first_input(model, data := with_arguments(model, data), rows=2)
         job = options.job(data, task, options.layer or _suggested(model, x, data, task, options), private, keep, method)
         require_task_kind(method, job.answer)
         require_trainable(model, job)

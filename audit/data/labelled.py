@@ -272,11 +272,7 @@ def labelled(
     """
     words = None if missing is None else split_names(missing)
     rows = rows_of(inputs, columns)
-    held = {"the inputs": inputs, f"the group {group_name!r}": group}
-    if isinstance(inputs, Mapping):
-        held |= {f"input {one!r}": x for one, x in inputs.items()}
-    held |= {f"column {one!r}": values for one, values in rows.columns.items()}
-    index = one_index({what: index_of(one) for what, one in held.items()})
+    index = _index(inputs, rows.columns, group, group_name)
     read, notes = label_columns(
         rows.columns,
         continuous=split_names(continuous),
@@ -306,6 +302,15 @@ def require_labelled(data: object) -> None:
             f"The data is a {type(data).__name__}, which says of no row what is private. Put labels beside its inputs: "
             "irene.labelled(inputs, {'gender': gender}), or irene.labelled(dataset, 'gender') for rows of (x, gender)."
         )
+
+
+def _index(inputs: object, columns: Mapping[str, object], group: object, group_name: str) -> "pd.Index[Any] | None":
+    """Return the index of what stands beside each other; raise a DataError if two differ."""
+    held = {"the inputs": inputs, f"the group {group_name!r}": group}
+    if isinstance(inputs, Mapping):
+        held |= {f"input {one!r}": x for one, x in inputs.items()}
+    held |= {f"column {one!r}": values for one, values in columns.items()}
+    return one_index({what: index_of(one) for what, one in held.items()})
 
 
 def _ids(name: str, values: object, *, missing: Sequence[str] | None) -> LabelColumn:

@@ -25,6 +25,11 @@ SPLITS = ("train", "validation", "val", "test", "audit")
 """Values of a column `split`; `train` rows may shape a model, all others are for attackers alone."""
 ENCODING = "standardised numbers, one-hot classes"
 BY_THESE_ROWS = f"{ENCODING}, both by these very rows"
+BY_WHAT = (
+    f"no column `{SPLIT}` in {{}}: its numbers were standardised by the mean and deviation of these very rows, and its "
+    "classes made one-hot as these have them, which a model that was trained on others sees otherwise; keep the rows "
+    "that trained it in the file, as `train`, or give a transform"
+)
 WORDS = 3
 """In a cell that looks like a text."""
 MOST_ONE_HOT = 1000
@@ -74,12 +79,7 @@ def load(
     if transform is None:
         inputs = _encoded({name: columns[name] for name in names}, table)
         part_notes += tuple(note for name in names for note in _remarks(columns[name]))
-        if SPLIT not in table.columns:
-            part_notes += (
-                f"no column `{SPLIT}` in {path.name}: its numbers were standardised by the mean and deviation of these "
-                "very rows, and its classes made one-hot as these have them, which a model that was trained on others "
-                "sees otherwise; keep the rows that trained it in the file, as `train`, or give a transform",
-            )
+        part_notes += () if by == ENCODING else (BY_WHAT.format(path.name),)
     else:
         frame = table.frame(words_of(said.missing))
         inputs = _transformed(frame[list(names)] if names else frame, transform)
