@@ -8,7 +8,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from audit.attackers.classification import ClassFit
@@ -30,6 +29,7 @@ from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
 from audit.data.columns import MISSING, Answers, AnyColumn, Column, Ints, Quantity, Undecided
 from audit.data.labelled import LabelledData, require_labelled
+from audit.data.layers import given_layers
 from audit.data.on_disk import in_memory
 from audit.environment import describe_device, versions
 from audit.errors import DataError
@@ -39,7 +39,7 @@ from audit.evidence.verdict import LIMIT, judge
 from audit.evidence.watched import Watched
 from audit.model.checkpoint import LoadedModel
 from audit.model.describe import describe_checkpoint, describe_features, describe_model, is_as_loaded
-from audit.model.forward import Encoder, device_of, first_input
+from audit.model.forward import Encoder, device_of, first_input, with_arguments
 from audit.model.representations import Features, encoding, extract, ready_made
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import OUTPUT, suggest
@@ -96,6 +96,7 @@ def audit(
     encoder, provenance = _known(model, provenance or Provenance())
     require_labelled(data)
     data = in_named_order(encoder.model, identified(data, settings.keep_identity), task)
+    data = with_arguments(encoder.model, data)
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)  # said before the pass, not after it
     x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)
@@ -135,7 +136,7 @@ def _known(model: LoadedModel | nn.Module | Encoder, provenance: Provenance) -> 
 
 
 def audit_embeddings(
-    layers: Mapping[str, NDArray[np.floating]],
+    layers: Mapping[str, object],
     data: LabelledData,
     *,
     private: str | Sequence[str],
@@ -148,7 +149,7 @@ def audit_embeddings(
     """Measure the leakage of each private attribute in representations that some model made.
 
     Args:
-        layers: Representations by name, each (n, d).
+        layers: Representations by name, each (n, d): arrays, tensors, frames or lists of floats.
         data: Their labels; its inputs are not looked at.
         private: As of `audit`, and so are `keep`, `settings` and `provenance`.
         task: Column with the true label of what the model was for.
@@ -158,19 +159,15 @@ def audit_embeddings(
         IreneError: Any of its kinds; see audit.errors.
     """
     settings, provenance = settings or Settings(), provenance or Provenance()
-    if not isinstance(layers, Mapping):
-        raise DataError(
-            f"The representations are a {type(layers).__name__}. Give them by the name of their layer, with the labels "
-            "beside them: irene.audit_embeddings({'z': z}, irene.labelled(z, {'gender': gender}), private='gender')."
-        )
+    found = given_layers(layers, data)
     data = identified(data, settings.keep_identity)
     request = AuditRequest.of(data, task, private, keep, settings, predicted)
     request.require_rows(data, settings)
     answers = _predictions(data, predicted, task) if predicted else None
-    features = ready_made(layers, data, predicted=answers, columns=[*request.columns])
+    features = ready_made(found, data, predicted=answers, columns=[*request.columns])
     run = _Run(features, data, request, settings, provenance, None)
     with workers(settings.backend):
-        return run.evidence(provenance.checkpoint or describe_features(data, layers), torch.device("cpu"))
+        return run.evidence(provenance.checkpoint or describe_features(data, found), torch.device("cpu"))
 
 
 def _predictions(data: LabelledData, name: str, task: str | None) -> Answers:

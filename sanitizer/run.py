@@ -26,7 +26,7 @@ from audit.evidence.json_file import Options, as_json
 from audit.evidence.verdict import LIMIT
 from audit.model import release
 from audit.model.checkpoint import LoadedModel
-from audit.model.forward import first_input
+from audit.model.forward import first_input, with_arguments
 from audit.model.maps.affine_and_code import Code
 from audit.model.maps.paired_code import PairedCode
 from audit.model.maps.residual_map import ResidualMap
@@ -107,7 +107,7 @@ def sanitize(
     is_first = int(os.environ.get("RANK", "0")) == 0
     with locked(*written(output), state_file(output)) if is_first else nullcontext():
         model = loaded.module.to(options.place)
-        x = first_input(model, data, rows=2)
+        x = first_input(model, data := with_arguments(model, data), rows=2)
         job = options.job(data, task, options.layer or _suggested(model, x, data, task, options), private, keep, method)
         require_task_kind(method, job.answer)
         require_trainable(model, job)
@@ -146,7 +146,7 @@ def with_unlabelled(
         return job
     require_labelled(options.unlabelled)
     require_teachable(job.method, options.unlabelled, job.task, job.keep)
-    return taught(model, job, options.unlabelled, barred=barred)
+    return taught(model, job, with_arguments(model, options.unlabelled), barred=barred)
 
 
 def _suggested(model: nn.Module, x: ModelInput, data: LabelledData, task: str | None, options: SanitizeOptions) -> str:

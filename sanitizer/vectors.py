@@ -19,6 +19,7 @@ from torch import nn
 from audit.atomic_write import locked, require_writable, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
+from audit.data.layers import given_layers
 from audit.data.on_disk import AT_ONCE, blocks
 from audit.data.parts import PartRule
 from audit.errors import CheckpointError, DataError, IreneError, TrainingError
@@ -119,7 +120,7 @@ def sanitize_vectors(
 
 
 def sanitize_embeddings(
-    layers: Mapping[str, NDArray[np.floating]],
+    layers: Mapping[str, object],
     data: LabelledData,
     output: str | os.PathLike[str],
     *,
@@ -131,7 +132,7 @@ def sanitize_embeddings(
     """Fit a map on some of the vectors that some model made, and write all of them mapped, and the map as a program.
 
     Args:
-        layers: One array of vectors, (n, d), by the name that the result gives them.
+        layers: Vectors, (n, d), as an array, a tensor, a frame or a list, by the name that the result gives them.
         data: Their labels; its inputs are not looked at. A column `split` says which rows may fit; without one, half
             of the groups do.
         output: A new `.npz` or `.npy`; the program goes beside it as `.pt2`, and a record beside each.
@@ -142,15 +143,11 @@ def sanitize_embeddings(
     Raises:
         IreneError: Any of its kinds; nothing is written then.
     """
-    if len(layers) != 1:
-        raise DataError(f"{len(layers)} arrays of vectors were given, and a map is of one: {{'face': z}}.")
-    ((name, given),) = layers.items()
+    found = given_layers(layers, data)
+    if len(found) != 1:
+        raise DataError(f"{len(found)} arrays of vectors were given, and a map is of one: {{'face': z}}.")
+    ((name, given),) = found.items()
     values = np.ascontiguousarray(given)
-    if values.ndim != 2 or values.dtype.kind != "f" or len(values) != len(data):
-        fact = f"{values.dtype} of shape {values.shape}"
-        raise DataError(f"Vectors {name!r} are {fact}; {len(data)} labelled rows need floats, ({len(data)}, d).")
-    if not np.isfinite(values).all():
-        raise DataError(f"Vectors {name!r} hold NaN or infinity. Leave those rows out, and their labels.")
     rows = replace(data, inputs=torch.from_numpy(values.astype(np.float32)))
     digest = describe_features(data, {name: values}).sha256
     return sanitize_vectors(

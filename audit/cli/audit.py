@@ -70,7 +70,7 @@ def layers(checkpoint: Path, **options: object) -> None:
 
     from audit.environment import choose_device
     from audit.errors import BottleneckError, visible
-    from audit.model.forward import first_input
+    from audit.model.forward import first_input, with_arguments
     from audit.model.structure import listing
 
     model = ModelOptions.of(options)
@@ -78,7 +78,7 @@ def layers(checkpoint: Path, **options: object) -> None:
     loaded = model.load(checkpoint)
     module = loaded.module.to(device)
     data = SourceOptions.of(options).open("audit", model.architecture(checkpoint))
-    x = first_input(module, data, rows=loaded.fixed_batch or 2)
+    x = first_input(module, with_arguments(module, data), rows=loaded.fixed_batch or 2)
     table = Table("layer", "type", "output", "width", "fired", box=None, header_style="bold")
     for layer in listing.layers(module, x, fixed_batch=loaded.fixed_batch):
         shape = " × ".join(map(str, layer.shape)) if layer.shape is not None else "–"

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.errors import DataError, in_one_line
+from audit.errors import BLANK, UNSEEN, DataError, in_one_line
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -47,11 +47,28 @@ LARGEST_BITS = 1023
 _NUMBER = re.compile(r"[+-]?(\d++\.?\d*+|\.\d++)([eE][+-]?\d{1,3})?")
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
 _COMMA = re.compile(r"[+-]?\d++,\d++")
+_LONGEST_AMOUNT = 60
+_AMOUNT = re.compile(
+    r"(?:[^\W\d_]+\W?\s)?[\W_]{0,4}(?:\d{1,3}(?:[,.'\u2019\s]\d{3})+(?:[.,]\d+)?|\d*[.,]?\d+(?:[eE][+-]?\d+)?)[^\d]*"
+)
+"""A number with a word, a sign or a currency before it, and a unit or a sign behind; `a12` is a code."""
 _EDGES = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\0\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
 _WRITABLE = (
     *(datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64, pd.Period, pd.Interval),
     Number,
 )
+
+
+_LATIN = {
+    "ABEKMHOPCTYXIJS": "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405",
+    "aeopcyxijshd": "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501",
+    "ABEZHIKMNOPTYX": "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7",
+    "aikovpuxi": "\u03b1\u03b9\u03ba\u03bf\u03bd\u03c1\u03c5\u03c7\u0131",
+    "-------": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212",
+    "''''": "\u2018\u2019\u02bc\u2032",
+}
+"""Letters of Cyrillic and Greek, dashes and quotes, by what they are taken for when they are read."""
+_SEEN_AS = {ord(one): seen for latin, others in _LATIN.items() for seen, one in zip(latin, others, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -116,6 +133,15 @@ def meaning(name: str) -> str:
     return {"true": "1", "false": "0"}.get(folded, folded)
 
 
+def look(name: str) -> str:
+    """Return what two names of classes share that look alike, in letters of other alphabets or with some unseen."""
+    if name.isascii():
+        return meaning(name)
+    marks = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).translate(_SEEN_AS))
+    seen = (one for one in marks if unicodedata.category(one) not in UNSEEN and not BLANK.match(one))
+    return meaning("".join(seen))
+
+
 def words_of(missing: Iterable[str] | None) -> frozenset[str]:
     """Return the words that mean missing as they are compared; by default MISSING_WORDS."""
     return frozenset(fold(clean(word)) for word in (MISSING_WORDS if missing is None else missing))
@@ -152,6 +178,11 @@ def is_code(text: str) -> bool:
 def has_comma(text: str) -> bool:
     """Whether a text is digits with one comma in them: a decimal, or thousands."""
     return _COMMA.fullmatch(text) is not None
+
+
+def is_amount(text: str) -> bool:
+    """Whether a text is one number, with at most a word, a sign or a unit about it: `60+`, `25 years`, `$1,200.50`."""
+    return len(text) <= _LONGEST_AMOUNT and _AMOUNT.fullmatch(text) is not None
 
 
 def spelling(value: object) -> str:
@@ -204,7 +235,10 @@ def _series(name: str, values: object) -> pd.Series:
     try:
         dimensions = np.ndim(values)  # type: ignore[arg-type]
         if isinstance(values, np.ndarray) and values.dtype.kind == "S":
-            values = np.char.decode(values, "utf-8")
+            try:
+                values = np.char.decode(values, "utf-8")
+            except UnicodeDecodeError:
+                raise _no_text(name) from None
         exact = object if isinstance(values, list | tuple) else None  # a gap would turn whole numbers into floats
         series = pd.Series(values, dtype=exact) if dimensions == 1 else None
     except (TypeError, ValueError, OverflowError) as error:
@@ -216,6 +250,13 @@ def _series(name: str, values: object) -> pd.Series:
     if fact := next(filter(None, map(_unheld, [name, *(series if series.dtype == object else ())])), None):
         raise DataError(f"Column {name!r} holds {fact}, which nothing can be made of. Write it otherwise.")
     return series.reset_index(drop=True)
+
+
+def _no_text(name: str) -> DataError:
+    return DataError(
+        f"Column {name!r} holds bytes that are no UTF-8, and read as such two classes may become one. Decode them as "
+        "what they are, for instance one.decode('latin-1') of each."
+    )
 
 
 def _unheld(value: object) -> str | None:
@@ -253,7 +294,10 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise _no_text(name) from None
     if isinstance(value, _WRITABLE) and not isinstance(value, complex):
         return spelling(value)
     raise DataError(f"Column {name!r} holds values that are neither text nor numbers. Give one of them.")

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from audit.column_names import split_names
 from audit.data.cells import LARGEST_WHOLE
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, Undecided, intersect
-from audit.data.in_python import Columns, rows_of
+from audit.data.in_python.index import index_of, one_index
+from audit.data.in_python.rows import Columns, Parts, plain, rows_of
 from audit.data.reading import LabelColumn, as_column, label_columns
 from audit.errors import DataError, UnknownNameError
 
@@ -52,6 +54,8 @@ class LabelledData:
     """Remarks on these rows for the reader of the evidence, a sentence each without its full stop."""
     ordered: tuple[str, ...] = ()
     """Columns whose classes somebody put in the order of a model's outputs (`in_order`)."""
+    index: "pd.Index[Any] | None" = None
+    """The index of the frames and Series that these rows came from, (n,), if they came from any."""
 
     def __post_init__(self) -> None:
         n = len(self.inputs)
@@ -173,7 +177,20 @@ class LabelledData:
             inputs=_Subset(self.inputs, rows),
             columns={name: column.take(rows) for name, column in self.columns.items()},
             group=None if self.group is None else self.group[rows],
+            index=None if self.index is None else self.index[rows],
         )
+
+    @property
+    def numbers(self) -> tuple[str | int, ...]:
+        """Keys, or places, of single numbers that each row holds and that are neither inputs nor labels."""
+        return self.inputs.numbers if isinstance(self.inputs, Parts | _Subset) else ()
+
+    def with_numbers(self, names: Sequence[str | int]) -> "LabelledData":
+        """Return the same rows with some of these numbers among the inputs, each (n,) in a batch."""
+        if not names or not isinstance(self.inputs, Parts | _Subset):
+            return self
+        note = f"the model takes {', '.join(map(repr, names))} of each row, too, which was given to it"
+        return replace(self, inputs=self.inputs.with_numbers(names), notes=(*self.notes, note))
 
     def limited(self, rows: int, *, seed: int) -> "LabelledData":
         """Return at most `rows` rows, whole groups in a seeded random order."""
@@ -229,7 +246,7 @@ def labelled(
     classes: str | Sequence[str] = (),
     missing: str | Sequence[str] | None = None,
 ) -> LabelledData:
-    """Put labels beside model inputs: lists, arrays or Series of one value a row, or names of what each row holds.
+    """Put labels beside model inputs, by position: lists, arrays or Series, or names of what each row holds.
 
         irene.labelled(images, {"gender": gender})   # arrays, tensors, lists, frames of numbers, by position
         irene.labelled(dataset, "gender")            # a Dataset or DataLoader of (image, gender)
@@ -238,7 +255,7 @@ def labelled(
 
     Args:
         inputs: n inputs by position: a tensor (n, …), a list of tensors, or anything with `len` and `[]`; see
-            audit.data.in_python for the others.
+            audit.data.in_python.rows for the others.
         columns: Values of each row by column name, see audit.data.reading.as_column for what becomes classes; or the
             names of the labels that each row holds.
         group: The unit that is never split across train and test, (n,), for instance a person's id; a row without
@@ -250,10 +267,12 @@ def labelled(
         missing: Words that mean missing; by default `?` alone. None, NaN and the empty text always do.
 
     Raises:
-        DataError: A column has another length than the inputs, or these are nothing that holds rows by position.
+        DataError: A column has another length than the inputs, or another index of pandas', or the inputs are nothing
+            that holds rows by position.
     """
     words = None if missing is None else split_names(missing)
     rows = rows_of(inputs, columns)
+    index = _index(inputs, rows.columns, group, group_name)
     read, notes = label_columns(
         rows.columns,
         continuous=split_names(continuous),
@@ -261,7 +280,9 @@ def labelled(
         missing=words,
         source=name,
     )
-    units, more = (None, ()) if group is None else _group(group_name, _ids(group_name, group, missing=words))
+    units, more = (
+        (None, ()) if group is None else _group(group_name, _ids(group_name, plain(group_name, group), missing=words))
+    )
     return LabelledData(
         name=name,
         inputs=rows.inputs,
@@ -270,6 +291,7 @@ def labelled(
         group_name=None if group is None else group_name,
         options={} if words is None else {"missing": ",".join(words)},
         notes=(*notes, *more, *rows.notes),
+        index=index if index is not None and len(index) == len(rows.inputs) else None,
     )
 
 
@@ -280,6 +302,15 @@ def require_labelled(data: object) -> None:
             f"The data is a {type(data).__name__}, which says of no row what is private. Put labels beside its inputs: "
             "irene.labelled(inputs, {'gender': gender}), or irene.labelled(dataset, 'gender') for rows of (x, gender)."
         )
+
+
+def _index(inputs: object, columns: Mapping[str, object], group: object, group_name: str) -> "pd.Index[Any] | None":
+    """Return the index of what stands beside each other; raise a DataError if two differ."""
+    held = {"the inputs": inputs, f"the group {group_name!r}": group}
+    if isinstance(inputs, Mapping):
+        held |= {f"input {one!r}": x for one, x in inputs.items()}
+    held |= {f"column {one!r}": values for one, values in columns.items()}
+    return one_index({what: index_of(one) for what, one in held.items()})
 
 
 def _ids(name: str, values: object, *, missing: Sequence[str] | None) -> LabelColumn:
@@ -311,3 +342,11 @@ class _Subset:
 
     def __getitem__(self, row: int, /) -> Any:
         return self._inputs[int(self._rows[row])]
+
+    @property
+    def numbers(self) -> tuple[str | int, ...]:
+        return self._inputs.numbers if isinstance(self._inputs, Parts | _Subset) else ()
+
+    def with_numbers(self, numbers: Sequence[str | int]) -> "_Subset":
+        held = self._inputs
+        return _Subset(held.with_numbers(numbers) if isinstance(held, Parts | _Subset) else held, self._rows)

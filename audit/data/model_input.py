@@ -133,7 +133,7 @@ def digests(x: ModelInput) -> list[bytes]:
 
 def flat(x: ModelInput) -> Tensor:
     """Return a batch as one row of numbers each, (b, d)."""
-    return torch.cat([one.flatten(1).float() for one in parts(x).values()], dim=1)
+    return torch.cat([one.reshape(len(one), -1).float() for one in parts(x).values()], dim=1)
 
 
 def _bytes(x: Tensor) -> bytes:

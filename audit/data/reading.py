@@ -18,7 +18,9 @@ from audit.data.cells import (
     fold,
     has_comma,
     in_order,
+    is_amount,
     is_code,
+    look,
     meaning,
     number,
     numbers_of,
@@ -33,6 +35,8 @@ from audit.errors import DataError, UnknownNameError
 
 MOST_CLASSES = 20
 """Whole numbers of more distinct values than this may be codes or a quantity, which the user has to say."""
+MOST = 0.5
+"""Share of the cells, or of the rows, beyond which most hold a number."""
 MOST_TOLD = 5
 """Merged classes that a note names."""
 
@@ -52,7 +56,8 @@ def as_column(
     Text, booleans, categories and whole numbers of few distinct values are classes, in ascending order (categories
     in their own). Blanks around a class are cut, and spellings that differ in letter case alone are one class, named
     by the most frequent. Numbers with a fraction are a quantity. Many whole numbers may be either: Undecided, but
-    for those too large for a quantity, which are ids. None, NaN, infinity, the empty text and the words `missing`
+    for those too large for a quantity, which are ids; so are many cells of which most hold a number in some writing,
+    such as `60+`, `25 years` or `$1,200.50`. None, NaN, infinity, the empty text and the words `missing`
     are missing; of a quantity, all usual words for it.
 
     Numbers that may be codes for no value are never left out by themselves. Among classes, such as -9 beside 0 and 1,
@@ -87,7 +92,7 @@ def label_columns(
 ) -> tuple[dict[str, LabelColumn], tuple[str, ...]]:
     """Read every column of a table as labels; those named `continuous` or `classes` as such, whatever they look like.
 
-    Returns the columns by name, and a note on each that was left out because it holds lists or the like.
+    Returns the columns by name, and a note on each that was left out because it holds lists, or bytes that are no text.
     """
     for name in [*continuous, *classes]:
         if name not in values:
@@ -98,8 +103,8 @@ def label_columns(
     columns: dict[str, LabelColumn] = {}
     notes = []
     for name, column in values.items():
-        if name not in chosen and _holds_several(column):
-            notes.append(f"column {name!r} of {source} was left out: it holds several values a row")
+        if name not in chosen and (fact := _no_labels(column)):
+            notes.append(f"column {name!r} of {source} was left out: it holds {fact}")
         else:
             columns[name] = as_column(name, column, continuous=chosen.get(name), missing=missing, source=source)
     return columns, tuple(notes)
@@ -144,7 +149,7 @@ class _Column:
             return self.classes()
         words = [] if self._typed else [word for word, is_held in zip(self._words, held, strict=True) if is_held]
         if not self._is_number[held].all() or any(map(is_code, words)):
-            return self._of_text(words)
+            return self._of_text(words, self._cells.counts[held])
         if (values != values.round()).any() and kind != "text":
             return self.quantity()
         distinct = len(np.unique(values))
@@ -153,10 +158,19 @@ class _Column:
         fact = f"holds {distinct:,} different {'numbers as text' if kind == 'text' else 'whole numbers'}"
         return Undecided(self.classes(), None if kind == "text" else self.quantity(), fact)
 
-    def _of_text(self, words: Sequence[str]) -> LabelColumn:
-        commas = [word for word in words if has_comma(word)]
-        if len(words) > MOST_CLASSES and commas and all(has_comma(word) or number(word) is not None for word in words):
-            return Undecided(self.classes(), None, f"holds numbers with a comma, such as {commas[0]!r}")
+    def _of_text(self, words: Sequence[str], rows: Ints) -> LabelColumn:
+        """Return classes, or a question where most of many cells, or of the rows, hold a number in some writing."""
+        if len(words) <= MOST_CLASSES or any(map(is_code, words)):
+            return self.classes()
+        plain = [number(word) is not None for word in words]
+        commas = [has_comma(word) for word in words]
+        amounts = np.array([is_amount(word) for word in words])
+        if any(commas) and all(map(max, plain, commas)):
+            return Undecided(self.classes(), None, f"holds numbers with a comma, such as {words[commas.index(True)]!r}")
+        if amounts.sum() > MOST_CLASSES and (amounts.mean() > MOST or rows[amounts].sum() > MOST * rows.sum()):
+            odd = words[plain.index(False)]
+            fact = f"holds {amounts.sum():,} different numbers, with other cells or other writing among them"
+            return Undecided(self.classes(), None, f"{fact}, such as {odd[:40]!r}")
         return self.classes()
 
     def classes(self) -> Column:
@@ -179,10 +193,10 @@ class _Column:
         wrong = np.flatnonzero(~self._missing & ~self._usual & ~self._is_number)
         if len(wrong):
             word = self._words[wrong[0]]
-            hint = "Write a point for the comma" if has_comma(word) else "Mend it"
+            hint = "Write a point for the comma" if has_comma(word) else "Write it as a plain number"
             raise DataError(
                 f"Column {self._name!r} is to be continuous and holds {word[:40]!r}, which is no number. "
-                f"{hint}, or leave the column out of `continuous`."
+                f"{hint}, name it in `missing` if it stands for none, or leave the column out of `continuous`."
             )
         numbers = np.where(self._missing | self._usual, np.nan, self._numbers)
         remarks = Remarks(self._doubts(is_quantity=True), rounded=self._rounded)
@@ -270,11 +284,15 @@ class _Column:
         return (f"{self._name!r}{self._of_source} spells classes in several ways: {'; '.join([*told, *more])}",)
 
     def _apart(self, order: Sequence[str]) -> tuple[str, ...]:
-        """Say which classes may be one, such as 1 and True; as numbers alone they would have been read as one."""
+        """Say which classes may be one: those that look alike, and 1 and True, which as numbers alone would be one."""
         alike = defaultdict(list)
         for name in () if self._typed else order:
-            alike[meaning(name)].append(repr(name))
-        found = [" and ".join(names) for names in alike.values() if len(names) > 1]
+            alike[look(name)].append(name)
+        found = [
+            " and ".join(map(repr if len({*map(meaning, names)}) == 1 else ascii, names))
+            for names in alike.values()
+            if len(names) > 1
+        ]
         told = [*found[:MOST_TOLD], *([f"{len(found) - MOST_TOLD} more likewise"] if len(found) > MOST_TOLD else [])]
         if not told:
             return ()
@@ -308,7 +326,18 @@ def _shown(cell: str) -> str:
     return repr(cell[:40]) if clean(cell) == cell.strip() else ascii(cell[:40])
 
 
-def _holds_several(column: object) -> bool:
+def _no_labels(column: object) -> str | None:
+    """Return what the cells of a file's column are that no label is."""
     if not isinstance(column, pd.Series) or column.dtype != object:
+        return None
+    if any(isinstance(one, list | dict | np.ndarray) for one in column):
+        return "several values a row"
+    return "bytes that are no text" if any(isinstance(one, bytes) and not _is_text(one) for one in column) else None
+
+
+def _is_text(cell: bytes) -> bool:
+    try:
+        cell.decode()
+    except UnicodeDecodeError:
         return False
-    return any(isinstance(one, list | dict | np.ndarray) for one in column)
+    return True

@@ -12,10 +12,10 @@ from audit.data.loading import batches, first_readable
 from audit.data.model_input import ModelInput, each, parts, rows_of, sizes, split, take, to
 from audit.errors import BottleneckError, DataError, first_line
 from audit.model.layers import Taps
-from audit.model.structure.call import call, cast
+from audit.model.structure.call import call, cast, takes
 from audit.model.structure.eval_mode import evaluating, require_evaluating
 from audit.model.structure.layout import Padding, Pool
-from audit.model.structure.outputs import picked
+from audit.model.structure.outputs import picked, tensors
 from audit.model.structure.scores import Scores
 from audit.parallel.ranks import Ranks
 
@@ -116,6 +116,41 @@ def _pass(encoder: Encoder, padded: ModelInput, taps: Taps, b: int) -> Pass:
     same = all(torch.equal(one.view(torch.uint8), other.view(torch.uint8)) for one, other in pairs)  # NaN is not NaN
     z = {name: rows[:b] for name, rows in taps.take().items()}
     return Pass(output[:b] if isinstance(output, Tensor) and output.ndim else output, z, not same)
+
+
+def with_arguments(model: nn.Module, data: LabelledData) -> LabelledData:
+    """Return rows with every single number that the model's forward() takes by its name, such as a length.
+
+    Raises DataError if a row is a tuple with a number that the model takes by its place and answers otherwise with: it
+    may be an input or a label.
+    """
+    names = [part for part in data.numbers if isinstance(part, str) and takes(model, part)]
+    for place in data.numbers:
+        argument = takes(model, place) if isinstance(place, int) else None
+        if argument and _answers_otherwise(model, data, data.with_numbers([place])):
+            raise DataError(
+                f"Part {int(place) + 1} of each row of {data.name} is a single number: a label, or {argument!r}, which "
+                "the model's forward() takes there. Name the labels, irene.labelled(rows, ('gender', None)), or give "
+                f"rows that are mappings by the names of the arguments, with {argument!r} or without it."
+            )
+    return data.with_numbers(names)
+
+
+def _answers_otherwise(model: nn.Module, data: LabelledData, other: LabelledData) -> bool:
+    """Return whether a model takes other inputs, and answers them otherwise, or takes these alone."""
+    found = []
+    with evaluating(model), torch.inference_mode():
+        for rows in (other, data):
+            x = sample_rows(rows)
+            try:
+                made = call(model, to(x, device_of(model)))
+            except Exception:  # whatever their code raises says that it does not take them
+                return rows is data
+            found.append([part.float() for _, part in tensors(made)])
+    return len(found[0]) != len(found[1]) or any(
+        one.shape != same.shape or not torch.allclose(one, same, equal_nan=True)
+        for one, same in zip(*found, strict=True)
+    )
 
 
 def first_input(model: nn.Module, data: LabelledData, *, rows: int = 2) -> ModelInput:

@@ -17,7 +17,7 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.json_file import as_json, sealed
 from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep
 from audit.model.checkpoint import LoadedModel
-from audit.model.forward import first_input
+from audit.model.forward import first_input, with_arguments
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
@@ -148,6 +148,7 @@ def _job(
     require_classes(task, asked.private, asked.keep, audited, train)
     require_unsanitized(loaded)
     model = loaded.module.to(options.place)
+    audited, train = with_arguments(model, audited), with_arguments(model, train)
     x = first_input(model, audited)  # fails on rows that the model does not take, even where the layer is named
     layer = options.layer or suggest(model, x, classes=answer.outputs, output=options.output)
     training = options.job(train.complete([task, *asked.audited]), task, layer, asked.private, asked.keep, Plain())

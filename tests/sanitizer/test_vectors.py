@@ -66,10 +66,11 @@ def test_python_maps_vectors_as_the_command_does_and_refuses_in_a_line(faces: Pa
         assert np.array_equal(typed["face"], called["face"])
     assert record.settings["data.part_by"] == "half"
     for given, fact in (
-        ({"face": z[:9]}, r"Vectors 'face' are float32 of shape \(9, 12\); 1440 labelled rows need floats"),
-        ({"face": z.astype(int)}, "are int64 of shape"),
-        ({"face": np.where(z == z[3, 3], np.nan, z)}, "hold NaN or infinity"),
-        ({}, "0 arrays of vectors were given, and a map is of one"),
+        ({"face": z[:9]}, "'face' has 9 rows of 12 numbers and there are labels of 1440"),
+        ({"face": z.astype(str)}, "Save features as floats"),
+        ({"face": np.where(z == z[3, 3], np.nan, z)}, "NaN or infinity in row 4"),
+        ({}, "without a layer"),
+        ({"face": z, "voice": z}, "2 arrays of vectors were given, and a map is of one"),
     ):
         with pytest.raises(irene.IreneError, match=fact):
             irene.sanitize_embeddings(given, rows, "refused.npz", private="v", method="leace")

@@ -1,6 +1,8 @@
 """One image of a file as RGB: its depth scaled and never clipped, turned as the camera says."""
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
@@ -22,6 +24,8 @@ SCAN = b"\xff\xda"
 """Before each scan of a JPEG; among its numbers 0xff never stands before another mark."""
 SIXTEEN_BITS = 2**16 - 1
 UPRIGHT = 1
+ON_A_SIDE = (5, 6, 7, 8)
+"""Orientations by which width and height change places."""
 DEEP = "hold 16 bits a pixel and were scaled by their depth, not clipped"
 TURNED = "carry the camera's orientation in EXIF and were turned upright"
 TRANSPARENT = "have an alpha channel, which was left out as training loaders do: what is transparent shows its colour"
@@ -55,27 +59,48 @@ def as_rgb(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey).convert("RGB")
 
 
-def survey(contents: Contents) -> tuple[tuple[str, ...], tuple[int, int] | None]:
-    """Look at the heads of images, and return what a reader should know of how they are read, with counts.
+@dataclass(frozen=True)
+class Survey:
+    """What the heads of images say."""
 
-    Beside it stand width and height, in pixels, of the smallest image; None if none could be opened.
+    notes: tuple[str, ...]
+    """What a reader should know of how they are read, with counts."""
+    sizes: Mapping[tuple[int, int], int]
+    """Number of images by width and height, in pixels, as they are seen: upright."""
+
+    @property
+    def smallest(self) -> tuple[int, int] | None:
+        """Width and height of the smallest image; None if none could be opened."""
+        return min(self.sizes, key=lambda size: (min(size), size), default=None)
+
+    @property
+    def cut(self) -> tuple[int, float]:
+        """How many images are no squares, and which share of their pixels a centred square leaves out, on average."""
+        shares = {size: 1 - min(size) / max(size) for size in self.sizes if size[0] != size[1]}
+        count = sum(self.sizes[size] for size in shares)
+        return count, sum(share * self.sizes[size] for size, share in shares.items()) / max(1, count)
+
+
+def survey(contents: Contents) -> Survey:
+    """Look at the heads of images.
 
     Raises DataError at the first whose range is not known; passes by those that cannot be opened.
     """
     found: Counter[str] = Counter()
-    sizes: set[tuple[int, int]] = set()
+    sizes: Counter[tuple[int, int]] = Counter()
     for row in range(len(contents)):
         try:
             with contents.opened(row) as file, Image.open(file, formats=FORMATS) as image:
                 _require_small(image, file)
-                found.update(_facts(image, file, contents.name(row)))
-                sizes.add(image.size)
+                facts = _facts(image, file, contents.name(row))
+                found.update(facts)
+                is_turned = TURNED in facts and _orientation(image, file) in ON_A_SIDE
+                sizes[image.size[::-1] if is_turned else image.size] += 1
         except DataError:
             raise
         except Exception:
             continue
-    notes = tuple(f"{count:,} of {len(contents):,} images {fact}" for fact, count in found.items())
-    return notes, min(sizes, key=lambda size: (min(size), size), default=None)
+    return Survey(tuple(f"{count:,} of {len(contents):,} images {fact}" for fact, count in found.items()), sizes)
 
 
 def _require_small(image: Image.Image, file: IO[bytes]) -> None:

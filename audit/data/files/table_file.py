@@ -103,7 +103,7 @@ def read_table(path: Path, *, source: str | None = None, leave_out: str | None =
     except IreneError:
         raise
     except Exception as error:  # whatever a hostile file raises while it is read is this file's fault
-        raise DataError(f"Cannot read {path} as a table: {in_one_line(error)}. Mend it, or save it again.") from None
+        raise DataError(f"Cannot read {path} as a table: {in_one_line(error)}. {_remedy(error)}.") from None
     names = [header(str(name)) for name in written]
     if not names or not len(cells[0]):
         raise DataError(f"{path} has no rows. Give a table with one row for each input.")
@@ -118,6 +118,10 @@ def read_table(path: Path, *, source: str | None = None, leave_out: str | None =
     if frame is not None:
         frame.columns = pd.Index(names)
     return Table(source, dict(zip(names, cells, strict=True)), frame, (note,) if changed else ())
+
+
+def _remedy(error: Exception) -> str:
+    return "Save it as UTF-8" if isinstance(error, UnicodeError) else "Mend it, or save it again"
 
 
 def joined(tables: Mapping[str, Table], splits: Mapping[str, str] | None, source: str, parts: tuple[str, str]) -> Table:
@@ -228,6 +232,8 @@ def _require_narrow(path: Path, separator: str) -> None:
         require_plausible(size := os.fstat(file.fileno()).st_size, size)
         require_short_lines(file)
         head = file.read(2 * MOST_HEAD).decode("utf-8-sig", errors="replace")
+    if head[1:20:2] == "\0" * 10 or head[:20:2] == "\0" * 10:
+        raise UnicodeError("every second byte is 0, as in UTF-16")
     lines = csv.reader(io.StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
     widths = (len(line) for line in lines if line)
     try:

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -19,18 +19,16 @@ from audit.data.files.parquet_file import open_parquet
 from audit.data.files.shards import is_sharded, name_of, shards_of
 from audit.data.files.table_file import Labels, beside, header, read_table, whole_numbers
 from audit.data.labelled import LabelledData
-from audit.data.on_disk import Store, blocks
+from audit.data.layers import Layer, require_finite, vectors
+from audit.data.on_disk import Store
 from audit.data.sources.table import Said, recorded
 from audit.errors import DataError, IreneError, cut, in_one_line
 from audit.file_limits import opened, told, total, zip_parts
 
-Layer = NDArray[np.floating]
 ALL_ROWS = ": all rows were audited, and rows that trained the model leak more than others"
 """How a note ends that is not true of a part of the rows."""
 PIECE = 4096
 """Rows of a .parquet file among several that are in memory at once."""
-BLOCK = 2**22
-"""Numbers that are checked in one go, so that a file larger than memory can be checked."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def read_embeddings(
         raise DataError(f"{path} holds no labels. Give a table with the same rows, or save the labels beside them.")
     _require_rows(layers, labels, path, table)
     for name, layer in layers.items():
-        _require_finite(name, layer, path)
+        require_finite(name, layer, path)
     said = Said.of(continuous, classes, missing)
     columns, notes = said.read(labels, path.name)
     trained = "the column `split` was not used" if "split" in columns else "nothing says which rows trained the model"
@@ -149,7 +147,7 @@ def _read_npz(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
             if array.ndim == 1:
                 labels[name] = array
             else:
-                layers[name] = _layer(name, array, path)
+                layers[name] = vectors(name, array, path)
     return layers, labels
 
 
@@ -191,7 +189,7 @@ def _member(found: Mapping[str, object], name: str, path: Path) -> NDArray[np.ge
             raise
         raise DataError(
             f"Array {name!r} of {path} holds Python objects, which only running the file could read. "
-            "Save text labels as an array of text: array.astype(str)."
+            "Save labels as an array of text: array.astype('U'), or df['sex'].to_numpy().astype('U') of a frame."
         ) from None
     if not isinstance(array, np.ndarray):
         raise DataError(f"{name!r} in {path} is no array. Save the file with numpy.savez.")
@@ -205,7 +203,7 @@ def _member(found: Mapping[str, object], name: str, path: Path) -> NDArray[np.ge
 def _read_npy(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
     with opened(path) as file:
         _require_whole(file, path.name, os.fstat(file.fileno()).st_size)
-    return {path.stem: _layer(path.stem, open_memmap(path, mode="r"), path)}, {}
+    return {path.stem: vectors(path.stem, open_memmap(path, mode="r"), path)}, {}
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
@@ -295,20 +293,7 @@ def _stacked(name: str, lists: pa.Array, path: Path) -> Layer:
     widths = np.unique(lists.value_lengths().to_numpy(zero_copy_only=False))
     if len(widths) != 1:
         raise DataError(f"Column {name!r} of {path} has vectors of {widths.min()} to {widths.max()} numbers. Pad them.")
-    return _layer(name, flat.reshape(len(lists), -1), path)
-
-
-def _layer(name: str, array: NDArray[np.generic], path: Path) -> Layer:
-    if array.ndim != 2:
-        raise DataError(
-            f"Array {name!r} of {path} has {array.ndim} dimensions. Give one vector a row, (rows, features); "
-            "maps and tokens can be averaged."
-        )
-    if array.dtype.kind == "f" and not array.size:
-        raise DataError(f"Array {name!r} of {path} is {list(array.shape)}: it holds no numbers. Give rows of features.")
-    if array.dtype.kind != "f":
-        raise DataError(f"Array {name!r} of {path} is {list(array.shape)} of {array.dtype}. Save features as floats.")
-    return cast(Layer, array)
+    return vectors(name, flat.reshape(len(lists), -1), path)
 
 
 def _named(labels: Mapping[str, Labels], path: Path) -> dict[str, Labels]:
@@ -327,14 +312,3 @@ def _require_rows(layers: Mapping[str, Layer], labels: Mapping[str, Labels], pat
                 f"{name!r} in {path.name}{beside} has {len(values)} rows and {first!r} has {len(layer)}. "
                 "Give one value a row, in the same order."
             )
-
-
-def _require_finite(name: str, layer: Layer, path: Path) -> None:
-    largest = np.finfo(np.float32).max  # attackers compute in float32
-    before = 0
-    for rows in blocks(layer, max(1, BLOCK // layer.shape[1])):
-        broken = ~(np.abs(rows) <= largest)  # NaN compares as false
-        if broken.any():
-            row = before + int(np.flatnonzero(broken.any(axis=1))[0])
-            raise DataError(f"{name!r} in {path} has NaN or infinity in row {row + 1}. Take such rows out.")
-        before += len(rows)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 from torch import Tensor
 
+from audit.data.cells import FEW
 from audit.data.files import audio_file, image_file, video_file
 from audit.data.files.audio_file import Sound
 from audit.data.files.contents import Contents
@@ -38,6 +39,8 @@ MEANT: dict[str, tuple[Kind, ...]] = {
     "clip_axes": ("video",),
 }
 """Options, and the kinds of files that they are for."""
+LEAST_CUT = 0.005
+"""Share of the pixels of images that are no squares from which on it is told that they are cut."""
 
 
 @dataclass(frozen=True)
@@ -234,13 +237,18 @@ Made = tuple[Images | Sounds | Clips, dict[str, str | int | float | bool | None]
 def _images(own: Contents, asked: Asked) -> Made:
     known = known_transform(asked.arch) if asked.arch and asked.transform is None else None
     chosen = image_transform(asked.transform or known, image_size=asked.image_size)
-    notes, smallest = image_file.survey(own)
+    found = image_file.survey(own)
+    notes, smallest = found.notes, found.smallest
     if known:
         told = (
             f"the images were transformed as published for {asked.arch}; give --transform if it was trained otherwise"
         )
         notes = (*notes, told)
-    notes = (*notes, *_scaled("images", chosen.image_size, smallest, asked))
+    notes = (
+        *notes,
+        *_scaled("images", chosen.image_size, smallest, asked),
+        *_cut(len(own), chosen.image_size, *found.cut),
+    )
     return Images(own, chosen), {"transform": chosen.name, "image_size": chosen.image_size}, notes
 
 
@@ -251,6 +259,17 @@ def _scaled(what: str, size: int | None, smallest: tuple[int, int] | None, asked
         yield (
             f"{what} were scaled to {size} × {size} pixels, since --image-size was not given; the smallest has {wide} "
             f"× {high}, and a model that was trained on another size sees other things in them"
+        )
+
+
+def _cut(rows: int, size: int | None, count: int, share: float) -> Iterator[str]:
+    """Yield what to say where images that are no squares lose their ends: so many of them, such a share of each."""
+    if size is not None and share >= LEAST_CUT:
+        told = f"{count:,} of {rows:,} images are" if FEW <= count <= rows - FEW else "some images are"
+        told = "the images are" if count == rows else told
+        yield (
+            f"{told} no squares, and the centre square alone was seen: {share:.0%} of the pixels of these were cut off "
+            "at their ends, on average; give a transform of your own if the model was trained on all of them"
         )
 
 

@@ -24,6 +24,12 @@ from audit.plugins import resolve
 SPLITS = ("train", "validation", "val", "test", "audit")
 """Values of a column `split`; `train` rows may shape a model, all others are for attackers alone."""
 ENCODING = "standardised numbers, one-hot classes"
+BY_THESE_ROWS = f"{ENCODING}, both by these very rows"
+BY_WHAT = (
+    f"no column `{SPLIT}` in {{}}: its numbers were standardised by the mean and deviation of these very rows, and its "
+    "classes made one-hot as these have them, which a model that was trained on others sees otherwise; keep the rows "
+    "that trained it in the file, as `train`, or give a transform"
+)
 WORDS = 3
 """In a cell that looks like a text."""
 MOST_ONE_HOT = 1000
@@ -69,9 +75,11 @@ def load(
         if name not in columns:
             raise UnknownNameError(f"feature of {path.name}", name, columns)
     rows, part_notes = rows_of(table, part)
+    by = ENCODING if SPLIT in table.columns else BY_THESE_ROWS
     if transform is None:
         inputs = _encoded({name: columns[name] for name in names}, table)
         part_notes += tuple(note for name in names for note in _remarks(columns[name]))
+        part_notes += () if by == ENCODING else (BY_WHAT.format(path.name),)
     else:
         frame = table.frame(words_of(said.missing))
         inputs = _transformed(frame[list(names)] if names else frame, transform)
@@ -81,7 +89,7 @@ def load(
         columns={name: column.take(rows) for name, column in columns.items()},
         options={
             "part": part,
-            **({"transform": transform} if transform else {"encoding": ENCODING}),
+            **({"transform": transform} if transform else {"encoding": by}),
             **recorded({"features": names}),
             **said.recorded(),
         },
@@ -228,6 +236,11 @@ def _transformed(frame: pd.DataFrame, transform: str) -> NDArray[np.float32]:
     if not callable(apply):
         raise DataError(f"{transform} returned a {type(apply).__name__}. A transform's factory returns a callable.")
     made = apply(frame.copy())
+    if isinstance(made, pd.DataFrame) and len(made) == len(frame) and not made.index.equals(frame.index):
+        raise DataError(
+            f"By its index, what the transform {transform} made is of rows in another order than those that it was "
+            "given. Return them in the same order, or an array."
+        )
     try:
         array = np.asarray(made, dtype=np.float32)
     except (TypeError, ValueError):

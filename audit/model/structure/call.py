@@ -12,6 +12,12 @@ from audit.data.model_input import ModelInput, each
 from audit.errors import DataError
 from audit.plugins import users_code
 
+LABELS = frozenset(
+    {"label", "labels", "label_ids", "target", "targets", "y", "y_true", "truth", "start_positions", "end_positions"}
+    | {"next_sentence_label", "sentence_order_label"}
+)
+"""Arguments of a forward() that computes a loss, too."""
+
 
 def call(model: nn.Module, x: ModelInput, signature: nn.Module | None = None) -> object:
     """Return what a model makes of a batch, (b, …).
@@ -77,6 +83,19 @@ def named(model: nn.Module, args: tuple[object, ...], kwargs: Mapping[str, objec
     names = [one.name for one in _parameters(model) or () if one.kind is one.POSITIONAL_OR_KEYWORD]
     by_place = {str(place): one for place, one in enumerate(args)}
     return by_place | dict(zip(names, args, strict=False)) | dict(kwargs)
+
+
+def takes(model: nn.Module, part: str | int) -> str | None:
+    """Return the argument that a model takes a part of a row by, its key or its place; None if by none, or as a label.
+
+    What a loss is computed with is no input.
+    """
+    held = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    taken = [one for one in _parameters(model) or () if one.kind in held or one.kind is one.KEYWORD_ONLY]
+    places = [one.name for one in taken if one.kind in held]
+    name = part if isinstance(part, str) else places[part] if part < len(places) else None
+    known = {one.name for one in taken if one.kind is not one.POSITIONAL_ONLY or isinstance(part, int)}
+    return name if name in known and name not in LABELS else None
 
 
 def cast(model: nn.Module, x: ModelInput) -> ModelInput:

@@ -188,6 +188,21 @@ def test_every_column_of_a_table_is_read_and_the_ones_that_hold_lists_are_told()
         ([str(one) for one in range(25)], "25 different numbers as text"),
         ([f"{one},5" for one in range(30)], "numbers with a comma, such as '0,5'"),
         (written([f"1,{one:03}" for one in range(30)]), "numbers with a comma, such as '1,000'"),
+        ([*map(str, range(18, 60)), "60+"], "43 different numbers, with other cells or other writing among them"),
+        ([*range(18, 60), "60+"], "such as '60+'"),
+        ([f"{one} years" for one in range(18, 60)], "such as '18 years'"),
+        ([f"1,{one},567" for one in range(200, 240)], "40 different numbers"),
+        ([f"12'{one}" for one in range(300, 340)], "40 different numbers"),
+        (written([f"12 {one}" for one in range(300, 340)]), "40 different numbers"),
+        ([f"${one}.20" for one in range(40)], "such as '$0.20'"),
+        ([f"EUR {one}" for one in range(40)], "such as 'EUR 0'"),
+        ([f"{one / 2}%" for one in range(40)], "40 different numbers"),
+        (written([f"({one}.50)" if one % 2 else f"{one}.50" for one in range(40)]), "such as '(1.50)'"),
+        (written([f"\u2212{one}.5" if one % 2 else f"{one}.5" for one in range(40)]), "such as"),
+        (written([*[f"{one}.5" for one in range(40)], "inf"]), "40 different numbers"),
+        (["30", "31"] * 300 + [*map(str, range(60))] + [f"word {chr(97 + one)}" for one in range(25)], "'word a'"),
+        (["nothing"] * 300 + [f"{one}.5" for one in range(40)], "such as 'nothing'"),
+        (["18"] * 300 + [*map(str, range(25))] + [f"in words, {chr(97 + one)}" for one in range(26)], "such as 'in"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -210,6 +225,11 @@ def test_what_is_clear_is_not_asked() -> None:
     for clear in (
         [f"{one:05}" for one in range(30)],
         [f"a{one}" for one in range(30)],
+        [f"{one}-{one + 4}" for one in range(30)],
+        [f"1960-01-{one:02}" for one in range(1, 31)],
+        [f"3f{one}e" for one in range(10, 40)],
+        [f"{one}+" for one in range(20)],
+        [*map(str, range(20)), *(f"place of {chr(65 + one)}" for one in range(30))],
         [2**60 + one for one in range(30)],
     ):
         assert isinstance(as_column("c", clear), Column)
@@ -344,6 +364,35 @@ def test_classes_that_may_be_one_are_told(values: Any, names: tuple[str, ...], t
     assert column.remarks.words == (f"'y' has different classes {told}; write alike what is one",)
     for clear in ([True, False], [1, 1.0, 0], ["a", "1"], written(["01", "1"])):
         assert as_column("y", clear).remarks.words == ()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Male", "\u041cale"),
+        ("Male", "\uff2dale"),
+        ("Male", "Ma\u200ble"),
+        ("Male", "m\u0430l\u00ade"),
+        ("Omega", "\u039fmega"),
+        ("non-binary", "non\u2010binary"),
+        ("don't know", "don\u2019t know"),
+    ],
+)
+def test_classes_that_look_alike_are_told_letter_by_letter(one: str, other: str) -> None:
+    column = as_column("y", [one, other, "Female", "\u00e9t\u00e9", "ete"])
+    assert isinstance(column, Column)
+    assert {one, other} <= {*column.classes}, "what they are is for people to say"
+    (told,) = [word for word in column.remarks.words if "has different classes" in word]
+    assert ascii(one) in told and ascii(other) in told and told.isascii() and ";" in told and "Female" not in told
+
+
+@pytest.mark.parametrize("cells", [[b"m\xe9", b"m\xe8"], np.array([b"m\xe9", b"m\xe8"])])
+def test_bytes_that_are_no_utf_8_do_not_become_one_class(cells: Any) -> None:
+    with pytest.raises(DataError, match=r"'y' holds bytes that are no UTF-8, .*decode\('latin-1'\)"):
+        as_column("y", cells)
+    assert classes([b"m", "\u00e9".encode()]) == ([0, 1], ("m", "\u00e9"))
+    columns, notes = label_columns({"raw": pd.Series([b"\xff\xd8", b"\xff\xd9"], dtype=object)}, source="x.parquet")
+    assert (columns, notes) == ({}, ("column 'raw' of x.parquet was left out: it holds bytes that are no text",))
 
 
 def test_ids_are_told_apart_by_their_exact_spelling_and_keep_every_digit() -> None:

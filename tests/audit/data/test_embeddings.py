@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from audit.data import layers
 from audit.data.columns import Column, Quantity
-from audit.data.sources import embeddings
+from audit.data.labelled import labelled
 from audit.data.sources.embeddings import read_embeddings
 from audit.errors import DataError, UnknownNameError
 from audit.run import audit_embeddings
@@ -102,7 +103,7 @@ def test_no_pickle_in_a_file_is_run(tmp_path: Path, table: Path) -> None:
     objects = np.array([Trap(tmp_path / "ran")] * 6, dtype=object)
     np.savez(tmp_path / "z.npz", pool=Z, sex=objects)
     assert "Array 'sex' of" in (fact := told(tmp_path / "z.npz"))
-    assert "array.astype(str)" in fact
+    assert "df['sex'].to_numpy().astype('U')" in fact
     np.save(tmp_path / "z.npy", objects[:, None])
     assert "Cannot read" in told(tmp_path / "z.npy", table=table)
     for name in ("p.npz", "p.npy"):
@@ -119,7 +120,10 @@ def test_no_pickle_in_a_file_is_run(tmp_path: Path, table: Path) -> None:
         ({"pool": Z, "head": Z[:5], "sex": LABELS["sex"]}, "'head' in z.npz has 5 rows and 'pool' has 6"),
         ({"pool": Z, "sex": LABELS["sex"][:4]}, "'sex' in z.npz has 4 rows"),
         ({"maps": Z[:, :, None], "sex": LABELS["sex"]}, "'maps' of .* has 3 dimensions"),
-        ({"pool": Z, "size": np.array(3)}, "'size' of .* has 0 dimensions"),
+        (
+            {"pool": Z, "size": np.array(3)},
+            "'size' of .* is a single number: .* Leave it out",
+        ),
         ({"pool": Z.astype(int), "sex": LABELS["sex"]}, "of int64. Save features as floats"),
         ({"pool": Z[:, :0], "sex": LABELS["sex"]}, r"\[6, 0\]"),
         ({"pool": np.where(Z[4, 1] == Z, np.nan, Z), "sex": LABELS["sex"]}, "NaN or infinity in row 5"),
@@ -154,7 +158,7 @@ def test_a_broken_or_missing_file_is_told(tmp_path: Path, table: Path) -> None:
 
 
 def test_numbers_are_checked_in_every_block(tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "BLOCK", 6)  # two rows
+    monkeypatch.setattr(layers, "BLOCK", 6)  # two rows
     z = Z.copy()
     np.save(tmp_path / "z.npy", z)
     assert read_embeddings(tmp_path / "z.npy", table=table).layers["z"].shape == (6, 3)
@@ -190,3 +194,84 @@ def test_an_array_of_no_bytes_is_refused_by_its_header(tmp_path: Path, shape: st
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("layer.npy", content)
     assert "holds values of no bytes" in told(path)
+
+
+N = 40
+WIDE = np.random.default_rng(1).normal(size=(N, 3)).astype(np.float32)
+GIVEN = labelled(WIDE, {"v": ["a", "b"] * (N // 2)})
+
+
+def given(z: Any, rows: Any = GIVEN) -> np.ndarray[Any, Any]:
+    return layers.given_layers({"z": z}, rows)["z"]
+
+
+@pytest.mark.parametrize(
+    "z",
+    [
+        WIDE,
+        WIDE.tolist(),
+        list(WIDE),
+        pd.DataFrame(WIDE),
+        pd.DataFrame(WIDE).astype("Float32"),
+        torch.tensor(WIDE),
+        torch.tensor(WIDE, requires_grad=True),
+        torch.tensor(WIDE).double(),
+    ],
+)
+def test_layers_that_python_holds_are_the_same_vectors(z: Any) -> None:
+    found = given(z)
+    assert found.dtype.kind == "f"
+    np.testing.assert_array_equal(found.astype(np.float32), WIDE)
+
+
+def test_whole_numbers_and_short_floats_are_read_and_a_mapped_file_stays_mapped(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(given((WIDE * 50).astype(int)), (WIDE * 50).astype(int))
+    bits = torch.tensor(WIDE).bfloat16()
+    np.testing.assert_array_equal(given(bits), bits.float().numpy())
+    np.save(tmp_path / "z.npy", WIDE)
+    assert isinstance(given(np.load(tmp_path / "z.npy", mmap_mode="r")), np.memmap)
+
+
+@pytest.mark.parametrize(
+    ("z", "fact"),
+    [
+        (WIDE[:30], "'z' has 30 rows of 3 numbers and there are labels of 40 rows. Give one vector for each"),
+        (WIDE.T, "if they stand in columns, give z.T"),
+        (np.where(np.arange(N)[:, None] == 3, np.nan, WIDE), "'z' in what was given has NaN or infinity in row 4"),
+        (np.ma.array(WIDE, mask=np.arange(N)[:, None] * [1, 1, 1] == 3), "NaN or infinity in row 4"),
+        (pd.DataFrame(WIDE).drop(index=3).reindex(range(N)).astype("Float32"), "NaN or infinity in row 4"),
+        (WIDE.astype(float) * 1e300, "NaN or infinity in row 1"),
+        (WIDE[:, 0], "has 1 dimensions. Give one vector a row"),
+        (WIDE[:, None], "has 3 dimensions"),
+        (3.5, "is a single number"),
+        (None, "is a single number"),
+        (WIDE[:, :0], "it holds no numbers"),
+        (WIDE.astype(str), "of <U32. Save features as floats"),
+        (WIDE.astype(complex), "of complex128. Save features as floats"),
+        ([[1.0, 2.0]] * 39 + [[1.0]], "a list, is no array"),
+        (torch.tensor(WIDE).to_sparse(), "a Tensor, is no array"),
+        (torch.tensor(WIDE).to("meta"), "a Tensor, is no array"),
+        (pd.DataFrame(WIDE).assign(word="a"), "is no array|of object"),
+    ],
+)
+def test_layers_that_are_no_vectors_of_these_rows_are_told_in_one_line(z: Any, fact: str) -> None:
+    with pytest.raises(DataError, match=fact) as caught:
+        given(z)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DataError):
+        audit_embeddings({"z": z}, GIVEN, private="v")
+
+
+def test_a_frame_of_vectors_goes_by_the_index_of_the_labels() -> None:
+    frame = pd.DataFrame(WIDE).assign(v=["a", "b"] * (N // 2)).sample(frac=1, random_state=1)
+    z = frame.drop(columns="v")
+    with pytest.raises(DataError, match="the labels and layer 'z' are of the same rows in another order"):
+        given(z, labelled(WIDE, {"v": frame["v"].sort_index()}))
+    np.testing.assert_array_equal(given(z, labelled(WIDE, {"v": frame["v"]})), z)
+    some = labelled(WIDE, {"v": frame["v"]}).take(np.arange(5, 15))
+    np.testing.assert_array_equal(given(z.iloc[5:15], some), z.iloc[5:15])
+    with pytest.raises(DataError, match="of other rows"):
+        given(z.iloc[:10], some)
+    for empty in ({}, {3: WIDE}):
+        with pytest.raises(DataError, match=r"without a layer|name of a layer is 3"):
+            layers.given_layers(empty, GIVEN)

@@ -193,7 +193,7 @@ def test_a_survey_decodes_no_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name in ("a.png", "b.jpg"):
         image.save(tmp_path / name)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _self: pytest.fail("decoded"))
-    assert survey(InFolder(tmp_path, ["a.png", "b.jpg"], ""))[0] == ()
+    assert survey(InFolder(tmp_path, ["a.png", "b.jpg"], "")).notes == ()
 
 
 def test_a_jpeg_of_hundreds_of_scans_is_refused_before_it_is_decoded(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def faces(tmp_path: Path) -> Path:
     folder = tmp_path / "faces"
     (folder / "in").mkdir(parents=True)
     for row, red in zip(ROWS, RED, strict=True):
-        Image.new("RGB", (30, 20), (red, 0, 0)).save(folder / str(row["file_name"]))
+        Image.new("RGB", (20, 20), (red, 0, 0)).save(folder / str(row["file_name"]))
     write(folder, ROWS)
     return folder
 
@@ -287,3 +287,32 @@ def test_a_folder_that_is_a_link_itself_and_links_inside_it_are_read(tmp_path: P
     (tmp_path / "link").symlink_to(own)
     data = image_folder.load(tmp_path / "link", "audit", transform="unit")
     assert data.inputs[0].shape[0] == 3 and not any("links" in note for note in data.notes)
+
+
+def test_images_of_which_the_ends_are_cut_off_are_counted_with_the_share(tmp_path: Path) -> None:
+    wide = np.full((32, 200, 3), 128, dtype=np.uint8)
+    wide[:, :30] = wide[:, -30:] = 255
+    names = [f"{place}.png" for place in range(24)]
+    for place, name in enumerate(names):
+        Image.fromarray(wide if place < 12 else wide[:, 60:92]).save(tmp_path / name)
+    write(tmp_path, [{"file_name": name, "sex": "fm"[place % 2]} for place, name in enumerate(names)])
+    for transform in ("unit", "imagenet", "half"):
+        data = opened(tmp_path, transform=transform, image_size=32)
+        (told,) = [note for note in data.notes if "no squares" in note]
+        assert told.startswith(
+            "12 of 24 images are no squares, and the centre square alone was seen: 84% of the pixels"
+        )
+        assert data.inputs[0].unique().numel() <= 3, "what stands at the ends is gone"
+    write(tmp_path, [{"file_name": name, "sex": "fm"[place % 2]} for place, name in enumerate(names[12:])])
+    assert not [note for note in opened(tmp_path, image_size=32).notes if "no squares" in note]
+    write(tmp_path, [{"file_name": name, "sex": "fm"[place % 2]} for place, name in enumerate(names[11:])])
+    assert any(note.startswith("some images are no squares") for note in opened(tmp_path, image_size=32).notes)
+
+
+def test_an_image_that_lies_on_its_side_is_no_square_either_way(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x112] = 6
+    Image.new("RGB", (30, 60)).save(tmp_path / "a.jpg", exif=exif)
+    write(tmp_path, [{"file_name": "a.jpg", "sex": "f"}])
+    notes = opened(tmp_path).notes
+    assert any(note.startswith("the images are no squares") and "50% of the pixels" in note for note in notes)

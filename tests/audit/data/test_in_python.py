@@ -162,6 +162,52 @@ def test_a_frame_gives_its_labels_by_name_and_its_numbers_as_inputs() -> None:
     assert "Column 'a' of the frame has empty cells" in told(frame.assign(a=np.nan))
 
 
+SHUFFLED = pd.DataFrame(X.numpy(), columns=["a", "b"]).assign(sex=SEX).sample(frac=1, random_state=1)
+FRAME = SHUFFLED.sort_index()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "columns", "group"),
+    [
+        (SHUFFLED[["a", "b"]], {"sex": FRAME["sex"]}, None),
+        (SHUFFLED[["a", "b"]], FRAME[["sex"]], None),
+        (SHUFFLED["a"], {"sex": FRAME["sex"]}, None),
+        ({"x": SHUFFLED["a"], "y": FRAME["b"]}, {"sex": SEX}, None),
+        (X, {"sex": SHUFFLED["sex"], "age": FRAME["b"]}, None),
+        (X, {"sex": SHUFFLED["sex"]}, FRAME["a"]),
+        (SHUFFLED, "sex", FRAME["a"]),
+    ],
+)
+def test_rows_of_pandas_that_another_index_orders_otherwise_are_not_put_side_by_side(
+    inputs: Any, columns: Any, group: Any
+) -> None:
+    with pytest.raises(DataError, match="of the same rows in another order, and irene goes by position") as caught:
+        labelled(inputs, columns, group=group)
+    assert ".to_numpy()" in str(caught.value) and "labels.loc[inputs.index]" in str(caught.value)
+
+
+def test_an_index_of_other_rows_is_asked_about_and_the_ways_that_are_named_give_each_row_its_own_label() -> None:
+    features = SHUFFLED[["a", "b"]]
+    with pytest.raises(DataError, match="of other rows"):
+        labelled(features, {"sex": FRAME["sex"].set_axis(range(1, N + 1))})
+    own = SHUFFLED["sex"].tolist()
+    for sex in (SHUFFLED["sex"], FRAME["sex"].loc[features.index], SHUFFLED["sex"].to_numpy(), own):
+        data = labelled(features, {"sex": sex})
+        assert torch.equal(seen(data), torch.tensor(features.to_numpy())) and sexes(data) == own
+
+
+@pytest.mark.parametrize(
+    "sex", [torch.tensor(CODES).float().requires_grad_(), torch.tensor(CODES).bfloat16(), torch.tensor(CODES).bool()]
+)
+def test_labels_that_a_tensor_holds_are_its_numbers_whatever_it_is_for(sex: Tensor) -> None:
+    data = labelled(X, {"sex": sex}, group=torch.arange(float(N)).requires_grad_())
+    column = data.columns["sex"]
+    assert isinstance(column, Column)
+    assert column.codes.tolist() == CODES and len(np.unique(data.groups())) == N
+    for odd in (torch.tensor(CODES).to_sparse(), torch.tensor(CODES, device="meta")):
+        assert "'sex' is a tensor that cannot be read" in told(X, {"sex": odd})
+
+
 def test_a_loader_gives_its_dataset_in_order_through_its_own_collate_fn() -> None:
     loader = torch_data.DataLoader(PAIRS, batch_size=5, shuffle=True)
     data = labelled(loader, "sex")

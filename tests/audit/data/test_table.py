@@ -66,7 +66,7 @@ def test_without_a_split_all_rows_standardise_and_a_note_says_so(tmp_path: Path)
     FRAME.drop(columns="split").to_csv(path, sep="\t", index=False)
     data = open_data(str(path), "audit", {"features": ["age"], "continuous": "age"})
     assert sum(value for (value,) in rows(data)) == pytest.approx(0, abs=1e-6)
-    assert [note.startswith("no `split` column in people.tsv") for note in data.notes] == [True]
+    assert [note.split(" in ")[0] for note in data.notes] == ["no `split` column", "no column `split`"]
     assert data.options["continuous"] == "age"
     assert "add one" in told(DataError, path, "train", features="age").lower()
 
@@ -90,6 +90,18 @@ def test_every_kind_of_file_gives_the_same_rows(people: Path, tmp_path: Path, ki
     assert len(digests[0]) == 4
 
 
+def test_numbers_that_are_standardised_by_the_audited_rows_are_told(people: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "later.csv"
+    FRAME[FRAME["split"] != "train"].drop(columns="split").assign(age=[20.5, 40.5]).to_csv(alone, index=False)
+    own = open_data(str(alone), "audit", {"features": "age"})
+    assert rows(own) == [[-1], [1]]
+    (note,) = [note for note in own.notes if "standardised" in note]
+    assert "by the mean and deviation of these very rows" in note and "or give a transform" in note
+    given = open_data(str(people), "audit", {"features": "age"})
+    assert not any("standardised" in note for note in given.notes)
+    assert own.options["encoding"] == f"{given.options['encoding']}, both by these very rows"
+
+
 def test_a_transform_of_the_users_own_makes_the_rows(people: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.py"
     own.write_text(
@@ -100,6 +112,7 @@ def test_a_transform_of_the_users_own_makes_the_rows(people: Path, tmp_path: Pat
         "def gaps():\n    return lambda t: t[['age']]\n"
         "def words():\n    return lambda t: t[['job']]\n"
         "def number():\n    return 3\n"
+        "def turned():\n    return lambda t: t[::-1][['age']].fillna(0)\n"
     )
     data = open_data(str(people), "audit", {"transform": f"{own}:length"})
     assert rows(data) == [[0], [4]]
@@ -108,6 +121,7 @@ def test_a_transform_of_the_users_own_makes_the_rows(people: Path, tmp_path: Pat
     for name in ("short", "gaps", "words"):
         assert "an array of finite numbers" in told(DataError, people, transform=f"{own}:{name}")
     assert "returned a int" in told(DataError, people, transform=f"{own}:number")
+    assert "rows in another order" in told(DataError, people, transform=f"{own}:turned")
 
 
 def test_mistaken_features_are_told(people: Path, tmp_path: Path) -> None:
@@ -161,7 +175,7 @@ def test_a_named_index_of_parquet_is_a_column_and_a_nameless_one_is_not(tmp_path
 def test_the_real_adult_file_keeps_its_rows_and_what_is_missing_in_them() -> None:
     features = "age,workclass,education-num,occupation,hours-per-week,sex"
     data = open_data(str(ADULT), "audit", {"features": features, "continuous": "age,education-num"})
-    assert (len(data), len(data.columns), len(data.notes)) == (32_561, 15, 3)
+    assert (len(data), len(data.columns), len(data.notes)) == (32_561, 15, 4)
     assert "'workclass' of adult.csv: '?' in 1,836 rows counts as missing" in data.notes[1]
     workclass, age, sex = (data.columns[name] for name in ("workclass", "age", "sex"))
     assert isinstance(workclass, Column) and isinstance(age, Quantity) and isinstance(sex, Column)

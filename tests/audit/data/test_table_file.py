@@ -182,3 +182,13 @@ def test_a_row_that_is_too_short_has_no_values_at_its_end(tmp_path: Path) -> Non
     (tmp_path / "x.csv").write_text("x,sex\n1.5,f\n2.5\n,\n")
     columns = opened(tmp_path / "x.csv").columns
     assert [column.known.tolist() for column in columns.values()] == [[True, True, False], [True, False, False]]
+
+
+@pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_table_in_another_code_is_told_to_be_saved_as_utf_8(tmp_path: Path, code: str, suffix: str) -> None:
+    path = tmp_path / f"t{suffix}"
+    path.write_bytes(("a,b\nmännlich,1\nweiblich,2\n" if suffix == ".csv" else '{"a": "männlich"}\n').encode(code))
+    with pytest.raises(DataError, match=r"Cannot read .* as a table: .*Save it as UTF-8") as caught:
+        read_table(path)
+    assert "\n" not in str(caught.value)

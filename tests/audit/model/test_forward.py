@@ -15,7 +15,7 @@ from audit.data.model_input import ModelInput
 from audit.errors import BottleneckError, DataError, IreneError, UnreadableError
 from audit.model.describe import describe_model
 from audit.model.example_networks import small_convnet
-from audit.model.forward import Encoder, first_input, require_own_answer, sample_rows
+from audit.model.forward import Encoder, first_input, require_own_answer, sample_rows, with_arguments
 from audit.model.layers import lay_out, tap
 from audit.model.representations import extract
 from audit.model.structure.eval_mode import evaluating
@@ -330,3 +330,80 @@ def test_layers_of_eight_bits_are_suggested_and_give_plain_numbers(how: str, lay
     assert len(describe_model(model).sha256) == 64
     other = quantised(how)
     assert describe_model(other).sha256 != describe_model(model).sha256
+
+
+class Lengths(nn.Module):
+    """Reads a sequence up to its length, if it is told."""
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None, labels: Tensor | None = None) -> Tensor:
+        assert labels is None
+        held = torch.ones(x.shape[:2]) if lengths is None else (torch.arange(x.shape[1]) < lengths[:, None]).float()
+        return (x * held[..., None]).sum(dim=1)
+
+
+class Needed(Lengths):
+    """Cannot do without."""
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x, lengths)
+
+
+class Flag(nn.Module):
+    """Takes a flag, and what a loss is computed with, in the place of a length."""
+
+    def forward(self, x: Tensor, return_all: bool | None = None, target: Tensor | None = None) -> Tensor:
+        assert target is None
+        return x if return_all else x.sum(dim=1)
+
+
+class Ignored(nn.Module):
+    """Takes a number and does nothing with it."""
+
+    def forward(self, x: Tensor, index: Tensor | None = None) -> Tensor:
+        return x.sum(dim=1)
+
+
+SEQUENCES = torch.rand(6, 5, 2)
+LENGTHS = [5, 3, 4, 2, 1, 5]
+
+
+@pytest.mark.parametrize("model", [Lengths(), Needed()])
+@pytest.mark.parametrize("kind", [int, np.int64, torch.tensor, np.array])
+def test_a_number_of_each_row_goes_to_the_argument_of_its_name(model: nn.Module, kind: Callable[[int], Any]) -> None:
+    rows = [
+        {"x": x, "lengths": kind(length), "labels": 1, "sex": "f", "id": 3}
+        for x, length in zip(SEQUENCES, LENGTHS, strict=True)
+    ]
+    for named in (
+        labelled(rows, "sex"),
+        labelled(rows, {"sex": list("fm" * 3)}),
+        labelled(rows, "sex").take(np.arange(6)),
+    ):
+        data = with_arguments(model, named)
+        assert list(data.inputs[2]) == ["x", "lengths"]
+        assert "the model takes 'lengths' of each row, too, which was given to it" in data.notes
+        first_input(model, data)
+        whole = labelled({"x": SEQUENCES, "lengths": torch.tensor(LENGTHS)}, {"sex": list("fm" * 3)})
+        outputs = [extract(Encoder(model), one, ["logits"], raw=True, seed=0) for one in (data, whole)]
+        np.testing.assert_array_equal(outputs[0].z["logits"], outputs[1].z["logits"])
+        np.testing.assert_allclose(outputs[0].z["logits"][3], SEQUENCES[3, :2].sum(dim=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("model", [Lengths(), Needed()])
+def test_a_number_in_the_place_of_an_argument_is_asked_about(model: nn.Module) -> None:
+    rows = [*zip(SEQUENCES, LENGTHS, strict=True)]
+    with pytest.raises(
+        DataError, match=r"Part 2 of each row of arrays is a single number: a label, or 'lengths'"
+    ) as told:
+        irene.audit(model, labelled(rows, {"sex": list("fm" * 3)}), private="sex", layer="logits")
+    assert "\n" not in str(told.value)
+    named = labelled(rows, "length")
+    assert with_arguments(model, named) is named, "it is a label: somebody said so"
+
+
+@pytest.mark.parametrize("model", [Flag(), Ignored(), nn.Flatten()])
+def test_labels_beside_an_input_are_no_question_where_no_argument_takes_them(model: nn.Module) -> None:
+    rows = [*zip(SEQUENCES, [0, 1] * 3, [0.5] * 6, strict=True)]
+    data = labelled(rows, {"sex": list("fm" * 3)})
+    assert with_arguments(model, data) is data
+    assert torch.equal(data.inputs[1], SEQUENCES[1])

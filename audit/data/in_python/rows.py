@@ -74,7 +74,25 @@ def rows_of(inputs: object, columns: Columns) -> Rows:
     first = _first(rows.inputs)
     if first is not None and any(part.dtype == torch.uint8 and part.dim() > 1 for part in parts_of(first)):
         notes += (BYTES,)
-    return Rows(rows.inputs, rows.columns, (*notes, *rows.notes))
+    columns = {name: plain(name, values) for name, values in rows.columns.items()}
+    return Rows(rows.inputs, columns, (*notes, *rows.notes))
+
+
+def plain(name: str, values: object) -> object:
+    """Return labels that a tensor holds as an array, and any others as they are; raise a DataError if it has none."""
+    try:
+        return as_array(values) if isinstance(values, Tensor) else values
+    except (TypeError, RuntimeError) as error:
+        raise DataError(
+            f"Column {name!r} is a tensor that cannot be read: {in_one_line(error)}. Give plain numbers."
+        ) from None
+
+
+def as_array(values: Tensor) -> NDArray[np.generic]:
+    """Return a tensor's numbers, wherever it is; those of bfloat16 and shorter as float32."""
+    is_known = not values.is_floating_point() or values.dtype in (torch.float16, torch.float32, torch.float64)
+    array: NDArray[np.generic] = values.detach().to("cpu", values.dtype if is_known else torch.float32).numpy()
+    return array
 
 
 def _require_length(inputs: object) -> None:
@@ -106,6 +124,30 @@ class _By:
 
     def __getitem__(self, row: int, /) -> object:
         return self._read(row)
+
+
+class Parts:
+    """Inputs that are parts of a row; single numbers beside them, such as a length, may be inputs, too."""
+
+    def __init__(self, items: Sequence[Any], parts: Sequence[str | int], numbers: Sequence[str | int]) -> None:
+        self._items, self._parts = items, tuple(parts)
+        self.numbers = tuple(numbers)
+        """Keys, or places, of numbers that are left out."""
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, row: int, /) -> Value:
+        item = self._items[row]
+        found = {part: as_tensor(item[part]) for part in self._parts}
+        if len(found) == 1:
+            return found[self._parts[0]]
+        is_named = isinstance(item, Mapping)
+        return {str(part): one for part, one in found.items()} if is_named else tuple(found.values())
+
+    def with_numbers(self, numbers: Sequence[str | int]) -> "Parts":
+        """Return the same rows with some of the numbers among the inputs."""
+        return Parts(self._items, [*self._parts, *numbers], [one for one in self.numbers if one not in numbers])
 
 
 def _refused(inputs: object) -> str | None:
@@ -267,9 +309,9 @@ def _of_items(items: Sequence[object], columns: Named, *, leave: Sequence[str] =
     first = _first(items)
     named = None if isinstance(columns, Mapping) else tuple(columns)
     if isinstance(first, Mapping):
-        read, label, note = _parts_by_key(first, named, leave)
+        inputs, label, note = _parts_by_key(items, first, named, leave)
     elif isinstance(first, tuple | list) and (named is not None or any(map(_is_input, first))):
-        read, label, note = _parts_by_place(first, named)
+        inputs, label, note = _parts_by_place(items, first, named)
     elif named is not None:
         raise DataError(
             f"A row is a {type(first).__name__} and holds no labels by name. Give the values: irene.labelled(inputs, "
@@ -279,18 +321,17 @@ def _of_items(items: Sequence[object], columns: Named, *, leave: Sequence[str] =
         return Rows(items, cast(Mapping[str, object], columns))
     else:
         _require_numbers(first, "A row")
-        read, label, note = as_tensor, tuple, ""
+        return Rows(_By(len(items), lambda row: as_tensor(items[row])), cast(Mapping[str, object], columns))
     labels = columns if isinstance(columns, Mapping) else _labels(items, columns, label)
-    return Rows(_By(len(items), lambda row: read(items[row])), labels, (note,) if note else ())
+    return Rows(inputs, labels, (note,) if note else ())
 
 
-Read = Callable[[Any], Value]
 Label = Callable[[Any], Sequence[object]]
 
 
 def _parts_by_key(
-    first: Mapping[str, object], named: tuple[str | None, ...] | None, leave: Sequence[str]
-) -> tuple[Read, Label, str]:
+    items: Sequence[Any], first: Mapping[str, object], named: tuple[str | None, ...] | None, leave: Sequence[str]
+) -> tuple[Parts, Label, str]:
     labels = _names(named or (), first)
     keys = [key for key, one in first.items() if key not in labels and key not in leave and _is_input(one)]
     other = [str(key) for key in first if key not in labels and key not in leave and key not in keys]
@@ -300,14 +341,13 @@ def _parts_by_key(
             "first, with the transform or the tokenizer that the model was trained with."
         )
     note = f"of a row, the input is {listed(keys)}" + (f"; left out: {listed(other)}" if other else "")
-
-    def read(item: Mapping[str, object]) -> Value:
-        return as_tensor(item[keys[0]]) if len(keys) == 1 else {key: as_tensor(item[key]) for key in keys}
-
-    return read, lambda item: [item[one] for one in labels], note
+    numbers = [key for key in other if key in first and _is_single(first[key])]
+    return Parts(items, keys, numbers), lambda item: [item[one] for one in labels], note
 
 
-def _parts_by_place(first: Sequence[object], named: tuple[str | None, ...] | None) -> tuple[Read, Label, str]:
+def _parts_by_place(
+    items: Sequence[Any], first: Sequence[object], named: tuple[str | None, ...] | None
+) -> tuple[Parts, Label, str]:
     if named is not None and len(named) != len(first) - 1:
         raise DataError(
             f"A row has {len(first)} parts, the input and {len(first) - 1} more, and {len(named)} names were given. "
@@ -317,12 +357,8 @@ def _parts_by_place(first: Sequence[object], named: tuple[str | None, ...] | Non
     _require_numbers(first[places[0]], "The input of a row")
     note = f"of the {len(first)} parts of a row, the input is {listed([str(place + 1) for place in places])}"
     note = "" if named is not None or len(places) == len(first) else note
-
-    def read(item: Sequence[object]) -> Value:
-        parts = tuple(as_tensor(item[place]) for place in places)
-        return parts[0] if len(parts) == 1 else parts
-
-    return read, lambda item: item[1:], note
+    numbers = [place for place, one in enumerate(first) if named is None and place not in places and _is_single(one)]
+    return Parts(items, places, numbers), lambda item: item[1:], note
 
 
 def _labels(items: Sequence[object], named: Sequence[str | None], label: Label) -> dict[str, list[object]]:
@@ -358,6 +394,15 @@ def _is_input(value: object) -> bool:
     if isinstance(value, np.ndarray):
         return value.ndim > 0 and value.dtype.kind in "biuf"
     return isinstance(value, Tensor) and value.dim() > 0
+
+
+def _is_single(value: object) -> bool:
+    """Return whether a part of a row is one number."""
+    if isinstance(value, Tensor):
+        return value.dim() == 0
+    return isinstance(value, int | float | np.number | np.bool_) or (
+        isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "biuf"
+    )
 
 
 def _require_numbers(value: object, what: str) -> None:

@@ -1,0 +1,1 @@
+"""Rows and labels as Python holds them."""
