@@ -1,7 +1,7 @@
 """One forward pass of a stranger's model: on its own device, at its own batch size, its inputs left as they were."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,11 +11,12 @@ from audit.data.labelled import LabelledData
 from audit.data.loading import batches, first_readable
 from audit.data.model_input import ModelInput, each, parts, rows_of, sizes, split, take, to
 from audit.errors import BottleneckError, DataError, first_line
-from audit.model.layers import Taps
-from audit.model.structure.call import call, cast
+from audit.model.layers import Taps, changed
+from audit.model.structure.call import arguments, call, cast, named
 from audit.model.structure.eval_mode import evaluating, require_evaluating
-from audit.model.structure.layout import Padding, Pool
-from audit.model.structure.outputs import picked
+from audit.model.structure.layout import Layout, Padding, Pool, Pooling, hidden
+from audit.model.structure.outputs import picked, tensors
+from audit.model.structure.positions import UNSEEN
 from audit.model.structure.scores import Scores
 from audit.parallel.ranks import Ranks
 
@@ -222,6 +223,69 @@ def require_same_rows(encoder: Encoder, x: ModelInput, made: Pass, taps: Taps, *
                 f"{_what(name)} differs for the same row in another order of the rows: the model may sort its rows, as "
                 "by their lengths, and the layer's are not in the order of the inputs. Name a layer whose are."
             )
+
+
+def require_alike(
+    model: nn.Module, x: ModelInput, pooling: Pooling, *, output: str | None = None, fixed_batch: int | None = None
+) -> Pooling:
+    """Refuse a mean over positions that hides what the model takes at one place, or by a weight of each place.
+
+    The rest of the model is run on a few rows whose positions at the layer were moved: an answer that stays the same
+    is of their mean, or of another function that treats all alike. Where it changes, the mean is refused if the model
+    was seen to take positions by their places, or could not be followed; of a model that mixes neighbours, as
+    convolutions do, and then takes all alike, the evidence says that their order counts.
+
+    Args:
+        x: A few rows that the model takes.
+        output: The part of the model's output that counts.
+
+    Raises BottleneckError for such a mean.
+    """
+    rows = fixed_batch or min(rows_of(x), BLOCK)
+    given = cast(model, take(x, np.arange(rows) % rows_of(x)))
+    layouts = dict(pooling.layouts)
+    for name, layout in pooling.layouts.items():
+        if layout.fate is None:
+            continue
+        moves = _moves(model, given, name, layout, pooling, output)
+        if moves is not False and layout.fate.taken:
+            raise hidden(name, layout)
+        if moves and not layout.fate.seen:
+            raise hidden(name, replace(layout, fate=replace(layout.fate, taken=UNSEEN)))
+        if moves and not layout.fate.kept:
+            layouts[name] = replace(layout, order="; the model's answer depends on their order, which a mean hides")
+        elif moves is None and not layout.fate.kept:
+            layouts[name] = replace(layout, order="; whether the model treats them alike could not be tried")
+    return replace(pooling, layouts=layouts)
+
+
+def _moves(
+    model: nn.Module, x: ModelInput, name: str, layout: Layout, pooling: Pooling, output: str | None
+) -> bool | None:
+    """Return whether the model's answer changes as the positions at a layer are moved; None if it cannot be tried."""
+    filled = pooling.filled(named(model, *arguments(model, x)))
+
+    def answers(change: Callable[[Tensor], Tensor]) -> Tensor | None:
+        with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]), changed(model, name, change):
+            torch.manual_seed(0)  # what is drawn by chance is drawn alike
+            made = picked(call(model, each(torch.clone, x)), output)
+        found = [one.reshape(rows_of(x), -1).float() for _, one in tensors(made) if _has_rows(one, rows_of(x))]
+        return torch.cat(found, dim=1) if found else None
+
+    try:
+        still, moved = answers(layout.stirred), answers(lambda value: layout.moved(layout.stirred(value), filled))
+        if still is None or moved is None:
+            return None
+        if _apart(still.nan_to_num(), moved.nan_to_num(), _precision(model)):
+            return True
+        gone = answers(lambda value: torch.full_like(value, torch.nan))
+    except DataError:  # a model that refuses what it never saw
+        return None
+    return False if gone is not None and not torch.equal(gone, still) else None
+
+
+def _has_rows(one: Tensor, rows: int) -> bool:
+    return one.is_floating_point() and one.ndim > 0 and len(one) == rows
 
 
 def _what(name: str) -> str:

@@ -25,6 +25,7 @@ from audit.errors import BottleneckError, DataError
 from audit.model.forward import (
     Encoder,
     device_of,
+    require_alike,
     require_own_answer,
     require_same_rows,
     run_model,
@@ -185,6 +186,7 @@ def _laid_out(
         pooling, seen = lay_out(encoder.model, few, layers, encoder.pool, fixed_batch=size, output=output)
     pooling = pooling.told(encoder.padding, few)
     pooling.require_told(encoder.padding)
+    pooling = require_alike(encoder.model, few, pooling, output=output, fixed_batch=size)
     return replace(encoder, output=output), pooling, seen
 
 

@@ -12,7 +12,7 @@ from audit.data.labelled import LabelledData
 from audit.data.model_input import ModelInput, rows_of, to
 from audit.errors import TrainingError
 from audit.model import release
-from audit.model.forward import Encoder, require_own_answer, require_same_rows, run_model, sample_rows
+from audit.model.forward import Encoder, require_alike, require_own_answer, require_same_rows, run_model, sample_rows
 from audit.model.layers import Taps, lay_out, tap
 from audit.model.structure.call import call
 from audit.model.structure.eval_mode import evaluating
@@ -66,6 +66,7 @@ class ForwardPass:
             pooling, seen = lay_out(model, few, [job.layer], job.pool, output=output)
         pooling = pooling.told(job.padding, few)
         pooling.require_told(job.padding)
+        pooling = require_alike(model, few, pooling, output=output)
         kind: Scores = "logits"
         if answer and answer.classes:
             many = None
