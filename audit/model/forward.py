@@ -14,7 +14,7 @@ from audit.errors import BottleneckError, DataError, first_line
 from audit.model.layers import Taps, changed
 from audit.model.structure.call import arguments, call, cast, named
 from audit.model.structure.eval_mode import evaluating, require_evaluating
-from audit.model.structure.layout import Layout, Padding, Pool, Pooling, hidden
+from audit.model.structure.layout import MASK, Layout, Padding, Pool, Pooling, hidden
 from audit.model.structure.outputs import picked, tensors
 from audit.model.structure.positions import UNSEEN
 from audit.model.structure.scores import Scores
@@ -257,6 +257,68 @@ def require_alike(
         elif moves is None and not layout.fate.kept:
             layouts[name] = replace(layout, order="; whether the model treats them alike could not be tried")
     return replace(pooling, layouts=layouts)
+
+
+def require_mask(encoder: Encoder, x: ModelInput, taps: Taps) -> bool:
+    """Return whether rows, (b, …), show that their attention mask is 0 for padding; no row may have any.
+
+    What stands at each place is changed, where the mask is 0 and where it is 1: padding changes no answer. Where the
+    model goes by both, padding is what is one and the same token.
+
+    Raises BottleneckError if the mask is 1 for padding, or nothing tells.
+    """
+    given, own = parts(x), named(encoder.model, *arguments(encoder.model, x)).get(MASK)
+    key = next(name for name, one in given.items() if one is own)
+    mask = given[key] == 1
+    mixed = np.flatnonzero((mask.any(dim=1) & ~mask.all(dim=1)).cpu().numpy())[:PROBES]
+    if not len(mixed):
+        return False
+    x = take(x, mixed)
+    given, mask = parts(x), parts(x)[key] == 1
+    found = {name: axis for name, one in given.items() if name != key and (axis := _along(one, mask)) is not None}
+
+    def answers(places: Tensor) -> Tensor:
+        stirred = given | {name: _stirred(given[name], axis, places) for name, axis in found.items()}
+        made = run_model(encoder, stirred if isinstance(x, Mapping) else tuple(stirred.values()), taps).output
+        seen = [_in_text(one, mask) for _, one in tensors(made) if _has_rows(one, len(mask))]
+        return torch.cat(seen, dim=1).nan_to_num() if seen else torch.zeros(len(mask), 1)
+
+    still, precision = answers(torch.zeros_like(mask)), _precision(encoder.model)
+    try:
+        by_padding, by_text = (_apart(still, answers(places), precision) for places in (~mask, mask))
+    except DataError:  # a model that looks for a token of its own
+        by_padding = by_text = True
+    fillers = [given[name].movedim(axis, 1)[~mask.to(given[name].device)] for name, axis in found.items()]
+    if not by_padding or (by_text and any(bool((one == one[:1]).all()) for one in fillers)):
+        return True
+    fact = "goes by what stands where it is 0" + ("" if by_text else ", and not by what stands where it is 1")
+    raise BottleneckError(
+        f"{MASK} is to be 1 for text and 0 for padding, and the model's answer {fact}, so a mean would be of padding. "
+        "Let the model take such a mask, name a layer behind its own pooling, or pool by flatten."
+    )
+
+
+def _along(one: Tensor, mask: Tensor) -> int | None:
+    """Return the axis of an input that is as long as a mask, (b, t)."""
+    return next((axis for axis in range(1, one.ndim) if one.shape[axis] == mask.shape[1]), None)
+
+
+def _stirred(one: Tensor, axis: int, places: Tensor) -> Tensor:
+    """Return an input with other numbers of its own at some places, (b, t), of an axis."""
+    turned, there = one.movedim(axis, 1), places.to(one.device)
+    order = torch.randperm(one.numel(), generator=torch.Generator().manual_seed(0)).to(one.device)
+    other = turned.reshape(-1)[order].reshape(turned.shape)
+    wide = there.reshape(*there.shape, *(1,) * (turned.ndim - 2))
+    return torch.where(wide, other, turned).movedim(1, axis)
+
+
+def _in_text(one: Tensor, mask: Tensor) -> Tensor:
+    """Return an answer as one vector a row, (b, d), with zeros at places of padding if it has any."""
+    axis = _along(one, mask)
+    if axis is not None and one.ndim > 2:
+        turned = one.movedim(axis, 1).flatten(2)
+        one = torch.where(mask.to(one.device)[..., None], turned, torch.zeros_like(turned))
+    return one.reshape(len(one), -1).float()
 
 
 def _moves(

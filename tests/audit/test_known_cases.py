@@ -252,6 +252,46 @@ def test_a4_padding_stays_out_of_the_mean_and_is_asked_about_where_nobody_says()
         audit(Encoder(Waves(), padding=0), rows(noise(1, 16)), private="sex", layer="conv", settings=QUICK)
 
 
+class Masked(nn.Module):
+    """A4: averages its tokens where a mask says so, by a convention of its own; beyond the text is noise."""
+
+    def __init__(self, is_text: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.body, self.fc, self.is_text = nn.Linear(4, 4), nn.Linear(4, 2), is_text
+
+    def forward(self, x: Tensor, attention_mask: Tensor) -> Tensor:
+        kept = self.is_text(attention_mask).float()[..., None]
+        scores: Tensor = self.fc((self.body(x) * kept).sum(1) / kept.sum(1))
+        return scores
+
+
+def test_a4_a_mask_is_taken_where_the_models_answer_shows_that_it_is_0_for_padding() -> None:
+    text = torch.arange(12) < torch.randint(3, 6, (N, 1), generator=torch.Generator().manual_seed(3))
+    x = noise(12, 4)
+    x[..., 0] += torch.where(text, 0.4 * SIGN[:, None], 0.0)
+
+    def score(is_text: Callable[[Tensor], Tensor], mask: Tensor, *layers: str) -> list[Finding]:
+        data = labelled({"x": x, "attention_mask": mask}, {"sex": ["mf"[one] for one in SEX]})
+        return audit(Masked(is_text), data, private="sex", layer=layers, settings=QUICK).private
+
+    body, before = score(lambda mask: mask == 1, text.long(), "body", "fc:input")
+    assert reads(body) > 0.85
+    assert abs(reads(body) - reads(before)) < 0.02
+    with pytest.raises(
+        BottleneckError, match="goes by what stands where it is 0, and not by what stands where it is 1"
+    ):
+        score(lambda mask: mask == 0, (~text).long(), "body")
+    assert reads(score(lambda mask: mask == 0, (~text).long(), "fc:input")[0]) > 0.85, "no mean is asked for"
+    additive = torch.where(text, 0.0, -1e4)
+    with pytest.raises(BottleneckError, match=r"1 for text and 0 for padding, and holds -10000"):
+        score(lambda mask: mask == 0, additive, "body")
+    assert reads(score(lambda mask: mask == 0, additive, "fc:input")[0]) > 0.85
+    with pytest.raises(BottleneckError, match="goes by what stands where it is 0, so a mean"):
+        score(torch.ones_like, text.long(), "body")
+    x[~text] = 0.0
+    assert reads(score(torch.ones_like, text.long(), "body")[0]) > 0.85, "padding that is one and the same"
+
+
 class Parsed(nn.Module):
     """A4: takes its tokens as floats, or with their mask beside them, as a table or a stack hands them on."""
 

@@ -112,6 +112,12 @@ class Pooling:
         """
         mask = given.get(MASK)
         if self.masked and isinstance(mask, Tensor):
+            odd = mask[(mask != 0) & (mask != 1)]
+            if len(odd) and self.notes:
+                raise BottleneckError(
+                    f"{MASK} is to be 1 for text and 0 for padding, and holds {odd[0].item():g}, so that padding "
+                    "cannot be told from text. Let the model take such a mask, or name a layer behind its own pooling."
+                )
             return mask == 0
         x = given.get(self.text) if self.text in given else next(iter(given.values()), None)
         if self.padding is None or not isinstance(x, Tensor) or not (self.tokens == "all" or is_tokens(x)):
