@@ -14,7 +14,7 @@ from audit.model.checkpoint_file import CheckpointFile
 from audit.model.files.contents import Entry, entries, without_tensors
 from audit.model.files.names import WRAPPERS, Candidate, bare, candidates, parts, shortened, split
 from audit.model.files.places import chosen, rank, unknown_key
-from audit.model.files.quantised import require_floats
+from audit.model.files.quantised import require_floats, require_plain
 from audit.model.files.rehearsal import Report, is_made, load, rehearse
 from audit.model.state_dict import Weights, require_finite, require_held
 
@@ -84,6 +84,7 @@ def fitted(
         raise CheckpointError(f"{path} holds plain weights, under no key. Leave --weights-key out.")
     if key is not None and not under:
         raise unknown_key(path, key, sorted(known, key=lambda name: rank(name.split("."))))
+    require_plain(path, under)
     for way in (parts, shortened):
         held = _parts(way(under), module)
         fits = _tried(module, found, held)
