@@ -1,5 +1,6 @@
 """One forward pass of a stranger's model: on its own device, at its own batch size, its inputs left as they were."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from audit.data.loading import batches, first_readable
 from audit.data.model_input import ModelInput, each, parts, rows_of, sizes, split, take, to
 from audit.errors import BottleneckError, DataError, first_line
 from audit.model.layers import Taps, changed
-from audit.model.structure.call import arguments, call, cast, named
+from audit.model.structure.call import arguments, call, cast, named, required
 from audit.model.structure.eval_mode import evaluating, require_evaluating
 from audit.model.structure.layout import MASK, Layout, Padding, Pool, Pooling, hidden
 from audit.model.structure.outputs import picked, tensors
@@ -39,6 +40,9 @@ that quantise what they are given do so over a batch.
 """
 QUANTISED = ("torch.ao.nn.quantized.dynamic.", "torch.ao.nn.intrinsic.quantized.dynamic.")
 """Where torch keeps layers that quantise what they are given, by the largest and the smallest number of a batch."""
+MISSING = re.compile(r"missing \d+ required")
+OF_TYPES = re.compile(r"dtype|scalar type|data type|not implemented for '")
+"""In what torch says of arguments that are lacking, and of whole numbers where it wants floats."""
 SURE = 4.0
 """Standard errors beyond which the means of two kinds of batches differ."""
 
@@ -127,18 +131,22 @@ def first_input(model: nn.Module, data: LabelledData, *, rows: int = 2) -> Model
         with evaluating(model), torch.inference_mode():
             call(model, each(torch.clone, x))
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, KeyError) as error:
-        raise _not_taken(data, x, first_line(error)) from None
+        raise _not_taken(model, data, x, first_line(error)) from None
     except DataError as error:
-        raise _not_taken(data, x, str(error).removeprefix("The model failed with ")) from error.__cause__
+        raise _not_taken(model, data, x, str(error).removeprefix("The model failed with ")) from error.__cause__
     return x
 
 
-def _not_taken(data: LabelledData, x: ModelInput, fact: str) -> DataError:
+def _not_taken(model: nn.Module, data: LabelledData, x: ModelInput, fact: str) -> DataError:
+    wanted = required(model)
+    if len(wanted) > len(parts(x)) and MISSING.search(fact):
+        way = f"Give each row as a mapping of tensors by the names of what forward() takes: {', '.join(wanted)}."
+    elif OF_TYPES.search(fact) and not all(one.is_floating_point() for one in parts(x).values()):
+        way = "Give floats, as x.float() makes them."
+    else:
+        way = "Give the data and the image size that it was trained on."
     shape = sizes(each(lambda one: one[0], x))
-    return DataError(
-        f"The model cannot take the inputs of {data.name}, of shape {shape} ({fact.rstrip('.')}). "
-        "Give the data and the image size that it was trained on."
-    )
+    return DataError(f"The model cannot take the inputs of {data.name}, of shape {shape} ({fact.rstrip('.')}). {way}")
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -150,7 +150,9 @@ def test_buffers_that_died_are_listed_and_a_missing_parameter_is_refused(own: st
     assert loaded.module.get_buffer("position_ids").tolist() == [0, 1, 2, 3]
     for gone in ("head.bias", "body.1.running_mean"):
         torch.save({key: value for key, value in state().items() if key != gone}, path)
-        assert f"1 missing from the file: {gone}" in refused(path, f"{own}:net")
+        said = refused(path, f"{own}:net")
+        assert f"1 missing from the file: {gone}" in said
+        assert ("These are buffers, which model.state_dict() holds" in said) == (gone != "head.bias")
 
 
 def test_a_deeper_net_is_never_taken_for_a_shallower_one(own: str, tmp_path: Path) -> None:
