@@ -44,7 +44,7 @@ ARROWS = {
         "bootstrap": "data evidence",
         "model.structure": "errors plugins data",
         "model.programs": "errors file_limits",
-        "model.files": "errors file_limits",
+        "model.files": "errors file_limits data",
         "model.maps": "errors",
         "model": "errors file_limits atomic_write plugins progress parallel evidence data model.structure "
         "model.programs model.files model.maps",

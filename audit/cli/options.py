@@ -78,10 +78,11 @@ PRIVATE = (
     ),
     click.option(
         "--pool",
-        type=click.Choice(["mean", "flatten", "first", "channels-first", "channels-last", "time-first"]),
+        type=click.Choice(["mean", "flatten", "first", "last", "channels-first", "channels-last", "time-first"]),
         default="mean",
         show_default=True,
-        help="How maps and sequences become one vector a row: the mean over positions, all of it, or the first token. "
+        help="How maps and sequences become one vector a row: the mean over positions, all of it, the first or the "
+        "last token. "
         "Where the model does not make known which axis holds the channels, say so, and the mean is taken: "
         "channels-first is (n, c, …), channels-last (n, …, c), time-first (t, n, d).",
     ),

@@ -14,7 +14,7 @@ from audit.model.checkpoint_file import CheckpointFile
 from audit.model.files.contents import Entry, entries, without_tensors
 from audit.model.files.names import WRAPPERS, Candidate, bare, candidates, parts, shortened, split
 from audit.model.files.places import chosen, rank, unknown_key
-from audit.model.files.quantised import require_floats
+from audit.model.files.quantised import require_floats, require_plain
 from audit.model.files.rehearsal import Report, is_made, load, rehearse
 from audit.model.state_dict import Weights, require_finite, require_held
 
@@ -84,6 +84,8 @@ def fitted(
         raise CheckpointError(f"{path} holds plain weights, under no key. Leave --weights-key out.")
     if key is not None and not under:
         raise unknown_key(path, key, sorted(known, key=lambda name: rank(name.split("."))))
+    require_plain(path, under)
+    buffers = {name for name, _ in module.named_buffers()}
     for way in (parts, shortened):
         held = _parts(way(under), module)
         fits = _tried(module, found, held)
@@ -93,7 +95,7 @@ def fitted(
         require_floats(path, under)
         for name in fits[0].candidate.names:
             require_finite(path, name, found[name].tensor)
-        raise _misfit(path, architecture, found, fits[0])
+        raise _misfit(path, architecture, found, fits[0], buffers)
     fit, notes = _chosen(path, found, fits)
     extra = _released(path, found, held, fit)
     state = {inner: found[name].tensor for name, inner in fit.candidate.names.items()}
@@ -104,7 +106,7 @@ def fitted(
         standing.require_fits(module)  # before the weights: a model that took them alone would leak
     report = load(module, state)
     if not report.fits:
-        raise _misfit(path, architecture, found, replace(fit, report=report))
+        raise _misfit(path, architecture, found, replace(fit, report=report), buffers)
     if standing is not None:
         standing.install(module)
     told = {name for one in fits for name in (*one.candidate.names, *one.spare)}
@@ -208,7 +210,9 @@ def _equal(found: Mapping[str, Entry], one: Fit, other: Fit) -> bool:
     return a.keys() == b.keys() and all(a[k].shape == b[k].shape and torch.equal(a[k], b[k]) for k in a)
 
 
-def _misfit(path: Path, architecture: str, found: Mapping[str, Entry], fit: Fit) -> CheckpointError:
+def _misfit(
+    path: Path, architecture: str, found: Mapping[str, Entry], fit: Fit, buffers: Collection[str]
+) -> CheckpointError:
     unknown, missing = [fit.candidate.names[name] for name in fit.unknown], list(fit.report.missing)
     if not fit.candidate.matched and not fit.report.faults:
         names = [name for name in found if not is_made(name, found[name].tensor)] or list(found)
@@ -226,6 +230,8 @@ def _misfit(path: Path, architecture: str, found: Mapping[str, Entry], fit: Fit)
         "Name the architecture that these weights are of, with its arguments (--arch-arg), or another part of the file "
         "(--weights-key)"
     )  # fmt: skip
+    if missing and not unknown and not fit.report.faults and set(missing) <= set(buffers):
+        remedy = "These are buffers, which model.state_dict() holds and model.parameters() does not. Save the former"
     return CheckpointError(f"{path} does not fit {architecture}: {'; '.join(faults)}. {remedy}.")
 
 

@@ -1,7 +1,8 @@
 """One forward pass of a stranger's model: on its own device, at its own batch size, its inputs left as they were."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,11 +12,12 @@ from audit.data.labelled import LabelledData
 from audit.data.loading import batches, first_readable
 from audit.data.model_input import ModelInput, each, parts, rows_of, sizes, split, take, to
 from audit.errors import BottleneckError, DataError, first_line
-from audit.model.layers import Taps
-from audit.model.structure.call import call, cast, takes
+from audit.model.layers import Taps, changed
+from audit.model.structure.call import arguments, call, cast, named, required, takes
 from audit.model.structure.eval_mode import evaluating, require_evaluating
-from audit.model.structure.layout import Padding, Pool
+from audit.model.structure.layout import MASK, Layout, Padding, Pool, Pooling, hidden
 from audit.model.structure.outputs import picked, tensors
+from audit.model.structure.positions import UNSEEN
 from audit.model.structure.scores import Scores
 from audit.parallel.ranks import Ranks
 
@@ -38,6 +40,9 @@ that quantise what they are given do so over a batch.
 """
 QUANTISED = ("torch.ao.nn.quantized.dynamic.", "torch.ao.nn.intrinsic.quantized.dynamic.")
 """Where torch keeps layers that quantise what they are given, by the largest and the smallest number of a batch."""
+MISSING = re.compile(r"missing \d+ required")
+OF_TYPES = re.compile(r"dtype|scalar type|data type|not implemented for '")
+"""In what torch says of arguments that are lacking, and of whole numbers where it wants floats."""
 SURE = 4.0
 """Standard errors beyond which the means of two kinds of batches differ."""
 
@@ -161,18 +166,22 @@ def first_input(model: nn.Module, data: LabelledData, *, rows: int = 2) -> Model
         with evaluating(model), torch.inference_mode():
             call(model, each(torch.clone, x))
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, KeyError) as error:
-        raise _not_taken(data, x, first_line(error)) from None
+        raise _not_taken(model, data, x, first_line(error)) from None
     except DataError as error:
-        raise _not_taken(data, x, str(error).removeprefix("The model failed with ")) from error.__cause__
+        raise _not_taken(model, data, x, str(error).removeprefix("The model failed with ")) from error.__cause__
     return x
 
 
-def _not_taken(data: LabelledData, x: ModelInput, fact: str) -> DataError:
+def _not_taken(model: nn.Module, data: LabelledData, x: ModelInput, fact: str) -> DataError:
+    wanted = required(model)
+    if len(wanted) > len(parts(x)) and MISSING.search(fact):
+        way = f"Give each row as a mapping of tensors by the names of what forward() takes: {', '.join(wanted)}."
+    elif OF_TYPES.search(fact) and not all(one.is_floating_point() for one in parts(x).values()):
+        way = "Give floats, as x.float() makes them."
+    else:
+        way = "Give the data and the image size that it was trained on."
     shape = sizes(each(lambda one: one[0], x))
-    return DataError(
-        f"The model cannot take the inputs of {data.name}, of shape {shape} ({fact.rstrip('.')}). "
-        "Give the data and the image size that it was trained on."
-    )
+    return DataError(f"The model cannot take the inputs of {data.name}, of shape {shape} ({fact.rstrip('.')}). {way}")
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -257,6 +266,131 @@ def require_same_rows(encoder: Encoder, x: ModelInput, made: Pass, taps: Taps, *
                 f"{_what(name)} differs for the same row in another order of the rows: the model may sort its rows, as "
                 "by their lengths, and the layer's are not in the order of the inputs. Name a layer whose are."
             )
+
+
+def require_alike(
+    model: nn.Module, x: ModelInput, pooling: Pooling, *, output: str | None = None, fixed_batch: int | None = None
+) -> Pooling:
+    """Refuse a mean over positions that hides what the model takes at one place, or by a weight of each place.
+
+    The rest of the model is run on a few rows whose positions at the layer were moved: an answer that stays the same
+    is of their mean, or of another function that treats all alike. Where it changes, the mean is refused if the model
+    was seen to take positions by their places, or could not be followed; of a model that mixes neighbours, as
+    convolutions do, and then takes all alike, the evidence says that their order counts.
+
+    Args:
+        x: A few rows that the model takes.
+        output: The part of the model's output that counts.
+
+    Raises BottleneckError for such a mean.
+    """
+    rows = fixed_batch or min(rows_of(x), BLOCK)
+    given = cast(model, take(x, np.arange(rows) % rows_of(x)))
+    layouts = dict(pooling.layouts)
+    for name, layout in pooling.layouts.items():
+        if layout.fate is None:
+            continue
+        moves = _moves(model, given, name, layout, pooling, output)
+        if moves is not False and layout.fate.taken:
+            raise hidden(name, layout)
+        if moves and not layout.fate.seen:
+            raise hidden(name, replace(layout, fate=replace(layout.fate, taken=UNSEEN)))
+        if moves and not layout.fate.kept:
+            layouts[name] = replace(layout, order="; the model's answer depends on their order, which a mean hides")
+        elif moves is None and not layout.fate.kept:
+            layouts[name] = replace(layout, order="; whether the model treats them alike could not be tried")
+    return replace(pooling, layouts=layouts)
+
+
+def require_mask(encoder: Encoder, x: ModelInput, taps: Taps) -> bool:
+    """Return whether rows, (b, …), show that their attention mask is 0 for padding; no row may have any.
+
+    What stands at each place is changed, where the mask is 0 and where it is 1: padding changes no answer. Where the
+    model goes by both, padding is what is one and the same token.
+
+    Raises BottleneckError if the mask is 1 for padding, or nothing tells.
+    """
+    given, own = parts(x), named(encoder.model, *arguments(encoder.model, x)).get(MASK)
+    key = next(name for name, one in given.items() if one is own)
+    mask = given[key] == 1
+    mixed = np.flatnonzero((mask.any(dim=1) & ~mask.all(dim=1)).cpu().numpy())[:PROBES]
+    if not len(mixed):
+        return False
+    x = take(x, mixed)
+    given, mask = parts(x), parts(x)[key] == 1
+    found = {name: axis for name, one in given.items() if name != key and (axis := _along(one, mask)) is not None}
+
+    def answers(places: Tensor) -> Tensor:
+        stirred = given | {name: _stirred(given[name], axis, places) for name, axis in found.items()}
+        made = run_model(encoder, stirred if isinstance(x, Mapping) else tuple(stirred.values()), taps).output
+        seen = [_in_text(one, mask) for _, one in tensors(made) if _has_rows(one, len(mask))]
+        return torch.cat(seen, dim=1).nan_to_num() if seen else torch.zeros(len(mask), 1)
+
+    still, precision = answers(torch.zeros_like(mask)), _precision(encoder.model)
+    try:
+        by_padding, by_text = (_apart(still, answers(places), precision) for places in (~mask, mask))
+    except DataError:  # a model that looks for a token of its own
+        by_padding = by_text = True
+    fillers = [given[name].movedim(axis, 1)[~mask.to(given[name].device)] for name, axis in found.items()]
+    if not by_padding or (by_text and any(bool((one == one[:1]).all()) for one in fillers)):
+        return True
+    fact = "goes by what stands where it is 0" + ("" if by_text else ", and not by what stands where it is 1")
+    raise BottleneckError(
+        f"{MASK} is to be 1 for text and 0 for padding, and the model's answer {fact}, so a mean would be of padding. "
+        "Let the model take such a mask, name a layer behind its own pooling, or pool by flatten."
+    )
+
+
+def _along(one: Tensor, mask: Tensor) -> int | None:
+    """Return the axis of an input that is as long as a mask, (b, t)."""
+    return next((axis for axis in range(1, one.ndim) if one.shape[axis] == mask.shape[1]), None)
+
+
+def _stirred(one: Tensor, axis: int, places: Tensor) -> Tensor:
+    """Return an input with other numbers of its own at some places, (b, t), of an axis."""
+    turned, there = one.movedim(axis, 1), places.to(one.device)
+    order = torch.randperm(one.numel(), generator=torch.Generator().manual_seed(0)).to(one.device)
+    other = turned.reshape(-1)[order].reshape(turned.shape)
+    wide = there.reshape(*there.shape, *(1,) * (turned.ndim - 2))
+    return torch.where(wide, other, turned).movedim(1, axis)
+
+
+def _in_text(one: Tensor, mask: Tensor) -> Tensor:
+    """Return an answer as one vector a row, (b, d), with zeros at places of padding if it has any."""
+    axis = _along(one, mask)
+    if axis is not None and one.ndim > 2:
+        turned = one.movedim(axis, 1).flatten(2)
+        one = torch.where(mask.to(one.device)[..., None], turned, torch.zeros_like(turned))
+    return one.reshape(len(one), -1).float()
+
+
+def _moves(
+    model: nn.Module, x: ModelInput, name: str, layout: Layout, pooling: Pooling, output: str | None
+) -> bool | None:
+    """Return whether the model's answer changes as the positions at a layer are moved; None if it cannot be tried."""
+    filled = pooling.filled(named(model, *arguments(model, x)))
+
+    def answers(change: Callable[[Tensor], Tensor]) -> Tensor | None:
+        with evaluating(model), torch.inference_mode(), torch.random.fork_rng(devices=[]), changed(model, name, change):
+            torch.manual_seed(0)  # what is drawn by chance is drawn alike
+            made = picked(call(model, each(torch.clone, x)), output)
+        found = [one.reshape(rows_of(x), -1).float() for _, one in tensors(made) if _has_rows(one, rows_of(x))]
+        return torch.cat(found, dim=1) if found else None
+
+    try:
+        still, moved = answers(layout.stirred), answers(lambda value: layout.moved(layout.stirred(value), filled))
+        if still is None or moved is None:
+            return None
+        if _apart(still.nan_to_num(), moved.nan_to_num(), _precision(model)):
+            return True
+        gone = answers(lambda value: torch.full_like(value, torch.nan))
+    except DataError:  # a model that refuses what it never saw
+        return None
+    return False if gone is not None and not torch.equal(gone, still) else None
+
+
+def _has_rows(one: Tensor, rows: int) -> bool:
+    return one.is_floating_point() and one.ndim > 0 and len(one) == rows
 
 
 def _what(name: str) -> str:

@@ -7,6 +7,7 @@ input, `lstm[0]` is the first part of an output that is a tuple, and `logits` is
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +29,8 @@ from audit.model.structure.layout import (
     unknown_axes,
 )
 from audit.model.structure.listing import OUTPUT, Seen, watch
+from audit.model.structure.outputs import tensors
+from audit.model.structure.positions import fate_of
 
 SIZES = (2, 3)
 """Rows of the batches that show which axis holds the rows."""
@@ -151,9 +154,9 @@ def lay_out(
     layouts = {}
     for name in dict.fromkeys(names):
         found = [(size, values[name][0]) for size, values in passes if len(values[name]) == 1]
-        tensors = [(size, value) for size, value in found if isinstance(value, Tensor) and value.ndim > 1]
-        if len(tensors) == len(passes):
-            layouts[name] = _layout(name, tensors, seen, pool)
+        made = [(size, value) for size, value in found if isinstance(value, Tensor) and value.ndim > 1]
+        if len(made) == len(passes):
+            layouts[name] = _layout(name, made, seen, pool)
     texts = [tokens for tokens in seen.flow.tokens if tokens.ndim == 2 and tokens.shape[1] > 1]
     given = parts(seen.x)
     text = next((name for name, one in given.items() if any(_alike(tokens, one) for tokens in texts)), None)
@@ -170,11 +173,11 @@ def _alike(tokens: Tensor, x: Tensor) -> bool:
     return tokens.shape == x.shape and bool((tokens == x).all())
 
 
-def _layout(name: str, tensors: Sequence[tuple[int, Tensor]], seen: Seen, pool: Pool) -> Layout:
+def _layout(name: str, made: Sequence[tuple[int, Tensor]], seen: Seen, pool: Pool) -> Layout:
     """Return the layout of the values of one layer for batches of some sizes, of which the last was watched."""
-    value, flow, word = tensors[-1][1], seen.flow, NAMED.get(pool)
+    value, flow, word = made[-1][1], seen.flow, NAMED.get(pool)
     shape = tuple(value.shape)
-    rows = _rows(name, tensors, seen)
+    rows = _rows(name, made, seen)
     if state := flow.directions.get(flow.number(value)):
         return Layout(rows, directions=state, shape=shape)
     if pool == "flatten" or value.ndim == 2 or not has_positions(shape, rows):
@@ -192,27 +195,25 @@ def _layout(name: str, tensors: Sequence[tuple[int, Tensor]], seen: Seen, pool: 
     if len(known) != 1:
         raise unknown_axes(name, shape, known)
     ((channels, sources),) = known.items()
-    if pool == "mean" and flow.is_flattened(value):
-        raise BottleneckError(
-            f"Layer {name!r} gives a value of shape {list(shape)}, and the model takes all of it, position by "
-            "position, so that a mean over positions would hide what it hands on. Say --pool flatten, or name the axes "
-            "of a mean with --pool channels-first (n, c, …) or channels-last (n, …, c)."
-        )
-    return Layout(rows, channels, sources[0], shape=shape)
+    fate = None
+    if pool == "mean" and parse(name).module != OUTPUT:
+        answers = [one for _, one in tensors(seen.output)]
+        fate = fate_of(flow, value, rows, channels, parts(seen.x).values(), answers)
+    return Layout(rows, channels, sources[0], shape=shape, fate=fate)
 
 
-def _rows(name: str, tensors: Sequence[tuple[int, Tensor]], seen: Seen) -> int:
+def _rows(name: str, made: Sequence[tuple[int, Tensor]], seen: Seen) -> int:
     """Return the axis that holds the rows: the one that is as long as each batch."""
-    value = tensors[-1][1]
-    found = [axis for axis in range(value.ndim) if all(one.shape[axis] == size for size, one in tensors)]
-    if len(found) > 1 and len(tensors) == 1:  # a length that is the batch's by accident
+    value = made[-1][1]
+    found = [axis for axis in range(value.ndim) if all(one.shape[axis] == size for size, one in made)]
+    if len(found) > 1 and len(made) == 1:  # a length that is the batch's by accident
         channels = seen.flow.channel_axes(value)
         found = [axis for axis in found if axis not in channels] or found
         found = [axis for axis in found if seen.holds_rows(value, axis)] or found
         found = found[:1] if value.ndim == 2 else found
     if len(found) == 1:
         return found[0]
-    shown = " and ".join(f"{list(one.shape)} for {size} inputs" for size, one in tensors)
+    shown = " and ".join(f"{list(one.shape)} for {size} inputs" for size, one in made)
     raise BottleneckError(
         f"Layer {name!r} gives values of shape {shown}, so {'more' if found else 'less'} than one axis may hold the "
         "rows; a bottleneck gives one row an input. Choose another."
@@ -250,6 +251,45 @@ def _hook(module: nn.Module, name: str, place: Place, record: Callable[[str, obj
             lambda _module, args, kwargs: note(next(iter((*args, *kwargs.values())), None)), with_kwargs=True
         )
     return module.register_forward_hook(lambda _module, _given, output: note(output))
+
+
+@contextmanager
+def changed(model: nn.Module, name: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Hand on something else than what a layer gives, for a block; a program's layers hand on what they gave."""
+    place = parse(name)
+    module = dict(model.named_modules())[place.module]
+    if place.side == "input":
+
+        def enter(
+            _module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]
+        ) -> tuple[tuple[object, ...], dict[str, object]]:
+            if args:
+                return (_with(args[0], place.elements, change), *args[1:]), kwargs
+            first = next(iter(kwargs))
+            return args, kwargs | {first: _with(kwargs[first], place.elements, change)}
+
+        handle = module.register_forward_pre_hook(enter, with_kwargs=True)
+    else:
+        handle = module.register_forward_hook(lambda _module, _given, made: _with(made, place.elements, change))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _with(value: object, elements: Sequence[str], change: Callable[[Tensor], Tensor]) -> object:
+    """Return a value with the named part of nested tuples and mappings changed."""
+    if not elements:
+        return change(value) if isinstance(value, Tensor) else value
+    if isinstance(value, Mapping):
+        own = copy(value)
+        key = next(key for key in value if str(key) == elements[0])
+        own[key] = _with(value[key], elements[1:], change)  # type: ignore[index]
+        return own
+    assert isinstance(value, tuple | list)
+    parts = [*value]
+    parts[int(elements[0])] = _with(parts[int(elements[0])], elements[1:], change)
+    return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
 
 
 def _picked(name: str, value: object, elements: Sequence[str]) -> object:

@@ -25,6 +25,8 @@ from audit.errors import BottleneckError, DataError
 from audit.model.forward import (
     Encoder,
     device_of,
+    require_alike,
+    require_mask,
     require_own_answer,
     require_same_rows,
     run_model,
@@ -115,11 +117,14 @@ def extract(
     with evaluating(model), torch.inference_mode(), _seeded(encoder, seed), tap(model, layers, pooling) as taps:
         random = require_own_answer(encoder, few, taps, passes=encoder.passes, output=task is not None)
         passes = encoder.passes if random else 1
+        untold = pooling.masked and bool(pooling.notes)
         for place, read, x in _batches(encoder, data, track, together=random):
             gathered.add_inputs(read, x, keep=raw, text=pooling.text_in(x))
             made = run_model(encoder, x, taps, passes)
             gathered.add_layers(made.z)
             gathered.changed_inputs |= made.changed_inputs
+            if untold and not random:
+                untold = not require_mask(encoder, x, taps)
             if not random and place in _turned(encoder, data):
                 require_same_rows(encoder, x, made, taps, output=task is not None)
             if answer:
@@ -185,6 +190,7 @@ def _laid_out(
         pooling, seen = lay_out(encoder.model, few, layers, encoder.pool, fixed_batch=size, output=output)
     pooling = pooling.told(encoder.padding, few)
     pooling.require_told(encoder.padding)
+    pooling = require_alike(encoder.model, few, pooling, output=output, fixed_batch=size)
     return replace(encoder, output=output), pooling, seen
 
 

@@ -12,7 +12,15 @@ from audit.data.labelled import LabelledData
 from audit.data.model_input import ModelInput, rows_of, to
 from audit.errors import TrainingError
 from audit.model import release
-from audit.model.forward import Encoder, require_own_answer, require_same_rows, run_model, sample_rows
+from audit.model.forward import (
+    Encoder,
+    require_alike,
+    require_mask,
+    require_own_answer,
+    require_same_rows,
+    run_model,
+    sample_rows,
+)
 from audit.model.layers import Taps, lay_out, tap
 from audit.model.structure.call import call
 from audit.model.structure.eval_mode import evaluating
@@ -66,6 +74,7 @@ class ForwardPass:
             pooling, seen = lay_out(model, few, [job.layer], job.pool, output=output)
         pooling = pooling.told(job.padding, few)
         pooling.require_told(job.padding)
+        pooling = require_alike(model, few, pooling, output=output)
         kind: Scores = "logits"
         if answer and answer.classes:
             many = None
@@ -178,4 +187,6 @@ def require_trainable(model: nn.Module, job: TrainingJob) -> None:
         encoder, scored = Encoder(model, output=forward.output), job.task is not None
         require_own_answer(encoder, few, taps, passes=0, output=scored)
         many = sample_rows(job.data, AT_ONCE)  # of the few, all may be as long
+        if pooling.masked and pooling.notes:
+            require_mask(encoder, many, taps)
         require_same_rows(encoder, many, run_model(encoder, many, taps), taps, output=scored)

@@ -1,6 +1,7 @@
 """Whole audits of models whose shapes or answers were once taken for something else, each with its right value."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,12 +148,60 @@ def test_a3_a_recurrent_layer_is_read_by_rows_whatever_comes_first(batch_first: 
     x = noise(8, 4)
     x[..., 0] += SIGN[:, None]
     encoder = Encoder(model, batch_size=8)  # as long as time
-    sequence, state, before = read(encoder, x, "lstm[0]", "lstm[1][0]", "fc:input")
+    with pytest.raises(BottleneckError, match=r"takes position -1 of its 8.*--pool last.*fc:input"):
+        read(encoder, x, "lstm[0]")
+    (step,) = read(replace(encoder, pool="last"), x, "lstm[0]")
+    state, before = read(encoder, x, "lstm[1][0]", "fc:input")
     width = 3 * (1 + bidirectional)
-    assert [one.measurement.width for one in (sequence, state, before)] == [width] * 3
-    assert min(map(reads, (sequence, state, before))) > 0.9
+    assert [one.measurement.width for one in (step, state, before)] == [width] * 3
+    assert reads(step) == reads(before) > 0.9
+    assert reads(state) > 0.9
     if not bidirectional:  # the last state is the last output
         assert reads(state) == reads(before)
+
+
+class Placed(nn.Module):
+    """What a model takes at one place, or by weights of each place, of a map or of tokens."""
+
+    def __init__(self, body: nn.Module, end: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.body, self.end, self.fc = body, end, nn.LazyLinear(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.fc(self.end(self.body(x)))
+        return scores
+
+
+def test_a_mean_that_would_hide_a_class_token_is_asked_about_and_the_word_for_it_reads_what_the_model_takes() -> None:
+    x = noise(40, 4)
+    x[:, 0, 0] += SIGN
+    model = Placed(nn.LayerNorm(4), lambda z: z[:, 0])
+    model(x[:2])
+    with pytest.raises(
+        BottleneckError, match=r"takes position 0 of its 40, .*--pool first or --pool flatten.*fc:input"
+    ):
+        read(model, x, "body")
+    (token,), (before,) = read(Encoder(model, pool="first"), x, "body"), read(model, x, "fc:input")
+    assert reads(token) == reads(before) > 0.9
+    (told,) = read(Encoder(model, pool="channels-last"), x, "body")
+    assert reads(told) < 0.7, "the mean hides it"
+
+
+def test_a_mean_that_would_hide_halves_which_cancel_out_is_asked_about() -> None:
+    x = noise(4, 4, 4)
+    x[..., :2] += SIGN[:, None, None, None]
+    x[..., 2:] -= SIGN[:, None, None, None]
+    body, whole = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 4, groups=4)
+    model = Placed(body, lambda z: whole(z).flatten(1))
+    model(x[:2])
+    with pytest.raises(BottleneckError, match=r"weighs each position by a weight of its own, .*--pool flatten"):
+        read(model, x, "body")
+    (flat,), (told,) = (
+        read(Encoder(model, pool="flatten"), x, "body"),
+        read(Encoder(model, "channels-first"), x, "body"),
+    )
+    assert reads(flat) > 0.95
+    assert reads(told) < 0.6, "the mean hides it"
 
 
 class Text(nn.Module):
@@ -201,6 +250,46 @@ def test_a4_padding_stays_out_of_the_mean_and_is_asked_about_where_nobody_says()
     assert reads(score(Encoder(untold, padding="none")).private[0]) > 0.95, "the share of padding is the length"
     with pytest.raises(DataError, match="not of tokens"):
         audit(Encoder(Waves(), padding=0), rows(noise(1, 16)), private="sex", layer="conv", settings=QUICK)
+
+
+class Masked(nn.Module):
+    """A4: averages its tokens where a mask says so, by a convention of its own; beyond the text is noise."""
+
+    def __init__(self, is_text: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.body, self.fc, self.is_text = nn.Linear(4, 4), nn.Linear(4, 2), is_text
+
+    def forward(self, x: Tensor, attention_mask: Tensor) -> Tensor:
+        kept = self.is_text(attention_mask).float()[..., None]
+        scores: Tensor = self.fc((self.body(x) * kept).sum(1) / kept.sum(1))
+        return scores
+
+
+def test_a4_a_mask_is_taken_where_the_models_answer_shows_that_it_is_0_for_padding() -> None:
+    text = torch.arange(12) < torch.randint(3, 6, (N, 1), generator=torch.Generator().manual_seed(3))
+    x = noise(12, 4)
+    x[..., 0] += torch.where(text, 0.4 * SIGN[:, None], 0.0)
+
+    def score(is_text: Callable[[Tensor], Tensor], mask: Tensor, *layers: str) -> list[Finding]:
+        data = labelled({"x": x, "attention_mask": mask}, {"sex": ["mf"[one] for one in SEX]})
+        return audit(Masked(is_text), data, private="sex", layer=layers, settings=QUICK).private
+
+    body, before = score(lambda mask: mask == 1, text.long(), "body", "fc:input")
+    assert reads(body) > 0.85
+    assert abs(reads(body) - reads(before)) < 0.02
+    with pytest.raises(
+        BottleneckError, match="goes by what stands where it is 0, and not by what stands where it is 1"
+    ):
+        score(lambda mask: mask == 0, (~text).long(), "body")
+    assert reads(score(lambda mask: mask == 0, (~text).long(), "fc:input")[0]) > 0.85, "no mean is asked for"
+    additive = torch.where(text, 0.0, -1e4)
+    with pytest.raises(BottleneckError, match=r"1 for text and 0 for padding, and holds -10000"):
+        score(lambda mask: mask == 0, additive, "body")
+    assert reads(score(lambda mask: mask == 0, additive, "fc:input")[0]) > 0.85
+    with pytest.raises(BottleneckError, match="goes by what stands where it is 0, so a mean"):
+        score(torch.ones_like, text.long(), "body")
+    x[~text] = 0.0
+    assert reads(score(torch.ones_like, text.long(), "body")[0]) > 0.85, "padding that is one and the same"
 
 
 class Parsed(nn.Module):

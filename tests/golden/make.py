@@ -73,8 +73,8 @@ DIGITS = "--arch net.py:images --data digits --task digit --limit-rows 1300"
 SANITIZE = f"sanitize model.safetensors {TABLE} --private sex --layer fc:input --epochs 3 --batch-size 64 --lr 0.01"
 KEPT = f"{TABLE} --limit 0.07 --private sex --keep hand,height --layer fc:input --attackers logistic,knn"
 AUDITS: Mapping[str, str] = {
-    "classes": f"audit images.safetensors {DIGITS} --private colour --layer maps.1,fc:input --where "
-    "--attackers logistic,knn",
+    "classes": f"audit images.safetensors {DIGITS} --private colour --layer maps.1,fc:input --pool channels-first "
+    "--where --attackers logistic,knn",
     "quantity": f"audit model.safetensors {TABLE} --private age,luck --layer fc:input --limit 0.1 "
     "--attackers logistic,knn",
     "intersection": f"audit model.safetensors {TABLE} --private sex+origin,hand --layer fc:input --group person "

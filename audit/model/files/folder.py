@@ -59,6 +59,12 @@ def model_files(folder: Path) -> tuple[Path, ...]:
         several = f"several models ({listed([path.name for path in alone], 8)})" if alone else "no model"
         raise CheckpointError(f"{folder} holds {several}. Name one file.")
     require_inside(folder, found)
+    own = held.get(f"{found.name}{INDEX}")
+    if own is not None:
+        raise CheckpointError(
+            f"{folder} holds a model in {found.name}, and one in parts by {own.name}. Name the file ({found}), or take "
+            "the one away that is not meant."
+        )
     return (found,)
 
 

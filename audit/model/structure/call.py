@@ -45,12 +45,15 @@ def _as_written() -> AbstractContextManager[object]:
 def arguments(model: nn.Module, x: ModelInput) -> tuple[tuple[object, ...], dict[str, Tensor]]:
     """Return how a batch is handed to a model: by place, and by name.
 
-    A mapping goes by the names of the model's arguments, or is its only argument, if that has none of these names. So
-    is a tuple the only argument of a model that takes one.
+    A tensor goes by place, or by name to a model that takes one argument, and that by name. A mapping goes by the names
+    of the model's arguments, or is its only argument, if that has none of these names. So is a tuple the only argument
+    of a model that takes one.
     """
-    if isinstance(x, Tensor):
-        return (x,), {}
     taken = _parameters(model)
+    if isinstance(x, Tensor):
+        alone = [one.name for one in taken or () if one.kind is one.KEYWORD_ONLY and one.default is one.empty]
+        by_name = len(alone) == 1 and all(one.kind in (one.KEYWORD_ONLY, one.VAR_KEYWORD) for one in taken or ())
+        return ((), {alone[0]: x}) if by_name else ((x,), {})
     if taken is None:
         return ((), dict(x)) if isinstance(x, Mapping) else (x, {})
     required = [one.name for one in taken if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
@@ -96,6 +99,12 @@ def takes(model: nn.Module, part: str | int) -> str | None:
     name = part if isinstance(part, str) else places[part] if part < len(places) else None
     known = {one.name for one in taken if one.kind is not one.POSITIONAL_ONLY or isinstance(part, int)}
     return name if name in known and name not in LABELS else None
+
+
+def required(model: nn.Module) -> list[str]:
+    """Return the names of what a model's forward() cannot do without, as far as they are known."""
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [one.name for one in _parameters(model) or () if one.default is one.empty and one.kind not in variable]
 
 
 def cast(model: nn.Module, x: ModelInput) -> ModelInput:

@@ -32,6 +32,24 @@ class Step:
     """The number of the other tensor."""
 
 
+@dataclass(frozen=True)
+class Call:
+    """One operation as it was run, or a layer of a program, whose operations cannot be seen."""
+
+    name: str
+    args: Sequence[object]
+    kwargs: Mapping[str, object]
+    operands: tuple[Tensor, ...]
+    numbers: tuple[int, ...]
+    """Of the operands."""
+    made: Tensor
+    number: int
+    """Of what it made."""
+    place: int = 0
+    """Of that among all that it returned."""
+    is_module: bool = False
+
+
 def _is_dense(value: Tensor) -> bool:
     """Return whether a tensor has axes and numbers that can be looked at; a nested or a sparse one has not."""
     return not value.is_nested and value.layout == torch.strided and not value.is_meta
@@ -47,9 +65,10 @@ class Flow:
         self._channels: dict[Axis, list[str]] = {}
         self._said: dict[Axis, str] = {}
         self._steps: dict[int, Step] = {}
-        self._arranged: dict[int, list[int]] = {}
-        self._flattened: set[int] = set()
-        self._averaged: set[int] = set()
+        self.calls: list[Call] = []
+        """The operations of the pass, in their order."""
+        self.takers: dict[int, str] = {}
+        """The first module that took a tensor, by its number."""
         self.made_by: dict[int, list[str]] = {}
         """Names of the modules that returned a tensor, by its number, the innermost first."""
         self.directions: dict[int, int] = {}
@@ -97,29 +116,22 @@ class Flow:
         for axis in range(-1, -min(one.ndim, other.ndim) - 1, -1):
             if one.shape[axis] == other.shape[axis]:
                 self.same(one, axis, other, axis)
-        if one.shape == other.shape:
-            self.arranged(one, other)
 
-    def arranged(self, one: Tensor, other: Tensor) -> None:
-        """Note that each number of a tensor was made of one number of another, wherever that stands."""
-        self._arranged.setdefault(self.number(one), []).append(self.number(other))
-
-    def flattened(self, value: Tensor) -> None:
-        """Note that all axes of a tensor but the rows' became one."""
-        self._flattened.add(self.number(value))
-
-    def averaged(self, value: Tensor) -> None:
-        """Note that a tensor was averaged, or the like, over some axes."""
-        self._averaged.add(self.number(value))
-
-    def is_flattened(self, value: Tensor) -> bool:
-        """Return whether the model takes a tensor position by position, and never its mean over them."""
-        found, left = set[int](), [self.number(value)]
-        while left:
-            if (number := left.pop()) not in found:
-                found.add(number)
-                left += self._arranged.get(number, [])
-        return bool(found & self._flattened) and not found & self._averaged
+    def note(
+        self,
+        name: str,
+        args: Sequence[object],
+        kwargs: Mapping[str, object],
+        operands: Sequence[Tensor],
+        made: Sequence[Tensor],
+        *,
+        is_module: bool = False,
+    ) -> None:
+        """Note an operation, and what it made."""
+        numbers = tuple(map(self.number, operands))
+        for place, one in enumerate(made):
+            own = self.number(one)
+            self.calls.append(Call(name, args, kwargs, tuple(operands), numbers, one, own, place, is_module))
 
     def channels(self, value: Tensor, axis: int, source: str) -> None:
         """Note that an axis holds channels, and who says so."""

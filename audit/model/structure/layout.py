@@ -10,14 +10,17 @@ from torch import Tensor
 
 from audit.data.model_input import ModelInput, each, parts, sizes
 from audit.errors import BottleneckError, DataError
+from audit.model.structure.positions import Fate
 
-Pool = Literal["mean", "flatten", "first", "channels-first", "channels-last", "time-first"]
+Pool = Literal["mean", "flatten", "first", "last", "channels-first", "channels-last", "time-first"]
 """How a map or a sequence becomes one vector a row.
 
 `mean` over its positions, where the model makes known which axis holds the channels; `flatten`, all of it; `first`, the
-first position, which is where a transformer with a class token keeps its summary. The other three are the mean too, of
+first position, which is where a transformer with a class token keeps its summary; `last`, the last one, as a recurrent
+layer's last step. The other three are the mean too, of
 a value whose axes the user names: (n, c, …), (n, …, c) or (t, n, d).
 """
+ENDS = ("first", "last")
 NAMED: Mapping[str, tuple[int, int]] = {"channels-first": (0, 1), "channels-last": (0, -1), "time-first": (1, -1)}
 """The axes of rows and of channels that a user may name."""
 WAYS = (
@@ -46,6 +49,10 @@ class Layout:
     """Of a recurrent layer's last state, (layers · directions, n, d); 0 for any other value."""
     shape: tuple[int, ...] = ()
     """Of the value for a few rows."""
+    fate: Fate | None = None
+    """What becomes of its positions, of which the mean is taken unasked; None where it is not, or nothing follows."""
+    order: str = ""
+    """What is to be said of their order."""
 
     def note(self, name: str, pool: Pool) -> str:
         """Say in one line what was taken for what at a layer of this name; "" where nothing was pooled."""
@@ -58,8 +65,27 @@ class Layout:
         place = "first" if self.channels == behind[0] else "last"
         rows = ", time before rows" if self.rows else ""
         count = math.prod(self.shape[axis] for axis in behind if axis != self.channels)
-        how = f"the first of {count} positions" if pool == "first" else f"mean over {count} positions"
-        return f"{name}: channels {place}{rows}, by {self.source}; {how}"
+        how = f"the {pool} of {count} positions" if pool in ENDS else f"mean over {count} positions"
+        return f"{name}: channels {place}{rows}, by {self.source}; {how}{self.order}"
+
+    def stirred(self, value: Tensor) -> Tensor:
+        """Return a value with noise as large as it: positions that are all alike could be moved unseen."""
+        noise = torch.randn(value.shape, generator=torch.Generator().manual_seed(0)).to(value)
+        spread = value.float().std().nan_to_num()
+        return value + noise * (spread if spread > 0 else 1.0)
+
+    def moved(self, value: Tensor, filled: Tensor | None) -> Tensor:
+        """Return a value with its positions in another order, but for those of padding, (n, t)."""
+        assert self.channels is not None
+        moved = value.movedim((self.rows, self.channels), (0, 1))
+        flat = moved.flatten(2)  # (n, c, positions)
+        free = torch.arange(flat.shape[2])
+        if filled is not None and filled.shape[1] == flat.shape[2]:
+            free = free[~filled.cpu().any(dim=0)]
+        order = torch.arange(flat.shape[2])
+        round_trip = free[torch.randperm(len(free), generator=torch.Generator().manual_seed(1))]
+        order[round_trip] = round_trip.roll(1)  # none stays where it is
+        return flat[:, :, order.to(value.device)].reshape(moved.shape).movedim((0, 1), (self.rows, self.channels))
 
 
 @dataclass(frozen=True)
@@ -86,6 +112,12 @@ class Pooling:
         """
         mask = given.get(MASK)
         if self.masked and isinstance(mask, Tensor):
+            odd = mask[(mask != 0) & (mask != 1)]
+            if len(odd) and self.notes:
+                raise BottleneckError(
+                    f"{MASK} is to be 1 for text and 0 for padding, and holds {odd[0].item():g}, so that padding "
+                    "cannot be told from text. Let the model take such a mask, or name a layer behind its own pooling."
+                )
             return mask == 0
         x = given.get(self.text) if self.text in given else next(iter(given.values()), None)
         if self.padding is None or not isinstance(x, Tensor) or not (self.tokens == "all" or is_tokens(x)):
@@ -101,7 +133,7 @@ class Pooling:
 
     def require_told(self, padding: Padding) -> None:
         """Raise a DataError where padding may be among the tokens, and neither the user says nor anybody could see."""
-        if padding is None and not self.masked and self.tokens == "a part" and self.pool != "first" and self.notes:
+        if padding is None and not self.masked and self.tokens == "a part" and self.pool not in ENDS and self.notes:
             raise DataError(
                 "The model's tokens are only a part of its input, so that padding cannot be told from text and would "
                 "be averaged into every row. Say --padding none if there is none, pool by flatten, or name a layer "
@@ -156,14 +188,14 @@ def pooled(name: str, value: Tensor, pool: Pool, layout: Layout, *, filled: Tens
     rows, channels = NAMED.get(pool, (layout.rows, layout.channels))
     if channels is None:
         raise unknown_axes(name, value.shape)
-    if pool == "first" and value.ndim > 3:
+    if pool in ENDS and value.ndim > 3:
         raise BottleneckError(
-            f"Layer {name!r} gives maps of shape {list(value.shape[1:])}, which have no first token. Pool them by "
+            f"Layer {name!r} gives maps of shape {list(value.shape[1:])}, which have no {pool} token. Pool them by "
             "mean or flatten."
         )
     moved = value.movedim((rows, channels), (0, 1)).flatten(2)  # (n, c, positions)
     if filled is None or not bool(filled.any()):
-        return moved[:, :, 0] if pool == "first" else moved.mean(dim=2)
+        return moved[:, :, 0 if pool == "first" else -1] if pool in ENDS else moved.mean(dim=2)
     return _unfilled(name, moved, pool, filled)
 
 
@@ -179,10 +211,23 @@ def unknown_axes(name: str, shape: Sequence[int], known: Mapping[int, Sequence[s
     return BottleneckError(f"Layer {name!r} gives a value of shape {list(shape)}, and {fact}. {WAYS}.")
 
 
+def hidden(name: str, layout: Layout) -> BottleneckError:
+    """Return the error of a mean that hides what a model takes at one place, or by a weight of each place."""
+    taken = layout.fate.taken if layout.fate else None
+    assert taken is not None
+    behind = f", name what follows ({taken.behind})" if taken.behind else ""
+    end = f"--pool {taken.pool} or " if taken.pool in ENDS and len(layout.shape) == 3 else ""
+    return BottleneckError(
+        f"Layer {name!r} gives a value of shape {list(layout.shape)}, and the model {taken.what}, so that a mean over "
+        f"positions would hide what it hands on. Say {end}--pool flatten{behind}, or name the axes of a mean with "
+        "--pool channels-first (n, c, …) or channels-last (n, …, c)."
+    )
+
+
 def _unfilled(name: str, moved: Tensor, pool: Pool, filled: Tensor) -> Tensor:
     """Pool (n, c, t) over the tokens that are not padding, (n, t)."""
-    if pool == "first" and not bool(filled[:, 0].any()):
-        return moved[:, :, 0]
+    if pool in ENDS and not bool(filled[:, 0 if pool == "first" else -1].any()):
+        return moved[:, :, 0 if pool == "first" else -1]
     if moved.shape[2] != filled.shape[1]:
         raise BottleneckError(
             f"Layer {name!r} gives {moved.shape[2]} positions for {filled.shape[1]} tokens, some of which are padding, "
@@ -195,8 +240,8 @@ def _unfilled(name: str, moved: Tensor, pool: Pool, filled: Tensor) -> Tensor:
             f"{empty} of {len(kept)} inputs in a batch are nothing but padding, which has no mean. Leave such rows "
             "out, or pool by flatten."
         )
-    if pool == "first":
-        at = kept.int().argmax(dim=1)
+    if pool in ENDS:
+        at = kept.int().argmax(dim=1) if pool == "first" else kept.shape[1] - 1 - kept.flip(1).int().argmax(dim=1)
         return moved[torch.arange(len(moved), device=moved.device), :, at]
     weight = kept.to(moved.dtype)[:, None]  # (n, 1, t)
     return torch.where(kept[:, None], moved, torch.zeros_like(moved)).sum(dim=2) / weight.sum(dim=2)

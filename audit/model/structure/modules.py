@@ -41,12 +41,18 @@ LIKE_TORCHS = ("timm.layers.linear",)
 def kind_of(module: nn.Module) -> str:
     """Return the name of torch's class whose forward a module runs; "" for a forward that is not torch's."""
     family = type(module).__mro__
-    defining = next((one for one in family if "forward" in vars(one)), nn.Module)
-    if defining.__module__ in STAND_INS:
+    if _is_program(module):
         return type(module).__name__
+    defining = next((one for one in family if "forward" in vars(one)), nn.Module)
     if not defining.__module__.startswith((*TORCHS, *LIKE_TORCHS)):
         return ""
     return next(one.__name__ for one in family if one.__module__.startswith(TORCHS))
+
+
+def _is_program(module: nn.Module) -> bool:
+    """Return whether a module is a layer of a program, whose functions cannot be seen."""
+    defining = next((one for one in type(module).__mro__ if "forward" in vars(one)), nn.Module)
+    return defining.__module__ in STAND_INS
 
 
 def tell(flow: Flow, module: nn.Module, name: str, given: tuple[object, ...], output: object) -> None:
@@ -58,6 +64,12 @@ def tell(flow: Flow, module: nn.Module, name: str, given: tuple[object, ...], ou
         if isinstance(one, Tensor) and not flow.knows(one) and (other := flow.like(one)) is not None:
             flow.aligned(other, one)
             flow.step(one, "clone", other)
+            flow.note("clone", (other,), {}, [other], [one])
+    if x is not None:
+        flow.takers.setdefault(flow.number(x), name)
+        if _is_program(module) and isinstance(made, Tensor):
+            taken = [one for one in given if isinstance(one, Tensor)]
+            flow.note(kind, given, {}, taken, [made], is_module=True)
     if isinstance(made, Tensor):
         flow.made_by.setdefault(flow.number(made), []).append(name)
         _told(flow, module, kind, x, made)

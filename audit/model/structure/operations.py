@@ -39,19 +39,15 @@ SAME_NUMBERS = RESHAPED | SLICED | words("clone float to double half contiguous 
 def follow(flow: Flow, name: str, args: Sequence[object], kwargs: Mapping[str, object], result: object) -> None:
     """Note what is known of the axes of a function's result, and of its operands."""
     made = [one for one in (result if isinstance(result, tuple | list) else [result]) if isinstance(one, Tensor)]
-    operands = _tensors([*args, *kwargs.values()])
+    operands = tensors_in([*args, *kwargs.values()])
+    if name == "setitem":
+        flow.note(name, args, kwargs, operands, operands[:1])
     if not made or not operands:
         return
+    flow.note(name, args, kwargs, operands, made)
     for one in made:
         _linked(flow, name, args, kwargs, operands, one)
     first, *others = operands
-    for one in made:
-        if name in RESHAPED and one.ndim == 2 < first.ndim and len(one) == len(first):
-            flow.flattened(first)
-        elif one is not first and one.numel() == first.numel() and _shares(first, one):  # a view, as transposed
-            flow.arranged(first, one)
-        elif (name in REDUCED or _pool_of(name, first)) and one.numel() < first.numel():
-            flow.averaged(first)
     alone = all(one.numel() == 1 or isinstance(one, nn.Parameter) for one in others)  # a bias of its own, as thresholds
     if alone and (name in UNARY or name in ALIKE or name in RESHAPED or name in SLICED or _pool_of(name, first)):
         for one in made:
@@ -76,10 +72,10 @@ def _linked(
             if one is not made:
                 flow.aligned(one, made)
     elif name in REDUCED:
-        _reduced(flow, first, made, _given(args, kwargs, 1, "dim", "axis"), bool(kwargs.get("keepdim")))
+        _reduced(flow, first, made, given(args, kwargs, 1, "dim", "axis"), bool(kwargs.get("keepdim")))
     elif name in JOINED:
         _joined(flow, operands, made)
-    elif made is not first and _shares(first, made):
+    elif made is not first and shares(first, made):
         _viewed(flow, first, made, sliced=name in SLICED)
     elif made is first:
         flow.changed(made)
@@ -103,18 +99,19 @@ def _joined(flow: Flow, operands: Sequence[Tensor], made: Tensor) -> None:
                 flow.same(one, axis, made, axis)
 
 
-def _tensors(values: Sequence[object]) -> list[Tensor]:
+def tensors_in(values: Sequence[object]) -> list[Tensor]:
     """Return the tensors among arguments, those in lists too, in order."""
     found: list[Tensor] = []
     for value in values:
         if isinstance(value, Tensor):
             found.append(value)
         elif isinstance(value, tuple | list):
-            found += _tensors(value)
+            found += tensors_in(value)
     return found
 
 
-def _given(args: Sequence[object], kwargs: Mapping[str, object], place: int, *names: str) -> object:
+def given(args: Sequence[object], kwargs: Mapping[str, object], place: int, *names: str) -> object:
+    """Return an argument that may be given by name or by place; None if it is not."""
     named = next((kwargs[name] for name in names if name in kwargs), None)
     return args[place] if named is None and len(args) > place else named
 
@@ -214,7 +211,8 @@ def _reduced(flow: Flow, x: Tensor, made: Tensor, dims: object, keepdim: bool) -
             flow.same(x, axis, made, axis)
 
 
-def _shares(one: Tensor, other: Tensor) -> bool:
+def shares(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors are views of the same memory."""
     try:
         return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() != 0
     except (RuntimeError, NotImplementedError):  # a tensor without storage

@@ -123,6 +123,21 @@ def test_several_models_in_a_folder_are_asked_for(tmp_path: Path) -> None:
     assert "holds several models (epoch1.ckpt, epoch2.ckpt). Name one file." in refused(tmp_path)
 
 
+@pytest.mark.parametrize("safe", [True, False])
+def test_a_whole_file_beside_the_parts_of_another_model_is_asked_about(safe: bool, tmp_path: Path) -> None:
+    sharded(tmp_path / "m", linear(), safe=safe)
+    name = "model.safetensors" if safe else "pytorch_model.bin"
+    if safe:
+        safetensors.torch.save_file(linear(), tmp_path / "m" / name)
+    else:
+        torch.save(linear(), tmp_path / "m" / name)
+    said = refused(tmp_path / "m")
+    assert f"holds a model in {name}, and one in parts by {name}.index.json. Name the file" in said
+    assert load(tmp_path / "m" / name, ARCH, SHAPE).notes == ()
+    (tmp_path / "m" / name).unlink()
+    assert load(tmp_path / "m", ARCH, SHAPE)
+
+
 def test_shards_without_their_list_are_told_for_what_they_are(tmp_path: Path) -> None:
     sharded(tmp_path / "m", linear())
     (tmp_path / "m" / "model.safetensors.index.json").unlink()

@@ -259,6 +259,38 @@ def test_an_input_that_is_no_plain_tensor_is_told_in_one_line(change: Callable[[
         first_input(nn.Linear(8, 2), rows)
 
 
+class Named(nn.Module):
+    """Takes what it takes by name alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 2)
+
+    def forward(self, *, x: Tensor) -> Tensor:
+        made: Tensor = self.fc(x)
+        return made
+
+
+class Scaled(Named):
+    """Takes two arguments."""
+
+    def forward(self, x: Tensor, scale: Tensor) -> Tensor:  # type: ignore[override]
+        made: Tensor = self.fc(x) * scale
+        return made
+
+
+def test_an_argument_that_goes_by_name_alone_is_given_by_name_and_what_is_lacking_is_named() -> None:
+    rows = irene.labelled(torch.randn(6, 8), {"g": ["a", "b"] * 3})
+    assert first_input(Named(), rows).shape == (2, 8)  # type: ignore[union-attr]
+    with pytest.raises(DataError, match=r"Give each row as a mapping .* forward\(\) takes: x, scale\.$"):
+        first_input(Scaled(), rows)
+    whole = irene.labelled(torch.ones(6, 8, dtype=torch.int64), {"g": ["a", "b"] * 3})
+    with pytest.raises(DataError, match=r"Give floats, as x\.float\(\) makes them\.$"):
+        first_input(nn.Linear(8, 2), whole)
+    with pytest.raises(DataError, match=r"the image size that it was trained on\.$"):
+        first_input(nn.Linear(9, 2), rows)
+
+
 def test_what_is_no_model_and_no_seed_is_told_in_one_line() -> None:
     with pytest.raises(IreneError, match="The model is a NoneType"):
         Encoder(None)  # type: ignore[arg-type]

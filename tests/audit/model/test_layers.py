@@ -397,19 +397,6 @@ def test_axes_that_nothing_or_too_much_makes_known_are_asked_for(case: str) -> N
     assert lay_out(model, x, ["tapped"], "flatten")[0].layouts["tapped"].rows == 0
 
 
-SQUARE = nn.Parameter(torch.randn(4, 4))
-
-
-def test_a_value_counts_as_flattened_as_it_is_or_turned_and_not_once_it_is_mixed() -> None:
-    x, linear = torch.randn(2, 6, 4), nn.Linear(4, 4)
-    for function in (lambda z: z.flatten(1), lambda z: z.transpose(1, 2).reshape(2, -1), lambda z: (z + 1).flatten(1)):
-        with pytest.raises(BottleneckError, match="position by position"):
-            lay_out(Through(function, linear), x, ["tapped"], fixed_batch=2)
-        assert lay_out(Through(function, linear), x, ["tapped"], "channels-last", fixed_batch=2)
-    mixed = Through(lambda z: nn.functional.linear(z, SQUARE).flatten(1), linear)
-    assert lay_out(mixed, x, ["tapped"])[0].layouts["tapped"].channels == 2
-
-
 def test_a_word_of_the_users_answers_and_may_not_contradict_what_is_known() -> None:
     x = torch.randn(2, 6, 6, 4)
     (layout,) = lay_out(Through(end), x, ["tapped"], "channels-last")[0].layouts.values()

@@ -3,6 +3,7 @@
 import argparse
 import collections
 import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,9 @@ def test_buffers_that_died_are_listed_and_a_missing_parameter_is_refused(own: st
     assert loaded.module.get_buffer("position_ids").tolist() == [0, 1, 2, 3]
     for gone in ("head.bias", "body.1.running_mean"):
         torch.save({key: value for key, value in state().items() if key != gone}, path)
-        assert f"1 missing from the file: {gone}" in refused(path, f"{own}:net")
+        said = refused(path, f"{own}:net")
+        assert f"1 missing from the file: {gone}" in said
+        assert ("These are buffers, which model.state_dict() holds" in said) == (gone != "head.bias")
 
 
 def test_a_deeper_net_is_never_taken_for_a_shallower_one(own: str, tmp_path: Path) -> None:
@@ -303,6 +306,43 @@ def test_packed_weights_and_adapters_are_told_for_what_they_are(
     plain = {key: one for key, one in state().items() if key != name.replace("qweight", "weight")}
     torch.save(plain | {name: value}, tmp_path / "a.pt")
     assert said in refused(tmp_path / "a.pt", f"{own}:net")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda one: one.to(torch.float8_e4m3fn),
+            "that are torch.float8_e4m3fn (body.0.weight), not plain floats. Save",
+        ),
+        (
+            lambda one: one.to_sparse(),
+            "that are sparse (body.0.weight), not plain floats. Save them dense: torch.save({",
+        ),
+        (lambda one: one.to("meta"), "that are on no device (body.0.weight), not plain floats. They have no numbers"),
+    ],
+    ids=["float8", "sparse", "meta"],
+)
+def test_weights_that_are_no_plain_floats_are_told_of(
+    change: Callable[[Tensor], Tensor], said: str, own: str, tmp_path: Path
+) -> None:
+    odd = {name: change(one) if one.ndim else one for name, one in state().items()}
+    torch.save(odd, tmp_path / "a.pt")
+    assert said in refused(tmp_path / "a.pt", f"{own}:net")
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_the_way_out_of_quantised_weights_leads_out(own: str, tmp_path: Path) -> None:
+    packed = {
+        name: torch.quantize_per_tensor(one, 0.01, 0, torch.qint8) if name == "head.weight" else one
+        for name, one in state().items()
+    }
+    torch.save(packed, tmp_path / "a.pt")
+    way = "torch.save({name: one.dequantize() for name, one in state.items()}, 'model.pt')"
+    assert way in refused(tmp_path / "a.pt", f"{own}:net")
+    exec(way.replace("'model.pt'", "path"), {"torch": torch, "state": packed, "path": tmp_path / "model.pt"})
+    loaded = load(tmp_path / "model.pt", f"{own}:net").module.state_dict()
+    assert torch.allclose(loaded["head.weight"], state()["head.weight"], atol=0.01)
 
 
 def test_a_net_with_adapters_inside_whose_architecture_has_them_is_no_adapter(tmp_path: Path) -> None:
