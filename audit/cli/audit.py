@@ -202,12 +202,12 @@ def audit(**options: object) -> None:
 
     asked = AuditOptions.of(options)
     atomic_write.require_writable(asked.output)
-    atomic_write.refuse_foreign(asked.output)
     if asked.output.resolve() in (asked.subject.resolve(), audit_result.sidecar(asked.subject).resolve()):
         raise CheckpointError(
             f"{asked.output} is what is audited, or its record, and would be lost. Name another file with -o."
         )
     refuse_inputs(asked.output)
+    atomic_write.refuse_foreign(asked.output)
     embedded = is_sharded(asked.subject) or asked.subject.suffix.lower() in EMBEDDINGS
     if embedded and not is_first():
         return  # under torchrun, there is nothing for a second process to run

@@ -147,10 +147,10 @@ class Asked:
         outputs += [annex_docx(self.output)] if self.docx else []
         outputs += [one for one in (self.csv, self.card, self.printed if self.pdf else None) if one]
         refuse_overwriting(outputs, evidence)
-        replaced = self.csv is not None and self.csv.is_file() and is_own(self.csv)
-        refuse_foreign(*(one for one in outputs if not replaced or one != self.csv))
         refuse_overwriting(outputs, self.frameworks, "a framework")
         refuse_overwriting(outputs, [self.answers] if self.answers else [], "the file of answers")
+        replaced = self.csv is not None and self.csv.is_file() and is_own(self.csv)
+        refuse_foreign(*(one for one in outputs if not replaced or one != self.csv))
         if len({one.resolve() for one in outputs}) < len(outputs):
             raise click.UsageError("Two outputs have the same name. Give each one of its own.")
 

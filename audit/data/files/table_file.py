@@ -168,10 +168,8 @@ def beside(own: Mapping[str, Labels], more: Mapping[str, Labels], source: str) -
     common = {name: own[name] for name in more if name in own}
     key = [name for name, values in common.items() if not (isinstance(values, np.ndarray) and values.dtype.kind == "f")]
     if not key:  # numbers with a fraction are written with more or fewer digits
-        return {
-            **more,
-            **own,
-        }, f"rows of {source} were taken in the order of the vectors: no column says whose they are"
+        note = f"rows of {source} were taken in the order of the vectors: no column says whose they are"
+        return {**own, **_others(more, own)}, note
     named = " and ".join(map(repr, key))
     here, there = (list(zip(*(_words(one[name]) for name in key), strict=True)) for one in (own, more))
     order, note = list(range(len(there))), f"rows of {source} have the very {named} of the vectors"
@@ -188,7 +186,11 @@ def beside(own: Mapping[str, Labels], more: Mapping[str, Labels], source: str) -
             )
         order = [places[words] for words in here]
         note = f"rows of {source} were put in the order of the vectors by {named}"
-    return {**own, **{name: _taken(values, order) for name, values in more.items() if name not in own}}, note
+    return {**own, **{name: _taken(values, order) for name, values in _others(more, own).items()}}, note
+
+
+def _others(more: Mapping[str, Labels], own: Mapping[str, Labels]) -> dict[str, Labels]:
+    return {name: values for name, values in more.items() if name not in own}
 
 
 def _words(values: Labels) -> list[str]:
