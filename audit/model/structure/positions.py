@@ -14,9 +14,6 @@ from torch import Tensor
 from audit.model.structure.flow import Call, Flow, words
 from audit.model.structure.passing import MIXED, ROWS, WEIGHS, Held, Passing, passed
 
-FEWER = 0.75
-"""A slice of a smaller share of the positions is one that the model takes by their place; less goes at the edges."""
-
 ALL = "takes all of it, position by position"
 CONSTANTS = "adds or multiplies something of its own at each position"
 CREATED = words("new_zeros new_ones new_full new_empty new_tensor zeros_like ones_like full_like empty_like")
