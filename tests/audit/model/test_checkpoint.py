@@ -259,9 +259,9 @@ def test_a_truncated_damaged_empty_missing_or_text_file_is_refused(suffix: str, 
         ({"epoch": 1, "a\nb\x1b[31m": 2}, r"it holds: a\nb\x1b[31m, epoch"),
         ({"w": torch.tensor([1.0, float("nan")])}, "NaN or infinity in 'w'"),
         ({"w": torch.tensor([float("inf")], dtype=torch.bfloat16)}, "NaN or infinity in 'w'"),
-        ({"w": torch.tensor([float("nan")]).to(torch.float8_e5m2)}, "NaN or infinity in 'w'"),
-        ({"w": torch.eye(2).to_sparse()}, "not a plain tensor"),
-        ({"w": torch.zeros(2, device="meta")}, "not a plain tensor"),
+        ({"w": torch.tensor([float("nan")]).to(torch.float8_e5m2)}, "weights that are torch.float8_e5m2 (w)"),
+        ({"w": torch.eye(2).to_sparse()}, "weights that are sparse (w)"),
+        ({"w": torch.zeros(2, device="meta")}, "weights that are on no device (w)"),
     ],
 )
 def test_a_file_without_usable_weights_is_refused(content: Any, fact: str, tmp_path: Path) -> None:
