@@ -165,9 +165,9 @@ def beside(own: Mapping[str, Labels], more: Mapping[str, Labels], source: str) -
 
     Raises DataError if the common columns cannot tell which row is whose.
     """
-    common = {name: own[name] for name in more if name in own}
-    key = [name for name, values in common.items() if not (isinstance(values, np.ndarray) and values.dtype.kind == "f")]
-    if not key:  # numbers with a fraction are written with more or fewer digits
+    key = [name for name in more if name in own and _is_key(own[name])]
+    if not key:
+        _refuse_other_order(own, more, source)
         note = f"rows of {source} were taken in the order of the vectors: no column says whose they are"
         return {**own, **_others(more, own)}, note
     named = " and ".join(map(repr, key))
@@ -187,6 +187,30 @@ def beside(own: Mapping[str, Labels], more: Mapping[str, Labels], source: str) -
         order = [places[words] for words in here]
         note = f"rows of {source} were put in the order of the vectors by {named}"
     return {**own, **{name: _taken(values, order) for name, values in _others(more, own).items()}}, note
+
+
+def _is_key(values: Labels) -> bool:
+    """Return whether a column may say whose a row is: numbers with a fraction are written with more or fewer digits."""
+    return not (isinstance(values, np.ndarray) and values.dtype.kind == "f")
+
+
+def _refuse_other_order(own: Mapping[str, Labels], more: Mapping[str, Labels], source: str) -> None:
+    """Raise a DataError if a column of each holds the same values, one a row, in another order."""
+    here, there = (
+        {
+            name: words
+            for name, values in one.items()
+            if _is_key(values) and len({*(words := _words(values))}) == len(words)
+        }
+        for one in (own, more)
+    )
+    for name, words in here.items():
+        for other, found in there.items():
+            if words != found and {*words} == {*found}:
+                raise DataError(
+                    f"{name!r} of the embeddings and {other!r} of {source} hold the same values in another order. Give "
+                    "both the same name, by which rows are joined then."
+                )
 
 
 def _others(more: Mapping[str, Labels], own: Mapping[str, Labels]) -> dict[str, Labels]:
