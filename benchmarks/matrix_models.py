@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import irene
 from audit.evidence.audit_result import AuditResult
 from audit.model.forward import Encoder
+from audit.model.structure.layout import Pool
 
 TORCHVISION: dict[str, tuple[int, dict[str, Any]]] = {
     "alexnet": (64, {}),
@@ -131,16 +132,18 @@ def _of_torchvision() -> Iterator[Case]:
         made = models.segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=2)
         return audited(made, drawn(3, 64, 64), layer)
 
-    def detecting(layer: str, _: Path) -> AuditResult:
+    def detecting(layer: str, _: Path, *, pool: Pool = "mean") -> AuditResult:
         made = models.detection.ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=2)
-        return audited(made, drawn(3, 64, 64), layer)
+        return audited(Encoder(made, pool=pool), drawn(3, 64, 64), layer)
 
     def video(name: str, _: Path) -> AuditResult:
         return audited(getattr(models.video, name)(num_classes=2), drawn(3, 4, 16, 16))
 
     yield Case("segmentation", "lraspp, its backbone", partial(segmenting, "backbone.16"))
     yield Case("segmentation", "lraspp, its map of scores", partial(segmenting, ""))
-    yield Case("detection", "ssdlite, its backbone", partial(detecting, "backbone.features.1.3"))
+    backbone = partial(detecting, "backbone.features.1.3")
+    yield Case("detection", "ssdlite, its backbone", backbone, refused=True)
+    yield Case("detection", "ssdlite, its backbone, --pool channels-first", partial(backbone, pool="channels-first"))
     yield Case("detection", "ssdlite, its boxes", partial(detecting, ""), refused=True)
     yield Case("video", "r3d_18", partial(video, "r3d_18"))
     yield Case("video", "mc3_18", partial(video, "mc3_18"))

@@ -20,6 +20,7 @@ import irene
 from audit.data.sources.opening import open_data
 from audit.evidence.audit_result import AuditResult, read_audit
 from audit.model.forward import Encoder
+from audit.model.structure.layout import Pool
 from irene.command import main
 
 TRANSFORMERS = ("transformers",)
@@ -43,10 +44,12 @@ def cases() -> Iterator[Case]:
     """Yield every case."""
     for name, given in OF_TEXT.items():
         yield Case("transformers", name, partial(_task, name, given), needs=TRANSFORMERS, quick=name.startswith("Bert"))
-    for layer in ("", "score:input"):
-        name = "GPT2ForSequenceClassification"
-        yield Case("transformers", f"{name}, {layer or 'no layer named'}", partial(_task, name, GPT2, layer=layer),
-                   refused=not layer, needs=TRANSFORMERS)  # fmt: skip
+    name = "GPT2ForSequenceClassification"
+    scores = partial(_task, name, GPT2, layer="score:input")
+    yield Case("transformers", f"{name}, no layer named", partial(_task, name, GPT2), refused=True, needs=TRANSFORMERS)
+    yield Case("transformers", f"{name}, score:input", scores, refused=True, needs=TRANSFORMERS)
+    last = partial(scores, pool="last")
+    yield Case("transformers", f"{name}, score:input, --pool last", last, needs=TRANSFORMERS)
     yield Case("transformers", "BertModel, its tokens", lambda _: audited(
         _hub("BertModel", BERT), _tokens(), "logits[last_hidden_state]"), needs=TRANSFORMERS)  # fmt: skip
     yield Case("transformers", "BertModel, no layer named", lambda _: audited(_hub("BertModel", BERT), _tokens()),
@@ -94,8 +97,8 @@ def _pixels() -> list[dict[str, Tensor]]:
     return [{"pixel_values": one} for one in drawn(3, 32, 32)]
 
 
-def _task(name: str, given: Mapping[str, object], _: Path, *, layer: str = "") -> AuditResult:
-    return audited(_hub(name, given), _tokens(), layer, task="y")
+def _task(name: str, given: Mapping[str, object], _: Path, *, layer: str = "", pool: Pool = "mean") -> AuditResult:
+    return audited(Encoder(_hub(name, given), pool=pool), _tokens(), layer, task="y")
 
 
 def _clip(layer: str, _: Path) -> AuditResult:
