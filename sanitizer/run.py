@@ -52,7 +52,7 @@ from sanitizer.methods.base import Method
 from sanitizer.methods.leace import Leace
 from sanitizer.methods.nonlinear_map import NonlinearMap
 from sanitizer.methods.pairs import Pairs
-from sanitizer.methods.width import balanced_rows, dimensions, shares
+from sanitizer.methods.width import FEW_EACH, balanced_rows, dimensions, shares
 from sanitizer.options import SanitizeOptions
 from sanitizer.teaching.taught import taught
 from sanitizer.training.forward import require_trainable
@@ -253,7 +253,7 @@ def _width(job: TrainingJob, installed: nn.Module | None) -> list[str]:
     if not isinstance(installed, ResidualMap):
         return []
     groups = len(np.unique(job.data.groups()))
-    of = f" of {groups} groups ({job.data.group_name})" if groups < len(job.data) else ""
+    of = f" of {groups} groups ({job.data.group_name})" if FEW_EACH * groups < len(job.data) else ""
     rows, count = _rows_to_clean_by(job), f"{len(job.data)} rows{of}"
     full = installed.up.shape[0]
     few, more = (min(full, dimensions(rows, one)) for one in (0.02, LIMIT))

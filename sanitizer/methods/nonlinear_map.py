@@ -8,7 +8,7 @@ of z; without a task, vectors should be as alike as they were, and people, if na
 keeps the network from learning the training rows by heart. A linear map takes the r dimensions back to full width, so
 that the layers behind it work on.
 
-How many dimensions can be cleaned is a question of rows, and of people where each has several: an attacker reads about
+How many dimensions can be cleaned is a question of rows, and of people where each has many: an attacker reads about
 .4 √(r / n) of balanced accuracy above the floor after the best linear erasure that n rows determine, and more of what
 is not linear. So the width begins with what that law allows, and is halved while quick attackers read more than half of
 the default limit of rows held out, beyond the noise of so few.

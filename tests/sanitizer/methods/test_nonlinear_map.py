@@ -132,11 +132,15 @@ def test_rows_say_how_many_dimensions_they_can_clean() -> None:
 
 
 def test_rows_of_one_person_count_as_one_and_rows_of_a_mixed_group_each() -> None:
-    people, v = np.repeat(np.arange(6), [1, 2, 4, 1, 1, 1]), np.repeat([0, 1, 0, 1], [3, 4, 1, 2])
-    assert shares(v, people) == pytest.approx([1, 0.5, 0.5, *[0.25] * 4, 1, 1, 1])
-    assert balanced_rows(v, shares(v, people)) == pytest.approx(6)
+    people, v = np.repeat(np.arange(4), [1, 2, 5, 1]), np.repeat([0, 1, 0], [3, 5, 1])
+    assert shares(v, people) == pytest.approx([1, 0.5, 0.5, *[0.2] * 5, 1])
+    assert balanced_rows(v, shares(v, people)) == pytest.approx(3)
     hospitals = np.repeat([0, 1], 5)
-    assert shares(v, hospitals) == pytest.approx(np.ones(10))
+    assert shares(np.arange(10) % 2, hospitals) == pytest.approx(np.ones(10))
+    pairs = np.repeat(np.arange(5), 2)
+    assert shares(pairs % 2, pairs) == pytest.approx(np.ones(10)), (
+        "one or two rows each, as faces on which it was tried"
+    )
 
 
 def test_a_map_is_as_wide_as_people_allow(monkeypatch: pytest.MonkeyPatch) -> None:
