@@ -128,9 +128,10 @@ def fit_map(
 
 def _groups(rows: Rows) -> Ints:
     """Return whose each row is, (n,)."""
-    if rows.group is None:
+    of = rows.group if rows.person is None else rows.person
+    if of is None:
         return np.arange(len(rows.before))
-    found: Ints = rows.group.cpu().numpy()
+    found: Ints = of.cpu().numpy()
     return found
 
 
