@@ -17,7 +17,7 @@ from audit.model.structure.call import arguments, call, cast, named, required, t
 from audit.model.structure.eval_mode import evaluating, require_evaluating
 from audit.model.structure.layout import MASK, Layout, Padding, Pool, Pooling, hidden
 from audit.model.structure.outputs import picked, tensors
-from audit.model.structure.positions import UNSEEN
+from audit.model.structure.positions import UNSEEN, UNTRIED
 from audit.model.structure.scores import Scores
 from audit.parallel.ranks import Ranks
 
@@ -276,7 +276,8 @@ def require_alike(
     The rest of the model is run on a few rows whose positions at the layer were moved: an answer that stays the same
     is of their mean, or of another function that treats all alike. Where it changes, the mean is refused if the model
     was seen to take positions by their places, or could not be followed; of a model that mixes neighbours, as
-    convolutions do, and then takes all alike, the evidence says that their order counts.
+    convolutions do, and then takes all alike, the evidence says that their order counts. A model that can neither be
+    followed nor tried, as a program of TorchScript behind the layer, is asked about.
 
     Args:
         x: A few rows that the model takes.
@@ -293,8 +294,9 @@ def require_alike(
         moves = _moves(model, given, name, layout, pooling, output)
         if moves is not False and layout.fate.taken:
             raise hidden(name, layout)
-        if moves and not layout.fate.seen:
-            raise hidden(name, replace(layout, fate=replace(layout.fate, taken=UNSEEN)))
+        if moves is not False and not layout.fate.seen and (moves or not layout.fate.kept):
+            unknown = UNSEEN if moves else UNTRIED
+            raise hidden(name, replace(layout, fate=replace(layout.fate, taken=unknown)))
         if moves and not layout.fate.kept:
             layouts[name] = replace(layout, order="; the model's answer depends on their order, which a mean hides")
         elif moves is None and not layout.fate.kept:

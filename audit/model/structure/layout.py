@@ -10,7 +10,7 @@ from torch import Tensor
 
 from audit.data.model_input import ModelInput, each, parts, sizes
 from audit.errors import BottleneckError, DataError
-from audit.model.structure.positions import Fate
+from audit.model.structure.positions import UNTRIED, Fate
 
 Pool = Literal["mean", "flatten", "first", "last", "channels-first", "channels-last", "time-first"]
 """How a map or a sequence becomes one vector a row.
@@ -218,9 +218,9 @@ def hidden(name: str, layout: Layout) -> BottleneckError:
     behind = f", name what follows ({taken.behind})" if taken.behind else ""
     end = f"--pool {taken.pool} or " if taken.pool in ENDS and len(layout.shape) == 3 else ""
     return BottleneckError(
-        f"Layer {name!r} gives a value of shape {list(layout.shape)}, and the model {taken.what}, so that a mean over "
-        f"positions would hide what it hands on. Say {end}--pool flatten{behind}, or name the axes of a mean with "
-        "--pool channels-first (n, c, …) or channels-last (n, …, c)."
+        f"Layer {name!r} gives a value of shape {list(layout.shape)}, and the model {taken.what}, so that a mean "
+        f"over positions {'may' if taken == UNTRIED else 'would'} hide what it hands on. Say {end}--pool flatten"
+        f"{behind}, or name the axes of a mean with --pool channels-first (n, c, …) or channels-last (n, …, c)."
     )
 
 

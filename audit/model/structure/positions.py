@@ -34,6 +34,7 @@ class Taking:
 
 
 UNSEEN = Taking("gives another answer when its positions are moved", -1, "flatten")
+UNTRIED = Taking("can neither be followed nor tried behind it", -1, "flatten")
 
 
 @dataclass(frozen=True)

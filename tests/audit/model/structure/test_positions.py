@@ -1,6 +1,7 @@
 """A mean over positions is asked about where the model takes them by their places, and not where it takes all alike."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audit.errors import BottleneckError
+from audit.model.checkpoint import load
 from audit.model.forward import require_alike
 from audit.model.layers import changed, lay_out
 from audit.model.structure.layout import Layout
@@ -175,3 +177,25 @@ def test_padding_stays_where_it_is_when_positions_are_moved() -> None:
     assert torch.equal(moved[:, 4:], value[:, 4:])
     assert not torch.equal(moved[:, :4], value[:, :4])
     assert torch.equal(moved.sum(1), value.sum(1)) or torch.allclose(moved.sum(1), value.sum(1))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning", "ignore:.*torch.jit:DeprecationWarning")
+def test_what_follows_in_a_scripted_program_can_neither_be_followed_nor_tried_and_is_asked_about(
+    tmp_path: Path,
+) -> None:
+    class First(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.fc = nn.Conv1d(1, D, 3, padding=1), nn.Linear(D, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            scores: Tensor = self.fc(torch.relu(self.layer(x))[:, :, 0])
+            return scores
+
+    torch.jit.save(torch.jit.script(First().eval()), tmp_path / "first.pt")
+    model, x = load(tmp_path / "first.pt").module, torch.randn(N, 1, T)
+    pooling, _ = lay_out(model, x, ["layer"])
+    with pytest.raises(BottleneckError, match=r"neither be followed nor tried .* may hide .* --pool channels-first"):
+        require_alike(model, x, pooling)
+    said, _ = lay_out(model, x, ["layer"], "channels-first")
+    assert require_alike(model, x, said).layouts["layer"].fate is None
