@@ -191,7 +191,7 @@ def beside(own: Mapping[str, Labels], more: Mapping[str, Labels], source: str) -
 
 def _is_key(values: Labels) -> bool:
     """Return whether a column may say whose a row is: numbers with a fraction are written with more or fewer digits."""
-    return not (isinstance(values, np.ndarray) and values.dtype.kind == "f")
+    return isinstance(values, Written) or values.dtype.kind != "f"
 
 
 def _refuse_other_order(own: Mapping[str, Labels], more: Mapping[str, Labels], source: str) -> None:

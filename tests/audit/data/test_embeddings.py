@@ -89,6 +89,17 @@ def test_a_table_adds_labels_but_does_not_replace_them(tmp_path: Path, table: Pa
         read_embeddings(path, continuous=["agee"])
 
 
+def test_a_number_with_a_fraction_is_no_key_whatever_file_it_stands_in(tmp_path: Path) -> None:
+    ages = np.array([40.1, 50.2, 60.3, 41.4, 51.5, 61.6], dtype=np.float32)
+    columns = {"pool": pa.array(Z.tolist()), "age": pa.array(ages), "id": pa.array([*"abcdef"])}
+    pq.write_table(pa.table(columns), tmp_path / "z.parquet")
+    table = pd.DataFrame({"id": [*"fedcba"], "age": [f"{age:.1f}" for age in ages[::-1]], "sex": [*"ffmmff"]})
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    found = read_embeddings(tmp_path / "z.parquet", table=tmp_path / "labels.csv")
+    assert "rows of labels.csv were put in the order of the vectors by 'id'" in found.data.notes
+    assert found.data.codes("sex").tolist() == [0, 0, 1, 1, 0, 0]
+
+
 class Trap:
     """Unpickling it would make a folder."""
 
