@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NoReturn,
 
 from pydantic import Discriminator, Tag, model_validator
 
+from audit.atomic_write import refuse_foreign
 from audit.errors import EvidenceError
 from audit.evidence.findings import Draws, Estimate, Finding, Verification
 from audit.evidence.json_file import (
@@ -376,7 +377,12 @@ class AuditResult(Frozen):
 
 
 def write_audit(result: AuditResult, path: str | PathLike[str]) -> None:
-    """Write the evidence of an audit with its digest, whole or not at all."""
+    """Write the evidence of an audit with its digest, whole or not at all.
+
+    Raises:
+        IreneError: The file cannot be written, or is a model or rows.
+    """
+    refuse_foreign(Path(path))
     write_model(sealed(result), Path(path))
 
 

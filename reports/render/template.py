@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from audit.atomic_write import write_whole
+from audit.atomic_write import refuse_foreign, write_whole
 from audit.errors import visible
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -30,8 +30,9 @@ def write_page(path: Path, content: str) -> None:
     """Write a page, whole or not at all.
 
     Raises:
-        IreneError: The file cannot be written.
+        IreneError: The file cannot be written, or is a model or rows.
     """
+    refuse_foreign(path)
     write_whole(path, content.encode())
 
 

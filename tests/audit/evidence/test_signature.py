@@ -100,6 +100,12 @@ def test_what_is_not_signed_or_by_another_key_or_was_changed_is_a_broken_link(he
     refused(irene(*words, "public.pem", "any.sig.json"), "model.pt is not what was signed by public.pem")
 
 
+def test_a_signature_is_not_written_over_another_model(here: Path) -> None:
+    (here / "other.pt").write_bytes(b"weights")
+    refused(irene("sign", "after.json", "--key", "private.pem", "-o", "other.pt"), "other.pt is there already")
+    assert (here / "other.pt").read_bytes() == b"weights"
+
+
 def test_a_signed_file_in_the_place_of_another_is_told_by_both_names(here: Path) -> None:
     assert irene("sign", "after.json", "model.pt", "--key", "private.pem", "-o", "any.sig.json").exit_code == 0
     (here / "before.json").write_bytes((here / "after.json").read_bytes())

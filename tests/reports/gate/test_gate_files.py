@@ -29,9 +29,11 @@ from support.findings import (
 )
 from support.gates import called, founded, guessed, leaking, number, passing, untold, verdicts
 
+from audit.errors import IreneError
 from audit.evidence.audit_result import AuditResult, write_audit
 from audit.evidence.findings import Finding
 from irene.command import main
+from reports.audit_page.render import write_report
 from reports.gate.gate import Outcome, conclusion, gate
 from reports.gate.json import outcome_json
 from reports.gate.junit import junit
@@ -345,6 +347,16 @@ def test_nothing_is_written_over_a_model_or_rows(command: str, name: str, tmp_pa
     assert f"{name} is there already, is no work of this command and would be lost" in result.stderr
     assert [path.name for path in tmp_path.iterdir() if path != held] == ["before.json"]
     assert held.read_bytes() == b"weights"
+
+
+def test_nor_does_python_write_over_them(tmp_path: Path) -> None:
+    held = tmp_path / "rows.npz"
+    held.write_bytes(b"rows")
+    with pytest.raises(IreneError, match=r"rows.npz is there already"):
+        write_audit(audit(leaking()), held)
+    with pytest.raises(IreneError, match=r"rows.npz is there already"):
+        write_report(held, audit(leaking()))
+    assert held.read_bytes() == b"rows"
 
 
 def test_two_outputs_in_one_file_are_refused_before_anything_is_written(tmp_path: Path, run: Run) -> None:
