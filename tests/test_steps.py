@@ -22,4 +22,5 @@ def test_the_script_for_a_gpu_measures_each_method_and_the_attackers_on_a_cpu_to
     assert {"bare", "an audit's", *ARMS} <= rates.keys()
     assert all(float(rate) > 0 for rate in rates.values())
     assert "| perceptron | 300 | 4 | cpu |" in done.output
-    assert sum(int(share) for share in re.findall(r"\| (\d+) % \|", done.output)) <= 101
+    shares = [int(share) for share in re.findall(r"\| (\d+) % \|", done.output)]
+    assert len(shares) == gpu.SHOWN and shares == sorted(shares, reverse=True) and 50 < sum(shares) <= 104

@@ -69,9 +69,8 @@ def audited(attribute: str, column: AnyColumn, splits: Splits, settings: Setting
         entry = ClassRows(name=attribute, train=train, select=select, test=test)
         return Audited(column.values, rows, (entry,), missing, {}, {}, Regression())
     common = without_rare(column, splits.rows, settings.min_class, settings.merge_rare)
-    class_rows(
-        attribute, common, splits.rows, settings.min_class, splits.groups
-    )  # too few classes are told before anything else
+    # too few classes are told before anything else
+    class_rows(attribute, common, splits.rows, settings.min_class, splits.groups)
     common = _hide_small_cells(attribute, column, common, splits, settings)
     rows = split_subset(common.column, splits, settings)
     classes = tuple(class_rows(attribute, common, rows, settings.min_class, splits.groups))

@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.training import net, rows
+
+from sanitizer.job import Recipe, TrainingJob
+from sanitizer.methods.irene import Irene
+from sanitizer.run import record
+from sanitizer.training.loop import Outcome
 
 SCRIPT = """
 import sys
@@ -97,3 +103,17 @@ def test_two_processes_settle_the_map_of_a_rich_release_alike_and_nearly_as_one_
     assert torch.allclose(two, one, atol=0.02)
     step = both[0]["rich"]["irene.map.weight"]
     assert (one - step).abs().max() > 0.02  # it has moved by more than they differ
+
+
+@pytest.mark.parametrize(("world", "told"), [("1", []), ("2", ["the share of each of 2 processes, not of the batch"])])
+def test_batch_normalisation_of_shares_is_told(world: str, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", world)
+    job = TrainingJob(rows(), "y", "encoder", ["v"], method=Irene(), recipe=Recipe(1, 80))
+    normed = torch.nn.Sequential(net(), torch.nn.BatchNorm1d(2))
+    notes = record("irene", "0" * 64, normed, job, Outcome([], None, {}, 0)).notes
+    assert [note for note in notes if "Batch normalisation" in note] == [
+        f"Batch normalisation took the statistics of {one}" for one in told
+    ]
+    assert not any(
+        "Batch norm" in note for note in record("irene", "0" * 64, net(), job, Outcome([], None, {}, 0)).notes
+    )
