@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import IO, TypeVar
 
 from torch import Tensor
 
@@ -163,15 +164,7 @@ class Images:
     def __getitem__(self, row: int, /) -> Tensor:
         """Return one image as the transform makes it, (3, h, w). Raises UnreadableError if it is missing or broken."""
         name = self._contents.name(row)
-        try:
-            with self._contents.opened(row) as file:
-                image = image_file.read_image(file, name)
-        except DataError:
-            raise
-        except Exception as error:  # a broken image fails in as many ways as there are bytes
-            raise UnreadableError(
-                f"Cannot read the image {name}: {in_one_line(error)}. Restore it, or take its row out."
-            ) from None
+        image = _decoded(self._contents, row, "image", lambda file: image_file.read_image(file, name))
         x: object = self._transform.apply(image if self._transform.takes_deep else image_file.as_rgb(image))
         return _floats(x, name, "(3, h, w)")
 
@@ -188,15 +181,7 @@ class Sounds:
     def __getitem__(self, row: int, /) -> Tensor:
         """Return one sound, (samples,), or what the transform makes of it. Raises UnreadableError if it is broken."""
         name = self._contents.name(row)
-        try:
-            with self._contents.opened(row) as file:
-                x = self._sound.read(file, name)
-        except DataError:
-            raise
-        except Exception as error:
-            raise UnreadableError(
-                f"Cannot read the sound {name}: {in_one_line(error)}. Restore it, or take its row out."
-            ) from None
+        x = _decoded(self._contents, row, "sound", lambda file: self._sound.read(file, name))
         return x if self._transform is None else _floats(self._transform(x), name, "of one shape for all")
 
 
@@ -211,17 +196,24 @@ class Clips:
 
     def __getitem__(self, row: int, /) -> Tensor:
         """Return one clip as the transform makes it. Raises UnreadableError if it is missing or broken."""
-        name = self._contents.name(row)
-        try:
-            with self._contents.opened(row) as file:
-                frames = self._clip.read(file)
-        except IreneError:
-            raise
-        except Exception as error:
-            raise UnreadableError(
-                f"Cannot read the clip {name}: {in_one_line(error)}. Restore it, or take its row out."
-            ) from None
-        return _floats(self._transform.apply(frames), name, "of one shape for all")
+        frames = _decoded(self._contents, row, "clip", self._clip.read)
+        return _floats(self._transform.apply(frames), self._contents.name(row), "of one shape for all")
+
+
+Decoded = TypeVar("Decoded")
+
+
+def _decoded(contents: Contents, row: int, what: str, read: Callable[[IO[bytes]], Decoded]) -> Decoded:
+    """Open and decode the file of a row. Raises UnreadableError if it is missing or broken."""
+    try:
+        with contents.opened(row) as file:
+            return read(file)
+    except IreneError:
+        raise
+    except Exception as error:  # a broken file fails in as many ways as there are bytes
+        raise UnreadableError(
+            f"Cannot read the {what} {contents.name(row)}: {in_one_line(error)}. Restore it, or take its row out."
+        ) from None
 
 
 def _floats(x: object, name: str, shape: str) -> Tensor:
