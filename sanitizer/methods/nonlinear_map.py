@@ -211,7 +211,7 @@ class _Fit:
         generator, groups = np.random.default_rng(0), _groups(self.rows)
         order = generator.permutation(len(groups))
         if len(np.unique(groups)) < len(groups):  # those of one group stand side by side
-            order = order[np.argsort(generator.permutation(int(groups.max()) + 1)[groups[order]], kind="stable")]
+            order = np.argsort(generator.permutation(int(groups.max()) + 1)[groups], kind="stable")
         held = self._held(order)
         fit = self.of(np.setdiff1d(order, held))
         count = min(float(shares(self.rows.v[name][held].cpu().numpy(), groups[held]).sum()) for name in self.private)
