@@ -14,7 +14,7 @@ from audit.model.architecture import WAYS, build, in_words
 from audit.model.checkpoint_file import CheckpointFile, Kind, open_checkpoint, with_dense_steps
 from audit.model.files.adapter import CONFIG, adapter_file, merged, read_config
 from audit.model.files.contents import entries
-from audit.model.files.folder import WHOLE, sha256_of
+from audit.model.files.folder import WHOLE, not_read, sha256_of
 from audit.model.files.foreign import is_safetensors
 from audit.model.files.places import chosen, within
 from audit.model.files.quantised import require_floats
@@ -136,7 +136,9 @@ def _loaded(path: str | os.PathLike[str], options: LoadOptions) -> LoadedModel:
         options = replace(options, architecture=f"{PREFIX}{os.fspath(path)}")
     if isinstance(options.architecture, str) and options.architecture.startswith(PREFIX) and Path(path).is_dir():
         file = with_dense_steps(file, Path(path))
-    return READERS[file.kind](file, options)
+    loaded = READERS[file.kind](file, options)
+    other = not_read(Path(path), file.path.name) if Path(path).is_dir() else None
+    return replace(loaded, notes=(*loaded.notes, other)) if other else loaded
 
 
 def require_weights(loaded: LoadedModel) -> Weights:

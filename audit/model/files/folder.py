@@ -40,7 +40,7 @@ def model_files(folder: Path) -> tuple[Path, ...]:
     """
     held = {path.name: path for path in folder.iterdir()}
     found = next((held[name] for name in WHOLE if name in held), None)
-    index = next((path for name, path in sorted(held.items(), reverse=True) if name.endswith(INDEX)), None)
+    index = next((held[name] for name in sorted(held, key=_preferred) if name.endswith(INDEX)), None)
     if found is None and index is not None:
         return index, *_shards(folder, index)
     if found is None and "adapter_config.json" in held:
@@ -66,6 +66,17 @@ def model_files(folder: Path) -> tuple[Path, ...]:
             "the one away that is not meant."
         )
     return (found,)
+
+
+def not_read(folder: Path, taken: str) -> str | None:
+    """Say what else a folder holds the model in, of which one file was taken by its name; None if nothing."""
+    others = sorted(p.name for p in folder.iterdir() if p.name.removesuffix(INDEX) in WHOLE and p.name != taken)
+    return f"the weights are those of {taken}; not read was {listed(others)} beside it" if others else None
+
+
+def _preferred(name: str) -> tuple[bool, str]:
+    """Order names of indices: first that of safetensors, as transformers does."""
+    return ".safetensors" not in name, name
 
 
 def _shards(folder: Path, index: Path) -> tuple[Path, ...]:

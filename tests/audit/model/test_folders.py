@@ -123,6 +123,22 @@ def test_several_models_in_a_folder_are_asked_for(tmp_path: Path) -> None:
     assert "holds several models (epoch1.ckpt, epoch2.ckpt). Name one file." in refused(tmp_path)
 
 
+def test_of_two_formats_that_of_transformers_is_read_and_the_other_is_told(tmp_path: Path) -> None:
+    own, other = linear(), linear()
+    safetensors.torch.save_file(own, tmp_path / "model.safetensors")
+    torch.save(other, tmp_path / "pytorch_model.bin")
+    loaded = load(tmp_path, ARCH, SHAPE)
+    assert torch.equal(loaded.module.state_dict()["weight"], own["weight"])
+    assert loaded.notes == ("the weights are those of model.safetensors; not read was pytorch_model.bin beside it",)
+    assert load(tmp_path / "pytorch_model.bin", ARCH, SHAPE).notes == ()  # who names a file has chosen
+    parts = tmp_path / "parts"
+    sharded(parts, other, safe=False)
+    sharded(parts, own)
+    loaded = load(parts, ARCH, SHAPE)
+    assert torch.equal(loaded.module.state_dict()["weight"], own["weight"])
+    assert loaded.notes[-1].endswith("not read was pytorch_model.bin.index.json beside it")
+
+
 @pytest.mark.parametrize("safe", [True, False])
 def test_a_whole_file_beside_the_parts_of_another_model_is_asked_about(safe: bool, tmp_path: Path) -> None:
     sharded(tmp_path / "m", linear(), safe=safe)
