@@ -30,6 +30,7 @@ from audit.data.class_order import BetterOrder, better_order
 from audit.data.columns import MISSING, Answers, AnyColumn, Column, Ints, Quantity, Undecided
 from audit.data.labelled import LabelledData, require_labelled
 from audit.data.layers import given_layers
+from audit.data.loading import require_steady
 from audit.data.on_disk import in_memory
 from audit.environment import describe_device, versions
 from audit.errors import DataError
@@ -99,6 +100,7 @@ def audit(
     data = with_arguments(encoder.model, data)
     request = AuditRequest.of(data, task, private, keep, settings)
     request.require_rows(data, settings)  # said before the pass, not after it
+    require_steady(data)
     x = first_input(encoder.model, data, rows=encoder.fixed_batch or 2)
     outputs = Answer.of(data, task, encoder.scores).outputs if task else None
     layers = several(layer) or [
@@ -345,6 +347,8 @@ class _Run:
             z, projection = features.z[layer], features.projections.get(layer)
             wide = None if projection is None else int(projection.n_features_in_)
             measured = measure(z, targets[name], settings, layer=layer, projected_from=wide)
+            if (layout := features.pooling.layouts.get(layer)) and layout.beyond:
+                measured = replace(measured, measurement=measured.measurement.model_copy(update={"mean_hides": True}))
             if name in self.request.keep:
                 best = at_best(measured.attack.headline, targets[name], private)
                 kept = measured.measurement.model_copy(update={"at_best": best})

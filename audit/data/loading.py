@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from audit.data.labelled import Inputs, LabelledData
-from audit.data.model_input import ModelInput, one_row, stacked
+from audit.data.model_input import ModelInput, digest, one_row, stacked
 from audit.errors import DataError, UnreadableError
 from audit.plugins import users_code
 
+REREAD = 32
+"""Rows that are read twice, from all over the data: of a flip of one in ten, one differs in 499 of 500 data sets."""
 Read = tuple[int, ModelInput | UnreadableError]
 """The row of an input, and the input, or why it cannot be read."""
 
@@ -35,6 +38,28 @@ def first_readable(data: LabelledData) -> ModelInput:
 def none_readable(data: LabelledData) -> DataError:
     """Return the error of data without any readable input."""
     return DataError(f"None of the {len(data)} inputs of {data.name} can be read. Check the files.")
+
+
+def differ_when_read_again(inputs: Inputs, *, rows: int = REREAD) -> bool:
+    """Return whether rows come out differently each time that they are read, as those of a random transform do."""
+    readable = Readable(inputs)
+    for place in np.unique(np.linspace(0, len(readable) - 1, rows).astype(np.int64)):
+        once, again = readable[int(place)][1], readable[int(place)][1]
+        if isinstance(once, UnreadableError) or isinstance(again, UnreadableError):
+            continue
+        if digest(once) != digest(again):
+            return True
+    return False
+
+
+def require_steady(data: LabelledData) -> None:
+    """Raise a DataError if rows come out differently each time that they are read."""
+    if differ_when_read_again(data.inputs):
+        raise DataError(
+            f"The inputs of {data.name} differ each time that they are read: a transform draws by chance, as those of "
+            "training do, which would blur what can be read. Give them as the model is used: with the transform of "
+            "evaluation."
+        )
 
 
 class Told(Dataset[ModelInput]):

@@ -229,6 +229,8 @@ class Measurement(Frozen):
     """Features per row that the attackers see."""
     constant: bool = False
     """Whether the layer gives the same vector for every audited row: there is nothing to read then."""
+    mean_hides: bool = False
+    """Whether the layer has positions of whose mean these features are, while the model takes more of them, or may."""
     projected_from: int | None = None
     """Width before the random projection that made it `width`, or null where there was none."""
     missing: int = 0

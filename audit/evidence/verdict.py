@@ -36,6 +36,15 @@ NOTHING_TO_READ = (
     "The layer gives the same vector for every row, so nothing can be read from it, and no task be done with it: the "
     "model or its input may be broken. A layer that tells rows apart would settle it."
 )
+MEAN_HIDES = (
+    "Attackers saw the mean over the layer's positions, and the model takes more of them than that, or may, so what "
+    "the mean hides was not audited. --pool flatten, or a layer behind the model's own pooling, would settle it; where "
+    "the mean is what leaves, --pool channels-first or channels-last says so."
+)
+PROJECTED = (
+    "The layer is so wide that its {:,} numbers were projected at random to {:,}, where a leak in a few of them may "
+    "drown; a narrower layer, or one behind it, would settle it."
+)
 
 SLACK = 1.01
 """Times twice the limit that a planted leak may be, since it is solved for."""
@@ -64,8 +73,10 @@ def judge(measurement: Measurement, limit: float, certificate: Certificate | Non
     if verdict == "PASS" and not doubt:
         least = measurement.floor_score.low
         is_bounded_anyhow = certificate is not None and certificate.balanced_accuracy <= least + limit
-        doubt = _roomless(measurement, limit, certificate) or _doubt(measurement)
-        doubt = doubt or ("" if is_bounded_anyhow else _unsettled(measurement, limit) or unseen(measurement, limit))
+        doubt = MEAN_HIDES if measurement.mean_hides else ""
+        doubt = doubt or _roomless(measurement, limit, certificate) or _doubt(measurement)
+        if not (doubt or is_bounded_anyhow):
+            doubt = _unsettled(measurement, limit) or unseen(measurement, limit) or _drowned(measurement)
     return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
 
 
@@ -130,9 +141,9 @@ def by_interval(
         return "PASS", f"The attacker beats the floor by at most {most}; the limit is {points}."
     width = max(resolution, (excess.high - excess.low) / 2)
     room = abs(limit - excess.value)
-    needed = _in_all(n * (width / room) ** 2, held) if room > 0.1 * width else "many more labelled rows"
+    needed = _in_all(n * (width / room) ** 2, n, held) if room > 0.1 * width else "many more labelled rows"
     if excess.high <= limit:
-        needed = _in_all(n * (resolution / limit) ** 2, held) if resolution < TOO_FINE * limit else "a larger limit"
+        needed = _in_all(n * (resolution / limit) ** 2, n, held) if resolution < TOO_FINE * limit else "a larger limit"
         return "INCONCLUSIVE", (
             f"These rows cannot tell a leak smaller than {100 * resolution:.1f} {unit}, and the limit "
             f"is {points}; {needed} would settle it."
@@ -207,11 +218,12 @@ def _factor(spike: Spike, excess: Estimate) -> float:
 def _more(measurement: Measurement, times: float) -> str:
     if times > POSSIBLE:
         return "many times as many labelled rows, or a narrower layer,"
-    return f"{_in_all(measurement.rows * times, measurement.held)}, or a narrower layer,"
+    return f"{_in_all(measurement.rows * times, measurement.rows, measurement.held)}, or a narrower layer,"
 
 
-def _in_all(rows: float, held: int | None) -> str:
-    """Return how many rows it takes; rows that are held, and were not drawn, are not asked for again."""
+def _in_all(rows: float, used: int, held: int | None) -> str:
+    """Return how many rows it takes, more than were used; those held, and not drawn, are not asked for again."""
+    rows = max(rows, used + 1)
     told = f"{math.ceil(rows / 100) * 100:,}"
     if held is not None and rows <= held:
         return f"about {told} of the {held:,} labelled rows held (--fit-rows and --test-rows drew fewer)"
@@ -230,6 +242,12 @@ def _unbeatable(measurement: Measurement, limit: float) -> str:
         f"No attacker could beat the floor by more than the limit of {100 * limit:g} {unit}: {told} "
         f"{100 * left:.1f}{less}."
     )
+
+
+def _drowned(measurement: Measurement) -> str:
+    """Return why a PASS cannot rest on a random projection of a wide layer, or nothing."""
+    wide = measurement.projected_from
+    return PROJECTED.format(wide, measurement.width) if wide else ""
 
 
 def _roomless(measurement: Measurement, limit: float, certificate: Certificate | None) -> str:

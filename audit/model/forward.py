@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -45,6 +46,15 @@ OF_TYPES = re.compile(r"dtype|scalar type|data type|not implemented for '")
 """In what torch says of arguments that are lacking, and of whole numbers where it wants floats."""
 SURE = 4.0
 """Standard errors beyond which the means of two kinds of batches differ."""
+
+Sway = Literal["order", "more", "mean"]
+"""What of the positions at a layer changes a model's answer: their order, more of them than their mean, or that."""
+BEYOND: Mapping[Sway | None, str] = {
+    "order": "; the model's answer depends on their order, which a mean hides",
+    "more": "; the model's answer depends on more of them than their mean, which a mean hides",
+    "mean": "",
+    None: "; whether the model takes no more than their mean could not be tried",
+}
 
 
 @dataclass(frozen=True)
@@ -274,10 +284,11 @@ def require_alike(
     """Refuse a mean over positions that hides what the model takes at one place, or by a weight of each place.
 
     The rest of the model is run on a few rows whose positions at the layer were moved: an answer that stays the same
-    is of their mean, or of another function that treats all alike. Where it changes, the mean is refused if the model
-    was seen to take positions by their places, or could not be followed; of a model that mixes neighbours, as
-    convolutions do, and then takes all alike, the evidence says that their order counts. A model that can neither be
-    followed nor tried, as a program of TorchScript behind the layer, is asked about.
+    is of a function that treats all alike. Where it changes, the mean is refused if the model was seen to take
+    positions by their places, or could not be followed. A model that can neither be followed nor tried, as a program
+    of TorchScript behind the layer, is asked about. Of a model that mixes neighbours, as convolutions do, and then
+    takes all alike, the layout says that their order counts; and where the answer changes as each position is given
+    the mean of all, as before a maximum, a deviation or a ReLU, that more than their mean counts.
 
     Args:
         x: A few rows that the model takes.
@@ -291,16 +302,13 @@ def require_alike(
     for name, layout in pooling.layouts.items():
         if layout.fate is None:
             continue
-        moves = _moves(model, given, name, layout, pooling, output)
-        if moves is not False and layout.fate.taken:
+        by, fate = _goes_by(model, given, name, layout, pooling, output), layout.fate
+        if by in ("order", None) and fate.taken:
             raise hidden(name, layout)
-        if moves is not False and not layout.fate.seen and (moves or not layout.fate.kept):
-            unknown = UNSEEN if moves else UNTRIED
-            raise hidden(name, replace(layout, fate=replace(layout.fate, taken=unknown)))
-        if moves and not layout.fate.kept:
-            layouts[name] = replace(layout, order="; the model's answer depends on their order, which a mean hides")
-        elif moves is None and not layout.fate.kept:
-            layouts[name] = replace(layout, order="; whether the model treats them alike could not be tried")
+        if not fate.seen and (by == "order" or (by is None and not fate.kept)):
+            raise hidden(name, replace(layout, fate=replace(fate, taken=UNSEEN if by else UNTRIED)))
+        if not fate.kept:
+            layouts[name] = replace(layout, beyond=BEYOND[by])
     return replace(pooling, layouts=layouts)
 
 
@@ -366,10 +374,10 @@ def _in_text(one: Tensor, mask: Tensor) -> Tensor:
     return one.reshape(len(one), -1).float()
 
 
-def _moves(
+def _goes_by(
     model: nn.Module, x: ModelInput, name: str, layout: Layout, pooling: Pooling, output: str | None
-) -> bool | None:
-    """Return whether the model's answer changes as the positions at a layer are moved; None if it cannot be tried."""
+) -> Sway | None:
+    """Return what of the positions at a layer changes the model's answer; None if it cannot be tried."""
     filled = pooling.filled(named(model, *arguments(model, x)))
 
     def answers(change: Callable[[Tensor], Tensor]) -> Tensor | None:
@@ -377,18 +385,22 @@ def _moves(
             torch.manual_seed(0)  # what is drawn by chance is drawn alike
             made = picked(call(model, each(torch.clone, x)), output)
         found = [one.reshape(rows_of(x), -1).float() for _, one in tensors(made) if _has_rows(one, rows_of(x))]
-        return torch.cat(found, dim=1) if found else None
+        return torch.cat(found, dim=1).nan_to_num() if found else None
 
+    precision = _precision(model)
     try:
         still, moved = answers(layout.stirred), answers(lambda value: layout.moved(layout.stirred(value), filled))
         if still is None or moved is None:
             return None
-        if _apart(still.nan_to_num(), moved.nan_to_num(), _precision(model)):
-            return True
+        if _apart(still, moved, precision):
+            return "order"
+        level = answers(lambda value: layout.levelled(layout.stirred(value), filled))
+        if level is not None and _apart(still, level, precision):
+            return "more"
         gone = answers(lambda value: torch.full_like(value, torch.nan))
     except DataError:  # a model that refuses what it never saw
         return None
-    return False if gone is not None and not torch.equal(gone, still) else None
+    return "mean" if gone is not None and not torch.equal(gone, still) else None
 
 
 def _has_rows(one: Tensor, rows: int) -> bool:

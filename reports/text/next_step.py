@@ -7,7 +7,7 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.headline import written_limit
 from audit.evidence.numbers import named
-from audit.evidence.verdict import held_for, unseen
+from audit.evidence.verdict import MEAN_HIDES, held_for, unseen
 from reports.inputs.comparison import Pair
 
 EVIDENCE = "AUDIT.json"
@@ -62,6 +62,8 @@ def _settle(found: Finding, audit: AuditResult) -> NextStep:
     failed = [one for one in measured.attackers if one.failure is not None]
     if measured.constant:
         return NextStep("irene layers MODEL", "Check the model and its inputs, or audit another layer of these.")
+    if measured.mean_hides and found.decided.reason == MEAN_HIDES:
+        return NextStep("irene layers MODEL", "Audit the layer behind the model's own pooling, or all positions.")
     if failed:
         return NextStep("", f"Let every attacker run: the table of attackers says why {named(failed[0].name)} did not.")
     if "--limit-rows" in audit.command:

@@ -8,13 +8,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from audit.data.labelled import LabelledData
-from audit.data.loading import Readable
+from audit.data.loading import Readable, differ_when_read_again
 from audit.errors import UnreadableError
 from audit.progress import Track, untracked
 from sanitizer.options import BUDGET
-
-READ_TWICE = 3
-"""Rows that are read again: inputs that differ each time are not cached."""
 
 
 class CachedInputs:
@@ -49,7 +46,7 @@ def cache_inputs(
     readable = Readable(data.inputs)
     read = (x for _, x in (readable[row] for row in range(len(data))))
     first = next((x for x in read if not isinstance(x, UnreadableError)), None)
-    if not isinstance(first, Tensor) or first.nbytes * len(data) > budget or not _steady(readable):
+    if not isinstance(first, Tensor) or first.nbytes * len(data) > budget or differ_when_read_again(data.inputs):
         return data, 0
     decoded = torch.zeros(len(data), *first.shape, dtype=first.dtype)
     unreadable: dict[int, str] = {}
@@ -63,12 +60,3 @@ def cache_inputs(
             else:
                 decoded[row] = x
     return replace(data, inputs=CachedInputs(decoded, unreadable)), decoded.nbytes
-
-
-def _steady(readable: Readable) -> bool:
-    """Return whether the first rows come out the same when they are read again."""
-    for row in range(min(READ_TWICE, len(readable))):
-        (_, once), (_, again) = readable[row], readable[row]
-        if isinstance(once, Tensor) and isinstance(again, Tensor) and not torch.equal(once, again):
-            return False
-    return True

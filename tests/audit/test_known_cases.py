@@ -10,11 +10,13 @@ import torch
 from click.testing import Result
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import Dataset
 
 from audit.data.labelled import LabelledData, labelled
 from audit.errors import BottleneckError, DataError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
+from audit.evidence.verdict import MEAN_HIDES
 from audit.model.forward import Encoder
 from audit.model.representations import extract
 from audit.run import audit
@@ -98,6 +100,33 @@ def test_a2_maps_with_their_channels_last_are_averaged_over_positions() -> None:
         read(alone, x, "0")
     (told,) = read(Encoder(alone, "channels-last"), x, "0")
     assert (told.measurement.width, reads(told)) == (4, reads(norm))
+
+
+class Deviations(nn.Module):
+    """A2: takes mean and deviation over time, as encoders of speakers do; the mean alone knows nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.fc = nn.Conv1d(4, 4, 1), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.conv(x)
+        scores: Tensor = self.fc(torch.cat([z.mean(2), z.std(2)], dim=1))
+        return scores
+
+
+def test_a2_a_mean_is_no_pass_where_the_model_takes_more_of_its_positions_unless_the_mean_is_asked_for() -> None:
+    x = noise(4, 40) * (1 + 0.5 * (SIGN > 0))[:, None, None]
+    x = x - x.mean(dim=2, keepdim=True) + noise(4, 1)
+    settings = replace(QUICK, attackers=("logistic", "products"), limit=0.15)
+    result = audit(Deviations(), rows(x), private="sex", layer=["conv", "fc:input"], settings=settings)
+    mean, behind = result.private
+    assert (reads(mean) < 0.6, behind.decided.verdict) == (True, "FAIL")
+    assert (mean.decided.verdict, mean.decided.reason) == ("INCONCLUSIVE", MEAN_HIDES)
+    assert "the model's answer depends on more of them than their mean" in result.warnings[0]
+    asked = Encoder(Deviations(), "channels-first")
+    (mean,) = audit(asked, rows(x), private="sex", layer="conv", settings=settings).private
+    assert (mean.decided.verdict, mean.measurement.mean_hides) == ("PASS", False)
 
 
 class Mixing(nn.Module):
@@ -551,3 +580,27 @@ def test_the_options_reach_the_encoder(table: str, run: Callable[..., Result]) -
     assert (wrong.exit_code, "'pad' is no token's number" in wrong.stderr) == (2, True)
     tokens = run(f"audit {table} --padding 0 -o c.json")
     assert (tokens.exit_code, "not of tokens" in tokens.stderr) == (1, True)
+
+
+class Flipped(Dataset[Tensor]):
+    """C2: rows as a transform of training gives them, one in ten of them turned round."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x = x
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, row: int) -> Tensor:
+        return self.x[row].flip(0) if torch.rand(()) < 0.1 else self.x[row]
+
+
+def test_c2_rows_that_differ_each_time_they_are_read_are_refused_and_the_same_rows_as_they_are_are_read() -> None:
+    x = noise(8)
+    x[:, 0] += 2 * SIGN
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 2))
+    data = labelled(Flipped(x), {"sex": SEX})
+    with pytest.raises(DataError, match=r"differ each time that they are read: a transform .* of evaluation\.$"):
+        audit(model, data, private="sex", layer="0", settings=QUICK)
+    (found,) = read(model, x, "0")
+    assert reads(found) > 0.95

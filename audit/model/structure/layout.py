@@ -51,8 +51,8 @@ class Layout:
     """Of the value for a few rows."""
     fate: Fate | None = None
     """What becomes of its positions, of which the mean is taken unasked; None where it is not, or nothing follows."""
-    order: str = ""
-    """What is to be said of their order."""
+    beyond: str = ""
+    """What the model takes of its positions beyond their mean, or may take; "" where it takes the mean alone."""
 
     def note(self, name: str, pool: Pool) -> str:
         """Say in one line what was taken for what at a layer of this name; "" where nothing was pooled."""
@@ -66,7 +66,7 @@ class Layout:
         rows = ", time before rows" if self.rows else ""
         count = math.prod(self.shape[axis] for axis in behind if axis != self.channels)
         how = f"the {pool} of {count} positions" if pool in ENDS else f"mean over {count} positions"
-        return f"{name}: channels {place}{rows}, by {self.source}; {how}{self.order}"
+        return f"{name}: channels {place}{rows}, by {self.source}; {how}{self.beyond}"
 
     def stirred(self, value: Tensor) -> Tensor:
         """Return a value with noise as large as it: positions that are all alike could be moved unseen."""
@@ -74,18 +74,36 @@ class Layout:
         spread = value.float().std().nan_to_num()
         return value + noise * (spread if spread > 0 else 1.0)
 
+    def levelled(self, value: Tensor, filled: Tensor | None) -> Tensor:
+        """Return a value with the mean of its positions at each of them, but for those of padding, (n, t)."""
+        moved, flat = self._flat(value)
+        free = torch.ones_like(flat[:, :1], dtype=torch.bool)
+        if filled is not None and filled.shape[1] == flat.shape[2]:
+            free = ~filled.to(flat.device)[:, None]
+        mean = torch.where(free, flat, 0).sum(dim=2, keepdim=True) / free.sum(dim=2, keepdim=True).clamp_min(1)
+        return self._like(moved, torch.where(free, mean, flat))
+
     def moved(self, value: Tensor, filled: Tensor | None) -> Tensor:
         """Return a value with its positions in another order, but for those of padding, (n, t)."""
-        assert self.channels is not None
-        moved = value.movedim((self.rows, self.channels), (0, 1))
-        flat = moved.flatten(2)  # (n, c, positions)
+        moved, flat = self._flat(value)
         free = torch.arange(flat.shape[2])
         if filled is not None and filled.shape[1] == flat.shape[2]:
             free = free[~filled.cpu().any(dim=0)]
         order = torch.arange(flat.shape[2])
         round_trip = free[torch.randperm(len(free), generator=torch.Generator().manual_seed(1))]
         order[round_trip] = round_trip.roll(1)  # none stays where it is
-        return flat[:, :, order.to(value.device)].reshape(moved.shape).movedim((0, 1), (self.rows, self.channels))
+        return self._like(moved, flat[:, :, order.to(value.device)])
+
+    def _flat(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a value as (n, c, …), and as (n, c, positions)."""
+        assert self.channels is not None
+        moved = value.movedim((self.rows, self.channels), (0, 1))
+        return moved, moved.flatten(2)
+
+    def _like(self, moved: Tensor, flat: Tensor) -> Tensor:
+        """Return (n, c, positions) in the axes that the value had."""
+        assert self.channels is not None
+        return flat.reshape(moved.shape).movedim((0, 1), (self.rows, self.channels))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def asked(layer: nn.Module, end: Callable[[Behind, Tensor], object]) -> str:
     model = Behind(layer, end)
     x = torch.randn(N, T, D) if isinstance(layer, nn.Linear) else torch.randn(N, D, T, T)
     pooling, _ = lay_out(model, x, ["layer"])
-    return require_alike(model, x, pooling).layouts["layer"].order
+    return require_alike(model, x, pooling).layouts["layer"].beyond
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -119,23 +119,48 @@ def normed(_: Behind, z: Tensor) -> Tensor:
 
 ALIKE: dict[str, tuple[Callable[[], nn.Module], Callable[[Behind, Tensor], object]]] = {
     "a mean": (tokens, lambda _, z: z.mean(1)),
-    "a maximum": (maps, lambda _, z: z.amax((2, 3))),
-    "a global pool": (maps, lambda _, z: functional.adaptive_avg_pool2d(torch.relu(z), 1).flatten(1)),
+    "a sum": (maps, lambda _, z: z.sum((2, 3))),
+    "a global pool": (maps, lambda _, z: functional.adaptive_avg_pool2d(2 * z, 1).flatten(1)),
     "a mean of one flat axis": (maps, lambda _, z: z.flatten(2).mean(2)),
+    "a layer in a line and a mean": (tokens, lambda m, z: torch.relu((z @ m.square).mean(1))),
+    "squeeze and excite": (maps, lambda _, z: (z * z.mean((2, 3), keepdim=True).sigmoid()).mean((2, 3))),
+    "a token that goes nowhere": (tokens, lambda _, z: z.mean(1) + 0 * z[:, 0]),
+}  # fmt: skip
+MORE: dict[str, tuple[Callable[[], nn.Module], Callable[[Behind, Tensor], object]]] = {
+    "a maximum": (maps, lambda _, z: z.amax((2, 3))),
+    "mean and deviation": (tokens, lambda _, z: torch.cat([z.mean(1), z.std(1)], 1)),
+    "the largest few": (tokens, lambda _, z: z.topk(3, dim=1).values.mean(1)),
+    "products": (tokens, lambda _, z: (z.transpose(1, 2) @ z).flatten(1)),
+    "a norm of each channel": (maps, lambda _, z: z.norm(dim=(2, 3))),
+    "a global pool of a ReLU": (maps, lambda _, z: functional.adaptive_avg_pool2d(torch.relu(z), 1).flatten(1)),
     "a layer and a mean": (tokens, lambda m, z: torch.relu(z @ m.square).mean(1)),
     "attention by a query": (tokens, lambda m, z: attention(m.query, z, z).flatten(1)),
     "attention and a mean": (tokens, lambda m, z: m.block(z).mean(1)),
     "heads": (tokens, heads),
-    "squeeze and excite": (maps, lambda _, z: (z * z.mean((2, 3), keepdim=True).sigmoid()).mean((2, 3))),
     "a norm by hand": (maps, normed),
-    "a token that goes nowhere": (tokens, lambda _, z: z.mean(1) + 0 * z[:, 0]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", ALIKE)
-def test_nothing_is_asked_or_said_where_a_model_takes_all_positions_alike(case: str) -> None:
+def test_nothing_is_asked_or_said_where_a_model_takes_the_mean_of_its_positions(case: str) -> None:
     layer, end = ALIKE[case]
     assert asked(layer(), end) == ""
+
+
+@pytest.mark.parametrize("case", MORE)
+def test_a_model_that_takes_positions_alike_and_more_than_their_mean_is_told_of(case: str) -> None:
+    layer, end = MORE[case]
+    assert asked(layer(), end) == "; the model's answer depends on more of them than their mean, which a mean hides"
+
+
+def test_the_mean_at_each_position_leaves_padding_as_it_was() -> None:
+    value, filled = torch.randn(2, 6, 3), torch.tensor([[False] * 4 + [True] * 2, [False] * 6])
+    level = Layout(0, 2).levelled(value, filled)
+    assert torch.allclose(level[0, :4], value[0, :4].mean(0).expand(4, 3))
+    assert torch.equal(level[0, 4:], value[0, 4:])
+    assert torch.allclose(level[1], value[1].mean(0).expand(6, 3))
+    maps_of = torch.randn(2, 3, 4, 5)
+    assert torch.allclose(Layout(0, 1).levelled(maps_of, None).mean((2, 3)), maps_of.mean((2, 3)), atol=1e-6)
 
 
 def test_positions_that_neighbours_mix_with_and_that_are_then_taken_alike_are_told_of() -> None:
