@@ -33,7 +33,7 @@ from audit.model.forward import (
     sample_rows,
 )
 from audit.model.layers import lay_out, tap
-from audit.model.projection import Projections, describe_inputs
+from audit.model.projection import PROJECTED, Projections, describe_inputs
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Pooling
 from audit.model.structure.listing import Seen
@@ -366,6 +366,12 @@ class _Gathered:
         rows = np.array(self._rows, dtype=np.int64)
         read = data.take(rows)
         changed = ["the model changes its inputs in place; it was given copies"] if self.changed_inputs else []
+        projections = {name: made for name, made in self._projections.by_layer.items() if name in self._layers}
+        narrowed = [
+            f"{name}: its {made.n_features_in_:,} numbers were projected at random to {PROJECTED:,}, where a leak in a "
+            "few of them may drown"
+            for name, made in projections.items()
+        ]
         return Features(
             z={name: store.take() for name, store in self._layers.items()},
             predicted=self._answers(),
@@ -373,11 +379,11 @@ class _Gathered:
             copies=_alike(self._digests),
             fingerprint=read.fingerprint(columns, self._digests),
             key=read.resampling_key(columns, self._digests),
-            projections={name: made for name, made in self._projections.by_layer.items() if name in self._layers},
+            projections=projections,
             raw=self._inputs.take() if self._source else None,
             raw_source=self._source,
             single_output=bool(self._single),
-            notes=(*changed, *told),
+            notes=(*changed, *told, *narrowed),
         )
 
 

@@ -247,6 +247,10 @@ def test_a_layer_too_wide_is_recorded_with_its_width() -> None:
     wide, wide_age, narrow, narrow_age = (one.measurement for one in result.private)
     assert (wide.width, wide.projected_from) == (wide_age.width, wide_age.projected_from) == (1024, 2100)
     assert (narrow.width, narrow.projected_from) == (narrow_age.width, narrow_age.projected_from) == (2, None)
+    told = [one for one in result.warnings if "projected" in one]
+    assert told == [
+        "encoder: its 2,100 numbers were projected at random to 1,024, where a leak in a few of them may drown"
+    ]
 
 
 def test_a_model_of_one_batch_size_and_one_that_spoils_its_input_are_audited_alike() -> None:

@@ -89,3 +89,13 @@ def test_a_bound_makes_no_pass_of_a_leak_without_an_attacker_or_of_a_layer_that_
     assert judge(constant, 0.05, certified(found, most=0.12).certificate).verdict == "INCONCLUSIVE"
     hiding = found.measurement.model_copy(update={"mean_hides": True})
     assert judge(hiding, 0.05, certified(found, most=0.12).certificate).verdict == "INCONCLUSIVE"
+
+
+def test_a_projection_of_a_wide_layer_is_a_pass_by_a_bound_on_every_attacker_alone() -> None:
+    found = powered(founded(leakage(read=0.12, verdict="PASS")))
+    wide = found.measurement.model_copy(update={"projected_from": 80_000})
+    assert judge(found.measurement, 0.05).verdict == "PASS"
+    decision = judge(wide, 0.05)
+    assert (decision.verdict, "80,000 numbers were projected" in decision.reason) == ("INCONCLUSIVE", True)
+    bound = certified(found, most=found.measurement.floor_score.low + 0.04)
+    assert judge(wide, 0.05, bound.certificate).verdict == "PASS"
