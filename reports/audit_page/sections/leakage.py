@@ -41,19 +41,13 @@ def _terms(comparison: Comparison) -> tuple[str, ...]:
         beside.append("what the same attackers read from the raw input (ceiling)")
     beside.append("what is read where there is nothing to read (null)")
     given = "; given the task: those that the answer does not tell" if has_task else ""
-    is_percent = {pair.last.measurement.kind.percent for pair in comparison.pairs}
-    return (
-        f"The strongest attacker at each layer, beside {', '.join(beside[:-1])}, and {beside[-1]}.",
-        *(
-            [
-                "Balanced accuracy: how often it is right, averaged over the classes. AUROC: how often it ranks a row "
-                f"of a class above one of another. Information: the bits that it gains of the attribute{given}."
-            ]
-            if True in is_percent
-            else []
-        ),
-        *(["R²: the share of a number's variance that it explains."] if False in is_percent else []),
-    )
+    told = [f"The strongest attacker at each layer, beside {', '.join(beside[:-1])}, and {beside[-1]}."]
+    if any(pair.last.measurement.kind.percent for pair in comparison.pairs):
+        told.append(
+            "Balanced accuracy: how often it is right, averaged over the classes. AUROC: how often it ranks a row of a "
+            f"class above one of another. Information: the bits that it gains of the attribute{given}."
+        )
+    return tuple(told)
 
 
 SECTION = Section("leakage", "What attackers read", view, heading="What fresh attackers read")

@@ -77,11 +77,13 @@ def test_a_rate_at_which_no_class_could_be_looked_for_has_no_column() -> None:
     assert "A dash" not in text
 
 
-@pytest.mark.parametrize(("one", "words"), [(leakage(), ("AUROC:", "Information:")), (continuous(), ("R²:",))])
+@pytest.mark.parametrize(
+    ("one", "words"), [(leakage(), ("AUROC:", "Information:")), (continuous(), ("R², the share of the variance",))]
+)
 def test_figures_are_explained_where_they_first_stand_and_no_others(one: Finding, words: tuple[str, ...]) -> None:
     text = section(render(audit(one)), "leakage")
     assert all(word in text for word in words)
-    assert ("R²:" in text) == ("R²:" in words)
+    assert ("AUROC:" in text) == ("AUROC:" in words)
     assert "(ceiling)" in text
     bare = remeasured(one, ceiling=None)
     assert "(ceiling)" not in section(render(audit(bare)), "leakage")
