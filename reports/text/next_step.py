@@ -69,13 +69,13 @@ def _settle(found: Finding, audit: AuditResult) -> NextStep:
     if failed:
         return NextStep("", f"Let every attacker run: the table of attackers says why {named(failed[0].name)} did not.")
     if "--limit-rows" in audit.command:
-        return NextStep("", "Audit again without --limit-rows, which held rows back; the sentence above says how many.")
+        return NextStep("", "Audit again without --limit-rows, which held rows back; the sentence below says how many.")
     if measured.held is not None and measured.rows < measured.held:
         return NextStep("", "Audit again without --fit-rows and --test-rows, which drew fewer rows than are held.")
     narrower = ", or a narrower layer" if unseen(measured, found.decided.limit) else ""
     return NextStep(
         "irene layers MODEL" if narrower else "",
-        f"Audit more rows with the attribute known{narrower}: the sentence above says how many in all. Until then "
+        f"Audit more rows with the attribute known{narrower}: the sentence below says how many in all. Until then "
         "treat it as not passed.",
     )
 
