@@ -20,7 +20,10 @@ EVENLY = (
     "the test rows were drawn evenly by class (--test-rows): information in bits is of classes that are as frequent as "
     "they were drawn"
 )
-NO_GROUP = "no group column was given: if several rows show one person, attackers may know people by heart"
+NO_GROUP = (
+    "no group column was given: if several rows show one person, attackers may know people by heart, and intervals are "
+    "too narrow; --group keeps such rows together"
+)
 NO_LAYER = "no layer was named, so what leaves the model (logits) was audited"
 NO_TASK = (
     "neither a task nor a layer was named: the model's few outputs were taken for class scores, and what they are made "

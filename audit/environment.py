@@ -37,4 +37,7 @@ def choose_device(name: str) -> torch.device:
 
 def describe_device(device: torch.device) -> str:
     """Return the device's name for a reader."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"cpu, {threads} thread{'' if threads == 1 else 's'}"

@@ -83,7 +83,7 @@ def main(folder: Path) -> None:
         Path("sweep.json").unlink(missing_ok=True)  # of an earlier call: this one trains its model anew
         train("model.pt")
         run("audit model.pt --private group -o model.json", *known)
-        run("audit model.pt --private group --data-arg most=700 -o few.json", *known)
+        run("audit model.pt --private group --data-arg most=700 --limit 0.12 -o few.json", *known)
         run("audit model.pt --private age -o age.json", *known)
         for method in ("codebook", "gradient-reversal"):
             run(f"sanitize model.pt --private group --method {method} --epochs 3 -o {method}.pt", *known)

@@ -139,7 +139,8 @@ def by_interval(
     if excess.high <= limit and resolution <= limit:
         most = f"{100 * max(excess.high, 0):.1f} {unit}"
         return "PASS", f"The attacker beats the floor by at most {most}; the limit is {points}."
-    width = max(resolution, (excess.high - excess.low) / 2)
+    beyond = excess.value - excess.low if excess.value > limit else excess.high - excess.value  # the end in the way
+    width = max(resolution, (excess.high - excess.low) / 2, beyond)
     room = abs(limit - excess.value)
     needed = _in_all(n * (width / room) ** 2, n, held) if room > 0.1 * width else "many more labelled rows"
     if excess.high <= limit:
@@ -223,11 +224,10 @@ def _more(measurement: Measurement, times: float) -> str:
 
 def _in_all(rows: float, used: int, held: int | None) -> str:
     """Return how many rows it takes, more than were used; those held, and not drawn, are not asked for again."""
-    rows = max(rows, used + 1)
-    told = f"{math.ceil(rows / 100) * 100:,}"
-    if held is not None and rows <= held:
-        return f"about {told} of the {held:,} labelled rows held (--fit-rows and --test-rows drew fewer)"
-    return f"about {told} labelled rows in all"
+    told = math.ceil(max(rows, used + 1) / 100) * 100
+    if held is not None and told <= held:
+        return f"about {told:,} of the {held:,} labelled rows held (--fit-rows and --test-rows drew fewer)"
+    return f"about {told:,} labelled rows in all"
 
 
 def _unbeatable(measurement: Measurement, limit: float) -> str:

@@ -74,10 +74,11 @@ def page(comparison: Comparison, frameworks: Sequence[Framework] = ()) -> Page:
 
 def _subject(comparison: Comparison) -> str:
     last = comparison.last
-    made = last.checkpoint.sanitizing
-    how = f"sanitized with {named(made.method)}" if made else "with no record of a sanitizer"
-    against = ", set beside the checkpoint before it" if len(comparison.audits) == 2 else ""
+    made, is_vectors = last.checkpoint.sanitizing, last.checkpoint.format == "embeddings"
+    what = "these embeddings" if is_vectors else "the features that leave its bottleneck"
+    how = f", sanitized with {named(made.method)}" if made else "" if is_vectors else ", with no record of a sanitizer"
+    against = ", set beside those before it" if len(comparison.audits) == 2 else ""
     return (
-        f"What fresh attackers read from its bottleneck, {how}{against}. "
+        f"What attackers, trained afresh, read from {what}{how}{against}. "
         f"Audited {last.created[:10]} on {of_held(last.tested, last.data.test.rows)} test rows."
     )

@@ -39,12 +39,19 @@ class Drawing:
     narrow: Markup
     """Empty where a page has so many drawings that the wide one has to do, on a small screen by rolling."""
     caption: str
+    """Empty where an earlier drawing has said it."""
 
 
 def attribute_drawings(found: Sequence[Sequence[Pair]], salt: str) -> tuple[Drawing, ...]:
     """Draw every attribute by its pairs, one per layer; `salt` sets these drawings apart from others on the page."""
     both = sum(map(len, found)) <= LARGE
     return tuple(attribute_drawing(pairs, f"{salt}-{place}", both=both) for place, pairs in enumerate(found))
+
+
+def captioned_once(drawings: Sequence[Drawing]) -> tuple[Drawing, ...]:
+    """Return drawings of which one that has the caption of an earlier one stands without."""
+    said: dict[str, Drawing] = {}
+    return tuple(one if said.setdefault(one.caption, one) is one else replace(one, caption="") for one in drawings)
 
 
 def attribute_drawing(pairs: Sequence[Pair], salt: str, *, both: bool = True) -> Drawing:
@@ -61,7 +68,7 @@ def attribute_drawing(pairs: Sequence[Pair], salt: str, *, both: bool = True) ->
     rows = _layer_rows(pairs[0]) if len(pairs) == 1 else [*map(_lane, pairs)]
     layers = len(rows) if len(pairs) > 1 else 0
     if ceiling := ceiling_of(pairs[-1]):
-        rows.append(_read(measurement, "From the raw input (ceiling)", "ceiling", ceiling.figure))
+        rows.append(_read(measurement, "Raw input (ceiling)", "ceiling", ceiling.figure))
     if has_task and has_floor:
         rows.append(_read(measurement, "Task label alone (floor)", "floor", measurement.floor_score))
     if len(pairs) == 1:
@@ -150,7 +157,7 @@ def _caption(pairs: Sequence[Pair], rows: Sequence[Lane], floor: str, *, has_lim
     if has_limit:
         yield "Dashed: the limit on top of the floor, a guide only: the verdict is on the paired excess."
     if "bound" in marks:
-        yield "Arrowhead to the left: the bound on every attacker, tried or not; no interval."
+        yield "Arrowhead: the bound on every attacker, tried or not; no interval."
 
 
 def _read(measurement: Measurement, name: str, mark: Mark, estimate: Estimate) -> Lane:

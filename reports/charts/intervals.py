@@ -6,7 +6,7 @@ Marks and line styles carry the meaning without colour. A name that is not one o
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -16,9 +16,9 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 
 from audit.evidence.findings import Estimate
-from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, drawing, element, fitted, printable
+from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, drawing, element, fitted, measured, printable
 
-Mark = Literal["before", "after", "head", "ceiling", "floor", "null", "bound"]
+Mark = Literal["before", "after", "head", "ceiling", "floor", "null", "bound", "limit"]
 _MARKERS: dict[Mark, str | int] = {
     "before": "o", "after": "s", "head": "D", "ceiling": "^", "floor": "|",
     "bound": CARETLEFT,  # its tip is the figure, and it points to where every attacker is
@@ -27,6 +27,8 @@ _REFERENCES: set[Mark] = {"ceiling", "floor", "null", "bound"}
 _HOLLOW: set[Mark] = {"head", "before"}
 NAMED = 0.5
 """How much of a lane of a narrow drawing its name takes, above its interval."""
+_BESIDE = 4
+"""Pixels between a line and its name."""
 _APART = 0.16
 """How far before and after stand from the middle of a lane that they share, as a share of its height."""
 
@@ -170,11 +172,20 @@ def _draw_lines(axes: Axes, lines: Sequence[Line], tier: float, layout: Layout) 
             *_apart([((line.x, low), (line.x, high)) for low, high in _spans(axes, above, layout)]), color=INK,
             linewidth=1, linestyle=line.style, clip_on=False, transform=axes.get_xaxis_transform(),
         )  # fmt: skip
+        shift = -_BESIDE if to_left else min(_BESIDE, _room(axes, line, layout))
         axes.annotate(
             line.name, (line.x, above), xycoords=axes.get_xaxis_transform(),
-            xytext=(-4 if to_left else 4, 1), textcoords="offset points", ha="right" if to_left else "left",
+            xytext=(shift, 1), textcoords="offset points", ha="right" if to_left else "left",
             fontsize=layout.text - 1, color=INK,
         )  # fmt: skip
+
+
+def _room(axes: Axes, line: Line, layout: Layout) -> float:
+    """Return the pixels between a line and where its name has to begin in order to end with the drawing."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    at, _ = axes.transData.transform((line.x, 0))
+    return float(layout.width - measured(figure, line.name, size=layout.text - 1)[0] - at)
 
 
 def _spans(axes: Axes, above: float, layout: Layout) -> list[tuple[float, float]]:
@@ -203,7 +214,9 @@ def _draw_points(axes: Axes, lanes: Sequence[Lane], layout: Layout) -> None:
             linewidth=(6 if is_alone else 3) if mark == "null" else 2.4 if mark == "after" else 1.6,
             marker="|" if is_alone and mark != "null" else "", markersize=8, markeredgewidth=1.6,
         )  # fmt: skip
-        if is_alone and mark in _MARKERS:
+        if mark == "limit":
+            _draw_ticks(axes, points, layout, (0, (2, 1.5)))
+        elif is_alone and mark in _MARKERS:
             ((y, one),) = points
             axes.plot(
                 [one.value], [y], marker=_MARKERS[mark], markersize=14 if mark == "floor" else 8, clip_on=False,
@@ -224,15 +237,21 @@ def _draw_small(axes: Axes, mark: Mark, points: Sequence[tuple[float, Point]], c
         axes.plot(*_apart(tips), color=color, linewidth=1.6, clip_on=False, solid_joinstyle="miter")
         return
     if mark == "floor":
-        half = 7 / layout.row
-        ticks = [((one.value, y - half), (one.value, y + half)) for y, one in points]
-        axes.plot(*_apart(ticks), color=color, linewidth=1.6, clip_on=False)
+        _draw_ticks(axes, points, layout, "-")
         return
     dots = _apart([((one.value, y), (one.value, y)) for y, one in points])
     cap: Literal["round", "projecting"] = "round" if mark == "before" else "projecting"
     axes.plot(*dots, color=color, linewidth=8, solid_capstyle=cap, clip_on=False)
     if mark in _HOLLOW:
         axes.plot(*dots, color=PAPER, linewidth=4.8, solid_capstyle=cap, clip_on=False)
+
+
+def _draw_ticks(axes: Axes, points: Sequence[tuple[float, Point]], layout: Layout, style: Any) -> None:
+    """Draw an upright tick on each of many lanes in one stroke, in one of matplotlib's line styles."""
+    half = (7 if style == "-" else 9) / layout.row
+    ticks = [((one.value, y - half), (one.value, y + half)) for y, one in points]
+    color = MUTED if style == "-" else INK
+    axes.plot(*_apart(ticks), color=color, linewidth=1.6, linestyle=style, clip_on=False)
 
 
 def _apart(strokes: Sequence[Sequence[tuple[float, float]]]) -> tuple[list[float], list[float]]:

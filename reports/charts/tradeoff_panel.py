@@ -6,6 +6,7 @@ Shapes tell the methods apart without colour; filled marks and bold numbers the 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import IdentityTransform
 
-from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, fitted, printable
+from reports.charts.svg import BAND, HAIRLINE, INK, MUTED, NAME, PAPER, fitted, measured, printable
 from reports.charts.tradeoff_points import Spot, by_method
 
 TASK_KEPT = "task kept above"
@@ -95,7 +96,7 @@ def draw_panel(
         axes.plot(xs, ys, color=own[0].look.colour, linewidth=1.3, alpha=0.7, zorder=2, clip_on=False)
     for spot in spots:
         _draw_spot(axes, spot, layout)
-    _write_numbers(axes, spots, layout)
+    _write_numbers(axes, spots, layout, _name_of(axes, layout, line))
 
 
 def key_height(spots: Sequence[Spot], layout: Layout) -> float:
@@ -138,10 +139,14 @@ def _set_scales(axes: Axes, spots: Sequence[Spot], layout: Layout, chance: float
     axes.patch.set_visible(False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(HAIRLINE)
-    for axis in (axes.xaxis, axes.yaxis):
+    for axis, ends in ((axes.xaxis, xs), (axes.yaxis, ys)):
         axis.set_major_locator(MaxNLocator(layout.steps, steps=[1, 2, 5, 10]))
-        axis.set_major_formatter(lambda share, _: f"{round(100 * share, 6):g} %" if 0 <= share <= 1 else "")
+        axis.set_major_formatter(partial(_tick, most=max(1.0, *ends)))  # more than the best can be kept by chance
     axes.tick_params(color=HAIRLINE, labelcolor=MUTED, labelsize=layout.small, length=4)
+
+
+def _tick(share: float, _: int | None, *, most: float) -> str:
+    return f"{round(100 * share, 6):g} %" if 0 <= share <= most else ""
 
 
 def _draw_references(axes: Axes, spots: Sequence[Spot], layout: Layout, chance: float) -> int:
@@ -208,10 +213,22 @@ def _draw_spot(axes: Axes, spot: Spot, layout: Layout) -> None:
         )  # fmt: skip
 
 
-def _write_numbers(axes: Axes, spots: Sequence[Spot], layout: Layout) -> None:
-    """Write each point's number beside its mark, at the side that is furthest from other marks and numbers."""
+def _name_of(axes: Axes, layout: Layout, line: Line) -> list[tuple[float, float]]:
+    """Return pixels along the name of the line across."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    end, y = axes.get_window_extent().x1 + layout.right - 6, axes.transData.transform((0, line.at))[1]
+    size = layout.small - 1
+    steps = int(measured(figure, line.name, size=size)[0] / size) + 1
+    return [(end - step * size, float(y) - 3 - size / 2) for step in range(steps)]
+
+
+def _write_numbers(
+    axes: Axes, spots: Sequence[Spot], layout: Layout, words: Sequence[tuple[float, float]] = ()
+) -> None:
+    """Write each point's number beside its mark, at the side that is furthest from other marks, numbers and words."""
     marks = [(float(x), float(y)) for x, y in (axes.transData.transform((one.x.value, one.y.value)) for one in spots)]
-    taken = list(marks)
+    taken = [*marks, *words]
     for spot, mark in zip(spots, marks, strict=True):
         reach = layout.mark * (RING if spot.chosen else 1) / 2 + 0.7 * layout.small
         places = [(mark[0] + reach * across, mark[1] + reach * up) for across, up in SIDES]

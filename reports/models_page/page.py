@@ -6,7 +6,7 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.numbers import count, named, one_line, rows_told, shorten
 from reports.inputs.several_models import Models, gather
 from reports.models_page.sections import leakage, limits, repeat, retained, shared, task, verdicts, words
-from reports.render.section import Page, Section, fill_page, filled, running_head
+from reports.render.section import Page, Section, fill_page, filled, folded, running_head
 from reports.text.sentences import sentences
 
 SECTIONS: tuple[Section[Models], ...] = (
@@ -14,12 +14,13 @@ SECTIONS: tuple[Section[Models], ...] = (
     leakage.SECTION,
     task.SECTION,
     retained.SECTION,
-    shared.SECTION,
-    repeat.SECTION,
     limits.SECTION,
-    words.SECTION,
+    folded(shared.SECTION),
+    folded(repeat.SECTION),
+    folded(words.SECTION),
 )
-"""In the order of the page; a new one is a module, a template of the same name, and a line here."""
+"""In the order of the page, what is opened by who wants it last; a new one is a module, a template of the same name,
+and a line here."""
 
 
 def render_models(audits: Mapping[str, AuditResult]) -> str:
@@ -56,7 +57,6 @@ def models_page(models: Models) -> Page:
 def _subject(models: Models) -> str:
     data = models.models[0].audit.data
     return (
-        f"What fresh attackers read from the bottlenecks of {count(len(models.models))} models on the same "
-        f"{rows_told(data.test.rows)} of {named(data.name)}, beside how well each does its task. The models stand in "
-        "the order they were given, and none is ranked: which one to use depends on what leakage and task are worth."
+        f"What attackers, trained afresh, read from the features that leave {count(len(models.models))} models, on the "
+        f"same {rows_told(data.test.rows)} of {named(data.name)}. In the order given; none is ranked."
     )

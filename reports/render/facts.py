@@ -71,7 +71,7 @@ def side_by_side(caption: str, facts: Mapping[str, AuditFact], comparison: Compa
 
 def pairs_text(values: Mapping[str, str | int | float | bool | None]) -> str:
     """Return settings in words, in the order in which evidence stands in a file: `alpha 1, seed 0`."""
-    return ", ".join(f"{name} {value}" for name, value in sorted(values.items())) or "none"
+    return ", ".join(f"{name} {'none' if value == '' else value}" for name, value in sorted(values.items())) or "none"
 
 
 _COPIES = {

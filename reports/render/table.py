@@ -125,7 +125,7 @@ def figure_cell(figure: Figure, *notes: str, tag: str = "") -> Cell:
 
 def over(figure: Figure) -> str:
     """Return a figure and its interval as two words: the one is set over the other."""
-    interval = figure.interval.replace(" ", "\N{NARROW NO-BREAK SPACE}")  # no space to CSS's word-spacing
+    interval = figure.interval.replace(" ", "\N{NARROW NO-BREAK SPACE}")  # no space, where a template ends a line
     return f"{figure.value} {interval}" if interval else figure.value
 
 
@@ -142,7 +142,7 @@ def rules(tables: Iterable[Table]) -> Markup:
             cell = f".{kind} td:nth-child({place})"
             narrow[f"{cell}::before"] = f"content:{quoted(name)}"
             if place - 2 < one.lead:
-                wide[cell] = "word-spacing:normal;overflow-wrap:anywhere;min-width:calc(12ch + 0.5rem)"
+                wide[cell] = "white-space:normal;overflow-wrap:anywhere;min-width:calc(12ch + 0.5rem)"
                 wide[f"{cell}::first-line"] = "font-size:inherit;font-weight:400"
                 narrow[cell] = "grid-column:1/-1"
             elif longest := max(_intervals(some, place - 2), default=0):

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from audit.atomic_write import refuse_foreign, write_whole
 from audit.errors import visible
@@ -39,7 +39,7 @@ def write_page(path: Path, content: str) -> None:
 @cache
 def environment(finalize: Callable[[object], object]) -> Environment:
     """Return what fills templates; every value goes through `finalize`, and comes out as text."""
-    return Environment(
+    found = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,  # what is Markup stands as it is
         undefined=StrictUndefined,
@@ -48,6 +48,8 @@ def environment(finalize: Callable[[object], object]) -> Environment:
         keep_trailing_newline=True,
         finalize=finalize,
     )
+    found.filters["in_lines"] = _in_lines
+    return found
 
 
 def _as_words(value: object) -> object:
@@ -55,3 +57,8 @@ def _as_words(value: object) -> object:
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", visible(value))
+
+
+def _in_lines(words: str) -> Markup:
+    """Return words one below the other, where the style sheet keeps ends of lines."""
+    return Markup("\n").join(escape(word) for word in str(_as_words(words)).split(" "))

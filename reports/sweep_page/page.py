@@ -4,7 +4,7 @@ from audit.evidence.numbers import count, named, shorten
 from audit.evidence.sweep_result import Sweep
 from reports.charts.tradeoff_points import colour_rules
 from reports.inputs.sweep_choice import Wanted, refuse_unsound, unmade
-from reports.render.section import Page, Section, fill_page, filled, running_head
+from reports.render.section import Page, Section, fill_page, filled, folded, running_head
 from reports.sweep_page.sections import choice, curve, limits, points, repeat, retained, shared, words
 
 SECTIONS: tuple[Section[Sweep], ...] = (
@@ -12,12 +12,13 @@ SECTIONS: tuple[Section[Sweep], ...] = (
     curve.SECTION,
     points.SECTION,
     retained.SECTION,
-    shared.SECTION,
-    repeat.SECTION,
     limits.SECTION,
-    words.SECTION,
+    folded(repeat.SECTION),
+    folded(shared.SECTION),
+    folded(words.SECTION),
 )
-"""In the order of the page; a new one is a module, a template of the same name, and a line here."""
+"""In the order of the page, what is opened by who wants it last; a new one is a module, a template of the same name,
+and a line here."""
 
 
 def render_sweep(sweep: Sweep, wanted: Wanted | None = None) -> str:

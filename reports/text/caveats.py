@@ -1,7 +1,9 @@
 """Warnings about the verdicts: from the comparison, from the attackers, and from the audits themselves."""
 
+from collections.abc import Sequence
+
 from audit.evidence.numbers import plain
-from reports.inputs.comparison import Comparison
+from reports.inputs.comparison import Comparison, Pair
 from reports.text.bounds import is_exceeded
 from reports.text.sentences import attribute_at, ceiling_text, is_doubtful
 
@@ -21,10 +23,19 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
     return (
         *comparison.warnings,
         *(f"{when}: code {CODE_RAN}" for when, audit in comparison.audits if audit.checkpoint.pickle_ran),
-        *(f"{attribute_at(one.last.found)}: {ceiling_text(one)}" for one in comparison.pairs if is_doubtful(one)),
+        *doubts(comparison.pairs).values(),
         *(f"{attribute_at(one)}: {ABOVE_BOUND}" for one in found if is_exceeded(one)),
         *_own(comparison),
     )
+
+
+def doubts(pairs: Sequence[Pair]) -> dict[tuple[str, str], str]:
+    """Return by attribute and layer why a PASS may be the attackers' weakness."""
+    return {
+        (one.last.found.attribute, one.last.found.layer): f"{attribute_at(one.last.found)}: {ceiling_text(one)}"
+        for one in pairs
+        if is_doubtful(one)
+    }
 
 
 def plain_cautions(comparison: Comparison) -> tuple[str, ...]:

@@ -25,9 +25,12 @@ CHANGES: dict[str, Callable[[Estimate], Figure]] = {
 
 
 def columns(measurement: Measurement) -> tuple[str, ...]:
-    """Return the names of the strongest attacker's columns: the metric, its excess, and its other figures."""
+    """Return the names of the strongest attacker's columns: the metric, its excess, and its other figures.
+
+    What it adds to the task is one where there is a task.
+    """
     metric, *others = measurement.kind.figures
-    return metric, EXCESS, *others, *((GIVEN_TASK,) if measurement.kind.percent else ())
+    return metric, EXCESS, *others, *((GIVEN_TASK,) if GIVEN_TASK in measurement.figures else ())
 
 
 def column(measurement: Measurement, name: str) -> str:

@@ -94,11 +94,15 @@ def kept_table(comparison: Comparison) -> Table | None:
     columns = (
         ("Before", "After", "At best", "Kept of before, %", "Kept of the best, %") if has_two else ("Read", "At best")
     )
+    tag = "" if all(one.readings[0].is_named for one in found) else NAMED
     bodies = tuple(
-        Body("" if len({one.readings[0].layer for one in found}) == 1 else shorten(layer), tuple(map(_row, some)))
+        Body(
+            "" if len({one.readings[0].layer for one in found}) == 1 else shorten(layer),
+            tuple(_row(one, tag=tag) for one in some),
+        )
         for layer, some in _by_layer(found)
     )
-    caption = "AUROC, or R² of a quantity, of what is not private, and what could be kept of it at best"
+    caption = "What is read that is not private, and at best: AUROC, or R² of a number"
     return Table(caption, ("Attribute", *columns), kind="possible", bodies=bodies)
 
 
@@ -127,13 +131,13 @@ def _by_layer(found: Sequence[Kept]) -> Iterator[tuple[str, list[Kept]]]:
         yield layer, [one for one in found if one.readings[0].layer == layer]
 
 
-def _row(one: Kept) -> Row:
+def _row(one: Kept, tag: str) -> Row:
     first = one.readings[0]
     name = shorten(first.attribute) + (" (R²)" if first.metric == "r2" else "")
     figures = [*(decimal(each.figure) for each in one.readings), decimal(first.at_best) if first.at_best else NONE]
     if len(one.readings) == 2:
         figures += [_share(one.of_before), _share(one.of_possible)]
-    return Row(name, tuple(map(over, figures)), tag=NAMED if first.is_named else "")
+    return Row(name, tuple(map(over, figures)), tag=tag if first.is_named else "")
 
 
 def _share(share: float | None) -> Figure:

@@ -13,6 +13,8 @@ from reports.inputs.comparison import Pair
 EVIDENCE = "AUDIT.json"
 """Stands for the file that the page was made from, which it does not know."""
 RELEASES = ("code", "map")
+HOLD = "Until then, release these features to nobody who must not know the attribute."
+"""What to do with them meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,19 @@ def next_step(pair: Pair) -> NextStep:
 def _mend(found: Finding, audit: AuditResult) -> NextStep:
     made, layer = audit.checkpoint.sanitizing, named(found.layer)
     if not found.measurement.kind.percent:
-        return NextStep("", "Removal is of classes: cut this number into classes, audit those, and plan from that.")
+        cut = "irene removes classes, not numbers: cut this number into classes, audit those, and plan from that audit."
+        return NextStep("", f"{cut} {HOLD}")
     if made is not None and made.release in RELEASES:
         fewer = "fewer words (--words)" if made.release == "code" else "fewer dimensions (--rank)"
         return NextStep(
             f"irene plan BEFORE.json --rows N --limit {found.decided.limit:g}",
             f"What {named(made.method)} left is too much. From the audit of the checkpoint before, it says how many "
-            f"words or dimensions N training rows allow: {fewer} leave less, and so do more training rows.",
+            f"words or dimensions N training rows allow: {fewer} leave less, and so do more training rows. {HOLD}",
         )
     return NextStep(
         f"irene plan {EVIDENCE} --rows N",
         f"It says which release of {layer} can come within {written_limit(found)} with N rows that may train it, and "
-        "what each keeps; irene sanitize makes it, and the result is audited again. Until then nobody should get "
-        "these features who may not know the attribute.",
+        f"what each keeps; irene sanitize makes it, and the result is audited again. {HOLD}",
     )
 
 
@@ -67,13 +69,13 @@ def _settle(found: Finding, audit: AuditResult) -> NextStep:
     if failed:
         return NextStep("", f"Let every attacker run: the table of attackers says why {named(failed[0].name)} did not.")
     if "--limit-rows" in audit.command:
-        return NextStep("", "Audit again without --limit-rows, which held rows back; the sentence above says how many.")
+        return NextStep("", "Audit again without --limit-rows, which held rows back; the sentence below says how many.")
     if measured.held is not None and measured.rows < measured.held:
         return NextStep("", "Audit again without --fit-rows and --test-rows, which drew fewer rows than are held.")
     narrower = ", or a narrower layer" if unseen(measured, found.decided.limit) else ""
     return NextStep(
         "irene layers MODEL" if narrower else "",
-        f"Audit more rows with the attribute known{narrower}: the sentence above says how many in all. Until then "
+        f"Audit more rows with the attribute known{narrower}: the sentence below says how many in all. Until then "
         "treat it as not passed.",
     )
 

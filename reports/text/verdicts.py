@@ -47,7 +47,7 @@ class Answer:
     alarm: str = ""
     """How a fresh attacker refutes the sanitizer's own head, or empty."""
     next: NextStep | None = None
-    """What to do about it; None where the page is of several models or points."""
+    """What to do about it."""
 
     @property
     def kind(self) -> str:
@@ -67,6 +67,8 @@ class Answers:
     answers: tuple[Answer, ...]
     warnings: tuple[str, ...]
     summary: str = ""
+    cost: str = ""
+    """What removal cost the task and what is to be kept; empty without an audit before."""
 
 
 def marked(verdict: Verdict) -> str:

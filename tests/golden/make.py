@@ -280,7 +280,7 @@ VARIES = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\+00:00|Z)?"), "<time>"),
     (re.compile(r"(?<![\d-])\d{4}-\d\d-\d\d(?![\d-])"), "<day>"),
     (re.compile(r"(irene-audit|numpy|python|scikit-learn|torch) \d[\w.+]*"), r"\1 <version>"),
-    (re.compile(r"cpu, \d+ threads"), "<device>"),
+    (re.compile(r"cpu, \d+ threads?"), "<device>"),
     (re.compile(r"^\d+\.\d s$", re.MULTILINE), "<seconds>"),
     (re.compile(r"(?<=^Evidence schema)(\n\d+)+$", re.MULTILINE), "\n<schema>"),
 )

@@ -12,7 +12,7 @@ from audit.evidence.findings import Finding
 from irene.command import COMMANDS, main
 from reports.audit_page.render import render
 from reports.inputs.comparison import compare
-from reports.text.next_step import NextStep, next_step
+from reports.text.next_step import HOLD, NextStep, next_step
 
 
 def step(one: AuditResult) -> NextStep:
@@ -45,9 +45,25 @@ def test_of_a_release_that_left_too_much_the_plan_is_from_the_audit_before() -> 
 
 
 def test_a_number_is_cut_into_classes_first() -> None:
-    assert step(audit(continuous())) == NextStep(
-        "", "Removal is of classes: cut this number into classes, audit those, and plan from that."
-    )
+    told = step(audit(continuous()))
+    assert told.command == ""
+    assert "cut this number into classes, audit those, and plan from that audit." in told.why
+
+
+def test_every_fail_says_that_nothing_is_released_until_then() -> None:
+    after = sanitized(leakage("gender"))
+    made = after.checkpoint.sanitizing
+    assert made is not None
+    coded = after.checkpoint.model_copy(update={"sanitizing": made.model_copy(update={"release": "code"})})
+    for one in (of("FAIL"), audit(continuous()), after.model_copy(update={"checkpoint": coded})):
+        assert step(one).why.endswith(HOLD)
+    assert HOLD not in step(of("PASS")).why
+
+
+def test_a_step_that_is_the_same_for_two_attributes_is_told_once() -> None:
+    page = render(audit(leakage("gender"), leakage("hair"), leakage("luck", 0.13, "PASS")))
+    assert page.count("It says which release of") == 1
+    assert "As for gender." in page
 
 
 @pytest.mark.parametrize(

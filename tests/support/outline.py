@@ -47,6 +47,13 @@ class Outline(HTMLParser):
         return " ".join(" ".join(self.words).replace("\N{NO-BREAK SPACE}", " ").split())
 
 
+def section(page: str, name: str) -> str:
+    """Return the text of one section."""
+    found = re.search(rf'<section [^>]*aria-labelledby="{name}-title".*?</section>', page, flags=re.S)
+    assert found, f"no section {name}"
+    return Outline(found[0]).text
+
+
 def assert_it_stands_alone(page: str) -> None:
     """See that a page asks for nothing, runs nothing, links to its own places, and has its headings in order."""
     tags = Outline(page).tags

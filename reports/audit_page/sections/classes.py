@@ -1,13 +1,13 @@
 """Which rows no attacker saw, and who is exposed; how many rows of each class there are is in the records."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
-from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import ClassRecall, Estimate, Finding, TruePositives
+from audit.evidence.headline import written_guess
 from audit.evidence.numbers import bare, count, fixed, named, percent, rows_told, share, shorten
-from reports.charts.attribute import Drawing
+from reports.charts.attribute import Drawing, captioned_once
 from reports.charts.exposure import MOST, WITHHELD, recall_drawing, roc_drawing
 from reports.inputs.by_attribute import LARGE, by_attribute, severity, worst
 from reports.inputs.comparison import Comparison, Pair
@@ -25,8 +25,9 @@ EXPOSED = (
 )
 FOUND = (
     "Found: the share of them that it finds if it may name so few of the other class's rows wrongly; a guess finds "
-    "no more than that. A dash: too few rows to tell."
+    "no more than that."
 )
+DASH = "A dash: too few rows to tell."
 SMALL = "Withheld: fewer than 20 test groups."
 SHOTS = (
     "Who has several rows of one person puts them together. Of people with that many rows and one class: what the "
@@ -63,7 +64,7 @@ def view(comparison: Comparison) -> Classes:
     deciding = [pair.last.found for pair in pairs]
     drawn = pictures(pairs, is_large=len(comparison.pairs) > LARGE)
     return Classes(
-        sentences=classes_text(comparison.measured, comparison.last),
+        sentences=classes_text(comparison),
         pictures=drawn,
         exposed=exposed(deciding, [one for one in deciding if _is_told(one, drawn)]),
         shots=shots(deciding),
@@ -82,7 +83,8 @@ def pictures(pairs: Sequence[Pair], *, is_large: bool) -> tuple[Pictured, ...]:
         more = None if is_large else roc_drawing(pair, f"roc-{place}")
         if drawn:
             found.append(Pictured(drawn.attribute, drawn.layer, (drawn, more) if more else (drawn,)))
-    return tuple(found)
+    once = iter(captioned_once([drawing for one in found for drawing in one.drawings]))
+    return tuple(replace(one, drawings=tuple(islice(once, len(one.drawings)))) for one in found)
 
 
 def _is_told(found: Finding, drawn: Iterable[Pictured]) -> bool:
@@ -98,9 +100,10 @@ def exposed(findings: Sequence[Finding], drawn: Sequence[Finding] = ()) -> Told 
         findings: One of each attribute.
         drawn: Those whose recalls a drawing gives, so that no table repeats them.
     """
-    rates = next(([*_rates(one)] for one in findings if _rates(one)), [])
+    asked = next(([*_rates(one)] for one in findings if _rates(one)), [])
     found = [one for one in findings if one.measurement.exposure]
-    binary = [one for one in found if [*_rates(one)] == rates and rates]
+    binary = [one for one in found if [*_rates(one)] == asked and asked]
+    rates = [rate for rate in asked if any(one.rate for one in _rated(binary, [rate]))]
     several = [one for one in found if one not in binary and one not in drawn]
     has_recalls = any(one not in drawn for one in binary)
     alarms = tuple(f"Found at {percent(rate)} false alarms, %" for rate in rates)
@@ -110,19 +113,21 @@ def exposed(findings: Sequence[Finding], drawn: Sequence[Finding] = ()) -> Told 
             f"{caption} of two",
             ("Class", *(("Recognised, %",) if has_recalls else ()), *alarms),
             kind="exposed-2",
-            bodies=tuple(_exposed(one, has_recalls=has_recalls) for one in binary),
+            bodies=tuple(_exposed(one, rates, has_recalls=has_recalls) for one in binary if rates or has_recalls),
         ),
         Table(
             f"{caption} of several",
             ("Class", "Recognised, %"),
             kind="exposed-1",
-            bodies=tuple(_exposed(one, has_recalls=True) for one in several),
+            bodies=tuple(_exposed(one, [], has_recalls=True) for one in several),
         ),
     )
     shown = tuple(one for one in tables if one.bodies)
     is_withheld = any(one.recall is None for each in found for one in _recalls(each))
-    words = " ".join([EXPOSED, *([FOUND] if binary else []), *([SMALL] if is_withheld else [])])
-    return Told((words, *_most_exposed(binary)), shown) if found else None
+    notes = {FOUND: bool(rates), DASH: not all(one.rate for one in _rated(binary, rates)), SMALL: is_withheld}
+    words = " ".join([EXPOSED, *(note for note, is_needed in notes.items() if is_needed), *_untold(asked, rates)])
+    others = [one for one in found if one not in binary]
+    return Told((words, *_most_exposed(binary), *_most_recognised(others)), shown) if found else None
 
 
 def _recalls(found: Finding) -> list[ClassRecall]:
@@ -134,18 +139,31 @@ def _rates(found: Finding) -> dict[float, None]:
     return dict.fromkeys(one.false_positive_rate for one in (exposure.found if exposure else ()))
 
 
-def _exposed(found: Finding, *, has_recalls: bool) -> Body:
-    exposure = found.measurement.exposure
+def _rated(findings: Iterable[Finding], rates: Sequence[float]) -> list[TruePositives]:
+    return [
+        one
+        for finding in findings
+        for one in (finding.measurement.exposure.found if finding.measurement.exposure else ())
+        if one.false_positive_rate in rates
+    ]
+
+
+def _untold(asked: Sequence[float], told: Sequence[float]) -> list[str]:
+    """Return in a sentence at which false alarms no class could be looked for."""
+    few = [percent(rate) for rate in asked if rate not in told]
+    return [f"At {' and '.join(few)} false alarms these rows are too few to tell."] if few else []
+
+
+def _exposed(found: Finding, rates: Sequence[float], *, has_recalls: bool) -> Body:
     rows = [
         Row(
             shorten(one.name),
             (
                 *((_percent(one.recall, WITHHELD),) if has_recalls else ()),
-                *(_percent(each.rate, NOTHING) for each in exposure.found if each.wanted == one.name),
+                *(_percent(each.rate, NOTHING) for each in _rated([found], rates) if each.wanted == one.name),
             ),
         )
         for one in _recalls(found)
-        if exposure
     ]
     return Body(attribute_at(found), tuple(rows))
 
@@ -166,6 +184,23 @@ def _most_exposed(findings: Iterable[Finding]) -> list[str]:
         return []
     _, rate, one, finding = max(found, key=lambda each: each[0])
     return [_told_of(one, rate, finding)]
+
+
+def _most_recognised(findings: Iterable[Finding]) -> list[str]:
+    """Return in a sentence which of several classes is recognised most beyond a guess, if one surely stands out."""
+    found = [
+        (one.recall.low / finding.measurement.guess, one.recall, one.name, finding)
+        for finding in findings
+        for one in _recalls(finding)
+        if one.recall and one.recall.low > STANDS_OUT * finding.measurement.guess
+    ]
+    if not found:
+        return []
+    _, recall, name, finding = max(found, key=lambda each: each[0])
+    guess = written_guess(finding.measurement)
+    return [
+        f"Most recognised is {named(name)} ({attribute_at(finding)}): {share(recall)}, where a guess gives {guess}."
+    ]
 
 
 def _told_of(one: TruePositives, rate: Estimate, finding: Finding) -> str:
@@ -205,22 +240,19 @@ def classes(pairs: tuple[Pair, ...]) -> Table:
     )
 
 
-def classes_text(pairs: tuple[Pair, ...], audit: AuditResult) -> tuple[str, ...]:
-    """Return what to know of groups, of intersections, and of counts that are not shown."""
-    data = audit.data
+def classes_text(comparison: Comparison) -> tuple[str, ...]:
+    """Return what to know of groups, of intersections, of numbers, and of counts that are not shown."""
+    data = comparison.last.data
     if data.group:
         unit = named(data.group)
         group = (
             f"Rows are kept together by {unit}: none stands on two sides of a split, and intervals resample whole "
-            f"groups. The splits hold {count(data.train.groups)} to train, {count(data.select.groups)} to select "
-            f"and {count(data.test.groups)} to test."
+            f"groups: {count(data.train.groups)} to train, {count(data.select.groups)} to select and "
+            f"{count(data.test.groups)} to test."
         )
     else:
-        group = (
-            "No group was named, so every row stands alone. If rows belong together, such as several images of one "
-            "person, the intervals here are too narrow: --group keeps them together."
-        )
-    found = {pair.last.found.attribute: pair.last.found for pair in pairs}
+        group = "No group was named: every row stands alone."
+    found = {pair.last.found.attribute: pair.last.found for pair in comparison.pairs}
     joined = [named(name) for name in found if "+" in name]
     if joined:
         of = f"{', '.join(joined)} {'is an intersection' if len(joined) == 1 else 'are intersections'}"
@@ -229,9 +261,12 @@ def classes_text(pairs: tuple[Pair, ...], audit: AuditResult) -> tuple[str, ...]
         subgroups = "No intersection of attributes was audited: --private a+b audits the subgroups of two."
     else:
         subgroups = ""
-    withheld = any(None in _counts(one) for one in found.values())
+    withheld = any(None in _counts(pair.last.found) for pair in comparison.measured)
     told = ["Counts so small that they could single people out are withheld."] if withheld else []
-    return (group, *([subgroups] if subgroups else []), *told)
+    numbers = [named(name) for name, one in found.items() if not one.measurement.kind.percent]
+    of_numbers = f"{', '.join(numbers)}: {'a number' if len(numbers) == 1 else 'numbers'} without classes; "
+    everybody = [f"{of_numbers}everybody's is guessed with the mean error told above."] if numbers else []
+    return (group, *([subgroups] if subgroups else []), *told, *everybody)
 
 
 def _counts(one: Finding) -> list[int | None]:

@@ -22,7 +22,10 @@ def view(comparison: Comparison) -> SignOff:
     evidence = (("Evidence", audit.digest),) if audit.digest else ()
     return SignOff(
         subject=f"{named(audit.checkpoint.file)}, audited on {audit.created[:10]}",
-        digests=(("Checkpoint", audit.checkpoint.sha256), *evidence),
+        digests=(
+            ("Embeddings" if audit.checkpoint.format == "embeddings" else "Checkpoint", audit.checkpoint.sha256),
+            *evidence,
+        ),
     )
 
 

@@ -1,19 +1,19 @@
 """The task and the retained attributes: accuracy of the one, figures of the other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audit.evidence.audit_result import AnyTask, QuantityTask
 from audit.evidence.findings import Measurement
 from audit.evidence.headline import WRITERS, written_baseline, written_nothing, written_task
 from audit.evidence.numbers import bare, change, count, named, share, shorten
-from reports.charts.attribute import Drawing, attribute_drawings, task_drawing
+from reports.charts.attribute import Drawing, attribute_drawings, captioned_once, task_drawing
 from reports.inputs.by_attribute import by_attribute
 from reports.inputs.comparison import Comparison, Pair, Reading
 from reports.inputs.paired_difference import task_change
 from reports.render.section import Section
 from reports.render.table import Body, Cell, Row, Table, cell, figure_cell, missing, over
-from reports.text.figures import NONE, figure, floor, pair_change, written_task_change
+from reports.text.figures import NONE, figure, floor, pair_change
 from reports.text.identities import gives_away, identity_table
 from reports.text.kept_at_best import kept_table, kept_text
 from reports.text.sentences import NO_TASK, attribute_at, retained_by_state, unpaired
@@ -46,13 +46,21 @@ def view(comparison: Comparison) -> TaskView:
         drawing=task_drawing([(when, audit.task) for when, audit in comparison.audits if audit.task]),
         table=task_table(comparison),
         states=tuple(retained_by_state(comparison.retained)),
-        retained=attribute_drawings(by_attribute(comparison.retained), "kept"),
+        retained=_drawn(comparison),
         retained_table=retained_table(comparison),
         kept_table=kept_table(comparison),
         kept_text=kept_text(comparison),
         identity_table=identity_table(comparison),
         gives_away=gives_away(comparison),
     )
+
+
+def _drawn(comparison: Comparison) -> tuple[Drawing, ...]:
+    """Draw the retained attributes; what the marks mean has been said of the private ones of the same metric."""
+    retained = by_attribute(comparison.retained)
+    told = {pair.last.measurement.metric for pair in comparison.pairs}
+    drawn = zip(retained, captioned_once(attribute_drawings(retained, "kept")), strict=True)
+    return tuple(replace(one, caption="") if pairs[0].last.measurement.metric in told else one for pairs, one in drawn)
 
 
 SECTION = Section("task", "Task, and what was kept", view, heading="The task, and what was kept")
@@ -144,8 +152,7 @@ def _task_text(comparison: Comparison) -> str:
         )
     if len(tasks) == 1:
         return "How well the model does what it is for: whatever is removed from it should leave this as it is."
-    told = written_task_change(tasks[0], tasks[1])
     return (
-        f"The task's {tasks[1].title} changed by {told}. Removal is worth little if the task goes with it: read this "
-        "beside the leakage above."
+        "How well the model does what it is for, before and after. Removal is worth little if the task goes with it: "
+        "read this beside the leakage above."
     )

@@ -1,6 +1,7 @@
 """The answer for each private attribute: one sentence with its limit and rows, and the figures it is read against."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from audit.evidence.headline import written_excess, written_guess, written_limit, written_resolution
 from audit.evidence.numbers import LONGEST_TEXT, count, named, shorten
@@ -8,7 +9,8 @@ from reports.inputs.by_attribute import by_attribute, tally, worst
 from reports.inputs.comparison import Comparison, Pair, Reading
 from reports.render.section import Section
 from reports.text.bounds import bound
-from reports.text.caveats import cautions
+from reports.text.caveats import cautions, doubts
+from reports.text.cost import cost
 from reports.text.figures import floor, pair_change, score
 from reports.text.next_step import next_step
 from reports.text.sentences import NO_TASK, ceiling_text, claim, contradiction, limit
@@ -17,14 +19,29 @@ from reports.text.verdicts import KINDS, Answer, Answers, Stat, stat, summary
 
 def view(comparison: Comparison) -> Answers:
     """Prepare the verdicts of all private attributes."""
+    answers = _told_once([verdict(pairs) for pairs in sorted(by_attribute(comparison.pairs), key=_worst_first)])
+    said = doubts(comparison.pairs).values()  # each stands in the answer that it is of
     return Answers(
         summary=summary(comparison),
-        answers=tuple(map(verdict, sorted(by_attribute(comparison.pairs), key=_worst_first))),
-        warnings=tuple(shorten(text, LONGEST_TEXT) for text in cautions(comparison)),
+        answers=answers,
+        warnings=tuple(shorten(text, LONGEST_TEXT) for text in cautions(comparison) if text not in said),
+        cost=cost(comparison),
     )
 
 
 SECTION = Section("verdict", "Verdict", view)
+
+
+def _told_once(answers: Sequence[Answer]) -> tuple[Answer, ...]:
+    """Return the answers, of which one whose next step is that of an earlier one refers to it."""
+    first: dict[str, str] = {}
+    told = []
+    for one in answers:
+        if one.next is None or first.setdefault(one.next.why, one.attribute) == one.attribute:
+            told.append(one)
+        else:
+            told.append(replace(one, next=replace(one.next, why=f"As for {first[one.next.why]}.")))
+    return tuple(told)
 
 
 def _worst_first(pairs: Sequence[Pair]) -> int:
@@ -46,7 +63,7 @@ def verdict(pairs: Sequence[Pair]) -> Answer:
         f"{limit(last)}, on {count(found.measurement.test_rows)} test rows.",
         layers=_layers(pairs),
         stats=(*map(_read, pair.readings), *_change(pair), _floor(last), _excess(pair)),
-        reason=shorten(found.decided.reason, LONGEST_TEXT),
+        reason=shorten(found.decided.reason, LONGEST_TEXT) if found.decided.verdict == "INCONCLUSIVE" else "",
         bound=bound(found),
         next=next_step(pair),
         alarm=_alarm(contradicted[0], found.layer) if contradicted else "",
@@ -69,7 +86,7 @@ def _layers(pairs: Sequence[Pair]) -> str:
 def _read(reading: Reading) -> Stat:
     measurement = reading.measurement
     name = reading.when if measurement.kind.percent else f"{reading.when}, {measurement.kind.title}"
-    return stat(name, score(measurement), f"by {named(measurement.strongest)}")
+    return stat(name, score(measurement), *([measurement.kind.title] if measurement.kind.percent else []))
 
 
 def _change(pair: Pair) -> list[Stat]:

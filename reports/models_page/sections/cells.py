@@ -44,14 +44,19 @@ def attribute_view(one: Several, models: Models, place: int, table: Table, salt:
 
 
 def differences_table(one: Several) -> Table:
-    """Return how every other model differs from the first one, in one attribute and in the task."""
+    """Return how every other model differs from the first one in an attribute; in the task, too, if it is private."""
     (first, reading), *others = one.readings
+    is_private = one.first.decision is not None
     found = tuple(
-        (name_cell(model), *_changes(reading.measurement, other.measurement), _task_change(model, first))
+        (
+            name_cell(model),
+            *_changes(reading.measurement, other.measurement),
+            *([_task_change(model, first)] if is_private else []),
+        )
         for model, other in others
     )
     read = f"Strongest fresh attacker, {one.first.measurement.kind.title}"
-    columns = ("Model", read, "Excess", on_the_task(first.audit.task))
+    columns = ("Model", read, "Excess", *([on_the_task(first.audit.task)] if is_private else []))
     return Table(f"{attribute_at(one.first)}: differences from {first.name}", columns, found)
 
 

@@ -1,8 +1,8 @@
 """The figures of each retained attribute in every model."""
 
-from audit.evidence.headline import TITLES, on_the_task
+from audit.evidence.headline import TITLES
 from reports.inputs.several_models import Models, Several
-from reports.models_page.sections.cells import AttributeView, attribute_view, name_cell, read_cell, task_cell
+from reports.models_page.sections.cells import AttributeView, attribute_view, name_cell, read_cell
 from reports.render.section import Section
 from reports.render.table import Table, figure_cell
 from reports.text.figures import figure
@@ -21,9 +21,9 @@ SECTION = Section("retained", "What should stay", view, heading="What should sta
 def retained_table(one: Several) -> Table:
     """Return the figures of a retained attribute in every model."""
     metric, second, *_ = one.first.measurement.kind.figures
-    columns = ("Model", TITLES[metric], TITLES[second], on_the_task(one.readings[0][0].audit.task))
+    columns = ("Model", TITLES[metric], TITLES[second])
     found = tuple(
-        (name_cell(model), read_cell(reading), figure_cell(figure(reading.measurement, second)), task_cell(model))
+        (name_cell(model), read_cell(reading), figure_cell(figure(reading.measurement, second)))
         for model, reading in one.readings
     )
     return Table(f"{attribute_at(one.first)}, which should stay readable", columns, found)

@@ -12,6 +12,7 @@ from reports.models_page.sections.cells import name_cell, task_cell
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell
 from reports.text.caveats import cautions
+from reports.text.next_step import NextStep
 from reports.text.sentences import attribute_at, described
 from reports.text.verdicts import marked
 
@@ -25,6 +26,8 @@ class Verdicts:
 
     summary: tuple[str, ...]
     """A sentence for each private attribute at each layer: how many models pass."""
+    next: NextStep
+    """What to do about them all."""
     verdicts: Table
     which: Table
     warnings: tuple[str, ...]
@@ -33,11 +36,32 @@ class Verdicts:
 def view(models: Models) -> Verdicts:
     """Prepare the verdicts, in the order in which the models were given."""
     return Verdicts(
-        tuple(map(_summary, models.private)), verdicts_table(models), which_table(models), _warnings(models)
+        tuple(map(_summary, models.private)),
+        next_of(models),
+        verdicts_table(models),
+        which_table(models),
+        _warnings(models),
     )
 
 
 SECTION = Section("verdicts", "Verdicts", view, anchor="verdict")
+
+
+def next_of(models: Models) -> NextStep:
+    """Return what to do about models of which some pass for every private attribute, or none does."""
+    passing = [
+        shorten(model.name)
+        for place, model in enumerate(models.models)
+        if all(one.readings[place][1].found.decided.verdict == "PASS" for one in models.private)
+    ]
+    if not passing:
+        return NextStep("", "No model passes for every private attribute: release none of them as it is.")
+    those = passing[0] if len(passing) == 1 else f"one of {', '.join(passing)}"
+    return NextStep(
+        "",
+        f"Only {those} can be released on these figures, if its task is good enough: audit it afresh, on rows that "
+        "chose nothing, and have that audit signed.",
+    )
 
 
 def verdicts_table(models: Models) -> Table:

@@ -1,5 +1,7 @@
 """Cells that several sections share."""
 
+import shlex
+
 from audit.evidence.numbers import share, shorten
 from audit.evidence.sweep_result import Sweep, SweepFigures, SweepPoint, title
 from reports.inputs.sweep_choice import keeps_the_task
@@ -12,6 +14,12 @@ LONGEST_REASON = 300
 def called(point: SweepPoint) -> str:
     """Return what a point is called on a page."""
     return shorten(title(point.method, point.weight))
+
+
+def options(point: SweepPoint) -> str:
+    """Return the options of `irene sanitize` that make a point."""
+    weight = "" if point.weight is None else f" --weight {point.weight:g}"
+    return f"--method {shlex.quote(shorten(point.method))}{weight}"
 
 
 def task_cell(figures: SweepFigures, sweep: Sweep) -> Cell:

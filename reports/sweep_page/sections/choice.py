@@ -31,9 +31,10 @@ from reports.inputs.sweep_choice import (
     untouched,
 )
 from reports.render.section import Section
-from reports.sweep_page.sections.cells import called
+from reports.sweep_page.sections.cells import called, options
 from reports.text.bounds import bits_at_most, read_at_most
 from reports.text.caveats import ABOVE_BOUND, CODE_RAN
+from reports.text.next_step import NextStep
 from reports.text.verdicts import Answer, Answers, Stat, stat
 
 CAVEAT = (
@@ -90,10 +91,22 @@ def choice(sweep: Sweep, attribute: str) -> Answer:
         bound=_bound(best.read.certificate) if best and best.read.certificate else "",
         stats=_stats(sweep, first, best),
         reason=shorten(best.read.reason, LONGEST_TEXT) if best else "",
+        next=_next(best),
         basis=f"Limit on the excess: {limit_points(sweep.protocol.limit)} ({who}). The task counts as kept at an "
-        f"accuracy of {percent(level(sweep))} or more, the lower end of the untouched checkpoint's interval. "
-        f"{count(first.read.test_rows)} test rows.",
+        f"accuracy of {percent(level(sweep))} or more, the lower end of the untouched checkpoint's interval.",
     )
+
+
+def _next(best: Audited | None) -> NextStep:
+    """Return what to do about the point that was found, or without one."""
+    if best is None:
+        return NextStep("", "Release none of these points: sweep lower weights, or other methods.")
+    if best.read.verdict == "FAIL":
+        return NextStep("", "Release none of these points: sweep higher weights, or other methods.")
+    how = f"irene sanitize CHECKPOINT … {options(best.point)}"
+    if best.read.verdict == "PASS":
+        return NextStep(how, "It makes this point, whose own audit, on rows that no sweep has seen, says if it passes.")
+    return NextStep(how, "It makes this point. Audit it on more rows; until it passes, release none of these.")
 
 
 def sentences(sweep: Sweep, wanted: Wanted | None = None) -> list[str]:

@@ -1,14 +1,14 @@
 """The commands that made the points, and how to make one of them again."""
 
-import shlex
 from dataclasses import dataclass
 
-from audit.evidence.numbers import count, shorten
+from audit.evidence.numbers import count
 from audit.evidence.sweep_result import Sweep
 from reports.inputs.sweep_choice import least_read
 from reports.render.facts import listed, pairs_text
 from reports.render.section import Section
 from reports.render.table import Table, cell
+from reports.sweep_page.sections.cells import options
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,4 @@ def _call(sweep: Sweep, number: int) -> Table:
 def _asked(sweep: Sweep) -> str:
     """Return the options that make the point with the least to read of the first attribute whose task is kept."""
     best = least_read(sweep, sweep.setup.private[0])
-    point = best.point if best else sweep.points[-1]
-    weight = "" if point.weight is None else f" --weight {point.weight:g}"
-    return f"--method {shlex.quote(shorten(point.method))}{weight}"
+    return options(best.point if best else sweep.points[-1])

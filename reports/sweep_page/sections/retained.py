@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from audit.evidence.numbers import decimal, percent, share, shorten
-from audit.evidence.sweep_result import Sweep, SweepFigures, SweepKept
+from audit.evidence.sweep_result import Sweep, SweepKept
 from reports.charts.attribute import Drawing
 from reports.charts.tradeoff_curve import kept_curves
 from reports.inputs.sweep_choice import untouched
 from reports.render.section import Section
 from reports.render.table import Cell, Table, cell, figure_cell, missing
-from reports.sweep_page.sections.cells import called, failed_cell, task_cell
+from reports.sweep_page.sections.cells import called, failed_cell
 
 MOST_DRAWN = 6
 """Drawings on one page."""
@@ -35,10 +35,10 @@ SECTION = Section("retained", "What should stay", view, heading="What should sta
 
 
 def _kept(sweep: Sweep, place: int, name: str) -> Table:
-    columns = ("Point", "AUROC", "At best", "Balanced accuracy", "Accuracy on the task")
+    columns = ("Point", "AUROC", "At best", "Balanced accuracy")
     chance = untouched(sweep, sweep.setup.private[0]).figures.kept[place].chance
     found = tuple(
-        (cell(called(point)), *_kept_row(point.figures.kept[place], point.figures, sweep))
+        (cell(called(point)), *_kept_row(point.figures.kept[place]))
         if point.figures
         else (cell(called(point)), failed_cell(point, len(columns) - 1))
         for point in sweep.points
@@ -46,10 +46,9 @@ def _kept(sweep: Sweep, place: int, name: str) -> Table:
     return Table(f"{shorten(name)}, which should stay readable; a guess: {percent(chance)}", columns, found)
 
 
-def _kept_row(one: SweepKept, figures: SweepFigures, sweep: Sweep) -> tuple[Cell, ...]:
+def _kept_row(one: SweepKept) -> tuple[Cell, ...]:
     return (
         figure_cell(decimal(one.auroc), f"by {shorten(one.strongest)}"),
         figure_cell(decimal(one.at_best)) if one.at_best else missing(),
         figure_cell(share(one.balanced_accuracy)),
-        task_cell(figures, sweep),
     )

@@ -41,6 +41,14 @@ def test_an_open_verdict_says_how_many_rows_would_settle_it() -> None:
     assert "about 4,000 labelled rows in all" in reason
 
 
+def test_rows_that_leave_it_open_are_never_called_enough() -> None:
+    # an interval that goes further down than up: its half-width alone would say that fewer rows do
+    lopsided = Estimate(value=0.21, low=0.047, high=0.35)
+    for held in (None, 250):
+        _, reason = by_interval(lopsided, 0.11, 0.05, 250, METRICS["balanced_accuracy"], held)
+        assert "about 300 labelled rows in all would settle it" in reason
+
+
 def test_a_limit_of_nothing_never_passes_and_is_told_so() -> None:
     verdict, reason = by_interval(
         Estimate(value=-0.01, low=-0.02, high=0.0), 0.02, 0.0, 1000, METRICS["balanced_accuracy"]

@@ -14,6 +14,7 @@ from support.sweeps import typical
 
 from audit.errors import IreneError
 from audit.evidence.audit_result import AuditResult, read_audit
+from audit.evidence.sweep_result import read_sweep
 from reports.audit_page.render import render
 from reports.compliance.dpia import render_html
 from reports.models_page.page import render_models
@@ -44,6 +45,12 @@ PAPER, MARGIN = 794, 56
 """CSS pixels: a telephone, a desktop, A4, and a little less than its margins in the print stylesheet."""
 MOST_WORDS, MOST_SHEETS, VERDICT_ABOVE = 1500, 5, 400
 """Of what is not folded: words, sheets of A4, and CSS pixels from the top of a telephone to the verdict."""
+PAIRED_WORDS = 250
+"""That an audit before adds: every figure has one before, and a change."""
+MOST_BYTES = 1_200_000
+FORMS = ("kept", "sanitized", "pair", "classes", "quantity", "intersection", "embeddings", "models", "sweep")
+ANSWER = ".verdict, #verdict li"
+"""Of several models it is a list."""
 GOLDEN = Path(__file__).parents[2] / "golden"
 CONTRAST = "color-contrast"
 """The rule of axe-core that takes minutes on a page of a quarter of a million pixels."""
@@ -181,21 +188,29 @@ def test_a_print_cuts_no_drawing_and_no_verdict(browser: "Browser", shelf: dict[
         assert sticking_out(page, may_roll=False, margin=MARGIN) == []
 
 
-def test_what_everybody_reads_of_one_attribute_and_two_to_keep_is_short(browser: "Browser", tmp_path: Path) -> None:
-    path = tmp_path / "kept.html"
-    write_page(path, render(read_audit(GOLDEN / "kept.json")))
+def golden(form: str) -> str:
+    """Return the page of a form from the stored evidence of real, small audits."""
+    if form == "sweep":
+        return render_sweep(read_sweep(GOLDEN / "sweep.json"))
+    before, after = (read_audit(GOLDEN / f"{name}.json") for name in ("kept", "sanitized"))
+    if form in ("pair", "models"):
+        return render(before, after) if form == "pair" else models(before, after)
+    return render(read_audit(GOLDEN / f"{form}.json"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_everybody_reads_is_short_and_begins_with_the_verdict(
+    browser: "Browser", tmp_path: Path, form: str
+) -> None:
+    path, most = tmp_path / "page.html", MOST_WORDS + (PAIRED_WORDS if form == "pair" else 0)
+    write_page(path, golden(form))
+    assert path.stat().st_size <= MOST_BYTES
     with opened(browser, path, is_unfolded=False) as (page, _):
-        assert 800 < len(page.inner_text("body").split()) <= MOST_WORDS
+        assert 800 < len(page.inner_text("body").split()) <= most
         printed = page.pdf(prefer_css_page_size=True)
         assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= MOST_SHEETS
         page.set_viewport_size({"width": 390, "height": 844})
-        assert page.evaluate("document.querySelector('.verdict').getBoundingClientRect().top") < VERDICT_ABOVE
-
-
-def test_the_verdict_of_a_sweep_is_on_the_first_screen_of_a_phone(browser: "Browser", shelf: dict[str, Path]) -> None:
-    with opened(browser, shelf["sweep"], is_unfolded=False) as (page, _):
-        page.set_viewport_size({"width": 390, "height": 844})
-        assert page.evaluate("document.querySelector('.verdict').getBoundingClientRect().top") < VERDICT_ABOVE
+        assert page.evaluate(f"document.querySelector('{ANSWER}').getBoundingClientRect().top") < VERDICT_ABOVE
 
 
 def test_a_drawing_that_is_cut_would_be_seen(browser: "Browser", tmp_path: Path) -> None:
@@ -206,11 +221,12 @@ def test_a_drawing_that_is_cut_would_be_seen(browser: "Browser", tmp_path: Path)
 
 
 def test_a_picture_for_the_readme_is_small_and_shows_no_map(browser: "Browser", shelf: dict[str, Path]) -> None:
-    from pictures import MOST_BYTES, SCALE, WIDTH, picture  # noqa: PLC0415 - it needs playwright
+    from pictures import MOST_BYTES as MOST  # noqa: PLC0415 - it needs playwright
+    from pictures import SCALE, WIDTH, picture  # noqa: PLC0415
 
     light, dark = (picture(browser, shelf["one audit"], scheme) for scheme in ("light", "dark"))
     assert light != dark
-    assert max(len(light), len(dark)) < MOST_BYTES
+    assert max(len(light), len(dark)) < MOST
     with Image.open(io.BytesIO(light)) as shown:
         assert shown.mode == "P" and shown.width == SCALE * WIDTH
     with opened(browser, shelf["before and after"], width=WIDTH) as (page, _):

@@ -156,7 +156,7 @@ def test_a_bound_on_every_attacker_stands_beside_the_finding_in_the_drawing_and_
         "colour a guess: 10 %, H(v): 3.32 bits features.7 – – – – – – 61.0 40.0 38.0–42.0 1.25 4 8,000 103",
         "on rows that the model was not made from, with groups taken for independent of each other.",
         "Each bound holds with 95 % confidence by itself", "whoever holds the encoder before the code sees more",
-        "Arrowhead to the left: the bound on every attacker", "but where a bound on every attacker stands beside",
+        "Arrowhead: the bound on every attacker", "but where a bound on every attacker stands beside",
     ):  # fmt: skip
         assert part in text, part
     assert alternatives(page).count("After: 40.0 % (38.0–42.0); Any attacker (bound): at most 61.0 %;") == 2
