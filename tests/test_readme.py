@@ -4,12 +4,14 @@ import re
 import shlex
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import nn
 
 from irene.command import COMMANDS, main
@@ -121,6 +123,27 @@ def test_every_script_that_a_page_calls_exists_and_has_the_options(page: Path) -
         code = (ROOT / path).read_text(encoding="utf-8")
         named = {one for one in arguments if one.startswith("--")}
         assert [one for one in named - shared if f'"{one}"' not in code] == [], line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_of_a_page_can_be_read(page: Path) -> None:
+    for block in blocks(page, "python"):
+        compile(block, page.name, "exec")
+    for block in blocks(page, "toml"):
+        tomllib.loads(block)
+    for block in blocks(page, "yaml"):
+        assert yaml.safe_load(block)
+
+
+def test_the_files_that_the_page_of_models_shows_are_those_of_its_commands() -> None:
+    (table,) = blocks(MODEL, "csv")
+    columns = table.splitlines()[0].split(",")
+    named = re.findall(r"--(?:task|private|group) (\w+)", "\n".join(shell_lines(MODEL)[:4]))
+    assert {"file_name", "split", *named} == set(columns)
+    (text,) = blocks(MODEL, "toml")
+    config = tomllib.loads(text)
+    assert {f"--{name}" for name in config.pop("sanitize")} <= options("sanitize")
+    assert {f"--{name}" for name in config} <= options("audit")
 
 
 def test_the_python_examples_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
