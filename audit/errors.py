@@ -113,7 +113,8 @@ class UnknownNameError(IreneError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = list(known)
         lowered = {candidate.lower(): candidate for candidate in names}
-        close = get_close_matches(name.lower(), lowered, n=1)
+        longer = [one for one in lowered if name and one.startswith(name.lower())]
+        close = get_close_matches(name.lower(), lowered, n=1) or (longer if len(longer) == 1 else [])
         hint = f" Did you mean {lowered[close[0]]!r}?" if close else ""
         shown = ", ".join(names[:40]) + (f", … ({len(names)} in all)" if len(names) > 40 else "")
         self._given = kind, name, names

@@ -20,6 +20,14 @@ COMMON: Mapping[str, frozenset[str]] = {
     }.items()
 }
 """Of the commands whose help is longer than a screen, the options that the common case takes; help itself is one."""
+SHORT: Mapping[str, str] = {
+    "arch": "Who builds the model: torchvision.models:NAME, timm:NAME, hf:FOLDER, file.py:factory, …",
+    "arch-arg": "An argument of it, such as num_classes=2.",
+    "data": "Whose rows: a folder of images, a table (.csv, .parquet, …), file.py:factory, digits, …",
+    "text": "A table's column of texts.",
+    "features": "A table's columns that the model takes: age,hours.",
+}
+"""What some of them are told to be in one or two lines; the whole help says all of it."""
 
 
 class BriefCommand(click.Command):
@@ -27,8 +35,10 @@ class BriefCommand(click.Command):
 
     @staticmethod
     def of(command: click.Command) -> click.Command:
-        """Return the same command with both; itself where the whole help is short."""
+        """Return the same command with both; itself where the whole help is short, and --help-all gives it too."""
         if command.name not in COMMON:
+            if SAME not in command.params:
+                command.params.append(SAME)
             return command
         if HELP_ALL not in command.params:
             command.params.append(HELP_ALL)
@@ -53,13 +63,19 @@ class BriefCommand(click.Command):
         offered = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
         common = [one for one in offered if _name(one) in COMMON[str(self.name)] or one is HELP_ALL]
         with formatter.section("Common options"):
-            formatter.write_dl([record for one in common if (record := one.get_help_record(ctx))])
+            formatter.write_dl([_short(one, record) for one in common if (record := one.get_help_record(ctx))])
         formatter.write_paragraph()
         formatter.write_text(f"{len(offered) - len(common)} more options: {ctx.command_path} --help-all")
 
 
 def _name(option: click.Option) -> str:
     return max(option.opts, key=len).lstrip("-")
+
+
+def _short(option: click.Option, record: tuple[str, str]) -> tuple[str, str]:
+    """Return the line of an option with its short text, if it has one, in the place of the whole."""
+    left, text = record
+    return left, text.replace(option.help or text, SHORT.get(_name(option), option.help or text), 1)
 
 
 def _show(context: click.Context, _option: click.Parameter, is_asked: bool) -> None:
@@ -69,6 +85,16 @@ def _show(context: click.Context, _option: click.Parameter, is_asked: bool) -> N
         context.exit()
 
 
-HELP_ALL = click.Option(
-    ["--help-all"], is_flag=True, is_eager=True, expose_value=False, callback=_show, help="Show every option."
-)
+def _help_all(*, hidden: bool) -> click.Option:
+    return click.Option(
+        ["--help-all"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show,
+        help="Show every option.",
+        hidden=hidden,
+    )
+
+
+HELP_ALL, SAME = _help_all(hidden=False), _help_all(hidden=True)

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from support.planted import QUICK, ROWS
 
 import irene
-from irene.brief_help import COMMON
+from irene.brief_help import COMMON, SHORT
 from irene.command import COMMANDS, main
 
 ROOT = Path(irene.__file__).parents[1]
@@ -294,20 +294,23 @@ def test_a_help_fits_a_screen_and_the_whole_of_it_has_every_option(
     name: str | None,
 ) -> None:
     def called(*typed: str) -> str:
-        return CliRunner().invoke(main, [*([name] if name else []), *typed], terminal_width=100).output
+        return CliRunner().invoke(main, [*([name] if name else []), *typed], terminal_width=80).output
 
     brief = called("--help")
     assert len(brief.splitlines()) <= 40
     assert "Example:\n" in brief
     if name is None:
         return
-    offered = {max(one.opts, key=len) for one in command(name).params if isinstance(one, click.Option)}
+    params = [one for one in command(name).params if isinstance(one, click.Option) and not one.hidden]
+    offered = {max(one.opts, key=len) for one in params}
     shown = set(re.findall(r"(?m)^  (?:-\w, )?(--[\w-]+)", brief))
     assert shown <= {*offered, "--help"}
     assert COMMON.get(name, frozenset()) <= {one.lstrip("-") for one in shown}  # none that was renamed
     if name not in COMMON:
         assert shown == {*offered, "--help"}
+        assert called("--help-all") == brief
         return
+    assert SHORT.keys() <= set().union(*COMMON.values())
     whole = called("--help-all")
     assert {*offered, "--help"} == set(re.findall(r"(?m)^  (?:-\w, )?(--[\w-]+)", whole))
     (more,) = re.findall(rf"(\d+) more options: .*{name} --help-all", brief)

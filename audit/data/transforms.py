@@ -67,7 +67,7 @@ def image_transform(name: str | None, *, image_size: int | None = None) -> Image
     image to a tensor, for instance `torchvision.models:ResNet18_Weights.DEFAULT.transforms`.
     """
     if not name:
-        raise DataError(f"No `transform` was named, and a model sees nothing in images of another scale. Give {FORMS}.")
+        raise DataError(f"No --transform was named, and a model sees nothing in images of another scale. Give {FORMS}.")
     if name in NORMALISATION:
         size = square(IMAGE_SIZE if image_size is None else image_size)
         return ImageTransform(name, size, _standard(size, NORMALISATION[name]), takes_deep=True)

@@ -188,6 +188,11 @@ def _not_taken(model: nn.Module, data: LabelledData, x: ModelInput, fact: str) -
         way = f"Give each row as a mapping of tensors by the names of what forward() takes: {', '.join(wanted)}."
     elif OF_TYPES.search(fact) and not all(one.is_floating_point() for one in parts(x).values()):
         way = "Give floats, as x.float() makes them."
+    elif all(one.ndim == 2 for one in parts(x).values()):
+        way = (
+            "Give the features that it was trained on. In a table, a column of text or of few whole numbers becomes "
+            "one number a class; name those that are one number with --continuous."
+        )
     else:
         way = "Give the data and the image size that it was trained on."
     shape = sizes(each(lambda one: one[0], x))

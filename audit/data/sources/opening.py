@@ -98,8 +98,9 @@ def _factory(name: str, options: Mapping[str, object]) -> tuple[Callable[..., ob
         of_files = any(kind in options for kind in PLURAL)
         stray = [one for one in OF_FILES if one in options]
         if stray and not of_files and "features" not in options:
+            option = stray[0].replace("_", "-")
             raise DataError(
-                f"{stray[0]} is for images, sounds or clips, and no column of {path.name} is named that holds them. "
+                f"--{option} is for images, sounds or clips, and no column of {path.name} is named that holds them. "
                 "Name it with --image, --audio or --video, or leave the option out."
             )
         if "text" in options:

@@ -112,8 +112,8 @@ def _unsaid(table: Table, source: str) -> DataError:
                 "the columns that it sees with --features."
             )
     return DataError(
-        f"Which columns of {source} the model sees was not said. Give `features`, with commas between them, "
-        "or a `transform` as package.module:factory or file.py:factory."
+        f"Which columns of {source} the model sees was not said. Name them with --features, with commas between "
+        "them, or give a --transform, package.module:factory or file.py:factory."
     )
 
 
@@ -217,14 +217,14 @@ def _encoded(features: Mapping[str, LabelColumn], table: Table) -> NDArray[np.fl
             if not column.known[fitting].any():
                 raise DataError(
                     f"Feature {name!r} of {source} has no value to standardise by in the rows that trained the model. "
-                    "Keep its `train` rows in the file, or give a `transform`."
+                    "Keep its `train` rows in the file, or give a --transform."
                 )
             values = column.values[:, None]
             blocks.append(np.nan_to_num(StandardScaler().fit(values[fitting]).transform(values)))
         elif len(column.classes) > MOST_ONE_HOT:
             raise DataError(
                 f"Feature {name!r} of {source} has {len(column.classes)} classes, too many for one-hot. "
-                "Leave it out, or give a `transform`."
+                "Leave it out, or give a --transform."
             )
         else:
             blocks.append(column.codes[:, None] == np.arange(len(column.classes)))

@@ -32,6 +32,8 @@ STARTS: Sequence[tuple[int, bytes, str, str]] = (
 """Where certain bytes stand in a file, what it is then, and the way out."""
 FLAX = re.compile(rb"[\x81-\x8f][\xa1-\xbf][\w/.]+")
 """A map of msgpack whose first key is a short text; a pickle begins with \\x80."""
+TABLES = frozenset({".csv", ".tsv", ".jsonl"})
+"""Ends of names of tables; a .parquet may hold vectors, which are audited."""
 FIELDS = 1000
 """Fields of a message that are looked at."""
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -62,6 +64,8 @@ def is_onnx(path: Path) -> bool:
 
 
 def _by_bytes(path: Path) -> tuple[str, str] | None:
+    if path.suffix.lower() in TABLES:
+        return "a table of rows", "name the model, and the table with --data; vectors alone are .npz, .npy or .parquet"
     with opened(path) as file:
         start = file.read(64)
     for place, mark, what, remedy in STARTS:

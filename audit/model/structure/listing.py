@@ -142,13 +142,18 @@ def suggest(
             or the one part that may be them.
 
     Raises:
-        BottleneckError: The model returns several values, nothing that could be audited, or scores that no layer alone
-            makes.
+        BottleneckError: The model returns several values, several that may be the scores, nothing that could be
+            audited, or scores that no layer alone makes.
     """
     rows = None if fixed_batch else 2
     seen = watch(model, x, rows, output)
     if not isinstance(seen.output, Tensor) and classes is not None:
         found = scoring_parts(seen.output, classes)
+        if len(found) > 1:
+            raise BottleneckError(
+                f"The model returns {len(found)} parts that may be the scores of the task. Say which: --model-output "
+                f"{found[0]}, of {', '.join(found[:8])}."
+            )
         seen = watch(model, x, rows, found[0]) if len(found) == 1 else seen
     if not isinstance(seen.output, Tensor):
         return _part(seen.output, seen.rows)

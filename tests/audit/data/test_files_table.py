@@ -139,7 +139,7 @@ def test_a_table_of_paths_alone_is_told_how_to_be_seen(images: Path) -> None:
     pd.DataFrame(ROWS).to_csv(images / "rows.csv", index=False)
     with pytest.raises(DataError, match=r"Column 'path' of rows\.csv looks like files of images\. .* say --image path"):
         open_data(str(images / "rows.csv"), "audit", {})
-    assert "image_size is for images, sounds or clips, and no column of rows.csv is named" in told(
+    assert "--image-size is for images, sounds or clips, and no column of rows.csv is named" in told(
         DataError, images / "rows.csv", transform="unit"
     )
     assert "column of rows.csv 'pth'" in told(UnknownNameError, images / "rows.csv", image="pth")

@@ -125,7 +125,7 @@ def test_a_transform_of_the_users_own_makes_the_rows(people: Path, tmp_path: Pat
 
 
 def test_mistaken_features_are_told(people: Path, tmp_path: Path) -> None:
-    assert "Give `features`" in told(DataError, people)
+    assert "Name them with --features" in told(DataError, people)
     assert "feature of people.csv 'jbo'. Did you mean 'job'" in told(UnknownNameError, people, features="age,jbo")
     assert "holds 'cook', which is no number" in told(DataError, people, features="age", continuous="job")
     assert "option of" in told(UnknownNameError, people, features="age", image_size=8)

@@ -285,6 +285,8 @@ def test_what_does_not_fit_is_named(arch: str, tmp_path: Path) -> None:
 def test_an_architecture_that_cannot_be_built_says_why(arch: str) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'small-convnet'"):
         build("smal-convnet", {})
+    assert "Did you mean 'income_per_year'?" in str(UnknownNameError("column", "income", ["age", "income_per_year"]))
+    assert "Did you mean" not in str(UnknownNameError("column", "in", ["income", "industry"]))  # which of them?
     with pytest.raises(UnknownNameError, match=r"option of small-convnet 'classes'.*'num_classes'"):
         build("small-convnet", {"classes": 2})
     with pytest.raises(CheckpointError, match=r"gave a int, not a torch.nn.Module"):

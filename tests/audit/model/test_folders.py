@@ -217,6 +217,13 @@ def test_files_of_others_are_told_by_what_is_in_them_not_by_their_name(name: str
     assert "To audit it, " in refused(path)
 
 
+def test_a_table_in_the_place_of_a_model_is_told_where_it_belongs(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("age,sex\n30,f\n", encoding="utf-8")
+    assert "is a table of rows" in refused(path)
+    assert "the table with --data" in refused(path)
+
+
 def test_safetensors_under_another_name_are_read(tmp_path: Path) -> None:
     safetensors.torch.save_file(linear(), tmp_path / "model.bin")
     assert load(tmp_path / "model.bin", ARCH, SHAPE).format == "state_dict"

@@ -287,8 +287,11 @@ def test_an_argument_that_goes_by_name_alone_is_given_by_name_and_what_is_lackin
     whole = irene.labelled(torch.ones(6, 8, dtype=torch.int64), {"g": ["a", "b"] * 3})
     with pytest.raises(DataError, match=r"Give floats, as x\.float\(\) makes them\.$"):
         first_input(nn.Linear(8, 2), whole)
-    with pytest.raises(DataError, match=r"the image size that it was trained on\.$"):
+    with pytest.raises(DataError, match=r"the features that it was trained on\..* with --continuous\.$"):
         first_input(nn.Linear(9, 2), rows)
+    images = irene.labelled(torch.randn(6, 3, 8, 8), {"g": ["a", "b"] * 3})
+    with pytest.raises(DataError, match=r"the image size that it was trained on\.$"):
+        first_input(nn.Linear(9, 2), images)
 
 
 def test_what_is_no_model_and_no_seed_is_told_in_one_line() -> None:

@@ -123,6 +123,8 @@ def test_a_net_of_many_classes_is_told_by_its_task() -> None:
 def test_of_several_values_none_is_guessed() -> None:
     with pytest.raises(BottleneckError, match=r"returns 2 values.*: logits\[0\], logits\[1\]\.$"):
         suggest(Vae(), torch.randn(2, 4))
+    with pytest.raises(BottleneckError, match=r"2 parts that may be the scores .*: --model-output 0, of 0, 1\.$"):
+        suggest(Vae(), torch.randn(2, 4), classes=3)
     one = nn.GRU(4, 3, batch_first=True)
     with pytest.raises(BottleneckError, match=r"logits\[0\], logits\[1\]"):
         suggest(one, FRAMES)
