@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -12,6 +13,10 @@ from audit.file_limits import require_columns, require_plausible, require_regula
 
 NUMBER = 8
 """Bytes that a value takes at least, once a column is one of pandas's."""
+UNNAMED = "__index_level_"
+"""How the names of columns begin in which pandas writes an index without a name."""
+LARGEST_START = 2**53
+"""Of a count of rows, and of its steps."""
 
 
 @contextmanager
@@ -34,6 +39,29 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
         require_plausible(max(declared, sum(group.total_byte_size for group in groups)), size)
         require_plausible(declared + _text(path, file.schema_arrow), size)
         yield file
+
+
+def written_index(path: Path) -> dict[str, pd.Series]:
+    """Return the levels of the index that pandas wrote into a file that was read before, (n,) each, by name.
+
+    One without a name has that of its column, `__index_level_0__`; a count of rows is none of the columns, and the
+    others that have a name are told by it there. Raises OSError or ValueError if the file is none of Parquet.
+    """
+    with pq.ParquetFile(path) as file:
+        told = file.schema_arrow.pandas_metadata
+        levels = told.get("index_columns") if isinstance(told, dict) else None
+        levels = levels if isinstance(levels, list) else []
+        held = [one for one in file.schema_arrow.names if one.startswith(UNNAMED) and one in levels]
+        if held:
+            table = file.read(columns=held)
+            return {name: table.column(name).to_pandas() for name in held}
+        count = levels[0] if len(levels) == 1 and isinstance(levels[0], dict) else {}
+        bounds = [one for key in ("start", "stop", "step") if isinstance(one := count.get(key), int)]
+        if len(bounds) < 3 or not bounds[2] or max(map(abs, bounds)) >= LARGEST_START:
+            return {}
+        rows = range(bounds[0], bounds[1], bounds[2])
+        name = count.get("name")
+        return {str(name or f"{UNNAMED}0__"): pd.Series(rows)} if len(rows) == file.metadata.num_rows else {}
 
 
 def _text(path: Path, schema: pa.Schema) -> int:

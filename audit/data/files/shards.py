@@ -1,15 +1,18 @@
 """Embeddings in several files: those of a folder, or those that a pattern such as `emb/*.parquet` names."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from glob import has_magic
 from pathlib import Path
 
-from audit.errors import DataError
+from audit.errors import DataError, listed
 
 SUFFIXES = (".parquet", ".npz", ".npy")
 MODEL = ("config.json", "state.json", "dataset_dict.json")
 """What lies in a folder that holds something else: a model, or rows with their inputs."""
+LONGEST = 255
+"""Letters of a file's name at most, so that a number in it has no more digits."""
 
 
 def is_sharded(path: Path) -> bool:
@@ -30,6 +33,20 @@ def shards_of(path: Path) -> list[Path]:
             f"{path} holds files of several kinds, {' and '.join(kinds)}. Name one, for instance '{path}/*{kinds[0]}'."
         )
     return found
+
+
+def require_one_order(path: Path) -> str:
+    """Return a note on the order of the files; raise a DataError if their names have another one by their numbers."""
+    found = [one.name for one in shards_of(path)]
+    numbered = sorted(found, key=lambda name: re.sub("[0-9]+", lambda digits: digits[0].zfill(LONGEST), name))
+    if numbered != found:
+        first = next(place for place, (one, other) in enumerate(zip(found, numbered, strict=True)) if one != other)
+        raise DataError(
+            f"Rows of a table would go by the order of the files {path}, in which {found[first]} comes before "
+            f"{numbered[first]}, and not in the order of their numbers. Rename the files so that these have as many "
+            "digits each, or give files and table a column that differs in every row, such as an id."
+        )
+    return f"the files stand under each other by their names: {listed(found, 5)}"
 
 
 def name_of(path: Path) -> str:

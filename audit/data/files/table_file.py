@@ -11,10 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
 from audit.data.cells import Written, clean, fold, is_missing, read_cells, spelling, typed
@@ -38,8 +36,6 @@ BY_COLUMN = (
 )
 Cell = Written | pd.Series
 """Cells of a column, (n,), as the file has them."""
-Labels = NDArray[np.generic] | Cell
-"""Of n rows."""
 
 
 @dataclass(frozen=True)
@@ -155,83 +151,6 @@ def _below(cells: Sequence[pd.Series]) -> pd.Series:
     if all(isinstance(one.dtype, pd.CategoricalDtype) for one in cells):
         return pd.Series(union_categoricals(list(cells), sort_categories=True))
     return pd.concat(cells, ignore_index=True)
-
-
-def beside(own: Mapping[str, Labels], more: Mapping[str, Labels], source: str) -> tuple[dict[str, Labels], str]:
-    """Put the columns of a table beside those of the same rows, and say by what: columns of one name are the key.
-
-    Where both have the same values in the same order, rows stay; where the values differ in every row, rows of the
-    table go where those are, and rows that are not asked for are left out; with no such column, rows go by their order.
-
-    Raises DataError if the common columns cannot tell which row is whose.
-    """
-    key = [name for name in more if name in own and _is_key(own[name])]
-    if not key:
-        _refuse_other_order(own, more, source)
-        note = f"rows of {source} were taken in the order of the vectors: no column says whose they are"
-        return {**own, **_others(more, own)}, note
-    named = " and ".join(map(repr, key))
-    here, there = (list(zip(*(_words(one[name]) for name in key), strict=True)) for one in (own, more))
-    order, note = list(range(len(there))), f"rows of {source} have the very {named} of the vectors"
-    if here != there:
-        places = {words: place for place, words in enumerate(there)}
-        if len(places) < len(there) or len(set(here)) < len(here):
-            raise DataError(
-                f"{named} stands in the embeddings and in {source}, in another order, and rows have it in common, so "
-                "it cannot tell which row is whose. Give both a column that differs in every row, such as an id."
-            )
-        if gone := sum(words not in places for words in here):
-            raise DataError(
-                f"{gone} of {len(here)} rows have a {named} that is not in {source}. Give the table of all rows."
-            )
-        order = [places[words] for words in here]
-        note = f"rows of {source} were put in the order of the vectors by {named}"
-    return {**own, **{name: _taken(values, order) for name, values in _others(more, own).items()}}, note
-
-
-def _is_key(values: Labels) -> bool:
-    """Return whether a column may say whose a row is: numbers with a fraction are written with more or fewer digits."""
-    return isinstance(values, Written) or values.dtype.kind != "f"
-
-
-def _refuse_other_order(own: Mapping[str, Labels], more: Mapping[str, Labels], source: str) -> None:
-    """Raise a DataError if a column of each holds the same values, one a row, in another order."""
-    here, there = (
-        {
-            name: words
-            for name, values in one.items()
-            if _is_key(values) and len({*(words := _words(values))}) == len(words)
-        }
-        for one in (own, more)
-    )
-    for name, words in here.items():
-        for other, found in there.items():
-            if words != found and {*words} == {*found}:
-                raise DataError(
-                    f"{name!r} of the embeddings and {other!r} of {source} hold the same values in another order. Give "
-                    "both the same name, by which rows are joined then."
-                )
-
-
-def _others(more: Mapping[str, Labels], own: Mapping[str, Labels]) -> dict[str, Labels]:
-    return {name: values for name, values in more.items() if name not in own}
-
-
-def _words(values: Labels) -> list[str]:
-    """Return a column's values as text, in one spelling."""
-    cells = values.cells if isinstance(values, Written) else values
-    found = cells.tolist()
-    return [spelling(one.decode(errors="backslashreplace") if isinstance(one, bytes) else one) for one in found]
-
-
-def _taken(values: Labels, order: list[int]) -> Labels:
-    """Return the rows of a column in an order."""
-    if isinstance(values, Written):
-        return Written(values.cells.iloc[order].reset_index(drop=True))
-    if isinstance(values, pd.Series):
-        return pd.Series(values.iloc[order]).reset_index(drop=True)
-    taken: NDArray[np.generic] = values[np.array(order)]
-    return taken
 
 
 def header(name: str) -> str:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import torch
 from numpy.lib.format import MAGIC_PREFIX, open_memmap, read_array_header_1_0, read_array_header_2_0
 from numpy.typing import NDArray
 from torch import Tensor
 
-from audit.data.files.parquet_file import open_parquet
-from audit.data.files.shards import is_sharded, name_of, shards_of
-from audit.data.files.table_file import Labels, beside, header, read_table, whole_numbers
+from audit.data.files.parquet_file import UNNAMED, open_parquet, written_index
+from audit.data.files.shards import is_sharded, name_of, require_one_order, shards_of
+from audit.data.files.table_file import header, read_table, whole_numbers
+from audit.data.joins.beside import Side, beside
+from audit.data.joins.ids import Labels
 from audit.data.labelled import LabelledData
 from audit.data.layers import Layer, require_finite, vectors
 from audit.data.on_disk import Store
@@ -27,6 +30,8 @@ from audit.file_limits import opened, told, total, zip_parts
 
 ALL_ROWS = ": all rows were audited, and rows that trained the model leak more than others"
 """How a note ends that is not true of a part of the rows."""
+WRITTEN_INDEX = "Unnamed: 0"
+"""How a first column without a name is read, which is the index where pandas wrote a .csv file."""
 PIECE = 4096
 """Rows of a .parquet file among several that are in memory at once."""
 
@@ -84,13 +89,8 @@ def read_embeddings(
     path, table = Path(path), None if table is None else Path(table)
     layers, labels = _layers_and_labels(path)
     header_notes: tuple[str, ...] = ()
-    if table is not None and table.suffix.lower() == ".npz":  # of the same rows: its own layers are not looked at
-        labels, order_note = beside(labels, _layers_and_labels(table)[1], table.name)
-        header_notes = (order_note,)
-    elif table is not None:
-        more = read_table(table)
-        labels, order_note = beside(labels, more.columns, table.name)
-        header_notes = (*more.notes, order_note)
+    if table is not None:
+        labels, header_notes = _with_table(path, labels, table)
     if not labels and not may_lack_labels:
         raise DataError(f"{path} holds no labels. Give a table with the same rows, or save the labels beside them.")
     _require_rows(layers, labels, path, table)
@@ -111,6 +111,37 @@ def read_embeddings(
         ),
     )
     return Embeddings(layers, data)
+
+
+def _with_table(path: Path, labels: dict[str, Labels], table: Path) -> tuple[dict[str, Labels], tuple[str, ...]]:
+    """Return labels with those of a table, and what to know of it."""
+    notes: tuple[str, ...] = ()
+    if table.suffix.lower() == ".npz":  # of the same rows: its own layers are not looked at
+        columns = _layers_and_labels(table)[1]
+    else:
+        read = read_table(table)
+        columns, notes = {**read.columns}, read.notes
+    own = _side(path, labels)
+    joined = beside(own, _side(table, columns), table.name)
+    order = (require_one_order(path),) if is_sharded(path) and not joined.is_told else ()
+    return {**labels, **own.columns, **joined.columns}, (*notes, *joined.notes, *order)
+
+
+def _side(path: Path, labels: Mapping[str, Labels]) -> Side:
+    """Return labels with the index that pandas wrote; one that begins anew in every file says nothing of all rows."""
+    files = shards_of(path) if is_sharded(path) else [path]
+    try:
+        found = [written_index(one) if one.suffix.lower() == ".parquet" else {} for one in files]
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DataError(f"Cannot read {path}: {in_one_line(error)}. Save it again.") from None
+    names = [name for name in found[0] if all(name in one for one in found)]
+    index = {name: pd.concat([one[name] for one in found], ignore_index=True) for name in names}
+    index = {name: values for name, values in index.items() if len(files) == 1 or values.is_unique}
+    unnamed: dict[str, Labels] = {name: values for name, values in index.items() if name.startswith(UNNAMED)}
+    if WRITTEN_INDEX in labels:
+        unnamed[f"{UNNAMED}0__"] = labels[WRITTEN_INDEX]
+    columns = {name: values for name, values in labels.items() if not name.startswith(UNNAMED)}
+    return Side({name: one for name, one in (index | columns).items() if name not in unnamed}, unnamed)
 
 
 def _layers_and_labels(path: Path) -> tuple[dict[str, Layer], dict[str, Labels]]:
