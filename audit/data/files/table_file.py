@@ -34,6 +34,8 @@ BY_COLUMN = (
     "`split` column",
     "Add one, with `train` for the rows that it may train on and `audit` for the others.",
 )
+BLANKS = " \t\r\n"
+"""What a line may hold that has no cell."""
 Cell = Written | pd.Series
 """Cells of a column, (n,), as the file has them."""
 
@@ -167,8 +169,20 @@ def _read_csv(path: Path) -> Read:
     first = pd.read_csv(path, dtype=str, encoding="utf-8-sig", header=None, nrows=1, **options)
     if not isinstance(frame.index, pd.RangeIndex) or frame.index.step != 1:
         raise DataError(f"The rows of {path} have more values than its first line has names. Name every column.")
+    if frame.shape[1] == 1:
+        frame = pd.read_csv(io.StringIO(_from_first_to_last(path)), dtype=str, skip_blank_lines=False, **options)
     names = [one or given for one, given in zip(first.iloc[0].fillna(""), frame.columns, strict=True)]
     return names, [Written(cells) for _, cells in frame.fillna("").items()], None
+
+
+def _from_first_to_last(path: Path) -> str:
+    """Return a table from its first line that is not blank to the last such: of one column, a blank one is a cell."""
+    with opened(path) as file:
+        text = file.read().decode("utf-8-sig")
+    written = text.strip(BLANKS)
+    start = text.index(written)
+    end = next((place for place in range(start + len(written), len(text)) if text[place] in "\r\n"), len(text))
+    return text[start:end]
 
 
 def _require_narrow(path: Path, separator: str) -> None:

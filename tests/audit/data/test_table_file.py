@@ -184,6 +184,27 @@ def test_a_row_that_is_too_short_has_no_values_at_its_end(tmp_path: Path) -> Non
     assert [column.known.tolist() for column in columns.values()] == [[True, True, False], [True, False, False]]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(("blank", "kind"), [("", "csv"), ("", "tsv"), ("  ", "csv"), ('""', "csv"), ("\t", "csv")])
+def test_a_blank_line_of_a_table_of_one_column_is_an_empty_cell(
+    tmp_path: Path, end: str, blank: str, kind: str
+) -> None:
+    lines = ["", "sex", "f", blank, "m", blank, blank, '"a, b"', "", ""]
+    (tmp_path / f"x.{kind}").write_text(end.join(lines), encoding="utf-8-sig", newline="")
+    assert read_table(tmp_path / f"x.{kind}").text("sex") == ["f", None, "m", None, None, "a, b"]
+
+
+def test_a_blank_line_of_a_table_of_several_columns_is_no_row_and_a_last_cell_that_is_empty_is_quoted(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "x.csv").write_text("x,sex\n1,f\n\n2,m\n")
+    assert len(read_table(tmp_path / "x.csv")) == 2
+    (tmp_path / "x.tsv").write_text("x\tsex\n1\tf\n\t\n2\tm\n")
+    assert read_table(tmp_path / "x.tsv").text("sex") == ["f", None, "m"], "two empty cells are a row"
+    (tmp_path / "x.csv").write_text('sex\nf\n\n""\n\n')
+    assert read_table(tmp_path / "x.csv").text("sex") == ["f", None, None]
+
+
 @pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_a_table_in_another_code_is_told_to_be_saved_as_utf_8(tmp_path: Path, code: str, suffix: str) -> None:
