@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit.data.in_python.days import days_of
 from audit.errors import BLANK, UNSEEN, DataError, in_one_line
 
 Ints = NDArray[np.int64]
@@ -92,6 +93,8 @@ class Cells:
     """Each different cell; text as it is written."""
     kind: str
     """`numbers`; `text`; `written`, text that may stand for numbers; or `ordered`, categories in an order of theirs."""
+    days: Floats | None = None
+    """What each of the values is in days, if all are dates, times or durations, and no text."""
 
     @property
     def counts(self) -> Ints:
@@ -107,14 +110,17 @@ def read_cells(name: str, values: object) -> Cells:
     series = _series(name, values)
     if isinstance(series.dtype, pd.CategoricalDtype):
         words = tuple(_text(name, one) for one in series.cat.categories)
-        return Cells(series.cat.codes.to_numpy().astype(np.int64), words, "ordered")
+        return Cells(series.cat.codes.to_numpy().astype(np.int64), words, "ordered", _days(series.cat.categories))
+    days = None
     if pd.api.types.is_bool_dtype(series) or not pd.api.types.is_numeric_dtype(series):
         held = series[series.notna()]
         numbers = series.dtype == object and len(held) and held.map(_is_number).all()
-        series = _as_numbers(held).reindex(series.index) if numbers else _as_text(name, held).reindex(series.index)
+        told = _as_numbers(held) if numbers else _as_text(name, held)
+        days = None if numbers else _days(held[~told.duplicated()])
+        series = told.reindex(series.index)
     codes, distinct = pd.factorize(series)
     kind = "numbers" if pd.api.types.is_numeric_dtype(series) else "text"
-    return Cells(codes.astype(np.int64), tuple(distinct.tolist()), kind)
+    return Cells(codes.astype(np.int64), tuple(distinct.tolist()), kind, days)
 
 
 def clean(text: str) -> str:
@@ -288,6 +294,10 @@ def _as_numbers(held: pd.Series) -> pd.Series:
 
 def _as_text(name: str, held: pd.Series) -> pd.Series:
     return held.astype(object).map(lambda one: _text(name, one))
+
+
+def _days(values: "pd.Series | pd.Index") -> Floats | None:
+    return None if any(isinstance(one, str) for one in values[:1]) else days_of(values)
 
 
 def _text(name: str, value: object) -> str:

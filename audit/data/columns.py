@@ -112,14 +112,16 @@ Answers = Ints | NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Undecided:
-    """Many numbers that may be a quantity, or codes of classes: only the user knows."""
+    """Many numbers, dates or texts with digits that may be a quantity, or codes of classes: only the user knows."""
 
     column: Column
     """The rows as classes."""
     quantity: Quantity | None
-    """The rows as a quantity; None where the cells are text."""
+    """The rows as a quantity; None where the cells are text, categories or dates."""
     fact: str
     """What the column holds, as in `holds 529 different whole numbers`."""
+    is_plain: bool = True
+    """Whether its cells can be read as a quantity as they are."""
 
     def __len__(self) -> int:
         return len(self.column)
@@ -132,7 +134,7 @@ class Undecided:
     def take(self, rows: Ints) -> "Undecided":
         """Return the given rows, in that order."""
         quantity = None if self.quantity is None else self.quantity.take(rows)
-        return Undecided(self.column.take(rows), quantity, self.fact)
+        return Undecided(self.column.take(rows), quantity, self.fact, self.is_plain)
 
 
 def intersect(columns: Mapping[str, Column]) -> Column:

@@ -99,9 +99,11 @@ class LabelledData:
         column = self.columns[name]
         if isinstance(column, Undecided):
             if kind in ATTACKED:
+                rewritten = "" if column.is_plain else ", for which its cells have to be written as plain numbers"
                 raise DataError(
                     f"{kind.capitalize()} column {name!r} {column.fact}, which may be codes of classes or a quantity. "
-                    f"Say which: --classes {name} or --continuous {name}; if it tells people apart, --group {name}."
+                    f"Say which: --classes {name} or --continuous {name}{rewritten}; if it tells people apart, "
+                    f"--group {name}."
                 )
             column = column.column
         if isinstance(column, Quantity) and column.question and kind in (*ATTACKED, "task", "predicted"):

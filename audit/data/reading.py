@@ -1,11 +1,13 @@
 """How values become columns of labels: classes, or a quantity, or a question to the user."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from audit.data.cells import (
     LARGEST_WHOLE,
@@ -31,6 +33,7 @@ from audit.data.cells import (
 )
 from audit.data.codes import codes_of_classes, codes_of_quantity
 from audit.data.columns import AnyColumn, Column, Quantity, Remarks, Undecided
+from audit.data.in_python.days import WRITTEN, days_of
 from audit.errors import DataError, UnknownNameError
 
 MOST_CLASSES = 20
@@ -39,6 +42,8 @@ MOST = 0.5
 """Share of the cells, or of the rows, beyond which most hold a number."""
 MOST_TOLD = 5
 """Merged classes that a note names."""
+
+_DATE = re.compile(r"[0-9]{1,4}([./ -])[0-9]{1,2}\1[0-9]{1,4}([T ].*)?")
 
 LabelColumn = AnyColumn | Undecided
 
@@ -56,9 +61,10 @@ def as_column(
     Text, booleans, categories and whole numbers of few distinct values are classes, in ascending order (categories
     in their own). Blanks around a class are cut, and spellings that differ in letter case alone are one class, named
     by the most frequent. Numbers with a fraction are a quantity. Many whole numbers may be either: Undecided, but
-    for those too large for a quantity, which are ids; so are many cells of which most hold a number in some writing,
-    such as `60+`, `25 years` or `$1,200.50`. None, NaN, infinity, the empty text and the words `missing`
-    are missing; of a quantity, all usual words for it.
+    for those too large for a quantity, which are ids; so are many categories that are numbers, many dates, times and
+    durations, and many cells of which most hold a number in some writing, such as `60+`, `25 years` or `$1,200.50`, or
+    any digit, such as `age_18` or `118/58`. As a quantity dates are days since 1970-01-01, times since midnight. None,
+    NaN, infinity, the empty text and the words `missing` are missing; of a quantity, all usual words for it.
 
     Numbers that may be codes for no value are never left out by themselves. Among classes, such as -9 beside 0 and 1,
     they are classes with a note. In a quantity, such as -999 among ages, they are a question to whoever attacks it:
@@ -141,37 +147,58 @@ class _Column:
         """Each value in its own spelling, without blanks around it."""
         return [spelling(one) for one in self._cells.values]
 
+    @cached_property
+    def _days(self) -> Floats | None:
+        """What each value is in days, NaN where it is missing, if all are dates, times or durations."""
+        held = np.flatnonzero(~self._missing & ~self._usual)
+        if self._cells.days is not None:
+            found: Floats | None = self._cells.days[held]
+        elif self._typed or self._is_number[held].any():
+            return None
+        else:
+            found = days_of(self._words[one] for one in held)
+        days = np.full(len(self._words), np.nan)
+        if found is not None:
+            days[held] = found
+        return None if found is None else days
+
     def decided(self) -> LabelColumn:
         """Return classes or a quantity where the values say which."""
-        held = ~self._missing & ~self._usual
+        held = ~self._missing & ~self._usual & (self._cells.counts > 0)
         values, kind = self._numbers[held], self._cells.kind
-        if kind == "ordered" or not held.any():
-            return self.classes()
         words = [] if self._typed else [word for word, is_held in zip(self._words, held, strict=True) if is_held]
+        if not held.any() or (self._days is not None and len(words) <= MOST_CLASSES):
+            return self.classes()
+        if self._days is not None:
+            return Undecided(self.classes(), None, f"holds {len(words):,} different dates, times or durations")
         if not self._is_number[held].all() or any(map(is_code, words)):
             return self._of_text(words, self._cells.counts[held])
-        if (values != values.round()).any() and kind != "text":
+        is_text = kind in ("text", "ordered")
+        if (values != values.round()).any() and not is_text:
             return self.quantity()
         distinct = len(np.unique(values))
         if distinct <= MOST_CLASSES or (not self._rounded and np.abs(values).max() >= LARGEST_WHOLE):
             return self.classes()
-        fact = f"holds {distinct:,} different {'numbers as text' if kind == 'text' else 'whole numbers'}"
-        return Undecided(self.classes(), None if kind == "text" else self.quantity(), fact)
+        sort = {"text": "numbers as text", "ordered": "numbers as categories"}.get(kind, "whole numbers")
+        return Undecided(self.classes(), None if is_text else self.quantity(), f"holds {distinct:,} different {sort}")
 
     def _of_text(self, words: Sequence[str], rows: Ints) -> LabelColumn:
         """Return classes, or a question where most of many cells, or of the rows, hold a number in some writing."""
-        if len(words) <= MOST_CLASSES or any(map(is_code, words)):
-            return self.classes()
         plain = [number(word) is not None for word in words]
+        if len(words) <= MOST_CLASSES or all(plain):
+            return self.classes()
         commas = [has_comma(word) for word in words]
         amounts = np.array([is_amount(word) for word in words])
+        fact = ""
         if any(commas) and all(map(max, plain, commas)):
-            return Undecided(self.classes(), None, f"holds numbers with a comma, such as {words[commas.index(True)]!r}")
-        if amounts.sum() > MOST_CLASSES and (amounts.mean() > MOST or rows[amounts].sum() > MOST * rows.sum()):
+            fact = f"holds numbers with a comma, such as {words[commas.index(True)]!r}"
+        elif _are_most(amounts, rows):
             odd = words[plain.index(False)]
             fact = f"holds {amounts.sum():,} different numbers, with other cells or other writing among them"
-            return Undecided(self.classes(), None, f"{fact}, such as {odd[:40]!r}")
-        return self.classes()
+            fact += f", such as {odd[:40]!r}"
+        elif _are_most(np.array([any(map(str.isdigit, word)) for word in words]), rows):
+            fact = f"holds {len(words):,} different texts, most of them with digits"
+        return Undecided(self.classes(), None, fact, is_plain=False) if fact else self.classes()
 
     def classes(self) -> Column:
         """Return the rows as classes."""
@@ -190,10 +217,19 @@ class _Column:
 
     def quantity(self, *, is_said: bool = False) -> Quantity:
         """Return the rows as numbers, as the user said or as they look; raise a DataError where a cell is none."""
+        if self._days is not None:
+            cells = Cells(self._cells.codes, tuple(self._days.tolist()), "numbers")
+            read = _Column(self._name, cells, self._said, self._of_source).quantity(is_said=is_said)
+            note = (
+                f"{self._name!r}{self._of_source} was read in days, a date since 1970-01-01 and a time since midnight"
+            )
+            told = Remarks((note, *self._doubts(is_quantity=True))) + read.remarks
+            return Quantity(read.values, told, read.question)
         wrong = np.flatnonzero(~self._missing & ~self._usual & ~self._is_number)
         if len(wrong):
             word = self._words[wrong[0]]
             hint = "Write a point for the comma" if has_comma(word) else "Write it as a plain number"
+            hint = f"Write a date as {WRITTEN}" if _like_a_date(word) else hint
             raise DataError(
                 f"Column {self._name!r} is to be continuous and holds {word[:40]!r}, which is no number. "
                 f"{hint}, name it in `missing` if it stands for none, or leave the column out of `continuous`."
@@ -320,6 +356,15 @@ class _Column:
             for sort, words in rows.items()
             for word, count in words.items()
         )
+
+
+def _like_a_date(word: str) -> bool:
+    return _DATE.fullmatch(word) is not None
+
+
+def _are_most(which: NDArray[np.bool_], rows: Ints) -> bool:
+    """Return whether many cells, and most of them or of the rows, are such."""
+    return bool(which.sum() > MOST_CLASSES and (which.mean() > MOST or rows[which].sum() > MOST * rows.sum()))
 
 
 def _shown(cell: str) -> str:
