@@ -40,7 +40,11 @@ class Ids:
 
 def words_of(values: Labels) -> list[str]:
     """Return a column's values as text in one spelling, n; empty where there is none."""
-    codes, different = pd.factorize(_cells(values))
+    cells = _cells(values)
+    try:
+        codes, different = pd.factorize(cells)
+    except TypeError:  # lists have no hash
+        return [*map(_word, cells)]
     words = np.array([*map(_word, different), ""], dtype=object)
     found: list[str] = words[codes].tolist()
     return found

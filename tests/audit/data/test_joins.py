@@ -1,13 +1,17 @@
 """Vectors and a table side by side: by ids or an index of both, and never by position against what these say."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from audit.data.joins.ids import ids_of, same_order
+from audit.data.files.parquet_file import written_index
+from audit.data.joins.ids import ids_of, same_order, words_of
 from audit.data.sources.embeddings import read_embeddings
 from audit.errors import DataError
 
@@ -121,6 +125,7 @@ def test_a_column_that_says_nothing_of_the_order_is_no_reason_to_refuse(tmp_path
 
 def test_columns_of_lists_or_of_few_values_have_no_order() -> None:
     assert ids_of(pd.Series([[1], [2]])) is None
+    assert words_of(pd.Series([[1], [2]])) == ["[1]", "[2]"]
     assert ids_of(np.array(["f", "m"] * 30)) is None
     one, other = ids_of(IDS), ids_of(IDS[:50])
     assert one is not None and other is not None
@@ -145,6 +150,21 @@ def test_the_index_that_pandas_wrote_is_a_key_or_is_asked_about(tmp_path: Path) 
         joined(tmp_path, one.reset_index(names="row")[["row", "z"]], saved(tmp_path, other.reset_index(names="row")))
         one, beside = one.reset_index(drop=True), one.reset_index(drop=True)  # noqa: PLW2901
         joined(tmp_path, one[["z"]], saved(tmp_path, beside[["sex"]]))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [3, "rows", [], {"index_columns": 3}, {"index_columns": [3]}, {"index_columns": ["gone", "__index_level_0__"]}]
+    + [
+        {"index_columns": [{"kind": "range", "start": start, "stop": stop, "step": step}]}
+        for start, stop, step in ((0, 2, 0), (0, 9, 1), (None, 2, 1), ("0", 2, 1), (0, 2**70, 2**69), (0.0, 2, 1))
+    ],
+    ids=str,
+)
+def test_what_a_file_says_of_an_index_that_it_has_not_is_no_index(tmp_path: Path, told: object) -> None:
+    table = pa.table({"sex": ["f", "m"]}).replace_schema_metadata({"pandas": json.dumps(told)})
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert written_index(tmp_path / "t.parquet") == {}
 
 
 def test_an_index_in_csv_is_one_too(tmp_path: Path) -> None:
