@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audit.data.cells import Written
-from audit.data.joins.ids import Ids, Labels, ids_of, is_key, same_order, words_of
+from audit.data.joins.ids import Ids, Labels, ids_of, is_float, is_key, same_order, words_of
 from audit.errors import DataError
 
 
@@ -43,7 +43,7 @@ def beside(own: Side, more: Side, source: str) -> Joined:
     Raises DataError if the common columns cannot tell which row is whose, or ids of both files say that a row of the
     one stands beside another row of the other.
     """
-    key = [name for name in more.columns if name in own.columns and is_key(own.columns[name])]
+    key = _key(own.columns, more.columns)
     here, there = (_rows(one.columns, key) for one in (own, more))
     named = " and ".join(map(repr, key))
     if key and here != there:
@@ -64,6 +64,13 @@ def beside(own: Side, more: Side, source: str) -> Joined:
     return _joined(own, more, None, note, *differing, is_told=bool(agreed))
 
 
+def _key(own: Mapping[str, Labels], more: Mapping[str, Labels]) -> list[str]:
+    """Return the columns that say whose a row is: floats only where no other ones tell all rows apart."""
+    key = [name for name in more if name in own and is_key(own[name])]
+    sure = [name for name in key if not is_float(own[name])]
+    return sure if sure and len({*_rows(own, sure)}) == len(words_of(own[sure[0]])) else key
+
+
 def _rows(columns: Mapping[str, Labels], key: Sequence[str]) -> list[tuple[str, ...]]:
     """Return the words of each row in some columns, n if there is one."""
     return list(zip(*(words_of(columns[name]) for name in key), strict=True))
@@ -75,12 +82,13 @@ def _order(here: Sequence[object], there: Sequence[object], named: str, source: 
     if len(places) < len(there) or len({*here}) < len(here):
         raise DataError(
             f"{named} stands in the embeddings and in {source}, in another order, and rows have it in common, so "
-            "it cannot tell which row is whose. Give both a column that differs in every row, such as an id."
+            "it cannot tell which row is whose. Give both a column that differs in every row, such as an id, and leave "
+            "what is no id out of one of them."
         )
     if gone := sum(words not in places for words in here):
         raise DataError(
-            f"{gone} of {len(here)} rows have a {named} that is not in {source}. Give the table of all rows, and write "
-            "ids alike in both."
+            f"{gone} of {len(here)} rows have a {named} that is not in {source}. Give the table of all rows, write ids "
+            "alike in both, and leave what is no id out of one of them."
         )
     return [places[words] for words in here]
 

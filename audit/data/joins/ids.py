@@ -50,12 +50,16 @@ def words_of(values: Labels) -> list[str]:
     return found
 
 
+def is_float(values: Labels) -> bool:
+    """Return whether a file says that a column is of numbers with a fraction, whatever these are."""
+    return not isinstance(values, Written) and values.dtype.kind == "f"
+
+
 def is_key(values: Labels) -> bool:
     """Return whether a column may say whose a row is: numbers with a fraction are written with more or fewer digits."""
-    cells = _cells(values)
-    if isinstance(values, Written) or cells.dtype.kind != "f":
+    if not is_float(values):
         return True
-    numbers = np.asarray(cells, dtype=np.float64)
+    numbers = np.asarray(values, dtype=np.float64)
     held = numbers[np.isfinite(numbers)]
     return bool((held == held.round()).all())
 

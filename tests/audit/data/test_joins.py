@@ -76,6 +76,14 @@ def test_ids_join_rows_be_they_whole_numbers_or_such_as_pandas_made_floats(tmp_p
         assert "rows of t.csv were put in the order of the vectors by 'id'" in told
 
 
+def test_a_label_that_is_a_float_is_no_part_of_the_key_beside_ids(tmp_path: Path) -> None:
+    own = {"id": IDS, "smile": (IDS % 2).astype(float)}
+    told = joined(tmp_path, own, labels(id=IDS, smile=IDS % 3))
+    assert "rows of t.csv were put in the order of the vectors by 'id'" in told
+    fact = refused(tmp_path, {"smile": own["smile"]}, labels(smile=IDS % 3))
+    assert "cannot tell which row is whose. Give both a column that differs in every row, such as an id" in fact
+
+
 @pytest.mark.parametrize(
     ("own", "more"),
     [
