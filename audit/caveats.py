@@ -31,6 +31,11 @@ NO_TASK = (
     "of was audited; if they are what is released, name --layer logits"
 )
 
+IS_TRUTH = (
+    "the predictions ({predicted!r}) are the true labels of {task!r} in every row: if they are no model's answers, the "
+    "floor is that of a model without an error, and leakage beyond it comes out too small"
+)
+
 SPLIT_BY_KEPT = (
     "the splits spread the kept attributes evenly, too: without --keep they are others, and so is the floor, by as "
     "much as chance allows"

@@ -75,6 +75,11 @@ class AuditRequest:
             raise DataError(
                 f"{task!r} is the task and cannot be private or kept too: a model that does its task tells it."
             )
+        if predicted in {part for name in (*wanted, *kept) for part in (name, *name.split("+"))}:
+            raise DataError(
+                f"{predicted!r} is what the model answered and cannot be private or kept too: it would tell "
+                "itself. Name the column with the model's answers, or leave it out, and the floor is chance."
+            )
         for name in wanted:
             if name in kept:
                 raise DataError(f"{name!r} cannot be private and kept at once. Leave it out of one.")

@@ -15,6 +15,7 @@ from audit.attackers.preprocessing import VIEWS
 from audit.bootstrap import Resamples, resample
 from audit.caveats import (
     EVENLY,
+    IS_TRUTH,
     NO_LAYER,
     NO_TASK,
     SPLIT_BY_KEPT,
@@ -166,6 +167,9 @@ def audit_embeddings(
     request = AuditRequest.of(data, task, private, keep, settings, predicted)
     request.require_rows(data, settings)
     answers = _predictions(data, predicted, task) if predicted else None
+    if answers is not None and task and _is_truth(answers, data.attribute(task, "task")):
+        told = IS_TRUTH.format(predicted=predicted, task=task)
+        provenance = replace(provenance, notes=[*provenance.notes, told])
     features = ready_made(found, data, predicted=answers, columns=[*request.columns])
     run = _Run(features, data, request, settings, provenance, None)
     with workers(settings.backend):
@@ -192,6 +196,12 @@ def _predictions(data: LabelledData, name: str, task: str | None) -> Answers:
             f"answered, or read the task as a quantity (--continuous {task})."
         )
     return _same_classes(answered, target, name)
+
+
+def _is_truth(answers: Answers, task: AnyColumn) -> bool:
+    """Return whether predictions are the task's true labels, wherever these are known."""
+    truth = task.values if isinstance(task, Quantity) else task.codes
+    return bool((answers[task.known] == truth[task.known]).all())
 
 
 def _same_classes(answered: Column, target: Column, name: str) -> Ints:
