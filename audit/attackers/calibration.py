@@ -72,8 +72,8 @@ def fit_temperature(scores: Doubles, labels: Ints, prior: Doubles) -> float:
     """Return the temperature at which `prior · exp(score / T)` predicts the labels best.
 
     A score that says nothing gets a temperature without bound, and the prediction becomes the prior. One that is right
-    on every row would be taken to be sure beyond measure: so each of the n rows of a class counts as if 1 in n + 2 were
-    of another (Platt, 1999).
+    on all n rows would be taken to be sure beyond measure: so each counts as if one in n + 2 were of another class, by
+    the rule of succession (Platt, 1999, smooths likewise, each class by its own rows).
     """
     wanted = _smoothed(labels, prior)
 
@@ -85,10 +85,9 @@ def fit_temperature(scores: Doubles, labels: Ints, prior: Doubles) -> float:
 
 def _smoothed(labels: Ints, prior: Doubles) -> Doubles:
     """Return the chance of each class that a prediction is held against, (n, k)."""
-    k = len(prior)
-    doubt = 1 / (np.bincount(labels, minlength=k) + 2)  # (k,)
+    k, doubt = len(prior), 1 / (len(labels) + 2)
     others = np.tile(prior, (k, 1)) * (1 - np.eye(k))
-    shares = np.eye(k) * (1 - doubt)[:, None] + doubt[:, None] * others / others.sum(axis=1, keepdims=True)
+    shares = np.eye(k) * (1 - doubt) + doubt * others / others.sum(axis=1, keepdims=True)
     return np.asarray(shares[labels])
 
 
