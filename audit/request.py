@@ -69,6 +69,7 @@ class AuditRequest:
         for name in settings.attackers:
             family(name, settings.device)
         wanted, kept = several(private), several(keep)
+        several([one for one in (task, predicted) if one is not None])  # each is a text
         if not wanted:
             raise DataError("No private attribute was named. Name at least one, for instance private=['gender'].")
         if task in (*wanted, *kept):

@@ -61,7 +61,7 @@ from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Target, make_target
 from audit.protocol.task_performance import BetterUnit, better_unit, performance, quantity_performance
 from audit.request import AuditRequest
-from audit.settings import Provenance, Settings
+from audit.settings import Provenance, Settings, given_provenance, given_settings
 from audit.verification.verification import identified, tested, verify
 
 
@@ -94,8 +94,8 @@ def audit(
     Raises:
         IreneError: Any of its kinds; see audit.errors.
     """
-    settings = settings or Settings()
-    encoder, provenance = _known(model, provenance or Provenance())
+    settings = given_settings(settings)
+    encoder, provenance = _known(model, given_provenance(provenance))
     require_labelled(data)
     data = in_named_order(encoder.model, identified(data, settings.keep_identity), task)
     data = with_arguments(encoder.model, data)
@@ -161,7 +161,7 @@ def audit_embeddings(
     Raises:
         IreneError: Any of its kinds; see audit.errors.
     """
-    settings, provenance = settings or Settings(), provenance or Provenance()
+    settings, provenance = given_settings(settings), given_provenance(provenance)
     found = given_layers(layers, data)
     data = identified(data, settings.keep_identity)
     request = AuditRequest.of(data, task, private, keep, settings, predicted)

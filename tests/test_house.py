@@ -69,8 +69,9 @@ ARROWS = {
         "methods.debiasing": "audit.errors audit.evidence methods",
         "method_table": "audit.data audit.errors audit.plugins audit.evidence audit.model.structure methods "
         "methods.debiasing",
-        "job": "audit.data audit.model.structure methods",
-        "options": "audit.environment audit.data audit.model.structure audit.progress audit.settings methods job",
+        "job": "audit.data audit.errors audit.model.structure methods",
+        "options": "audit.environment audit.errors audit.data audit.model.structure audit.progress audit.settings "
+        "methods job",
         "checkpoint": "audit.errors audit.model",
         "export": "audit.data audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
@@ -99,7 +100,8 @@ ARROWS = {
         "gate": "audit.errors audit.file_limits audit.evidence inputs text render",
         "compliance": "audit.errors audit.file_limits audit.atomic_write audit.evidence inputs text render",
         "audit_page.sections": "audit.evidence inputs text render charts",
-        "audit_page": "audit.evidence inputs render charts charts.densities compliance audit_page.sections",
+        "audit_page": "audit.errors audit.evidence inputs render charts charts.densities compliance "
+        "audit_page.sections",
         "models_page.sections": "audit.evidence inputs text render charts",
         "models_page": "audit.evidence inputs text render models_page.sections",
         "sweep_page.sections": "audit.evidence inputs text render charts",
