@@ -21,6 +21,8 @@ NEAR = 5.0
 """Spreads from the median up to which a value of such a feature stays as it is."""
 LOOKED_AT = 2_500_000
 """Numbers, rows times features, by which medians are measured."""
+Matrix = NDArray[Any]
+"""Features of some rows, (n, d)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class DrawnIn:
     drawn: NDArray[np.bool_]
     """Whether a feature has a far value, (d,)."""
 
-    def transform(self, z: NDArray[Any], /) -> NDArray[Any]:
+    def transform(self, z: Matrix, /) -> Matrix:
         """Return features, (n, d), of features, (n, d)."""
         made = np.array(z, dtype=np.float64)
         away = (made[:, self.drawn] - self.middle[self.drawn]) / self.spread[self.drawn]
@@ -44,7 +46,7 @@ class DrawnIn:
         return made
 
 
-def far_values(parts: Sequence[NDArray[Any]]) -> DrawnIn | None:
+def far_values(parts: Sequence[Matrix]) -> DrawnIn | None:
     """Return what draws in the far values of some rows, (n, d) each; None where they hold none.
 
     What is usual, the first part tells.
@@ -56,25 +58,25 @@ def far_values(parts: Sequence[NDArray[Any]]) -> DrawnIn | None:
     return DrawnIn(middle, spread, drawn) if drawn.any() else None
 
 
-def drawn_in(z: NDArray[Any]) -> NDArray[Any]:
+def drawn_in(z: Matrix) -> Matrix:
     """Return features, (n, d), with their own far values drawn in; as they are if there are none."""
     found = far_values([z])
     return z if found is None else found.transform(z).astype(z.dtype)
 
 
-def rows_with_far_values(z: NDArray[Any]) -> int:
+def rows_with_far_values(z: Matrix) -> int:
     """Return how many rows hold a far value."""
     return sum(int(far.any(axis=1).sum()) for far in _far([z], *_spread(z)))
 
 
-def _far(parts: Sequence[NDArray[Any]], middle: Doubles, spread: Doubles) -> Iterator[NDArray[np.bool_]]:
+def _far(parts: Sequence[Matrix], middle: Doubles, spread: Doubles) -> Iterator[NDArray[np.bool_]]:
     low, high = middle - FAR * spread, middle + FAR * spread
     for part in parts:
         for block in blocks(part, AT_ONCE):
             yield (block < low) | (block > high)
 
 
-def _spread(z: NDArray[Any]) -> tuple[Doubles, Doubles]:
+def _spread(z: Matrix) -> tuple[Doubles, Doubles]:
     """Return the median of each feature, (d,), and how far from it usual values lie, (d,): infinite if it is constant.
 
     That is half of the range of the inner 80 %, or, if it is more, the median distance of the rows that are not on the

@@ -130,10 +130,7 @@ def plan(
         IreneError: No such layer, a private quantity, or no rows.
     """
     result = as_audit(result)
-    if not isinstance(rows, int | float | np.number) or not 1 <= rows < np.inf:
-        raise IreneError(f"{rows} rows can fit no release. Give how many there are, --rows 2941.")
-    if limit is not None and not (isinstance(limit, int | float | np.number) and 0 <= limit <= 1):
-        raise IreneError(f"A limit of {limit} is none. Give 0 to 1, 0.05 for five points.")
+    _require_numbers(rows, limit)
     _require_plannable(result)
     place = _layer(result, layer)
     private = tuple(one for one in result.private if one.layer == place)
@@ -250,6 +247,14 @@ def _needed(words: int, classes: Sequence[Classes], independent: float, rows: in
         if _bounds(words, more, independent, rows)[0] <= limit:
             return round(independent * max(sum(counts) for counts, _ in more))
     return None
+
+
+def _require_numbers(rows: object, limit: object) -> None:
+    """Refuse rows and a limit that are no such numbers."""
+    if not isinstance(rows, int | float | np.number) or not 1 <= rows < np.inf:
+        raise IreneError(f"{rows} rows can fit no release. Give how many there are, --rows 2941.")
+    if limit is not None and not (isinstance(limit, int | float | np.number) and 0 <= limit <= 1):
+        raise IreneError(f"A limit of {limit} is none. Give 0 to 1, 0.05 for five points.")
 
 
 def _require_plannable(result: AuditResult) -> None:
