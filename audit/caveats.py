@@ -9,6 +9,7 @@ from audit.data.labelled import LabelledData
 from audit.evidence.audit_result import AnyTask, Checkpoint
 from audit.evidence.findings import Finding
 from audit.evidence.headline import not_above
+from audit.far_values import FAR, rows_with_far_values
 from audit.model import release
 from audit.model.forward import Encoder
 from audit.model.representations import Features
@@ -28,6 +29,11 @@ NO_LAYER = "no layer was named, so what leaves the model (logits) was audited"
 NO_TASK = (
     "neither a task nor a layer was named: the model's few outputs were taken for class scores, and what they are made "
     "of was audited; if they are what is released, name --layer logits"
+)
+
+IS_TRUTH = (
+    "the predictions ({predicted!r}) are the true labels of {task!r} in every row: if they are no model's answers, the "
+    "floor is that of a model without an error, and leakage beyond it comes out too small"
 )
 
 SPLIT_BY_KEPT = (
@@ -115,6 +121,7 @@ def cautions(data: LabelledData, features: Features, columns: Mapping[str, AnyCo
         found.append(NO_GROUP)
     if unreadable := len(data) - len(features.rows):
         found.append(f"{unreadable} of {len(data)} inputs could not be read and were left out")
+    found += [far_values(layer, rows, len(z)) for layer, z in features.z.items() if (rows := rows_with_far_values(z))]
     if copies:
         found.append(describe_copies(copies, features, grouped=data.group is not None))
     for name, column in columns.items():
@@ -126,6 +133,14 @@ def cautions(data: LabelledData, features: Features, columns: Mapping[str, AnyCo
     if features.predicted is None:
         found.append("no prediction of a task was given, so the floor is chance")
     return [caution for caution in found if caution not in data.notes]
+
+
+def far_values(layer: str, rows: int, of: int) -> str:
+    """Say how many rows hold values that would have hidden those of all others from attackers."""
+    return (
+        f"at {layer!r}, {rows:,} of {of:,} rows hold a value that is {FAR:g} times as far out as is usual of its "
+        "feature; attackers read such features as they are, and with far values drawn in"
+    )
 
 
 def rare_classes(findings: Sequence[Finding]) -> list[str]:

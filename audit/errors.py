@@ -87,6 +87,12 @@ class TrainingError(IreneError):
     """A fine-tuning run cannot go on."""
 
 
+def require_kind(given: object, kind: type, named: str, way_out: str, error: type[IreneError] = IreneError) -> None:
+    """Raise an error in one line for an argument of another type than is wanted."""
+    if not isinstance(given, kind):
+        raise error(f"{named} of type {type(given).__name__}. {way_out}")
+
+
 def cut(text: str) -> str:
     """Return the beginning of a text that is too long for a line: a stranger's file may hold a name of megabytes."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

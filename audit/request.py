@@ -69,11 +69,17 @@ class AuditRequest:
         for name in settings.attackers:
             family(name, settings.device)
         wanted, kept = several(private), several(keep)
+        several([one for one in (task, predicted) if one is not None])  # each is a text
         if not wanted:
             raise DataError("No private attribute was named. Name at least one, for instance private=['gender'].")
         if task in (*wanted, *kept):
             raise DataError(
                 f"{task!r} is the task and cannot be private or kept too: a model that does its task tells it."
+            )
+        if predicted in {part for name in (*wanted, *kept) for part in (name, *name.split("+"))}:
+            raise DataError(
+                f"{predicted!r} is what the model answered and cannot be private or kept too: it would tell "
+                "itself. Name the column with the model's answers, or leave it out, and the floor is chance."
             )
         for name in wanted:
             if name in kept:

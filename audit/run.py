@@ -15,6 +15,7 @@ from audit.attackers.preprocessing import VIEWS
 from audit.bootstrap import Resamples, resample
 from audit.caveats import (
     EVENLY,
+    IS_TRUTH,
     NO_LAYER,
     NO_TASK,
     SPLIT_BY_KEPT,
@@ -60,7 +61,7 @@ from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Target, make_target
 from audit.protocol.task_performance import BetterUnit, better_unit, performance, quantity_performance
 from audit.request import AuditRequest
-from audit.settings import Provenance, Settings
+from audit.settings import Provenance, Settings, given_provenance, given_settings
 from audit.verification.verification import identified, tested, verify
 
 
@@ -93,8 +94,8 @@ def audit(
     Raises:
         IreneError: Any of its kinds; see audit.errors.
     """
-    settings = settings or Settings()
-    encoder, provenance = _known(model, provenance or Provenance())
+    settings = given_settings(settings)
+    encoder, provenance = _known(model, given_provenance(provenance))
     require_labelled(data)
     data = in_named_order(encoder.model, identified(data, settings.keep_identity), task)
     data = with_arguments(encoder.model, data)
@@ -160,12 +161,15 @@ def audit_embeddings(
     Raises:
         IreneError: Any of its kinds; see audit.errors.
     """
-    settings, provenance = settings or Settings(), provenance or Provenance()
+    settings, provenance = given_settings(settings), given_provenance(provenance)
     found = given_layers(layers, data)
     data = identified(data, settings.keep_identity)
     request = AuditRequest.of(data, task, private, keep, settings, predicted)
     request.require_rows(data, settings)
     answers = _predictions(data, predicted, task) if predicted else None
+    if answers is not None and task and _is_truth(answers, data.attribute(task, "task")):
+        told = IS_TRUTH.format(predicted=predicted, task=task)
+        provenance = replace(provenance, notes=[*provenance.notes, told])
     features = ready_made(found, data, predicted=answers, columns=[*request.columns])
     run = _Run(features, data, request, settings, provenance, None)
     with workers(settings.backend):
@@ -192,6 +196,12 @@ def _predictions(data: LabelledData, name: str, task: str | None) -> Answers:
             f"answered, or read the task as a quantity (--continuous {task})."
         )
     return _same_classes(answered, target, name)
+
+
+def _is_truth(answers: Answers, task: AnyColumn) -> bool:
+    """Return whether predictions are the task's true labels, wherever these are known."""
+    truth = task.values if isinstance(task, Quantity) else task.codes
+    return bool((answers[task.known] == truth[task.known]).all())
 
 
 def _same_classes(answered: Column, target: Column, name: str) -> Ints:

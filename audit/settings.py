@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from audit.column_names import several
-from audit.errors import IreneError
+from audit.errors import IreneError, require_kind
 from audit.evidence.audit_result import Checkpoint
 from audit.evidence.verdict import LIMIT
 from audit.parallel.backends import require_backend
@@ -68,7 +68,8 @@ class Settings:
             given = getattr(self, name)
             if given is None and name in optional:
                 continue
-            if not isinstance(given, int | float | np.number) or (name != "budget" and given != int(given)):
+            is_number = isinstance(given, int | float | np.number) and bool(np.isfinite(given))
+            if not is_number or (name != "budget" and given != int(given)):
                 raise IreneError(f"Settings of the audit: {name} is {given!r}. Give a number, {few} or more.")
             if not given >= few:
                 raise IreneError(f"Settings of the audit: {name} is {given}. Give {few} or more.")
@@ -76,6 +77,13 @@ class Settings:
             raise IreneError(f"Settings of the audit: seed is {self.seed}. Give one below 2³².")
         if not isinstance(self.limit, int | float | np.number) or not 0 <= self.limit <= 1:
             raise IreneError(f"Settings of the audit: limit is {self.limit}. Give 0 to 1, 0.05 for five points.")
+
+
+def given_settings(settings: Settings | None) -> Settings:
+    """Return the settings, or the defaults for None; raise an IreneError for anything else."""
+    if settings is not None:
+        require_kind(settings, Settings, "The settings are", "Give irene.Settings(limit=0.05), for instance.")
+    return settings or Settings()
 
 
 @dataclass(frozen=True)
@@ -90,3 +98,10 @@ class Provenance:
     limit_set_by: Literal["user", "default"] | None = None
     """None: the default limit was not chosen by anybody."""
     track: Track = untracked
+
+
+def given_provenance(provenance: Provenance | None) -> Provenance:
+    """Return the provenance, or one that says nothing for None; raise an IreneError for anything else."""
+    if provenance is not None:
+        require_kind(provenance, Provenance, "The provenance is", "Give irene.Provenance(command='…'), for instance.")
+    return provenance or Provenance()

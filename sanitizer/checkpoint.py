@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from audit.errors import CheckpointError, TrainingError
+from audit.errors import CheckpointError, TrainingError, require_kind
 from audit.model import release
 from audit.model.checkpoint import LoadedModel, require_weights
 from audit.model.state_dict import Weights
@@ -15,6 +15,8 @@ def require_unsanitized(loaded: LoadedModel) -> Weights:
     Raises:
         CheckpointError: It carries one, or is a program without weights that could be trained.
     """
+    way_out = "What is sanitized goes back into a file as it came: give what irene.load(path, build) returned."
+    require_kind(loaded, LoadedModel, "The model is", way_out, CheckpointError)
     weights = require_weights(loaded)
     if release.NAME in dict(loaded.module.named_children()):
         raise CheckpointError(

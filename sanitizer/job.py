@@ -1,5 +1,6 @@
 """What a model is trained on and how: the value that fine-tuning takes, alone or in a sweep."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,6 +9,7 @@ import torch
 
 from audit.data.columns import Quantity
 from audit.data.labelled import LabelledData
+from audit.errors import IreneError
 from audit.model.structure.layout import Padding, Pool
 from audit.model.structure.scores import Answer, Scores
 from sanitizer.methods.base import Method
@@ -55,6 +57,15 @@ class Recipe:
     workers: int = 0
     """Processes that read inputs, beside this one."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        least = {"epochs": 0, "batch_size": 1, "lr": 0, "weight_decay": 0, "alpha": 0, "patience": 0, "workers": 0}
+        for name, few in {**least, "seed": 0}.items():
+            given = getattr(self, name)
+            whole = name not in ("lr", "weight_decay", "alpha")
+            is_number = isinstance(given, int | float) and few <= given < math.inf
+            if not is_number or (whole and given != int(given)):
+                raise IreneError(f"Options of the training: {name} is {given!r}. Give a number, {few} or more.")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 
 from audit.data.labelled import LabelledData
 from audit.environment import choose_device
+from audit.errors import require_kind
 from audit.model.structure.layout import Padding, Pool
 from audit.model.structure.scores import Scores
 from audit.progress import Track, untracked
@@ -89,6 +90,13 @@ class SanitizeOptions(TrainingOptions):
     """Go on from the state that an earlier run left."""
     unlabelled: LabelledData | None = None
     """Rows without the private attributes, which a teacher labels (sanitizer.teaching): more rows to clean by."""
+
+
+def given_options(options: SanitizeOptions | None) -> SanitizeOptions:
+    """Return the options, or the defaults for None; raise an IreneError for anything else."""
+    if options is not None:
+        require_kind(options, SanitizeOptions, "The options are", "Give irene.SanitizeOptions(epochs=30), or the like.")
+    return options or SanitizeOptions()
 
 
 @dataclass(frozen=True)

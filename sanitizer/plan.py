@@ -10,13 +10,14 @@ what is not comes on top. How much stays of other attributes no law tells; it is
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Final
 
 import numpy as np
 
 from audit.column_names import several
 from audit.errors import EvidenceError, IreneError, UnknownNameError
-from audit.evidence.audit_result import AuditResult, QuantityTask, Task
+from audit.evidence.audit_result import AuditResult, QuantityTask, Task, as_audit
 from audit.evidence.findings import Finding, Measurement
 from audit.evidence.verdict import CONFIDENCE
 from audit.evidence.watched import AREA, GUESS
@@ -111,12 +112,16 @@ class Plan:
 
 
 def plan(
-    result: AuditResult, *, rows: int, limit: float | None = None, layer: str | Sequence[str] | None = None
+    result: AuditResult | str | PathLike[str],
+    *,
+    rows: int,
+    limit: float | None = None,
+    layer: str | Sequence[str] | None = None,
 ) -> Plan:
     """Tell which releases of an audited layer can reach a limit, with what bound, and about how much they keep.
 
     Args:
-        result: An audit of the model as it is.
+        result: An audit of the model as it is, or its file.
         rows: Independent rows that may fit a release: people, where rows are of people.
         limit: Largest excess over the floor, of balanced accuracy; the audit's own if left out.
         layer: Which one, if several were audited.
@@ -124,8 +129,8 @@ def plan(
     Raises:
         IreneError: No such layer, a private quantity, or no rows.
     """
-    if rows < 1:
-        raise IreneError(f"{rows} rows can fit no release. Give how many there are, --rows 2941.")
+    result = as_audit(result)
+    _require_numbers(rows, limit)
     _require_plannable(result)
     place = _layer(result, layer)
     private = tuple(one for one in result.private if one.layer == place)
@@ -242,6 +247,14 @@ def _needed(words: int, classes: Sequence[Classes], independent: float, rows: in
         if _bounds(words, more, independent, rows)[0] <= limit:
             return round(independent * max(sum(counts) for counts, _ in more))
     return None
+
+
+def _require_numbers(rows: object, limit: object) -> None:
+    """Refuse rows and a limit that are no such numbers."""
+    if not isinstance(rows, int | float | np.number) or not 1 <= rows < np.inf:
+        raise IreneError(f"{rows} rows can fit no release. Give how many there are, --rows 2941.")
+    if limit is not None and not (isinstance(limit, int | float | np.number) and 0 <= limit <= 1):
+        raise IreneError(f"A limit of {limit} is none. Give 0 to 1, 0.05 for five points.")
 
 
 def _require_plannable(result: AuditResult) -> None:

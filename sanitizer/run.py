@@ -53,7 +53,7 @@ from sanitizer.methods.leace import Leace
 from sanitizer.methods.nonlinear_map import NonlinearMap
 from sanitizer.methods.pairs import Pairs
 from sanitizer.methods.width import FEW_EACH, balanced_rows, dimensions, shares
-from sanitizer.options import SanitizeOptions
+from sanitizer.options import SanitizeOptions, given_options
 from sanitizer.teaching.taught import taught
 from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune
@@ -97,7 +97,7 @@ def sanitize(
         IreneError: Any of its kinds; no result is written then, unless torch.export alone cannot follow the model.
     """
     require_labelled(data)
-    options, output, private, keep = options or SanitizeOptions(), Path(output), several(private), several(keep)
+    options, output, private, keep = given_options(options), Path(output), several(private), several(keep)
     weights = require_unsanitized(loaded)
     require_output(output, weights.path)
     require_columns(data, task, private, keep)

@@ -30,7 +30,7 @@ from audit.verification.verification import identified
 from sanitizer.export import exported
 from sanitizer.method_table import METHODS
 from sanitizer.methods.base import Method
-from sanitizer.options import SanitizeOptions
+from sanitizer.options import SanitizeOptions, given_options
 from sanitizer.run import (
     choice,
     named_method,
@@ -90,7 +90,7 @@ def sanitize_vectors(
     Raises:
         IreneError: Any of its kinds; nothing is written then.
     """
-    options, output, private, keep = options or SanitizeOptions(), Path(output), several(private), several(keep)
+    options, output, private, keep = given_options(options), Path(output), several(private), several(keep)
     name, method = named_method(method or choice(vectors.data, None, keep, options).method, options.name)
     _require_map(name, method)
     require_vectors_output(output)

@@ -43,18 +43,19 @@ ARROWS = {
         "data.joins": "errors data",
         "data.sources": "errors file_limits column_names plugins data data.files data.joins",
         "bootstrap": "data evidence",
+        "far_values": "data bootstrap",
         "model.structure": "errors plugins data",
         "model.programs": "errors file_limits",
         "model.files": "errors file_limits data",
         "model.maps": "errors",
         "model": "errors file_limits atomic_write plugins progress parallel evidence data model.structure "
         "model.programs model.files model.maps",
-        "attackers": "errors parallel plugins evidence settings data bootstrap",
+        "attackers": "errors parallel plugins evidence settings data bootstrap far_values",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "protocol.kept": "errors progress evidence settings data bootstrap attackers protocol",
         "protocol.densities": "evidence data bootstrap attackers protocol",
         "verification": "errors evidence settings data bootstrap protocol",
-        "caveats": "evidence data model protocol",
+        "caveats": "evidence data model protocol far_values",
         "request": "errors column_names settings data attackers protocol verification",
         "run": "errors column_names environment bootstrap parallel evidence settings data model model.structure "
         "attackers protocol protocol.kept protocol.densities verification caveats request",
@@ -64,17 +65,20 @@ ARROWS = {
     "sanitizer": {
         "information": "",
         "similarity": "",
-        "methods": "audit.errors audit.bootstrap audit.evidence audit.data audit.model.maps information similarity",
+        "methods": "audit.errors audit.bootstrap audit.far_values audit.evidence audit.data audit.model.maps "
+        "information similarity",
         "methods.debiasing": "audit.errors audit.evidence methods",
         "method_table": "audit.data audit.errors audit.plugins audit.evidence audit.model.structure methods "
         "methods.debiasing",
-        "job": "audit.data audit.model.structure methods",
-        "options": "audit.environment audit.data audit.model.structure audit.progress audit.settings methods job",
+        "job": "audit.data audit.errors audit.model.structure methods",
+        "options": "audit.environment audit.errors audit.data audit.model.structure audit.progress audit.settings "
+        "methods job",
         "checkpoint": "audit.errors audit.model",
         "export": "audit.data audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
-        "audit.model audit.model.structure audit.attackers audit.protocol information similarity methods job",
-        "teaching": "audit.attackers audit.data audit.errors job methods training",
+        "audit.far_values audit.model audit.model.structure audit.attackers audit.protocol information similarity "
+        "methods job",
+        "teaching": "audit.attackers audit.far_values audit.data audit.errors job methods training",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
         "audit.model audit.model.maps audit.model.structure audit.verification methods method_table job options "
         "checkpoint export teaching training",
@@ -97,7 +101,8 @@ ARROWS = {
         "gate": "audit.errors audit.file_limits audit.evidence inputs text render",
         "compliance": "audit.errors audit.file_limits audit.atomic_write audit.evidence inputs text render",
         "audit_page.sections": "audit.evidence inputs text render charts",
-        "audit_page": "audit.evidence inputs render charts charts.densities compliance audit_page.sections",
+        "audit_page": "audit.errors audit.evidence inputs render charts charts.densities compliance "
+        "audit_page.sections",
         "models_page.sections": "audit.evidence inputs text render charts",
         "models_page": "audit.evidence inputs text render models_page.sections",
         "sweep_page.sections": "audit.evidence inputs text render charts",

@@ -21,6 +21,7 @@ from audit.bootstrap import Doubles
 from audit.data.on_disk import HELD, blocks, filed
 from audit.errors import DataError, first_line
 from audit.evidence.findings import ENSEMBLE
+from audit.far_values import DrawnIn, far_values
 from audit.parallel.side_by_side import side_by_side
 from audit.settings import Settings
 
@@ -28,7 +29,9 @@ Result = TypeVar("Result")
 Problem = Classification | Regression
 """How attackers of one kind of attribute are fitted, joined and read."""
 Seen = Mapping[str, tuple[Preprocessing, list[Matrix]]]
-"""By the name of a preprocessing: itself, and what it made of the rows that fit, select and test."""
+"""By the name of a preprocessing: itself, and what it made of the rows that fit, select and test. Where they hold far
+values these are drawn in; under the name and AS_THEY_ARE they are not."""
+AS_THEY_ARE = ", far values as they are"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class FittedAttacker:
 
     name: str
     view: str
+    sees: str
+    """Its features' name among those seen: the view's, or that with far values as they are."""
     make: Make
     preprocessing: Preprocessing
     fit: ClassFit | RegressionFit
@@ -141,12 +146,15 @@ def persistent(run: Callable[[Mapping[str, str]], Result]) -> Result:
 
 def preprocessed(z: Sequence[Matrix]) -> Seen:
     """Fit each preprocessing on the first part, and apply it to all parts: by its name."""
+    drawn = far_values(z)
+    wanted = [(view, drawn) for view in VIEWS] + [(view, None) for view in VIEWS if drawn]
 
-    def fitted(name: str) -> tuple[Preprocessing, list[Matrix]]:
-        found = preprocessing(name, z[0])
+    def fitted(one: tuple[str, DrawnIn | None]) -> tuple[Preprocessing, list[Matrix]]:
+        found = preprocessing(one[0], z[0], one[1])
         return found, [transformed(found, part) for part in z]
 
-    return dict(zip(VIEWS, side_by_side(fitted, VIEWS), strict=True))
+    names = [view if one is drawn else view + AS_THEY_ARE for view, one in wanted]
+    return dict(zip(names, side_by_side(fitted, wanted), strict=True))
 
 
 def transformed(preprocessing: Preprocessing, z: Matrix) -> Matrix:
@@ -182,18 +190,24 @@ def _members(
     makes = {name: problem.makes(family(name, settings.device), settings.seed)[:tries] for name, _ in pairs}
     features = {view: z for view, (_, z) in seen.items()}
 
-    def one(job: tuple[str, str, Make]) -> ClassFit | RegressionFit | Failure:
-        name, view, make = job
+    def one(job: tuple[str, str, str, Make]) -> ClassFit | RegressionFit | Failure:
+        name, view, sees, make = job
         if (title := _title(name, view)) in failed:
             return Failure(name, view, failed[title])
         try:
-            return problem.fit(make(features[view][0].shape[1]), features[view], v)
+            return problem.fit(make(features[sees][0].shape[1]), features[sees], v)
         except (Exception, SystemExit) as error:  # an attacker may be the user's own, and raise anything
             return Failure(name, view, first_line(error))
 
-    jobs = [(name, view, make) for name, view in pairs for make in makes[name]]
+    jobs = [
+        (name, view, sees, make)
+        for name, view in pairs
+        for sees in (view, view + AS_THEY_ARE)
+        if sees in seen
+        for make in makes[name]
+    ]
     tried = [
-        fit if isinstance(fit, Failure) else FittedAttacker(*job, seen[job[1]][0], fit)
+        fit if isinstance(fit, Failure) else FittedAttacker(*job, seen[job[2]][0], fit)
         for job, fit in zip(jobs, side_by_side(one, jobs), strict=True)
     ]
     return [_best(tried, name, view) for name, view in pairs if makes[name]]
@@ -212,11 +226,11 @@ def _refitted(
     seen: Seen,
 ) -> tuple[Doubles, Doubles]:
     """Join the attackers that count: as they answered the selection rows, and the test rows when fitted on both."""
-    labels, views = np.concatenate(data.v[:2]), {member.view for member, _ in counted}
-    both = {view: (stacked(seen[view][1][:2]), seen[view][1][2]) for view in views}
+    labels, seen_by = np.concatenate(data.v[:2]), {member.sees for member, _ in counted}
+    both = {sees: (stacked(seen[sees][1][:2]), seen[sees][1][2]) for sees in seen_by}
 
     def refitted(member: FittedAttacker) -> Doubles:
-        z, test = both[member.view]
+        z, test = both[member.sees]
         return again(member, z.shape[1], lambda learner: member.fit.again(learner, z, labels, test))
 
     shares = np.array([share for _, share in counted])

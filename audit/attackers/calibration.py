@@ -71,14 +71,24 @@ def read(scores: Doubles, labels: Ints, calibration: Calibration) -> ClassReadin
 def fit_temperature(scores: Doubles, labels: Ints, prior: Doubles) -> float:
     """Return the temperature at which `prior · exp(score / T)` predicts the labels best.
 
-    A score that says nothing gets a temperature without bound, and the prediction becomes the prior.
+    A score that says nothing gets a temperature without bound, and the prediction becomes the prior. One that is right
+    on all n rows would be taken to be sure beyond measure: so each counts as if one in n + 2 were of another class, by
+    the rule of succession (Platt, 1999, smooths likewise, each class by its own rows).
     """
-    rows = np.arange(len(labels))
+    wanted = _smoothed(labels, prior)
 
     def loss(log_temperature: float) -> float:
-        return float(-_log2_posterior(scores, np.exp(log_temperature), prior)[rows, labels].mean())
+        return -float((wanted * _log2_posterior(scores, np.exp(log_temperature), prior)).sum(axis=1).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-4.0, 8.0), method="bounded").x))
+
+
+def _smoothed(labels: Ints, prior: Doubles) -> Doubles:
+    """Return the chance of each class that a prediction is held against, (n, k)."""
+    k, doubt = len(prior), 1 / (len(labels) + 2)
+    others = np.tile(prior, (k, 1)) * (1 - np.eye(k))
+    shares = np.eye(k) * (1 - doubt) + doubt * others / others.sum(axis=1, keepdims=True)
+    return np.asarray(shares[labels])
 
 
 def fit_offset(scores: Doubles, labels: Ints, k: int) -> Doubles:

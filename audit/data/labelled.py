@@ -274,6 +274,8 @@ def labelled(
     """
     words = None if missing is None else split_names(missing)
     rows = rows_of(inputs, columns)
+    if odd := [one for one in rows.columns if not isinstance(one, str)]:
+        raise DataError(f"A column is named {odd[0]!r}, and a name is a text. Give one: {{'{odd[0]}': …}}.")
     index = _index(inputs, rows.columns, group, group_name)
     read, notes = label_columns(
         rows.columns,

@@ -32,6 +32,16 @@ def is_input(value: object) -> TypeGuard[ModelInput]:
     return isinstance(value, Tensor)
 
 
+PLAINLY = {
+    "nested": "x.to_padded_tensor(0)",
+    "sparse": "x.to_dense()",
+    "quantised": "x.dequantize()",
+    "complex": "torch.view_as_real(x)",
+    "on no device": "a pass on the CPU",
+}
+"""What makes plain numbers of a tensor that is odd."""
+
+
 def odd(x: Tensor) -> str | None:
     """Return what a tensor is, in a word, if it holds no numbers side by side that NumPy knows; else None."""
     if x.dtype in PLAIN and x.layout == torch.strided and not (x.is_nested or x.is_meta):
@@ -95,7 +105,8 @@ def one_row(x: object) -> ModelInput:
         )
     for one in parts(x).values():
         if kind := odd(one):
-            raise DataError(f"An input is a tensor that is {kind}. Give plain numbers, as x.to_dense() makes them.")
+            way = PLAINLY.get(kind, "x.float()")
+            raise DataError(f"An input is a tensor that is {kind}. Give plain numbers, as {way} makes them.")
     return tuple(x) if isinstance(x, list) else x
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NoReturn,
 from pydantic import Discriminator, Tag, model_validator
 
 from audit.atomic_write import refuse_foreign
-from audit.errors import EvidenceError
+from audit.errors import EvidenceError, require_kind
 from audit.evidence.findings import Draws, Estimate, Finding, Verification
 from audit.evidence.json_file import (
     Frozen,
@@ -376,12 +376,22 @@ class AuditResult(Frozen):
         return card(self)
 
 
+def as_audit(given: AuditResult | str | PathLike[str]) -> AuditResult:
+    """Return an audit: itself, or the evidence that a path names; raise an EvidenceError for anything else."""
+    if isinstance(given, str | PathLike):
+        return read_audit(given)
+    require_kind(given, AuditResult, "The audit is", "Give what irene.audit returned, or its file.", EvidenceError)
+    return given
+
+
 def write_audit(result: AuditResult, path: str | PathLike[str]) -> None:
     """Write the evidence of an audit with its digest, whole or not at all.
 
     Raises:
         IreneError: The file cannot be written, or is a model or rows.
     """
+    require_kind(result, AuditResult, "The audit is", "Give what irene.audit returned.", EvidenceError)
+    _require_path(path)
     refuse_foreign(Path(path))
     write_model(sealed(result), Path(path))
 
@@ -395,12 +405,18 @@ def read_audit(path: str | PathLike[str], *, allow_unsealed: bool = False) -> Au
         EvidenceError: No such file, no JSON, another schema version, a field that is missing or wrong, or a digest that
             is of other content or is missing.
     """
+    _require_path(path)
     place = Path(path)
     content = read_json(place, WHAT)
     _require_audit(content, place)
     result = parsed(AuditResult, content, place, WHAT, SCHEMA_VERSION, UPGRADES)
     unsealed = require_digest(content, place, FIRST_SEALED, allow_unsealed=allow_unsealed)
     return result.model_copy(update={"warnings": [*result.warnings, unsealed]}) if unsealed else result
+
+
+def _require_path(path: object) -> None:
+    if not isinstance(path, str | PathLike):
+        raise EvidenceError(f"Evidence is named by its path, and this is of type {type(path).__name__}. Name a file.")
 
 
 def _require_audit(content: Mapping[str, object], path: Path) -> None:

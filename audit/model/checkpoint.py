@@ -16,6 +16,7 @@ from audit.model.files.adapter import CONFIG, adapter_file, merged, read_config
 from audit.model.files.contents import entries
 from audit.model.files.folder import WHOLE, not_read, sha256_of
 from audit.model.files.foreign import is_safetensors
+from audit.model.files.outside import require_settled
 from audit.model.files.places import chosen, within
 from audit.model.files.quantised import require_floats
 from audit.model.fitting import fitted, tensors_in
@@ -231,6 +232,7 @@ def _weights(file: CheckpointFile, read: Read, options: LoadOptions) -> LoadedMo
         raise CheckpointError(f"{file.path} holds weights without a model{lacking}. Name what builds it: {WAYS}.")
     model, words = build(options.architecture, options.arguments), in_words(options.architecture, options.arguments)
     named = options.architecture if isinstance(options.architecture, str) else words
+    _require_settled(model, options, named)
     weights = fitted(model, file, read.content, named, options.weights_key)
     several = f"the model lies in {len(file.shards)} files; irene sanitize writes one"
     left_out = f"objects beside the weights were left out unread: {listed(read.left_out)}"
@@ -250,6 +252,13 @@ def _weights(file: CheckpointFile, read: Read, options: LoadOptions) -> LoadedMo
             *([RAN] if read.ran else []),
         ),
     )
+
+
+def _require_settled(model: nn.Module, options: LoadOptions, named: str) -> None:
+    """Refuse a factory that draws by chance what no file holds; those of transformers draw weights alone."""
+    architecture = options.architecture
+    if architecture is not None and not (isinstance(architecture, str) and architecture.startswith(PREFIX)):
+        require_settled(model, lambda: build(architecture, options.arguments), named)
 
 
 def _pickled_module(file: CheckpointFile, modules: Mapping[str, nn.Module], key: str | None) -> LoadedModel:

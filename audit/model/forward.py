@@ -186,6 +186,8 @@ def _not_taken(model: nn.Module, data: LabelledData, x: ModelInput, fact: str) -
     wanted = required(model)
     if len(wanted) > len(parts(x)) and MISSING.search(fact):
         way = f"Give each row as a mapping of tensors by the names of what forward() takes: {', '.join(wanted)}."
+    elif fact.startswith("SystemExit"):
+        way = "Take out of forward() what ends the program."
     elif OF_TYPES.search(fact) and not all(one.is_floating_point() for one in parts(x).values()):
         way = "Give floats, as x.float() makes them."
     elif all(one.ndim == 2 for one in parts(x).values()):
@@ -271,16 +273,30 @@ def require_same_rows(encoder: Encoder, x: ModelInput, made: Pass, taps: Taps, *
 
     Raises BottleneckError if a row gives something else there.
     """
-    turned, precision = run_model(encoder, each(lambda one: one.flip(0), x), taps), _precision(encoder.model)
-    pairs = {name: (z, turned.z[name]) for name, z in made.z.items()}
-    if output and isinstance(made.output, Tensor) and isinstance(turned.output, Tensor):
-        pairs[""] = (made.output.reshape(rows_of(x), -1), turned.output.reshape(rows_of(x), -1))
-    for name, (one, other) in pairs.items():
-        if _apart(one.float().nan_to_num(), other.flip(0).float().nan_to_num(), precision):
-            raise BottleneckError(
-                f"{_what(name)} differs for the same row in another order of the rows: the model may sort its rows, as "
-                "by their lengths, and the layer's are not in the order of the inputs. Name a layer whose are."
-            )
+    precision = _precision(encoder.model)
+
+    def differing(other: Pass, *, flipped: bool) -> str | None:
+        pairs = {name: (z, other.z[name]) for name, z in made.z.items()}
+        if output and isinstance(made.output, Tensor) and isinstance(other.output, Tensor):
+            pairs[""] = (made.output.reshape(rows_of(x), -1), other.output.reshape(rows_of(x), -1))
+        for name, (one, found) in pairs.items():
+            same = found.flip(0) if flipped else found
+            if _apart(one.float().nan_to_num(), same.float().nan_to_num(), precision):
+                return name
+        return None
+
+    name = differing(run_model(encoder, each(lambda one: one.flip(0), x), taps), flipped=True)
+    if name is None:
+        return
+    if differing(run_model(encoder, x, taps), flipped=False) is not None:
+        raise BottleneckError(
+            f"{_what(name)} differs when the same rows are run again: the model keeps something from pass to pass that "
+            "changes its answer, as a counter does. Take that out of forward(), or name a layer before it."
+        )
+    raise BottleneckError(
+        f"{_what(name)} differs for the same row in another order of the rows: the model may sort its rows, as "
+        "by their lengths, and the layer's are not in the order of the inputs. Name a layer whose are."
+    )
 
 
 def require_alike(

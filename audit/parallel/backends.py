@@ -24,6 +24,8 @@ SECONDS = 20
 
 def require_backend(name: str) -> None:
     """Raise an IreneError if there is no such backend, or its package is not installed."""
+    if not isinstance(name, str):
+        raise IreneError(f"The backend is {name!r}. Give one of {', '.join(BACKENDS)}, or the address of a cluster.")
     kind, colons, address = name.partition("://")
     if kind not in BACKENDS or (colons and (kind not in CLUSTERS or not address)):
         raise UnknownNameError("backend", name, [*BACKENDS, *CLUSTERS.values()])

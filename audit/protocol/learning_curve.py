@@ -32,7 +32,7 @@ def _asked(found: Attack) -> list[FittedAttacker]:
 def _curve(
     member: FittedAttacker, found: Attack, data: SplitData, resamples: Resamples, settings: Settings
 ) -> LearningCurve:
-    problem, z, labels = data.problem, found.seen[member.view][1], data.v
+    problem, z, labels = data.problem, found.seen[member.sees][1], data.v
     sizes, parts = _nested(member, data.v[0], problem, settings.seed)
     most = len(parts[-1])
 

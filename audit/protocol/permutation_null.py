@@ -24,7 +24,7 @@ def permutation_null(found: Attack, data: SplitData, settings: Settings) -> Null
     few = [
         at_most(np.arange(len(v)), rows, settings.seed, problem.strata(v)) for v, rows in zip(data.v, most, strict=True)
     ]
-    z = [in_memory(part, rows) for part, rows in zip(found.seen[best.view][1], few, strict=True)]
+    z = [in_memory(part, rows) for part, rows in zip(found.seen[best.sees][1], few, strict=True)]
     labels = [v[rows] for v, rows in zip(data.v, few, strict=True)]
     shuffled = [[generator.permutation(part) for part in labels] for _ in range(settings.null_refits)]
 

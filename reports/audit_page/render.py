@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
-from audit.evidence.audit_result import AuditResult
+from audit.errors import EvidenceError
+from audit.evidence.audit_result import AuditResult, as_audit
 from reports.audit_page.page import page
 from reports.compliance.mapping import Framework, load
 from reports.inputs.comparison import compare
@@ -29,8 +30,8 @@ def render(before: AuditResult, after: AuditResult | None = None, frameworks: Se
 
 def write_report(
     path: str | PathLike[str],
-    before: AuditResult,
-    after: AuditResult | None = None,
+    before: AuditResult | str | PathLike[str],
+    after: AuditResult | str | PathLike[str] | None = None,
     *,
     frameworks: Sequence[str | PathLike[str]] = (),
 ) -> None:
@@ -38,15 +39,18 @@ def write_report(
 
     Args:
         path: The HTML file to write.
-        before: The audit, or the one of the checkpoint before it was sanitized.
-        after: The audit of the sanitized checkpoint.
+        before: The audit, or the one of the checkpoint before it was sanitized; or its file.
+        after: The audit of the sanitized checkpoint, or its file.
         frameworks: TOML files of a user's own provisions, which follow those that come with irene.
 
     Raises:
-        EvidenceError: An audit contradicts itself, or the two cannot be compared.
+        EvidenceError: An audit is none or contradicts itself, or the two cannot be compared.
         FrameworkError: A framework cannot be read.
         IreneError: The file cannot be written.
     """
+    before, after = as_audit(before), None if after is None else as_audit(after)
+    if not isinstance(path, str | PathLike):
+        raise EvidenceError(f"The page is named by its path first, and {type(path).__name__} is none.")
     for when, audit in (("before", before), ("after", after)):
         if audit is not None:
             refuse_unfounded(when, audit)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from audit.errors import EvidenceError, UnknownNameError
-from audit.evidence.audit_result import AuditResult
+from audit.evidence.audit_result import AuditResult, as_audit
 from audit.evidence.findings import Finding, Verdict
 from audit.evidence.numbers import one_line
 from audit.evidence.verdict import held_for
@@ -69,8 +69,8 @@ class Outcome:
 
 
 def gate(
-    audit: AuditResult,
-    before: AuditResult | None = None,
+    audit: AuditResult | str | PathLike[str],
+    before: AuditResult | str | PathLike[str] | None = None,
     *,
     limit: float | None = None,
     private: str | Iterable[str] = (),
@@ -82,7 +82,7 @@ def gate(
     """Judge an audit and say whether a build goes on.
 
     Args:
-        audit: The evidence that the verdict is on.
+        audit: The evidence that the verdict is on, or its file.
         before: The audit of the checkpoint before it, told beside it; it stops nothing by itself.
         limit: The largest excess that passes; the policy's if left out, or else the one that the audit was made with.
         private: Attributes that must have been audited: one name, or several.
@@ -101,8 +101,9 @@ def gate(
     asked_by: LimitFrom = "the call" if limit is not None else "the audit"
     if limit is None and policy is not None and policy.limit is not None:
         limit, asked_by = policy.limit, "the policy"
-    judged = [_judged(when, one, limit) for when, one in (("before", before), ("audited", audit)) if one]
-    comparison = compare(judged[0], judged[1] if before else None)
+    given = [*([] if before is None else [("before", before)]), ("audited", audit)]
+    judged = [_judged(when, as_audit(one), limit) for when, one in given]
+    comparison = compare(judged[0], judged[1] if before is not None else None)
     findings = [pair.last.found for pair in comparison.pairs]
     audited = {one.attribute for one in findings}
     for name in [private] if isinstance(private, str) else private:

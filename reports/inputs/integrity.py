@@ -3,6 +3,8 @@
 A page shows the verdicts of the evidence, a PASS only where its interval allows it; a gate decides every one again.
 """
 
+from numbers import Real
+
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.checks.contradictions import contradictions, decided_anew
@@ -70,9 +72,9 @@ def at_limit(audit: AuditResult, limit: float) -> AuditResult:
     """
     for one in audit.private:
         most = 1 - one.measurement.guess
-        if not 0 <= limit < most:
+        if not isinstance(limit, Real) or not 0 <= limit < most:
             raise EvidenceError(
-                f"Cannot judge {one_line(one.attribute)} by a limit of {limit:g}: it must be at least 0, and below the "
+                f"Cannot judge {one_line(one.attribute)} by a limit of {limit}: it must be at least 0, and below the "
                 f"{trimmed(most, 5)} that an attacker without an error reads beyond a guess. 0.05 is 5 points."
             )
     findings = [decided_anew(one, limit) if one.role == "private" else one for one in audit.findings]

@@ -15,6 +15,7 @@ from sklearn.svm import SVC
 
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
+from audit.far_values import drawn_in
 
 EXCESS_PER_ROOT = 0.4
 """Balanced accuracy above a guess that is left per √(dimensions ÷ rows) of two classes that differ in their means, to
@@ -92,7 +93,7 @@ def left(z: Doubles, told: Ints, v: Ints, groups: Ints) -> float:
     alone = len(np.unique(groups)) == len(groups)
     pairs = np.unique(np.stack([v, groups]), axis=1)
     enough = np.bincount(pairs[0])[v] >= FOLDS
-    z, told, v, groups = z[enough], told[enough], v[enough], groups[enough]
+    z, told, v, groups = drawn_in(z[enough]), told[enough], v[enough], groups[enough]
     if len(np.unique(v)) < 2:
         return 0.0
     splitter = StratifiedKFold(FOLDS) if alone else StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)

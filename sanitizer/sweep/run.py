@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+from torch import nn
 
 from audit.atomic_write import locked, require_writable, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.environment import describe_device, versions
-from audit.errors import DataError, EvidenceError, TrainingError
+from audit.errors import CheckpointError, DataError, EvidenceError, TrainingError, require_kind
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.json_file import as_json, sealed
 from audit.evidence.sweep_result import Sweep, SweepCall, SweepPoint, SweepSetup, read_sweep
@@ -77,6 +78,7 @@ def sweep(
     Raises:
         IreneError: Any of its kinds; the points that were made before it stay in `output`.
     """
+    _require_kinds(fresh, options)
     options, output = options or SweepOptions(), Path(output)
     require_output(output)
     require_backend(options.backend)
@@ -122,6 +124,17 @@ def _made(
 
     with workers(options.backend):
         yield from options.track(in_order(made, wanted), len(wanted), "points")
+
+
+def _require_kinds(fresh: object, options: SweepOptions | None) -> None:
+    """Refuse what is no function that loads, and what are no options."""
+    if options is not None:
+        require_kind(options, SweepOptions, "The options are", "Give irene.SweepOptions(epochs=30), for instance.")
+    if isinstance(fresh, nn.Module) or not callable(fresh):
+        raise CheckpointError(
+            f"A {type(fresh).__name__} was given in the place of what loads the checkpoint anew for every point. Give "
+            "a function: lambda: irene.load(path, build)."
+        )
 
 
 def _job(

@@ -14,6 +14,7 @@ from sklearn.model_selection import GroupKFold
 from audit.attackers.families import family
 from audit.attackers.preprocessing import preprocessing
 from audit.data.columns import Ints
+from audit.far_values import far_values
 
 ATTACKERS = (
     ("logistic", "standardised"),
@@ -57,7 +58,7 @@ def _answers(
 ) -> list[Ints]:
     """Return the classes that an attacker, fitted to some rows, gives others."""
     (name, view), (present, codes) = attacker, np.unique(v, return_inverse=True)
-    seen = preprocessing(view, z)
+    seen = preprocessing(view, z, far_values([z, *asked]))
     rows, *others = (np.asarray(seen.transform(one), dtype=np.float32) for one in (z, *asked))
     learner = family(name).classifiers(seed)[0](rows.shape[1]).fit(rows, codes.astype(np.int64))
     return [present[learner.scores(one).argmax(axis=1)] for one in others]

@@ -16,6 +16,7 @@ from audit.bootstrap import effective_rows
 from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
 from audit.evidence.verdict import LIMIT
+from audit.far_values import drawn_in
 from sanitizer.methods.base import Rows
 from sanitizer.training import wide_attackers
 
@@ -149,7 +150,8 @@ def _whitened(
     folds = _folds(v[:MOST], groups[:MOST], FOLDS)
     if not folds:
         return []
-    white = preprocessing("whitened", z[:MOST]).transform(z[:MOST])
+    drawn = drawn_in(z[:MOST])
+    white = preprocessing("whitened", drawn).transform(drawn)
     fresh = [family(name).classifiers(seed)[0](white.shape[1]).estimator for name in attackers]
     return [cross_val_predict(one, white, v[:MOST], cv=folds, method=method) for one in fresh]
 

@@ -12,6 +12,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.preprocessing import StandardScaler
 
 from audit.data.columns import Ints
+from audit.far_values import drawn_in
 
 Doubles = NDArray[np.float64]
 Folds = Sequence[tuple[Ints, Ints]]
@@ -37,7 +38,7 @@ def scores(z: NDArray[np.floating], v: Ints, folds: Folds) -> Iterator[Doubles]:
         v: Classes, (n,), each of 0 … k − 1 in the rows that fit every fold.
         folds: Together they ask every row once.
     """
-    scaled = StandardScaler().fit_transform(z).astype(np.float64)
+    scaled = StandardScaler().fit_transform(drawn_in(z)).astype(np.float64)
     products = scaled @ scaled.T / z.shape[1]  # (n, n)
     sizes = np.diag(products)
     smooth = np.exp(-WIDTH * (sizes[:, None] + sizes - 2 * products))

@@ -299,7 +299,7 @@ def test_where_the_attacker_reads_is_told_by_unit_and_on_a_map() -> None:
 
 def embeddings(**asked: Any) -> AuditResult:
     x, columns = table()
-    given = labelled(x, {**columns, "said": columns["y"]})
+    given = labelled(x, {**columns, "said": columns["y"], "told": columns["v"]})
     usual: dict[str, Any] = {"private": "v", "settings": replace(FEW, ceiling=True)}
     return audit_embeddings({"pool": x.numpy()}, given, **(usual | asked))
 
@@ -314,6 +314,7 @@ def test_embeddings_are_audited_without_a_model() -> None:
     assert (one.where.units[0].index, one.where.input_map) == (1, None)
     assert result.task is not None
     assert result.task.accuracy.value == 1
+    assert any("predictions ('said') are the true labels of 'y' in every row" in note for note in result.warnings)
     assert (result.checkpoint.format, result.protocol.pool) == ("embeddings", "none")
     assert embeddings().task is None
     with pytest.raises(DataError, match="Predicted column 'w' has 0 missing values and the classes a, b; the task has"):
@@ -321,13 +322,19 @@ def test_embeddings_are_audited_without_a_model() -> None:
 
 
 def test_predictions_alone_are_a_floor() -> None:
-    told, alone = embeddings(predicted="v"), embeddings()
+    told, alone = embeddings(predicted="told"), embeddings()
     decided = told.private[0].decided
     assert only(told).floor_score.value == 1
     assert only(told).excess.high < 0
     assert decided.verdict == "INCONCLUSIVE", "who reads less than the answer tells has not tried hard enough"
     assert "the task alone tells the attribute" in decided.reason
     assert only(alone).floor_score.value == 0.5
+
+
+@pytest.mark.parametrize("asked", [{}, {"private": "w", "keep": "v"}, {"private": "v+w"}])
+def test_what_the_model_answered_is_not_private_or_kept(asked: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="'v' is what the model answered and cannot be private or kept too"):
+        embeddings(predicted="v", **asked)
 
 
 def test_a_finite_code_that_tells_the_attribute_is_no_set_of_copies() -> None:

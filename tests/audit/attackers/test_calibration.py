@@ -104,3 +104,16 @@ def test_the_classes_frequencies_play_no_part_in_the_scores() -> None:
     x = np.zeros((1000, 1))
     scores = raw_scores(LogisticRegression().fit(x, labels), x, np.bincount(labels) / 1000)
     np.testing.assert_allclose(scores[:, 0], scores[:, 1], atol=1e-3)
+
+
+@pytest.mark.parametrize("k", [2, 3, 10])
+def test_an_attacker_that_was_right_on_every_selection_row_is_not_taken_to_be_sure_beyond_measure(k: int) -> None:
+    draw = np.random.default_rng(0)
+    labels, prior = np.arange(40 * k) % k, np.full(k, 1 / k)
+    right = 12 * np.eye(k)[labels] + draw.normal(size=(len(labels), k))
+    assert (right.argmax(axis=1) == labels).all()
+    new = right.copy()
+    new[:k] = np.roll(new[:k], 1, axis=1)  # 2.5 % of new rows are read wrong, with as much conviction
+    reading = read(new, labels, calibrate(right, labels, prior))
+    assert reading.score > 0.97
+    assert reading.each("bits", as_they_are(len(labels)))[0] > 0.7 * np.log2(k)

@@ -183,14 +183,14 @@ def test_predictions_in_other_spellings_are_the_floor_of_the_same_classes(tmp_pa
     rng = np.random.default_rng(0)
     y, v = rng.integers(0, 2, (2, 300))
     path = tmp_path / "z.npz"
-    np.savez(path, z=rng.normal(size=(300, 3)), y=np.array(["no", "yes"])[y], said=np.array(said)[y], v=v)
+    np.savez(path, z=rng.normal(size=(300, 3)), y=np.array(["no", "yes"])[y], said=np.array(said)[y], v=v, w=v)
     found = read_embeddings(path)
     settings = Settings(attackers=("logistic",), bootstrap=50, null_refits=2)
     result = audit_embeddings(found.layers, found.data, private="v", task="y", predicted="said", settings=settings)
     assert result.task is not None
     assert result.task.accuracy.value == 1
-    with pytest.raises(DataError, match="Predicted column 'v' has 0 missing values and the classes 0, 1; the task has"):
-        audit_embeddings(found.layers, found.data, private="v", task="y", predicted="v", settings=settings)
+    with pytest.raises(DataError, match="Predicted column 'w' has 0 missing values and the classes 0, 1; the task has"):
+        audit_embeddings(found.layers, found.data, private="v", task="y", predicted="w", settings=settings)
 
 
 @pytest.mark.parametrize("shape", ["(-1,)", "(3, 4)", "(1000000000000,)"])

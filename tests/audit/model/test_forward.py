@@ -442,3 +442,42 @@ def test_labels_beside_an_input_are_no_question_where_no_argument_takes_them(mod
     data = labelled(rows, {"sex": list("fm" * 3)})
     assert with_arguments(model, data) is data
     assert torch.equal(data.inputs[1], SEQUENCES[1])
+
+
+class Counting(nn.Module):
+    """Answers by how often it was run, or ends the program."""
+
+    def __init__(self, ends: bool = False) -> None:
+        super().__init__()
+        self.fc, self.runs, self.ends = nn.Linear(3, 2), 0, ends
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.ends:
+            raise SystemExit("done")
+        self.runs += 1
+        return self.fc(x) * (self.runs < 12)  # type: ignore[no-any-return]
+
+
+def test_what_a_model_does_of_its_own_is_told_for_what_it_is() -> None:
+    given = labelled(torch.randn(400, 3), {"v": ["a", "b"] * 200})
+    with pytest.raises(BottleneckError, match="differs when the same rows are run again: the model keeps something"):
+        irene.audit(Counting(), given, private="v", layer="logits", settings=irene.Settings(ceiling=False))
+    with pytest.raises(DataError, match=r"SystemExit: done .*Take out of forward\(\) what ends the program"):
+        first_input(Counting(ends=True), given)
+
+
+@pytest.mark.parametrize(
+    ("made", "way_out"),
+    [
+        (lambda x: x.to(torch.complex64), "view_as_real"),
+        (lambda x: x.to_sparse(), "to_dense"),
+        (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.quint8), "dequantize"),
+        (lambda x: x.to(torch.float8_e4m3fn), r"x\.float\(\)"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_how_an_input_becomes_plain_numbers_is_told_by_what_it_is(
+    made: Callable[[Tensor], Tensor], way_out: str
+) -> None:
+    with pytest.raises(DataError, match=f"Give plain numbers, as .*{way_out}"):
+        first_input(nn.Linear(3, 2), labelled([made(torch.ones(3)) for _ in range(9)], {"v": ["a"] * 9}))

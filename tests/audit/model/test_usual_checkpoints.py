@@ -387,3 +387,77 @@ def test_the_numbers_of_a_contrastive_loss_stay_behind_with_a_note_and_larger_te
     for other in ({"similarity_weight": torch.ones(4)}, {"gate": torch.ones(1)}):
         torch.save(state() | other, tmp_path / "a.pt")
         assert f"1 unknown to the model: {next(iter(other))}" in refused(tmp_path / "a.pt", f"{own}:net")
+
+
+DRAWN = """
+import random, numpy as np, torch
+from torch import nn
+class Held:
+    def __init__(self): self.turn = torch.randperm(50)
+def feature(self): self.frequencies = torch.randn(4, 4)
+def buffer(self): self.register_buffer("frequencies", torch.randn(4, 4), persistent=False)
+def nested(self): self.parts = {"a": [torch.rand(3)]}
+def array(self): self.mean = np.random.default_rng().normal(size=4)
+def order(self): self.order = random.sample(range(9), 9)
+def object_of_theirs(self): self.held = Held()
+def plain_list(self): self.layers = [nn.Linear(4, 4)]
+def nothing(self): pass
+def seeded(self): self.frequencies = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
+def unfilled(self): self.cache, _ = torch.empty(99, 99), torch.full((99, 99), float(np.random.rand()))
+def views(self): self.weights, self.linears = [self.fc.weight, self.fc.bias.data], [self.fc]
+class Own(nn.Linear): pass
+def normed(self): self.fc = nn.utils.spectral_norm(Own(3, 2))
+class Net(nn.Module):
+    def __init__(self, also):
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+        globals()[also](self)
+    def forward(self, x):
+        return self.fc(x)
+"""
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> Callable[[str], LoadedModel]:
+    """Return what saves and loads a network with something beside its weights."""
+    (tmp_path / "drawn.py").write_text(DRAWN, encoding="utf-8")
+    held: dict[str, Any] = {}
+    exec(DRAWN, held)
+
+    def loaded(also: str) -> LoadedModel:
+        torch.save(held["Net"](also).state_dict(), tmp_path / "net.pt")
+        return load(tmp_path / "net.pt", f"{tmp_path}/drawn.py:Net", {"also": also})
+
+    return loaded
+
+
+@pytest.mark.parametrize(
+    ("also", "named"),
+    [
+        ("feature", "frequencies"),
+        ("buffer", "frequencies"),
+        ("nested", "parts.a.0"),
+        ("array", "mean"),
+        ("order", "order"),
+        ("object_of_theirs", "held.turn"),
+        ("plain_list", "layers.0.weight, layers.0.bias"),
+    ],
+)
+def test_what_a_factory_draws_by_chance_and_no_file_holds_is_refused(
+    also: str, named: str, drawn: Callable[[str], LoadedModel]
+) -> None:
+    with pytest.raises(CheckpointError, match=f"draws {named} by chance, which no state_dict holds: .*register_buffer"):
+        drawn(also)
+
+
+@pytest.mark.parametrize("also", ["nothing", "seeded", "unfilled", "views", "normed"])
+def test_what_is_the_same_each_time_or_made_of_the_weights_is_taken(
+    also: str, drawn: Callable[[str], LoadedModel]
+) -> None:
+    torch.manual_seed(7)
+    drawn(also)
+    after = torch.rand(1)
+    torch.manual_seed(7)
+    again = drawn(also)
+    assert torch.equal(torch.rand(1), after), "it draws nothing of the caller's"
+    assert not any("chance" in note for note in again.notes)

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from support.planted import labels, noise
 
 from audit.data.columns import Ints
 from audit.data.labelled import labelled
 from audit.run import audit_embeddings
 from audit.settings import Settings
 from sanitizer.methods.base import Rows
+from sanitizer.methods.width import left
 from sanitizer.training.model_selection import HeldOutMetrics, check
 
 D = 4096
@@ -87,3 +89,14 @@ def test_a_narrow_layer_costs_what_it_did(monkeypatch: pytest.MonkeyPatch) -> No
     begin = time.process_time()
     assert quick(z, v).fresh["v"] >= 0.4
     assert time.process_time() - begin < 60
+
+
+@pytest.mark.parametrize("d", [4, 600])
+def test_one_broken_row_hides_nothing_from_them(d: int) -> None:
+    z, v = noise(300, d).astype(np.float32), labels(300)
+    z += (2 if d == 4 else 5) * v[:, None] / np.float32(np.sqrt(d))
+    whole = quick(z, v).fresh["v"]
+    z[5] = 1e12
+    assert quick(z, v).fresh["v"] > whole - 0.03 > 0.7
+    if d == 4:
+        assert left(z.astype(np.float64), np.zeros(len(v), dtype=np.int64), v, np.arange(len(v))) > 0.2
