@@ -10,9 +10,9 @@ that the layers behind it work on.
 
 How many dimensions can be cleaned is a question of rows, and of people where each has many: an attacker reads about
 .4 √(r / n) of balanced accuracy above the floor after the best linear erasure that n rows determine, and more of what
-is not linear. So the width begins with what that law allows, and is halved while quick attackers read more than the
-default limit of rows held out, a quarter at a time, beyond the noise of so few, and read less of half as many
-dimensions. An audit's attackers read more than these, and a map of all rows leaves less than one of three quarters.
+is not linear. So the width begins with what that law allows, and is halved while quick attackers read more than half of
+the default limit of rows held out, a quarter at a time, beyond the noise of so few, and read less of half as many
+dimensions.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,7 +69,7 @@ class NonlinearMap:
     """Of the share of v's variance that the solved head explains, beside the share of what is kept that is lost."""
     rank: int | None = None
     """Dimensions that pass; None: as many as the rows allow for a leak of the default limit, if it were linear
-    (`dimensions`), halved while held-out rows leak more than that, beyond their noise, and less when halved."""
+    (`dimensions`), halved while held-out rows leak more than half of that, beyond their noise, and less when halved."""
     hidden: int = 512
     """Units of the residual network."""
     noise: float = 0.3
@@ -215,7 +215,7 @@ class _Fit:
         held = np.concatenate(parts)
         count = min(float(shares(self.rows.v[name][held].cpu().numpy(), groups[held]).sum()) for name in self.private)
         noise = 0.5 / max(count, 1.0) ** 0.5  # of balanced accuracy near one half
-        return narrowed(most, partial(self._read, parts=parts), LIMIT, noise)
+        return narrowed(most, partial(self._read, parts=parts), LIMIT / 2, noise)  # an audit's attackers read more
 
     def _held(self) -> list[Ints]:
         """Return the rows that choose, in parts; each part chooses by a map of the other rows.
