@@ -93,9 +93,10 @@ def left(z: Doubles, told: Ints, v: Ints, groups: Ints) -> float:
     alone = len(np.unique(groups)) == len(groups)
     pairs = np.unique(np.stack([v, groups]), axis=1)
     enough = np.bincount(pairs[0])[v] >= FOLDS
-    z, told, v, groups = drawn_in(z[enough]), told[enough], v[enough], groups[enough]
+    z, told, v, groups = z[enough], told[enough], v[enough], groups[enough]
     if len(np.unique(v)) < 2:
         return 0.0
+    z = drawn_in(z)
     splitter = StratifiedKFold(FOLDS) if alone else StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     folds = list(splitter.split(z, v, None if alone else groups))
     floor = _read(_of_class(), told[:, None], v, folds)

@@ -139,8 +139,10 @@ def test_every_other_method_of_irene_runs_without_a_task(encoder: Path, monkeypa
 
 def test_identities_need_people_with_two_rows_and_do_not_stand_beside_a_task(encoder: Path) -> None:
     options = replace(QUICK, keep_identity="person")
+    data = rows(0)
+    data = replace(data, columns={**data.columns, "w": data.columns["v"]})
     with pytest.raises(DataError, match="in the place of a task"):
-        sanitize(loaded(encoder), rows(0), encoder.with_name("x.pt"), task="v", private="person", options=options)
+        sanitize(loaded(encoder), data, encoder.with_name("x.pt"), task="v", private="w", options=options)
     alone = rows(0).take(np.arange(0, 360, 3))
     with pytest.raises(DataError, match="No two rows have the same 'person'"):
         sanitize(loaded(encoder), alone, encoder.with_name("x.pt"), private="v", method="rich", options=options)

@@ -23,6 +23,7 @@ from torch import Tensor
 import sanitizer.cli.sweep
 from audit.atomic_write import sha256
 from audit.data.labelled import Inputs
+from audit.data.loading import REREAD
 from audit.data.sources.opening import open_data
 from audit.errors import EvidenceError, UnreadableError
 from audit.evidence.audit_result import read_audit
@@ -388,7 +389,7 @@ def test_inputs_are_decoded_once_for_all_points(leaky: Path, tmp_path: Path) -> 
     )
     assert [is_new for _, is_new in made] == [True, True, True]
     assert len(reads) == 1000 and max(reads.values()) <= 6, "the first ones are looked at beforehand"
-    assert Counter(reads.values())[1] >= 995
+    assert Counter(reads.values())[1] >= 1000 - REREAD
     assert read_sweep(tmp_path / "sweep.json").data.unreadable == 1
 
 

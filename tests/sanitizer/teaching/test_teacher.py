@@ -9,7 +9,7 @@ import pytest
 import torch
 from support.training import Net, net
 
-from audit.data.columns import Column, Quantity
+from audit.data.columns import Column, Quantity, Undecided
 from audit.data.labelled import LabelledData, labelled
 from audit.errors import DataError, IreneError
 from sanitizer.job import Recipe, TrainingJob
@@ -60,6 +60,7 @@ def people(first: int, last: int, *, noise: float = 0.0, missing: Sequence[str] 
 
 def classes(data: LabelledData, name: str) -> tuple[str, ...]:
     column = data.columns[name]
+    column = column.column if isinstance(column, Undecided) else column
     assert isinstance(column, Column)
     return column.classes
 
