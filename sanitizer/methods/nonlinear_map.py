@@ -11,8 +11,7 @@ that the layers behind it work on.
 How many dimensions can be cleaned is a question of rows, and of people where each has many: an attacker reads about
 .4 √(r / n) of balanced accuracy above the floor after the best linear erasure that n rows determine, and more of what
 is not linear. So the width begins with what that law allows, and is halved while quick attackers read more than half of
-the default limit of rows held out, a quarter at a time, beyond the noise of so few, and read less of half as many
-dimensions.
+the default limit of rows held out, beyond the noise of so few.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +34,7 @@ from sanitizer.information import TINY, by_class, explained_share
 from sanitizer.methods.base import OF_CLASSES, Objective, Rows, Setting
 from sanitizer.methods.codebook import Classifier, classifier
 from sanitizer.methods.low_rank import kept_coordinates, require_rank
-from sanitizer.methods.width import balanced_rows, dimensions, left, narrowed, shares
+from sanitizer.methods.width import balanced_rows, dimensions, left, shares
 from sanitizer.similarity import contrastive, similarities
 
 AXES = 128
@@ -44,9 +43,7 @@ PER_STEP = 512
 """Rows of a step for each predicted class; the regression is O(n³) in them."""
 STEPS = 400
 HELD_OUT = 5000
-"""Rows, at most, that say how wide a map may be."""
-QUARTERS = 4
-"""Parts of all rows, each of which is held out of one map."""
+"""Rows, at most, that say how wide a map may be; a quarter of all where they are fewer."""
 TASK_WEIGHT = 10.0
 """Of the task's loss in nats, towards the model's own answers, beside the share of what is kept."""
 RATE = 3e-3
@@ -69,7 +66,7 @@ class NonlinearMap:
     """Of the share of v's variance that the solved head explains, beside the share of what is kept that is lost."""
     rank: int | None = None
     """Dimensions that pass; None: as many as the rows allow for a leak of the default limit, if it were linear
-    (`dimensions`), halved while held-out rows leak more than half of that, beyond their noise, and less when halved."""
+    (`dimensions`), halved while held-out rows leak more than half of that, beyond their noise."""
     hidden: int = 512
     """Units of the residual network."""
     noise: float = 0.3
@@ -210,32 +207,25 @@ class _Fit:
             return self._trained(rank)
 
     def width(self, most: int) -> int:
-        """Return how many dimensions pass, at most so many: halved for what is read of rows held out."""
-        groups, parts = _groups(self.rows), self._held()
-        held = np.concatenate(parts)
-        count = min(float(shares(self.rows.v[name][held].cpu().numpy(), groups[held]).sum()) for name in self.private)
-        noise = 0.5 / max(count, 1.0) ** 0.5  # of balanced accuracy near one half
-        return narrowed(most, partial(self._read, parts=parts), LIMIT / 2, noise)  # an audit's attackers read more
-
-    def _held(self) -> list[Ints]:
-        """Return the rows that choose, in parts; each part chooses by a map of the other rows.
-
-        They are all rows, in quarters, or some of them if they are many; with a teacher, the rows that it knows
-        nothing of, in one part.
-        """
+        """Return how many dimensions pass, at most so many: halved while held-out rows tell over half the limit."""
         generator, groups = np.random.default_rng(0), _groups(self.rows)
         order = generator.permutation(len(groups))
         if len(np.unique(groups)) < len(groups):  # those of one group stand side by side
             order = np.argsort(generator.permutation(int(groups.max()) + 1)[groups], kind="stable")
-        if self.rows.chooses is not None:
-            return [order[self.rows.chooses.cpu().numpy()[order]][:HELD_OUT]]
-        held = order[:HELD_OUT]
-        return np.array_split(held, min(len(held), max(1, round(QUARTERS * len(held) / len(order)))))
+        held = self._held(order)
+        fit = self.of(np.setdiff1d(order, held))
+        count = min(float(shares(self.rows.v[name][held].cpu().numpy(), groups[held]).sum()) for name in self.private)
+        noise = 0.5 / max(count, 1.0) ** 0.5  # of balanced accuracy near one half
+        while most > 1 and self._left(fit.run(most), held) > LIMIT / 2 + noise:  # an audit's attackers read more
+            most //= 2
+        return most
 
-    def _read(self, rank: int, parts: Sequence[Ints]) -> float:
-        """Return how much more than the predicted class quick attackers read of rows held out, as a mean over parts."""
-        everyone = np.arange(len(self.rows.before))
-        return float(np.mean([self._left(self.of(np.setdiff1d(everyone, held)).run(rank), held) for held in parts]))
+    def _held(self, order: Ints) -> Ints:
+        """Return the rows that choose, of all rows in an order: a quarter, or those that a teacher knows nothing of."""
+        if self.rows.chooses is None:
+            return order[: min(HELD_OUT, max(1, len(order) // 4))]
+        may: Ints = order[self.rows.chooses.cpu().numpy()[order]]
+        return may[:HELD_OUT]
 
     def of(self, some: Ints) -> "_Fit":
         """Return the fit to some of the rows."""

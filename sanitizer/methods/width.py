@@ -1,6 +1,6 @@
 """How many dimensions a release may have: by the law of rows, and by what quick attackers read of rows held out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -32,24 +32,6 @@ def dimensions(rows: float, excess: float) -> int:
     accuracy. What is not linear costs more rows.
     """
     return max(1, int(rows * (excess / EXCESS_PER_ROOT) ** 2 + 1e-6))
-
-
-def narrowed(most: int, read: Callable[[int], float], enough: float, noise: float) -> int:
-    """Return how many dimensions pass: halved while more than enough is read of them, and less of half as many.
-
-    Args:
-        most: Where it begins.
-        read: What is read of so many dimensions above the floor, in balanced accuracy.
-        enough: What may be read.
-        noise: Its deviation by chance; what differs by no more counts as equal.
-    """
-    of_most = read(most)
-    while most > 1 and of_most > enough + noise:
-        of_half = read(most // 2)
-        if of_half > of_most - noise:  # it would cost what is kept, for nothing
-            break
-        most, of_most = most // 2, of_half
-    return most
 
 
 def balanced_rows(v: Ints, worth: Doubles | None = None) -> float:
