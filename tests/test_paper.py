@@ -29,7 +29,7 @@ PAGE = (HERE / "docs" / "paper.md").read_text(encoding="utf-8")
 def paper(*typed: str | Path) -> str:
     """Run the benchmark and return what it prints."""
     called = [sys.executable, "-W", "ignore", str(HERE / "benchmarks" / "paper.py"), *map(str, typed)]
-    place = os.environ | {"PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"}
+    place = os.environ | {"PYTHONPATH": str(HERE)}
     return subprocess.run(called, env=place, check=True, capture_output=True, text=True).stdout
 
 

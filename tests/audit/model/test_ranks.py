@@ -75,7 +75,7 @@ def audited(folder: Path, processes: int, *more: str, **environment: str) -> lis
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    common = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1", **environment}
+    common = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), **environment}
     if processes > 1:
         common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
     command = [sys.executable, "-m", "irene", "audit", "net.pt", *ASKED, *more, "-o", f"{processes}.json"]

@@ -45,7 +45,7 @@ def under_agents(folder: Path, *typed: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    place = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    place = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     running = [
         subprocess.Popen(
             [sys.executable, *TORCHRUN, f"--node-rank={rank}", f"--master-port={port}", "-m", "irene", *typed],

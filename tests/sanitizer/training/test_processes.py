@@ -58,7 +58,6 @@ def trained(processes: int, folder: Path) -> States:
         "WORLD_SIZE": str(processes),
         "LOCAL_WORLD_SIZE": str(processes),
         "PYTHONPATH": os.pathsep.join(sys.path),
-        "OMP_NUM_THREADS": "1",
     }
     running = [
         subprocess.Popen(
