@@ -13,7 +13,9 @@ from audit.column_names import split_names
 from audit.data.cells import LARGEST_WHOLE
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, Undecided, intersect
 from audit.data.in_python.index import index_of, one_index
-from audit.data.in_python.rows import Columns, Parts, plain, rows_of
+from audit.data.in_python.items import Parts
+from audit.data.in_python.rows import Columns, rows_of
+from audit.data.in_python.values import plain
 from audit.data.reading import LabelColumn, as_column, label_columns
 from audit.errors import DataError, UnknownNameError
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audit.data.in_python.index import index_of, one_index
-from audit.data.in_python.rows import as_array
+from audit.data.in_python.values import as_array
 from audit.data.labelled import LabelledData, require_labelled
 from audit.data.on_disk import blocks
 from audit.errors import DataError, first_line
