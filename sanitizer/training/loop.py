@@ -1,7 +1,7 @@
 """The fine-tuning loop: a method's own loss, on one device or in several processes, stopped and resumed at will."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -80,7 +80,7 @@ def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | Non
     with (
         torch.random.fork_rng(devices=forked),
         _training(model, job.recipe.freeze),
-        torch.device(device),
+        _on(device),
     ):
         torch.manual_seed(job.recipe.seed)
         kept = Kept.of(forward, job, rows.held_out) if job.task is None and job.recipe.epochs else None
@@ -100,6 +100,11 @@ def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | Non
     if last is not None:
         model.get_submodule(NAME).train(model.training)
     return Outcome(trace, best.epoch if best else None, heads, len(rows.held_out))
+
+
+def _on(device: torch.device) -> AbstractContextManager[object]:
+    """Make new tensors there; costs some Python in each call of torch, so that the CPU, the default, goes without."""
+    return nullcontext() if device.type == "cpu" else device
 
 
 def _setting(job: TrainingJob, rows: TrainingRows, forward: ForwardPass) -> Setting:
