@@ -34,3 +34,5 @@ def test_sixty_cases_are_tried_and_fifty_work_without_a_line_of_glue() -> None:
     told = re.search(r"(\d+) cases: (\d+) work, (\d+) of them without a line of glue; (\d+) are refused", DOCS)
     assert told is not None and int(told[1]) == len(TABLE) and int(told[3]) == len(glueless)
     assert int(told[2]) + int(told[4]) == len(TABLE)
+    readme = (matrix.PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"[of {told[1]} cases](docs/matrix.md) {told[2]} work, {told[3]} of them without a line of glue" in readme
