@@ -5,7 +5,8 @@
 
 `full` is the paper's own: its network, 60,000 digits, all of CelebA at 224 pixels, its recipe and ten seeds, on a GPU.
 `small` is what a laptop does in hours; `kernels` has the paper's network for a few epochs. Every run is a line of
---out; a second call runs what is missing and prints the tables. `paper_pictures.py` draws them.
+--out; a second call runs what is missing and prints the tables, and what the paper says beside
+them. `paper_pictures.py` draws them.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any
 
 import click
 import torch
+from paper_claims import claims
 from paper_runs import (
     FIGURE,
     OTHERS,
@@ -124,7 +126,10 @@ def main(
             with out.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
             click.echo(line, err=True)
-    click.echo(tables(runs_in(out)))
+    every = runs_in(out)
+    for name in dict.fromkeys(one["scale"] for one in every):
+        click.echo(f"{claims([one for one in every if one['scale'] == name])}\n")
+    click.echo(tables(every))
 
 
 def _key(one: dict[str, Any]) -> tuple[Any, ...]:

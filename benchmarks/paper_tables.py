@@ -21,6 +21,8 @@ PUBLISHED: dict[tuple[str, str], tuple[str, str]] = {
     ("Eyeglasses", "IRENE, gamma 1"): ("99.68 ± 0.01", "54.66 ± 12.58"),
 }
 """Table 1 of the paper: how often the task's answer and the head's are right, percent, mean ± deviation of 10 seeds."""
+PUBLISHED_ARMS = ("vanilla", "IRENE", "RUBi", "ReBias", "LearnedMixin")
+"""The paper's own, which stand before ours."""
 OF_FIGURE = {
     "task": "digits right, on test rows whose colours go with no digit",
     "head": "colour read by the head in the loop, as the paper plots it",
@@ -60,8 +62,8 @@ def about(runs: Runs) -> str:
 
 def figure4(runs: Runs) -> str:
     """Return one table for each quantity, arms by rho."""
-    rhos, arms = (list(dict.fromkeys(one[key] for one in runs)) for key in ("case", "arm"))
-    rhos.sort()
+    rhos = sorted({one["case"] for one in runs})
+    arms = dict.fromkeys([arm for arm in PUBLISHED_ARMS if of_arm(runs, arm)] + [one["arm"] for one in runs])
     made = []
     for key, words in OF_FIGURE.items():
         head = f"| {words} | {' | '.join(f'rho {rho:g}' for rho in rhos)} |"
@@ -98,7 +100,7 @@ def others(runs: Runs) -> str:
         "|---" * 6 + "|",
     ]
     for arm in dict.fromkeys(one["arm"] for one in runs):
-        own = [one for one in runs if one["arm"] == arm]
+        own = of_arm(runs, arm)
         cells = [spread([one[key] for one in own]) for key in ("task", "strongest", "floor")]
         lines.append(f"| {arm} | {len(own)} | {' | '.join(cells)} | {own[0]['told']} |")
     return "\n".join(lines)
@@ -106,7 +108,12 @@ def others(runs: Runs) -> str:
 
 def of(runs: Runs, case: Any, arm: str) -> Runs:
     """Return the runs of one case and arm."""
-    return [one for one in runs if one["case"] == case and one["arm"] == arm]
+    return [one for one in of_arm(runs, arm) if one["case"] == case]
+
+
+def of_arm(runs: Runs, arm: str) -> Runs:
+    """Return the runs of one arm."""
+    return [one for one in runs if one["arm"] == arm]
 
 
 def verdicts(runs: Runs) -> str:

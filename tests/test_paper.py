@@ -13,6 +13,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import paper_pictures
 from paper import plan
+from paper_claims import Found, claims, verdict
 from paper_runs import ALPHA, FIGURE, GAMMAS, RELEASES, SCALES, TABLE, coloured
 from paper_tables import PUBLISHED, tables
 from removal import read
@@ -43,7 +44,7 @@ def test_the_command_trains_reads_and_goes_on_where_it_stopped(tmp_path: Path) -
     assert out.read_text(encoding="utf-8").startswith(first)
     runs = read(out)
     assert [one["arm"] for one in runs] == ["vanilla", "RUBi", "IRENE", "label (ours)"]
-    assert printed.strip() == tables(runs)
+    assert printed.strip() == f"{claims(runs)}\n\n{tables(runs)}"
     vanilla, *_, label = runs
     assert vanilla["strongest"] > 0.5  # the colour is all that two epochs see
     assert vanilla["head"] is not None
@@ -90,6 +91,27 @@ def test_the_page_has_the_tables_of_the_runs_that_are_kept() -> None:
     assert RUNS
     for block in tables(RUNS).split("\n\n"):
         assert block in PAGE
+
+
+def test_the_page_says_of_each_claim_of_the_paper_what_was_measured() -> None:
+    small = [one for one in RUNS if one["scale"] == "small"]
+    assert claims(small) in PAGE
+    assert len(claims(small).splitlines()) == 2 + 7 + 4
+
+
+def test_a_claim_agrees_everywhere_somewhere_or_nowhere() -> None:
+    yes, no = Found("0.1", "", agrees=True), Found("0.9", "", agrees=False)
+    assert [verdict([yes]), verdict([no]), verdict([yes, no])] == [
+        "**agrees**", "**differs**", "agrees, but **not** at 0.9"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("read", "said"), [(0.15, "**agrees**"), (0.5, "**differs**")])
+def test_a_colour_that_a_fresh_attacker_reads_was_not_removed_whatever_the_head_says(read: float, said: str) -> None:
+    one = {"part": "figure4", "case": 0.1, "task": 0.9, "head": 0.1, "floor": 0.1}
+    runs = [one | {"arm": "vanilla", "strongest": 0.9}, one | {"arm": "IRENE", "strongest": read}]
+    told = f"0.1: {100 * read:.1f} (floor 10.0) | {said} |"
+    assert f"So the colour is removed (% that a fresh attacker reads) | {told}" in claims(runs)
 
 
 @pytest.mark.parametrize(
