@@ -76,8 +76,8 @@ ARROWS = {
         "checkpoint": "audit.errors audit.model",
         "export": "audit.data audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
-        "audit.far_values audit.model audit.model.structure audit.attackers audit.protocol information similarity "
-        "methods job",
+        "audit.far_values audit.model audit.model.files audit.model.structure audit.attackers audit.protocol "
+        "information similarity methods job",
         "teaching": "audit.attackers audit.far_values audit.data audit.errors job methods training",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
         "audit.model audit.model.maps audit.model.structure audit.verification methods method_table job options "

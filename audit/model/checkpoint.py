@@ -19,10 +19,10 @@ from audit.model.files.foreign import is_safetensors
 from audit.model.files.outside import require_settled
 from audit.model.files.places import chosen, within
 from audit.model.files.quantised import require_floats
+from audit.model.files.safe_pickle import Read, read_torch
 from audit.model.fitting import fitted, tensors_in
 from audit.model.huggingface import PREFIX, is_folder
 from audit.model.release import Released
-from audit.model.safe_pickle import Read, read_torch
 from audit.model.state_dict import Weights, read_safetensors
 
 RAN = "the file is a pickle, and code of its own ran while it was read (--allow-pickle)"

@@ -22,16 +22,7 @@ from audit.data.loading import batches, none_readable
 from audit.data.model_input import ModelInput, digests, rows_of, split, to
 from audit.data.on_disk import AT_ONCE, Floats, Store, blocks
 from audit.errors import BottleneckError, DataError
-from audit.model.forward import (
-    Encoder,
-    device_of,
-    require_alike,
-    require_mask,
-    require_own_answer,
-    require_same_rows,
-    run_model,
-    sample_rows,
-)
+from audit.model.forward import Encoder, device_of, run_model, sample_rows
 from audit.model.layers import lay_out, tap
 from audit.model.projection import PROJECTED, Projections, describe_inputs
 from audit.model.structure.eval_mode import evaluating
@@ -40,6 +31,7 @@ from audit.model.structure.listing import Seen
 from audit.model.structure.padding import Ends
 from audit.model.structure.scores import Answer, class_scores, is_single, kind_of_scores, place_of_scores, require_rows
 from audit.model.structure.thresholds import Thresholds
+from audit.model.trial_runs import require_alike, require_mask, require_own_answer, require_same_rows
 from audit.progress import Track, untracked
 
 TURNED = 4

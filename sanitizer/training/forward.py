@@ -12,15 +12,7 @@ from audit.data.labelled import LabelledData
 from audit.data.model_input import ModelInput, rows_of, to
 from audit.errors import TrainingError
 from audit.model import release
-from audit.model.forward import (
-    Encoder,
-    require_alike,
-    require_mask,
-    require_own_answer,
-    require_same_rows,
-    run_model,
-    sample_rows,
-)
+from audit.model.forward import Encoder, run_model, sample_rows
 from audit.model.layers import Taps, lay_out, tap
 from audit.model.structure.call import call
 from audit.model.structure.eval_mode import evaluating
@@ -28,6 +20,7 @@ from audit.model.structure.layout import Layout, Pooling
 from audit.model.structure.outputs import picked
 from audit.model.structure.padding import Ends
 from audit.model.structure.scores import Scores, is_single, kind_of_scores, place_of_scores
+from audit.model.trial_runs import require_alike, require_mask, require_own_answer, require_same_rows
 from sanitizer.job import TrainingJob
 from sanitizer.methods.base import Batch, Rows
 from sanitizer.training.aim import Aim

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from audit.atomic_write import staged
 from audit.errors import TrainingError
 from audit.evidence.audit_result import Epoch
-from audit.model.safe_pickle import read_torch
+from audit.model.files.safe_pickle import read_torch
 from audit.model.state_dict import write_torch
 from sanitizer.training.model_selection import HeldOutMetrics
 

@@ -15,12 +15,13 @@ from audit.data.model_input import ModelInput
 from audit.errors import BottleneckError, DataError, IreneError, UnreadableError
 from audit.model.describe import describe_model
 from audit.model.example_networks import small_convnet
-from audit.model.forward import Encoder, first_input, require_own_answer, sample_rows, with_arguments
+from audit.model.forward import Encoder, first_input, sample_rows, with_arguments
 from audit.model.layers import lay_out, tap
 from audit.model.representations import extract
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import class_scores
+from audit.model.trial_runs import require_own_answer
 
 
 @pytest.fixture(autouse=True)

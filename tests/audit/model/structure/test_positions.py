@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from audit.errors import BottleneckError
 from audit.model.checkpoint import load
-from audit.model.forward import require_alike
 from audit.model.layers import changed, lay_out
 from audit.model.structure.layout import Layout
+from audit.model.trial_runs import require_alike
 
 N, T, D = 3, 6, 4
 
