@@ -52,10 +52,11 @@ def about(runs: Runs) -> str:
 
     train, audited = runs[0]["n"]
     dates = sorted({one["date"] for one in runs})
+    seeds = len({one["seed"] for one in runs})
     packages = dict.fromkeys(", ".join(f"{name} {what}" for name, what in one["versions"].items()) for one in runs)
     return (
         f"*{runs[0]['part']}, scale `{runs[0]['scale']}`*: {train:,} training and {audited:,} audited rows, "
-        f"{every('epochs')} epochs, {len({one['seed'] for one in runs})} seeds at most; {every('machine')}; "
+        f"{every('epochs')} epochs, {'one seed' if seeds == 1 else f'up to {seeds} seeds'}; {every('machine')}; "
         f"{' to '.join(dict.fromkeys([dates[0], dates[-1]]))}; {'; '.join(packages)}."
     )
 
