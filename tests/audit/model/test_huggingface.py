@@ -172,6 +172,23 @@ def test_one_command_audits_texts_and_names_no_folder(
             "outside of its folder",
         ),
         (lambda folder: (folder / "1_Pooling/config.json").write_text('{"pooling_mode": "lasttoken"}'), "by lasttoken"),
+        (
+            lambda folder: _said(folder, "sentence_bert_config.json", transformer_task="fill-mask"),
+            "transformer_task = 'fill-mask', which is not known",
+        ),
+        (
+            lambda folder: _said(
+                folder, "sentence_bert_config.json", modality_config={"text": {"method_output_name": "pooler_output"}}
+            ),
+            "method_output_name = 'pooler_output', which is not known",
+        ),
+        (
+            lambda folder: (
+                _said(folder, "config_sentence_transformers.json", prompts={"q": "he"}, default_prompt_name="q"),
+                _said(folder, "1_Pooling/config.json", pooling_mode="mean", include_prompt=False),
+            ),
+            "leaves the prompt out of the mean",
+        ),
     ],
 )
 def test_what_a_strangers_folder_asks_for_is_refused_in_one_line(
@@ -184,6 +201,28 @@ def test_what_a_strangers_folder_asks_for_is_refused_in_one_line(
     change(folder)
     with pytest.raises(CheckpointError, match=fact):
         irene.load(folder)
+
+
+def _said(folder: Path, name: str, **said: object) -> int:
+    return (folder / name).write_text(json.dumps(said))
+
+
+def test_what_sentence_transformers_does_to_texts_by_itself_is_done(bert: Path, tmp_path: Path) -> None:
+    import shutil  # noqa: PLC0415 - here alone
+
+    folder = tmp_path / "bert"
+    shutil.copytree(bert, folder)
+    upper, (plain, _) = [text.upper() for text in TEXTS], tokenized(TEXTS, str(bert), column="said")
+    _said(folder, "sentence_roberta_config.json", do_lower_case=True, max_seq_length=4)
+    lowered, _ = tokenized(upper, str(folder), column="said")
+    assert all(torch.equal(lowered[row]["input_ids"], plain[row]["input_ids"][:4]) for row in range(len(TEXTS)))
+    _said(folder, "config_sentence_transformers.json", prompts={"q": "he is "}, default_prompt_name="q")
+    asked, notes = tokenized(upper, str(folder), column="said")
+    assert all(torch.equal(asked[row]["input_ids"][2:], lowered[row]["input_ids"][:2]) for row in range(len(TEXTS)))
+    assert "before each text stands 'he is ', as config_sentence_transformers.json says" in notes
+    _said(folder, "config_sentence_transformers.json", prompts={"q": "he " * 10**4}, default_prompt_name="q")
+    with pytest.raises(DataError, match="30,000 letters before each text; 10,000 are taken at most"):
+        tokenized(upper, str(folder), column="said")
 
 
 def test_texts_without_a_tokenizer_or_without_text_are_told(bert: Path, tmp_path: Path) -> None:
