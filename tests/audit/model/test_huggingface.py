@@ -1,7 +1,9 @@
 """A folder of Hugging Face's form is a model with its tokenizer: nothing in it runs, and its own pooling is taken."""
 
+import importlib
 import json
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from audit.data.files.tokens import tokenized
 from audit.errors import CheckpointError, DataError
 from audit.evidence.audit_result import read_audit
 from audit.model.forward import Encoder, first_input
+from audit.model.huggingface import build_untrained
 from audit.model.representations import extract
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
@@ -194,8 +197,6 @@ def test_one_command_audits_texts_and_names_no_folder(
 def test_what_a_strangers_folder_asks_for_is_refused_in_one_line(
     bert: Path, tmp_path: Path, change: Callable[[Path], object], fact: str
 ) -> None:
-    import shutil  # noqa: PLC0415 - here alone
-
     folder = tmp_path / "bert"
     shutil.copytree(bert, folder)
     change(folder)
@@ -208,8 +209,6 @@ def _said(folder: Path, name: str, **said: object) -> int:
 
 
 def test_what_sentence_transformers_does_to_texts_by_itself_is_done(bert: Path, tmp_path: Path) -> None:
-    import shutil  # noqa: PLC0415 - here alone
-
     folder = tmp_path / "bert"
     shutil.copytree(bert, folder)
     upper, (plain, _) = [text.upper() for text in TEXTS], tokenized(TEXTS, str(bert), column="said")
@@ -223,6 +222,30 @@ def test_what_sentence_transformers_does_to_texts_by_itself_is_done(bert: Path, 
     _said(folder, "config_sentence_transformers.json", prompts={"q": "he " * 10**4}, default_prompt_name="q")
     with pytest.raises(DataError, match="30,000 letters before each text; 10,000 are taken at most"):
         tokenized(upper, str(folder), column="said")
+
+
+def test_a_folder_that_names_parts_on_the_hub_makes_nobody_call_there(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huggingface_hub = importlib.import_module("huggingface_hub")  # comes with transformers
+    called = list[str]()
+
+    def refuse(host: str, *_others: object, **_more: object) -> None:
+        called.append(host)
+        raise OSError("no network here")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    config = {"architectures": ["DPTForDepthEstimation"], "model_type": "dpt", "is_hybrid": False}
+    _said(tmp_path, "config.json", **config, backbone="a-stranger/counts-you", use_pretrained_backbone=True)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    before = huggingface_hub.is_offline_mode()
+    with pytest.raises(CheckpointError, match=r"config.json names a part of the model that does not lie in its folder"):
+        build_untrained(str(tmp_path), {})
+    assert not called and huggingface_hub.is_offline_mode() == before
+    code = {**json.loads((bert / "config.json").read_text()), "_attn_implementation": "a-stranger/runs-here"}
+    _said(tmp_path, "config.json", **code)
+    (tmp_path / "model.safetensors").write_bytes((bert / "model.safetensors").read_bytes())
+    assert build_untrained(str(tmp_path), {}).config._attn_implementation == "eager"  # type: ignore[union-attr]
 
 
 def test_texts_without_a_tokenizer_or_without_text_are_told(bert: Path, tmp_path: Path) -> None:
