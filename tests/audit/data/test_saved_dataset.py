@@ -86,7 +86,7 @@ def test_what_the_package_itself_saved_is_read_with_its_indices_and_parts(tmp_pa
     rows.select([3, 1]).save_to_disk(tmp_path / "two")
     assert seen(opened(tmp_path / "two")) == [("f", 204), ("f", 102)]
     rows.remove_columns("image").save_to_disk(tmp_path / "none")
-    assert "No column of none holds images or sounds. Numbers are read from a table" in told(
+    assert "No column of none holds images, sounds or clips. Numbers are read from a table" in told(
         DataError, tmp_path / "none"
     )
 
