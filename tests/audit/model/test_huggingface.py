@@ -248,6 +248,21 @@ def test_a_folder_that_names_parts_on_the_hub_makes_nobody_call_there(
     assert build_untrained(str(tmp_path), {}).config._attn_implementation == "eager"  # type: ignore[union-attr]
 
 
+def test_tokens_that_a_model_cannot_take_are_told_with_the_way_out(bert: Path, tmp_path: Path) -> None:
+    few = transformers.BertConfig(
+        vocab_size=12, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=3
+    )
+    transformers.BertModel(few).save_pretrained(tmp_path / "few")
+    with pytest.raises(DataError, match=r"more tokens than it has places for.*\(model_max_length\)"):
+        irene.audit(irene.load(tmp_path / "few"), texts(bert), private="sex")
+    unpadded = transformers.GPT2Config(vocab_size=12, n_embd=16, n_layer=1, n_head=2, n_positions=32, num_labels=2)
+    transformers.GPT2ForSequenceClassification(unpadded).save_pretrained(tmp_path / "gpt")
+    with pytest.raises(DataError, match=r"--arch hf:FOLDER --arch-arg pad_token_id=NUMBER"):
+        irene.audit(irene.load(tmp_path / "gpt"), texts(bert), private="sex")
+    told = irene.load(tmp_path / "gpt", f"hf:{tmp_path / 'gpt'}", arguments={"pad_token_id": 0})
+    assert first_input(told.module, texts(bert))
+
+
 def test_texts_without_a_tokenizer_or_without_text_are_told(bert: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="There is no tokenizer in"):
         tokenized(TEXTS, str(tmp_path), column="said")
