@@ -18,6 +18,7 @@ from audit.atomic_write import locked, require_writable, sha256, staged_together
 from audit.column_names import several
 from audit.data.columns import AnyColumn, Column, Ints, Undecided
 from audit.data.labelled import LabelledData, require_labelled
+from audit.data.loading import UNREADABLE, readable
 from audit.data.model_input import ModelInput, to
 from audit.environment import versions
 from audit.errors import CheckpointError, DataError, TrainingError
@@ -102,7 +103,7 @@ def sanitize(
     require_output(output, weights.path)
     require_columns(data, task, private, keep)
     name, method = named_method(method or choice(data, task, keep, options).method, options.name)
-    options, data = prepared(options, data, method, task)
+    options, data = prepared(options, readable(data, workers=options.workers), method, task)
     data = in_named_order(loaded.module, data.complete([*([task] if task else []), *private, *keep]), task)
     is_first = int(os.environ.get("RANK", "0")) == 0
     with locked(*written(output), state_file(output)) if is_first else nullcontext():
@@ -315,6 +316,12 @@ def _apart(job: TrainingJob, model: nn.Module) -> list[str]:
     return [f"Batch normalisation took the statistics of the share of each of {processes} processes, not of the batch"]
 
 
+def _unread(job: TrainingJob) -> list[str]:
+    """Say how many rows could not be read."""
+    count = job.data.options.get(UNREADABLE)
+    return [f"{count} rows of {job.data.name} could not be read and were left out"] if count else []
+
+
 def record(
     name: str,
     parent: str,
@@ -340,6 +347,7 @@ def record(
             *_linear(job),
             *_width(job, installed),
             *_apart(job, model),
+            *_unread(job),
         ],
         release=None if installed is None else "code" if isinstance(installed, Code | PairedCode) else "map",
         head_accuracy=outcome.head_accuracy,

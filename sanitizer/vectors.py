@@ -100,6 +100,7 @@ def sanitize_vectors(
     may_fit = rule.rows(data, "train")
     fit = _marked(data.take(may_fit), rule).complete([*private, *keep])
     audited = data.take(np.setdiff1d(np.arange(len(data)), may_fit)).complete(private)
+    notes = [*_notes(rule, len(fit), len(vectors.values)), *rule.in_both_parts(data)]
     with locked(*vectors_written(output), state_file(output)):
         model = nn.Sequential(OrderedDict({LAYER: nn.Identity()})).to(options.place)
         job = with_unlabelled(model, options.job(fit, None, LAYER, private, keep, method), options, [audited])
@@ -112,7 +113,7 @@ def sanitize_vectors(
             mapped = _mapped(model.cpu().eval(), vectors.values)
         except TrainingError as error:
             raise TrainingError(f"{error} {resume_file.remedy()}") from None
-        done = record(name, vectors.sha256, model, job, outcome, notes=_notes(rule, len(fit), len(vectors.values)))
+        done = record(name, vectors.sha256, model, job, outcome, notes=notes)
         x = torch.zeros(2, vectors.values.shape[1])
         content = exported(model, x, LAYER, program(output))
         _write(output, {vectors.name: mapped}, content, done)

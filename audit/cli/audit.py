@@ -335,7 +335,8 @@ def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditRes
     some = None if rule is None else rule.rows(data, "audit")
     if rule is not None and some is not None:
         told = f"rows that may fit a map were left out, by {rule.told}: {len(data) - len(some)} of {len(data)}"
-        data = replace(data.take(some), notes=(*(one for one in data.notes if not one.endswith(ALL_ROWS)), told))
+        both = rule.in_both_parts(data)
+        data = replace(data.take(some), notes=(*(one for one in data.notes if not one.endswith(ALL_ROWS)), told, *both))
     if rows.limit_rows:
         few = data.some_rows(rows.limit_rows, seed=rows.seed)
         data, some = data.take(few), few if some is None else some[few]

@@ -30,7 +30,7 @@ def sign(files: tuple[Path, ...], key: Path, passphrase_env: str | None, output:
       irene sign out/after.json out/clean.pt --key private.pem
     """
     from audit.atomic_write import refuse_foreign, write_whole
-    from audit.errors import IreneError
+    from audit.errors import IreneError, visible
     from audit.evidence.signature import envelope_of, is_encrypted, read_key
     from audit.evidence.signature import sign as signed
 
@@ -46,4 +46,4 @@ def sign(files: tuple[Path, ...], key: Path, passphrase_env: str | None, output:
         raise IreneError(f"{place} is a file that is read and would be lost. Name another with -o.")
     refuse_foreign(place)
     write_whole(place, signed(files, private, passphrase))
-    click.echo(f"Wrote {place}")
+    click.echo(visible(f"Wrote {place}"))

@@ -58,6 +58,8 @@ class LabelledData:
     """Columns whose classes somebody put in the order of a model's outputs (`in_order`)."""
     index: "pd.Index[Any] | None" = None
     """The index of the frames and Series that these rows came from, (n,), if they came from any."""
+    others: Mapping[str, LabelColumn] = field(default_factory=dict)
+    """Columns of the rows of the other part, where the source knows them, (m,) each."""
 
     def __post_init__(self) -> None:
         n = len(self.inputs)
@@ -167,11 +169,13 @@ class LabelledData:
     def grouped_by(self, name: str) -> "LabelledData":
         """Return the same rows with another column as their group, for instance people's ids.
 
-        A row without a value becomes a group of its own, and a note counts them. Raises DataError if ids were rounded.
+        A row without a value becomes a group of its own, and a note counts them; another one counts the groups that
+        have rows in the other part, too. Raises DataError if ids were rounded.
         """
         if name not in self.columns:
             raise UnknownNameError(f"group column of {self.name}", name, self.columns)
         group, notes = _group(name, self.columns[name])
+        notes += in_both_parts(name, self.columns[name], self.others[name]) if name in self.others else ()
         return replace(self, group=group, group_name=name, notes=(*self.notes, *notes))
 
     def take(self, rows: Ints) -> "LabelledData":
@@ -325,18 +329,40 @@ def _ids(name: str, values: object, *, missing: Sequence[str] | None) -> LabelCo
 
 def _group(name: str, column: LabelColumn) -> tuple[Ints, tuple[str, ...]]:
     """Return the group of each row, (n,), and what to know of it."""
-    ids = column.column if isinstance(column, Undecided) else column
+    ids = _classes_or_numbers(column)
     if ids.remarks.rounded:
         raise DataError(
             f"Group column {name!r} holds numbers above {LARGEST_WHOLE} as floats, and ids that differ in their last "
             "digits have become one. Save the ids as text, or as whole numbers."
         )
-    values = ids.values if isinstance(ids, Quantity) else ids.codes if ids.exact is None else ids.exact
-    group = np.unique(values, return_inverse=True)[1].astype(np.int64)
+    group = np.unique(_values(ids), return_inverse=True)[1].astype(np.int64)
     alone = np.flatnonzero(~ids.known)
     group[alone] = len(group) + np.arange(len(alone))
     note = f"rows without a value of {name!r}, each taken for a group of its own: {len(alone)} of {len(group)}"
     return group, (*ids.remarks.words, *([note] if len(alone) else []))
+
+
+def in_both_parts(name: str, ours: LabelColumn, theirs: LabelColumn) -> tuple[str, ...]:
+    """Return what to say of groups, by their ids in the rows of one part and of the other, that are in both."""
+    here, there = (np.unique(_values(ids)[ids.known]) for ids in map(_classes_or_numbers, (ours, theirs)))
+    both = len(np.intersect1d(here, there))
+    if not both:
+        return ()
+    return (
+        f"groups of {name!r} that have rows in the other part of the split, too: {both} of {len(here)}; of people whom "
+        "training or removal has seen other things may be read than of those whom it has not, so split by people",
+    )
+
+
+def _classes_or_numbers(column: LabelColumn) -> AnyColumn:
+    return column.column if isinstance(column, Undecided) else column
+
+
+def _values(ids: AnyColumn) -> NDArray[np.generic]:
+    """Return what tells ids apart, (n,)."""
+    if isinstance(ids, Quantity):
+        return ids.values
+    return ids.codes if ids.exact is None else ids.exact
 
 
 class _Subset:

@@ -1,9 +1,11 @@
 """Inputs in batches; those that cannot be read are left out, and the others keep their row numbers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from audit.data.labelled import Inputs, LabelledData
@@ -13,6 +15,8 @@ from audit.plugins import users_code
 
 REREAD = 32
 """Rows that are read twice, from all over the data: of a flip of one in ten, one differs in 499 of 500 data sets."""
+UNREADABLE = "unreadable"
+"""The option of rows that tells how many others could not be read."""
 Read = tuple[int, ModelInput | UnreadableError]
 """The row of an input, and the input, or why it cannot be read."""
 
@@ -33,6 +37,22 @@ def first_readable(data: LabelledData) -> ModelInput:
         if not isinstance(x, UnreadableError):
             return x
     raise none_readable(data)
+
+
+def readable(data: LabelledData, *, workers: int = 0) -> LabelledData:
+    """Return the rows whose inputs can be read, each of which is read for it; how many cannot is among its options.
+
+    Raises DataError if there is none.
+    """
+    if isinstance(data.inputs, Tensor) or not len(data):
+        return data
+    loader = DataLoader(Readable(data.inputs), batch_size=64, num_workers=workers, collate_fn=list)
+    rows = [row for block in loader for row, x in block if not isinstance(x, UnreadableError)]
+    if not rows:
+        raise none_readable(data)
+    if len(rows) == len(data):
+        return data
+    return replace(data.take(np.array(rows)), options={**data.options, UNREADABLE: len(data) - len(rows)})
 
 
 def none_readable(data: LabelledData) -> DataError:

@@ -1,7 +1,8 @@
-"""Which rows of embeddings may fit a map, and which are left for attackers: never a row, or a person, in both.
+"""Which rows of embeddings may fit a map, and which are left for attackers: never a row in both.
 
-The column `split` says it, as in a table of rows. Without one, half of the groups may fit: which ones follows from the
-groups and a seed alone, so that who holds the rows finds the same half again, whatever else is asked of them.
+The column `split` says it, as in a table of rows, and people that it has in both are told. Without one, half of the
+groups may fit: which ones follows from the groups and a seed alone, so that who holds the rows finds the same half
+again, whatever else is asked of them.
 """
 
 from collections.abc import Mapping
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.data.columns import Column, Ints
-from audit.data.labelled import LabelledData, Part
+from audit.data.labelled import LabelledData, Part, in_both_parts
 from audit.errors import DataError
 
 SPLIT = "split"
+PARTS: tuple[Part, Part] = ("audit", "train")
 SPLITS = ("train", "validation", "val", "test", "audit")
 """Values of the column: rows of `train` may fit, all others are for attackers."""
 
@@ -64,6 +66,13 @@ class PartRule:
         if not len(rows):
             raise DataError(f"No row of {data.name} is in the part {part!r} by {self.told}. Give more rows.")
         return rows
+
+    def in_both_parts(self, data: LabelledData) -> tuple[str, ...]:
+        """Return what to say of groups that have rows in both parts, as the column may have it."""
+        if self.group is None or self.group not in data.columns:
+            return ()
+        parts = (data.columns[self.group].take(self.rows(data, part)) for part in PARTS)
+        return in_both_parts(self.group, *parts)
 
     @property
     def told(self) -> str:

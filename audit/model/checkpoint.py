@@ -133,6 +133,7 @@ def _loaded(path: str | os.PathLike[str], options: LoadOptions) -> LoadedModel:
     if (adapter := adapter_file(Path(path))) and (base := _named_folder(architecture)):
         return _adapted(adapter, base, options)
     file = open_checkpoint(path)
+    _require_no_adapter(Path(path))
     if architecture is None and is_folder(Path(path)):
         options = replace(options, architecture=f"{PREFIX}{os.fspath(path)}")
     if isinstance(options.architecture, str) and options.architecture.startswith(PREFIX) and Path(path).is_dir():
@@ -196,8 +197,19 @@ def _named_folder(architecture: str | Callable[[], nn.Module] | None) -> Path | 
     return folder if name.startswith(PREFIX) and is_folder(folder) else None
 
 
+def _require_no_adapter(folder: Path) -> None:
+    """Refuse a folder that holds weights beside an adapter, which others add to them without a word."""
+    if folder.is_dir() and adapter_file(folder):
+        raise CheckpointError(
+            f"{folder} holds a model and a LoRA adapter beside it, which transformers adds to it. Name that folder as "
+            f"the model of the adapter, too (--arch {PREFIX}FOLDER), or take {CONFIG} away if it is not meant."
+        )
+
+
 def _adapted(path: Path, folder: Path, options: LoadOptions) -> LoadedModel:
     """Add an adapter to the weights of the model's folder."""
+    if folder.resolve() != path.parent.resolve():
+        _require_no_adapter(folder)
     config, own, base = read_config(path), open_checkpoint(path), open_checkpoint(folder)
     files = (path, *(base.shards or (base.path,)))
     read = [_read(file, options) for file in (own, base)]

@@ -22,6 +22,7 @@ from audit.parallel.ranks import Ranks
 PROBES = 8
 """Rows on which it is seen what a model goes by."""
 MISSING = re.compile(r"missing \d+ required")
+TOKENS = "input_ids"
 OF_TYPES = re.compile(r"dtype|scalar type|data type|not implemented for '")
 """In what torch says of arguments that are lacking, and of whole numbers where it wants floats."""
 
@@ -159,6 +160,13 @@ def _not_taken(model: nn.Module, data: LabelledData, x: ModelInput, fact: str) -
         way = "Take out of forward() what ends the program."
     elif OF_TYPES.search(fact) and not all(one.is_floating_point() for one in parts(x).values()):
         way = "Give floats, as x.float() makes them."
+    elif "no padding token" in fact:
+        way = "Say which token fills texts up, that of the tokenizer: --arch hf:FOLDER --arch-arg pad_token_id=NUMBER."
+    elif TOKENS in parts(x):
+        way = (
+            "Where there are more tokens than it has places for, or other ones than it has words for, name the "
+            "tokenizer that it was trained with, and in its tokenizer_config.json how many it takes (model_max_length)."
+        )
     elif all(one.ndim == 2 for one in parts(x).values()):
         way = (
             "Give the features that it was trained on. In a table, a column of text or of few whole numbers becomes "

@@ -5,8 +5,10 @@ any checkpoint, and code that comes with a model is refused. Of a folder of sent
 transformer are read too, so that the model returns the vector that is released.
 """
 
+import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from torch.nn import functional
 
 from audit.errors import CheckpointError, in_one_line
 from audit.file_limits import require_plausible
-from audit.model.files.sentence_steps import CONFIG, Dense, Steps, read_json, read_steps
+from audit.model.files.sentence_steps import CONFIG, OWN, Dense, Steps, read_json, read_steps
 
 PREFIX = "hf:"
 LARGEST, MOST_LAYERS = 10**7, 1000
@@ -74,8 +76,8 @@ def build_untrained(name: str, arguments: Mapping[str, object]) -> nn.Module:
         arguments: Of the configuration, for instance num_labels.
 
     Raises:
-        CheckpointError: transformers is not installed, it knows no such model, the model brings code of its own, or is
-            larger than the files beside it.
+        CheckpointError: transformers is not installed, it knows no such model, the model brings code of its own, is
+            larger than the files beside it, or a folder does not hold all of it.
     """
     try:
         import transformers  # noqa: PLC0415 - an extra, which takes seconds to import
@@ -88,21 +90,45 @@ def build_untrained(name: str, arguments: Mapping[str, object]) -> nn.Module:
         _require_sane(folder / CONFIG, read_json(folder / CONFIG))
     steps = read_steps(folder)
     try:
-        config = transformers.AutoConfig.from_pretrained(
-            name, trust_remote_code=False, local_files_only=folder.is_dir(), attn_implementation="eager", **arguments
-        )
-        make: Callable[[object], nn.Module] = (
-            transformers.AutoModel.from_config if steps else _class_of(transformers.PreTrainedModel, config)
-        )
-        with torch.device("meta"):
-            _require_held(folder, make(config))
-        made = make(config)
+        with _offline() if folder.is_dir() else nullcontext():
+            config = transformers.AutoConfig.from_pretrained(
+                name, trust_remote_code=False, local_files_only=folder.is_dir(), **arguments
+            )
+            config._attn_implementation = "eager"  # a configuration may name one on the hub, whose code would run
+            make: Callable[[object], nn.Module] = (
+                transformers.AutoModel.from_config if steps else _class_of(transformers.PreTrainedModel, config)
+            )
+            with torch.device("meta"):
+                _require_held(folder, make(config))
+            made = make(config)
     except Exception as error:  # whatever a stranger's configuration raises on the way
+        if isinstance(error, _not_fetched()):
+            raise CheckpointError(
+                f"{folder / CONFIG} names a part of the model that does not lie in its folder, for which nothing is "
+                f"fetched. {OWN}"
+            ) from None
         raise CheckpointError(
             f"{PREFIX}{name} cannot be built: {in_one_line(error)[:300]}. Give a folder with a {CONFIG} of a model "
             "that transformers knows without code of the model's own."
         ) from None
     return SentenceEncoder(made, steps) if steps else made
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Fetch nothing for a while: the configuration in a folder may name a backbone anywhere on the hub."""
+    hub: Any = importlib.import_module("huggingface_hub.constants")  # comes with transformers
+    before, hub.HF_HUB_OFFLINE = hub.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        hub.HF_HUB_OFFLINE = before
+
+
+def _not_fetched() -> tuple[type[Exception], ...]:
+    """Return the errors of what the hub holds and nobody fetches."""
+    errors = importlib.import_module("huggingface_hub.errors")
+    return errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError
 
 
 def _class_of(base: type[nn.Module], config: object) -> type[nn.Module]:

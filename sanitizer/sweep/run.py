@@ -12,6 +12,7 @@ from torch import nn
 from audit.atomic_write import locked, require_writable, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
+from audit.data.loading import readable
 from audit.environment import describe_device, versions
 from audit.errors import CheckpointError, DataError, EvidenceError, TrainingError, require_kind
 from audit.evidence.audit_result import AuditResult
@@ -149,6 +150,7 @@ def _job(
 ) -> SweepJob:
     """Look up columns and bottleneck, and fail on what cannot be trained or audited before any work is done."""
     settings = replace(options.settings, seed=options.seed, ceiling=False)
+    train = readable(train, workers=options.workers)
     train, audited = (in_named_order(loaded.module, rows, task) for rows in (train, audited))
     asked = AuditRequest.of(audited, task, private, options.keep, settings)
     answer = Answer.of(audited, task, options.scores)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from audit.data.columns import MISSING, AnyColumn, Column, Ints, Quantity, Undecided
 from audit.data.labelled import LabelledData, require_labelled
+from audit.data.loading import UNREADABLE, readable
 from audit.data.model_input import digest, one_row, sizes
 from audit.errors import DataError
 from sanitizer.job import TrainingJob
@@ -42,6 +43,7 @@ def usable(job: TrainingJob, given: LabelledData, barred: Sequence[LabelledData]
     Raises:
         DataError: There is no such row, or it is of another shape, or lacks the column of people to keep recognisable.
     """
+    given = readable(given)
     _require_rows(job, given)
     own = {name: _among(given, name, job.data.column(name, "private")) for name in job.private}
     lacks = np.logical_or.reduce([column.codes == MISSING for column in own.values()])
@@ -50,7 +52,8 @@ def usable(job: TrainingJob, given: LabelledData, barred: Sequence[LabelledData]
             f"Every row of {given.name} has a label of {', '.join(map(repr, job.private))}. Give labelled rows to the "
             "labelled ones (--data), and rows without to --unlabelled."
         )
-    notes = []
+    unread = given.options.get(UNREADABLE)
+    notes = [f"{unread} unlabelled rows could not be read and were left out"] if unread else []
     if not lacks.all():
         count = int((~lacks).sum())
         notes.append(f"{count} rows of {given.name} have the private labels already and were not taken for unlabelled")

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from support.planted import FEW
 
+from audit.data.labelled import Inputs
 from audit.data.sources.opening import open_data
-from audit.errors import CheckpointError, DataError, TrainingError, UnknownNameError
+from audit.errors import CheckpointError, DataError, TrainingError, UnknownNameError, UnreadableError
 from audit.evidence.audit_result import AuditResult, read_sidecar, sidecar
 from audit.model.checkpoint import LoadedModel, load
 from audit.model.describe import is_as_loaded
@@ -99,3 +101,35 @@ def test_the_options_are_a_recipe_and_where_it_is_carried_out() -> None:
     options = SanitizeOptions(3, 64, layer="fc:input", device="cpu")
     assert (options.recipe.epochs, options.recipe.batch_size, options.place) == (3, 64, torch.device("cpu"))
     assert not hasattr(options.recipe, "layer")
+
+
+class _Torn:
+    """Inputs of which some cannot be read."""
+
+    def __init__(self, inputs: Inputs, torn: set[int]) -> None:
+        self._inputs, self._torn = inputs, torn
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def __getitem__(self, row: int, /) -> Any:
+        if row in self._torn:
+            raise UnreadableError("Cannot read the image. Restore it.")
+        return self._inputs[row]
+
+
+def test_rows_that_cannot_be_read_are_left_out_and_counted(leaky: Path, tmp_path: Path) -> None:
+    whole = open_data("digits", "train", {}).limited(600, seed=0)
+    torn = replace(whole, inputs=_Torn(whole.inputs, {0, 7, 599}))
+    more = replace(torn, columns={name: column for name, column in torn.columns.items() if name != "colour"})
+    out, options = tmp_path / "clean.safetensors", replace(QUICK, epochs=0, unlabelled=more)
+    done = sanitize(load(leaky, "small-convnet"), torn, out, task="digit", private="colour", options=QUICK)
+    assert (done.settings["data.rows"], done.settings["data.unreadable"]) == (597, 3)
+    assert f"3 rows of {whole.name} could not be read and were left out" in done.notes
+    with pytest.raises(DataError, match="all are of groups held out, or copies of labelled rows"):
+        sanitize(
+            load(leaky, "small-convnet"), whole, out, task="digit", private="colour", method="map", options=options
+        )
+    none = replace(whole, inputs=_Torn(whole.inputs, set(range(600))))
+    with pytest.raises(DataError, match="None of the 600 inputs of"):
+        sanitize(load(leaky, "small-convnet"), none, out, task="digit", private="colour", options=QUICK)

@@ -166,6 +166,19 @@ def test_six_rows_make_a_map(method: str, faces: Path, run: Run, monkeypatch: py
         assert np.isfinite(clean["face"]).all()
 
 
+def test_people_who_are_in_both_parts_of_a_split_are_counted(faces: Path, run: Run) -> None:
+    z, columns = vectors()
+    split = np.where(np.arange(len(z)) // EACH % 4 < 2, "train", "test")
+    split[0] = "test"  # of a person whose other rows train
+    np.savez("both.npz", face=z, split=split, **columns)  # type: ignore[arg-type]
+    asked = "both.npz --private v --group person"
+    told = f"groups of 'person' that have rows in the other part of the split, too: 1 of {len(z) // EACH // 2 + 1};"
+    assert told not in done(run("audit", asked, QUICK, "-o a.json"))
+    assert told in done(run("audit", asked, QUICK, "--held-out -o a.json"))
+    done(run("sanitize", asked, "--method leace -o clean.npz"))
+    assert any(told.partition(": ")[0] in note for note in read_sidecar(faces / "clean.npz.json").sanitizing.notes)
+
+
 def test_a_row_without_a_known_split_is_refused(faces: Path, run: Run) -> None:
     z, columns = vectors()
     np.savez("odd.npz", face=z, split=np.where(np.arange(len(z)) % 2, "train", "tset"), **columns)  # type: ignore[arg-type]

@@ -47,6 +47,8 @@ class Sound:
         with _sound(file) as sound:
             x: NDArray[np.float32] = sound.read(dtype="float32", always_2d=True).mean(axis=1)
             rate = int(sound.samplerate)
+        if not len(x):
+            raise ValueError("it lasts no time")
         if self.rate is not None and rate != self.rate:
             both = math.gcd(rate, self.rate)
             x = resample_poly(x, self.rate // both, rate // both).astype(np.float32)

@@ -1,5 +1,6 @@
 """One image of a file as RGB: its depth scaled and never clipped, turned as the camera says."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from audit.file_limits import MIB, MOST_OBLONG, MOST_PIXELS, MOST_SCANS
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """Formats that are decoded; PostScript, which Pillow would hand to an interpreter, is not among them."""
-BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262
+BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC, STRIP_HEIGHT, TILE_WIDTH, TILE_HEIGHT = 258, 259, 262, 278, 322, 323
 """Tags of TIFF."""
+JPEG_INSIDE = (6, 7)
+"""Compressions of TIFF."""
 WHITE_IS_ZERO = 0
 """Grey that is written the other way round, which Pillow heeds for 8 bits alone."""
 SCAN = b"\xff\xda"
@@ -109,16 +112,28 @@ def _require_small(image: Image.Image, file: IO[bytes]) -> None:
         raise ValueError(f"it has {image.width:,} by {image.height:,} pixels; {MOST_PIXELS:,} are read at most")
     if max(image.size) > MOST_OBLONG * max(1, min(image.size)):
         raise ValueError(f"it is {image.width:,} pixels wide and {image.height:,} high, too long to be scaled")
-    if image.format == "JPEG":  # each scan may go over all of the pixels again
-        place = file.tell()
+    if jpegs := _jpegs(image):  # each scan may go over all of the pixels again
+        place, most = file.tell(), MOST_SCANS * jpegs
         file.seek(0)
         tail, scans = b"", 0
-        while scans <= MOST_SCANS and (block := file.read(MIB)):
+        while scans <= most and (block := file.read(MIB)):
             scans += (tail + block).count(SCAN)
             tail = block[-1:]
         file.seek(place)
-        if scans > MOST_SCANS:
-            raise ValueError(f"it has more than {MOST_SCANS} scans")
+        if scans > most:
+            raise ValueError(f"it has more than {most:,} scans")
+
+
+def _jpegs(image: Image.Image) -> int:
+    """Return how many JPEGs make up an image: one a strip or tile of a TIFF that holds such; 0 of other formats."""
+    if not isinstance(image, TiffImageFile):
+        return int(image.format in ("JPEG", "MPO"))
+    tags = image.tag_v2
+    if tags.get(COMPRESSION) not in JPEG_INSIDE:
+        return 0
+    wide = min(image.width, max(1, tags.get(TILE_WIDTH, image.width)))
+    high = min(image.height, max(1, tags.get(TILE_HEIGHT, tags.get(STRIP_HEIGHT, image.height))))
+    return int(math.ceil(image.width / wide) * math.ceil(image.height / high))
 
 
 def _facts(image: Image.Image, file: IO[bytes], name: str) -> list[str]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from audit.data.columns import Ints
 from audit.data.files.blobs import AT_ONCE, files_of, is_blob
 from audit.data.files.contents import links_out
-from audit.data.files.table_file import Cell, Table
+from audit.data.files.table_file import Cell, Table, header
 from audit.errors import DataError, IreneError, in_one_line
 from audit.file_limits import read_json_bytes, require_columns, require_plausible, require_regular
 
@@ -66,9 +66,10 @@ def read_saved(folder: Path, *, source: str, follow_links: bool) -> Saved:
         features = _json(folder / INFO).get("features")
         features = features if isinstance(features, dict) else {}
         files = tuple(one.name for one in held.schema if is_blob(one.type))
-        columns: dict[str, Cell] = {
-            name: _cells(held.column(name), features.get(name), rows) for name in held.column_names if name not in files
-        }
+        names = [name for name in held.column_names if name not in files]
+        columns: dict[str, Cell] = {header(name): _cells(held.column(name), features.get(name), rows) for name in names}
+        if len(columns) < len(names):
+            raise ValueError("two of its columns have one name")
     except IreneError:
         raise
     except Exception as error:  # whatever a hostile file raises while it is read is this file's fault

@@ -217,7 +217,7 @@ def _read_jsonl(path: Path) -> Read:
 
 def _record(line: str, row: int) -> dict[str, object]:
     try:
-        record = json.loads(line, object_pairs_hook=_once)
+        record = json.loads(line, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"line {row} is not JSON ({error})") from None
     if not isinstance(record, dict):
@@ -225,7 +225,8 @@ def _record(line: str, row: int) -> dict[str, object]:
     return record
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return names with their values. Raises ValueError if a name occurs twice."""
     record = dict(pairs)
     if len(record) < len(pairs):
         raise ValueError("a name occurs twice in it")

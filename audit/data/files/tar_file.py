@@ -12,7 +12,7 @@ import pandas as pd
 
 from audit.data.files.contents import NONE, Slices
 from audit.data.files.suffixes import suffix_kind
-from audit.data.files.table_file import Cell, Table
+from audit.data.files.table_file import Cell, Table, header, once
 from audit.errors import DataError, in_one_line, listed
 from audit.file_limits import MIB, MOST_FILES, opened, require_columns, told
 
@@ -20,6 +20,7 @@ MOST_LABEL = MIB
 """Bytes of a JSON or a text beside an image."""
 TEXTS = ("cls", "cls2", "txt", "text", "label", "id")
 """Extensions of files that hold one label; `json` holds several."""
+HIDDEN = "hidden ones"
 COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 
 
@@ -36,29 +37,36 @@ def read_tars(paths: Sequence[Path], column: str | None) -> tuple[Table, Slices]
     """Return the labels and the images, sounds or clips of archives, in order.
 
     A key is a path up to the first dot of its last part, as WebDataset has it. The objects in `.json` and the texts
-    in `.cls`, `.txt` and the like become columns; files of other kinds are left out and named in a note.
+    in `.cls`, `.txt` and the like become columns; files of other kinds, and hidden ones as macOS adds them, are left
+    out and named in a note.
 
     Args:
         paths: Archives, not compressed.
         column: Extension of the files that the model sees, where samples hold several, for instance `jpg`.
 
-    Raises DataError if one is no such archive, holds a link or a device, or samples hold several images.
+    Raises DataError if one is no such archive, holds a link or a device, samples hold several images, or a label twice.
     """
     samples: dict[tuple[int, str], Sample] = {}
     left_out: set[str] = set()
     for whole, path in enumerate(paths):
         try:
             for name, start, length, content in _members(path):
-                key, _, extension = _parts(name)
+                key, is_hidden, extension = _parts(name)
+                if is_hidden:
+                    left_out.add(HIDDEN)
+                    continue
                 sample = samples.setdefault((whole, key), Sample())
                 if extension in sample.files:
                     raise ValueError(f"it holds {name!r} twice")
                 if content is None and suffix_kind(f"x.{extension}"):
                     sample.files[extension] = whole, start, length
                 elif content is None:
-                    left_out.add(extension)
+                    left_out.add(f".{extension}")
                 else:
-                    sample.labels |= _labels(extension, content, name)
+                    labels = _labels(extension, content, name)
+                    if twice := sorted(labels.keys() & sample.labels.keys()):
+                        raise ValueError(f"{name!r} says {twice[0]!r} of a sample again")
+                    sample.labels |= labels
         except DataError:
             raise
         except Exception as error:
@@ -115,23 +123,26 @@ class _Bounded:
         return self._file.read(size)
 
 
-def _parts(name: str) -> tuple[str, str, str]:
+def _parts(name: str) -> tuple[str, bool, str]:
+    """Return the key of a file, whether it is hidden, and its extension."""
     path = PurePosixPath(name)
-    key, dot, extension = path.name.partition(".")
-    return str(path.parent / key), dot, extension.lower()
+    key, _, extension = path.name.partition(".")
+    return str(path.parent / key), not key, extension.lower()
 
 
 def _labels(extension: str, content: bytes, name: str) -> dict[str, object]:
     text = content.decode("utf-8-sig")
+    if "\0" in text:
+        raise ValueError(f"{name!r} in it holds numbers in binary, and no text")
     if extension != "json":
         return {extension: text.strip()}
     try:
-        held = json.loads(text)
+        held = json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name!r} in it is not JSON ({error})") from None
     if not isinstance(held, dict):
         return {"json": held}
-    return held
+    return once([(header(str(key)), value) for key, value in held.items()])
 
 
 def _table(
@@ -171,5 +182,5 @@ def _table(
             f"{len(samples) - len(rows):,} samples of {source} without an image, a sound or a clip were left out"
         )
     if left_out:
-        notes.append(f"files of {source} were left out: {listed(sorted('.' + one for one in left_out))}")
+        notes.append(f"files of {source} were left out: {listed(sorted(left_out))}")
     return Table(source, columns, None, tuple(notes)), Slices(tuple(paths), places, called)

@@ -1,5 +1,6 @@
 """Texts in a column of a table, as the tokens that a model's tokenizer makes of them."""
 
+import importlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +20,13 @@ LEAST_KNOWN = 0.5
 TOLD_UNKNOWN = 0.05
 """Share of tokens that are unknown from which on it is told."""
 CONFIG = "config.json"
-SENTENCES, MOST_BYTES = "sentence_bert_config.json", 2**20
-"""The file in which sentence-transformers says how many tokens a text may have, and the size of such files at most."""
+KINDS = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+SENTENCES = tuple(f"sentence_{kind}_config.json" for kind in KINDS)
+"""Files, of which a folder has one, in which sentence-transformers says how many tokens a text may have."""
+PROMPTS, MOST_BYTES = "config_sentence_transformers.json", 2**20
+"""The file in which it says what stands before each text, and the size of such files at most."""
+MOST_PROMPT = 10_000
+"""Letters before each text."""
 
 
 class Texts:
@@ -52,13 +58,15 @@ def tokenized(
     Raises:
         DataError: transformers is not installed, there is no text, no tokenizer, or one that does not know the words.
     """
-    made = _tokenizer(tokenizer)
+    made, folder = _tokenizer(tokenizer), Path(tokenizer)
     _require_vocabulary(made, tokenizer)
     words = [text if isinstance(text, str) else "" for text in texts]
     empty = sum(not text.strip() for text in words)
     if empty == len(words):
         raise DataError(f"Column {column!r} holds no text. Name the column of the texts with --text.")
-    limit = min(most or MOST_TOKENS, made.model_max_length, _most_of_sentences(Path(tokenizer)), MOST_TOKENS)
+    prompt, most_of_sentences = _of_sentences(made, folder)
+    words = [prompt + text for text in words]
+    limit = min(most or MOST_TOKENS, made.model_max_length, most_of_sentences, MOST_TOKENS)
     if made.pad_token is None:
         if made.eos_token is None:
             raise DataError(f"The tokenizer of {tokenizer} has no token for padding. Give one that has.")
@@ -70,7 +78,8 @@ def tokenized(
     names = [name for name in made.model_input_names if name in encoded]
     names += [MASK] if MASK not in names and MASK in encoded else []
     longest = encoded[names[0]].shape[1]
-    notes = [f"texts of {column!r} as at most {longest} tokens of the tokenizer {Path(tokenizer).name!r}"]
+    notes = [f"texts of {column!r} as at most {longest} tokens of the tokenizer {folder.name!r}"]
+    notes += [f"before each text stands {prompt!r}, as {PROMPTS} says"] if prompt else []
     notes += [f"tokens of {column!r} that the tokenizer does not know: {unknown:.1%}"] if unknown > TOLD_UNKNOWN else []
     notes += [f"texts cut to {limit} tokens: {cut} of {len(words)}"] if cut else []
     notes += [f"texts that are empty: {empty} of {len(words)}"] if empty else []
@@ -79,7 +88,7 @@ def tokenized(
 
 def _require_vocabulary(made: Any, folder: str) -> None:
     """Refuse a tokenizer that lacks most words of its model: transformers says nothing of files that are missing."""
-    size = _said(Path(folder) / CONFIG, "vocab_size")
+    size = _number(_object(Path(folder) / CONFIG).get("vocab_size"))
     if size and len(made) < LEAST_KNOWN * size:
         raise DataError(
             f"The tokenizer of {folder} has {len(made):,} tokens and its model {size:,}: files such as tokenizer.json "
@@ -100,17 +109,50 @@ def _unknown(made: Any, texts: Sequence[Sequence[int]], folder: str, column: str
     return share
 
 
-def _most_of_sentences(folder: Path) -> int:
-    """Return how many tokens the model of sentence-transformers in a folder takes, if there is one."""
-    return _said(folder / SENTENCES, "max_seq_length") or MOST_TOKENS
+def _of_sentences(made: Any, folder: Path) -> tuple[str, int]:
+    """Return what a model of sentence-transformers puts before each text by itself, and how many tokens it takes.
+
+    A tokenizer whose model sees small letters alone is told so.
+    """
+    own = next((found for name in SENTENCES if (found := _object(folder / name))), {})
+    if own.get("do_lower_case") is True:
+        _require_small_letters(made, folder)
+    said = _object(folder / PROMPTS)
+    prompts, name = said.get("prompts"), said.get("default_prompt_name")
+    prompt = prompts.get(name) if isinstance(prompts, dict) and isinstance(name, str) else None
+    prompt = prompt if isinstance(prompt, str) else ""
+    if len(prompt) > MOST_PROMPT:
+        raise DataError(
+            f"{folder / PROMPTS} puts {len(prompt):,} letters before each text; {MOST_PROMPT:,} are taken at most. "
+            "Check the file."
+        )
+    return prompt, _number(own.get("max_seq_length")) or MOST_TOKENS
 
 
-def _said(path: Path, key: str) -> int | None:
-    """Return a whole number above 0 that a file of JSON says; None if there is none."""
+def _require_small_letters(made: Any, folder: Path) -> None:
+    """Have a tokenizer see small letters alone, as its model of sentence-transformers does."""
+    tokenizers = importlib.import_module("tokenizers")  # an extra
+    if not made.is_fast:
+        raise DataError(
+            f"{folder} sees small letters alone (do_lower_case), and its tokenizer cannot be told. Save it as "
+            "tokenizer.json, or set that to false and write the texts in small letters."
+        )
+    normalizers, own = tokenizers.normalizers, made.backend_tokenizer.normalizer
+    steps = [normalizers.Lowercase(), *([] if own is None else [own])]
+    made.backend_tokenizer.normalizer = normalizers.Sequence(steps)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """Return what a JSON file says by name; nothing if there is none."""
     try:
-        found = json.loads(read_bounded(path, MOST_BYTES)).get(key)
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return None
+        found = json.loads(read_bounded(path, MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number(found: object) -> int | None:
+    """Return a whole number above 0; None for anything else."""
     return found if isinstance(found, int) and found > 0 else None
 
 

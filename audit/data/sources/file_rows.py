@@ -14,7 +14,7 @@ from audit.data.files.suffixes import PLURAL, Kind, kind_of
 from audit.data.files.table_file import Table
 from audit.data.files.video_file import Clip, Seen
 from audit.data.labelled import LabelledData, Part
-from audit.data.sources.table import Said, rows_of
+from audit.data.sources.table import Said, others, rows_of
 from audit.data.transforms import (
     AXES,
     FORMS,
@@ -147,6 +147,7 @@ def rows(
         name=name,
         inputs=inputs,
         columns={one: column.take(chosen) for one, column in columns.items()},
+        others=others(columns, table, chosen),
         options={"part": part, **options, **asked.said.recorded()},
         notes=notes + part_notes + links + more,
     )

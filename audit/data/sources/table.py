@@ -87,6 +87,7 @@ def load(
         name=path.name,
         inputs=torch.from_numpy(inputs[rows]),
         columns={name: column.take(rows) for name, column in columns.items()},
+        others=others(columns, table, rows),
         options={
             "part": part,
             **({"transform": transform} if transform else {"encoding": by}),
@@ -178,6 +179,12 @@ def rows_of(table: Table, part: Part) -> tuple[Ints, tuple[str, ...]]:
         wanted = "`train`" if part == "train" else "anything but `train`"
         raise DataError(f"No row of {source} has {wanted} as its `split`. Mark those rows that are.")
     return rows, table.notes
+
+
+def others(columns: Mapping[str, LabelColumn], table: Table, rows: Ints) -> dict[str, LabelColumn]:
+    """Return the columns of the rows of a table that are not in a part."""
+    rest = np.setdiff1d(np.arange(len(table), dtype=np.int64), rows)
+    return {name: column.take(rest) for name, column in columns.items()}
 
 
 def recorded(lists: Mapping[str, Sequence[str]]) -> dict[str, str]:

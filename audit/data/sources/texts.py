@@ -7,7 +7,7 @@ from pathlib import Path
 from audit.data.files.table_file import read_table
 from audit.data.files.tokens import tokenized
 from audit.data.labelled import LabelledData, Part
-from audit.data.sources.table import Said, rows_of
+from audit.data.sources.table import Said, others, rows_of
 from audit.errors import DataError, UnknownNameError
 
 
@@ -52,6 +52,7 @@ def load(
         name=path.name,
         inputs=inputs,
         columns={name: column.take(rows) for name, column in columns.items()},
+        others=others(columns, table, rows),
         options={"part": part, "text": text, **said.recorded()},
         notes=(*notes, *part_notes, *told),
     )

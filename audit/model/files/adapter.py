@@ -19,10 +19,10 @@ from audit.model.files.folder import require_inside
 CONFIG = "adapter_config.json"
 FILES = ("adapter_model.safetensors", "adapter_model.bin")
 KNOWN = (
-    "base_model_name_or_path", "bias", "exclude_modules", "fan_in_fan_out", "inference_mode", "init_lora_weights",
-    "layers_pattern", "layers_to_transform", "lora_alpha", "lora_dropout", "megatron_core", "modules_to_save",
-    "peft_type", "peft_version", "qalora_group_size", "r", "rank_pattern", "revision", "target_modules", "task_type",
-    "use_rslora",
+    "auto_mapping", "base_model_name_or_path", "bias", "exclude_modules", "fan_in_fan_out", "inference_mode",
+    "init_lora_weights", "layers_pattern", "layers_to_transform", "lora_alpha", "lora_dropout", "megatron_core",
+    "modules_to_save", "peft_type", "peft_version", "qalora_group_size", "r", "rank_pattern", "revision",
+    "target_modules", "task_type", "use_rslora",
 )  # fmt: skip
 """What of a configuration is seen to, or says nothing of how weights are added; anything else has to be off."""
 STARTS = (True, False, None, "gaussian", "orthogonal")
@@ -89,7 +89,8 @@ def merged(
         if pair := PAIR.fullmatch(name):
             pairs.setdefault(f"{pair['layer']}.weight", {})[pair["side"]] = value
         else:
-            whole[name.replace(".modules_to_save.default.", ".").replace(".modules_to_save.", ".")] = value
+            name = name.replace(".modules_to_save.default.", ".").replace(".modules_to_save.", ".")
+            whole[re.sub(r"\.base_layer\.bias$", ".bias", name)] = value
     start = _start(state, pairs)
     state = {start + name: value for name, value in state.items()}
     if strange := [name for name in pairs if name not in state]:

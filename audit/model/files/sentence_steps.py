@@ -11,9 +11,11 @@ from typing import Any
 from audit.errors import CheckpointError, in_one_line
 from audit.file_limits import read_bounded
 
-MODULES, CONFIG = "modules.json", "config.json"
+MODULES, CONFIG, PROMPTS = "modules.json", "config.json", "config_sentence_transformers.json"
+TRANSFORMER = "sentence_bert_config.json"
 MOST_BYTES = 2**22
 """Of a JSON file."""
+FEATURES, TOKENS = "feature-extraction", "last_hidden_state"
 POOLINGS = ("mean", "cls", "max")
 ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "Sigmoid")
 """Of torch.nn, behind a dense step."""
@@ -63,8 +65,11 @@ def read_steps(folder: Path) -> Steps | None:
             )
         if (kind == "Dense" and (normalized or not pooling)) or (kind == "Pooling" and pooling):
             raise CheckpointError(f"{path} has its steps in an order that is not known. {OWN}")
-        if kind == "Pooling":
+        if kind == "Transformer":
+            _require_tokens(_inside(folder, step) / TRANSFORMER)
+        elif kind == "Pooling":
             pooling = _pooling(_inside(folder, step) / CONFIG)
+            _require_whole(_inside(folder, step) / CONFIG, folder / PROMPTS)
         elif kind == "Dense":
             dense.append(_dense(_inside(folder, step)))
         normalized = normalized or kind == "Normalize"
@@ -80,6 +85,31 @@ def _inside(folder: Path, step: dict[str, Any]) -> Path:
     if "\0" in str(place) or not place.resolve().is_relative_to(folder.resolve()):
         raise CheckpointError(f"{folder / MODULES} names a path outside of its folder. Copy the model again.")
     return place
+
+
+def _require_tokens(path: Path) -> None:
+    """Refuse a transformer of which something else than its last tokens goes on, or texts are made ready otherwise."""
+    config = _object(path) if path.is_file() else {}
+    modalities = config.get("modality_config")
+    text = modalities.get("text", {}) if isinstance(modalities, dict) else {}
+    said = {
+        "transformer_task": config.get("transformer_task", FEATURES),
+        "method_output_name": text.get("method_output_name", TOKENS) if isinstance(text, dict) else text,
+        "processing_kwargs": config.get("processing_kwargs") or None,
+    }
+    usual = {"transformer_task": FEATURES, "method_output_name": TOKENS, "processing_kwargs": None}
+    if other := next((key for key in said if said[key] != usual[key]), None):
+        raise CheckpointError(f"{path} says {other} = {str(said[other])[:60]!r}, which is not known. {OWN}")
+
+
+def _require_whole(path: Path, prompts: Path) -> None:
+    """Refuse a pooling that leaves out what stands before each text, where something does."""
+    said = _object(prompts) if prompts.is_file() else {}
+    if _object(path).get("include_prompt") is False and said.get("default_prompt_name"):
+        raise CheckpointError(
+            f"{path} leaves the prompt out of the mean (include_prompt), which {prompts.name} puts before each text. "
+            f"{OWN}"
+        )
 
 
 def _pooling(path: Path) -> str:

@@ -100,6 +100,13 @@ def test_a_broken_sound_is_unreadable_and_one_that_declares_hours_is_not_unfolde
         opened(folder).inputs[1]
 
 
+def test_a_sound_of_no_length_is_unreadable_and_not_silence(tmp_path: Path) -> None:
+    data = opened(write(tmp_path, {"f/a.wav": (tone(0), RATE), "m/b.wav": (tone(0.5), RATE)}), seconds=0.5)
+    with pytest.raises(UnreadableError, match=r"a\.wav: it lasts no time"):
+        data.inputs[0]
+    assert data.inputs[1].shape == (4000,)
+
+
 def test_images_and_sounds_together_are_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, {"f/a.wav": (tone(0.5), RATE)})
     (folder / "f/b.png").write_bytes(b"")

@@ -1,6 +1,7 @@
 """Images of every depth and kind become the picture that they show, or are refused: nothing is clipped."""
 
 import io
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,6 @@ def test_numbers_without_a_known_range_are_refused_in_one_line(tmp_path: Path, n
 
 def rgb_of_16_bits(path: Path, value: int) -> None:
     """Write a PNG of 48 bits a pixel, which Pillow cannot write: two pixels wide and high."""
-    import struct  # noqa: PLC0415
     import zlib  # noqa: PLC0415
 
     def chunk(name: bytes, content: bytes) -> bytes:
@@ -204,3 +204,28 @@ def test_a_jpeg_of_hundreds_of_scans_is_refused_before_it_is_decoded(tmp_path: P
     last = content[content.rindex(b"\xff\xda") : -2]
     with pytest.raises(ValueError, match="more than 100 scans"):
         read_image(io.BytesIO(content[:-2] + 100 * last + content[-2:]), "a.jpg")
+
+
+def of_many_scans(form: str, **saved: Any) -> bytes:
+    """Return a progressive JPEG whose first scan stands there 101 times, as it would be written by another program."""
+    held = io.BytesIO()
+    image = Image.new("L", (64, 64), 128)
+    image.save(held, form, progressive=True, **saved)
+    content = held.getvalue()
+    first = content.index(b"\xff\xda")
+    scan = content[first : content.index(b"\xff\xda", first + 2)]
+    return content[:first] + 100 * scan + content[first:]
+
+
+def test_scans_are_counted_in_whatever_holds_a_jpeg() -> None:
+    two = of_many_scans("MPO", save_all=True, append_images=[Image.new("L", (64, 64))])
+    with Image.open(io.BytesIO(two)) as image:
+        assert image.format == "MPO"
+    one = of_many_scans("JPEG")
+    words = {256: (4, 64), 257: (4, 64), 258: (3, 8), 259: (3, 7), 262: (3, 1), 277: (3, 1)}
+    words |= {278: (4, 64), 273: (4, 14 + 12 * 9), 279: (4, len(one))}
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, (kind, value) in sorted(words.items()))
+    inside = b"II*\0" + struct.pack("<IH", 8, len(words)) + entries + bytes(4) + one
+    for content in (two, inside):
+        with pytest.raises(ValueError, match="more than 100 scans"):
+            read_image(io.BytesIO(content), "a")

@@ -23,13 +23,14 @@ def encoded(red: int) -> bytes:
     return buffer.getvalue()
 
 
-def write(folder: Path, reds: list[int], name: str = "data.arrow") -> Path:
-    """Write what save_to_disk writes, without the package."""
+def write(folder: Path, reds: list[int], name: str = "data.arrow", **more: list[str]) -> Path:
+    """Write what save_to_disk writes, without the package, with more columns."""
     folder.mkdir(parents=True, exist_ok=True)
     table = pa.table(
         {
             "image": pa.array([{"bytes": encoded(red), "path": None} for red in reds]),
             "sex": [place % 2 for place in range(len(reds))],
+            **more,
         }
     )
     with pa.OSFile(str(folder / Path(name).name), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
@@ -63,6 +64,14 @@ def test_rows_come_with_the_names_of_their_classes_in_the_order_of_the_data_set(
     assert seen(data) == [("m", 51), ("f", 102), ("m", 153), ("f", 204)]
     assert data.columns["sex"].classes == ("m", "f")  # type: ignore[union-attr]
     assert data.options["image"] == "image" and data.name == "faces"
+
+
+def test_a_part_is_told_in_any_letter_case(tmp_path: Path) -> None:
+    folder = write(tmp_path / "faces", REDS, Split=["train", "test", "train", "test"])
+    assert seen(opened(folder)) == [("f", 102), ("f", 204)]
+    assert "two of its columns have one name" in told(
+        DataError, write(tmp_path / "two", REDS, Split=["train"] * 4, split=["test"] * 4)
+    )
 
 
 def test_what_the_package_itself_saved_is_read_with_its_indices_and_parts(tmp_path: Path) -> None:

@@ -187,3 +187,14 @@ def test_the_real_adult_file_keeps_its_rows_and_what_is_missing_in_them() -> Non
     assert x.dtype == np.float32
     assert x.shape[1] == 3 + 8 + 14 + 2
     assert np.abs(x[:, [0, 9]].mean(axis=0)).max() < 0.1
+
+
+def test_groups_that_have_rows_in_both_parts_of_a_split_are_counted(tmp_path: Path) -> None:
+    frame = FRAME.assign(person=["anna", "bob", "anna", "eva"], home=["w", "x", "y", "z"], number=[1001, 1002, 1001, 3])
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    for part, many in (("audit", 2), ("train", 2)):
+        data = open_data(str(tmp_path / "people.csv"), part, {"features": "age"})  # type: ignore[arg-type]
+        told = f"that have rows in the other part of the split, too: 1 of {many};"
+        for name in ("person", "number"):
+            assert f"groups of {name!r} {told}" in data.grouped_by(name).notes[-1]
+        assert not any("other part" in note for note in data.grouped_by("home").notes)

@@ -141,3 +141,25 @@ def test_an_archive_behind_a_link_out_of_the_folder_is_not_read(tmp_path: Path) 
     (tmp_path / "own").mkdir()
     (tmp_path / "own/train-0.tar").symlink_to(outside)
     assert "is a link to a file outside the folder" in told(tmp_path / "own")
+
+
+def test_a_label_that_is_said_twice_is_refused_whichever_file_says_it(tmp_path: Path) -> None:
+    rows = sample("0", 9, "m", cls="a")
+    assert "'0.cls' says 'cls' of a sample again" in told(write(tmp_path / "a.tar", rows | {"0.cls": b"b"}))
+    assert "a name occurs twice" in told(write(tmp_path / "b.tar", rows | {"0.json": b'{"sex":"m","sex":"f"}'}))
+    again = write(tmp_path / "c.tar", rows)
+    write(again, {"0.json": b'{"sex":"f"}'}, "a")
+    assert "'0.json' says 'sex' of a sample again" in told(again)
+
+
+def test_a_label_of_binary_numbers_is_refused(tmp_path: Path) -> None:
+    rows = sample("0", 9, "m") | {"0.cls": bytes(8)}
+    assert "'0.cls' in it holds numbers in binary" in told(write(tmp_path / "a.tar", rows))
+
+
+def test_a_part_is_told_in_any_letter_case_and_hidden_files_are_no_samples(tmp_path: Path) -> None:
+    hidden = {"._0.png": b"\0\5", "._0.json": b"\0\xff", ".DS_Store": b""}
+    rows = sample("0", 9, "m", Split="train") | sample("1", 90, "f", Split="test") | hidden
+    data = opened(write(tmp_path / "a.tar", rows))
+    assert seen(data) == [("f", 90)]
+    assert "files of a.tar were left out: hidden ones" in data.notes

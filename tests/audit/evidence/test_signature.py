@@ -106,6 +106,12 @@ def test_a_signature_is_not_written_over_another_model(here: Path) -> None:
     assert (here / "other.pt").read_bytes() == b"weights"
 
 
+def test_an_odd_name_of_a_file_that_is_signed_is_spelled_out(here: Path) -> None:
+    odd = "model\n\x1b[31m.pt"
+    (here / odd).write_bytes(b"x")
+    assert irene("sign", odd, "--key", "private.pem").output == "Wrote model\\n\\x1b[31m.pt.sig.json\n"
+
+
 def test_a_signed_file_in_the_place_of_another_is_told_by_both_names(here: Path) -> None:
     assert irene("sign", "after.json", "model.pt", "--key", "private.pem", "-o", "any.sig.json").exit_code == 0
     (here / "before.json").write_bytes((here / "after.json").read_bytes())

@@ -63,6 +63,21 @@ def test_an_adapter_is_added_and_what_it_holds_whole_is_taken(base: Path, tmp_pa
     assert torch.equal(added(base, again), added(base, loaded))
 
 
+def test_biases_that_were_trained_beside_the_pairs_stand_for_the_models(base: Path, tmp_path: Path) -> None:
+    name = f"{QUERY}.base_layer.bias"
+    found = adapter(tmp_path / "adapter", {name: torch.arange(8.0)}, bias="lora_only", auto_mapping={"x": "y"})
+    assert load(found, f"hf:{base}").module.state_dict()[f"{QUERY}.bias"].tolist() == list(range(8))
+
+
+def test_an_adapter_beside_the_weights_of_its_model_is_asked_about(base: Path, tmp_path: Path) -> None:
+    adapter(base)
+    with pytest.raises(CheckpointError, match=r"holds a model and a LoRA adapter beside it.*--arch hf:FOLDER"):
+        load(base)
+    with pytest.raises(CheckpointError, match="base holds a model and a LoRA adapter"):
+        load(adapter(tmp_path / "adapter"), f"hf:{base}")
+    assert added(base, load(base, f"hf:{base}")).abs().max() > 0
+
+
 def test_a_model_that_was_saved_without_its_head_is_found_under_the_adapters_names() -> None:
     base = {"layer.weight": torch.zeros(2, 3), "layer.bias": torch.zeros(2)}
     own = {"base_model.model.bert.layer.lora_A.weight": torch.ones(1, 3),

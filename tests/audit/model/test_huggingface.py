@@ -1,7 +1,9 @@
 """A folder of Hugging Face's form is a model with its tokenizer: nothing in it runs, and its own pooling is taken."""
 
+import importlib
 import json
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from audit.data.files.tokens import tokenized
 from audit.errors import CheckpointError, DataError
 from audit.evidence.audit_result import read_audit
 from audit.model.forward import Encoder, first_input
+from audit.model.huggingface import build_untrained
 from audit.model.representations import extract
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
@@ -172,18 +175,92 @@ def test_one_command_audits_texts_and_names_no_folder(
             "outside of its folder",
         ),
         (lambda folder: (folder / "1_Pooling/config.json").write_text('{"pooling_mode": "lasttoken"}'), "by lasttoken"),
+        (
+            lambda folder: _said(folder, "sentence_bert_config.json", transformer_task="fill-mask"),
+            "transformer_task = 'fill-mask', which is not known",
+        ),
+        (
+            lambda folder: _said(
+                folder, "sentence_bert_config.json", modality_config={"text": {"method_output_name": "pooler_output"}}
+            ),
+            "method_output_name = 'pooler_output', which is not known",
+        ),
+        (
+            lambda folder: (
+                _said(folder, "config_sentence_transformers.json", prompts={"q": "he"}, default_prompt_name="q"),
+                _said(folder, "1_Pooling/config.json", pooling_mode="mean", include_prompt=False),
+            ),
+            "leaves the prompt out of the mean",
+        ),
     ],
 )
 def test_what_a_strangers_folder_asks_for_is_refused_in_one_line(
     bert: Path, tmp_path: Path, change: Callable[[Path], object], fact: str
 ) -> None:
-    import shutil  # noqa: PLC0415 - here alone
-
     folder = tmp_path / "bert"
     shutil.copytree(bert, folder)
     change(folder)
     with pytest.raises(CheckpointError, match=fact):
         irene.load(folder)
+
+
+def _said(folder: Path, name: str, **said: object) -> int:
+    return (folder / name).write_text(json.dumps(said))
+
+
+def test_what_sentence_transformers_does_to_texts_by_itself_is_done(bert: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bert"
+    shutil.copytree(bert, folder)
+    upper, (plain, _) = [text.upper() for text in TEXTS], tokenized(TEXTS, str(bert), column="said")
+    _said(folder, "sentence_roberta_config.json", do_lower_case=True, max_seq_length=4)
+    lowered, _ = tokenized(upper, str(folder), column="said")
+    assert all(torch.equal(lowered[row]["input_ids"], plain[row]["input_ids"][:4]) for row in range(len(TEXTS)))
+    _said(folder, "config_sentence_transformers.json", prompts={"q": "he is "}, default_prompt_name="q")
+    asked, notes = tokenized(upper, str(folder), column="said")
+    assert all(torch.equal(asked[row]["input_ids"][2:], lowered[row]["input_ids"][:2]) for row in range(len(TEXTS)))
+    assert "before each text stands 'he is ', as config_sentence_transformers.json says" in notes
+    _said(folder, "config_sentence_transformers.json", prompts={"q": "he " * 10**4}, default_prompt_name="q")
+    with pytest.raises(DataError, match="30,000 letters before each text; 10,000 are taken at most"):
+        tokenized(upper, str(folder), column="said")
+
+
+def test_a_folder_that_names_parts_on_the_hub_makes_nobody_call_there(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huggingface_hub = importlib.import_module("huggingface_hub")  # comes with transformers
+    called = list[str]()
+
+    def refuse(host: str, *_others: object, **_more: object) -> None:
+        called.append(host)
+        raise OSError("no network here")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    config = {"architectures": ["DPTForDepthEstimation"], "model_type": "dpt", "is_hybrid": False}
+    _said(tmp_path, "config.json", **config, backbone="a-stranger/counts-you", use_pretrained_backbone=True)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    before = huggingface_hub.is_offline_mode()
+    with pytest.raises(CheckpointError, match=r"config.json names a part of the model that does not lie in its folder"):
+        build_untrained(str(tmp_path), {})
+    assert not called and huggingface_hub.is_offline_mode() == before
+    code = {**json.loads((bert / "config.json").read_text()), "_attn_implementation": "a-stranger/runs-here"}
+    _said(tmp_path, "config.json", **code)
+    (tmp_path / "model.safetensors").write_bytes((bert / "model.safetensors").read_bytes())
+    assert build_untrained(str(tmp_path), {}).config._attn_implementation == "eager"  # type: ignore[union-attr]
+
+
+def test_tokens_that_a_model_cannot_take_are_told_with_the_way_out(bert: Path, tmp_path: Path) -> None:
+    few = transformers.BertConfig(
+        vocab_size=12, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=3
+    )
+    transformers.BertModel(few).save_pretrained(tmp_path / "few")
+    with pytest.raises(DataError, match=r"more tokens than it has places for.*\(model_max_length\)"):
+        irene.audit(irene.load(tmp_path / "few"), texts(bert), private="sex")
+    unpadded = transformers.GPT2Config(vocab_size=12, n_embd=16, n_layer=1, n_head=2, n_positions=32, num_labels=2)
+    transformers.GPT2ForSequenceClassification(unpadded).save_pretrained(tmp_path / "gpt")
+    with pytest.raises(DataError, match=r"--arch hf:FOLDER --arch-arg pad_token_id=NUMBER"):
+        irene.audit(irene.load(tmp_path / "gpt"), texts(bert), private="sex")
+    told = irene.load(tmp_path / "gpt", f"hf:{tmp_path / 'gpt'}", arguments={"pad_token_id": 0})
+    assert first_input(told.module, texts(bert))
 
 
 def test_texts_without_a_tokenizer_or_without_text_are_told(bert: Path, tmp_path: Path) -> None:
