@@ -6,6 +6,7 @@ from typing import IO, TypeVar
 
 from torch import Tensor
 
+from audit.column_names import split_names
 from audit.data.cells import FEW
 from audit.data.files import audio_file, image_file, video_file
 from audit.data.files.audio_file import Sound
@@ -110,8 +111,10 @@ class Asked:
 
     @property
     def said(self) -> Said:
-        """What was said of the labels."""
-        return Said.of(self.continuous, self.classes, self.missing)
+        """What was said of the labels; folders are classes where nothing else is said of them."""
+        said = Said.of(self.continuous, self.classes, self.missing)
+        folders = [one for one in split_names(self.class_folders) if one not in said.continuous]
+        return replace(said, classes=tuple(dict.fromkeys((*said.classes, *folders))))
 
 
 def rows(

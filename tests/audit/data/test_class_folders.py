@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from audit.data.columns import Column
+from audit.data.columns import Column, Quantity
 from audit.data.labelled import LabelledData, Part
 from audit.data.sources.opening import open_data
 from audit.errors import DataError, IreneError, UnknownNameError
@@ -59,6 +59,15 @@ def test_the_folder_that_a_file_lies_in_is_its_class(faces: Path) -> None:
     assert "If its folders f, m are classes, name the column that they are of: --class-folders" in told(
         DataError, faces
     )
+
+
+def test_folders_named_by_many_numbers_are_classes_unless_they_are_said_to_be_a_quantity(tmp_path: Path) -> None:
+    for age in range(30):
+        picture(tmp_path / "ages" / str(age) / "a.png")
+    data = opened(tmp_path / "ages", class_folders="age")
+    assert classes_of(data, "age") == sorted(str(age) for age in range(30))
+    numbers = opened(tmp_path / "ages", class_folders="age", continuous="age").columns["age"]
+    assert isinstance(numbers, Quantity) and sorted(numbers.values) == list(range(30))
 
 
 def test_folders_in_folders_are_a_column_each(tmp_path: Path) -> None:
