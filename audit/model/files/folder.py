@@ -24,6 +24,7 @@ OTHERS = {
     "torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER model.pt",
     "zero_to_fp32.py": "a checkpoint of DeepSpeed: join it first, by its own zero_to_fp32.py",
     "_CHECKPOINT_METADATA": "a checkpoint of JAX (Orbax): save the weights of the same net in PyTorch",
+    "0_Transformer": "of sentence-transformers, an old layout: move the files of 0_Transformer up, beside modules.json",
     "checkpoint": "a checkpoint of TensorFlow: convert the model to ONNX, which irene audits",
 }
 """Files by which a folder is told for what it is, and the way out."""

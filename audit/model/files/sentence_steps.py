@@ -66,7 +66,8 @@ def read_steps(folder: Path) -> Steps | None:
         if (kind == "Dense" and (normalized or not pooling)) or (kind == "Pooling" and pooling):
             raise CheckpointError(f"{path} has its steps in an order that is not known. {OWN}")
         if kind == "Transformer":
-            _require_tokens(_inside(folder, step) / TRANSFORMER)
+            _inside(folder, step)
+            _require_tokens(folder / TRANSFORMER)  # where the weights are read from
         elif kind == "Pooling":
             pooling = _pooling(_inside(folder, step) / CONFIG)
             _require_whole(_inside(folder, step) / CONFIG, folder / PROMPTS)

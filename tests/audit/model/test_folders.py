@@ -107,6 +107,7 @@ def test_the_links_of_the_hubs_own_cache_are_followed(tmp_path: Path) -> None:
         ("saved_model.pb", "is a SavedModel of TensorFlow"),
         ("Manifest.json", "is a Core ML package"),
         (".metadata", "is a distributed checkpoint of torch.*dcp_to_torch"),
+        ("0_Transformer", "is of sentence-transformers, an old layout: move the files of 0_Transformer up"),
         ("readme.txt", "holds no model"),
     ],
 )
