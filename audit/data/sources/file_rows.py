@@ -111,8 +111,13 @@ class Asked:
 
     @property
     def said(self) -> Said:
-        """What was said of the labels; folders are classes where nothing else is said of them."""
-        said = Said.of(self.continuous, self.classes, self.missing)
+        """What was said of the labels."""
+        return Said.of(self.continuous, self.classes, self.missing)
+
+    @property
+    def meant(self) -> Said:
+        """What is meant by that: folders are classes where nothing else is said of them."""
+        said = self.said
         folders = [one for one in split_names(self.class_folders) if one not in said.continuous]
         return replace(said, classes=tuple(dict.fromkeys((*said.classes, *folders))))
 
@@ -133,7 +138,7 @@ def rows(
     Raises DataError if files are of two kinds, options are for another one, files differ in what a batch needs alike,
     or a transform is missing.
     """
-    columns, notes = asked.said.read(table.columns, table.source)
+    columns, notes = asked.meant.read(table.columns, table.source)
     chosen, part_notes = rows_of(table, part)
     own = contents.take(chosen)
     links = own.checked(int(chosen[0]) + 1, follow_links=asked.follow_links)
