@@ -41,7 +41,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> CheckpointFile:
         require_regular(path)
         path, *shards = model_files(path) if path.is_dir() else [path]
     except FileNotFoundError:
-        raise CheckpointError(f"No checkpoint {path}. Give the path of a .safetensors or .pt file.") from None
+        raise CheckpointError(f"No checkpoint {path}. Give the path of a model's file or folder.") from None
     except (OSError, ValueError) as error:
         raise CheckpointError(f"Cannot read {path}: {_fact(error)}. Give a file that may be read.") from None
     parts = shards or [path]

@@ -23,6 +23,8 @@ PROBES = 8
 """Rows on which it is seen what a model goes by."""
 MISSING = re.compile(r"missing \d+ required")
 TOKENS = "input_ids"
+SOUND = "sample_rate"
+"""An option of rows that are sounds."""
 OF_TYPES = re.compile(r"dtype|scalar type|data type|not implemented for '")
 """In what torch says of arguments that are lacking, and of whole numbers where it wants floats."""
 
@@ -166,6 +168,11 @@ def _not_taken(model: nn.Module, data: LabelledData, x: ModelInput, fact: str) -
         way = (
             "Where there are more tokens than it has places for, or other ones than it has words for, name the "
             "tokenizer that it was trained with, and in its tokenizer_config.json how many it takes (model_max_length)."
+        )
+    elif SOUND in data.options:
+        way = (
+            "A sound is its samples, (t,). What the model takes in their place, such as (1, t) or a spectrogram, a "
+            "factory makes: --transform file.py:factory."
         )
     elif all(one.ndim == 2 for one in parts(x).values()):
         way = (

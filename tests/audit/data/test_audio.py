@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from audit.data.labelled import LabelledData
 from audit.data.sources.opening import open_data
 from audit.errors import DataError, IreneError, UnreadableError
+from audit.model.forward import first_input
 
 soundfile = pytest.importorskip("soundfile")
 RATE = 8000
@@ -105,6 +107,12 @@ def test_a_sound_of_no_length_is_unreadable_and_not_silence(tmp_path: Path) -> N
     with pytest.raises(UnreadableError, match=r"a\.wav: it lasts no time"):
         data.inputs[0]
     assert data.inputs[1].shape == (4000,)
+
+
+def test_a_model_that_takes_more_than_samples_is_told_what_makes_it(tmp_path: Path) -> None:
+    data = opened(write(tmp_path, {"f/a.wav": (tone(0.1), RATE), "m/b.wav": (tone(0.1), RATE)}))
+    with pytest.raises(DataError, match=r"A sound is its samples, \(t,\).*--transform file\.py:factory"):
+        first_input(nn.Conv1d(1, 2, 3), data)
 
 
 def test_images_and_sounds_together_are_refused(tmp_path: Path) -> None:
