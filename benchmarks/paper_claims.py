@@ -1,6 +1,7 @@
 """What the paper says of its figures, beside what the same runs come to under fresh attackers, claim by claim.
 
-A task is as well answered within NEAR points; an attribute is removed, and a head close to a guess, within FAR.
+A task is as well answered within NEAR points, an attribute is removed where an audit's own limit is held, and a head or
+another method is close within FAR.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from statistics import mean
 
 from paper_tables import PUBLISHED, Runs, of, spread
 
-NEAR, FAR = 3.0, 10.0
+NEAR, LIMIT, FAR = 3.0, 5.0, 10.0
 """Points of percent."""
 GUESS = 10.0
 """Of ten colours, in percent."""
@@ -45,7 +46,7 @@ def verdict(found: list[Found]) -> str:
     other = [one.place for one in found if not one.agrees]
     if not other:
         return "**agrees**"
-    return "**differs**" if len(other) == len(found) else f"agrees, but **not** at {', '.join(other)}"
+    return "**differs**" if len(other) == len(found) else f"agrees, **except** {', '.join(other)}"
 
 
 def percent(runs: Runs, key: str) -> float:
@@ -94,7 +95,7 @@ def colour_is_removed(runs: Runs) -> Iterator[Found]:
     for rho, own, _ in beside(runs, "IRENE"):
         read, floor = percent(own, "strongest"), percent(own, "floor")
         if floor < 100 - FAR:
-            yield Found(rho, f"{read:.1f} (floor {floor:.1f})", read < floor + FAR)
+            yield Found(rho, f"{read:.1f} (floor {floor:.1f})", read < floor + LIMIT)
 
 
 def debiasing_answers(runs: Runs) -> Iterator[Found]:
@@ -112,7 +113,7 @@ def debiasing_leaks(runs: Runs) -> Iterator[Found]:
     for arm in DEBIASING:
         pairs = [(percent(own, "strongest"), percent(own, "floor")) for _, own, _ in beside(runs, arm)]
         if above := [read - floor for read, floor in pairs if floor < 100 - FAR]:
-            yield Found(arm, f"{min(above):.1f} points above the floor, or more", min(above) > FAR)
+            yield Found(arm, f"{min(above):.1f} points above the floor, or more", min(above) > LIMIT)
 
 
 def target_costs(runs: Runs) -> Iterator[Found]:
@@ -129,7 +130,7 @@ def gender_is_removed(gamma: str) -> Measured:
         for target, own, _ in beside(runs, arm := f"IRENE, gamma {gamma}"):
             head, read, floor = (spread([one[key] for one in own]) for key in ("head_right", "strongest", "floor"))
             told = f"head right {head}, published {PUBLISHED[target, arm][1]}; fresh attacker {read}, floor {floor}"
-            yield Found(target, told, percent(own, "strongest") < percent(own, "floor") + FAR)
+            yield Found(target, told, percent(own, "strongest") < percent(own, "floor") + LIMIT)
 
     return found
 

@@ -102,11 +102,11 @@ def test_the_page_says_of_each_claim_of_the_paper_what_was_measured() -> None:
 def test_a_claim_agrees_everywhere_somewhere_or_nowhere() -> None:
     yes, no = Found("0.1", "", agrees=True), Found("0.9", "", agrees=False)
     assert [verdict([yes]), verdict([no]), verdict([yes, no])] == [
-        "**agrees**", "**differs**", "agrees, but **not** at 0.9"
+        "**agrees**", "**differs**", "agrees, **except** 0.9"
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("read", "said"), [(0.15, "**agrees**"), (0.5, "**differs**")])
+@pytest.mark.parametrize(("read", "said"), [(0.14, "**agrees**"), (0.5, "**differs**")])
 def test_a_colour_that_a_fresh_attacker_reads_was_not_removed_whatever_the_head_says(read: float, said: str) -> None:
     one = {"part": "figure4", "case": 0.1, "task": 0.9, "head": 0.1, "floor": 0.1}
     runs = [one | {"arm": "vanilla", "strongest": 0.9}, one | {"arm": "IRENE", "strongest": read}]
