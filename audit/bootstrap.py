@@ -1,7 +1,7 @@
 """Cluster bootstrap, by group, of the figures of the test rows."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from audit.data.columns import Ints
+from audit.data.on_disk import HELD, filed, let_go
 from audit.evidence.findings import Estimate
 from audit.evidence.verdict import CONFIDENCE
 
@@ -28,15 +29,14 @@ class Resamples:
     member: Ints
     """Group of each test row, (n,), in 0 … groups − 1."""
     weights: NDArray[np.unsignedinteger]
-    """Draws of each group, (1 + resamples, groups)."""
+    """Draws of each group, (1 + resamples, groups); in a mapped file if there are many."""
 
     def sums(self, values: NDArray[np.generic]) -> Doubles:
         """Return the sum over rows of the values, (n,) or (n, m), in each resample: (1 + resamples,) or with m."""
         wide = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
         groups = self.weights.shape[1]
         by_group = np.stack([np.bincount(self.member, column, groups) for column in wide.T], axis=1)
-        blocks = np.array_split(self.weights, _steps(len(self.weights), groups))
-        total = np.concatenate([block.astype(np.float64) @ by_group for block in blocks])
+        total = np.concatenate([block.astype(np.float64) @ by_group for block in self._blocks(groups)])
         return total[:, 0] if values.ndim == 1 else total
 
     def means(self, values: NDArray[np.generic]) -> Doubles:
@@ -83,7 +83,7 @@ class Resamples:
         )
         above = len(ups) - np.searchsorted(ups[::-1], downs, side="right")  # wanted rows over each other one
         shares = []
-        for block in np.array_split(self.weights, _steps(len(self.weights), len(score))):
+        for block in self._blocks(len(score)):
             passed = np.cumsum(block[:, self.member[down_rows]], axis=1, dtype=np.int64)
             named = np.zeros((len(block), len(ups) + 1))
             np.cumsum(block[:, self.member[up_rows]], axis=1, out=named[:, 1:])
@@ -97,6 +97,12 @@ class Resamples:
             shares.append(np.stack(each, axis=1))
         return np.concatenate(shares)
 
+    def _blocks(self, rows: int) -> Iterator[NDArray[np.unsignedinteger]]:
+        """Yield the draws in blocks of some resamples, few enough for numbers of so many rows of each."""
+        for block in np.array_split(self.weights, _steps(len(self.weights), rows)):
+            yield block
+            let_go(self.weights)
+
     def _area(self, score: Doubles, positive: NDArray[np.bool_]) -> Doubles:
         """Return the share of pairs that are in the right order, in each resample; a tie counts half."""
         ups, downs = score[positive], score[~positive]
@@ -105,7 +111,7 @@ class Resamples:
         level = np.searchsorted(order, ups, side="right")
         sorted_rows = np.flatnonzero(~positive)[np.argsort(downs, kind="stable")]
         areas = []
-        for block in np.array_split(self.weights, _steps(len(self.weights), len(score))):
+        for block in self._blocks(len(score)):
             lower = np.zeros((len(block), len(downs) + 1))
             np.cumsum(block[:, self.member[sorted_rows]], axis=1, out=lower[:, 1:])
             drawn = block[:, self.member[positive]]
@@ -185,8 +191,13 @@ def resample(groups: Ints, *, times: int, seed: int, key: bytes) -> Resamples:
     count = int(member.max()) + 1
     entropy = hashlib.sha256(key).digest()
     generator, chances = np.random.default_rng([seed, int.from_bytes(entropy)]), np.full(count, 1 / count)
-    drawn = [np.ones((1, count), dtype=np.uint8)]
-    for block in np.array_split(np.arange(times), _steps(times, count)):
-        draw = generator.multinomial(count, chances, size=len(block))
-        drawn.append(draw.astype(np.min_scalar_type(draw.max())))  # mostly 0 to 8: an eighth of the memory
-    return Resamples(member.astype(np.int64), np.concatenate(drawn))
+
+    def drawn() -> Iterator[NDArray[np.unsignedinteger]]:
+        yield np.ones((1, count), dtype=np.uint8)
+        for block in np.array_split(np.arange(times), _steps(times, count)):
+            draw = generator.multinomial(count, chances, size=len(block))
+            yield draw.astype(np.min_scalar_type(draw.max()))  # mostly 0 to 8: an eighth of the memory
+
+    many = (1 + times) * count > HELD  # of so many groups none is drawn more than 255 times
+    weights = filed(drawn(), 1 + times, "uint8") if many else np.concatenate([*drawn()])
+    return Resamples(member.astype(np.int64), weights)

@@ -81,11 +81,8 @@ def ceiling(case: Case, z: NDArray[np.float32], said: NDArray[np.int64]) -> floa
     return float(np.mean(found))
 
 
-def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
-    """Release by one arm, and read what is left and what is kept."""
-    begin = time.perf_counter()
-    if arm in PEERS:
-        return edited(case, arm, seed)
+def released(case: Case, arm: str) -> torch.nn.Module:
+    """Return the model as one of METHODS releases it, or untouched."""
     model = copy.deepcopy(case.model)
     if arm in METHODS:
         method = METHODS[arm]
@@ -97,6 +94,15 @@ def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
                 recipe=replace(case.recipe, epochs=0) if isinstance(method, NonlinearMap) else case.recipe,
             ),
         )  # fmt: skip
+    return model
+
+
+def run(case: Case, arm: str, seed: int) -> dict[str, Any]:
+    """Release by one arm, and read what is left and what is kept."""
+    begin = time.perf_counter()
+    if arm in PEERS:
+        return edited(case, arm, seed)
+    model = released(case, arm)
     seconds = time.perf_counter() - begin
     z, said = features(case, model)
     found = read_features(case, z, said, seed, seconds)

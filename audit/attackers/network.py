@@ -6,7 +6,7 @@ run side by side do not draw from each other's.
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from typing import Self
 
 import numpy as np
@@ -32,6 +32,8 @@ MANY = 10_000
 Found on parities of two codes of ACSIncome, occupation and place of birth, with 30,000 and 163,000 rows.
 """
 BLOCK = 4096
+READ = 8_000_000
+"""Numbers of a mapped file that are read at once for the next steps."""
 LEARNING_RATE = 2e-3
 WARM = 0.1
 """Share of the steps in which the learning rate rises."""
@@ -59,9 +61,10 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         optimizer = torch.optim.AdamW(self.layers_.parameters(), weight_decay=decay, fused=True)
         held = torch.from_numpy(np.array(z)).to(self.device) if z.size <= HELD or self.device != "cpu" else None
         v, weight = v.to(self.device), None if weight is None else weight.to(self.device)
-        for step, rows in enumerate(_batches(len(z), batch, epochs, generator)):
+        batches = _batches(len(z), batch, epochs, generator)
+        given = ((rows, held[rows.to(self.device)]) for rows in batches) if held is not None else _read(z, batches)
+        for step, (rows, x) in enumerate(given):
             optimizer.param_groups[0]["lr"] = _rate(step / (epochs * each))
-            x = torch.from_numpy(in_memory(z, rows.numpy())) if held is None else held[rows.to(self.device)]
             said, wanted = self.layers_(x), v[rows.to(self.device)]
             loss = (
                 functional.mse_loss(said[:, 0], wanted)
@@ -118,6 +121,18 @@ def _batches(n: int, size: int, epochs: int, generator: torch.Generator) -> Iter
     for _ in range(epochs):
         for rows in torch.split(torch.randperm(n, generator=generator), size):
             yield rows.sort().values
+
+
+def _read(z: Matrix, batches: Iterator[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the rows of each step with their features, (b, d); those of many steps are read at once, page by page."""
+    first = next(batches)
+    at_once = max(1, READ // (len(first) * z.shape[1]))
+    batches = chain([first], batches)
+    while some := [*islice(batches, at_once)]:
+        rows = torch.cat(some)
+        order = rows.argsort()
+        x = torch.from_numpy(in_memory(z, rows[order].numpy()))[order.argsort()]
+        yield from zip(some, torch.split(x, [len(one) for one in some]), strict=True)
 
 
 def _rate(done: float) -> float:

@@ -41,7 +41,7 @@ class Store:
                 self.values = owned(np.memmap(file, dtype=self.dtype, mode="w+", shape=(self.most, rows.shape[1])))
         self.values[self.filled : self.filled + len(rows)] = rows
         self.filled += len(rows)
-        _let_go(self.values)
+        let_go(self.values)
 
     def take(self) -> NDArray[Any]:
         """Return the rows that were put there, (n, d)."""
@@ -53,7 +53,7 @@ def blocks(layer: NDArray[T], rows: int) -> Iterator[NDArray[T]]:
     """Yield a layer, (n, d), in blocks of so many rows; of a mapped file one block at a time is in memory."""
     for start in range(0, len(layer), rows):
         yield layer[start : start + rows]
-        _let_go(layer)
+        let_go(layer)
 
 
 def in_memory(layer: NDArray[T], rows: Ints) -> NDArray[T]:
@@ -61,7 +61,7 @@ def in_memory(layer: NDArray[T], rows: Ints) -> NDArray[T]:
     found = np.empty((len(rows), *layer.shape[1:]), dtype=layer.dtype)
     for start in range(0, len(rows), AT_ONCE):
         found[start : start + AT_ONCE] = layer[rows[start : start + AT_ONCE]]
-        _let_go(layer)
+        let_go(layer)
     return found
 
 
@@ -72,9 +72,9 @@ def taken(layer: NDArray[T], rows: Ints) -> NDArray[Any]:
     return filed((in_memory(layer, block) for block in blocks(rows, AT_ONCE)), len(rows))
 
 
-def filed(parts: Iterable[NDArray[Any]], most: int) -> Floats:
+def filed(parts: Iterable[NDArray[Any]], most: int, dtype: str = "float32") -> NDArray[Any]:
     """Write parts of a layer, (b, d) each, at most so many rows in all, to a temporary file; return it mapped."""
-    store = Store(most)
+    store = Store(most, dtype=dtype)
     for part in parts:
         store.add(part)
     return store.take()
@@ -92,7 +92,7 @@ def require_room(file: int, size: int) -> None:
             ) from None
 
 
-def _let_go(values: NDArray[np.generic]) -> None:
+def let_go(values: NDArray[np.generic]) -> None:
     """Take the pages of a mapped file out of this process's memory; they are read again when they are needed."""
     if sys.platform == "win32" or not isinstance(values, np.memmap):
         return

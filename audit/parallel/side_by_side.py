@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import joblib
 from joblib.parallel import get_active_backend
@@ -23,8 +23,31 @@ from audit.parallel.packing import answered, packed, unpacked
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
+Made = TypeVar("Made")
 ATTEMPTS = 3
 """How often work is begun whose workers were lost."""
+
+
+@dataclass(frozen=True)
+class Work(Generic[Made]):
+    """Independent parts of a piece of work, and what is made of their results."""
+
+    function: Callable[[Any], Any]
+    items: Sequence[Any]
+    made: Callable[[list[Any]], Made]
+    """Of the function of each item, in order."""
+
+
+def together(*works: Work[Any]) -> list[Any]:
+    """Do the parts of several pieces of work side by side, none waiting for another piece; return what each makes.
+
+    Raises as `side_by_side` does.
+    """
+    functions = [work.function for work in works]
+    parts = [(place, item) for place, work in enumerate(works) for item in work.items]
+    found = side_by_side(lambda part: functions[part[0]](part[1]), parts)
+    of_work = [[one for (place, _), one in zip(parts, found, strict=True) if place == own] for own in range(len(works))]
+    return [work.made(results) for work, results in zip(works, of_work, strict=True)]
 
 
 def side_by_side(function: Callable[[Given], Found], items: Iterable[Given]) -> list[Found]:

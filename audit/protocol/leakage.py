@@ -19,15 +19,14 @@ import scipy.stats
 from audit.attackers.attack import Attack, Failure, FittedAttacker, SplitData, again, attack, persistent
 from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.learner import Matrix
-from audit.attackers.scoring import Reading
 from audit.bootstrap import Resamples, draws, estimate, widened
 from audit.data.columns import MISSING
-from audit.data.on_disk import in_memory
+from audit.data.on_disk import AT_ONCE, blocks, in_memory
 from audit.errors import DataError
 from audit.evidence.findings import ENSEMBLE, AttackerResult, Estimate, Measurement
 from audit.evidence.metric import EXCESS, GIVEN_TASK, METRICS
 from audit.evidence.verdict import resolution
-from audit.parallel.side_by_side import side_by_side
+from audit.parallel.side_by_side import Work, side_by_side, together
 from audit.protocol.baselines import by_label
 from audit.protocol.exposure import exposure, shots
 from audit.protocol.learning_curve import learning_curves
@@ -81,7 +80,12 @@ def _measurement(
     excess = widened(estimate(over), figures[kind.name], estimate(each[kind.name]))
     floor = {name: target.floor.estimate(name, resamples) for name in kind.floor}
     baseline, entropy = _without_z(data)
-    planted = spikes(found, data, target, settings)
+    attackers, planted, null, *curves = together(
+        _results(found, resamples, kind.figures),
+        spikes(found, data, target, settings),
+        permutation_null(found, data, settings),
+        *learning_curves(found, data, resamples, settings),
+    )
     return Measurement(
         metric=kind.name,
         width=data.z[0].shape[1],
@@ -93,17 +97,17 @@ def _measurement(
         classes=list(rows.classes),
         baseline=baseline,
         entropy=entropy,
-        attackers=_results(found, resamples, kind.figures),
+        attackers=attackers,
         strongest=found.strongest,
         figures=figures if given_task is None else {**figures, GIVEN_TASK: given_task},
         floor=floor,
         ceiling=target.ceiling,
-        null=permutation_null(found, data, settings),
+        null=null,
         excess=excess,
         resolution=resolution(
             kind.name, floor[kind.name].value, baseline[kind.name], [one.test for one in rows.classes], settings.limit
         ),
-        curves=learning_curves(found, data, resamples, settings),
+        curves=curves,
         spikes=planted,
         room=settings.limit == 0 or len(planted) == PLANTED,
         exposure=exposure(found, target),
@@ -116,7 +120,7 @@ def _measurement(
 def _is_constant(data: SplitData) -> bool:
     """Return whether all rows that were attacked have the very same vector."""
     first = data.z[0][0]
-    return all(bool((part == first).all()) for part in data.z)
+    return all(bool((block == first).all()) for part in data.z for block in blocks(part, AT_ONCE))
 
 
 def _without_z(data: SplitData) -> tuple[dict[str, float], float | None]:
@@ -128,18 +132,29 @@ def _without_z(data: SplitData) -> tuple[dict[str, float], float | None]:
     return {data.problem.metric: data.problem.guess, "mae": float(np.abs(test - np.median(train)).mean())}, None
 
 
-def _results(found: Attack, resamples: Resamples, figures: Sequence[str]) -> list[AttackerResult]:
-    def result(name: str, view: str, select: Reading, test: Reading, rows: int | None = None) -> AttackerResult:
-        estimates = {figure: test.estimate(figure, resamples) for figure in figures}
-        return AttackerResult(name=name, view=view, select=select.score, figures=estimates, rows=rows)
+def _results(found: Attack, resamples: Resamples, figures: Sequence[str]) -> Work[list[AttackerResult]]:
+    read = [one.fit.test for one in found.able] + ([] if found.ensemble is None else [found.ensemble[1]])
 
-    results = [
-        AttackerResult(name=one.name, view=one.view, select=None, figures={}, failure=one.reason)
-        if isinstance(one, Failure)
-        else result(one.name, one.view, one.fit.select, one.fit.test, one.fit.learner.rows)
-        for one in found.members
-    ]
-    return results if found.ensemble is None else [*results, result(ENSEMBLE, "both", *found.ensemble)]
+    def results(each: list[dict[str, Estimate]]) -> list[AttackerResult]:
+        estimates = iter(each)
+        told = [
+            AttackerResult(name=one.name, view=one.view, select=None, figures={}, failure=one.reason)
+            if isinstance(one, Failure)
+            else AttackerResult(
+                name=one.name, view=one.view, select=one.fit.select.score, figures=next(estimates),
+                rows=one.fit.learner.rows,
+            )
+            for one in found.members
+        ]  # fmt: skip
+        if found.ensemble is None:
+            return told
+        select = found.ensemble[0].score
+        return [*told, AttackerResult(name=ENSEMBLE, view="both", select=select, figures=next(estimates), rows=None)]
+
+    def figured(place: int) -> dict[str, Estimate]:
+        return {figure: read[place].estimate(figure, resamples) for figure in figures}
+
+    return Work(figured, range(len(read)), results)
 
 
 def _given_task(found: Attack, z: Matrix, target: Target, settings: Settings) -> Estimate | None:

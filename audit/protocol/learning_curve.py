@@ -10,15 +10,20 @@ from audit.data.columns import Ints
 from audit.data.labelled import MIN_ROWS
 from audit.data.on_disk import in_memory
 from audit.evidence.findings import CurvePoint, LearningCurve
-from audit.parallel.side_by_side import side_by_side
+from audit.parallel.side_by_side import Work
 from audit.settings import Settings
 
 HALVINGS = 4
 """Down to a sixteenth of the rows."""
 
 
-def learning_curves(found: Attack, data: SplitData, resamples: Resamples, settings: Settings) -> list[LearningCurve]:
-    """Fit the strongest attackers on nested parts of the rows that fit; selection and test rows stay as they are."""
+def learning_curves(
+    found: Attack, data: SplitData, resamples: Resamples, settings: Settings
+) -> list[Work[LearningCurve]]:
+    """Return the fits of the strongest attackers on nested parts of the rows that fit.
+
+    Selection and test rows stay as they are.
+    """
     return [_curve(member, found, data, resamples, settings) for member in _asked(found)]
 
 
@@ -31,7 +36,7 @@ def _asked(found: Attack) -> list[FittedAttacker]:
 
 def _curve(
     member: FittedAttacker, found: Attack, data: SplitData, resamples: Resamples, settings: Settings
-) -> LearningCurve:
+) -> Work[LearningCurve]:
     problem, z, labels = data.problem, found.seen[member.sees][1], data.v
     sizes, parts = _nested(member, data.v[0], problem, settings.seed)
     most = len(parts[-1])
@@ -46,13 +51,16 @@ def _curve(
             return None  # too few rows for it, as fifteen neighbours among twelve
         return fit.test.each(problem.metric, resamples)
 
-    each = [*side_by_side(read, parts), member.fit.test.each(problem.metric, resamples)]
-    known = [(size, values) for size, values in zip(sizes, each, strict=True) if values is not None]
-    points = [
-        CurvePoint(rows=size, figure=member.fit.test.estimate(problem.metric, resamples, values))
-        for size, values in known
-    ]
-    return LearningCurve(attacker=member.title, points=points, gain=estimate(known[-1][1] - known[-2][1]))
+    def curve(fewer: list[Doubles | None]) -> LearningCurve:
+        each = [*fewer, member.fit.test.each(problem.metric, resamples)]
+        known = [(size, values) for size, values in zip(sizes, each, strict=True) if values is not None]
+        points = [
+            CurvePoint(rows=size, figure=member.fit.test.estimate(problem.metric, resamples, values))
+            for size, values in known
+        ]
+        return LearningCurve(attacker=member.title, points=points, gain=estimate(known[-1][1] - known[-2][1]))
+
+    return Work(read, parts, curve)
 
 
 def _nested(member: FittedAttacker, v: Ints, problem: Problem, seed: int) -> tuple[Sequence[int], list[Ints]]:

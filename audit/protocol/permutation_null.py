@@ -9,7 +9,7 @@ from audit.attackers.attack import Attack, SplitData, again
 from audit.data.on_disk import in_memory
 from audit.evidence.findings import NullBand
 from audit.evidence.verdict import CONFIDENCE
-from audit.parallel.side_by_side import side_by_side
+from audit.parallel.side_by_side import Work
 from audit.protocol.splits import at_most
 from audit.settings import Settings
 
@@ -17,8 +17,8 @@ READ_ROWS = 10_000
 """At most this many rows choose the threshold of a refit, and as many test it."""
 
 
-def permutation_null(found: Attack, data: SplitData, settings: Settings) -> NullBand:
-    """Refit the strongest single attacker on shuffled labels of some rows, drawn by class."""
+def permutation_null(found: Attack, data: SplitData, settings: Settings) -> Work[NullBand]:
+    """Return the refits of the strongest single attacker on shuffled labels of some rows, drawn by class."""
     generator, best, problem = np.random.default_rng(settings.seed), found.best, data.problem
     most = settings.null_rows, READ_ROWS, READ_ROWS
     few = [
@@ -31,7 +31,7 @@ def permutation_null(found: Attack, data: SplitData, settings: Settings) -> Null
     def score(v: Sequence[np.ndarray]) -> float:
         return again(best, z[0].shape[1], lambda learner: problem.fit(learner, z, v).test.score)
 
-    return null_band(side_by_side(score, shuffled))
+    return Work(score, shuffled, null_band)
 
 
 def null_band(figures: Sequence[float]) -> NullBand:

@@ -22,7 +22,7 @@ from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 from audit.data.on_disk import blocks
 from audit.evidence.findings import PLANTED_DRAWS, PLANTED_MANY, PLANTED_MOST, PLANTED_ROOM, Spike
-from audit.parallel.side_by_side import side_by_side
+from audit.parallel.side_by_side import Work
 from audit.protocol.target import Target
 from audit.settings import Settings
 
@@ -39,13 +39,13 @@ LEAST = 1e-4
 BLOCK = 4096
 
 
-def spikes(found: Attack, data: SplitData, target: Target, settings: Settings) -> list[Spike]:
-    """Plant linear and quadratic leaks of the size of the limit and of twice that, and let the attackers read them.
+def spikes(found: Attack, data: SplitData, target: Target, settings: Settings) -> Work[list[Spike]]:
+    """Plant linear and quadratic leaks of the size of the limit and of twice that, which the attackers are to read.
 
     None where these features have no room for one: those that tell the predicted task label alone, or nothing.
     """
     if settings.limit == 0:
-        return []
+        return Work(lambda _: 0.0, [], lambda _: [])
     generator = np.random.default_rng(settings.seed)
     z = found.seen["whitened"][1]
     readers = _readers(found)
@@ -58,9 +58,13 @@ def spikes(found: Attack, data: SplitData, target: Target, settings: Settings) -
         for _ in range(PLANTED_DRAWS[size][many])
     ]
     features, sizes, problem = {one.view: found.seen[one.view][1] for one in readers}, [*map(len, data.v)], data.problem
-    read = side_by_side(lambda one: _read(one, readers, features, sizes, problem), [planted for _, _, planted in jobs])
-    joined = [(size, _joined(kind, size, jobs, read, readers)) for kind in get_args(Kind) for size in PLANTED_DRAWS]
-    return [one for size, one in joined if one.planted >= PLANTED_ROOM * size * settings.limit]
+
+    def recovered(read: list[float]) -> list[Spike]:
+        each = [(size, _joined(kind, size, jobs, read, readers)) for kind in get_args(Kind) for size in PLANTED_DRAWS]
+        return [one for size, one in each if one.planted >= PLANTED_ROOM * size * settings.limit]
+
+    planted = [planted for _, _, planted in jobs]
+    return Work(lambda one: _read(one, readers, features, sizes, problem), planted, recovered)
 
 
 @dataclass(frozen=True)
