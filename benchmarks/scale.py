@@ -40,17 +40,21 @@ LAYER = 256
 
 
 def on_disk(rows: float, width: float, workers: int) -> float:
-    """Return the bytes of mapped features: all, split, preprocessed twice, both splits of each, and those of a task."""
-    return 4 * rows * width * (1 + 1 + 2 + 2 * (FIT + SELECT) + workers * (FIT + SELECT))
+    """Return the bytes of mapped files.
+
+    Features: all, split, preprocessed twice, both splits of each, and those of a task; and draws of every test group, a
+    byte each.
+    """
+    return 4 * rows * width * (1 + 1 + 2 + 2 * (FIT + SELECT) + workers * (FIT + SELECT)) + rows * TEST * RESAMPLES
 
 
 def in_memory(rows: float) -> float:
     """Return the bytes that grow with the rows in the first process, each row a group of its own.
 
-    They are draws of every test group, a byte each; a hash of every row as an object of Python's; planted labels; and
-    label, group, place and chances of two classes in doubles.
+    They are a hash of every row as an object of Python's; planted labels; and label, group, place and chances of two
+    classes in doubles.
     """
-    return rows * (TEST * RESAMPLES + 73 + 8 * PLANTED + 8 * 8)
+    return rows * (73 + 8 * PLANTED + 8 * 8)
 
 
 def largest_task(rows: float, width: float) -> float:

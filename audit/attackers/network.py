@@ -32,7 +32,7 @@ MANY = 10_000
 Found on parities of two codes of ACSIncome, occupation and place of birth, with 30,000 and 163,000 rows.
 """
 BLOCK = 4096
-READ = 8_000_000
+READ = 4_000_000
 """Numbers of a mapped file that are read at once for the next steps."""
 LEARNING_RATE = 2e-3
 WARM = 0.1

@@ -8,7 +8,7 @@ from audit.attackers.attack import Attack, AttackerError, FittedAttacker, Proble
 from audit.bootstrap import Doubles, Resamples, estimate
 from audit.data.columns import Ints
 from audit.data.labelled import MIN_ROWS
-from audit.data.on_disk import in_memory
+from audit.data.on_disk import taken
 from audit.evidence.findings import CurvePoint, LearningCurve
 from audit.parallel.side_by_side import Work
 from audit.settings import Settings
@@ -42,7 +42,7 @@ def _curve(
     most = len(parts[-1])
 
     def read(part: Ints) -> Doubles | None:
-        fewer, v = (in_memory(z[0], part), *z[1:]), (labels[0][part], *labels[1:])
+        fewer, v = (taken(z[0], part), *z[1:]), (labels[0][part], *labels[1:])
         try:
             fit = again(member, z[0].shape[1], lambda learner: problem.fit(learner, fewer, v))
         except AttackerError:

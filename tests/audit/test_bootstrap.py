@@ -57,6 +57,22 @@ def test_many_groups_are_drawn_as_few_at_a_time_and_kept_small(monkeypatch: pyte
     np.testing.assert_allclose(by_parts.means(groups % 7 == 0), means, rtol=1e-12)
 
 
+def test_draws_of_many_groups_lie_in_a_file_and_tell_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def figures() -> tuple[Resamples, list[NDArray[np.float64]]]:
+        v, score = np.arange(300) % 2, np.sin(np.arange(300.0))
+        found = resample(np.arange(300) // 2, times=40, seed=0, key=b"key")
+        right, both = score > 0, np.stack([-score, score], axis=1)
+        each = found.mean_recall(right, v, 2), found.auroc(both, v, 2), found.found_at(score, v == 1, [0.1])
+        return found, [found.means(score), *each]
+
+    held, known = figures()
+    monkeypatch.setattr(bootstrap, "HELD", 1000)
+    filed, told = figures()
+    assert isinstance(filed.weights, np.memmap) and not isinstance(held.weights, np.memmap)
+    assert np.array_equal(filed.weights, held.weights)
+    assert all(np.array_equal(a, b) for a, b in zip(told, known, strict=True))
+
+
 @pytest.mark.parametrize("shape", [(N,), (N, 3)])
 def test_sums_and_means_by_group_equal_those_of_weighted_rows(shape: tuple[int, ...]) -> None:
     resamples, values = drawn(), np.random.default_rng(1).normal(size=shape)

@@ -10,6 +10,7 @@ from sklearn.metrics import balanced_accuracy_score
 from audit.attackers import network
 from audit.attackers.network import NetworkClassifier, NetworkRegressor
 from audit.attackers.products import ProductsClassifier, ProductsRegressor
+from audit.data.on_disk import filed
 from audit.parallel.side_by_side import side_by_side
 
 
@@ -55,6 +56,16 @@ def test_products_explain_a_quantity() -> None:
 @pytest.mark.parametrize("kind", ["linear", "quadratic", "a few rows for certain"])
 def test_a_perceptron_reads_too(kind: str) -> None:
     assert read(NetworkClassifier(), kind, 6000, 8) > 0.56
+
+
+def test_a_perceptron_learns_from_a_file_what_it_learns_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    z = np.random.default_rng(0).normal(size=(1500, 4)).astype(np.float32)
+    v = (z[:, 0] > 0).astype(np.int64)
+    held = NetworkClassifier(hidden=(16,)).fit(z, v).predict_proba(z)
+    monkeypatch.setattr(network, "HELD", 0)
+    for read in (1, 3000, 10**9):  # numbers at once: a step's, a few steps', all
+        monkeypatch.setattr(network, "READ", read)
+        assert np.array_equal(NetworkClassifier(hidden=(16,)).fit(filed([z], len(z)), v).predict_proba(z), held)
 
 
 def test_a_perceptron_explains_a_quantity() -> None:

@@ -17,7 +17,7 @@ from audit.data.labelled import LabelledData, labelled
 from audit.data.on_disk import filed
 from audit.errors import DataError, IreneError, UnknownNameError
 from audit.parallel.backends import workers
-from audit.parallel.side_by_side import side_by_side
+from audit.parallel.side_by_side import Work, side_by_side, together
 from audit.run import audit_embeddings
 from audit.settings import Settings
 
@@ -107,6 +107,13 @@ def loses_nothing(folder: Path) -> None:
     assert "In a worker" in told.value.__notes__[0]
 
 
+def test_several_pieces_of_work_are_done_together_and_each_is_given_its_own() -> None:
+    one = Work(lambda item: item + 1, [1, 2], sum)
+    other = Work(len, ["a", "bb", "ccc"], list)
+    assert together(one, Work(str, [], list), other) == [5, [], [1, 2, 3]]
+    assert together() == []
+
+
 def test_figures_of_two_threads_and_of_two_processes_are_those_of_one_thread(
     here: dict[str, Any], settings: Settings, two: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,9 +163,10 @@ def test_a_dask_cluster_of_its_own_does_the_work(two: None) -> None:
     pytest.importorskip("distributed")
     pytest.importorskip("cryptography")
     with workers("dask"):
-        found = side_by_side(lambda item: (item, os.getpid()), range(4))
-        assert [item for item, _ in found] == [0, 1, 2, 3]
-        assert os.getpid() not in {process for _, process in found}
+        found = side_by_side(lambda item: (item, os.getpid(), "MALLOC_TRIM_THRESHOLD_" in os.environ), range(4))
+        assert [item for item, _, _ in found] == [0, 1, 2, 3]
+        assert os.getpid() not in {process for _, process, _ in found}
+        assert not any(gives_back_at_once for _, _, gives_back_at_once in found)
 
 
 @pytest.mark.parametrize("name", ["thread", "processes://host:1", "dask://", "slurm"])
