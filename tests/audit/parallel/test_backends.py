@@ -159,9 +159,10 @@ def test_processes_that_are_killed_every_time_are_told_in_one_line(two: None, mo
         side_by_side(lambda _: os.kill(os.getpid(), signal.SIGKILL), range(2))
 
 
-def test_a_dask_cluster_of_its_own_does_the_work(two: None) -> None:
+def test_a_dask_cluster_of_its_own_does_the_work(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     pytest.importorskip("cryptography")
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)  # that a cluster of another test left here
     with workers("dask"):
         found = side_by_side(lambda item: (item, os.getpid(), "MALLOC_TRIM_THRESHOLD_" in os.environ), range(4))
         assert [item for item, _, _ in found] == [0, 1, 2, 3]
