@@ -12,7 +12,7 @@ import numpy as np
 
 from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.ensemble import choose_members, joined
-from audit.attackers.families import Make, family
+from audit.attackers.families import Make, family, slowness
 from audit.attackers.learner import AT_ONCE, Labels, Learner, Matrix
 from audit.attackers.preprocessing import VIEWS, Preprocessing, preprocessing
 from audit.attackers.regression import Regression, RegressionFit
@@ -22,7 +22,7 @@ from audit.data.on_disk import HELD, blocks, filed
 from audit.errors import DataError, first_line
 from audit.evidence.findings import ENSEMBLE
 from audit.far_values import DrawnIn, far_values
-from audit.parallel.side_by_side import side_by_side
+from audit.parallel.side_by_side import Work, side_by_side, together
 from audit.settings import Settings
 
 Result = TypeVar("Result")
@@ -83,20 +83,17 @@ class AttackerError(Exception):
 
 
 @dataclass(frozen=True)
-class Attack:
-    """All attackers' results on one attribute at one layer."""
+class Fits:
+    """All attackers on one attribute at one layer, fitted on the training split and chosen on the selection split."""
 
     members: list[FittedAttacker | Failure]
     """The best setting of every attacker on every preprocessing."""
     ensemble: tuple[Reading, Reading] | None
-    """Selection and test split by the ensemble, fitted on the training split; None where there is one alone."""
+    """Selection and test split by the ensemble; None where there is one alone."""
     strongest: str
     """Title of the headline."""
-    headline: Reading
-    """Of the test rows, fitted on the training and the selection split."""
-    answers: tuple[Doubles, Doubles]
-    """Joined answers of who is the headline: of the selection rows, fitted on the training split, and of the test rows,
-    fitted on both. Of classes, log-odds, (n, k); of a quantity, numbers, (n,)."""
+    counted: list[tuple[FittedAttacker, float]]
+    """Who is the headline, with shares in it."""
     best: FittedAttacker
     seen: Seen
 
@@ -106,6 +103,17 @@ class Attack:
         return [member for member in self.members if isinstance(member, FittedAttacker)]
 
 
+@dataclass(frozen=True)
+class Attack(Fits):
+    """The same with who is the headline fitted again, and what that reads."""
+
+    headline: Reading
+    """Of the test rows, fitted on the training and the selection split."""
+    answers: tuple[Doubles, Doubles]
+    """Joined answers of who is the headline: of the selection rows, fitted on the training split, and of the test rows,
+    fitted on both. Of classes, log-odds, (n, k); of a quantity, numbers, (n,)."""
+
+
 def attack(
     data: SplitData, settings: Settings, *, tries: int | None = None, failed: Mapping[str, str] | None = None
 ) -> Attack:
@@ -113,6 +121,14 @@ def attack(
 
     Raises DataError if none could run; AttackerError if one could be fitted on the training split and not on both.
     """
+    found: Attack = together(refits(fits(data, settings, tries=tries, failed=failed), data))[0]
+    return found
+
+
+def fits(
+    data: SplitData, settings: Settings, *, tries: int | None = None, failed: Mapping[str, str] | None = None
+) -> Fits:
+    """Fit every attacker on the training split, and choose who is the headline, as `attack` does."""
     seen = preprocessed(data.z)
     members = _members(data, seen, settings, tries, failed or {})
     able = [member for member in members if isinstance(member, FittedAttacker)]
@@ -126,12 +142,32 @@ def attack(
     ensemble = data.problem.ensemble(select, test, data.v)
     if len(able) == 1 or ensemble[0].score < best.fit.select.score:
         shares = np.array([float(member is best) for member in able])
-    counted = [(member, share) for member, share in zip(able, shares, strict=True) if share > 0]
+    counted = [(member, float(share)) for member, share in zip(able, shares, strict=True) if share > 0]
     strongest = counted[0][0].title if len(counted) == 1 else ENSEMBLE
-    listed = ensemble if len(able) > 1 else None
-    before, answer = _refitted(counted, data, seen)
-    headline = data.problem.headline(before, answer, data.v)
-    return Attack(members, listed, strongest, headline, (before, answer), best, seen)
+    return Fits(members, ensemble if len(able) > 1 else None, strongest, counted, best, seen)
+
+
+def refits(found: Fits, data: SplitData) -> Work[Attack]:
+    """Return the fits of who is the headline on the training and the selection split, which make an attack.
+
+    Run, they raise AttackerError if one could be fitted on the training split and not on both.
+    """
+    labels, shares = np.concatenate(data.v[:2]), np.array([share for _, share in found.counted])
+    both = {
+        sees: (stacked(found.seen[sees][1][:2]), found.seen[sees][1][2])
+        for sees in {member.sees for member, _ in found.counted}
+    }
+
+    def refitted(member: FittedAttacker) -> Doubles:
+        z, test = both[member.sees]
+        return again(member, z.shape[1], lambda learner: member.fit.again(learner, z, labels, test))
+
+    def attacked(answers: list[Doubles]) -> Attack:
+        before = joined([member.fit.answers[0] for member, _ in found.counted], shares)
+        answer = joined(answers, shares)
+        return Attack(**vars(found), headline=data.problem.headline(before, answer, data.v), answers=(before, answer))
+
+    return Work(refitted, [member for member, _ in found.counted], attacked)
 
 
 def persistent(run: Callable[[Mapping[str, str]], Result]) -> Result:
@@ -201,7 +237,7 @@ def _members(
 
     jobs = [
         (name, view, sees, make)
-        for name, view in pairs
+        for name, view in sorted(pairs, key=lambda pair: slowness(pair[0]))  # no long one is begun when others end
         for sees in (view, view + AS_THEY_ARE)
         if sees in seen
         for make in makes[name]
@@ -218,24 +254,6 @@ def _best(tried: Sequence[FittedAttacker | Failure], name: str, view: str) -> Fi
     own = [one for one in tried if (one.name, one.view) == (name, view)]
     able = [one for one in own if isinstance(one, FittedAttacker)]
     return min(able, key=lambda member: member.fit.select.loss) if able else own[0]
-
-
-def _refitted(
-    counted: Sequence[tuple[FittedAttacker, float]],
-    data: SplitData,
-    seen: Seen,
-) -> tuple[Doubles, Doubles]:
-    """Join the attackers that count: as they answered the selection rows, and the test rows when fitted on both."""
-    labels, seen_by = np.concatenate(data.v[:2]), {member.sees for member, _ in counted}
-    both = {sees: (stacked(seen[sees][1][:2]), seen[sees][1][2]) for sees in seen_by}
-
-    def refitted(member: FittedAttacker) -> Doubles:
-        z, test = both[member.sees]
-        return again(member, z.shape[1], lambda learner: member.fit.again(learner, z, labels, test))
-
-    shares = np.array([share for _, share in counted])
-    before = joined([member.fit.answers[0] for member, _ in counted], shares)
-    return before, joined(side_by_side(refitted, [member for member, _ in counted]), shares)
 
 
 def _title(name: str, view: str) -> str:

@@ -130,6 +130,15 @@ ATTACKERS: Mapping[str, Callable[[str], Family]] = {
 """Families by name and device. For a continuous attribute, `logistic` is ridge regression and the others regress."""
 
 
+LONGEST_FIRST = ("mlp", "rbf-svm", "boosted-trees", "knn", "products", "logistic")
+"""How long they take, of many rows."""
+
+
+def slowness(name: str) -> int:
+    """Return the place of an attacker among those that take longest; a user's own comes first."""
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else -1
+
+
 def family(name: str, device: str = "cpu") -> Family:
     """Return the attackers of that name: a built-in one, or the user's own, `package.module:attribute`.
 

@@ -6,7 +6,7 @@ files, so that memory does not grow with the number of rows.
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -137,12 +137,12 @@ def ready_made(
 ) -> Features:
     """Return representations that came from a file, with their predictions, as if a model had made them."""
     first = next(iter(layers.values()))
-    digests = [hashlib.sha256(row.tobytes()).digest() for rows in blocks(first, AT_ONCE) for row in rows]
+    digests = (hashlib.sha256(row.tobytes()).digest() for rows in blocks(first, AT_ONCE) for row in rows)
     return Features(
         z=layers,
         predicted=predicted,
         rows=np.arange(len(data), dtype=np.int64),
-        copies=_alike(digests),
+        copies=_alike(digests, len(first)),
         same_input=False,
         fingerprint=data.fingerprint(columns),  # labels alone: z before and after is of the same rows
         key=data.resampling_key(columns),
@@ -239,9 +239,9 @@ def _seeded(encoder: Encoder, seed: int) -> Iterator[None]:
         yield
 
 
-def _alike(digests: Sequence[bytes]) -> Ints:
+def _alike(digests: Iterable[bytes], count: int) -> Ints:
     """Return a number for each row, (n,), the same for rows of the very same content."""
-    return np.unique(np.array(digests, dtype="S32"), return_inverse=True)[1].astype(np.int64)
+    return np.unique(np.fromiter(digests, dtype="S32", count=count), return_inverse=True)[1].astype(np.int64)
 
 
 class _Gathered:
@@ -368,7 +368,7 @@ class _Gathered:
             z={name: store.take() for name, store in self._layers.items()},
             predicted=self._answers(),
             rows=rows,
-            copies=_alike(self._digests),
+            copies=_alike(self._digests, len(self._digests)),
             fingerprint=read.fingerprint(columns, self._digests),
             key=read.resampling_key(columns, self._digests),
             projections=projections,

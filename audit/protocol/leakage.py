@@ -12,11 +12,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.stats
 
-from audit.attackers.attack import Attack, Failure, FittedAttacker, SplitData, again, attack, persistent
+from audit.attackers.attack import Attack, Failure, Fits, FittedAttacker, SplitData, again, fits, persistent, refits
 from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.learner import Matrix
 from audit.bootstrap import Resamples, draws, estimate, widened
@@ -26,7 +27,7 @@ from audit.errors import DataError
 from audit.evidence.findings import ENSEMBLE, AttackerResult, Estimate, Measurement
 from audit.evidence.metric import EXCESS, GIVEN_TASK, METRICS
 from audit.evidence.verdict import resolution
-from audit.parallel.side_by_side import Work, side_by_side, together
+from audit.parallel.side_by_side import Work, together
 from audit.protocol.baselines import by_label
 from audit.protocol.exposure import exposure, shots
 from audit.protocol.learning_curve import learning_curves
@@ -55,9 +56,17 @@ def measure(
     data = target.audited.split(z)
 
     def tried(failed: Mapping[str, str]) -> Measured:
-        found = attack(data, settings, failed=failed)
-        given_task = _given_task(found, z, target, settings)
-        return Measured(_measurement(found, data, target, settings, given_task, projected_from), found)
+        fitted = fits(data, settings, failed=failed)
+        found, *curves, given_task, planted, attackers, null = together(  # what takes longest comes first
+            refits(fitted, data),
+            *learning_curves(fitted, data, target.resamples, settings),
+            _given_task(fitted, z, target, settings),
+            spikes(fitted, data, target, settings),
+            _results(fitted, target.resamples, METRICS[data.problem.metric].figures),
+            permutation_null(fitted, data, settings),
+        )
+        beside = {"curves": curves, "spikes": planted, "attackers": attackers, "null": null}
+        return Measured(_measurement(found, data, target, settings, given_task, projected_from, beside), found)
 
     try:
         return persistent(tried)
@@ -72,6 +81,7 @@ def _measurement(
     settings: Settings,
     given_task: Estimate | None,
     projected_from: int | None,
+    beside: Mapping[str, Any],
 ) -> Measurement:
     kind, resamples, headline, rows = METRICS[data.problem.metric], target.resamples, found.headline, target.audited
     each = {name: headline.each(name, resamples) for name in kind.figures}
@@ -80,13 +90,8 @@ def _measurement(
     excess = widened(estimate(over), figures[kind.name], estimate(each[kind.name]))
     floor = {name: target.floor.estimate(name, resamples) for name in kind.floor}
     baseline, entropy = _without_z(data)
-    attackers, planted, null, *curves = together(
-        _results(found, resamples, kind.figures),
-        spikes(found, data, target, settings),
-        permutation_null(found, data, settings),
-        *learning_curves(found, data, resamples, settings),
-    )
     return Measurement(
+        **beside,
         metric=kind.name,
         width=data.z[0].shape[1],
         constant=_is_constant(data),
@@ -97,19 +102,15 @@ def _measurement(
         classes=list(rows.classes),
         baseline=baseline,
         entropy=entropy,
-        attackers=attackers,
         strongest=found.strongest,
         figures=figures if given_task is None else {**figures, GIVEN_TASK: given_task},
         floor=floor,
         ceiling=target.ceiling,
-        null=null,
         excess=excess,
         resolution=resolution(
             kind.name, floor[kind.name].value, baseline[kind.name], [one.test for one in rows.classes], settings.limit
         ),
-        curves=curves,
-        spikes=planted,
-        room=settings.limit == 0 or len(planted) == PLANTED,
+        room=settings.limit == 0 or len(beside["spikes"]) == PLANTED,
         exposure=exposure(found, target),
         shots=shots(found, data, target, settings),
         held=rows.held,
@@ -132,7 +133,7 @@ def _without_z(data: SplitData) -> tuple[dict[str, float], float | None]:
     return {data.problem.metric: data.problem.guess, "mae": float(np.abs(test - np.median(train)).mean())}, None
 
 
-def _results(found: Attack, resamples: Resamples, figures: Sequence[str]) -> Work[list[AttackerResult]]:
+def _results(found: Fits, resamples: Resamples, figures: Sequence[str]) -> Work[list[AttackerResult]]:
     read = [one.fit.test for one in found.able] + ([] if found.ensemble is None else [found.ensemble[1]])
 
     def results(each: list[dict[str, Estimate]]) -> list[AttackerResult]:
@@ -157,20 +158,23 @@ def _results(found: Attack, resamples: Resamples, figures: Sequence[str]) -> Wor
     return Work(figured, range(len(read)), results)
 
 
-def _given_task(found: Attack, z: Matrix, target: Target, settings: Settings) -> Estimate | None:
-    """Return what z adds to the true label, in bits: CE(v | y) − CE(v | z, y); None for a quantity or without a task.
+def _given_task(found: Fits, z: Matrix, target: Target, settings: Settings) -> Work[Estimate | None]:
+    """Return the fits that tell what z adds to the true label, in bits: CE(v | y) − CE(v | z, y).
+
+    They tell None of a quantity, or without a task.
 
     The strongest single attacker, and the strongest that is not linear, are fitted again on features with y beside
     them, so that they may use both: a bit that tells v only together with y tells neither of them anything alone.
     """
     y, problem, labels = target.y, target.audited.problem, target.audited.labels
+    nothing: Work[Estimate | None] = Work(lambda _: None, [], lambda _: None)
     if y is None or not isinstance(problem, Classification):
-        return None
+        return nothing
     known = [part[y[part] != MISSING] for part in target.audited.rows]
     rows = [at_most(part, GIVEN_TASK_ROWS, settings.seed) for part in known]  # bits are of the frequencies as they are
     v = [labels[part] for part in rows]
     if min(len(np.unique(part)) for part in v) < problem.k:
-        return None
+        return nothing
     label = np.unique(y, return_inverse=True)[1]
     alone = by_label(label, v, rows, problem.k)
     beside = np.eye(int(label.max()) + 1, dtype=np.float32)
@@ -185,11 +189,14 @@ def _given_task(found: Attack, z: Matrix, target: Target, settings: Settings) ->
 
         return again(member, seen[0].shape[1], lambda learner: problem.fit(learner, seen, v))
 
-    both = min(side_by_side(with_y, _asked(found)), key=lambda fit: fit.select.loss).test
-    return estimate(target.draw(rows[2]).means(both.true_log2 - alone.true_log2))
+    def beyond(each: list[ClassFit]) -> Estimate:
+        both = min(each, key=lambda fit: fit.select.loss).test
+        return estimate(target.draw(rows[2]).means(both.true_log2 - alone.true_log2))
+
+    return Work(with_y, _asked(found), beyond)
 
 
-def _asked(found: Attack) -> list[FittedAttacker]:
+def _asked(found: Fits) -> list[FittedAttacker]:
     """Return the strongest single attacker, the strongest that is not linear, and a smooth one."""
     curved = [one for one in found.members if isinstance(one, FittedAttacker) and one.name != "logistic"]
     asked = {found.best.title: found.best}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from audit.attackers.attack import Attack, AttackerError, FittedAttacker, Problem, SplitData, again
+from audit.attackers.attack import AttackerError, Fits, FittedAttacker, Problem, SplitData, again
 from audit.bootstrap import Doubles, Resamples, estimate
 from audit.data.columns import Ints
 from audit.data.labelled import MIN_ROWS
@@ -18,7 +18,7 @@ HALVINGS = 4
 
 
 def learning_curves(
-    found: Attack, data: SplitData, resamples: Resamples, settings: Settings
+    found: Fits, data: SplitData, resamples: Resamples, settings: Settings
 ) -> list[Work[LearningCurve]]:
     """Return the fits of the strongest attackers on nested parts of the rows that fit.
 
@@ -27,7 +27,7 @@ def learning_curves(
     return [_curve(member, found, data, resamples, settings) for member in _asked(found)]
 
 
-def _asked(found: Attack) -> list[FittedAttacker]:
+def _asked(found: Fits) -> list[FittedAttacker]:
     """Return the strongest single attacker, and the strongest of those that learn from all rows."""
     streaming = [member for member in found.able if member.fit.learner.most is None] or [found.best]
     all_rows = max(streaming, key=lambda member: member.fit.select.score)
@@ -35,7 +35,7 @@ def _asked(found: Attack) -> list[FittedAttacker]:
 
 
 def _curve(
-    member: FittedAttacker, found: Attack, data: SplitData, resamples: Resamples, settings: Settings
+    member: FittedAttacker, found: Fits, data: SplitData, resamples: Resamples, settings: Settings
 ) -> Work[LearningCurve]:
     problem, z, labels = data.problem, found.seen[member.sees][1], data.v
     sizes, parts = _nested(member, data.v[0], problem, settings.seed)
@@ -51,8 +51,8 @@ def _curve(
             return None  # too few rows for it, as fifteen neighbours among twelve
         return fit.test.each(problem.metric, resamples)
 
-    def curve(fewer: list[Doubles | None]) -> LearningCurve:
-        each = [*fewer, member.fit.test.each(problem.metric, resamples)]
+    def curve(longest_first: list[Doubles | None]) -> LearningCurve:
+        each = [*longest_first[::-1], member.fit.test.each(problem.metric, resamples)]
         known = [(size, values) for size, values in zip(sizes, each, strict=True) if values is not None]
         points = [
             CurvePoint(rows=size, figure=member.fit.test.estimate(problem.metric, resamples, values))
@@ -60,7 +60,7 @@ def _curve(
         ]
         return LearningCurve(attacker=member.title, points=points, gain=estimate(known[-1][1] - known[-2][1]))
 
-    return Work(read, parts, curve)
+    return Work(read, parts[::-1], curve)
 
 
 def _nested(member: FittedAttacker, v: Ints, problem: Problem, seed: int) -> tuple[Sequence[int], list[Ints]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.stats
 
-from audit.attackers.attack import Attack, SplitData, again
+from audit.attackers.attack import Fits, SplitData, again
 from audit.data.on_disk import in_memory
 from audit.evidence.findings import NullBand
 from audit.evidence.verdict import CONFIDENCE
@@ -17,7 +17,7 @@ READ_ROWS = 10_000
 """At most this many rows choose the threshold of a refit, and as many test it."""
 
 
-def permutation_null(found: Attack, data: SplitData, settings: Settings) -> Work[NullBand]:
+def permutation_null(found: Fits, data: SplitData, settings: Settings) -> Work[NullBand]:
     """Return the refits of the strongest single attacker on shuffled labels of some rows, drawn by class."""
     generator, best, problem = np.random.default_rng(settings.seed), found.best, data.problem
     most = settings.null_rows, READ_ROWS, READ_ROWS

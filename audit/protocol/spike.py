@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import softmax
 
-from audit.attackers.attack import Attack, FittedAttacker, Problem, SplitData, again, stacked
+from audit.attackers.attack import Fits, FittedAttacker, Problem, SplitData, again, stacked
 from audit.attackers.classification import ClassFit, Classification
 from audit.attackers.learner import Labels, Matrix
 from audit.attackers.regression import RegressionFit
@@ -39,7 +39,7 @@ LEAST = 1e-4
 BLOCK = 4096
 
 
-def spikes(found: Attack, data: SplitData, target: Target, settings: Settings) -> Work[list[Spike]]:
+def spikes(found: Fits, data: SplitData, target: Target, settings: Settings) -> Work[list[Spike]]:
     """Plant linear and quadratic leaks of the size of the limit and of twice that, which the attackers are to read.
 
     None where these features have no room for one: those that tell the predicted task label alone, or nothing.
@@ -179,7 +179,7 @@ def _solved(beyond: Callable[[float], float]) -> float:
     return float(brentq(beyond, 0.0, STEEPEST, xtol=1e-4))
 
 
-def _readers(found: Attack) -> list[FittedAttacker]:
+def _readers(found: Fits) -> list[FittedAttacker]:
     """Return who reads a planted leak: attackers by products, which see both kinds, or else one of each family."""
     own = [member for member in found.able if member.view == "whitened"] or found.able
     return [member for member in own if member.name == "products"] or own
