@@ -63,9 +63,10 @@ def shots(found: Attack, data: SplitData, target: Target, settings: Settings) ->
     log-likelihood ratios are summed. The threshold is fitted for each number on people of the selection split.
     """
     before, answer = found.answers
-    if answer.ndim != 2:
-        return []  # a quantity
-    k, (_, select, test) = answer.shape[1], target.audited.rows
+    _, select, test = target.audited.rows
+    if answer.ndim != 2 or np.unique(target.groups[test], return_counts=True)[1].max() < min(SHOTS[1:]):
+        return []  # a quantity, or nobody with several rows
+    k = answer.shape[1]
     prior = np.bincount(data.v[0], minlength=k) / len(data.v[0])
     rows = Calibration(1.0, fit_offset(before, data.v[1], k), prior)
     # whoever was fitted again may answer a little higher or lower as a whole; the rows tell by how much
