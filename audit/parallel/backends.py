@@ -22,7 +22,7 @@ SECONDS = 20
 """How long an answer of a scheduler is waited for."""
 ENVIRONMENT = "distributed.nanny.pre-spawn-environ"
 """What Dask's workers are started with; its MALLOC_TRIM_THRESHOLD_ has each block of 128 kB given back to the system at
-once, which costs attackers a fifth of their time."""
+once, and attackers want it again."""
 
 
 def require_backend(name: str) -> None:
