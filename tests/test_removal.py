@@ -9,8 +9,15 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 import kept
+import shots
+import torch
+from cases import Case
 from removal import ARMS, named, read
 from removal_tables import rich, table, when
+from torch import nn
+
+from audit.data.labelled import labelled
+from sanitizer.job import Recipe
 
 HERE = Path(__file__).parents[1]
 RUNS = read(HERE / "benchmarks" / "removal.jsonl")
@@ -99,3 +106,17 @@ def test_a_semicolon_stands_for_a_comma_in_a_name() -> None:
 def test_a_name_that_is_not_known_is_refused() -> None:
     with pytest.raises(click.BadParameter, match="'untuched' is none of: untouched; plain"):
         named("untouched,untuched", ARMS, "--arms")
+
+
+def test_views_of_a_photograph_stand_behind_each_other_with_its_labels() -> None:
+    red_green_blue = 0.1 + 0.6 * torch.eye(3)[:, :, None, None] + 0.1 * torch.rand(3, 3, 64, 64)
+    photographs = shots.CAMERA.transforms[-1](red_green_blue)
+    rows = labelled(photographs, {"smile": ["yes", "no", "yes"], "sex": ["f", "m", "m"]})
+    case = Case(nn.Identity(), rows, rows, "smile", "sex", "fc:input", Recipe(1), Recipe(1))
+    seen = shots.views(case).rows
+    assert len(seen) == 3 * shots.VIEWS
+    assert seen.codes("sex").tolist() == [0] * shots.VIEWS + [1] * 2 * shots.VIEWS
+    images = torch.stack([seen.inputs[row] for row in range(len(seen))]).reshape(3, shots.VIEWS, 3, 64, 64)
+    assert images.shape[2:] == photographs.shape[1:]
+    assert all(not one[0].equal(other) for one in images for other in one[1:])  # each is another view
+    assert images.mean(dim=(3, 4)).argmax(dim=2).tolist() == [[place] * shots.VIEWS for place in range(3)]
