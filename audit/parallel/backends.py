@@ -20,9 +20,9 @@ CLUSTERS = {"dask": "dask://HOST:8786", "ray": "ray://HOST:10001"}
 PACKAGES = {"dask": "distributed", "ray": "ray"}
 SECONDS = 20
 """How long an answer of a scheduler is waited for."""
-ENVIRONMENT = "distributed.nanny.pre-spawn-environ"
-"""What Dask's workers are started with; its MALLOC_TRIM_THRESHOLD_ has each block of 128 kB given back to the system at
-once, and attackers want it again."""
+GIVEN_BACK = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
+"""What Dask's workers are started with for each block of 128 kB to go back to the system at once; attackers want it
+again."""
 
 
 def require_backend(name: str) -> None:
@@ -70,7 +70,7 @@ def _dask(stack: ExitStack, address: str) -> Any:
     dask = _package("dask")
     if not address:
         config = importlib.import_module("dask.config")
-        with config.set({ENVIRONMENT: {"MALLOC_TRIM_THRESHOLD_": None}}):
+        with config.set({GIVEN_BACK: None}):
             cluster = dask.LocalCluster(
                 n_workers=joblib.cpu_count(),
                 threads_per_worker=1,

@@ -162,12 +162,15 @@ def test_processes_that_are_killed_every_time_are_told_in_one_line(two: None, mo
 def test_a_dask_cluster_of_its_own_does_the_work(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     pytest.importorskip("cryptography")
-    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)  # that a cluster of another test left here
+    for name in ("MALLOC_TRIM_THRESHOLD_", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)  # that a cluster of another test left here
     with workers("dask"):
-        found = side_by_side(lambda item: (item, os.getpid(), "MALLOC_TRIM_THRESHOLD_" in os.environ), range(4))
+        found = side_by_side(lambda item: (item, os.getpid(), dict(os.environ)), range(4))
         assert [item for item, _, _ in found] == [0, 1, 2, 3]
         assert os.getpid() not in {process for _, process, _ in found}
-        assert not any(gives_back_at_once for _, _, gives_back_at_once in found)
+        for _, _, environment in found:
+            assert "MALLOC_TRIM_THRESHOLD_" not in environment
+            assert environment["OMP_NUM_THREADS"] == "1"  # the rest of what Dask gives its workers
 
 
 @pytest.mark.parametrize("name", ["thread", "processes://host:1", "dask://", "slurm"])
