@@ -14,7 +14,7 @@ from support.planted import FEW, classes, labels, measured, noise
 from audit.attackers.attack import FittedAttacker, SplitData, attack
 from audit.attackers.classification import ClassFit
 from audit.attackers.ensemble import choose_members, joined
-from audit.attackers.families import ATTACKERS
+from audit.attackers.families import ATTACKERS, slowness
 from audit.attackers.preprocessing import VIEWS
 from audit.data.columns import Ints
 from audit.evidence.findings import ENSEMBLE
@@ -97,3 +97,9 @@ def test_figures_depend_on_the_seed_and_not_on_how_many_cores_there_are(monkeypa
     assert figures() == here
     assert asked
     assert figures(seed=1) != here
+
+
+def test_every_attacker_has_its_place_among_those_that_take_longest_and_a_users_own_comes_first() -> None:
+    first, *others = sorted([*ATTACKERS, "own.py:Own"], key=slowness)
+    assert first == "own.py:Own"
+    assert len({slowness(name) for name in others}) == len(ATTACKERS)
