@@ -26,6 +26,7 @@ from pathlib import Path
 from statistics import median
 
 import click
+from removal import named
 from scale import write_shards
 
 ROOT = Path(__file__).parents[1]
@@ -99,7 +100,7 @@ def one(images: int) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     x = torch.randn(images, 3, 64, 64)
-    rows = labelled(x, {"v": ["a", "b"] * (images // 2)})
+    rows = labelled(x, {"v": (["a", "b"] * images)[:images]})
     model = resnet18(num_classes=2).eval()
     extract(Encoder(model), rows.limited(64, seed=0), ["fc:input"])  # what the first pass alone takes
     with torchrun() as ranks:
@@ -124,15 +125,16 @@ def sweep(folder: Path, workers: int) -> Found:
 
 
 @click.command()
-@click.option("--turns", default=3, show_default=True)
+@click.option("--turns", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--of", "kinds", default=",".join(KINDS), show_default=True)
-@click.option("--images", default=6_000, show_default=True, help="That are extracted.")
+@click.option("--images", type=click.IntRange(min=2), default=6_000, show_default=True, help="That are extracted.")
 @click.option("--one", "alone", is_flag=True, hidden=True)
 def main(turns: int, kinds: str, images: int, alone: bool) -> None:
     """Take turns and print the ratios."""
     if alone:
         one(images)
         return
+    asked = named(kinds, KINDS, "--of")
     runs: dict[str, Callable[[Path, int], Found]] = {
         "audit": audit,
         "extraction": lambda _, processes: extraction(images, processes),
@@ -142,7 +144,7 @@ def main(turns: int, kinds: str, images: int, alone: bool) -> None:
         "| what | one, s | two, s | median ratio | least, most | the same to the last bit |\n|---|---|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory() as place:
-        for kind in kinds.split(","):
+        for kind in asked:
             pairs = [(runs[kind](Path(place), 1), runs[kind](Path(place), 2)) for _ in range(turns)]
             ratios = [alone[0] / both[0] for alone, both in pairs]
             seconds = (f"{median(pair[side][0] for pair in pairs):.1f}" for side in (0, 1))
