@@ -46,14 +46,13 @@ def over_rho(axes: Axes, runs: Runs, key: str, arms: list[str]) -> None:
     rhos = sorted({one["case"] for one in runs})
     for arm in arms:
         mark, colour = look(arm)
-        found = [(place, [one[key] for one in of(runs, rho, arm)]) for place, rho in enumerate(rhos)]
-        known = [(place, values) for place, values in found if values and values[0] is not None]
-        if not known:
+        found = [[one[key] for one in of(runs, rho, arm) if one[key] is not None] for rho in rhos]
+        if not any(found):
             continue
-        places, means = [place for place, _ in known], np.array([mean(values) for _, values in known])
-        off = np.array([stdev(values) if len(values) > 1 else 0.0 for _, values in known])
-        axes.plot(places, means, color=colour, marker=mark, markersize=6, linewidth=1.4, label=arm)
-        axes.fill_between(places, means - off, means + off, color=colour, alpha=0.12, linewidth=0)
+        means = np.array([mean(values) if values else np.nan for values in found])  # no line over what was not run
+        off = np.array([stdev(values) if len(values) > 1 else 0.0 for values in found])
+        axes.plot(means, color=colour, marker=mark, markersize=6, linewidth=1.4, label=arm)
+        axes.fill_between(range(len(rhos)), means - off, means + off, color=colour, alpha=0.12, linewidth=0)
     axes.set_xticks(range(len(rhos)), [f"{rho:g}" for rho in rhos])
     axes.set_xlabel("rho: share of a digit's images in its own colour", fontsize=10, color=MUTED)
 
@@ -149,7 +148,8 @@ def hidden(coloured: Runs, faces: Runs) -> str:
                 if one.get("head") is None:
                     continue
                 mark, colour = look(one["arm"])
-                label = None if one["arm"] in axes.get_legend_handles_labels()[1] else one["arm"]
+                method = one["arm"].partition(",")[0]  # at whatever gamma
+                label = None if method in axes.get_legend_handles_labels()[1] else method
                 at = one["head"], one["strongest"]
                 axes.plot(*at, marker=mark, color=colour, markersize=6, linestyle="none", alpha=0.8, label=label)
                 if is_collapse(one):
