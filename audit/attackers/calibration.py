@@ -40,16 +40,23 @@ class Calibration:
         """Return the class that is named for each row, (n,)."""
         return np.asarray((scores + self.offset).argmax(axis=1), dtype=np.int64)
 
-    def moved(self, fitted: Doubles, again: Doubles) -> "Calibration":
+    def moved(self, fitted: Doubles, labels: Ints, again: Doubles, prior: Doubles) -> "Calibration":
         """Return the calibration with its threshold moved to the scores of an attacker that was fitted again.
 
         Such scores may lie a little higher or lower as a whole, which matters where they are close together.
-        The threshold goes where it cuts off the same share of rows, `again`, (m, k), as it did of the selection rows,
-        `fitted`, (n, k); no label is looked at.
+        The threshold goes where it cuts off the share of other rows that it would cut off of the selection rows, were
+        classes as frequent among these; of the other rows no label is looked at.
+
+        Args:
+            fitted: Scores of the selection rows, (n, k), before.
+            labels: Their classes, (n,).
+            again: Scores of other rows, (m, k), by the attacker fitted again.
+            prior: Frequencies of the classes among these, (k,).
         """
         if len(self.prior) != 2:
             return self
-        share = float((self.decide(fitted) == 1).mean())
+        named = self.decide(fitted) == 1
+        share = float(sum(prior[c] * named[labels == c].mean() for c in range(2)))
         margin = np.sort(again[:, 1] - again[:, 0])[::-1]
         cuts = np.flatnonzero(margin[:-1] != margin[1:]) + 1  # between equal scores there is no threshold
         if not len(cuts):

@@ -89,7 +89,7 @@ class Classification:
         The threshold moves with them, from what they said of the selection rows, `before`.
         """
         calibration = calibrate(before, v[1], self._prior(v[0]))
-        return self._read(answer, v[2], calibration.moved(before, answer))
+        return self._read(answer, v[2], calibration.moved(before, v[1], answer, self._prior(v[2])))
 
     def _read(self, scores: Doubles, v: Labels, calibration: Calibration) -> ClassReading:
         """Read rows whose classes may be of other frequencies than those that were learned from, which are known."""

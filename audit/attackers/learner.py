@@ -66,12 +66,19 @@ class Learner:
 
     def scores(self, z: Matrix) -> Doubles:
         """Return a score for each class, (n, k), in which the classes' frequencies play no part."""
-        return np.concatenate([raw_scores(self.estimator, block, self.prior) for block in blocks(z, AT_ONCE)])
+        return _finite(np.concatenate([raw_scores(self.estimator, block, self.prior) for block in blocks(z, AT_ONCE)]))
 
     def answers(self, z: Matrix) -> Doubles:
         """Return a number for each row, (n,)."""
         said = [np.asarray(self.estimator.predict(block), dtype=np.float64).ravel() for block in blocks(z, AT_ONCE)]
-        return np.concatenate(said)
+        return _finite(np.concatenate(said))
+
+
+def _finite(said: Doubles) -> Doubles:
+    """Return what an estimator said of rows, (n, …); raise if it is no number for some, and would win or spoil all."""
+    if wrong := int((~np.isfinite(said).reshape(len(said), -1).all(axis=1)).sum()):
+        raise FloatingPointError(f"its answer for {wrong} of {len(said)} rows is no finite number")
+    return said
 
 
 def drawn_by_class(codes: Ints, most: int | None, seed: int) -> Ints:

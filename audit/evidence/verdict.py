@@ -37,7 +37,7 @@ NOTHING_TO_READ = (
     "model or its input may be broken. A layer that tells rows apart would settle it."
 )
 MEAN_HIDES = (
-    "Attackers saw the mean over the layer's positions, and the model takes more of them than that, or may, so what "
+    "Attackers saw the mean over the layer's positions, and the model takes or gives out more of them, or may, so what "
     "the mean hides was not audited. --pool flatten, or a layer behind the model's own pooling, would settle it; where "
     "the mean is what leaves, --pool channels-first or channels-last says so."
 )

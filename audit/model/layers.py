@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ from audit.model.structure.layout import (
 )
 from audit.model.structure.listing import OUTPUT, Seen, watch
 from audit.model.structure.outputs import tensors
-from audit.model.structure.positions import fate_of
+from audit.model.structure.positions import LEAVES, fate_of
 
 SIZES = (2, 3)
 """Rows of the batches that show which axis holds the rows."""
@@ -195,11 +195,13 @@ def _layout(name: str, made: Sequence[tuple[int, Tensor]], seen: Seen, pool: Poo
     if len(known) != 1:
         raise unknown_axes(name, shape, known)
     ((channels, sources),) = known.items()
-    fate = None
-    if pool == "mean" and parse(name).module != OUTPUT:
-        answers = [one for _, one in tensors(seen.output)]
-        fate = fate_of(flow, value, rows, channels, parts(seen.x).values(), answers)
-    return Layout(rows, channels, sources[0], shape=shape, fate=fate)
+    layout = Layout(rows, channels, sources[0], shape=shape)
+    if pool != "mean":
+        return layout
+    if parse(name).module == OUTPUT:
+        return replace(layout, beyond=LEAVES)
+    answers = [one for _, one in tensors(seen.output)]
+    return replace(layout, fate=fate_of(flow, value, rows, channels, parts(seen.x).values(), answers))
 
 
 def _rows(name: str, made: Sequence[tuple[int, Tensor]], seen: Seen) -> int:

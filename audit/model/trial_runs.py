@@ -16,7 +16,7 @@ from audit.model.structure.call import arguments, call, cast, named
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import MASK, Layout, Pooling, hidden
 from audit.model.structure.outputs import picked, tensors
-from audit.model.structure.positions import UNSEEN, UNTRIED
+from audit.model.structure.positions import LEAVES, UNSEEN, UNTRIED
 
 BLOCK = 3
 """Rows of the smaller batches in which they are run again."""
@@ -162,8 +162,7 @@ def require_alike(
             raise hidden(name, layout)
         if not fate.seen and (by == "order" or (by is None and not fate.kept)):
             raise hidden(name, replace(layout, fate=replace(fate, taken=UNSEEN if by else UNTRIED)))
-        if not fate.kept:
-            layouts[name] = replace(layout, beyond=BEYOND[by])
+        layouts[name] = replace(layout, beyond=LEAVES if fate.kept else BEYOND[by])
     return replace(pooling, layouts=layouts)
 
 

@@ -67,10 +67,10 @@ def shots(found: Attack, data: SplitData, target: Target, settings: Settings) ->
     if answer.ndim != 2 or np.unique(target.groups[test], return_counts=True)[1].max() < min(SHOTS[1:]):
         return []  # a quantity, or nobody with several rows
     k = answer.shape[1]
-    prior = np.bincount(data.v[0], minlength=k) / len(data.v[0])
+    prior, asked_prior = (np.bincount(data.v[part], minlength=k) / len(data.v[part]) for part in (0, 2))
     rows = Calibration(1.0, fit_offset(before, data.v[1], k), prior)
     # whoever was fitted again may answer a little higher or lower as a whole; the rows tell by how much
-    answer = answer + rows.moved(before, answer).offset - rows.offset
+    answer = answer + rows.moved(before, data.v[1], answer, asked_prior).offset - rows.offset
     generator, told = np.random.default_rng(settings.seed), []
     for m in SHOTS:
         known, known_v = _people(before, data.v[1], target.groups[select], m, generator)

@@ -129,6 +129,24 @@ def test_a2_a_mean_is_no_pass_where_the_model_takes_more_of_its_positions_unless
     assert (mean.decided.verdict, mean.measurement.mean_hides) == ("PASS", False)
 
 
+def test_a2_a_mean_is_no_pass_where_every_position_leaves_the_model() -> None:
+    sign = SIGN[:, None]
+    x = noise(2, 8)
+    x[:, 0, :4] += sign
+    x[:, 0, 4:] -= sign  # the mean is without it
+    settings = replace(QUICK, attackers=("logistic",), limit=0.15)
+    for layer in ((), "logits", "0"):
+        result = audit(nn.Sequential(nn.Conv1d(2, 2, 1)), rows(x), private="sex", layer=layer, settings=settings)
+        (mean,) = result.private
+        assert reads(mean) < 0.6
+        assert (mean.decided.verdict, mean.decided.reason) == ("INCONCLUSIVE", MEAN_HIDES)
+        assert any("the model gives out every position" in one for one in result.warnings)
+    (found,) = audit(Encoder(nn.Conv1d(2, 2, 1), "flatten"), rows(x), private="sex", settings=settings).private
+    assert (found.decided.verdict, reads(found) > 0.9) == ("FAIL", True)
+    (mean,) = audit(Encoder(nn.Conv1d(2, 2, 1), "channels-first"), rows(x), private="sex", settings=settings).private
+    assert not mean.measurement.mean_hides, "the mean is what leaves, as somebody said"
+
+
 class Mixing(nn.Module):
     """A2: mixes the steps of time, and then takes all steps of all features: a mean over features is nobody's."""
 

@@ -33,6 +33,8 @@ class Taking:
     """The layer that is given what was made of them."""
 
 
+LEAVES = "; the model gives out every position, and a mean hides what lies beyond it"
+"""What a note says of a mean over positions that are a model's own answer."""
 UNSEEN = Taking("gives another answer when its positions are moved", -1, "flatten")
 UNTRIED = Taking("can neither be followed nor tried behind it", -1, "flatten")
 

@@ -42,10 +42,20 @@ def test_the_threshold_undoes_a_shift_of_the_scores(bias: float) -> None:
 def test_the_threshold_follows_an_attacker_that_was_fitted_again(shift: float) -> None:
     scores, v = scored()
     again = scores + np.array([0.0, shift])
-    moved = calibrate(scores, v, PRIOR).moved(scores, again)
+    moved = calibrate(scores, v, PRIOR).moved(scores, v, again, PRIOR)
     assert read(again, v, moved).score == pytest.approx(0.841, abs=0.02)
-    three = calibrate(np.zeros((9, 3)), np.arange(9) % 3, np.full(3, 1 / 3))
-    assert three.moved(np.zeros((9, 3)), np.ones((9, 3))) is three
+    even = np.full(3, 1 / 3)
+    three = calibrate(np.zeros((9, 3)), np.arange(9) % 3, even)
+    assert three.moved(np.zeros((9, 3)), np.arange(9) % 3, np.ones((9, 3)), even) is three
+
+
+def test_the_threshold_stays_where_the_other_rows_have_another_share_of_each_class() -> None:
+    scores, v = scored()
+    rare = np.flatnonzero(v == 1)
+    some = np.concatenate([rare, np.flatnonzero(v == 0)[: len(rare)]])  # both classes alike, as rows are drawn by class
+    moved = calibrate(scores, v, PRIOR).moved(scores, v, scores[some], np.array([0.5, 0.5]))
+    assert moved.offset == pytest.approx(calibrate(scores, v, PRIOR).offset, abs=0.1)
+    assert read(scores[some], v[some], moved).score == pytest.approx(0.841, abs=0.02)
 
 
 def test_scores_that_say_nothing_get_no_threshold_by_luck() -> None:

@@ -270,3 +270,40 @@ def test_a_factory_that_breaks_is_listed_with_its_reason_too(tmp_path: Path) -> 
     finding = audit_with(name, "classes")
     assert {one.failure for one in finding.measurement.attackers if one.name == "own.py:made"} == {"no licence"}
     assert finding.decided.verdict == "INCONCLUSIVE"
+
+
+NO_NUMBER = """
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+class Classifier(ClassifierMixin, BaseEstimator):
+    def fit(self, z, v):
+        self.classes_ = np.unique(v)
+        return self
+
+    def predict_proba(self, z):
+        chances = np.full((len(z), len(self.classes_)), 1 / len(self.classes_))
+        chances[:1] = np.nan
+        return chances
+
+class Regressor(RegressorMixin, BaseEstimator):
+    def fit(self, z, v):
+        return self
+
+    def predict(self, z):
+        return np.where(np.arange(len(z)) > 0, 0.0, np.nan)
+"""
+
+
+@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
+def test_an_answer_that_is_no_number_is_a_failure_and_neither_wins_nor_spoils_the_others(
+    kind: str, tmp_path: Path
+) -> None:
+    z, v = noise(600), labels(600, 3)
+    column = classes(v) if kind == "Classifier" else Quantity(z[:, 0] + noise(600, 1, seed=5)[:, 0])
+    settings = replace(FEW, attackers=("logistic", own(tmp_path, NO_NUMBER, kind)))
+    found = measured(z, column, settings=settings).measurement
+    failures = {one.failure for one in found.attackers if one.name == f"own.py:{kind}"}
+    assert len(failures) == 1
+    assert "rows is no finite number" in (failures.pop() or "")
+    assert found.strongest.startswith("logistic") or found.strongest == ENSEMBLE

@@ -82,6 +82,23 @@ def test_an_imbalanced_attribute_that_is_there_is_read_at_the_right_threshold() 
     assert attack(z, v).measurement.score.value == pytest.approx(0.841, abs=0.04)
 
 
+@pytest.mark.parametrize("settings", [replace(FEW, test_rows=600), replace(FEW, fit_rows=300)])
+def test_rows_that_are_drawn_by_class_do_not_move_the_threshold(settings: Settings) -> None:
+    v = labels(6000, share=0.05)
+    z = noise(6000)
+    z[:, 0] += 4.0 * v  # Φ(2) = .977
+    assert attack(z, v, settings=settings).measurement.score.value == pytest.approx(0.977, abs=0.02)
+
+
+def test_groups_of_uneven_size_do_not_move_the_threshold() -> None:
+    generator = np.random.default_rng(1)
+    groups = np.repeat(np.arange(60), np.maximum(2, generator.lognormal(3, 1.6, 60).astype(int)))
+    v = (generator.random(60) < 0.5).astype(np.int64)[groups]  # other shares of the classes in each split
+    z = noise(len(v))
+    z[:, 0] += 6.0 * v
+    assert attack(z, v, groups=groups, settings=FEW).measurement.score.value > 0.98
+
+
 def test_a_leak_that_is_the_product_of_two_signs_is_found_although_a_linear_attacker_is_blind() -> None:
     z = noise(2000, d=4)
     v = (z[:, 0] * z[:, 1] > 0).astype(np.int64)
