@@ -5,7 +5,7 @@ more on both splits, as an adversary would, and then reads the test split, which
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -22,7 +22,7 @@ from audit.data.on_disk import HELD, blocks, filed
 from audit.errors import DataError, first_line
 from audit.evidence.findings import ENSEMBLE
 from audit.far_values import DrawnIn, far_values
-from audit.parallel.side_by_side import Work, side_by_side, together
+from audit.parallel.side_by_side import Work, in_order, side_by_side, together
 from audit.settings import Settings
 
 Result = TypeVar("Result")
@@ -144,6 +144,9 @@ def fits(
         shares = np.array([float(member is best) for member in able])
     counted = [(member, float(share)) for member, share in zip(able, shares, strict=True) if share > 0]
     strongest = counted[0][0].title if len(counted) == 1 else ENSEMBLE
+    silent = {member.title: _silent(member) for member, share in zip(able, shares, strict=True) if not share > 0}
+    members = [silent.get(_title(one.name, one.view), one) for one in members]
+    best = silent.get(best.title, best)
     return Fits(members, ensemble if len(able) > 1 else None, strongest, counted, best, seen)
 
 
@@ -242,18 +245,24 @@ def _members(
         if sees in seen
         for make in makes[name]
     ]
-    tried = [
-        fit if isinstance(fit, Failure) else FittedAttacker(*job, seen[job[2]][0], fit)
-        for job, fit in zip(jobs, side_by_side(one, jobs), strict=True)
-    ]
-    return [_best(tried, name, view) for name, view in pairs if makes[name]]
+    best: dict[tuple[str, str], FittedAttacker | Failure] = {}
+    for job, fit in zip(jobs, in_order(one, jobs), strict=True):  # what loses is let go at once
+        made = fit if isinstance(fit, Failure) else FittedAttacker(*job, seen[job[2]][0], fit)
+        best[job[:2]] = _better(best.get(job[:2], made), made)
+    return [best[pair] for pair in pairs if makes[pair[0]]]
 
 
-def _best(tried: Sequence[FittedAttacker | Failure], name: str, view: str) -> FittedAttacker | Failure:
-    """Return the setting of one attacker on one preprocessing that predicts the selection rows best."""
-    own = [one for one in tried if (one.name, one.view) == (name, view)]
-    able = [one for one in own if isinstance(one, FittedAttacker)]
-    return min(able, key=lambda member: member.fit.select.loss) if able else own[0]
+def _better(one: FittedAttacker | Failure, other: FittedAttacker | Failure) -> FittedAttacker | Failure:
+    """Return which of two settings of an attacker predicts the selection rows better; the first if they are alike."""
+    if isinstance(one, Failure) or isinstance(other, Failure):
+        return one if isinstance(other, Failure) else other
+    return min(one, other, key=lambda member: member.fit.select.loss)
+
+
+def _silent(member: FittedAttacker) -> FittedAttacker:
+    """Return an attacker without its answers, which are as long as the rows."""
+    nothing = np.empty(0)
+    return replace(member, fit=replace(member.fit, answers=(nothing, nothing)))
 
 
 def _title(name: str, view: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from audit.attackers.calibration import Calibration, calibrate, read
 from audit.attackers.families import Family, Make
 from audit.attackers.learner import Labels, Learner, Matrix, Three
-from audit.attackers.scoring import ClassReading
+from audit.attackers.scoring import ClassReading, Standing
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 from audit.evidence.metric import MetricName
@@ -21,8 +21,8 @@ class ClassFit:
 
     learner: Learner
     answers: tuple[Doubles, Doubles]
-    """Log-odds of the selection and the test rows, which can be averaged over attackers."""
-    select: ClassReading
+    """Log-odds of the selection and the test rows, which can be averaged over attackers; empty where none is to be."""
+    select: Standing
     test: ClassReading
     calibration: Calibration
 
@@ -66,10 +66,11 @@ class Classification:
         learner.fit(z[0], v[0])
         select, test = (learner.scores(rows) for rows in z[1:])
         calibration = calibrate(select, v[1], self._prior(v[0]))
+        chosen = read(select, v[1], calibration)
         return ClassFit(
             learner,
             (calibration.log_odds(select), calibration.log_odds(test)),
-            read(select, v[1], calibration),
+            Standing(chosen.score, chosen.loss),
             self._read(test, v[2], calibration),
             calibration,
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from audit.attackers.families import Family, Make
 from audit.attackers.learner import Labels, Learner, Matrix, Three
-from audit.attackers.scoring import QuantityReading
+from audit.attackers.scoring import QuantityReading, Standing
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 from audit.evidence.metric import MetricName
@@ -20,8 +20,8 @@ class RegressionFit:
 
     learner: Learner
     answers: tuple[Doubles, Doubles]
-    """Of the selection and the test rows, in the attribute's unit."""
-    select: QuantityReading
+    """Of the selection and the test rows, in the attribute's unit; empty where they are not to be averaged."""
+    select: Standing
     test: QuantityReading
     slope: float
     """Shrinkage fitted on the selection split: 1 is none, 0 is answering the mean."""
@@ -65,8 +65,9 @@ class Regression:
         wanted = (v[1] - middle) / scale
         slope = float(np.clip(select @ wanted / max(float(select @ select), 1e-12), 0, 1))
         answers = middle + scale * slope * select, middle + scale * slope * test
+        chosen = QuantityReading(answers[0], v[1])
         return RegressionFit(
-            learner, answers, QuantityReading(answers[0], v[1]), QuantityReading(answers[1], v[2]), slope
+            learner, answers, Standing(chosen.score, chosen.loss), QuantityReading(answers[1], v[2]), slope
         )
 
     def loss(self, answer: Doubles, v: Sequence[Labels]) -> float:

@@ -31,6 +31,16 @@ class Reading(Protocol):
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What one attacker is compared with others by: its answers on the selection split."""
+
+    score: float
+    """As of a Reading."""
+    loss: float
+    """As of a Reading."""
+
+
+@dataclass(frozen=True)
 class ClassReading(Reading):
     """Classes that an attacker named."""
 

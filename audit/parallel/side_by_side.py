@@ -70,7 +70,7 @@ def in_order(function: Callable[[Given], Found], items: Sequence[Given]) -> Iter
         yield from _by_workers(function, items, streams=backend.supports_return_generator)
 
 
-def _on_threads(function: Callable[[Given], Found], items: Sequence[Given]) -> list[Found]:
+def _on_threads(function: Callable[[Given], Found], items: Sequence[Given]) -> Iterator[Found]:
     controller = ThreadpoolController()
 
     def alone(item: Given) -> Found:
@@ -78,8 +78,8 @@ def _on_threads(function: Callable[[Given], Found], items: Sequence[Given]) -> l
             return function(item)
 
     with on_one_thread(controller):
-        found: list[Found] = joblib.Parallel(n_jobs=-1, prefer="threads")(joblib.delayed(alone)(one) for one in items)
-    return found
+        given = (joblib.delayed(alone)(one) for one in items)
+        yield from joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")(given)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def task_labels(beside: Baselines, found: Audited) -> TaskLabels:
     for bins in BINS if _can_tell(found, v) else ():
         if not tried or bins * FEWEST <= len(train):
             label = _cut(whole, train, bins)
-            tried[bins] = _read_label(label, v, rows, found).loss
+            tried[bins] = _loss_by_label(label, v, rows, found)
     bins = min(tried, key=lambda one: tried[one], default=BINS[0])
     predicted, y = (None if one is None else _cut(one, found.rows[0], bins) for one in (beside.predicted, beside.y))
     return TaskLabels(predicted, y, bins)
@@ -94,11 +94,11 @@ def _cut(values: Answers, rows: Ints, bins: int) -> Ints:
     return np.where(known, np.searchsorted(edges, values, side="right"), MISSING).astype(np.int64)
 
 
-def _read_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], found: Audited) -> Reading:
-    """Read v of the rows that choose from a discrete input of every row, fitted on those that fit."""
+def _loss_by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], found: Audited) -> float:
+    """Return the loss of reading v of the rows that choose from a discrete input, fitted on those that fit."""
     if isinstance(found.problem, Classification):
-        return _by_label(label, v, rows, found.problem.k).select
-    return QuantityReading(_means(label, v[0], rows[0])[label[rows[1]]], v[1])
+        return _by_label(label, v, rows, found.problem.k).select.loss
+    return QuantityReading(_means(label, v[0], rows[0])[label[rows[1]]], v[1]).loss
 
 
 def _by_label(label: Ints, v: Sequence[Labels], rows: Sequence[Ints], k: int) -> ClassFit:

@@ -7,6 +7,7 @@ features, of a strength with which the best possible attacker reads the floor an
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal, get_args
 
 import numpy as np
@@ -37,6 +38,7 @@ STEEPEST = 60.0
 LEAST = 1e-4
 """Deviation of a score below which it is rounding noise."""
 BLOCK = 4096
+WHITENED = "whitened"
 
 
 def spikes(found: Fits, data: SplitData, target: Target, settings: Settings) -> Work[list[Spike]]:
@@ -45,26 +47,40 @@ def spikes(found: Fits, data: SplitData, target: Target, settings: Settings) -> 
     None where these features have no room for one: those that tell the predicted task label alone, or nothing.
     """
     if settings.limit == 0:
-        return Work(lambda _: 0.0, [], lambda _: [])
-    generator = np.random.default_rng(settings.seed)
-    z = found.seen["whitened"][1]
-    readers = _readers(found)
-    base = _base(data, target)
-    many = len(data.v[2]) >= PLANTED_MANY
+        return Work(lambda _: None, [], lambda _: [])
+    readers, base, problem = _readers(found), _base(data, target), data.problem
+    many, sizes = len(data.v[2]) >= PLANTED_MANY, [*map(len, data.v)]
     jobs = [
-        (kind, size, base.planted(_scores(kind, z, base, generator), size * settings.limit, generator))
-        for kind in get_args(Kind)
-        for size in PLANTED_DRAWS
-        for _ in range(PLANTED_DRAWS[size][many])
+        (kind, size, draw)
+        for kind, size in product(get_args(Kind), PLANTED_DRAWS)
+        for draw in range(PLANTED_DRAWS[size][many])
     ]
-    features, sizes, problem = {one.view: found.seen[one.view][1] for one in readers}, [*map(len, data.v)], data.problem
+    features = {one.view: found.seen[one.view][1] for one in readers} | {WHITENED: found.seen[WHITENED][1]}
 
-    def recovered(read: list[float]) -> list[Spike]:
-        each = [(size, _joined(kind, size, jobs, read, readers)) for kind in get_args(Kind) for size in PLANTED_DRAWS]
-        return [one for size, one in each if one.planted >= PLANTED_ROOM * size * settings.limit]
+    def read(job: tuple[Kind, int, int]) -> _Recovered:
+        kind, size, draw = job
+        generator = np.random.default_rng([settings.seed, get_args(Kind).index(kind), size, draw])
+        scores = _scores(kind, features[WHITENED], base, generator)
+        planted = base.planted(scores, size * settings.limit, generator)
+        return _Recovered(planted.excess, _read(planted, readers, features, sizes, problem))
 
-    planted = [planted for _, _, planted in jobs]
-    return Work(lambda one: _read(one, readers, features, sizes, problem), planted, recovered)
+    def recovered(each: list[_Recovered]) -> list[Spike]:
+        told = []
+        for kind, size in product(get_args(Kind), PLANTED_DRAWS):
+            own = [one for job, one in zip(jobs, each, strict=True) if job[:2] == (kind, size)]
+            if (spike := _joined(kind, own, readers)).planted >= PLANTED_ROOM * size * settings.limit:
+                told.append(spike)
+        return told
+
+    return Work(read, jobs, recovered)
+
+
+@dataclass(frozen=True)
+class _Recovered:
+    """What the best possible attacker reads of a planted leak beyond the floor, and what the strongest reader does."""
+
+    planted: float
+    read: float
 
 
 @dataclass(frozen=True)
@@ -83,7 +99,7 @@ class _OfClasses:
     label: Ints
     """ŷ of each row, (n,), in 0 … m − 1; 0 where it tells nothing."""
     log_share: Doubles
-    """Of each class, given ŷ, (n, k), over the rows that fit, select and test."""
+    """Of each class, given ŷ, (m, k), over the rows that fit, select and test."""
 
     @property
     def columns(self) -> int:
@@ -94,9 +110,10 @@ class _OfClasses:
     def planted(self, scores: Doubles, excess: float, generator: np.random.Generator) -> _Planted:
         """Draw labels whose logits rise with the scores, (n, columns), so that the best attacker reads so much more."""
         slopes = np.concatenate([-scores / 2, scores / 2], axis=1) if scores.shape[1] == 1 else scores
+        log_share = self.log_share[self.label]
 
         def chances(strength: float) -> Doubles:
-            return np.asarray(softmax(self.log_share + strength * slopes, axis=1))
+            return np.asarray(softmax(log_share + strength * slopes, axis=1))
 
         floor = _best_balanced(chances(0.0))
         wanted = min(floor + excess, PLANTED_MOST)
@@ -138,7 +155,7 @@ def _base(data: SplitData, target: Target) -> _Base:
     if isinstance(data.problem, Classification):
         counts = np.zeros((int(label.max()) + 1, data.problem.k))
         np.add.at(counts, (label, v), 1)
-        return _OfClasses(label, np.log((counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True))[label])
+        return _OfClasses(label, np.log((counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)))
     means = np.bincount(label, v) / np.maximum(np.bincount(label), 1)
     return _OfQuantity(label, (means[label] - v.mean()) / (float(v.std()) or 1.0))
 
@@ -181,7 +198,7 @@ def _solved(beyond: Callable[[float], float]) -> float:
 
 def _readers(found: Fits) -> list[FittedAttacker]:
     """Return who reads a planted leak: attackers by products, which see both kinds, or else one of each family."""
-    own = [member for member in found.able if member.view == "whitened"] or found.able
+    own = [member for member in found.able if member.view == WHITENED] or found.able
     return [member for member in own if member.name == "products"] or own
 
 
@@ -217,19 +234,12 @@ def _read(
     return problem.headline(fit.answers[0], answer, v).score - planted.floor
 
 
-def _joined(
-    kind: Kind,
-    size: int,
-    jobs: Sequence[tuple[Kind, int, _Planted]],
-    read: Sequence[float],
-    readers: Sequence[FittedAttacker],
-) -> Spike:
+def _joined(kind: Kind, own: Sequence[_Recovered], readers: Sequence[FittedAttacker]) -> Spike:
     """Return the mean over the draws of one kind and size."""
-    own = [place for place, job in enumerate(jobs) if job[:2] == (kind, size)]
     return Spike(
         kind=kind,
-        planted=float(np.mean([jobs[place][2].excess for place in own])),
-        read=float(np.mean([read[place] for place in own])),
+        planted=float(np.mean([one.planted for one in own])),
+        read=float(np.mean([one.read for one in own])),
         draws=len(own),
         attackers=[member.title for member in readers],
     )

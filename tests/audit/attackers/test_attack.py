@@ -89,9 +89,9 @@ def test_figures_depend_on_the_seed_and_not_on_how_many_cores_there_are(monkeypa
     parallel = joblib.Parallel
     asked = []
 
-    def with_jobs(n_jobs: int, prefer: str) -> Any:
+    def with_jobs(n_jobs: int, **options: Any) -> Any:
         asked.append(n_jobs)
-        return parallel(n_jobs=3, prefer=prefer)
+        return parallel(n_jobs=3, **options)
 
     monkeypatch.setattr(joblib, "Parallel", with_jobs)
     assert figures() == here
