@@ -2,8 +2,9 @@
 
 import importlib
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
@@ -63,6 +64,33 @@ def workers(name: str) -> Iterator[None]:
             _ray(stack, address)
             stack.enter_context(joblib.parallel_config("ray"))
         yield
+
+
+@contextmanager
+def imported(name: str, module: str) -> Iterator[Callable[[], None]]:
+    """Let the processes of `processes` start, and import a module, while a block prepares their work.
+
+    The block is given a function that waits for them; `workers` finds them then. Any other backend's begin there.
+    """
+    if name != "processes":
+        yield lambda: None
+        return
+    begun = threading.Thread(target=_import_in_processes, args=(module,), daemon=True)
+    begun.start()
+    try:
+        yield begun.join
+    finally:
+        begun.join()
+        loky.get_reusable_executor().shutdown(wait=True)
+
+
+def _import_in_processes(module: str) -> None:
+    with joblib.parallel_config("loky"), suppress(Exception):  # what goes wrong is told where there is work to do
+        joblib.Parallel(n_jobs=-1)(joblib.delayed(_import)(module) for _ in range(joblib.cpu_count()))
+
+
+def _import(module: str) -> None:
+    importlib.import_module(module)
 
 
 def _dask(stack: ExitStack, address: str) -> Any:

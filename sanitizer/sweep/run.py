@@ -23,7 +23,7 @@ from audit.model.forward import first_input, with_arguments
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
-from audit.parallel.backends import require_backend, workers
+from audit.parallel.backends import imported, require_backend, workers
 from audit.parallel.side_by_side import in_order
 from audit.progress import Track, untracked
 from audit.request import AuditRequest
@@ -83,7 +83,7 @@ def sweep(
     options, output = options or SweepOptions(), Path(output)
     require_output(output)
     require_backend(options.backend)
-    with locked(output):
+    with locked(output), imported(options.backend, __name__) as ready:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise TrainingError("A sweep runs in one process. Start it without torchrun.")
         wanted = requests(methods if isinstance(methods, Mapping) else dict.fromkeys(several(methods), ()))
@@ -103,6 +103,7 @@ def sweep(
         planned = [one.title for one in wanted]
         call = SweepCall(created=now(), command=options.command, versions=versions(), device=device, planned=planned)
         place = len(done.calls) if done else 0
+        ready()
         for point, result in _made(missing, job, options, parent=setup.checkpoint, call=place):
             done = _with(done, point, result, setup, call)
             with staged_together([output, output.with_suffix(".svg")]) as stage:  # an old chart shows other points
