@@ -1,4 +1,7 @@
-"""Build an untrained model from the name of its architecture; nothing is downloaded."""
+"""Build an untrained model from the name of its architecture; no weights are downloaded.
+
+Of `hf:NAME` that is no folder here, the configuration is fetched from the hub.
+"""
 
 import functools
 import inspect
