@@ -94,7 +94,7 @@ ARROWS = {
     },
     "reports": {
         "inputs": "audit.errors audit.evidence audit.evidence.checks",
-        "render": "audit.errors audit.atomic_write audit.evidence inputs",
+        "render": "audit.errors audit.file_limits audit.atomic_write audit.evidence inputs",
         "text": "audit.evidence inputs render",
         "charts": "audit.errors audit.atomic_write audit.evidence inputs text",
         "charts.densities": "audit.evidence inputs charts",

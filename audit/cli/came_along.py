@@ -13,7 +13,8 @@ from audit.file_limits import read_bounded, read_json_bytes
 
 TORCHVISION = "torchvision.models:"
 HUB = "hf:"
-OUTPUTS = frozenset({"output", "report", "junit", "markdown"})
+OUTPUTS = frozenset({"output", "report", "junit"})
+"""Of Markdown, CSV and a card the commands themselves replace their own alone, and a file of answers is never."""
 NAMES_CODE = frozenset({"arch", "data", "unlabelled", "transform", "attackers", "method", "methods"})
 ONLY_TYPED = frozenset({"allow-pickle"})
 MAY_CALL = frozenset({"data", "data-root", "unlabelled", "backend"})
