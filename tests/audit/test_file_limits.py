@@ -146,6 +146,17 @@ def test_an_archive_with_an_endless_list_of_parts_is_refused_unread(tmp_path: Pa
     assert "list of parts has 2.0 GB" in refusal(tmp_path / "a.pt")
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_the_longer_of_two_lengths_of_a_list_of_parts_counts(told: bool, tmp_path: Path) -> None:
+    zipped(tmp_path / "a.pt", [("a/data.pkl", b"x")])
+    whole = (tmp_path / "a.pt").read_bytes()
+    parts, end = whole[:-22], whole[-22:]
+    record = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 20, 20, 0, 0, 1, 1, 2 * GB, 0)
+    place = len(parts) if told else 0
+    (tmp_path / "a.pt").write_bytes(parts + record + struct.pack("<IIQI", 0x07064B50, 0, place, 1) + end)
+    assert "list of parts has 2.0 GB" in refusal(tmp_path / "a.pt")
+
+
 @pytest.mark.parametrize("zip_format", [True, False])
 def test_weights_that_are_views_of_one_number_are_refused_before_they_are_looked_at(
     zip_format: bool, tmp_path: Path
