@@ -43,6 +43,7 @@ _FOLDERS, _BEGINS = re.compile("[^/=]{1,255}+(?:/[^/=]{1,255}+)*+"), re.compile(
 """Its folders, from the last letter to the first, and where a path can begin."""
 _LONGEST = 258
 """Letters of the name of such a file."""
+_OWN_FOLDERS = re.compile(r"(?<![^,=])[^,=]*[/\\](?=[^,=/\\])")
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u061c\ufeff\ufff0-\ufffb\U000e0000-\U000e0fff]")
 _NUMBERS = re.compile(r"\[\n\s++(?:(?:-?\d[\d.e+-]*+|null)(?:,\n\s++)?+)++\n\s*+\]")
 """A list of numbers over several lines; no JSON string holds a line break."""
@@ -60,6 +61,11 @@ def without_places(text: str) -> str:
             parts += text[end:start], name
             end = stop
     return "".join([*parts, text[end:]])
+
+
+def without_folders(text: str) -> str:
+    """Return a text of paths, with commas between them or a name and `=` before each, cut to the last name of each."""
+    return _OWN_FOLDERS.sub("", text.rstrip("/\\") or text)
 
 
 def _absolute(text: str) -> Iterator[tuple[int, int, str]]:

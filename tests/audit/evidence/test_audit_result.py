@@ -16,7 +16,7 @@ from audit.cli.evidence import schema
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, read_audit, write_audit
 from audit.evidence.findings import AttackerResult, Estimate
-from audit.evidence.json_file import SMALL, as_json, digest, without_places, without_small_cells
+from audit.evidence.json_file import SMALL, as_json, digest, without_folders, without_places, without_small_cells
 from irene.command import main
 
 OLD = Path(__file__).parents[2] / "support/evidence/audit-1.json"
@@ -124,6 +124,7 @@ def test_where_files_lie_on_the_auditors_machine_is_cut_from_texts(said: str, to
 def test_folders_are_cut_in_a_time_that_grows_with_the_text_alone(end: str) -> None:
     begun = time.monotonic()
     without_places("!!a/" * 50_000 + end)
+    assert without_folders("a" * 100_000 + "=b/c") == "a" * 100_000 + "=c"
     assert time.monotonic() - begun < 1
 
 

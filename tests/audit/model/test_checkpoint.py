@@ -16,7 +16,7 @@ from audit import atomic_write
 from audit.errors import CheckpointError, IreneError, UnknownNameError
 from audit.evidence import audit_result, json_file
 from audit.model import checkpoint, state_dict
-from audit.model.architecture import build
+from audit.model.architecture import build, in_words
 from audit.model.describe import describe_checkpoint
 
 FACTORY = """
@@ -280,6 +280,11 @@ def test_what_does_not_fit_is_named(arch: str, tmp_path: Path) -> None:
     assert "2.weight is [1000, 4] in the file and [2, 4] in the model" in message
     assert "--arch-arg num_classes" in message
     assert checkpoint.load(path, arch, {"num_classes": 1000}).architecture.endswith("net(num_classes=1000)")
+
+
+def test_an_architecture_is_told_without_the_folders_of_its_files() -> None:
+    given = {"words": "clients/ada/words.txt", "more": ["/srv/a.txt", 2], "width": 8}
+    assert in_words("own:net", given) == "own:net(more=['a.txt', 2], width=8, words='words.txt')"
 
 
 def test_an_architecture_that_cannot_be_built_says_why(arch: str) -> None:
