@@ -342,6 +342,19 @@ def test_an_interrupted_save_leaves_the_old_file_and_no_other(
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.parametrize("content", ["{}", '{"epochs": 3}', "[1]", "no JSON", ""])
+def test_another_file_of_the_name_of_a_record_is_left_out_and_told(arch: str, content: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    torch.save(OrderedDict(net().state_dict()), path)
+    audit_result.sidecar(path).write_text(content, encoding="utf-8")
+    described, notes = describe_checkpoint(checkpoint.load(path, arch))
+    assert described.sanitizing is None
+    assert "a.pt.json is no record of irene sanitize and was left out" in notes
+    audit_result.sidecar(path).write_text('{"sanitizing": ', encoding="utf-8")
+    with pytest.raises(IreneError, match=r"a\.pt\.json is not a sanitizer's record"):
+        describe_checkpoint(checkpoint.load(path, arch))
+
+
 def test_a_record_counts_only_for_the_file_that_it_names(arch: str, tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
     torch.save(OrderedDict(net().state_dict()), path)
