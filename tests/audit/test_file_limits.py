@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 import signal
 import struct
 import time
@@ -215,6 +216,27 @@ def test_rows_and_text_that_a_parquet_file_holds_once_and_repeats_are_refused(tm
     words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(600_000, np.int32)), ["x" * 100_000])
     pq.write_table(pa.table({"a": words}), tmp_path / "b.parquet", compression="zstd", store_schema=False)
     assert "declares 60.0 GB" in refusal(tmp_path / "b.parquet")
+
+
+@pytest.mark.parametrize("kind", ["lists", "structs", "views", "of one length"])
+def test_text_inside_of_cells_that_parquet_holds_once_and_repeats_is_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit.file_limits.FREELY", 2**20)
+    n, long = 600, "x" * 100_000
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), [long])
+    places = np.zeros((n, 4), np.int32)  # length, first letters, buffer, and place of each
+    places[:, 0], places[:, 1] = len(long), int.from_bytes(b"xxxx", "little")
+    views = [None, pa.py_buffer(places.tobytes()), pa.py_buffer(long.encode())]
+    cells = {
+        "lists": pa.ListArray.from_arrays(pa.array(range(n + 1), pa.int32()), words),
+        "structs": pa.StructArray.from_arrays([words], ["s"]),
+        "views": pa.Array.from_buffers(pa.string_view(), n, views),
+        "of one length": pa.DictionaryArray.from_arrays(words.indices, pa.array([long.encode()], pa.binary(len(long)))),
+    }[kind]
+    table = pa.table({"a": np.arange(n), "b": cells})
+    pq.write_table(table, tmp_path / "a.parquet", compression="zstd", store_schema=kind == "views")
+    assert re.search(r"declares 60\.\d MB", refusal(tmp_path / "a.parquet"))
 
 
 def test_a_table_of_more_columns_than_any_is_refused(tmp_path: Path) -> None:
