@@ -7,7 +7,6 @@ import sys
 import click
 
 from audit.cli.config_file import in_full
-from audit.evidence.json_file import without_folders
 
 MAY_NAME_A_FILE = frozenset(
     {"arch", "arch_arg", "attackers", "data", "data_arg", "data_root", "method", "method_arg", "methods", "tokenizer"}
@@ -49,6 +48,8 @@ def _may_be_path(option: click.Option) -> bool:
 
 
 def _cut(value: str) -> str:
+    from audit.evidence.json_file import without_folders
+
     if "://" in value:
         value = re.split("[?#]", value)[0]  # where an address may hold a signature
     return without_folders(value)
