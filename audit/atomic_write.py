@@ -193,7 +193,11 @@ def require_writable(path: Path) -> None:
 
 FOREIGN = frozenset(
     {".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".pt2", ".onnx", ".npz", ".npy", ".parquet", ".csv", ".tsv"}
-    | {".jsonl", ".tar", ".toml", ".py", ".ipynb", ".png", ".jpg", ".jpeg"}
+    | {".h5", ".hdf5", ".keras", ".gguf", ".tflite", ".pkl", ".pickle", ".joblib", ".msgpack", ".pb"}
+    | {".jsonl", ".arrow", ".feather", ".xlsx", ".db", ".sqlite", ".mat", ".rds", ".tar", ".zip", ".gz", ".bz2", ".xz"}
+    | {".zst", ".7z", ".toml", ".yaml", ".yml", ".py", ".ipynb", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
+    | {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au"}
+    | {".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm"}
 )
 """Suffixes of models, rows and code, which no page and no evidence has."""
 
@@ -202,9 +206,12 @@ def refuse_foreign(*outputs: Path) -> None:
     """Raise an IreneError if a page or evidence would be written over a model, rows or code that are there already."""
     for path in outputs:
         if path.suffix.lower() in FOREIGN and path.is_file():
-            raise IreneError(
-                f"{path} is there already, is no work of this command and would be lost. Name another file."
-            )
+            raise would_be_lost(path)
+
+
+def would_be_lost(path: Path) -> IreneError:
+    """Return the error of an output in the place of a file that the command did not write."""
+    return IreneError(f"{path} is there already, is no work of this command and would be lost. Name another file.")
 
 
 def sha256(path: Path) -> str:

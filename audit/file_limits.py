@@ -199,10 +199,14 @@ def _require_short_directory(file: IO[bytes], size: int) -> None:
     if place < 0 or len(end) < place + 22:
         raise zipfile.BadZipFile("no archive")
     length = struct.unpack_from("<I", end, place + 12)[0]
-    if length == 2**32 - 1 and end[max(0, place - 20) :].startswith(b"PK\6\7"):
-        file.seek(min(struct.unpack_from("<Q", end, place - 12)[0], size))
-        longer = file.read(56)
-        length = struct.unpack_from("<Q", longer, 40)[0] if len(longer) == 56 else length
+    if place >= 20 and end[place - 20 :].startswith(b"PK\6\7"):  # some readers follow it, others look right before it
+        longer = []
+        for here in (struct.unpack_from("<Q", end, place - 12)[0], start + place - 20 - 56):
+            file.seek(min(max(0, here), size))
+            record = file.read(56)
+            if record.startswith(b"PK\6\6") and len(record) == 56:
+                longer.append(struct.unpack_from("<Q", record, 40)[0])
+        length = max(longer) if longer and length == 2**32 - 1 else max([length, *longer])
     if length > MOST_DIRECTORY:
         raise ValueError(f"its list of parts has {told(length)}; {told(MOST_DIRECTORY)} are read at most")
     file.seek(0)

@@ -35,6 +35,7 @@ from audit.model.state_dict import Weights, write_like
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
+from audit.parallel.ranks import is_first, process_count
 from audit.verification.verification import identified
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import exported
@@ -105,8 +106,8 @@ def sanitize(
     name, method = named_method(method or choice(data, task, keep, options).method, options.name)
     options, data = prepared(options, readable(data, workers=options.workers), method, task)
     data = in_named_order(loaded.module, data.complete([*([task] if task else []), *private, *keep]), task)
-    is_first = int(os.environ.get("RANK", "0")) == 0
-    with locked(*written(output), state_file(output)) if is_first else nullcontext():
+    first = is_first()
+    with locked(*written(output), state_file(output)) if first else nullcontext():
         model = loaded.module.to(options.place)
         x = first_input(model, data := with_arguments(model, data), rows=2)
         job = options.job(data, task, options.layer or _suggested(model, x, data, task, options), private, keep, method)
@@ -119,7 +120,7 @@ def sanitize(
         resume_file.require()
         outcome = _tuned(weights, model, job, resume_file, options)
         done = record(name, weights.sha256, model, job, outcome)
-        if is_first:
+        if first:
             _write(weights, model, x, done, output)
     return done
 
@@ -310,7 +311,7 @@ def _notes(layer: str, installed: nn.Module | None) -> list[str]:
 
 def _apart(job: TrainingJob, model: nn.Module) -> list[str]:
     """Say what several processes do not do as one would."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = process_count()
     if processes == 1 or not job.recipe.epochs or not any(isinstance(one, _BatchNorm) for one in model.modules()):
         return []
     return [f"Batch normalisation took the statistics of the share of each of {processes} processes, not of the batch"]

@@ -76,12 +76,12 @@ ARROWS = {
         "checkpoint": "audit.errors audit.model",
         "export": "audit.data audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "
-        "audit.far_values audit.model audit.model.files audit.model.structure audit.attackers audit.protocol "
-        "information similarity methods job",
-        "teaching": "audit.attackers audit.far_values audit.data audit.errors job methods training",
+        "audit.far_values audit.model audit.model.files audit.model.structure audit.parallel audit.attackers "
+        "audit.protocol information similarity methods job",
+        "teaching": "audit.attackers audit.far_values audit.data audit.errors audit.parallel job methods training",
         "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
-        "audit.model audit.model.maps audit.model.structure audit.verification methods method_table job options "
-        "checkpoint export teaching training",
+        "audit.model audit.model.maps audit.model.structure audit.parallel audit.verification methods method_table job "
+        "options checkpoint export teaching training",
         "vectors": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
         "audit.verification methods method_table options export training run",
         "plan": "audit.errors audit.column_names audit.evidence methods method_table",
@@ -89,12 +89,12 @@ ARROWS = {
         "audit.evidence audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods "
         "method_table job options checkpoint training",
         "cli": "audit.errors audit.column_names audit.atomic_write audit.environment audit.progress audit.evidence "
-        "audit.settings audit.data audit.data.files audit.data.sources audit.model audit.cli "
+        "audit.settings audit.data audit.data.files audit.data.sources audit.model audit.parallel audit.cli "
         "methods method_table job options training run vectors plan sweep",
     },
     "reports": {
         "inputs": "audit.errors audit.evidence audit.evidence.checks",
-        "render": "audit.errors audit.atomic_write audit.evidence inputs",
+        "render": "audit.errors audit.file_limits audit.atomic_write audit.evidence inputs",
         "text": "audit.evidence inputs render",
         "charts": "audit.errors audit.atomic_write audit.evidence inputs text",
         "charts.densities": "audit.evidence inputs charts",

@@ -62,12 +62,18 @@ def test_the_action_checks_writes_its_summary_and_hands_on_the_exit_code(
 
     assert run() == 2  # an input is a value, whatever stands in it
     assert not (tmp_path / "ran").exists()
+    (tmp_path / "out here").mkdir()
+    (tmp_path / "out here" / "summary.md").write_text("## Privacy check: of an earlier run\n", encoding="utf-8")
+    assert run(evidence="nowhere.json", limit="") == 1
+    assert not (tmp_path / "GITHUB_STEP_SUMMARY").exists()
     code = run(limit="0.04", private="sex")
     assert code in (0, 3, 4)
-    assert (tmp_path / "GITHUB_OUTPUT").read_text().splitlines() == ["exit-code=2", f"exit-code={code}"]
+    assert (tmp_path / "GITHUB_OUTPUT").read_text().splitlines() == ["exit-code=2", "exit-code=1", f"exit-code={code}"]
     assert "sex" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
     assert {path.name for path in (tmp_path / "out here").iterdir()} == {"report.html", "check.xml", "summary.md"}
     assert set(re.findall(r"--[a-z-]+", step["run"])) - {"--"} <= options()
+    (install,) = (one["run"] for one in action["runs"]["steps"] if "pip install" in one.get("run", ""))
+    assert "sign" in re.findall(r"\$\{IRENE\}\[(\w+)\]", install), "a policy may ask for a signature"
 
 
 def test_the_component_calls_irene_with_options_that_exist_and_names_each_input() -> None:
@@ -78,6 +84,7 @@ def test_the_component_calls_irene_with_options_that_exist_and_names_each_input(
     check = next(line for line in job["script"] if line.startswith("irene "))
     assert {word for word in shlex.split(check) if word.startswith("--")} - {"--"} <= options()
     assert set(re.findall(r'"\$(\w+)"', " ".join(job["script"]))) == set(job["variables"])
+    assert "default" not in spec["spec"]["inputs"]["install"], "whoever has the name in an index would be installed"
 
 
 def test_the_hook_is_a_command_of_irene() -> None:

@@ -1,4 +1,4 @@
-"""What a config may not bring with it, as it may be a stranger's: names of code, and files that it would write over."""
+"""What a config may not bring with it, as it may be a stranger's: names of code or of machines, and files to lose."""
 
 import importlib.util
 import json
@@ -12,9 +12,13 @@ from audit.errors import IreneError, visible
 from audit.file_limits import read_bounded, read_json_bytes
 
 TORCHVISION = "torchvision.models:"
-OUTPUTS = frozenset({"output", "report", "junit", "markdown"})
+HUB = "hf:"
+OUTPUTS = frozenset({"output", "report", "junit"})
+"""Of Markdown, CSV and a card the commands themselves replace their own alone, and a file of answers is never."""
 NAMES_CODE = frozenset({"arch", "data", "unlabelled", "transform", "attackers", "method", "methods"})
 ONLY_TYPED = frozenset({"allow-pickle"})
+MAY_CALL = frozenset({"data", "data-root", "unlabelled", "backend"})
+"""Options that take the address of another machine."""
 FETCHED = frozenset({"weights", "weights_backbone", "pretrained", "pretrained_backbone", "checkpoint_path"})
 """Arguments by which a factory of somebody's library reads or downloads another file of weights."""
 _TRANSFORM = re.compile(r"torchvision\.models:\w+_Weights\.\w+\.transforms")
@@ -24,7 +28,7 @@ _HEAD = 2**22
 
 
 def require_typed(key: str, values: Iterable[str], place: str) -> None:
-    """Refuse what runs code or fetches weights. Raises IreneError.
+    """Refuse what runs code, or calls another machine. Raises IreneError.
 
     Args:
         key: The option, without its dashes.
@@ -34,11 +38,13 @@ def require_typed(key: str, values: Iterable[str], place: str) -> None:
     if key in ONLY_TYPED:
         raise IreneError(f"{place} must be typed: no file that came along may let code run. Remove it there.")
     for value in values:
+        _require_no_call(key, value, place)
         if key in NAMES_CODE:
             for one in value.split(","):
                 _require_no_code(key, one.strip(), place)
         if key in ("data-arg", "method-arg"):
             for name, given in arguments([value]).items() if "=" in value else ():
+                _require_no_call(name.replace("_", "-"), str(given), place)
                 if name in NAMES_CODE:
                     _require_no_code(name, str(given), place)
         if key == "arch-arg" and value.partition("=")[0].replace("-", "_") in FETCHED:
@@ -46,6 +52,21 @@ def require_typed(key: str, values: Iterable[str], place: str) -> None:
                 f"{place} names other weights, which must be typed: no file that came along may have any fetched. Type "
                 f"--arch-arg {value}, or remove it there."
             )
+
+
+def _require_no_call(key: str, value: str, place: str) -> None:
+    """Refuse the address of another machine, and what is no folder here and would be fetched from the hub."""
+    hub = value.removeprefix(HUB) if key == "arch" and value.startswith(HUB) else value if key == "tokenizer" else None
+    if hub is not None and not _is(Path.is_dir, hub):
+        what = "which is no folder here and would be fetched"
+    elif key in MAY_CALL and _ADDRESS.fullmatch(value):
+        what = "an address"
+    else:
+        return
+    raise IreneError(
+        f"{place} names {visible(value)!r}, {what}: no file that came along may have another machine called. Type "
+        f"--{key} {visible(value)} on the command line."
+    )
 
 
 def _require_no_code(key: str, value: str, place: str) -> None:
@@ -60,10 +81,10 @@ def _require_no_code(key: str, value: str, place: str) -> None:
 def _builds(key: str, value: str) -> bool:
     """Tell whether a name with a colon runs nothing but what was installed to build models, or is no code at all."""
     if key == "arch":
-        return value.startswith(("timm:", "hf:")) or (value.startswith(TORCHVISION) and _is_torchvision(value))
+        return value.startswith(("timm:", HUB)) or (value.startswith(TORCHVISION) and _is_torchvision(value))
     if key == "transform":
         return value.startswith("timm:") or _TRANSFORM.fullmatch(value) is not None
-    is_source = value in DATASETS or _ADDRESS.fullmatch(value) is not None or _is(Path.exists, value)
+    is_source = value in DATASETS or _is(Path.exists, value)
     return key in ("data", "unlabelled") and is_source
 
 

@@ -9,10 +9,10 @@ import click
 from audit.cli.config_file import in_full
 
 MAY_NAME_A_FILE = frozenset(
-    {"arch", "attackers", "data", "data_arg", "data_root", "method", "methods", "transform", "unlabelled"}
+    {"arch", "arch_arg", "attackers", "data", "data_arg", "data_root", "method", "method_arg", "methods", "tokenizer"}
+    | {"transform", "unlabelled"}
 )
 """Options of a text that may be a path, or `file.py:factory`."""
-FOLDERS = re.compile(r"[^,=]*[/\\](?=[^,=/\\])")
 
 
 def command_line() -> str:
@@ -48,6 +48,8 @@ def _may_be_path(option: click.Option) -> bool:
 
 
 def _cut(value: str) -> str:
+    from audit.evidence.json_file import without_folders
+
     if "://" in value:
         value = re.split("[?#]", value)[0]  # where an address may hold a signature
-    return FOLDERS.sub("", value.rstrip("/\\") or value)
+    return without_folders(value)

@@ -8,7 +8,8 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -31,12 +32,18 @@ UNSEALED = (
 )
 SMALL = 10
 """A count of rows below this could single people out."""
-_PLACE = re.compile(
-    r"""(?P<quote>['"])(?P<quoted>(?:~?/|[A-Za-z]:\\)[^'"]+)(?P=quote)"""
-    r"""|(?<![\w.~/\\-])(?:[^\s/'":;,=]{1,255}+/)+[^\s/'":;,]{1,255}\.py(?=:\w)"""
-    r"""|(?:(?<![\w.~/\\-])|(?<=\s-[A-Za-z]))(?:~?/(?:[^\s/'":;,]+/)+|[A-Za-z]:\\(?:[^\s\\'":;,]+\\)+)[^\s/\\'":;,]*"""
+_ABSOLUTE = re.compile(
+    r"""(?P<quote>['"])(?P<quoted>(?:~?/|[A-Za-z]:\\)[^'"]++)(?P=quote)"""
+    r"""|(?:(?<![\w.~/\\-])|(?<=\s-[A-Za-z]))(?:~?/(?:[^\s/'":;,]++/)++|[A-Za-z]:\\(?:[^\s\\'":;,]++\\)++)[^\s/\\'":;,]*+"""
 )
-"""An absolute path in a text, in quotes or not, and the folders of a `file.py:factory`."""
+"""An absolute path in a text, in quotes or not."""
+_CODE = re.compile(r"""(?<![^\s'":;,])[^\s'":;,]++(?<=\.py)(?=:\w)""")
+"""The `file.py` of a `file.py:factory`, with its folders and what stands before them."""
+_FOLDERS, _BEGINS = re.compile("[^/=]{1,255}+(?:/[^/=]{1,255}+)*+"), re.compile(r"(?<![\w.~/\\-])[^/]")
+"""Its folders, from the last letter to the first, and where a path can begin."""
+_LONGEST = 258
+"""Letters of the name of such a file."""
+_OWN_FOLDERS = re.compile(r"(?<![^,=])[^,=]*[/\\](?=[^,=/\\])")
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u061c\ufeff\ufff0-\ufffb\U000e0000-\U000e0fff]")
 _NUMBERS = re.compile(r"\[\n\s++(?:(?:-?\d[\d.e+-]*+|null)(?:,\n\s++)?+)++\n\s*+\]")
 """A list of numbers over several lines; no JSON string holds a line break."""
@@ -48,12 +55,40 @@ def _known(value: object) -> object:
 
 def without_places(text: str) -> str:
     """Return a text with each absolute path in it, which can name a person or a client, cut to the file's own name."""
-    return _PLACE.sub(_name, text)
+    parts, end = list[str](), 0
+    for start, stop, name in sorted([*_code(text), *_absolute(text)], key=lambda place: place[0]):
+        if start >= end:
+            parts += text[end:start], name
+            end = stop
+    return "".join([*parts, text[end:]])
 
 
-def _name(found: re.Match[str]) -> str:
-    quote, path = found["quote"] or "", found["quoted"] or found.group()
-    return quote + (PureWindowsPath(path) if "\\" in path else PurePosixPath(path)).name + quote
+def without_folders(text: str) -> str:
+    """Return a text of paths, with commas between them or a name and `=` before each, cut to the last name of each."""
+    return _OWN_FOLDERS.sub("", text.rstrip("/\\") or text)
+
+
+def _absolute(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield where each absolute path begins and ends, and the name of its file."""
+    for found in _ABSOLUTE.finditer(text):
+        quote = found["quote"] or ""
+        yield *found.span(), quote + _name(found["quoted"] or found.group()) + quote
+
+
+def _code(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the same of each file of code; each word is looked at once from its end, for any length of it."""
+    for word in _CODE.finditer(text):
+        folders, slash, name = word.group().rpartition("/")
+        held = _FOLDERS.match(folders[::-1])
+        if not (slash and held and len(".py") < len(name) <= _LONGEST):
+            continue
+        end = word.start() + len(folders)
+        if begin := _BEGINS.search(text, end - len(held.group()), end):
+            yield begin.start(), word.end(), _name(text[begin.start() : word.end()])
+
+
+def _name(path: str) -> str:
+    return (PureWindowsPath(path) if "\\" in path else PurePosixPath(path)).name
 
 
 def without_small_cells(counts: dict[str, int | None]) -> dict[str, int | None]:
@@ -200,8 +235,7 @@ def require_digest(content: Mapping[str, Any], path: Path, first_with_one: str, 
 def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f"{twice[:MOST_DIGITS]!r} stands twice in one object")
     return content
 

@@ -1,4 +1,7 @@
-"""Build an untrained model from the name of its architecture; nothing is downloaded."""
+"""Build an untrained model from the name of its architecture; no weights are downloaded.
+
+Of `hf:NAME` that is no folder here, the configuration is fetched from the hub.
+"""
 
 import functools
 import inspect
@@ -8,6 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from audit.errors import CheckpointError, UnknownNameError, in_one_line
+from audit.evidence.json_file import without_folders
 from audit.model.huggingface import PREFIX, build_untrained
 from audit.plugins import call, resolve, users_code
 
@@ -56,10 +60,19 @@ def build(architecture: str | Callable[[], object], arguments: Mapping[str, obje
 def in_words(architecture: str | Callable[[], object], arguments: Mapping[str, object]) -> str:
     """Return the architecture with its arguments, as the evidence keeps it."""
     architecture = architecture if isinstance(architecture, str) else _name(architecture)
-    inside = ", ".join(f"{key}={value!r}" for key, value in sorted(arguments.items()))
+    inside = ", ".join(f"{key}={_shown(value)!r}" for key, value in sorted(arguments.items()))
     if architecture.startswith(PREFIX) and Path(name := architecture.removeprefix(PREFIX)).is_dir():
         architecture = PREFIX + Path(name).resolve().name
     return f"{architecture}({inside})"
+
+
+def _shown(value: object) -> object:
+    """Return an argument without the folders of the files that it may name."""
+    if isinstance(value, dict):
+        return {key: _shown(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [*map(_shown, value)]
+    return without_folders(value) if isinstance(value, str) else value
 
 
 def _name(factory: Callable[[], object]) -> str:

@@ -13,6 +13,7 @@ from audit.atomic_write import sha256
 from audit.data.labelled import LabelledData
 from audit.data.on_disk import AT_ONCE, blocks
 from audit.evidence import audit_result
+from audit.file_limits import MOST_JSON, NotReadError, read_bounded
 from audit.model import release
 from audit.model.checkpoint import LoadedModel
 
@@ -100,14 +101,26 @@ def describe_embeddings_file(path: Path) -> tuple[audit_result.Checkpoint, list[
 
 
 def _record(path: Path, digest: str) -> tuple[audit_result.Sanitizing | None, list[str]]:
-    """Return the record beside a file if it names this very file, and a note if it names another."""
+    """Return the record beside a file if it names this very file, and a note if it names another or is none."""
     record = audit_result.sidecar(path)
     if not record.is_file():
         return None, []
+    if not _may_be_record(record):
+        return None, [f"{record.name} is no record of irene sanitize and was left out"]
     found = audit_result.read_sidecar(record)
     if found.sha256 == digest:
         return found.sanitizing, []
     return None, [f"{record.name} is the record of another checkpoint than {path.name} and was left out"]
+
+
+def _may_be_record(path: Path) -> bool:
+    """Tell a record, or what is left of one, from anything else of that name."""
+    try:
+        return b'"sanitizing"' in read_bounded(path, MOST_JSON)
+    except NotReadError:
+        return False
+    except OSError:  # told by who reads it
+        return True
 
 
 def _without_model(file: str, digest: str) -> audit_result.Checkpoint:

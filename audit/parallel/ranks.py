@@ -1,6 +1,7 @@
 """The processes that torchrun started: each has its share of the rows, and the first one joins what they found."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,16 +13,39 @@ import torch
 from torch import distributed
 
 from audit.data.shared_files import named_in, shared_files
-from audit.errors import IreneError
+from audit.errors import IreneError, cut, first_line
 from audit.parallel.packing import answered, unpacked
 
 PATIENCE = timedelta(hours=12)
 """How long the first process waits for one that is still at work; one that has ended is noticed at once."""
 
 
+def process_count(variable: str = "WORLD_SIZE", default: int = 1) -> int:
+    """Return how many processes torchrun started, 1 without it; of this machine by LOCAL_WORLD_SIZE.
+
+    Raises IreneError if the environment says no such number.
+    """
+    return _number(variable, default, 1)
+
+
 def is_first() -> bool:
     """Return whether this process speaks and writes: the first of torchrun's, or the only one."""
-    return os.environ.get("RANK", "0") == "0"
+    return _rank() == 0
+
+
+def _rank() -> int:
+    """Return which process this is; RANK alone, as schedulers and containers set it too, is no torchrun's."""
+    return _number("RANK", 0, 0) if process_count() > 1 else 0
+
+
+def _number(variable: str, default: int, least: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < least:
+        raise IreneError(
+            f"The environment sets {variable} to {cut(text)!r}, which is no number of torchrun's. Unset it, or start "
+            "irene by torchrun."
+        )
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -41,7 +65,7 @@ class Ranks:
         """Return the device of this process: of several GPUs, one each."""
         if device.type != "cuda" or device.index is not None:
             return device
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+        return torch.device("cuda", _number("LOCAL_RANK", 0, 0) % torch.cuda.device_count())
 
     def gathered(self, mine: object) -> list[Any]:
         """Return what each process found, in order, in the first one; any other is done with it and ends.
@@ -75,11 +99,17 @@ def torchrun() -> Iterator[Ranks | None]:
 
     What goes wrong in any is told by the first.
     """
-    rank, size = (int(os.environ.get(name, value)) for name, value in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    rank, size = _rank(), process_count()
     if size == 1:
         yield None
         return
-    distributed.init_process_group("gloo", timeout=PATIENCE)
+    try:
+        distributed.init_process_group("gloo", timeout=PATIENCE)
+    except ValueError as error:  # a variable is missing, or is no number
+        raise IreneError(
+            f"The environment sets WORLD_SIZE to {size}, and torchrun started nothing: {first_line(error)}. Unset it, "
+            "or start irene by torchrun."
+        ) from None
     try:
         with ExitStack() as stack:
             named = [str(stack.enter_context(shared_files())) if rank == 0 else ""]

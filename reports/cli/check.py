@@ -120,7 +120,7 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
     if private is not None and not required:
         raise click.BadParameter("it names no attribute.", param_hint="--private")
 
-    from audit.atomic_write import refuse_foreign, write_together
+    from audit.atomic_write import write_together
     from audit.evidence.audit_result import read_audit
     from reports.gate.gate import conclusion, gate
     from reports.gate.json import outcome_json
@@ -128,7 +128,7 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
     from reports.gate.told import told
     from reports.text.caveats import plain_cautions
 
-    refuse_foreign(*outputs.values())
+    _refuse_foreign(outputs)
     outcome = gate(
         read_audit(evidence, allow_unsealed=given["allow_unsealed"]),
         read_audit(before, allow_unsealed=given["allow_unsealed"]) if before else None,
@@ -172,6 +172,16 @@ def _contents(outcome: "Outcome", outputs: dict[str, Path]) -> dict[Path, bytes]
     if path := outputs.get("markdown"):
         contents[path] = markdown(outcome, report).encode()
     return contents
+
+
+def _refuse_foreign(outputs: dict[str, Path]) -> None:
+    """Refuse an output in the place of a file that no such command wrote."""
+    from audit.atomic_write import refuse_foreign, would_be_lost
+    from reports.gate.markdown_summary import is_own
+
+    refuse_foreign(*outputs.values())
+    if (summary := outputs.get("markdown")) and summary.is_file() and not is_own(summary):
+        raise would_be_lost(summary)
 
 
 def _refuse_overlap(read: dict[str, Path | None], outputs: dict[str, Path]) -> None:

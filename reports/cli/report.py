@@ -137,9 +137,10 @@ class Asked:
 
     def refuse_overwriting(self, evidence: Sequence[Path]) -> None:
         """Refuse outputs in the place of what is read, and answers without an annex."""
-        from audit.atomic_write import refuse_foreign
+        from audit.atomic_write import refuse_foreign, would_be_lost
         from reports.exports.table import is_own
         from reports.inputs.files import annex_docx, annex_files, refuse_overwriting
+        from reports.render.seal import is_untouched
 
         if (idle := self.given("answers", "docx")) and not self.dpia:
             raise click.UsageError(f"{idle} is for the annex. Add --dpia.")
@@ -149,8 +150,12 @@ class Asked:
         refuse_overwriting(outputs, evidence)
         refuse_overwriting(outputs, self.frameworks, "a framework")
         refuse_overwriting(outputs, [self.answers] if self.answers else [], "the file of answers")
-        replaced = self.csv is not None and self.csv.is_file() and is_own(self.csv)
-        refuse_foreign(*(one for one in outputs if not replaced or one != self.csv))
+        refuse_foreign(*(one for one in outputs if one != self.csv))
+        for path, is_ours in ((self.csv, is_own), (self.card, is_untouched)):
+            if path is not None and path.is_file() and not is_ours(path):
+                raise would_be_lost(path)
+        if self.pdf and self.printed.is_file() and not self.output.is_file():  # one of ours stands beside its page
+            raise would_be_lost(self.printed)
         if len({one.resolve() for one in outputs}) < len(outputs):
             raise click.UsageError("Two outputs have the same name. Give each one of its own.")
 
@@ -207,6 +212,7 @@ def _audits(audits: "list[AuditResult]", asked: Asked) -> list[str]:
     from reports.compliance.dpia import annex_of, docx_of
     from reports.compliance.mapping import load
     from reports.exports.model_card import model_card
+    from reports.render.seal import sealed
     from reports.text.sentences import sentences
 
     first, second = audits[0], audits[1] if len(audits) == 2 else None
@@ -215,7 +221,7 @@ def _audits(audits: "list[AuditResult]", asked: Asked) -> list[str]:
     named = {f"{one.checkpoint.file} {when}".strip(): one for when, one in zip(moments, audits, strict=True)}
     files, told = _beside(render(first, second, own), named, asked), list[str]()
     if asked.card is not None:
-        files[asked.card] = model_card(first, second).encode()
+        files[asked.card] = sealed(model_card(first, second)).encode()
     if asked.dpia:
         answers, new, told = _answers(asked.answers, first, second)
         files |= annex_of(asked.output, first, second, own, answers) | new

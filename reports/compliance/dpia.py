@@ -3,14 +3,12 @@
 Both are made from one view of the evidence and of what people answered, in the order of Art. 35(7) GDPR.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from audit.atomic_write import write_together
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult
-from audit.file_limits import read_bounded
 from reports.compliance.answers import Answers, starter, unanswered
 from reports.compliance.assessment import assessment
 from reports.compliance.docx_file import as_docx, require_untouched_docx
@@ -18,11 +16,8 @@ from reports.compliance.mapping import Framework
 from reports.inputs.comparison import compare
 from reports.inputs.files import annex_docx, annex_files
 from reports.render.markdown import fill as fill_markdown
+from reports.render.seal import is_untouched, sealed
 from reports.render.template import fill
-
-SEAL = "<!-- As irene wrote it, SHA-256 "
-MOST_BYTES = 2**24
-"""Of an annex."""
 
 
 def write_dpia(
@@ -60,7 +55,7 @@ def annex_of(
     markdown, html = annex_files(path)
     _require_untouched(markdown)
     told = render_markdown(before, after, frameworks, answers)
-    return {markdown: _sealed(told).encode(), html: render_html(before, after, frameworks, answers).encode()}
+    return {markdown: sealed(told).encode(), html: render_html(before, after, frameworks, answers).encode()}
 
 
 def docx_of(
@@ -80,17 +75,9 @@ def docx_of(
     return {file: as_docx(assessment(compare(before, after), frameworks, answers))}
 
 
-def _sealed(told: str) -> str:
-    """Return Markdown with a digest of itself at its end, by which an edit is seen before it would be lost."""
-    return f"{told}\n{SEAL}{hashlib.sha256(told.encode()).hexdigest()} -->\n"
-
-
 def _require_untouched(path: Path) -> None:
     """Refuse to write over a file that somebody typed into."""
-    if not path.is_file():
-        return
-    told, _, seal = read_bounded(path, MOST_BYTES).decode("utf-8", "replace").rpartition(f"\n{SEAL}")
-    if seal.strip() != f"{hashlib.sha256(told.encode()).hexdigest()} -->":
+    if path.is_file() and not is_untouched(path):
         raise EvidenceError(
             f"{path} was changed since irene wrote it, and what was typed there would be lost. Put the answers into "
             "a file of their own (--answers dpia.toml), and move this one away."

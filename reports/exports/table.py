@@ -22,8 +22,11 @@ Row = dict[str, object]
 
 def is_own(path: Path) -> bool:
     """Return whether a file begins as `as_csv` does."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.readline(10_000).rstrip("\r\n") == ",".join(COLUMNS)
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline(10_000).rstrip("\r\n") == ",".join(COLUMNS)
+    except OSError:
+        return False
 
 
 def as_csv(audits: Mapping[str, AuditResult]) -> str:

@@ -25,8 +25,18 @@ from reports.text.sentences import NO_TASK, limit
 
 MOST_ROWS = 100
 """Of a table; a comment on a pull request holds 65,536 characters."""
+TITLE = "## Privacy check: "
 PLACE, ROWS = "Attribute at layer", "Test rows"
 CAVEAT = "A PASS speaks of these attackers, these layers and these rows; an attacker that nobody tried may read more."
+
+
+def is_own(path: Path) -> bool:
+    """Return whether a file begins as `markdown` does."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(len(TITLE)) == TITLE
+    except OSError:
+        return False
 
 
 def markdown(outcome: Outcome, report: Path | None = None) -> str:
@@ -35,7 +45,7 @@ def markdown(outcome: Outcome, report: Path | None = None) -> str:
     pairs = sorted(comparison.pairs, key=lambda pair: WORST_FIRST.index(pair.last.found.decided.verdict))
     columns = ("Verdict", PLACE, *_read_columns(comparison), "Floor", "Excess over the floor", "Limit", ROWS)
     blocks = (
-        [f"## Privacy check: {outcome.title}", conclusion(outcome), _subject(comparison)],
+        [f"{TITLE}{outcome.title}", conclusion(outcome), _subject(comparison)],
         [_table(columns, [_row(pair) for pair in pairs])],
         _reasons(pairs),
         [_task(comparison)],

@@ -1,7 +1,6 @@
 """The command `irene sanitize`."""
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -117,13 +116,14 @@ def sanitize(checkpoint: Path, output: Path, *, resume: bool, **given: Any) -> N
       irene sanitize out/demo/model.safetensors --arch small-convnet --data digits \\
           --task digit --private colour -o out/clean.safetensors
     """
+    from audit.parallel.ranks import is_first
     from audit.progress import untracked
     from sanitizer.method_table import release_for
     from sanitizer.options import SanitizeOptions
     from sanitizer.run import program, require_output, state_file, written
     from sanitizer.training.reweighting import correlated
 
-    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
+    first = is_first()
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     embedded = checkpoint.suffix.lower() in EMBEDDINGS
     output = output.with_suffix(".npz") if embedded and not output.suffix else output
@@ -199,13 +199,14 @@ def _map(
 
 def _method(given: Mapping[str, Any], options: "SanitizeOptions", choose: Callable[[], "Choice"]) -> dict[str, Any]:
     """Return the method that the options of METHOD describe, and options with its name; print one nobody named."""
+    from audit.parallel.ranks import is_first
     from sanitizer.method_table import make_method
 
     name = given["method"]
     if name is None:
         chosen = choose()
         name = chosen.method
-        if os.environ.get("RANK", "0") == "0":
+        if is_first():
             click.echo(visible(f"Method: {name} ({chosen.why})"))
     settings = {one: given[one] for one in SETTINGS if given[one] is not None}
     method = make_method(name, settings | arguments(given["method_arg"]))

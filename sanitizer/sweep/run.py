@@ -24,6 +24,7 @@ from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
 from audit.parallel.backends import imported, require_backend, workers
+from audit.parallel.ranks import process_count
 from audit.parallel.side_by_side import in_order
 from audit.progress import Track, untracked
 from audit.request import AuditRequest
@@ -84,7 +85,7 @@ def sweep(
     require_output(output)
     require_backend(options.backend)
     with locked(output), imported(options.backend, __name__) as ready:
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if process_count() > 1:
             raise TrainingError("A sweep runs in one process. Start it without torchrun.")
         wanted = requests(methods if isinstance(methods, Mapping) else dict.fromkeys(several(methods), ()))
         loaded = fresh()

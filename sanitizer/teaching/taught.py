@@ -10,7 +10,6 @@ A label that is wrong by chance as often as q costs rows, and no more: of k clas
 tells cost more than that, which only an audit sees.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from audit.data.columns import AnyColumn, Column, Ints, Quantity
 from audit.data.labelled import MIN_ROWS, LabelledData
 from audit.errors import DataError, IreneError
+from audit.parallel.ranks import process_count
 from sanitizer.job import Taught, TrainingJob
 from sanitizer.methods.base import Rows
 from sanitizer.teaching.network import tell
@@ -137,7 +137,7 @@ def _require_alone(job: TrainingJob) -> None:
             "--reweigh draws rows by their true labels, and a teacher's would stand among them. Leave it or "
             "--unlabelled out."
         )
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if process_count() > 1:
         raise IreneError("--unlabelled runs in one process: several would have a teacher each. Leave torchrun out.")
 
 

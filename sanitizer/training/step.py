@@ -4,7 +4,6 @@ Each of several processes gathers the features of the whole batch, with their gr
 whole batch from them: information terms are no means over rows and cannot be averaged over processes.
 """
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from audit.data.columns import Ints
 from audit.data.labelled import LabelledData
 from audit.data.model_input import ModelInput, each, to
 from audit.errors import TrainingError
+from audit.parallel.ranks import process_count
 from sanitizer.job import Recipe
 from sanitizer.methods.base import Batch, Objective, Terms
 from sanitizer.training.batches import batches
@@ -109,8 +109,8 @@ class TrainingStep:
 
 def make_fabric(device: torch.device, recipe: Recipe) -> Fabric:
     """Return the Fabric that places and wraps a model: on one device, or one for each process that torchrun started."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", str(processes)))
+    processes = process_count()
+    here = process_count("LOCAL_WORLD_SIZE", processes)
     if recipe.batch_size % processes:
         raise TrainingError(
             f"A batch of {recipe.batch_size} rows cannot be shared evenly among {processes} processes. "

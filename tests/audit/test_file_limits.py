@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 import signal
 import struct
 import time
@@ -146,6 +147,17 @@ def test_an_archive_with_an_endless_list_of_parts_is_refused_unread(tmp_path: Pa
     assert "list of parts has 2.0 GB" in refusal(tmp_path / "a.pt")
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_the_longer_of_two_lengths_of_a_list_of_parts_counts(told: bool, tmp_path: Path) -> None:
+    zipped(tmp_path / "a.pt", [("a/data.pkl", b"x")])
+    whole = (tmp_path / "a.pt").read_bytes()
+    parts, end = whole[:-22], whole[-22:]
+    record = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 20, 20, 0, 0, 1, 1, 2 * GB, 0)
+    place = len(parts) if told else 0
+    (tmp_path / "a.pt").write_bytes(parts + record + struct.pack("<IIQI", 0x07064B50, 0, place, 1) + end)
+    assert "list of parts has 2.0 GB" in refusal(tmp_path / "a.pt")
+
+
 @pytest.mark.parametrize("zip_format", [True, False])
 def test_weights_that_are_views_of_one_number_are_refused_before_they_are_looked_at(
     zip_format: bool, tmp_path: Path
@@ -204,6 +216,27 @@ def test_rows_and_text_that_a_parquet_file_holds_once_and_repeats_are_refused(tm
     words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(600_000, np.int32)), ["x" * 100_000])
     pq.write_table(pa.table({"a": words}), tmp_path / "b.parquet", compression="zstd", store_schema=False)
     assert "declares 60.0 GB" in refusal(tmp_path / "b.parquet")
+
+
+@pytest.mark.parametrize("kind", ["lists", "structs", "views", "of one length"])
+def test_text_inside_of_cells_that_parquet_holds_once_and_repeats_is_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit.file_limits.FREELY", 2**20)
+    n, long = 600, "x" * 100_000
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), [long])
+    places = np.zeros((n, 4), np.int32)  # length, first letters, buffer, and place of each
+    places[:, 0], places[:, 1] = len(long), int.from_bytes(b"xxxx", "little")
+    views = [None, pa.py_buffer(places.tobytes()), pa.py_buffer(long.encode())]
+    cells = {
+        "lists": pa.ListArray.from_arrays(pa.array(range(n + 1), pa.int32()), words),
+        "structs": pa.StructArray.from_arrays([words], ["s"]),
+        "views": pa.Array.from_buffers(pa.string_view(), n, views),
+        "of one length": pa.DictionaryArray.from_arrays(words.indices, pa.array([long.encode()], pa.binary(len(long)))),
+    }[kind]
+    table = pa.table({"a": np.arange(n), "b": cells})
+    pq.write_table(table, tmp_path / "a.parquet", compression="zstd", store_schema=kind == "views")
+    assert re.search(r"declares 60\.\d MB", refusal(tmp_path / "a.parquet"))
 
 
 def test_a_table_of_more_columns_than_any_is_refused(tmp_path: Path) -> None:

@@ -85,6 +85,54 @@ def test_the_command_writes_all_of_them_or_none(run: Run, tmp_path: Path, monkey
     assert not Path("out/r2.html").exists() and not Path("c.md").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "name"),
+    [
+        ("report", "card", "README.md"),
+        ("report", "csv", "rows.txt"),
+        ("report", "pdf", "r.pdf"),
+        ("check", "markdown", "README.md"),
+    ],
+)
+@pytest.mark.parametrize("typed", [True, False])
+def test_what_irene_did_not_write_is_not_replaced_and_what_it_wrote_is(
+    command: str, option: str, name: str, typed: bool, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("reports.exports.pdf.as_pdf", lambda _: b"%PDF-")
+    write_audit(audit(leakage("gender")), Path("a.json"))
+    Path("own.toml").write_text(f"{option} = true" if option == "pdf" else f'{option} = "{name}"', encoding="utf-8")
+    how = "--config own.toml" if not typed else "--pdf" if option == "pdf" else f"--{option} {name}"
+    asked = f"{command} a.json {how}" + (" -o r.html" if command == "report" else "")
+    Path(name).write_text("# Mine\n", encoding="utf-8")
+    refused = run(asked)
+    assert refused.exit_code == 1
+    assert refused.output.splitlines()[-1].startswith(f"Error: {name} is there already, is no work of this command")
+    assert Path(name).read_text(encoding="utf-8") == "# Mine\n" and not Path("r.html").exists()
+    Path(name).unlink()
+    for _ in range(2):
+        assert f"Wrote {name}" in run(asked).output
+
+
+def test_a_card_that_somebody_went_on_with_is_kept(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_audit(audit(leakage("gender")), Path("a.json"))
+    assert run("report a.json --card card.md -o r.html").exit_code == 0
+    Path("card.md").write_text("# My model\n" + Path("card.md").read_text(encoding="utf-8"), encoding="utf-8")
+    assert "would be lost" in run("report a.json --card card.md -o r.html").output
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.WEBP", "a.zip", "a.arrow", "a.gguf", "a.pkl"])
+def test_no_page_is_written_over_what_irene_reads(
+    name: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_audit(audit(leakage("gender")), Path("a.json"))
+    Path(name).write_bytes(b"mine")
+    assert "would be lost" in run("report a.json -o", Path(name)).output
+    assert Path(name).read_bytes() == b"mine"
+
+
 def test_a_page_is_printed_by_the_browser(browser: object) -> None:
     assert browser is not None
     assert as_pdf("<!doctype html><p>Printed</p>").startswith(b"%PDF-")

@@ -21,6 +21,10 @@ from audit.file_limits import require_plausible
 FORMATS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF")
 SINGLE = 4
 """Bytes of a float32."""
+MOST_RATE = 1_000_000
+"""Samples a second of a file; those of bats have 384,000."""
+MOST_STEPS = 100_000
+"""Of two rates without their common divisor: the filter that resamples has twenty numbers for each."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Sound:
 
         Raises DataError where soundfile is missing or the rate is another one; whatever it raises if it is broken.
         """
-        with _sound(file) as sound:
+        with _sound(file, self.rate) as sound:
             x: NDArray[np.float32] = sound.read(dtype="float32", always_2d=True).mean(axis=1)
             rate = int(sound.samplerate)
         if not len(x):
@@ -68,7 +72,7 @@ def survey(contents: Contents, sound: Sound, *, any_length: bool) -> tuple[Sound
     rates, channels, lengths = Counter[int](), Counter[int](), Counter[int]()
     for row in range(len(contents)):
         try:
-            with contents.opened(row) as file, _sound(file) as head:
+            with contents.opened(row) as file, _sound(file, sound.rate) as head:
                 rates[head.samplerate] += 1
                 channels[head.channels] += 1
                 lengths[math.ceil(head.frames * (sound.rate or head.samplerate) / head.samplerate)] += 1
@@ -109,7 +113,8 @@ def _told(rates: Counter[int], channels: Counter[int], lengths: Counter[int], so
 
 
 @contextmanager
-def _sound(file: IO[bytes]) -> Iterator[Any]:
+def _sound(file: IO[bytes], wanted: int | None) -> Iterator[Any]:
+    """Open a sound that can be held, and so can what it is at the rate that is wanted."""
     try:
         soundfile = importlib.import_module("soundfile")
     except (ImportError, OSError) as error:  # OSError: the package without its library
@@ -122,4 +127,10 @@ def _sound(file: IO[bytes]) -> Iterator[Any]:
         if sound.format not in FORMATS:
             raise ValueError(f"{sound.format} is not read")
         require_plausible(SINGLE * sound.frames * sound.channels, size)
+        if not 1 <= sound.samplerate <= MOST_RATE:
+            raise ValueError(f"it has {sound.samplerate:,} samples a second; {MOST_RATE:,} are read at most")
+        if wanted is not None:
+            require_plausible(SINGLE * (sound.frames * wanted // sound.samplerate), size)
+            if max(wanted, sound.samplerate) > MOST_STEPS * math.gcd(wanted, sound.samplerate):
+                raise ValueError(f"{sound.samplerate:,} samples a second have no simple ratio to {wanted:,}")
         yield sound

@@ -16,7 +16,7 @@ AT_ONCE = 16
 def holds_blobs(path: Path, column: str) -> bool:
     """Return whether a column of a Parquet file holds files rather than their paths; False where it cannot be read."""
     try:
-        with open_parquet(path) as file:
+        with open_parquet(path, leave_out=column) as file:
             schema = file.schema_arrow
     except (OSError, ValueError, pa.ArrowException):
         return False  # told by who reads the table
@@ -35,7 +35,7 @@ def is_blob(kind: pa.DataType) -> bool:
 def blobs(path: Path, column: str) -> Iterator[tuple[str, bytes | None]]:
     """Yield what messages call the file of each row, and the file; None where there is none."""
     row = unfolded = 0
-    with open_parquet(path) as file:
+    with open_parquet(path, leave_out=column) as file:
         for batch in file.iter_batches(batch_size=AT_ONCE, columns=[column]):
             unfolded += batch.nbytes  # a value that stands there once may be named a million times
             require_plausible(unfolded, path.stat().st_size)

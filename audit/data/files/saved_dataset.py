@@ -1,6 +1,7 @@
 """A `datasets.Dataset` as save_to_disk writes it, read from its Arrow files: the package itself is not needed."""
 
 import json
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
@@ -12,11 +13,16 @@ import pyarrow as pa
 from audit.data.columns import Ints
 from audit.data.files.blobs import AT_ONCE, files_of, is_blob
 from audit.data.files.contents import links_out
+from audit.data.files.parquet_file import NUMBER
 from audit.data.files.table_file import Cell, Table, header
 from audit.errors import DataError, IreneError, in_one_line
 from audit.file_limits import read_json_bytes, require_columns, require_plausible, require_regular
 
 STATE, INFO, PARTS = "state.json", "dataset_info.json", "dataset_dict.json"
+HEADER, DATA, COMPRESSION = 2, 1, 3
+"""Places of fields in the tables of Arrow's format: of a message, of a batch of a dictionary, of a batch of rows."""
+OLDER = b"ARROW:experimental_compression"
+"""The field by which messages of Arrow before 1.0 say the same."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,13 @@ def read_saved(folder: Path, *, source: str, follow_links: bool) -> Saved:
     """Read what save_to_disk wrote. Raises DataError if it is damaged or names files elsewhere."""
     state = _json(folder / STATE)
     try:
-        held = pa.concat_tables(_arrow(folder, state, "_data_files", follow_links=follow_links))
+        held, size = _arrow(folder, state, "_data_files", follow_links=follow_links)
         require_columns(held.num_columns)
+        require_plausible(NUMBER * len(held) * held.num_columns, size)
         rows = np.arange(len(held), dtype=np.int64)
         if state.get("_indices_data_files"):
-            indices = pa.concat_tables(_arrow(folder, state, "_indices_data_files", follow_links=follow_links))
+            indices, more = _arrow(folder, state, "_indices_data_files", follow_links=follow_links)
+            require_plausible(NUMBER * len(indices) * held.num_columns, size + more)
             rows = rows[indices.column(0).to_numpy().astype(np.int64)]
         features = _json(folder / INFO).get("features")
         features = features if isinstance(features, dict) else {}
@@ -80,20 +88,65 @@ def read_saved(folder: Path, *, source: str, follow_links: bool) -> Saved:
     return Saved(Table(source, columns, None), files, kinds, held, rows)
 
 
-def _arrow(folder: Path, state: Mapping[str, object], key: str, *, follow_links: bool) -> Iterator[pa.Table]:
+def _arrow(folder: Path, state: Mapping[str, object], key: str, *, follow_links: bool) -> tuple[pa.Table, int]:
+    """Return the rows of all files that are listed, and the bytes of these."""
     listed = state.get(key)
     if not isinstance(listed, list) or not listed:
         raise ValueError(f"its {STATE} lists no files")
     names = [_plain(one.get("filename") if isinstance(one, dict) else None, folder / STATE) for one in listed]
     links_out(folder, names, follow=follow_links)
+    tables, sizes = list[pa.Table](), list[int]()
     for name in names:
         require_regular(folder / name)
-        size = (folder / name).stat().st_size
-        with pa.memory_map(str(folder / name)) as file, pa.ipc.open_stream(file) as reader:
-            table = reader.read_all()
-        require_plausible(table.nbytes, size)
-        table.validate(full=True)  # places in it that lie outside of the file
-        yield table
+        sizes.append((folder / name).stat().st_size)
+        with pa.memory_map(str(folder / name)) as file:
+            _require_mapped(file)
+            with pa.ipc.open_stream(file) as reader:
+                if odd := [one.name for one in reader.schema if _is_shared(one.type)]:
+                    raise ValueError(f"column {odd[0]!r} of it can name one text many times")
+                tables.append(reader.read_all())
+        require_plausible(tables[-1].nbytes, sizes[-1])
+        tables[-1].validate(full=True)  # places in it that lie outside of the file
+    return pa.concat_tables(tables), sum(sizes)
+
+
+def _is_shared(kind: pa.DataType, *, inside: bool = False) -> bool:
+    """Tell whether cells may be many times as large as what the file holds; the classes of a column are held once."""
+    views = (pa.types.is_string_view, pa.types.is_binary_view, pa.types.is_list_view, pa.types.is_large_list_view)
+    if any(test(kind) for test in (*views, pa.types.is_run_end_encoded)):
+        return True
+    if pa.types.is_dictionary(kind):
+        return inside or _is_shared(kind.value_type, inside=True)
+    return any(_is_shared(kind.field(place).type, inside=True) for place in range(kind.num_fields))
+
+
+def _require_mapped(file: pa.MemoryMappedFile) -> None:
+    """Refuse what would be unfolded into memory, however much of it, before anything can be counted."""
+    for message in pa.ipc.MessageReader.open_stream(file):
+        if message.type == "schema":
+            continue
+        metadata = message.metadata.to_pybytes()
+        batch = _entry(metadata, _table(metadata, 0), HEADER)
+        if message.type == "dictionary" and batch:
+            batch = _entry(metadata, _table(metadata, batch), DATA)
+        if OLDER in metadata or (batch and _entry(metadata, _table(metadata, batch), COMPRESSION)):
+            raise ValueError("its rows are compressed, which save_to_disk does not do")
+    file.seek(0)
+
+
+def _table(metadata: bytes, place: int) -> int:
+    """Return where the table of FlatBuffers begins to which a place leads."""
+    return place + int(struct.unpack_from("<I", metadata, place)[0])
+
+
+def _entry(metadata: bytes, table: int, number: int) -> int | None:
+    """Return the place of a field of a table; None where the table does not have it."""
+    fields = table - struct.unpack_from("<i", metadata, table)[0]
+    place = 4 + 2 * number
+    if place >= struct.unpack_from("<H", metadata, fields)[0]:
+        return None
+    offset = int(struct.unpack_from("<H", metadata, fields + place)[0])
+    return table + offset if offset else None
 
 
 def _cells(column: pa.ChunkedArray, feature: object, rows: Ints) -> pd.Series:

@@ -234,7 +234,7 @@ def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _read_parquet(path: Path, *, leave_out: str | None) -> Read:
-    with open_parquet(path) as file:
+    with open_parquet(path, leave_out=leave_out) as file:
         names = None if leave_out is None else [one for one in file.schema_arrow.names if one != leave_out]
         frame = pd.read_parquet(path, engine="pyarrow", columns=names)
         frame = frame.reset_index(drop=all(name is None for name in frame.index.names))

@@ -1,6 +1,7 @@
 """Samples in tar archives, as WebDataset writes them: files of one key are one row. Nothing is unpacked."""
 
 import json
+import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from audit.file_limits import MIB, MOST_FILES, opened, require_columns, told
 
 MOST_LABEL = MIB
 """Bytes of a JSON or a text beside an image."""
+MOST_DIGITS = 256
+"""Of a number in a header; tarfile takes the square of them."""
 TEXTS = ("cls", "cls2", "txt", "text", "label", "id")
 """Extensions of files that hold one label; `json` holds several."""
 HIDDEN = "hidden ones"
@@ -89,6 +92,8 @@ def _members(path: Path) -> Iterator[tuple[str, int, int, bytes | None]]:
         with tarfile.open(fileobj=_Bounded(file), mode="r:") as archive:  # type: ignore[call-overload]
             for member in archive:
                 archive.members = []  # else it keeps all that went by
+                if member.size < 0:  # the next one would stand before it, for ever
+                    raise ValueError(f"{member.name!r} in it has a negative size")
                 if member.isdir():
                     continue
                 if not member.isreg() or member.sparse is not None:
@@ -110,7 +115,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, int, bytes | None]]:
 
 
 class _Bounded:
-    """A file of which no header is read that is longer than a name; what it holds is passed by."""
+    """A file of which no header is read that is longer than a name or holds a long number; the rest is passed by."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -120,7 +125,10 @@ class _Bounded:
         """Read so many bytes."""
         if not 0 <= size <= MIB:
             raise ValueError(f"a header of it has {told(size)}")
-        return self._file.read(size)
+        content = self._file.read(size)
+        if any(len(digits) > MOST_DIGITS for digits in re.findall(rb"\d+", content)):
+            raise ValueError(f"a header of it holds a number of more than {MOST_DIGITS} digits")
+        return content
 
 
 def _parts(name: str) -> tuple[str, bool, str]:

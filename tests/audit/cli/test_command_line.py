@@ -13,6 +13,8 @@ from audit.cli.command_line import command_line
 @click.argument("subject", type=click.Path())
 @click.option("--data")
 @click.option("--data-arg", multiple=True)
+@click.option("--arch-arg", multiple=True)
+@click.option("--tokenizer")
 @click.option("--private")
 @click.option("--quiet", is_flag=True)
 @click.option("-o", "--output", type=click.Path())
@@ -30,6 +32,10 @@ def toy(**_options: object) -> None:
         ("m.pt --data ada/own.py:rows --data-arg root=/srv/ada/x", "m.pt --data own.py:rows --data-arg root=x"),
         ("m.pt --data s3://ada/faces.csv", "m.pt --data faces.csv"),
         ("m.pt --data 'https://x.org/ada/faces.csv?key=secret'", "m.pt --data faces.csv"),
+        (
+            "m.pt --arch-arg words=clients/ada/words.txt --tokenizer ada/own",
+            "m.pt --arch-arg words=words.txt --tokenizer own",
+        ),
         ("m.pt --private black/white,and/or", "m.pt --private black/white,and/or"),
         ("m.pt --data digits -o 'ada lovelace/a b.json'", "m.pt --data digits -o 'a b.json'"),
     ],

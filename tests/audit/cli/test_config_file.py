@@ -208,9 +208,34 @@ def test_a_config_names_no_weights_to_be_fetched(folder: Path, run: Run) -> None
 
 def test_a_config_names_what_builds_models_alone(folder: Path, run: Run) -> None:
     torch.save(nn.Linear(2, 2).state_dict(), folder / "w.pt")
+    (folder / "folder").mkdir()
     for arch in ("torchvision.models:resnet18", "small-convnet", "timm:resnet10t", "hf:folder"):
         told = run("layers w.pt --data digits --config", write(folder, f'arch = "{arch}"')).output
         assert "must be typed" not in told, told
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("backend", "dask://192.0.2.1:8786"),
+        ("backend", "ray://192.0.2.1:10001"),
+        ("data", "https://example.invalid/rows.csv"),
+        ("data-root", "s3://bucket"),
+        ("data-arg", "data_root=memory://faces"),
+        ("arch", "hf:somebody/model"),
+        ("tokenizer", "somebody/model"),
+    ],
+)
+def test_a_config_names_no_other_machine(folder: Path, run: Run, option: str, value: str) -> None:
+    config = write(folder, f'subject = "w.pt"\nprivate = "sex"\n{option} = "{value}"\n')
+    result = run("audit --config", config)
+    assert result.exit_code == 1
+    assert "no file that came along may have another machine called" in result.output.splitlines()[-1]
+
+
+def test_a_config_names_a_backend_of_this_machine(folder: Path, run: Run) -> None:
+    result = run("audit --config", write(folder, f'backend = "threads"\n{AUDIT}'))
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "notes.json", "notes.html", "z.npz"])

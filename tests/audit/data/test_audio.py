@@ -1,5 +1,7 @@
 """Sounds become one channel at one rate and one length; what would be guessed is asked, what was changed is noted."""
 
+import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from audit.data.files.audio_file import Sound
 from audit.data.labelled import LabelledData
 from audit.data.sources.opening import open_data
 from audit.errors import DataError, IreneError, UnreadableError
@@ -119,3 +122,25 @@ def test_images_and_sounds_together_are_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, {"f/a.wav": (tone(0.5), RATE)})
     (folder / "f/b.png").write_bytes(b"")
     assert "are images and sounds. A model takes one of them" in told(folder)
+
+
+@pytest.mark.parametrize(
+    ("rate", "samples", "said"),
+    [
+        (2_000_000_000, 400, "it has 2,000,000,000 samples a second; 1,000,000 are read at most"),
+        (999_983, 400, "999,983 samples a second have no simple ratio to 16,000"),
+        (1, 20_000, "it has 40.0 kB and declares 1.3 GB"),
+    ],
+)
+def test_the_rate_of_a_file_asks_for_no_memory(rate: int, samples: int, said: str) -> None:
+    head = struct.pack("<IHHIIHH", 16, 1, 1, rate, min(2 * rate, 2**32 - 1), 2, 16)
+    rest = b"WAVEfmt " + head + b"data" + struct.pack("<I", 2 * samples) + bytes(2 * samples)
+    with pytest.raises(ValueError, match=said):
+        Sound(rate=16000).read(io.BytesIO(b"RIFF" + struct.pack("<I", len(rest)) + rest), "a.wav")
+
+
+def test_a_high_or_odd_rate_that_can_be_resampled_is(tmp_path: Path) -> None:
+    for rate in (384_000, 44_056, 99_991):
+        soundfile.write(tmp_path / "a.wav", tone(0.1, rate=rate), rate)
+        with (tmp_path / "a.wav").open("rb") as file:
+            assert len(Sound(rate=16000).read(file, "a.wav")) == pytest.approx(1600, abs=1)

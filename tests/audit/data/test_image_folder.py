@@ -133,6 +133,8 @@ def test_a_mistaken_transform_is_told(faces: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Give imagenet, half or unit, or package.module:factory"):
         open_data(str(faces), "audit", {})
     assert "Did you mean 'imagenet'" in told(UnknownNameError, faces, transform="imagnet")
+    for name in ("torchvision.models:resnet18.DEFAULT.x", f"{own}:number.DEFAULT.x"):
+        assert "'DEFAULT'" in told(UnknownNameError, faces, transform=name, image_size=None)
     assert "size of its own" in told(DataError, faces, transform=f"{own}:ones")
     assert "image_size is 0" in told(DataError, faces, image_size=0)
     assert "returned a int" in told(DataError, faces, transform=f"{own}:number", image_size=None)

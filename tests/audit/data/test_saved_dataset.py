@@ -120,3 +120,39 @@ def test_a_data_set_of_the_hub_is_told_how_to_be_saved() -> None:
     with pytest.raises(DataError, match=r"not downloaded by itself.*load_dataset\('org/name', split='test'\)") as told:
         open_data("hf:org/name", "audit", {})
     assert "\n" not in str(told.value)
+
+
+def rewrite(folder: Path, cells: pa.Array, **options: Any) -> Path:
+    """Put other rows into a folder."""
+    table, how = pa.table({"sex": cells}), pa.ipc.IpcWriteOptions(**options)
+    with (
+        pa.OSFile(str(folder / "data.arrow"), "wb") as file,
+        pa.ipc.new_stream(file, table.schema, options=how) as rows,
+    ):
+        rows.write_table(table)
+    return folder
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+def test_compressed_rows_are_refused_before_they_are_unfolded(codec: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "faces", REDS)
+    for cells in (pa.array([0] * 9), pa.array(["f"] * 9).dictionary_encode()):
+        assert "its rows are compressed" in told(DataError, rewrite(folder, cells, compression=codec))
+
+
+@pytest.mark.parametrize("kind", ["classes in lists", "runs", "views"])
+def test_a_text_that_cells_name_many_times_is_refused_unread(kind: str, tmp_path: Path) -> None:
+    codes = pa.array([0] * 9, pa.int8())
+    classes = pa.DictionaryArray.from_arrays(codes, ["long"])
+    cells = {
+        "classes in lists": pa.ListArray.from_arrays(pa.array(range(10), pa.int32()), classes),
+        "runs": pa.RunEndEncodedArray.from_arrays([9], ["long"]),
+        "views": pa.array(["long"] * 9, pa.string_view()),
+    }[kind]
+    folder = rewrite(write(tmp_path / "faces", REDS), cells)
+    assert "column 'sex' of it can name one text many times" in told(DataError, folder)
+
+
+def test_rows_of_no_bytes_are_counted_before_room_is_made_for_them(tmp_path: Path) -> None:
+    folder = rewrite(write(tmp_path / "faces", REDS), pa.nulls(2**31 - 1))
+    assert "declares 17.2 GB" in told(DataError, folder)

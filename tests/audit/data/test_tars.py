@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,23 @@ def test_a_header_that_declares_gigabytes_is_not_read(tmp_path: Path) -> None:
         file.write(info.tobuf(tarfile.GNU_FORMAT))
         file.truncate(41 * 2**30)  # of which the disk holds nothing
     assert "a header of it has 42.9 GB" in told(path)
+
+
+@pytest.mark.parametrize("before", [{}, {"a.png": b""}])
+def test_a_size_below_nothing_does_not_lead_back_for_ever(before: dict[str, bytes], tmp_path: Path) -> None:
+    info = tarfile.TarInfo("b.png")
+    info.size = -512
+    path = write(tmp_path / "rows.tar", before)
+    path.write_bytes(path.read_bytes().rstrip(b"\0").ljust(512 * len(before), b"\0") + info.tobuf(tarfile.GNU_FORMAT))
+    assert "'b.png' in it has a negative size" in told(path)
+
+
+def test_a_long_number_in_a_header_is_refused_in_a_moment(tmp_path: Path) -> None:
+    with tarfile.open(path := tmp_path / "rows.tar", "w", format=tarfile.PAX_FORMAT, pax_headers={"x": "1" * 2**19}):
+        pass
+    begun = time.monotonic()
+    assert "a header of it holds a number of more than 256 digits" in told(path)
+    assert time.monotonic() - begun < 1
 
 
 def test_an_archive_behind_a_link_out_of_the_folder_is_not_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from audit.cli.evidence import schema
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, read_audit, write_audit
 from audit.evidence.findings import AttackerResult, Estimate
-from audit.evidence.json_file import SMALL, as_json, digest, without_places, without_small_cells
+from audit.evidence.json_file import SMALL, as_json, digest, without_folders, without_places, without_small_cells
 from irene.command import main
 
 OLD = Path(__file__).parents[2] / "support/evidence/audit-1.json"
@@ -111,10 +112,29 @@ def test_the_digest_holds_for_another_layout_and_falls_for_another_figure(
         (r'irene audit "C:\Users\Ada Lovelace\model.pt"', 'irene audit "model.pt"'),
         ("see https://example.org/a/b and 5/7 of and/or", "see https://example.org/a/b and 5/7 of and/or"),
         ("../faces/model.pt out/a.json", "../faces/model.pt out/a.json"),
+        ("--arch=a=b/nets/mine.py:net b//mine.py:net", "--arch=a=mine.py:net b//mine.py:net"),
+        ("'/home/a b/nets/mine.py:net' (b/mine.py:net c/mine.py: d", "'mine.py:net' mine.py:net c/mine.py: d"),
     ],
 )
 def test_where_files_lie_on_the_auditors_machine_is_cut_from_texts(said: str, told: str) -> None:
     assert without_places(said) == told == without_places(told)
+
+
+@pytest.mark.parametrize("end", ["", "x.py:f", "=/x.py:f"])
+def test_folders_are_cut_in_a_time_that_grows_with_the_text_alone(end: str) -> None:
+    begun = time.monotonic()
+    without_places("!!a/" * 50_000 + end)
+    assert without_folders("a" * 100_000 + "=b/c") == "a" * 100_000 + "=c"
+    assert time.monotonic() - begun < 1
+
+
+def test_a_name_that_stands_twice_behind_many_others_is_told_in_a_moment(tmp_path: Path) -> None:
+    names = [*(str(number) for number in range(100_000)), "99999"]
+    (tmp_path / "odd.json").write_text("{" + ", ".join(f'"{name}": 0' for name in names) + "}", encoding="utf-8")
+    begun = time.monotonic()
+    with pytest.raises(EvidenceError, match="'99999' stands twice in one object"):
+        read_audit(tmp_path / "odd.json")
+    assert time.monotonic() - begun < 1
 
 
 def test_every_text_that_may_hold_a_place_is_cut_as_it_is_made_and_as_it_is_read(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from audit import atomic_write
 from audit.errors import CheckpointError, IreneError, UnknownNameError
 from audit.evidence import audit_result, json_file
 from audit.model import checkpoint, state_dict
-from audit.model.architecture import build
+from audit.model.architecture import build, in_words
 from audit.model.describe import describe_checkpoint
 
 FACTORY = """
@@ -282,6 +282,11 @@ def test_what_does_not_fit_is_named(arch: str, tmp_path: Path) -> None:
     assert checkpoint.load(path, arch, {"num_classes": 1000}).architecture.endswith("net(num_classes=1000)")
 
 
+def test_an_architecture_is_told_without_the_folders_of_its_files() -> None:
+    given = {"words": "clients/ada/words.txt", "more": ["/srv/a.txt", 2], "width": 8}
+    assert in_words("own:net", given) == "own:net(more=['a.txt', 2], width=8, words='words.txt')"
+
+
 def test_an_architecture_that_cannot_be_built_says_why(arch: str) -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'small-convnet'"):
         build("smal-convnet", {})
@@ -335,6 +340,19 @@ def test_an_interrupted_save_leaves_the_old_file_and_no_other(
     with pytest.raises(KeyboardInterrupt), atomic_write.staged(tmp_path / "a.pt") as staging:
         state_dict.write_like(checkpoint.require_weights(loaded), loaded.module, staging, ".pt")
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize("content", ["{}", '{"epochs": 3}', "[1]", "no JSON", ""])
+def test_another_file_of_the_name_of_a_record_is_left_out_and_told(arch: str, content: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    torch.save(OrderedDict(net().state_dict()), path)
+    audit_result.sidecar(path).write_text(content, encoding="utf-8")
+    described, notes = describe_checkpoint(checkpoint.load(path, arch))
+    assert described.sanitizing is None
+    assert "a.pt.json is no record of irene sanitize and was left out" in notes
+    audit_result.sidecar(path).write_text('{"sanitizing": ', encoding="utf-8")
+    with pytest.raises(IreneError, match=r"a\.pt\.json is not a sanitizer's record"):
+        describe_checkpoint(checkpoint.load(path, arch))
 
 
 def test_a_record_counts_only_for_the_file_that_it_names(arch: str, tmp_path: Path) -> None:

@@ -5,11 +5,16 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from click.testing import Result
+
+from audit.parallel.ranks import is_first
 
 MODEL = """
 import os, signal
@@ -123,3 +128,56 @@ def test_what_goes_wrong_in_the_second_process_is_one_line_of_the_first(folder: 
     assert [line for line in first.stderr.splitlines() if line.startswith("Error")] == [
         "Error: A process of torchrun ended before its rows were read. Nothing was written; run the command again."
     ]
+
+
+@pytest.mark.parametrize(("rank", "size"), [("1", None), ("x", None), ("3", "1"), ("0", "2"), ("", "")])
+def test_a_rank_without_other_processes_is_no_torchrun(
+    rank: str, size: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if size is not None:
+        monkeypatch.setenv("WORLD_SIZE", size)
+    assert is_first()
+
+
+@pytest.mark.parametrize("what", ["audit", "sanitize"])
+def test_embeddings_are_read_where_a_rank_stands_in_the_environment(
+    what: str, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    v = np.arange(300) % 2
+    z = np.random.default_rng(0).normal(size=(300, 4)) + v[:, None]
+    np.savez(tmp_path / "z.npz", z=z.astype(np.float32), v=v.astype(str))
+    monkeypatch.setenv("RANK", "1")
+    asked = {
+        "audit": f"--attackers logistic -o {tmp_path / 'a.json'}",
+        "sanitize": f"--method leace -o {tmp_path / 'clean.npz'}",
+    }
+    result = run(what, tmp_path / "z.npz", "--private v", asked[what])
+    assert result.exit_code == 0, result.output
+    assert "Wrote" in result.output
+
+
+@pytest.mark.parametrize(("variable", "value"), [("WORLD_SIZE", "x"), ("WORLD_SIZE", "0"), ("RANK", "-1")])
+def test_what_is_no_number_of_torchruns_is_told_in_one_line(
+    variable: str, value: str, run: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv(variable, value)
+    result = run("audit net.pt", " ".join(ASKED), "-o", folder / "none.json")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (
+        1,
+        f"Error: The environment sets {variable} to '{value}', which is no number of torchrun's. Unset it, or start "
+        "irene by torchrun.",
+    )
+
+
+def test_a_number_of_processes_that_nothing_started_is_told_in_one_line(
+    run: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = run("audit net.pt", " ".join(ASKED), "-o", folder / "none.json")
+    assert result.exit_code == 1
+    assert "torchrun started nothing: " in result.output.splitlines()[-1]
