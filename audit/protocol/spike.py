@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import softmax
+from sklearn.utils import gen_batches
 
 from audit.attackers.attack import Fits, FittedAttacker, Problem, SplitData, again, stacked
 from audit.attackers.classification import ClassFit, Classification
@@ -109,18 +110,22 @@ class _OfClasses:
 
     def planted(self, scores: Doubles, excess: float, generator: np.random.Generator) -> _Planted:
         """Draw labels whose logits rise with the scores, (n, columns), so that the best attacker reads so much more."""
-        slopes = np.concatenate([-scores / 2, scores / 2], axis=1) if scores.shape[1] == 1 else scores
-        log_share = self.log_share[self.label]
 
         def chances(strength: float) -> Doubles:
-            return np.asarray(softmax(log_share + strength * slopes, axis=1))
+            found = np.empty((len(scores), self.log_share.shape[1]))
+            for rows in gen_batches(len(scores), BLOCK):
+                own = scores[rows]
+                slopes = np.concatenate([-own / 2, own / 2], axis=1) if own.shape[1] == 1 else own
+                found[rows] = softmax(self.log_share[self.label[rows]] + strength * slopes, axis=1)
+            return found
 
         floor = _best_balanced(chances(0.0))
         wanted = min(floor + excess, PLANTED_MOST)
         strength = _solved(lambda a: _best_balanced(chances(a)) - wanted) if wanted > floor else 0.0
-        p = chances(strength)
-        drawn = (p.cumsum(axis=1) < generator.random((len(p), 1))).sum(axis=1)
-        return _Planted(np.minimum(drawn, p.shape[1] - 1).astype(np.int64), _best_balanced(p) - floor, floor)
+        p, dice = chances(strength), generator.random((len(scores), 1))
+        drawn = [(p[rows].cumsum(axis=1) < dice[rows]).sum(axis=1) for rows in gen_batches(len(p), BLOCK)]
+        v = np.minimum(np.concatenate(drawn), p.shape[1] - 1).astype(np.int64)
+        return _Planted(v, _best_balanced(p) - floor, floor)
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,7 @@ def _scores(kind: Kind, parts: Sequence[Matrix], base: _Base, generator: np.rand
 def _best_balanced(chances: Doubles) -> float:
     """Return the balanced accuracy of the best attacker, who knows the chance of each class in each row, (n, k)."""
     share = chances.mean(axis=0)
-    named = (chances / share).argmax(axis=1)
+    named = np.concatenate([(block / share).argmax(axis=1) for block in blocks(chances, BLOCK)])
     return float((chances[np.arange(len(named)), named] / share[named]).mean() / len(share))
 
 
