@@ -123,7 +123,7 @@ def resolution(metric: MetricName, floor: float, guess: float, rows: Sequence[in
     if metric == "r2":
         share = max(limit, LEAST_LIMIT)
         return reach * math.sqrt(4 * share * (1 - share) ** 2 / sum(rows))
-    share = max(floor, guess)
+    share = min(max(floor, guess, 0.0), 1.0)
     return reach * math.sqrt(sum(share * (1 - share) / n for n in rows)) / len(rows)
 
 

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from support.findings import audit, certified, powered, readable, remeasured, sanitized
+from support.findings import audit, certified, powered, readable, sanitized
 from support.gates import called, founded, passing
 
 from audit.errors import EvidenceError
-from audit.evidence.audit_result import AuditResult, write_audit
-from audit.evidence.upgrades import OLDER
+from audit.evidence.audit_result import AuditResult, read_audit, write_audit
 from reports.gate.gate import OPEN, Outcome, gate
 from reports.gate.policy import STARTER, Policy, read_policy
+
+STORED = Path(__file__).parents[2] / "support/evidence"
 
 
 def able(attribute: str = "colour") -> Any:
@@ -54,12 +55,12 @@ def test_what_a_policy_asks_is_held_where_it_is_there_and_open_where_it_is_not(n
 
 
 def test_evidence_without_planted_leaks_or_a_bound_is_open_where_they_are_asked_for() -> None:
-    earlier = remeasured(passing(), spikes=[])
-    result = audit().model_copy(update={"findings": [earlier], "warnings": [OLDER]})
+    result = read_audit(STORED / "schema_2/intersection.json")
+    assert result.is_older and gate(result, limit=0.4).exit_code == 0
     for asked in (Policy(recovery=0.0), Policy(certificate=True), Policy(certificate=1.0)):
-        assert gate(result, policy=asked).exit_code == OPEN
+        assert gate(result, limit=0.4, policy=asked).exit_code == OPEN
     assert held(audit(able()), certificate=True).exit_code == 0
-    assert held(result, certificate=False).exit_code == 0
+    assert gate(result, limit=0.4, policy=Policy(certificate=False)).exit_code == 0
 
 
 def test_the_limit_of_a_policy_judges_and_a_larger_one_that_was_typed_is_open() -> None:
