@@ -1,6 +1,7 @@
 """The command `irene check`: the gate of a build."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,16 +158,13 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
 def _contents(outcome: "Outcome", outputs: dict[str, Path]) -> dict[Path, bytes]:
     from reports.gate.junit import junit
     from reports.gate.markdown_summary import markdown
-    from reports.gate.told import required
+    from reports.gate.told import checked
 
     contents = {}
     if report := outputs.get("report"):
-        from reports.audit_page.render import render
+        from reports.audit_page.render import render_comparison
 
-        *first, last = (audit for _, audit in outcome.comparison.audits)  # the page has no other place for it
-        lacking = [required(one) for one in outcome.requirements if one.must and one.state == "open"]
-        told_last = last.model_copy(update={"warnings": [*last.warnings, *lacking]})
-        contents[report] = (render(first[0], told_last) if first else render(told_last)).encode()
+        contents[report] = render_comparison(replace(outcome.comparison, checked=checked(outcome))).encode()
     if path := outputs.get("junit"):
         contents[path] = junit(outcome)
     if path := outputs.get("markdown"):

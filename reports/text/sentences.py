@@ -25,7 +25,7 @@ from reports.text.figures import floor, pair_change, score, with_metric, written
 KEPT_STATES = {
     "lost": "Lost, by the paired change or since it fell to its floor",
     "open": "Not clearly retained, and not clearly lost",
-    "retained": f"Retained, with a loss of at most {100 * TOLERANCE:g} points",
+    "retained": "Retained, with a loss of at most {:g} points",
     "not readable": "Not clearly readable above the floor",
     "readable": "Readable above the floor",
 }
@@ -81,14 +81,18 @@ def retained_sentence(pair: Pair, tolerance: float | None = None) -> str:
     return f"{word}: {_place(pair.last.found)}: {_read(pair)}{told}; {guess}."
 
 
-def retained_by_state(pairs: Sequence[Pair]) -> list[str]:
-    """Return in a sentence for each state which attributes were retained or lost, or are readable or not."""
+def retained_by_state(pairs: Sequence[Pair], tolerance: float | None = None) -> list[str]:
+    """Return in a sentence for each state which attributes were retained or lost, or are readable or not.
+
+    `tolerance` is the largest loss at which one counts as retained; the default if left out.
+    """
+    most = 100 * (TOLERANCE if tolerance is None else tolerance)
     found: dict[str, list[str]] = {}
     for pair in pairs:
         changed = f" ({pair_change(pair, pair.last.measurement.metric)})" if pair.first else ""
-        found.setdefault(kept_state(pair), []).append(f"{attribute_at(pair.last.found)}{changed}")
+        found.setdefault(kept_state(pair, tolerance), []).append(f"{attribute_at(pair.last.found)}{changed}")
     return [
-        f"{KEPT_STATES[state]}: {', '.join(found[state][:MOST_LISTED])}"
+        f"{KEPT_STATES[state].format(most)}: {', '.join(found[state][:MOST_LISTED])}"
         f"{f' and {len(found[state]) - MOST_LISTED} more' if len(found[state]) > MOST_LISTED else ''}."
         for state in KEPT_STATES
         if state in found
