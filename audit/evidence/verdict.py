@@ -173,18 +173,23 @@ def _unsettled(measurement: Measurement, limit: float) -> str:
     )
 
 
+def decisive(measurement: Measurement, limit: float) -> dict[str, Spike]:
+    """Return by kind the planted leak that a PASS rests on: the largest of at most twice the limit."""
+    fitting = [one for one in measurement.spikes if one.planted <= SLACK * 2 * limit]
+    return {one.kind: one for one in sorted(fitting, key=lambda one: one.planted)}
+
+
 def unseen(measurement: Measurement, limit: float) -> str:
     """Return why a PASS cannot rest on attackers who would not have seen a leak of twice the limit, or nothing."""
-    unit = measurement.kind.unit
+    unit, found = measurement.kind.unit, decisive(measurement, limit)
     for kind in dict.fromkeys(one.kind for one in measurement.spikes):
-        fitting = [one for one in measurement.spikes if one.kind == kind and one.planted <= SLACK * 2 * limit]
-        if not fitting:
+        spike = found.get(kind)
+        if spike is None:
             least = min(one.planted for one in measurement.spikes)
             return (
                 f"The audit asked for leaks of {100 * least:.1f} {unit} and more, and the limit is {100 * limit:g}; "
                 "an audit with this limit would settle it."
             )
-        spike = max(fitting, key=lambda one: one.planted)
         if spike.share >= RECOVERED and measurement.excess.high <= spike.read:
             continue
         if spike.planted < limit:

@@ -90,11 +90,12 @@ def gate(
         losses: The largest losses of task and retained attributes since `before`; and whether a model may be no better
             at its task than always answering the most frequent class.
         policy: What must be in the evidence, or the TOML file that says so; what is not there is open.
-        files: Where the evidence was read from, for a policy that asks for a signature.
+        files: Where the evidence was read from, for a policy that asks for a signature; the paths given, if left out.
 
     Raises:
         EvidenceError: The evidence contradicts itself or allows itself too large a limit, the two audits cannot be
-            compared, nothing could exceed the limit, or a loss is to be limited that was not audited.
+            compared, nothing could exceed the limit, a loss is to be limited that was not audited, or the key of a
+            policy cannot be read.
         UnknownNameError: An attribute was not audited, or the policy asks for what nobody knows.
     """
     policy = policy if policy is None or isinstance(policy, Policy) else read_policy(policy)
@@ -112,10 +113,17 @@ def gate(
     losses = with_policy(losses or Losses(), policy, comparison)
     asked = requirements(comparison, losses)
     if policy is not None:
-        asked += held_policy(policy, comparison, [Path(one) for one in files])
+        asked += held_policy(policy, comparison, [Path(one) for one in files] or _paths(one for _, one in given))
     verdict = min((one.decided.verdict for one in findings), key=WORST_FIRST.index)
     code = _exit_code(verdict, asked, allow_inconclusive=allow_inconclusive)
     return Outcome(comparison, allow_inconclusive, verdict, code, losses, asked, asked_by)
+
+
+def _paths(given: Iterable[AuditResult | str | PathLike[str]]) -> list[Path]:
+    """Return where the audits were read from; nothing if one was given in memory, which bears no signature."""
+    listed = list(given)
+    paths = [Path(one) for one in listed if isinstance(one, str | PathLike)]
+    return paths if len(paths) == len(listed) else []
 
 
 def _exit_code(verdict: Verdict, asked: Sequence[Requirement], *, allow_inconclusive: bool) -> int:
