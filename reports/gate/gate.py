@@ -15,13 +15,14 @@ from audit.errors import EvidenceError, UnknownNameError
 from audit.evidence.audit_result import AuditResult, as_audit
 from audit.evidence.findings import Finding, Verdict
 from audit.evidence.numbers import one_line
-from audit.evidence.verdict import held_for
+from audit.evidence.verdict import held_for, is_by_measured_floor
 from reports.gate.held_policy import held_policy, with_policy
 from reports.gate.policy import Policy, read_policy
 from reports.gate.requirements import Losses, Requirement, requirements
 from reports.inputs.by_attribute import WORST_FIRST, tally
 from reports.inputs.comparison import Comparison, compare
 from reports.inputs.integrity import at_limit, refuse_unfounded
+from reports.text.sentences import BY_MEASURED_FLOOR
 
 LimitFrom = Literal["the audit", "the call", "the policy"]
 MOST_OF_ITS_OWN: Final = 0.2
@@ -151,7 +152,9 @@ def conclusion(outcome: Outcome) -> str:
         case "PASS", _:
             everyone = all(held_for(one) == "every attacker" for one in outcome.findings)
             who = "attacker whatever" if everyone else "attacker tried"
-            told = f"the check passes, since no {who} reads more than the limit allows"
+            is_measured = everyone and any(map(is_by_measured_floor, outcome.findings))
+            by_floor = f", {BY_MEASURED_FLOOR}" if is_measured else ""
+            told = f"the check passes, since no {who} reads more than the limit allows{by_floor}"
         case "FAIL", _:
             told = "the check fails, since a fresh attacker reads more than the limit allows"
         case _, True:

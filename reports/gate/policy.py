@@ -34,7 +34,7 @@ limit = 0.05                   # the largest excess that passes, of balanced acc
 # recovery = 0.33              # least share that the attackers read of the planted leaks that the verdict rests on
 # task_drop = 0.02             # largest loss of the task's accuracy since --before
 # keep_drop = 0.05             # largest loss of each attribute to keep since --before
-# certificate = 0.6            # an upper bound on every attacker, and the largest that passes; true: any
+# certificate = 0.6            # an upper bound on every attacker, and the largest that passes; true: floor + limit
 
 # [signature]
 # key = "keys/auditor.pem"     # the evidence must be signed by this key; its path counts from this file
@@ -79,7 +79,8 @@ class Policy(_Closed):
     keep_drop: Share | None = None
     """Largest losses since the audit before, as `--task-drop` and `--keep-drop`."""
     certificate: bool | Share | None = None
-    """An upper bound on every attacker is asked for: the largest balanced accuracy of it, or any."""
+    """An upper bound on every attacker is asked for: the largest balanced accuracy of it, or `true` for
+    one within the floor, as measured, and the limit."""
     signature: SignedBy | None = None
 
     folder: Path = Field(default=Path(), exclude=True)

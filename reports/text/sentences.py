@@ -16,7 +16,7 @@ from audit.evidence.headline import (
 from audit.evidence.method_card import MethodCard
 from audit.evidence.metric import METRICS
 from audit.evidence.numbers import count, measured, named, one_line, plain
-from audit.evidence.verdict import held_for, most_allowed
+from audit.evidence.verdict import held_for, is_by_measured_floor, most_allowed
 from reports.inputs.comparison import Comparison, Pair, Reading, compare
 from reports.inputs.retention import TOLERANCE, kept_state
 from reports.text.bounds import bound, read_at_most
@@ -32,6 +32,8 @@ KEPT_STATES = {
 """How a page names what became of an attribute to keep, the gravest first."""
 MOST_LISTED = 20
 """Attributes that a sentence names at most."""
+BY_MEASURED_FLOOR = "by the floor as measured"
+"""Of a bound that lies within the limit of the floor's middle, and not of its lower end."""
 NO_TASK = "no task was named; the floor is chance"
 
 
@@ -126,7 +128,8 @@ def _held(found: Finding, any_more: str) -> str:
     """Return for whom the limit holds: every attacker, by a bound that lies within it, or the attackers tried."""
     most = found.certificate
     if held_for(found) == "every attacker":
-        return f"no attacker whatever reads it beyond the limit{any_more}"
+        by_floor = f", {BY_MEASURED_FLOOR}" if is_by_measured_floor(found) else ""
+        return f"no attacker whatever reads it beyond the limit{any_more}{by_floor}"
     told = f"no attacker tried reads it beyond the limit{any_more}"
     if most is None:
         return told
