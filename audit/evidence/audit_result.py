@@ -211,7 +211,7 @@ class Sanitizing(Frozen):
     chosen: int | None = None
     """Which epoch of the trace the weights are of, from 0, by the task and a quick fresh audit on held-out rows."""
     release: Literal["code", "map"] | None = None
-    """The module at the bottleneck since: a finite code, an affine map, or none."""
+    """The module at the bottleneck since: a finite code, a map (an affine one or a residual network), or none."""
     notes: list[Text] = []
     """What to know before the result is given away."""
     head_accuracy: dict[str, Share | None]

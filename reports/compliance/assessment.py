@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from audit.evidence.numbers import count, shorten
+from audit.evidence.numbers import of_held, shorten
 from reports.compliance.answers import Answers, answered
 from reports.compliance.evidence_items import Absent, items
 from reports.compliance.likelihood import likelihood_table
@@ -45,8 +45,9 @@ def assessment(
 ) -> Assessment:
     """Prepare everything that the annex shows, the provisions of a user's frameworks and people's answers among it."""
     last = comparison.last
+    tested = of_held(last.tested, last.data.test.rows)
     subject = (
-        f"From the audit of {last.created[:10]} on {count(last.data.test.rows)} test rows. What stands in text was "
+        f"From the audit of {last.created[:10]} on {tested} test rows. What stands in text was "
         "measured, recorded or answered by people; each empty box waits for a person. This is no assessment: it is "
         "what an audit can give to one."
     )
