@@ -1,6 +1,5 @@
 """The command `irene check`: the gate of a build."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,26 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from audit.errors import visible
-from reports.cli.report import EVIDENCE, unsealed
+from reports.cli.report import EVIDENCE, Limit, unsealed
 
 if TYPE_CHECKING:
     from reports.gate.gate import Outcome
-
-
-class Limit(click.FloatRange):
-    """A share from 0 to 1; anything else, such as points or a decimal comma, is an error that shows the form."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read the share; `nan`, which click lets through, is none."""
-        try:
-            share = super().convert(value, param, ctx)
-        except click.BadParameter:
-            share = math.nan
-        if math.isnan(share):
-            self.fail(f"{value!r} is no share from 0 to 1. Write 0.05 for 5 points.", param, ctx)
-        return share
 
 
 class OutputFile(click.Path):
