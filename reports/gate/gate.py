@@ -171,10 +171,12 @@ def _lacking(outcome: Outcome) -> str:
 
 
 def _lost(outcome: Outcome) -> str:
-    lost = [one for one in outcome.requirements if one.state == "lost"]
-    if any(one.tolerance is None for one in lost):
-        return "the model does its task no better than always answering the most frequent class"
-    return f"more was lost than is allowed of {', '.join(one.subject for one in lost)}"
+    lost, task = [one for one in outcome.requirements if one.state == "lost"], outcome.audit.task
+    fallen = ", ".join(one.subject for one in lost if one.tolerance is not None)
+    told = [f"more was lost than is allowed of {fallen}"] if fallen else []
+    if task is not None and any(one.tolerance is None for one in lost):
+        told.insert(0, f"the model does its task no better than {task.nothing}")
+    return ", and ".join(told)
 
 
 def _judged(when: str, audit: AuditResult, limit: float | None) -> AuditResult:
