@@ -102,7 +102,7 @@ def kept_of_best(figures: SweepFigures, sweep: Sweep) -> Estimate | None:
     gains = [
         (one.auroc, first.at_best.value - 0.5)
         for one, first in zip(figures.kept, begins, strict=True)
-        if first.at_best and first.at_best.low > 0.5
+        if first.at_best and min(first.at_best.low, first.at_best.value) > 0.5
     ]
     if not gains:
         return None

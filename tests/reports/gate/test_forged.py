@@ -305,6 +305,27 @@ def test_no_figure_of_a_sweep_can_be_moved_alone(field: str, tmp_path: Path) -> 
     refused(called("report", str(written(tmp_path, content)), "-o", str(tmp_path / "page.html")), "less the floor")
 
 
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        (("read", "chance"), 5e-324),
+        (("read", "test_rows"), 0),
+        (("kept", "auroc", "low"), -1e308),
+        (("kept", "auroc", "high"), 1e308),
+    ],
+)
+def test_no_figure_of_a_sweep_is_beyond_what_a_page_can_compute_with(
+    place: tuple[str, ...], change: float, tmp_path: Path
+) -> None:
+    content = content_of(TESTS / "golden/sweep.json")
+    role, *way, last = place
+    inner = content["points"][1]["figures"][role][0]
+    for step in way:
+        inner = inner[step]
+    inner[last] = change
+    refused(called("report", str(written(tmp_path, content)), "-o", str(tmp_path / "page.html")), "cannot be shown")
+
+
 def test_an_attacker_taken_out_or_a_curve_taken_out_is_missed(tmp_path: Path) -> None:
     content = content_of(TESTS / "golden/classes.json")
     measurement = content["findings"][1]["measurement"]
