@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NoReturn, Self
 
-from pydantic import Discriminator, Tag, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from audit.atomic_write import refuse_foreign
 from audit.errors import EvidenceError, require_kind
@@ -211,7 +211,7 @@ class Sanitizing(Frozen):
     chosen: int | None = None
     """Which epoch of the trace the weights are of, from 0, by the task and a quick fresh audit on held-out rows."""
     release: Literal["code", "map"] | None = None
-    """The module at the bottleneck since: a finite code, an affine map, or none."""
+    """The module at the bottleneck since: a finite code, a map (an affine one or a residual network), or none."""
     notes: list[Text] = []
     """What to know before the result is given away."""
     head_accuracy: dict[str, Share | None]
@@ -283,7 +283,7 @@ class Protocol(Frozen):
 
     seed: int
     attackers: list[Text]
-    views: list[str]
+    views: list[str] = Field(min_length=1)
     bootstrap: int
     null_refits: int
     fit_rows: int | None
@@ -334,6 +334,12 @@ class AuditResult(Frozen):
     warnings: list[Text]
     versions: dict[str, str]
     device: str
+    _is_older: bool = PrivateAttr(default=False)
+
+    @property
+    def is_older(self) -> bool:
+        """Whether the file that it was read from is of an older schema; nothing in the file's text can say so."""
+        return self._is_older
 
     @property
     def private(self) -> list[Finding]:
@@ -409,9 +415,16 @@ def read_audit(path: str | PathLike[str], *, allow_unsealed: bool = False) -> Au
     place = Path(path)
     content = read_json(place, WHAT)
     _require_audit(content, place)
-    result = parsed(AuditResult, content, place, WHAT, SCHEMA_VERSION, UPGRADES)
+    result = parsed_audit(content, place)
     unsealed = require_digest(content, place, FIRST_SEALED, allow_unsealed=allow_unsealed)
     return result.model_copy(update={"warnings": [*result.warnings, unsealed]}) if unsealed else result
+
+
+def parsed_audit(content: dict[str, object], path: Path, what: str = WHAT) -> AuditResult:
+    """Return what was read of `path` as an audit, marked where it is of an older schema, or raise an EvidenceError."""
+    result = parsed(AuditResult, content, path, what, SCHEMA_VERSION, UPGRADES)
+    result._is_older = content["schema_version"] != SCHEMA_VERSION
+    return result
 
 
 def _require_path(path: object) -> None:

@@ -90,7 +90,7 @@ def require_signature(files: Sequence[Path], key: Path, envelopes: Sequence[Path
         EvidenceError: A file bears no signature, another key signed it, it was changed since, or signed by another
             name.
     """
-    public = _public(key)
+    public = read_public(key)
     found = dict.fromkeys([*envelopes, *filter(Path.exists, map(envelope_of, files))])
     if not found:
         raise EvidenceError(f"{files[0]} is not signed: there is no {envelope_of(files[0]).name} beside it.")
@@ -111,7 +111,7 @@ def require_signature(files: Sequence[Path], key: Path, envelopes: Sequence[Path
 
 def _subjects(path: Path, public: "SSlibKey", key: Path) -> set[tuple[str, str]]:
     """Return the name and the SHA-256 of each file that an envelope is about, once the key has verified it."""
-    from securesystemslib.dsse import Envelope  # noqa: PLC0415 - `_public` has told if it is not there
+    from securesystemslib.dsse import Envelope  # noqa: PLC0415 - `read_public` has told if it is not there
 
     _refuse_link(path)
     content = read_json(path, WHAT)
@@ -140,7 +140,12 @@ def _holds(public: "SSlibKey", signature: Any, envelope: "Envelope") -> bool:
     return True
 
 
-def _public(path: Path) -> "SSlibKey":
+def read_public(path: Path) -> "SSlibKey":
+    """Return a public key, PEM.
+
+    Raises:
+        IreneError: It cannot be read, is no public key of a kind that is used here, or the library is not there.
+    """
     try:
         from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415 - an extra
         from securesystemslib.signer import SSlibKey  # noqa: PLC0415

@@ -6,6 +6,7 @@ planted in the same features, the same attackers read clearly more than was read
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
@@ -60,24 +61,76 @@ POSSIBLE = 100
 """How many times the rows held may be asked for; beyond it, only a narrower layer helps."""
 
 
+DoubtKind = Literal[
+    "constant", "floor", "limit", "rows", "mean", "room", "failed", "weak", "rows or layer", "asked", "layer"
+]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Why there is neither a PASS nor a FAIL."""
+
+    kind: DoubtKind
+    """What it lies in: a layer that gives one vector, a floor that leaves less than the limit, a limit too fine for any
+    rows, rows, a mean that hides, features without room, attackers that failed or are weak, rows or the layer's width,
+    a limit that was not asked for in the audit, or the width alone."""
+    reason: str
+    """In a sentence, with what would settle it."""
+
+
 def judge(measurement: Measurement, limit: float, certificate: Certificate | None = None) -> Decision:
     """Decide on a private attribute: PASS and FAIL by the interval of the excess, PASS by able attackers alone.
 
     `certificate` is the bound on every attacker, if there is one: where it lies within the limit even of the floor's
     lower end, neither the learning curve nor planted leaks are asked how able the attackers were.
     """
-    verdict, reason = by_interval(
+    verdict, reason = _by_figures(measurement, limit)
+    found = doubt(measurement, limit, certificate)
+    return Decision(limit=limit, verdict="INCONCLUSIVE" if found else verdict, reason=found.reason if found else reason)
+
+
+def doubt(measurement: Measurement, limit: float, certificate: Certificate | None = None) -> Doubt | None:
+    """Return the first doubt that leaves a private attribute open, as `judge` asks; None where there is a verdict."""
+    verdict, reason = _by_figures(measurement, limit)
+    if measurement.constant:
+        return Doubt("constant", NOTHING_TO_READ)
+    if told := _unbeatable(measurement, limit):
+        return Doubt("floor", told)
+    if verdict == "INCONCLUSIVE":
+        is_too_fine = measurement.excess.high <= limit and measurement.resolution >= TOO_FINE * limit
+        return Doubt("limit" if is_too_fine else "rows", reason)
+    return _of_pass(measurement, limit, certificate) if verdict == "PASS" else None
+
+
+def _by_figures(measurement: Measurement, limit: float) -> tuple[Verdict, str]:
+    return by_interval(
         measurement.excess, measurement.resolution, limit, measurement.rows, measurement.kind, measurement.held
     )
-    doubt = NOTHING_TO_READ if measurement.constant else _unbeatable(measurement, limit)
-    if verdict == "PASS" and not doubt:
-        least = measurement.floor_score.low
-        is_bounded_anyhow = certificate is not None and certificate.balanced_accuracy <= least + limit
-        doubt = MEAN_HIDES if measurement.mean_hides else ""
-        doubt = doubt or _roomless(measurement, limit, certificate) or _doubt(measurement)
-        if not (doubt or is_bounded_anyhow):
-            doubt = _unsettled(measurement, limit) or unseen(measurement, limit) or _drowned(measurement)
-    return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
+
+
+def _of_pass(measurement: Measurement, limit: float, certificate: Certificate | None) -> Doubt | None:
+    """Return why an interval below the limit is no PASS: the attackers may not have been able, or not seen all."""
+    if measurement.mean_hides:
+        return Doubt("mean", MEAN_HIDES)
+    asked: tuple[tuple[DoubtKind, str], ...] = (
+        ("room", _roomless(measurement, limit, certificate)),
+        ("failed", _failed(measurement)),
+        ("weak", _weak(measurement)),
+    )
+    if found := next((Doubt(kind, told) for kind, told in asked if told), None):
+        return found
+    if certificate is not None and _holds_anyhow(certificate, measurement, limit):
+        return None
+    if told := _unsettled(measurement, limit):
+        return Doubt("rows or layer", told)
+    if not_seen := unseen(measurement, limit):
+        return not_seen
+    return Doubt("layer", drowned) if (drowned := _drowned(measurement)) else None
+
+
+def _holds_anyhow(certificate: Certificate, measurement: Measurement, limit: float) -> bool:
+    """Return whether a bound lies within the limit even of the floor's lower end: the floor may be measured high."""
+    return certificate.balanced_accuracy <= measurement.floor_score.low + limit
 
 
 def is_lower_bound(measurement: Measurement, limit: float) -> bool:
@@ -109,6 +162,13 @@ def is_bounded(finding: Finding) -> bool:
     return finding.certificate is not None and finding.certificate.balanced_accuracy <= most
 
 
+def is_by_measured_floor(finding: Finding) -> bool:
+    """Return whether a bound within floor and limit is so by the floor as measured alone, not by its lower end."""
+    most = finding.certificate
+    anyhow = most is not None and _holds_anyhow(most, finding.measurement, finding.decided.limit)
+    return is_bounded(finding) and not anyhow
+
+
 def most_allowed(finding: Finding) -> float:
     """Return the metric of an attacker who reads just as much as the limit allows."""
     return finding.measurement.floor_score.value + finding.decided.limit
@@ -123,7 +183,7 @@ def resolution(metric: MetricName, floor: float, guess: float, rows: Sequence[in
     if metric == "r2":
         share = max(limit, LEAST_LIMIT)
         return reach * math.sqrt(4 * share * (1 - share) ** 2 / sum(rows))
-    share = max(floor, guess)
+    share = min(max(floor, guess, 0.0), 1.0)
     return reach * math.sqrt(sum(share * (1 - share) / n for n in rows)) / len(rows)
 
 
@@ -173,32 +233,40 @@ def _unsettled(measurement: Measurement, limit: float) -> str:
     )
 
 
-def unseen(measurement: Measurement, limit: float) -> str:
-    """Return why a PASS cannot rest on attackers who would not have seen a leak of twice the limit, or nothing."""
-    unit = measurement.kind.unit
+def decisive(measurement: Measurement, limit: float) -> dict[str, Spike]:
+    """Return by kind the planted leak that a PASS rests on: the largest of at most twice the limit."""
+    fitting = [one for one in measurement.spikes if one.planted <= SLACK * 2 * limit]
+    return {one.kind: one for one in sorted(fitting, key=lambda one: one.planted)}
+
+
+def unseen(measurement: Measurement, limit: float) -> Doubt | None:
+    """Return why a PASS cannot rest on attackers who would not have seen a leak of twice the limit, or None."""
+    unit, found = measurement.kind.unit, decisive(measurement, limit)
     for kind in dict.fromkeys(one.kind for one in measurement.spikes):
-        fitting = [one for one in measurement.spikes if one.kind == kind and one.planted <= SLACK * 2 * limit]
-        if not fitting:
+        spike = found.get(kind)
+        if spike is None:
             least = min(one.planted for one in measurement.spikes)
-            return (
+            return Doubt(
+                "asked",
                 f"The audit asked for leaks of {100 * least:.1f} {unit} and more, and the limit is {100 * limit:g}; "
-                "an audit with this limit would settle it."
+                "an audit with this limit would settle it.",
             )
-        spike = max(fitting, key=lambda one: one.planted)
         if spike.share >= RECOVERED and measurement.excess.high <= spike.read:
             continue
         if spike.planted < limit:
-            return (
+            return Doubt(
+                "asked",
                 f"The audit asked for {kind} leaks of {100 * spike.planted:.1f} {unit} at most, and the limit is "
-                f"{100 * limit:g}; an audit with this limit would settle it."
+                f"{100 * limit:g}; an audit with this limit would settle it.",
             )
-        return (
+        return Doubt(
+            "rows or layer",
             f"Of a planted {kind} leak of {100 * spike.planted:.1f} {unit} these attackers read "
             f"{100 * spike.read:.1f}, and of the attribute up to {100 * max(measurement.excess.high, 0):.1f}, "
             "so a leak beyond the limit could stay unseen; "
-            f"{_more(measurement, _factor(spike, measurement.excess))} would settle it."
+            f"{_more(measurement, _factor(spike, measurement.excess))} would settle it.",
         )
-    return ""
+    return None
 
 
 def _factor(spike: Spike, excess: Estimate) -> float:
@@ -263,11 +331,16 @@ def _roomless(measurement: Measurement, limit: float, certificate: Certificate |
     )
 
 
-def _doubt(measurement: Measurement) -> str:
-    """Return why a PASS cannot rest on these attackers: one could not run, or they are weaker than the baseline."""
+def _failed(measurement: Measurement) -> str:
+    """Return why a PASS cannot rest on these attackers where one of them could not run, or nothing."""
     tried = [one for one in measurement.attackers if one.name != ENSEMBLE]
     if missing := sum(one.failure is not None for one in tried):
         return f"{missing} of {len(tried)} attackers could not run; a pass needs all of them to have tried."
+    return ""
+
+
+def _weak(measurement: Measurement) -> str:
+    """Return why a PASS cannot rest on attackers that are weaker than the baseline, or nothing."""
     excess, floor = measurement.excess, measurement.floor_score
     if excess.high < 0 and floor.low < floor.high:
         # the prediction is made from these features, so an attacker as able as can be learns no less from them

@@ -1,4 +1,4 @@
-"""The release at the bottleneck of a sanitized model: words of a finite code, or an affine map of z.
+"""The release at the bottleneck of a sanitized model: words of a finite code, or a map of z.
 
 It is a module beside the model's own, under the name `irene`, and works by a hook on the layer that its own tensors
 name: a checkpoint in any format can carry it. In a file that does, the model's own tensors stand under

@@ -8,7 +8,7 @@ from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, as_audit
 from reports.audit_page.page import page
 from reports.compliance.mapping import Framework, load
-from reports.inputs.comparison import compare
+from reports.inputs.comparison import Comparison, compare
 from reports.inputs.integrity import refuse_unfounded
 from reports.render.section import fill_page
 from reports.render.template import write_page
@@ -25,7 +25,12 @@ def render(before: AuditResult, after: AuditResult | None = None, frameworks: Se
     Raises:
         EvidenceError: The two audits cannot be compared.
     """
-    return fill_page(page(compare(before, after), frameworks), "report.css", "compliance.css")
+    return render_comparison(compare(before, after), frameworks)
+
+
+def render_comparison(comparison: Comparison, frameworks: Sequence[Framework] = ()) -> str:
+    """Return the report on audits that were compared already, with what a gate decided on them if one did."""
+    return fill_page(page(comparison, frameworks), "report.css", "compliance.css")
 
 
 def write_report(

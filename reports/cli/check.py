@@ -1,32 +1,16 @@
 """The command `irene check`: the gate of a build."""
 
-import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from audit.errors import visible
-from reports.cli.report import EVIDENCE, unsealed
+from reports.cli.report import EVIDENCE, Limit, unsealed
 
 if TYPE_CHECKING:
     from reports.gate.gate import Outcome
-
-
-class Limit(click.FloatRange):
-    """A share from 0 to 1; anything else, such as points or a decimal comma, is an error that shows the form."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read the share; `nan`, which click lets through, is none."""
-        try:
-            share = super().convert(value, param, ctx)
-        except click.BadParameter:
-            share = math.nan
-        if math.isnan(share):
-            self.fail(f"{value!r} is no share from 0 to 1. Write 0.05 for 5 points.", param, ctx)
-        return share
 
 
 class OutputFile(click.Path):
@@ -157,16 +141,13 @@ def check(evidence: Path, before: Path | None, private: str | None, as_json: boo
 def _contents(outcome: "Outcome", outputs: dict[str, Path]) -> dict[Path, bytes]:
     from reports.gate.junit import junit
     from reports.gate.markdown_summary import markdown
-    from reports.gate.told import required
+    from reports.gate.told import checked
 
     contents = {}
     if report := outputs.get("report"):
-        from reports.audit_page.render import render
+        from reports.audit_page.render import render_comparison
 
-        *first, last = (audit for _, audit in outcome.comparison.audits)  # the page has no other place for it
-        lacking = [required(one) for one in outcome.requirements if one.must and one.state == "open"]
-        told_last = last.model_copy(update={"warnings": [*last.warnings, *lacking]})
-        contents[report] = (render(first[0], told_last) if first else render(told_last)).encode()
+        contents[report] = render_comparison(replace(outcome.comparison, checked=checked(outcome))).encode()
     if path := outputs.get("junit"):
         contents[path] = junit(outcome)
     if path := outputs.get("markdown"):

@@ -1,5 +1,6 @@
 """The command `irene report`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,24 @@ if TYPE_CHECKING:
     from reports.compliance.answers import Answers
 
 EVIDENCE = click.Path(path_type=Path, dir_okay=False)
+
+
+class Limit(click.FloatRange):
+    """A share from 0 to 1; anything else, such as points or a decimal comma, is an error that shows the form."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the share; `nan`, which click lets through, is none."""
+        try:
+            share = super().convert(value, param, ctx)
+        except click.BadParameter:
+            share = math.nan
+        if math.isnan(share):
+            self.fail(f"{value!r} is no share from 0 to 1. Write 0.05 for 5 points.", param, ctx)
+        return share
+
+
 unsealed = click.option(
     "--allow-unsealed",
     is_flag=True,
@@ -48,12 +67,12 @@ unsealed = click.option(
 @click.option("--pdf", is_flag=True, help="Also the page as it prints, beside it; needs a browser or WeasyPrint.")
 @click.option(
     "--limit",
-    type=click.FloatRange(0, 1),
+    type=Limit(0, 1),
     help="Of a sweep: recommend a point whose excess is at most this, 0.05 for 5 points; with --task-loss.",
 )
 @click.option(
     "--task-loss",
-    type=click.FloatRange(0, 1),
+    type=Limit(0, 1),
     help="Of a sweep: and that loses at most this of the task's accuracy, 0.02 for 2 points.",
 )
 @click.option(

@@ -58,8 +58,14 @@ def starter(parts: Mapping[str, Part]) -> str:
         for form in part.forms:
             lines.append(f"\n# {form.caption}")
             for line in form.names:
-                lines += [f"[{name}.{form.key}.{json.dumps(line, ensure_ascii=False)}]", *map(_empty, form.asked)]
+                lines += [f"[{name}.{form.key}.{_quoted(line)}]", *map(_empty, form.asked)]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(line: str) -> str:
+    """Return a name as a key of TOML, which allows no DEL and no half of a character, unlike JSON."""
+    whole = line.encode("utf-8", errors="replace").decode()
+    return json.dumps(whole, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
 def _empty(question: Question) -> str:

@@ -4,14 +4,15 @@ The parts, their labels and their empty forms are data, in assessment.toml; figu
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from audit.evidence.numbers import count, shorten
+from audit.evidence.numbers import of_held, shorten
 from reports.compliance.answers import Answers, answered
 from reports.compliance.evidence_items import Absent, items
 from reports.compliance.likelihood import likelihood_table
@@ -45,8 +46,9 @@ def assessment(
 ) -> Assessment:
     """Prepare everything that the annex shows, the provisions of a user's frameworks and people's answers among it."""
     last = comparison.last
+    tested = of_held(last.tested, last.data.test.rows)
     subject = (
-        f"From the audit of {last.created[:10]} on {count(last.data.test.rows)} test rows. What stands in text was "
+        f"From the audit of {last.created[:10]} on {tested} test rows. What stands in text was "
         "measured, recorded or answered by people; each empty box waits for a person. This is no assessment: it is "
         "what an audit can give to one."
     )
@@ -76,6 +78,13 @@ def _parts() -> dict[str, Part]:
     return TypeAdapter(dict[str, Part]).validate_python(tomllib.loads(PARTS.read_text(encoding="utf-8")))
 
 
+def _told_apart(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names shortened, but for those that would be the same: each has its own line in the answers."""
+    short = {name: shorten(name) for name in names}
+    often = Counter(short.values())
+    return tuple(name if often[one] > 1 else one for name, one in short.items())
+
+
 def _filled(part: Part, comparison: Comparison) -> Part:
     """Return a part with the words of the evidence in its text, what is absent, and a line for each attribute."""
     is_pair = len(comparison.audits) == 2
@@ -84,7 +93,7 @@ def _filled(part: Part, comparison: Comparison) -> Part:
         "summary": summary(comparison),
         "date": own().date.isoformat(),
     }
-    attributes = tuple(map(shorten, dict.fromkeys(pair.last.found.attribute for pair in comparison.pairs)))
+    attributes = _told_apart(dict.fromkeys(pair.last.found.attribute for pair in comparison.pairs))
     filled = replace(
         part,
         text=tuple(text.format_map(words) for text in part.text),

@@ -162,7 +162,7 @@ def _comparison(comparison: Comparison) -> Present | Absent:
 def _rows(comparison: Comparison) -> Present | Absent:
     data = comparison.last.data
     together = f"kept together by {named(data.group)}" if data.group else "every row standing alone"
-    rows = f"{rows_told(data.rows)}, {count(data.test.rows)} of them for the figures, {together}"
+    rows = f"{rows_told(data.rows)}, {count(comparison.last.tested)} of them for the figures, {together}"
     return Present(f"{named(data.name)}: {rows}.")
 
 

@@ -2,7 +2,7 @@
 
 from audit.evidence.findings import Finding
 from audit.evidence.headline import written_excess, written_guess, written_limit, written_nothing, written_task
-from audit.evidence.numbers import count, named, rows_told, shorten
+from audit.evidence.numbers import count, named, of_held, shorten
 from reports.inputs.comparison import Comparison, Pair, Reading
 from reports.render.facts import AuditFact, listed, side_by_side
 from reports.render.table import Cell, Table, cell, figure_cell, missing
@@ -36,7 +36,7 @@ def rows_table(comparison: Comparison) -> Table:
         ("Layers", cell(", ".join(map(named, layers)))),
         ("Data", cell(shorten(audit.data.name))),
         ("Fingerprint of the rows", cell(shorten(audit.data.fingerprint), kind="code")),
-        ("Rows", cell(count(audit.data.rows), f"figures taken on {rows_told(audit.data.test.rows)}")),
+        ("Rows", cell(count(audit.data.rows), f"figures taken on {of_held(audit.tested, audit.data.test.rows)} rows")),
         ("Kept together by", cell(shorten(audit.data.group or "nothing: every row stands alone"))),
     )
     return listed("What was audited", facts)

@@ -15,13 +15,14 @@ from audit.errors import EvidenceError, UnknownNameError
 from audit.evidence.audit_result import AuditResult, as_audit
 from audit.evidence.findings import Finding, Verdict
 from audit.evidence.numbers import one_line
-from audit.evidence.verdict import held_for
+from audit.evidence.verdict import held_for, is_by_measured_floor
 from reports.gate.held_policy import held_policy, with_policy
 from reports.gate.policy import Policy, read_policy
 from reports.gate.requirements import Losses, Requirement, requirements
 from reports.inputs.by_attribute import WORST_FIRST, tally
 from reports.inputs.comparison import Comparison, compare
 from reports.inputs.integrity import at_limit, refuse_unfounded
+from reports.text.sentences import BY_MEASURED_FLOOR
 
 LimitFrom = Literal["the audit", "the call", "the policy"]
 MOST_OF_ITS_OWN: Final = 0.2
@@ -90,11 +91,12 @@ def gate(
         losses: The largest losses of task and retained attributes since `before`; and whether a model may be no better
             at its task than always answering the most frequent class.
         policy: What must be in the evidence, or the TOML file that says so; what is not there is open.
-        files: Where the evidence was read from, for a policy that asks for a signature.
+        files: Where the evidence was read from, for a policy that asks for a signature; the paths given, if left out.
 
     Raises:
         EvidenceError: The evidence contradicts itself or allows itself too large a limit, the two audits cannot be
-            compared, nothing could exceed the limit, or a loss is to be limited that was not audited.
+            compared, nothing could exceed the limit, a loss is to be limited that was not audited, or the key of a
+            policy cannot be read.
         UnknownNameError: An attribute was not audited, or the policy asks for what nobody knows.
     """
     policy = policy if policy is None or isinstance(policy, Policy) else read_policy(policy)
@@ -112,10 +114,17 @@ def gate(
     losses = with_policy(losses or Losses(), policy, comparison)
     asked = requirements(comparison, losses)
     if policy is not None:
-        asked += held_policy(policy, comparison, [Path(one) for one in files])
+        asked += held_policy(policy, comparison, [Path(one) for one in files] or _paths(one for _, one in given))
     verdict = min((one.decided.verdict for one in findings), key=WORST_FIRST.index)
     code = _exit_code(verdict, asked, allow_inconclusive=allow_inconclusive)
     return Outcome(comparison, allow_inconclusive, verdict, code, losses, asked, asked_by)
+
+
+def _paths(given: Iterable[AuditResult | str | PathLike[str]]) -> list[Path]:
+    """Return where the audits were read from; nothing if one was given in memory, which bears no signature."""
+    listed = list(given)
+    paths = [Path(one) for one in listed if isinstance(one, str | PathLike)]
+    return paths if len(paths) == len(listed) else []
 
 
 def _exit_code(verdict: Verdict, asked: Sequence[Requirement], *, allow_inconclusive: bool) -> int:
@@ -143,7 +152,9 @@ def conclusion(outcome: Outcome) -> str:
         case "PASS", _:
             everyone = all(held_for(one) == "every attacker" for one in outcome.findings)
             who = "attacker whatever" if everyone else "attacker tried"
-            told = f"the check passes, since no {who} reads more than the limit allows"
+            is_measured = everyone and any(map(is_by_measured_floor, outcome.findings))
+            by_floor = f", {BY_MEASURED_FLOOR}" if is_measured else ""
+            told = f"the check passes, since no {who} reads more than the limit allows{by_floor}"
         case "FAIL", _:
             told = "the check fails, since a fresh attacker reads more than the limit allows"
         case _, True:
@@ -160,10 +171,12 @@ def _lacking(outcome: Outcome) -> str:
 
 
 def _lost(outcome: Outcome) -> str:
-    lost = [one for one in outcome.requirements if one.state == "lost"]
-    if any(one.tolerance is None for one in lost):
-        return "the model does its task no better than always answering the most frequent class"
-    return f"more was lost than is allowed of {', '.join(one.subject for one in lost)}"
+    lost, task = [one for one in outcome.requirements if one.state == "lost"], outcome.audit.task
+    fallen = ", ".join(one.subject for one in lost if one.tolerance is not None)
+    told = [f"more was lost than is allowed of {fallen}"] if fallen else []
+    if task is not None and any(one.tolerance is None for one in lost):
+        told.insert(0, f"the model does its task no better than {task.nothing}")
+    return ", and ".join(told)
 
 
 def _judged(when: str, audit: AuditResult, limit: float | None) -> AuditResult:

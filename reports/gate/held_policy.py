@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from audit.errors import IreneError
+from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.numbers import count, one_line, percent
-from audit.evidence.signature import require_signature
-from audit.evidence.verdict import is_bounded
+from audit.evidence.signature import read_public, require_signature
+from audit.evidence.verdict import decisive, is_bounded
 from reports.gate.policy import Policy
 from reports.gate.requirements import Losses, Requirement
 from reports.inputs.comparison import Comparison
@@ -80,19 +80,17 @@ def _of_audit(policy: Policy, audit: AuditResult) -> Iterator[Asked]:
     if policy.data is not None:
         alike = policy.data.lower() == audit.data.fingerprint.lower()
         yield "data", "" if alike else f"The rows are others: their fingerprint is {one_line(audit.data.fingerprint)}."
-    if policy.groups is not None:
-        there = audit.data.test.groups
-        yield "groups", "" if there >= policy.groups else f"{count(there)} of {count(policy.groups)} test groups."
 
 
 def _of_findings(policy: Policy, audit: AuditResult) -> Iterator[Asked]:
     for one in audit.private:
         where = f"{one_line(one.attribute)} at {one_line(one.layer)}"
-        for subject, lacking in _of_finding(policy, one):
+        for subject, lacking in _of_finding(policy, one, audit.data.test.groups):
             yield f"{subject}, {where}", lacking
 
 
-def _of_finding(policy: Policy, one: Finding) -> Iterator[Asked]:
+def _of_finding(policy: Policy, one: Finding, groups: int) -> Iterator[Asked]:
+    """Yield what is asked of a finding; `groups` are those of the test rows held, of which fewer may have been used."""
     measurement = one.measurement
     ran = {each.name for each in measurement.attackers if each.failure is None}
     for name in policy.attackers or ():
@@ -104,6 +102,12 @@ def _of_finding(policy: Policy, one: Finding) -> Iterator[Asked]:
         least = min(each.test for each in measurement.classes)
         lacking = f"The smallest class has {count(least)} of {count(policy.class_rows)} test rows."
         yield "class rows", "" if least >= policy.class_rows else lacking
+    if policy.groups is not None:
+        there = min(groups, measurement.test_rows)
+        yield (
+            "groups",
+            "" if there >= policy.groups else f"At most {count(there)} of {count(policy.groups)} test groups.",
+        )
     if policy.recovery is not None:
         yield "planted leaks", _unread(one, policy.recovery)
     if policy.certificate is not None and policy.certificate is not False:
@@ -111,11 +115,11 @@ def _of_finding(policy: Policy, one: Finding) -> Iterator[Asked]:
 
 
 def _unread(one: Finding, least: float) -> str:
-    """Return which planted leak was read too little of; of each kind, the largest that the verdict rests on."""
-    largest = {each.kind: each for each in sorted(one.measurement.spikes, key=lambda each: each.planted)}
-    if missing := sorted({"linear", "quadratic"} - largest.keys()):
-        return f"No {missing[0]} leak was planted."
-    weakest = min(largest.values(), key=lambda each: each.share)
+    """Return which planted leak was read too little of, of those that the verdict rests on."""
+    found = decisive(one.measurement, one.decided.limit)
+    if missing := sorted({"linear", "quadratic"} - found.keys()):
+        return f"No {missing[0]} leak of at most twice the limit was planted."
+    weakest = min(found.values(), key=lambda each: each.share)
     if weakest.share >= least:
         return ""
     return f"Of a planted {weakest.kind} leak {percent(weakest.share)} was read, and {percent(least)} is asked."
@@ -131,10 +135,12 @@ def _unbounded(one: Finding, most: bool | float) -> str:
 
 
 def _unsigned(key: Path, files: Sequence[Path]) -> str:
+    """Return why the files are not signed; a key or a library that is not there is an error."""
+    read_public(key)
     if not files:
         return "Evidence in memory bears no signature."
     try:
         require_signature(files, key)
-    except IreneError as error:
+    except EvidenceError as error:
         return " ".join(str(error).split())
     return ""

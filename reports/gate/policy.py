@@ -30,11 +30,11 @@ limit = 0.05                   # the largest excess that passes, of balanced acc
 # data = "<64 digits>"         # fingerprint of the rows, as in the evidence
 # rows = 1000                  # least test rows
 # class_rows = 100             # least test rows of each class
-# groups = 100                 # least groups (people) of the test rows
-# recovery = 0.33              # least share of every planted leak that the attackers read
+# groups = 100                 # least groups (people) of the test rows of each attribute
+# recovery = 0.33              # least share that the attackers read of the planted leaks that the verdict rests on
 # task_drop = 0.02             # largest loss of the task's accuracy since --before
 # keep_drop = 0.05             # largest loss of each attribute to keep since --before
-# certificate = 0.6            # an upper bound on every attacker, and the largest that passes; true: any
+# certificate = 0.6            # an upper bound on every attacker, and the largest that passes; true: floor + limit
 
 # [signature]
 # key = "keys/auditor.pem"     # the evidence must be signed by this key; its path counts from this file
@@ -69,16 +69,18 @@ class Policy(_Closed):
     class_rows: Count | None = None
     """Least test rows of each class."""
     groups: Count | None = None
-    """Least groups of the test rows."""
+    """Least groups of the test rows of each attribute; no more than rows that were used."""
     recovery: Share | None = None
-    """Least share of each planted leak that the attackers read."""
+    """Least share that the attackers read of the planted leaks that the verdict rests on: of each kind, the largest of
+    at most twice the limit."""
     limit: Share | None = None
     """The largest limit that the gate judges by; its own limit where none is typed."""
     task_drop: Share | None = None
     keep_drop: Share | None = None
     """Largest losses since the audit before, as `--task-drop` and `--keep-drop`."""
     certificate: bool | Share | None = None
-    """An upper bound on every attacker is asked for: the largest balanced accuracy of it, or any."""
+    """An upper bound on every attacker is asked for: the largest balanced accuracy of it, or `true` for
+    one within the floor, as measured, and the limit."""
     signature: SignedBy | None = None
 
     folder: Path = Field(default=Path(), exclude=True)
@@ -86,7 +88,8 @@ class Policy(_Closed):
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
-        if not self.model_fields_set - {"folder"}:
+        asked = [getattr(self, name) for name in type(self).model_fields if name != "folder"]
+        if all(one is None or one is False for one in asked):
             raise ValueError("it asks for nothing. `irene check --print-policy` prints one to start from")
         return self
 

@@ -1,7 +1,8 @@
 """The gate's outcome in sentences, one line each, for a terminal and for JUnit."""
 
-from reports.gate.gate import Outcome
+from reports.gate.gate import OPEN, Outcome, conclusion
 from reports.gate.requirements import Requirement
+from reports.inputs.comparison import Checked, Does
 from reports.text.sentences import retained_sentence, sentence, task_sentence
 
 WORDS = {"retained": "HELD", "lost": "LOST", "open": "OPEN"}
@@ -17,6 +18,13 @@ def told(outcome: Outcome) -> list[str]:
         *(retained_sentence(pair, outcome.losses.kept) for pair in comparison.retained),
         *map(required, outcome.requirements),
     ]
+
+
+def checked(outcome: Outcome) -> Checked:
+    """Return the outcome in the words in which a page tells it."""
+    asked = tuple(map(required, outcome.requirements))
+    does: Does = "passes" if outcome.exit_code == 0 else "does not pass" if outcome.exit_code == OPEN else "fails"
+    return Checked(does, conclusion(outcome), asked, outcome.losses.kept)
 
 
 def required(one: Requirement) -> str:

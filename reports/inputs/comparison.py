@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult
@@ -65,6 +66,22 @@ class Pair:
         return figure_change(self.first.measurement, self.last.measurement, figure) if self.first else None
 
 
+Does = Literal["passes", "does not pass", "fails"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a gate decided on the audits, in words, for the page that it leaves."""
+
+    does: Does
+    conclusion: str
+    """What it does and why, with the exit code, in a sentence."""
+    requirements: tuple[str, ...]
+    """What was asked beside the leakage, and what came of it, a sentence each."""
+    keep_drop: float | None
+    """The largest loss of an attribute to keep that it let pass; None: not looked at."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One audit, or two that measured the same thing on two checkpoints."""
@@ -77,11 +94,18 @@ class Comparison:
     """Attributes that should stay readable."""
     warnings: tuple[str, ...]
     """What to know before comparing; the audits' own warnings are not repeated here."""
+    checked: Checked | None = None
+    """What a gate decided; None where none was asked."""
 
     @property
     def last(self) -> AuditResult:
         """The audit that the verdicts are on."""
         return self.audits[-1][1]
+
+    @property
+    def keep_drop(self) -> float | None:
+        """The largest loss at which an attribute to keep counts as retained, if somebody set one."""
+        return self.checked.keep_drop if self.checked else None
 
     @property
     def measured(self) -> tuple[Pair, ...]:

@@ -31,6 +31,10 @@ class Recommended:
     """Of the points within both, the one that does the task best; None without any."""
     within_leak: tuple["SweepPoint", ...]
     within_task: tuple["SweepPoint", ...]
+    is_sure: bool
+    """Whether the evidence says of the best one that the attackers were able to tell at this limit; true without one.
+    It was asked at the sweep's own limit: a PASS there says it of a larger one too, a bound on every attacker of any.
+    """
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def kept_of_best(figures: SweepFigures, sweep: Sweep) -> Estimate | None:
     gains = [
         (one.auroc, first.at_best.value - 0.5)
         for one, first in zip(figures.kept, begins, strict=True)
-        if first.at_best and first.at_best.low > 0.5
+        if first.at_best and min(first.at_best.low, first.at_best.value) > 0.5
     ]
     if not gains:
         return None
@@ -123,7 +127,8 @@ def recommended(sweep: Sweep, wanted: Wanted) -> Recommended:
     """Return the point that two limits leave, and which points are within each; the untouched one is none of them.
 
     A leak is within its limit where the whole interval of every attribute's excess is, and the attackers were able to
-    tell; the task where its accuracy is no lower than the untouched checkpoint's less the loss.
+    tell, as far as the evidence says; the task where its accuracy is no lower than the untouched checkpoint's less the
+    loss.
     """
     begins = untouched(sweep, sweep.setup.private[0]).figures.accuracy.value
     made = [(one, one.figures) for one in sweep.points if one.figures and one.method != UNTOUCHED]
@@ -131,12 +136,20 @@ def recommended(sweep: Sweep, wanted: Wanted) -> Recommended:
     task = [one for one, figures in made if figures.accuracy.value >= begins - wanted.task_loss]
     both = [(one, figures) for one, figures in made if one in leak and one in task]
     best = max(both, key=lambda each: each[1].accuracy.value, default=(None, None))[0]
-    return Recommended(best, tuple(leak), tuple(task))
+    read = best.figures.read if best and best.figures else []
+    is_sure = all(_is_sure(one, sweep, wanted.leak) for one in read)
+    return Recommended(best, tuple(leak), tuple(task), is_sure)
 
 
 def _is_within(read: SweepReading, sweep: Sweep, limit: float) -> bool:
     is_doubted = read.verdict == "INCONCLUSIVE" and read.excess.high <= sweep.protocol.limit
     return read.excess.high <= limit and not is_doubted
+
+
+def _is_sure(read: SweepReading, sweep: Sweep, limit: float) -> bool:
+    passes = read.verdict == "PASS" and sweep.protocol.limit <= limit
+    most = read.certificate
+    return passes or (most is not None and most.balanced_accuracy <= read.floor.low + limit)
 
 
 def unmade(sweep: Sweep) -> tuple[int, tuple[str, ...]]:

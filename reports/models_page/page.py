@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.numbers import count, named, one_line, rows_told, shorten
+from audit.evidence.numbers import count, named, of_held, one_line, shorten
 from reports.inputs.several_models import Models, gather
 from reports.models_page.sections import leakage, limits, repeat, retained, shared, task, verdicts, words
 from reports.render.section import Page, Section, fill_page, filled, folded, running_head
@@ -55,8 +55,9 @@ def models_page(models: Models) -> Page:
 
 
 def _subject(models: Models) -> str:
-    data = models.models[0].audit.data
+    audit = models.models[0].audit
+    rows = f"{of_held(audit.tested, audit.data.test.rows)} rows of {named(audit.data.name)}"
     return (
         f"What attackers, trained afresh, read from the features that leave {count(len(models.models))} models, on the "
-        f"same {rows_told(data.test.rows)} of {named(data.name)}. In the order given; none is ranked."
+        f"same {rows}. In the order given; none is ranked."
     )

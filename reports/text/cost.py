@@ -20,7 +20,7 @@ def cost(comparison: Comparison) -> str:
         told.append(f"the task's {tasks[1].title} changed by {written_task_change(*tasks)}")
     found: dict[str, list[str]] = {}
     for pair in comparison.retained:
-        found.setdefault(kept_state(pair), []).append(named(pair.last.found.attribute))
+        found.setdefault(kept_state(pair, comparison.keep_drop), []).append(named(pair.last.found.attribute))
     for state in KEPT_STATES:
         if state in found and state in WORDS:
             names = list(dict.fromkeys(found[state]))

@@ -34,13 +34,13 @@ class Read:
     @property
     def is_readable(self) -> bool:
         """Whether that is more than nothing, by its interval: else there is nothing to keep."""
-        return self.figure.low > GUESS[self.metric]
+        return min(self.figure.low, self.figure.value) > GUESS[self.metric]
 
     @property
     def possible(self) -> float | None:
         """What could be kept at best, over who knows nothing; None where that is not clearly more than nothing."""
         one = self.at_best
-        return one.value - GUESS[self.metric] if one and one.low > GUESS[self.metric] else None
+        return one.value - GUESS[self.metric] if one and min(one.low, one.value) > GUESS[self.metric] else None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What to do next for each verdict: a command where there is one, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -7,11 +8,13 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.headline import written_limit
 from audit.evidence.numbers import named
-from audit.evidence.verdict import MEAN_HIDES, held_for, unseen
+from audit.evidence.verdict import DoubtKind, doubt, held_for, is_by_measured_floor
 from reports.inputs.comparison import Pair
+from reports.text.sentences import BY_MEASURED_FLOOR
 
 EVIDENCE = "AUDIT.json"
 """Stands for the file that the page was made from, which it does not know."""
+LAYERS = "irene layers MODEL"
 RELEASES = ("code", "map")
 HOLD = "Until then, release these features to nobody who must not know the attribute."
 """What to do with them meanwhile."""
@@ -24,6 +27,22 @@ class NextStep:
     command: str
     """Empty where there is nothing to type."""
     why: str
+
+
+STEPS: Mapping[DoubtKind, NextStep] = {
+    "constant": NextStep(LAYERS, "Check the model and its inputs, or audit another layer of these."),
+    "floor": NextStep(
+        "",
+        "Judge by a limit that an attacker could exceed: the sentence below says which, if there is one. Until then "
+        "treat it as not passed.",
+    ),
+    "limit": NextStep("", "Judge by a larger limit: one so fine is beyond what any rows could tell."),
+    "mean": NextStep(LAYERS, "Audit the layer behind the model's own pooling, or all positions."),
+    "room": NextStep(LAYERS, "Audit another layer: in the features of this one no leak could be planted."),
+    "weak": NextStep("", "Audit with other attackers (--attackers): these read less than is told anyway."),
+    "layer": NextStep(LAYERS, "Audit a narrower layer, or one behind this: in so wide a one a leak may drown."),
+}
+"""What settles a doubt, whatever the figures are."""
 
 
 def next_step(pair: Pair) -> NextStep:
@@ -60,21 +79,27 @@ def _mend(found: Finding, audit: AuditResult) -> NextStep:
 
 
 def _settle(found: Finding, audit: AuditResult) -> NextStep:
+    """Return the step that the doubt asks for: no other than the sentence with the reason does."""
+    found_open = doubt(found.measurement, found.decided.limit, found.certificate)
+    kind: DoubtKind = found_open.kind if found_open else "rows"
+    if kind == "failed":
+        failed = next(one.name for one in found.measurement.attackers if one.failure is not None)
+        return NextStep("", f"Let every attacker run: the table of attackers says why {named(failed)} did not.")
+    if kind == "asked":
+        again = f"Audit again with --limit {found.decided.limit:g}: planted leaks are of the size of the limit."
+        return NextStep("", again)
+    return STEPS[kind] if kind in STEPS else _more_rows(found, audit, or_layer=kind == "rows or layer")
+
+
+def _more_rows(found: Finding, audit: AuditResult, *, or_layer: bool) -> NextStep:
     measured = found.measurement
-    failed = [one for one in measured.attackers if one.failure is not None]
-    if measured.constant:
-        return NextStep("irene layers MODEL", "Check the model and its inputs, or audit another layer of these.")
-    if measured.mean_hides and found.decided.reason == MEAN_HIDES:
-        return NextStep("irene layers MODEL", "Audit the layer behind the model's own pooling, or all positions.")
-    if failed:
-        return NextStep("", f"Let every attacker run: the table of attackers says why {named(failed[0].name)} did not.")
     if "--limit-rows" in audit.command:
         return NextStep("", "Audit again without --limit-rows, which held rows back; the sentence below says how many.")
     if measured.held is not None and measured.rows < measured.held:
         return NextStep("", "Audit again without --fit-rows and --test-rows, which drew fewer rows than are held.")
-    narrower = ", or a narrower layer" if unseen(measured, found.decided.limit) else ""
+    narrower = ", or a narrower layer" if or_layer else ""
     return NextStep(
-        "irene layers MODEL" if narrower else "",
+        LAYERS if narrower else "",
         f"Audit more rows with the attribute known{narrower}: the sentence below says how many in all. Until then "
         "treat it as not passed.",
     )
@@ -82,6 +107,7 @@ def _settle(found: Finding, audit: AuditResult) -> NextStep:
 
 def _keep(found: Finding) -> NextStep:
     whom = "every attacker" if held_for(found) == "every attacker" else "attackers like these, with no more rows"
+    whom += f" ({BY_MEASURED_FLOOR})" if is_by_measured_floor(found) else ""
     return NextStep(
         f"irene check {EVIDENCE} --limit {found.decided.limit:g} --private {_typed(found.attribute)}",
         f"In a build it holds the next model to the same limit. This PASS is for {whom}, this attribute and this "

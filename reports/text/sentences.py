@@ -16,7 +16,7 @@ from audit.evidence.headline import (
 from audit.evidence.method_card import MethodCard
 from audit.evidence.metric import METRICS
 from audit.evidence.numbers import count, measured, named, one_line, plain
-from audit.evidence.verdict import held_for, most_allowed
+from audit.evidence.verdict import held_for, is_by_measured_floor, most_allowed
 from reports.inputs.comparison import Comparison, Pair, Reading, compare
 from reports.inputs.retention import TOLERANCE, kept_state
 from reports.text.bounds import bound, read_at_most
@@ -25,13 +25,15 @@ from reports.text.figures import floor, pair_change, score, with_metric, written
 KEPT_STATES = {
     "lost": "Lost, by the paired change or since it fell to its floor",
     "open": "Not clearly retained, and not clearly lost",
-    "retained": f"Retained, with a loss of at most {100 * TOLERANCE:g} points",
+    "retained": "Retained, with a loss of at most {:g} points",
     "not readable": "Not clearly readable above the floor",
     "readable": "Readable above the floor",
 }
 """How a page names what became of an attribute to keep, the gravest first."""
 MOST_LISTED = 20
 """Attributes that a sentence names at most."""
+BY_MEASURED_FLOOR = "by the floor as measured"
+"""Of a bound that lies within the limit of the floor's middle, and not of its lower end."""
 NO_TASK = "no task was named; the floor is chance"
 
 
@@ -81,14 +83,18 @@ def retained_sentence(pair: Pair, tolerance: float | None = None) -> str:
     return f"{word}: {_place(pair.last.found)}: {_read(pair)}{told}; {guess}."
 
 
-def retained_by_state(pairs: Sequence[Pair]) -> list[str]:
-    """Return in a sentence for each state which attributes were retained or lost, or are readable or not."""
+def retained_by_state(pairs: Sequence[Pair], tolerance: float | None = None) -> list[str]:
+    """Return in a sentence for each state which attributes were retained or lost, or are readable or not.
+
+    `tolerance` is the largest loss at which one counts as retained; the default if left out.
+    """
+    most = 100 * (TOLERANCE if tolerance is None else tolerance)
     found: dict[str, list[str]] = {}
     for pair in pairs:
         changed = f" ({pair_change(pair, pair.last.measurement.metric)})" if pair.first else ""
-        found.setdefault(kept_state(pair), []).append(f"{attribute_at(pair.last.found)}{changed}")
+        found.setdefault(kept_state(pair, tolerance), []).append(f"{attribute_at(pair.last.found)}{changed}")
     return [
-        f"{KEPT_STATES[state]}: {', '.join(found[state][:MOST_LISTED])}"
+        f"{KEPT_STATES[state].format(most)}: {', '.join(found[state][:MOST_LISTED])}"
         f"{f' and {len(found[state]) - MOST_LISTED} more' if len(found[state]) > MOST_LISTED else ''}."
         for state in KEPT_STATES
         if state in found
@@ -122,7 +128,8 @@ def _held(found: Finding, any_more: str) -> str:
     """Return for whom the limit holds: every attacker, by a bound that lies within it, or the attackers tried."""
     most = found.certificate
     if held_for(found) == "every attacker":
-        return f"no attacker whatever reads it beyond the limit{any_more}"
+        by_floor = f", {BY_MEASURED_FLOOR}" if is_by_measured_floor(found) else ""
+        return f"no attacker whatever reads it beyond the limit{any_more}{by_floor}"
     told = f"no attacker tried reads it beyond the limit{any_more}"
     if most is None:
         return told

@@ -6,7 +6,7 @@ from typing import Literal
 from audit.evidence.findings import Verdict
 from audit.evidence.numbers import Figure
 from reports.inputs.by_attribute import by_attribute, tally, worst
-from reports.inputs.comparison import Comparison
+from reports.inputs.comparison import Comparison, Does
 from reports.text.next_step import NextStep
 
 KINDS: dict[Verdict, str] = {"FAIL": "fail", "INCONCLUSIVE": "open", "PASS": "pass"}
@@ -60,6 +60,21 @@ class Answer:
         return MARKS[self.verdict] if self.verdict else ""
 
 
+CHECKED: dict[Does, str] = {"passes": "pass", "does not pass": "open", "fails": "fail"}
+"""How is set what a check does."""
+
+
+@dataclass(frozen=True)
+class CheckAnswer:
+    """What the check of a build decided, and on what beside the leakage."""
+
+    kind: str
+    """`fail`, `pass` or `open`: how it is set."""
+    heading: str
+    conclusion: str
+    requirements: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Answers:
     """The answers, the summary of them if there is one, and what to know before one is believed."""
@@ -69,6 +84,8 @@ class Answers:
     summary: str = ""
     cost: str = ""
     """What removal cost the task and what is to be kept; empty without an audit before."""
+    check: CheckAnswer | None = None
+    """None where the page is not that of a check."""
 
 
 def marked(verdict: Verdict) -> str:

@@ -235,8 +235,10 @@ def describe(done: "Sanitizing", beside: Path) -> None:
     """Print the losses, the chosen epoch and the training adversary's own figures."""
     if done.trace:
         first, last = done.trace[0], done.trace[-1]
-        unit = "nats" if done.settings.get("task_is") is None else "of the variance"
-        click.echo(f"Task loss, first and last epoch: {first.task_loss:.3f} and {last.task_loss:.3f} {unit}")
+        what, unit = "Task loss", " nats" if done.settings.get("task_is") is None else " of the variance"
+        if done.settings["task"] is None:
+            what, unit = "Loss of what is kept", ""
+        click.echo(f"{what}, first and last epoch: {first.task_loss:.3f} and {last.task_loss:.3f}{unit}")
         for name, penalty in last.penalty.items():
             click.echo(visible(f"What {done.method} minimises for {name}: {first.penalty[name]:.3f} and {penalty:.3f}"))
     if done.chosen is not None:

@@ -5,14 +5,17 @@ from typing import Any
 
 import click
 import pytest
-from support.findings import audit, certified, continuous, leakage, remeasured, sanitized
+from support.findings import around, audit, certified, continuous, leakage, powered, remeasured, sanitized, spikes
+from support.gates import passing
 
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
+from audit.evidence.verdict import doubt, held_for, judge
 from irene.command import COMMANDS, main
 from reports.audit_page.render import render
 from reports.inputs.comparison import compare
 from reports.text.next_step import HOLD, NextStep, next_step
+from reports.text.sentences import sentences
 
 
 def step(one: AuditResult) -> NextStep:
@@ -84,9 +87,51 @@ def test_rows_that_were_drawn_are_asked_for_before_new_ones() -> None:
 
 
 def test_an_attacker_that_did_not_run_is_named() -> None:
-    found = leakage("gender", verdict="INCONCLUSIVE")
+    found = leakage("gender", 0.13, verdict="INCONCLUSIVE")
     assert any(one.failure for one in found.measurement.attackers)
     assert step(audit(found)).why.startswith("Let every attacker run")
+
+
+CHANGED: dict[str, tuple[dict[str, Any], float, str]] = {
+    "constant": ({"constant": True}, 0.05, "Check the model and its inputs"),
+    "floor": ({}, 0.95, "Judge by a limit that an attacker could exceed"),
+    "limit": ({"excess": around(-0.02, 0.001)}, 1e-9, "Judge by a larger limit"),
+    "rows": ({"excess": around(0.05, 0.02)}, 0.05, "Audit more rows with the attribute known:"),
+    "mean": ({"mean_hides": True}, 0.05, "behind the model's own pooling"),
+    "room": ({"room": False}, 0.05, "in the features of this one no leak"),
+    "weak": ({"excess": around(-0.05, 0.01)}, 0.05, "Audit with other attackers"),
+    "asked": ({"excess": around(0.005, 0.004), "resolution": 0.001}, 0.02, "Audit again with --limit 0.02"),
+    "rows or layer": (
+        {"spikes": spikes(quadratic=0.05)},
+        0.05,
+        "Audit more rows with the attribute known, or a narrower",
+    ),
+    "layer": ({"projected_from": 80_000}, 0.05, "Audit a narrower layer"),
+}
+"""What of the figures, at which limit, leaves it open, and the step that is told."""
+
+
+@pytest.mark.parametrize("kind", CHANGED)
+def test_every_doubt_has_the_step_that_its_reason_asks_for(kind: str) -> None:
+    changes, limit, told = CHANGED[kind]
+    able = powered(passing())
+    found = able.model_copy(update={"measurement": able.measurement.model_copy(update=changes)})
+    open_ = doubt(found.measurement, limit)
+    assert open_ is not None and open_.kind == kind
+    decided = found.model_copy(update={"decision": judge(found.measurement, limit)})
+    assert decided.decided.verdict == "INCONCLUSIVE" and decided.decided.reason == open_.reason
+    assert told in step(audit().model_copy(update={"findings": [decided]})).why
+
+
+def test_a_bound_that_holds_by_the_middle_of_the_floor_alone_says_so() -> None:
+    found = leakage("gender", 0.13, "PASS")
+    lowest = found.measurement.floor_score.low + 0.05
+    for most, is_told in ((lowest + 0.001, True), (lowest - 0.001, False)):
+        one = certified(found, most)
+        assert held_for(one) == "every attacker"
+        (line,) = sentences(audit(one))
+        assert ("reads it beyond the limit, by the floor as measured" in line) == is_told
+        assert ("for every attacker (by the floor as measured)" in step(audit(one)).why) == is_told
 
 
 def test_a_pass_says_what_it_does_not_cover_and_when_to_audit_again() -> None:

@@ -10,7 +10,7 @@ from support.gates import called, passing
 
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult, QuantityTask, Task, write_audit
-from reports.gate.gate import gate
+from reports.gate.gate import conclusion, gate
 from reports.gate.json import outcome_json
 from reports.gate.markdown_summary import markdown
 from reports.gate.requirements import Losses
@@ -61,8 +61,16 @@ def test_the_gate_holds_a_loss_of_r2_against_its_tolerance() -> None:
     assert kept.state == "retained"
 
 
+def test_what_was_lost_is_told_beside_a_task_at_chance() -> None:
+    before, after = pair(after=0.01)
+    told_of = conclusion(gate(after, before, losses=Losses(task=0.05)))
+    assert "no better than answering the mean, and more was lost than is allowed of age" in told_of
+
+
 def test_a_model_that_is_no_nearer_than_the_mean_is_told_by_the_gate() -> None:
-    (below,) = gate(audit(passing(), task=task(0.01)), None, losses=Losses()).requirements
+    outcome = gate(audit(passing(), task=task(0.01)), None, losses=Losses())
+    assert "no better than answering the mean (exit code 5)" in conclusion(outcome)
+    (below,) = outcome.requirements
     assert (below.name, below.state) == ("task above chance", "lost")
     assert "is not above the 0 of answering the mean" in below.reason
 

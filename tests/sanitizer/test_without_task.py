@@ -19,6 +19,7 @@ from audit.model.forward import Encoder
 from audit.model.maps.affine_and_code import Affine
 from audit.model.release import install, remove
 from audit.model.representations import extract
+from sanitizer.cli.sanitize import describe
 from sanitizer.method_table import METHODS, NEED_TASK
 from sanitizer.methods import nonlinear_map
 from sanitizer.options import SanitizeOptions
@@ -99,10 +100,15 @@ def test_words_are_said_by_the_program_too(encoder: Path) -> None:
     assert 1 < len(torch.unique(said, dim=0)) <= 256
 
 
-def test_a_method_that_trains_keeps_the_geometry_of_the_untouched_model(encoder: Path) -> None:
+def test_a_method_that_trains_keeps_the_geometry_of_the_untouched_model(
+    encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     done, out = made(encoder, "kernel", replace(QUICK, lr=1e-2))
     assert all(one.geometry is not None and one.geometry > 0.9 for one in done.trace)
     assert all(one.task_accuracy is None for one in done.trace)
+    describe(done, out)
+    told = capsys.readouterr().out
+    assert told.startswith("Loss of what is kept, first and last epoch") and "nats" not in told
     assert correlation(vectors(loaded(out).module), vectors(loaded(encoder).module)) > 0.9
 
 

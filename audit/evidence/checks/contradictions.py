@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from audit.evidence.audit_result import AuditResult, Protocol, QuantityTask
 from audit.evidence.checks.contradictions_of_certificate import of_certificate
 from audit.evidence.checks.contradictions_of_densities import of_densities
+from audit.evidence.checks.contradictions_of_exposure import of_exposure
 from audit.evidence.checks.contradictions_of_kept import of_kept
 from audit.evidence.checks.contradictions_of_protocol import of_names, of_protocol
 from audit.evidence.checks.contradictions_of_task import of_classes, of_quantity
@@ -17,7 +18,6 @@ from audit.evidence.checks.figures import ROUNDING, ends, is_narrower, level, of
 from audit.evidence.findings import ENSEMBLE, AttackerResult, Finding, LearningCurve, Measurement
 from audit.evidence.metric import EXCESS
 from audit.evidence.numbers import one_line, trimmed
-from audit.evidence.upgrades import OLDER
 from audit.evidence.verdict import LIMIT, judge, resolution
 
 FEWEST_RESAMPLES = 40
@@ -71,18 +71,22 @@ def _of_rows(audit: AuditResult) -> Iterator[str]:
 
 def _of_finding(one: Finding, audit: AuditResult) -> Iterator[str]:
     """Say what is wrong with one attribute at one layer; later checks may rest on what earlier ones found whole."""
-    measurement, is_old = one.measurement, OLDER in audit.warnings
+    measurement, is_old = one.measurement, audit.is_older
     if audit.protocol.bootstrap < FEWEST_RESAMPLES:
         yield f"{audit.protocol.bootstrap} resamples are too few for an interval"
     if min((rows.test for rows in measurement.classes), default=0) < 1:
         yield "no row, or none of a class, tested it"
         return  # what follows divides by them
+    if any(spike.planted <= 0 for spike in measurement.spikes):
+        yield "a planted leak is of nothing"
+        return  # what follows divides by it
     yield from _of_figures(measurement)
     yield from _of_counts(measurement, audit)
     yield from _of_attackers(measurement, audit.protocol)
     yield from _of_draws(measurement, audit.protocol.bootstrap, is_old=is_old)
     yield from _of_curves(measurement, is_old=is_old)
     yield from _of_spikes(measurement)
+    yield from of_exposure(measurement)
     yield from of_protocol(one, audit, is_old=is_old)
     if one.certificate:
         yield from of_certificate(one.certificate, measurement, audit.data.rows)
@@ -229,8 +233,8 @@ def _of_curve(curve: LearningCurve, attacker: AttackerResult | None, measurement
 def _of_spikes(measurement: Measurement) -> Iterator[str]:
     known = {title(one) for one in measurement.attackers}
     for one in measurement.spikes:
-        if one.planted <= 0 or one.draws < 1:
-            yield "a planted leak is of nothing"
+        if one.draws < 1:
+            yield "a planted leak was never drawn"
         if not one.attackers or not known.issuperset(one.attackers):
             yield "a planted leak was read by none of the attackers that tried"
 

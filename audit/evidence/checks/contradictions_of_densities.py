@@ -38,12 +38,13 @@ def of_densities(one: Finding) -> Iterator[str]:
 def _of_bins(score: ScoreDensity, rows: int) -> Iterator[str]:
     if len(score.edges) != len(score.shares) + 1:
         yield "there is not one edge more than bins"
+    if max(map(abs, score.edges)) > FURTHEST + STEP:
+        yield "an edge lies beyond all scores"
+        return
     if any(low >= high for low, high in pairwise(score.edges)):
         yield "its edges do not ascend"
     if any(abs(edge / STEP - 0.5 - round(edge / STEP - 0.5)) > ROUNDING for edge in score.edges):
         yield "an edge lies where a row may lie"
-    if max(map(abs, score.edges)) > FURTHEST + STEP:
-        yield "an edge lies beyond all scores"
     if rows < 2 * FEWEST:
         yield f"{rows} test rows are of too few people"
     yield from _of_shares(score.shares, rows)

@@ -28,8 +28,8 @@ def _of_point(figures: SweepFigures, sweep: Sweep) -> Iterator[str]:
     shares = [figures.accuracy, figures.balanced_accuracy]
     shares += [each for one in figures.read for each in (one.balanced_accuracy, one.floor)]
     shares += [one.balanced_accuracy for one in figures.kept]
-    areas = [one.auroc for one in figures.kept]
-    if not all(-ROUNDING <= one.value <= 1 + ROUNDING for one in (*shares, *areas)):
+    areas = [each for one in figures.kept for each in (one.auroc, one.at_best) if each]
+    if not all(map(_is_share, (*shares, *areas))):
         yield "task or attributes: an accuracy is not within 0 and 1"
     others = [figure for one in figures.read for figure in (one.excess, one.bits)]
     if not all(map(_is_whole, (*shares, *areas, *others))):
@@ -39,6 +39,11 @@ def _of_point(figures: SweepFigures, sweep: Sweep) -> Iterator[str]:
         yield "its attributes: more rows tested them than there are"
     for one in figures.read:
         yield from (f"{one_line(one.attribute)}: {fault}" for fault in _of_reading(one, sweep.protocol.limit))
+
+
+def _is_share(one: Estimate) -> bool:
+    """Return whether a figure is within 0 and 1, and its interval not far beyond them."""
+    return -ROUNDING <= one.value <= 1 + ROUNDING and one.low >= -1 and one.high <= 2
 
 
 def _is_whole(one: Estimate) -> bool:
@@ -52,7 +57,7 @@ def _of_reading(one: SweepReading, limit: float) -> Iterator[str]:
         yield "the excess is not what was read less the floor"
     if excess.low < read.low - floor.high - DRAWN or excess.high > read.high - floor.low + DRAWN:
         yield "the interval of the excess is wider than those of what was read and of the floor"
-    if one.chance <= 0 or abs(1 / one.chance - round(1 / one.chance)) > ROUNDING:
+    if one.chance * one.test_rows < 1 - ROUNDING or abs(1 / one.chance - round(1 / one.chance)) > ROUNDING:
         yield "chance is not one among several classes"
     elif not 0 <= one.entropy <= math.log2(round(1 / one.chance)) + ROUNDING or one.bits.value > one.entropy + ROUNDING:
         yield "its bits are more than its classes have"

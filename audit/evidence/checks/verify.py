@@ -14,16 +14,15 @@ from audit.atomic_write import sha256
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import (
     FIRST_SEALED,
-    SCHEMA_VERSION,
     AuditResult,
     Sidecar,
+    parsed_audit,
     read_sidecar,
     sidecar,
 )
 from audit.evidence.checks.contradictions import contradictions
-from audit.evidence.json_file import parsed, read_json, require_digest
+from audit.evidence.json_file import read_json, require_digest
 from audit.evidence.signature import SUFFIX, envelope_of, require_signature
-from audit.evidence.upgrades import UPGRADES
 
 PROGRAM = ".pt2"
 CHECKPOINTS = (".pt", ".pth", ".safetensors", ".npz", ".npy")
@@ -96,8 +95,7 @@ def _read(paths: Sequence[Path]) -> _Files:
             continue
         content = read_json(path, WHAT)
         if {"findings", "leakage"} & content.keys():  # of this schema, or an older one
-            found = parsed(AuditResult, content, path, WHAT, SCHEMA_VERSION, UPGRADES)
-            audits.append(_Audit(path, content, found))
+            audits.append(_Audit(path, content, parsed_audit(content, path, WHAT)))
         elif "sanitizing" in content:
             records.append((str(path), read_sidecar(path)))
         else:

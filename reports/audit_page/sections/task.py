@@ -45,7 +45,7 @@ def view(comparison: Comparison) -> TaskView:
         sentences=_task_text(comparison),
         drawing=task_drawing([(when, audit.task) for when, audit in comparison.audits if audit.task]),
         table=task_table(comparison),
-        states=tuple(retained_by_state(comparison.retained)),
+        states=tuple(retained_by_state(comparison.retained, comparison.keep_drop)),
         retained=_drawn(comparison),
         retained_table=retained_table(comparison),
         kept_table=kept_table(comparison),

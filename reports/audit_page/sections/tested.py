@@ -164,7 +164,8 @@ def _epoch(made: Sanitizing) -> Cell:
         return cell(f"the last of {epochs}" if made.trace else "none")
     has_head = any(accuracy is not None for accuracy in made.head_accuracy.values())
     own = "the head in the loop" if has_head else "what the method itself minimises"
-    how = f"chosen by the task and by quick fresh attackers on held-out rows, not by {own}"
+    what = "the task" if _has_task(made) else "what is kept"
+    how = f"chosen by {what} and by quick fresh attackers on held-out rows, not by {own}"
     if made.settings.get("choose") == "last":
         how = "the last, as was asked: nothing was audited on the way"
     return cell(f"epoch {count((made.chosen or 0) + 1)} of {epochs}", how)
@@ -192,7 +193,14 @@ def _chosen(made: Sanitizing) -> Epoch | None:
     return next((epoch for place, epoch in enumerate(made.trace) if place == made.chosen), None)
 
 
-_RELEASES = {"code": "a finite code", "map": "an affine map", None: "nothing that the record names"}
+def _has_task(made: Sanitizing) -> bool:
+    """Return whether the model had a task, as its record tells; one that is silent had."""
+    return made.settings.get("task", "") is not None
+
+
+TASK_LOSS = "Task loss, first and last epoch (nats)"
+KEPT_LOSS = "Loss of what is kept, first and last epoch"
+_RELEASES = {"code": "a finite code", "map": "a map of the features", None: "nothing that the record names"}
 _SANITIZING: dict[str, Callable[[Sanitizing], Cell]] = {
     "Method": lambda made: cell(made.method, described(made.card)),
     "Settings": lambda made: cell(pairs_text(made.settings)),
@@ -201,9 +209,7 @@ _SANITIZING: dict[str, Callable[[Sanitizing], Cell]] = {
     "Epoch": _epoch,
     "Task on held-out rows": _held_out_task,
     "Fresh attackers on held-out rows": _held_out_fresh,
-    "Task loss, first and last epoch (nats)": lambda made: cell(
-        _ends([one.task_loss for one in made.trace]), *_unit(made)
-    ),
+    TASK_LOSS: lambda made: cell(_ends([one.task_loss for one in made.trace]), *_unit(made)),
     "Versions": lambda made: cell(pairs_text(made.versions)),
 }
 
@@ -212,7 +218,8 @@ def _sanitized(comparison: Comparison) -> list[Table]:
     tables = []
     for when, audit in comparison.audits:
         if made := audit.checkpoint.sanitizing:
-            facts = [(name, told(made)) for name, told in _SANITIZING.items()]
+            renamed = {} if _has_task(made) else {TASK_LOSS: KEPT_LOSS}
+            facts = [(renamed.get(name, name), told(made)) for name, told in _SANITIZING.items()]
             tables.append(listed(f"What the sanitizer says it did ({when.lower()})", facts))
     return tables
 

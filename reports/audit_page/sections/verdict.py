@@ -6,7 +6,7 @@ from dataclasses import replace
 from audit.evidence.headline import written_excess, written_guess, written_limit, written_resolution
 from audit.evidence.numbers import LONGEST_TEXT, count, named, shorten
 from reports.inputs.by_attribute import by_attribute, tally, worst
-from reports.inputs.comparison import Comparison, Pair, Reading
+from reports.inputs.comparison import Checked, Comparison, Pair, Reading
 from reports.render.section import Section
 from reports.text.bounds import bound
 from reports.text.caveats import cautions, doubts
@@ -14,7 +14,7 @@ from reports.text.cost import cost
 from reports.text.figures import floor, pair_change, score
 from reports.text.next_step import next_step
 from reports.text.sentences import NO_TASK, ceiling_text, claim, contradiction, limit
-from reports.text.verdicts import KINDS, Answer, Answers, Stat, stat, summary
+from reports.text.verdicts import CHECKED, KINDS, Answer, Answers, CheckAnswer, Stat, stat, summary
 
 
 def view(comparison: Comparison) -> Answers:
@@ -26,10 +26,16 @@ def view(comparison: Comparison) -> Answers:
         answers=answers,
         warnings=tuple(shorten(text, LONGEST_TEXT) for text in cautions(comparison) if text not in said),
         cost=cost(comparison),
+        check=_checked(comparison.checked) if comparison.checked else None,
     )
 
 
 SECTION = Section("verdict", "Verdict", view)
+
+
+def _checked(check: Checked) -> CheckAnswer:
+    asked = tuple(shorten(text, LONGEST_TEXT) for text in check.requirements)
+    return CheckAnswer(CHECKED[check.does], f"The check {check.does}", shorten(check.conclusion, LONGEST_TEXT), asked)
 
 
 def _told_once(answers: Sequence[Answer]) -> tuple[Answer, ...]:

@@ -67,10 +67,13 @@ def recommendation(sweep: Sweep, wanted: Wanted) -> str:
     if found.best and found.best.figures:
         figures = found.best.figures
         worst = max(figures.read, key=lambda one: one.excess.high)
+        own = limit_points(sweep.protocol.limit)
+        unsure = f" Whether its attackers were able to tell was asked at the sweep's limit of {own}, and not at yours."
         return (
             f"{asked}: {called(found.best)}, which does the task best of those within both, at "
             f"{share(figures.accuracy)}; its largest excess is {excess(worst.excess, wanted.leak)}, of "
             f"{named(worst.attribute)}. It was chosen on these very rows: audit it afresh before it is given away."
+            f"{'' if found.is_sure else unsure}"
         )
     return (
         f"{asked}: none of {count(len(points))} points. {count(len(found.within_leak))} of them are within the one on "

@@ -15,12 +15,13 @@ from audit.data.labelled import LabelledData, labelled
 from audit.errors import DataError
 from audit.evidence.audit_result import AuditResult, read_audit, write_audit
 from audit.evidence.checks.contradictions import contradictions
+from audit.evidence.findings import Estimate
 from audit.evidence.headline import sentence, watched_sentence
 from audit.protocol.kept.at_best import barycentre
 from audit.run import audit_embeddings
 from reports.audit_page.render import write_report
 from reports.inputs.comparison import compare
-from reports.text.kept_at_best import kept, kept_table, kept_text
+from reports.text.kept_at_best import Kept, Read, kept, kept_table, kept_text
 
 Known = TypeVar("Known")
 N = 3000
@@ -169,3 +170,9 @@ def test_a_watched_attribute_that_contradicts_the_rest_is_told(change: dict[str,
     other = type(one).model_validate(one.model_dump() | change)
     told = list(contradictions(given.model_copy(update={"watched": [other]})))
     assert any(fault in one for one in told)
+
+
+def test_of_what_is_no_more_than_a_guess_by_its_middle_no_share_is_told() -> None:
+    flat = Estimate(value=0.5, low=0.55, high=0.7)
+    one = Read("hair", "fc", "auroc", flat, flat, is_named=True)
+    assert Kept((one, one)).of_before is None and Kept((one, one)).of_possible is None

@@ -10,12 +10,16 @@ import pytest
 import torch
 from golden.make import visible
 from numpy.typing import NDArray
+from support.findings import audit, sanitizing
 from support.planted import FEW, labels, noise
 
 import irene
-from audit.evidence.audit_result import AuditResult
+from audit.evidence.audit_result import AuditResult, DataRows, Split
 from audit.evidence.headline import sentence
 from audit.evidence.verdict import held_for
+from reports.audit_page.render import render
+from reports.compliance.dpia import render_html
+from reports.models_page.page import render_models
 
 
 def audited(
@@ -60,6 +64,29 @@ def test_an_attacker_of_few_rows_is_not_said_to_have_learned_from_all(tmp_path: 
     assert rows["knn"] == 5000
     assert rows["logistic"] == 6000
     assert "5,000 of 6,000" in page(result, tmp_path)
+
+
+def test_no_document_tells_rows_that_were_held_as_used() -> None:
+    drew = DataRows(
+        name="faces", options={}, rows=200_000, fingerprint="d" * 64, group=None, train=Split(rows=5000, groups=5000),
+        select=Split(rows=1000, groups=1000), test=Split(rows=60_000, groups=60_000),
+    )  # fmt: skip
+    one, other = audit(data=drew), audit(data=drew, sha="c" * 64)
+    assert one.tested == 2000
+    annex = visible(render_html(one))
+    assert "2,000 of 60,000 test rows" in annex and "figures taken on 2,000 of 60,000 rows" in annex
+    assert "200,000 rows, 2,000 of them for the figures" in visible(render(one))
+    assert "same 2,000 of 60,000 rows" in visible(render_models({"one": one, "other": other}))
+
+
+def test_what_the_sanitizer_did_without_a_task_is_told_as_such() -> None:
+    made = sanitizing()
+    bare = made.model_copy(update={"settings": {"task": None}, "chosen": 0, "release": "map"})
+    text = visible(render(audit(made=bare, sha="a" * 64)))
+    assert "Loss of what is kept, first and last epoch" in text and "Task loss" not in text
+    assert "chosen by what is kept and by quick fresh attackers" in text
+    assert "a map of the features" in text and "affine" not in text
+    assert "Task loss, first and last epoch (nats)" in visible(render(audit(made=made, sha="a" * 64)))
 
 
 def test_an_open_verdict_asks_for_labelled_rows_in_all_and_for_more_than_are_held() -> None:

@@ -41,6 +41,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    "names", [["de\x7flete"], ["x" * 60 + middle + "x" * 60 for middle in "AB"], ['q"] \n[risks]\nx="1'], ["\ud800"]]
+)
+def test_what_is_written_can_be_read_whatever_the_names_are(names: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "dpia.toml"
+    path.write_text(questions(audit(*map(leakage, names))), encoding="utf-8")
+    assert len(read_answers(path)["risks"]["inference"]) == len(names)
+
+
 def told(run: Run, answers: str = "dpia.toml") -> str:
     done = run(f"report audit.json --dpia --answers {answers} -o report.html")
     assert done.exit_code == 0, done.output

@@ -14,6 +14,7 @@ from support.gates import called
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.checks.contradictions import contradictions
 from audit.evidence.json_file import digest
+from audit.evidence.upgrades import OLDER
 from reports.gate.gate import MOST_OF_ITS_OWN
 
 TESTS = Path(__file__).parents[2]
@@ -255,11 +256,74 @@ def test_what_the_protocol_says_was_done_cannot_be_taken_out_or_be_something_els
     refused(called("report", str(written(tmp_path, content)), "-o", str(tmp_path / "page.html")))
 
 
+def test_a_sentence_among_the_warnings_makes_no_evidence_an_older_one(tmp_path: Path) -> None:
+    content = content_of(TESTS / "golden/kept.json")
+    content["warnings"].append(OLDER)
+    for one in content["findings"]:
+        one["measurement"] |= {"curves": [], "spikes": [], "room": None}
+    refused(called("check", str(written(tmp_path, content)), "--limit", "0.4"), "it holds no learning curve")
+
+
+def exposed_at(content: Content) -> Any:
+    return measured_at(content)["exposure"]
+
+
+NOTHING: dict[str, tuple[Callable[[Content], object], str]] = {
+    "no view": (lambda one: one["protocol"].update(views=[]), "at least 1 item"),
+    "leaks of nothing": (lambda one: [each.update(planted=0.0) for each in measured_at(one)["spikes"]], "of nothing"),
+    "a leak never drawn": (lambda one: measured_at(one)["spikes"][0].update(draws=0), "never drawn"),
+    "a guess below 0": (lambda one: measured_at(one)["baseline"].update(balanced_accuracy=-1.0), "chance among"),
+    "an edge far off": (
+        lambda one: one["findings"][0]["densities"]["scores"][0]["edges"].__setitem__(1, 1e308), "beyond all scores",
+    ),
+    "another class": (lambda one: exposed_at(one)["recalls"][0].update(name="nobody"), "recalls are not of its"),
+    "nobody found": (lambda one: exposed_at(one)["found"][0].update(wanted="nobody"), "not of both classes"),
+    "no false alarms": (
+        lambda one: [each.update(false_positive_rate=0.0) for each in exposed_at(one)["found"]], "at no false alarms",
+    ),
+    "more than all": (lambda one: exposed_at(one)["found"][0]["rate"].update(value=2.0, high=3.0), "who is read"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=["check", "report", "verify"])
+@pytest.mark.parametrize("kind", NOTHING)
+def test_what_a_page_or_a_check_would_divide_by_is_refused_where_it_is_nothing(
+    kind: str, command: Callable[[Path, Path], tuple[str, ...]], tmp_path: Path
+) -> None:
+    forge, told = NOTHING[kind]
+    content = content_of(TESTS / "golden/kept.json")
+    forge(content)
+    result = called(*command(written(tmp_path, content), tmp_path))
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.exception
+    assert told in result.output
+
+
 @pytest.mark.parametrize("field", ["floor", "excess", "balanced_accuracy"])
 def test_no_figure_of_a_sweep_can_be_moved_alone(field: str, tmp_path: Path) -> None:
     content = content_of(TESTS / "golden/sweep.json")
     content["points"][0]["figures"]["read"][0][field]["value"] += 0.01
     refused(called("report", str(written(tmp_path, content)), "-o", str(tmp_path / "page.html")), "less the floor")
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        (("read", "chance"), 5e-324),
+        (("read", "test_rows"), 0),
+        (("kept", "auroc", "low"), -1e308),
+        (("kept", "auroc", "high"), 1e308),
+    ],
+)
+def test_no_figure_of_a_sweep_is_beyond_what_a_page_can_compute_with(
+    place: tuple[str, ...], change: float, tmp_path: Path
+) -> None:
+    content = content_of(TESTS / "golden/sweep.json")
+    role, *way, last = place
+    inner = content["points"][1]["figures"][role][0]
+    for step in way:
+        inner = inner[step]
+    inner[last] = change
+    refused(called("report", str(written(tmp_path, content)), "-o", str(tmp_path / "page.html")), "cannot be shown")
 
 
 def test_an_attacker_taken_out_or_a_curve_taken_out_is_missed(tmp_path: Path) -> None:

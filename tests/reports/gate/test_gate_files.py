@@ -304,6 +304,33 @@ def test_the_report_stands_at_the_limit_of_the_check(tmp_path: Path, run: Run) -
     assert "A fresh attacker reads it beyond the limit" not in page
 
 
+@pytest.mark.parametrize(
+    ("asked", "code", "told"),
+    [
+        ("--keep-drop 0.02", 5, ["The check fails", "(exit code 5)", "LOST: keep drop, smiling at", "Lost, by"]),
+        (
+            "--keep-drop 0.4",
+            0,
+            ["The check passes", "(exit code 0)", "HELD: keep drop", "of at most 40 points"],
+        ),
+        ("--task-drop 0.005", 4, ["The check does not pass", "(exit code 4)", "OPEN: task drop, digit"]),
+    ],
+)
+def test_the_report_tells_what_the_check_did_and_what_was_asked_of_it(
+    asked: str, code: int, told: list[str], tmp_path: Path, run: Run
+) -> None:
+    paths = [tmp_path / "before.json", tmp_path / "after.json"]
+    made = audit(leaking(), readable()), sanitized(passing(), readable(read=0.7))
+    for one, path in zip(made, paths, strict=True):
+        write_audit(one, path)
+    page = tmp_path / "page.html"
+    result = run("check", paths[1], "--before", paths[0], asked, "--report", page)
+    assert result.exit_code == code, result.output
+    text = page.read_text(encoding="utf-8")
+    assert all(words in text for words in told), told
+    assert text.index(told[0]) < text.index("PASS</span>")
+
+
 def test_json_is_all_there_is_on_stdout(tmp_path: Path, run: Run) -> None:
     write_audit(everything().audit, tmp_path / "after.json")
     plain = run("check", tmp_path / "after.json")

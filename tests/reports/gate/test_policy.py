@@ -1,6 +1,7 @@
 """A policy: what it asks and the evidence lacks is open, never a pass, in every output."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from support.findings import audit, certified, powered, readable, remeasured, sa
 from support.gates import called, founded, passing
 
 from audit.errors import EvidenceError
-from audit.evidence.audit_result import AuditResult, write_audit
-from audit.evidence.upgrades import OLDER
+from audit.evidence.audit_result import AuditResult, Split, read_audit, write_audit
 from reports.gate.gate import OPEN, Outcome, gate
 from reports.gate.policy import STARTER, Policy, read_policy
+
+STORED = Path(__file__).parents[2] / "support/evidence"
 
 
 def able(attribute: str = "colour") -> Any:
@@ -54,12 +56,32 @@ def test_what_a_policy_asks_is_held_where_it_is_there_and_open_where_it_is_not(n
 
 
 def test_evidence_without_planted_leaks_or_a_bound_is_open_where_they_are_asked_for() -> None:
-    earlier = remeasured(passing(), spikes=[])
-    result = audit().model_copy(update={"findings": [earlier], "warnings": [OLDER]})
+    result = read_audit(STORED / "schema_2/intersection.json")
+    assert result.is_older and gate(result, limit=0.4).exit_code == 0
     for asked in (Policy(recovery=0.0), Policy(certificate=True), Policy(certificate=1.0)):
-        assert gate(result, policy=asked).exit_code == OPEN
+        assert gate(result, limit=0.4, policy=asked).exit_code == OPEN
     assert held(audit(able()), certificate=True).exit_code == 0
-    assert held(result, certificate=False).exit_code == 0
+    assert gate(result, limit=0.4, policy=Policy(certificate=False, rows=1)).exit_code == 0
+
+
+def test_groups_that_were_held_and_not_used_do_not_count() -> None:
+    found = able()
+    drew = audit(found, data=audit().data.model_copy(update={"test": Split(rows=9000, groups=9000), "rows": 20_000}))
+    assert found.measurement.test_rows == 2000
+    assert held(drew, groups=2000).exit_code == 0
+    (lacking,) = [one for one in held(drew, groups=2001).requirements if one.state == "open"]
+    assert "At most 2,000 of 2,001 test groups" in lacking.reason
+
+
+def test_recovery_is_asked_of_the_leaks_that_the_verdict_rests_on() -> None:
+    planted = [one.model_copy(update={"read": 0.6 * one.planted}) for one in able().measurement.spikes]
+    small = [one.model_copy(update={"read": 0.05 * one.planted}) if one.planted < 0.07 else one for one in planted]
+    found = founded(remeasured(able(), spikes=small))
+    assert found.decided.verdict == "PASS"
+    assert held(audit(found), recovery=0.5).exit_code == 0
+    judged_lower = gate(audit(found), limit=0.025, policy=Policy(recovery=0.5), allow_inconclusive=True)
+    (lacking,) = [one for one in judged_lower.requirements if one.state == "open"]
+    assert "5 % was read, and 50 % is asked" in lacking.reason.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_limit_of_a_policy_judges_and_a_larger_one_that_was_typed_is_open() -> None:
@@ -108,9 +130,26 @@ def test_a_signature_that_a_policy_asks_for_is_by_the_key_that_stands_beside_the
     )
     assert called("sign", str(path), "--key", str(tmp_path / "rules/private.pem")).exit_code == 0
     assert called("check", str(path), "--policy", str(rules)).exit_code == 0
+    assert gate(path, policy=rules).exit_code == 0, "a path that was given is where it was read from"
+    assert gate(path, audit(able(), sha="c" * 64), policy=rules).exit_code == OPEN, "the one before bears none"
     write_audit(audit(able("gender")), path)
     assert called("check", str(path), "--policy", str(rules)).exit_code == OPEN
     assert gate(audit(able()), policy=rules).exit_code == OPEN, "evidence in memory bears none"
+
+
+def test_a_key_or_a_library_that_is_not_there_is_an_error_and_nothing_that_the_evidence_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, rules = tmp_path / "after.json", tmp_path / "policy.toml"
+    write_audit(audit(able()), path)
+    rules.write_text('[signature]\nkey = "none.pem"\n', encoding="utf-8")
+    result = called("check", str(path), "--policy", str(rules))
+    assert result.exit_code == 1 and "none.pem: No such file" in result.stderr
+    keys(tmp_path)
+    rules.write_text('[signature]\nkey = "public.pem"\n', encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "securesystemslib.signer", None)
+    result = called("check", str(path), "--policy", str(rules))
+    assert result.exit_code == 1 and "irene-audit[sign]" in result.stderr
 
 
 def test_what_is_lacking_is_named_in_every_output(tmp_path: Path) -> None:
@@ -149,6 +188,7 @@ def test_what_is_lacking_is_named_in_every_output(tmp_path: Path) -> None:
         ("folder = '/etc'", "Unknown key"),
         ("limit = 0.1\nlimit = 0.2", "no policy in TOML"),
         ("", "it asks for nothing"),
+        ("certificate = false", "it asks for nothing"),
         ("\x00", "no policy in TOML"),
         ("a = " + "[" * 5000, "no policy in TOML"),
     ],

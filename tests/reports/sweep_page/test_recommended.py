@@ -53,6 +53,23 @@ def test_a_point_that_able_attackers_never_judged_is_not_recommended() -> None:
     assert found.best is None
 
 
+def test_whether_attackers_were_able_is_told_where_it_was_asked_at_another_limit() -> None:
+    unsure = "was asked at the sweep's limit of 5 points, and not at yours."
+    assert recommendation(three(), Wanted(0.5, 0.05)).endswith(unsure)
+    only = swept(point("irene", 4, 0.09, task=0.93))
+    assert recommended(only, Wanted(0.1, 0.05)).best is not None
+    assert not recommendation(only, Wanted(0.1, 0.05)).endswith(unsure), "a PASS at a smaller limit says it"
+    assert recommendation(only, Wanted(0.04, 0.05)).endswith(unsure), "and not of a smaller one"
+
+
+def test_a_limit_that_is_no_number_is_refused(tmp_path: Path, run: Run) -> None:
+    write_sweep(three(), tmp_path / "sweep.json")
+    for limits in ("--limit nan --task-loss 0.1", "--limit 0.1 --task-loss nan"):
+        done = run(f"report {tmp_path}/sweep.json {limits} -o {tmp_path}/page.html")
+        assert done.exit_code == 2 and "is no share from 0 to 1" in done.output
+    assert not (tmp_path / "page.html").exists()
+
+
 def test_every_private_attribute_has_to_be_within_the_limit() -> None:
     wanted = Wanted(0.06, 0.5)
     assert recommended(typical(), wanted).best is not None
