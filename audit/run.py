@@ -25,6 +25,7 @@ from audit.caveats import (
     in_bins,
     rare_classes,
     released,
+    trained_on_these,
 )
 from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
@@ -265,6 +266,7 @@ class _Run:
             verifications=self._verifications(read, columns, splits),
             watched=[one for one in seen if isinstance(one, Watched)],
             warnings=[
+                *trained_on_these(read, checkpoint.sanitizing),
                 *grave(features, findings, task, better),
                 *told,
                 *self.provenance.notes,

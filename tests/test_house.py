@@ -55,7 +55,7 @@ ARROWS = {
         "protocol.kept": "errors progress evidence settings data bootstrap attackers protocol",
         "protocol.densities": "evidence data bootstrap attackers protocol",
         "verification": "errors evidence settings data bootstrap protocol",
-        "caveats": "evidence data model protocol far_values",
+        "caveats": "errors evidence data model protocol far_values",
         "request": "errors column_names settings data attackers protocol verification",
         "run": "errors column_names environment bootstrap parallel evidence settings data model model.structure "
         "attackers protocol protocol.kept protocol.densities verification caveats request",

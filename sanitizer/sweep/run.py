@@ -12,7 +12,7 @@ from torch import nn
 from audit.atomic_write import locked, require_writable, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
-from audit.data.loading import readable
+from audit.data.loading import have_same_inputs, readable
 from audit.environment import describe_device, versions
 from audit.errors import CheckpointError, DataError, EvidenceError, TrainingError, require_kind
 from audit.evidence.audit_result import AuditResult
@@ -150,7 +150,6 @@ def _job(
 ) -> SweepJob:
     """Look up columns and bottleneck, and fail on what cannot be trained or audited before any work is done."""
     settings = replace(options.settings, seed=options.seed, ceiling=False)
-    train = readable(train, workers=options.workers)
     train, audited = (in_named_order(loaded.module, rows, task) for rows in (train, audited))
     asked = AuditRequest.of(audited, task, private, options.keep, settings)
     answer = Answer.of(audited, task, options.scores)
@@ -161,6 +160,9 @@ def _job(
         )
     asked.require_rows(audited, settings)
     require_classes(task, asked.private, asked.keep, audited, train)
+    _require_apart(train, audited, [task, *asked.audited])
+    train = readable(train, workers=options.workers)
+    require_classes(task, asked.private, asked.keep, train)
     require_unsanitized(loaded)
     model = loaded.module.to(options.place)
     audited, train = with_arguments(model, audited), with_arguments(model, train)
@@ -170,6 +172,15 @@ def _job(
     if not options.allow_chance:
         require_task(model, training)
     return SweepJob(fresh, training, audited, settings, options.limit_set_by)
+
+
+def _require_apart(train: LabelledData, audited: LabelledData, columns: Sequence[str]) -> None:
+    """Refuse to audit the very rows that train: by their labels and groups, and by inputs from all over them."""
+    if train.labels_sha256(columns) == audited.labels_sha256(columns) and have_same_inputs(train, audited):
+        raise DataError(
+            f"The {len(train)} rows of {train.name} are given to train on and to audit on. Audit others: of rows that "
+            "trained a point, attackers read less than of people whom it has not seen."
+        )
 
 
 def require_output(output: Path) -> None:

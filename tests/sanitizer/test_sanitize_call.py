@@ -8,7 +8,8 @@ import pytest
 import torch
 from support.planted import FEW
 
-from audit.data.labelled import Inputs
+from audit.caveats import TRAINED_ON_THESE
+from audit.data.labelled import Inputs, LabelledData
 from audit.data.sources.opening import open_data
 from audit.errors import CheckpointError, DataError, TrainingError, UnknownNameError, UnreadableError
 from audit.evidence.audit_result import AuditResult, read_sidecar, sidecar
@@ -45,7 +46,7 @@ def test_an_audit_of_what_load_returns_names_its_file_and_the_sanitizer_unless_i
     data, rows = (open_data("digits", part, {}).limited(600, seed=0) for part in ("train", "audit"))
     loaded, out = load(leaky, "small-convnet"), tmp_path / "clean.safetensors"
 
-    def audited(model: LoadedModel) -> AuditResult:
+    def audited(model: LoadedModel, rows: LabelledData = rows) -> AuditResult:
         return audit(model, rows, task="digit", private="colour", settings=replace(FEW, min_class=2))
 
     before = audited(loaded)
@@ -57,6 +58,8 @@ def test_an_audit_of_what_load_returns_names_its_file_and_the_sanitizer_unless_i
     after = audited(load(out, "small-convnet"))
     assert after.checkpoint.sanitizing is not None
     assert after.checkpoint.sanitizing.parent_sha256 == before.checkpoint.sha256
+    on_its_own = audited(load(out, "small-convnet"), data)
+    assert TRAINED_ON_THESE in on_its_own.warnings and TRAINED_ON_THESE not in after.warnings
     with torch.no_grad():
         next(loaded.module.parameters()).add_(1)
     assert not is_as_loaded(loaded)
