@@ -27,6 +27,7 @@ from audit.parallel.backends import require_backend, workers
 from audit.parallel.side_by_side import in_order
 from audit.progress import Track, untracked
 from audit.request import AuditRequest
+from audit.settings import Settings
 from sanitizer.checkpoint import require_unsanitized
 from sanitizer.job import require_classes
 from sanitizer.methods.plain import Plain
@@ -42,8 +43,11 @@ WORDS = {
     "train_labels": "labels of the training rows",
     "private": "private attributes",
     "keep": "kept attributes",
+    "output": "part of what the model returns",
 }
 """What the fields of a setup are called where two differ, if not by their own names."""
+MEASURED = ("bootstrap", "null_refits", "fit_rows", "test_rows", "null_rows", "min_class", "merge_rare")
+"""Settings of the audits that the protocol of a sweep records, and its setup does not."""
 HASH = 12
 """Digits of a SHA-256 that a message shows."""
 
@@ -91,7 +95,7 @@ def sweep(
         job = _job(fresh, loaded, train, audited, task=task, private=private, options=options)
         setup = _setup(loaded, job)
         del loaded  # a large model on a device need not be there twice
-        done = _earlier(output, setup, wanted)
+        done = _earlier(output, setup, job.settings, wanted)
         missing = [one for one in wanted if done is None or done.find(one.name, one.weight) is None]
         if done is not None:
             yield from ((point, False) for point in done.points)
@@ -152,6 +156,11 @@ def _job(
     settings = replace(options.settings, seed=options.seed, ceiling=False)
     train, audited = (in_named_order(loaded.module, rows, task) for rows in (train, audited))
     asked = AuditRequest.of(audited, task, private, options.keep, settings)
+    if settings.budget is not None:
+        raise DataError(
+            "A sweep's points are measured alike, and a budget of seconds lets as many rows fit attackers as the pace "
+            "of the machine allows at each. Give fit_rows."
+        )
     answer = Answer.of(audited, task, options.scores)
     if answer.classes is None:
         raise DataError(
@@ -198,7 +207,9 @@ def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:
     training, recipe, audited = job.training, job.training.recipe, job.audited
     aside = ("seed", "freeze", *(["workers"] if recipe.augment == "none" else []))
     settings: dict[str, Any] = {name: value for name, value in asdict(recipe).items() if name not in aside}
-    settings |= {name: value for name in ("padding", "scores") if (value := getattr(training, name)) is not None}
+    settings |= {
+        name: value for name in ("padding", "scores", "output") if (value := getattr(training, name)) is not None
+    }
     return SweepSetup(
         checkpoint=loaded.sha256,
         architecture=loaded.architecture,
@@ -221,7 +232,7 @@ def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:
     )
 
 
-def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[PointRequest]) -> Sweep | None:
+def _earlier(output: Path, setup: SweepSetup, settings: Settings, wanted: Sequence[PointRequest]) -> Sweep | None:
     """Return the sweep of earlier calls, if there is one; an EvidenceError if it is another, or no sweep."""
     if not output.exists():
         return None
@@ -230,6 +241,7 @@ def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[PointRequest]) ->
     except EvidenceError as error:
         raise EvidenceError(f"{error} Or name another file with -o.") from None
     unlike = _differences(found.setup.model_dump(), setup.model_dump())
+    unlike += _differences(*({name: getattr(one, name) for name in MEASURED} for one in (found.protocol, settings)))
     for one in wanted:
         if point := found.find(one.name, one.weight):
             unlike += _differences(point.settings, one.settings, f" of {one.title}")
