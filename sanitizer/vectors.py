@@ -6,13 +6,16 @@ fit and those that choose, the record, the program. Which rows may fit is a rule
 """
 
 import os
+import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
+from numpy.lib.format import write_array
 from numpy.typing import NDArray
 from torch import nn
 
@@ -82,8 +85,7 @@ def sanitize_vectors(
         output: A new `.npz` or `.npy`; the program goes beside it as `.pt2`.
         private: Columns to remove.
         keep: Columns to retain, for methods that can.
-        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not
-            given.
+        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not given.
         options: Epochs, batch, identities to keep, unlabelled vectors, …; the seed also draws which rows fit where no
             column says it. Unlabelled vectors are not written: the program maps them.
 
@@ -138,8 +140,7 @@ def sanitize_embeddings(
             of the groups do.
         output: A new `.npz` or `.npy`; the program goes beside it as `.pt2`, and a record beside each.
         private: As of `sanitize`, and so are `keep` and `options`.
-        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not given, with `keep` pairs or
-            rich.
+        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not given, with `keep` too.
 
     Raises:
         IreneError: Any of its kinds; nothing is written then.
@@ -199,11 +200,19 @@ def _write(output: Path, mapped: Mapping[str, NDArray[np.floating]], content: by
             if output.suffix == ".npy":
                 np.save(file, next(iter(mapped.values())))
             else:
-                np.savez(file, **mapped)  # type: ignore[arg-type]  # any names
+                _save(file, mapped)
         stage(sidecar(output)).write_bytes(record_of(done, staging))
         staging = stage(program(output))
         staging.write_bytes(content)
         stage(sidecar(program(output))).write_bytes(record_of(done, staging))
+
+
+def _save(file: IO[bytes], arrays: Mapping[str, NDArray[np.floating]]) -> None:
+    """Write arrays as numpy.savez does, which takes some names (`file`, `allow_pickle`) for arguments of its own."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                write_array(member, values, allow_pickle=False)
 
 
 def _mapped(model: nn.Module, values: NDArray[np.floating]) -> NDArray[np.floating]:
