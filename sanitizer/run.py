@@ -21,8 +21,8 @@ from audit.data.labelled import LabelledData, require_labelled
 from audit.data.loading import UNREADABLE, readable
 from audit.data.model_input import ModelInput, to
 from audit.environment import versions
-from audit.errors import CheckpointError, DataError, TrainingError
-from audit.evidence.audit_result import QuantityTask, Sanitizing, Sidecar, sidecar
+from audit.errors import CheckpointError, DataError, EvidenceError, TrainingError
+from audit.evidence.audit_result import QuantityTask, Sanitizing, Sidecar, read_sidecar, sidecar
 from audit.evidence.json_file import Options, as_json
 from audit.evidence.verdict import LIMIT
 from audit.model import release
@@ -385,14 +385,41 @@ def record_of(done: Sanitizing, staging: Path) -> bytes:
     return as_json(Sidecar(sha256=sha256(staging), sanitizing=done))
 
 
+def require_own(output: Path) -> None:
+    """Raise an IreneError if a file of the set cannot be written, or is there and was left by no run of the sanitizer.
+
+    The program of an earlier run may stand without its record, where that run was killed between the two.
+    """
+    for path in (*written(output), state_file(output)):
+        require_writable(path)
+    records = {}
+    for path in (output, program(output)):
+        if sidecar(path).exists():
+            try:
+                records[path] = read_sidecar(sidecar(path))
+            except EvidenceError:
+                raise CheckpointError(
+                    f"{sidecar(path)} is there already, is no record of {path.name} and would be lost. Name another "
+                    "file with -o."
+                ) from None
+    if not program(output).exists():
+        return
+    own, beside = records.get(program(output)), records.get(output)
+    is_own = own.sha256 == sha256(program(output)) if own else beside is not None and bool(beside.sanitizing.release)
+    if not is_own:
+        raise CheckpointError(
+            f"{program(output)} is there already, is no work of the sanitizer and would be lost: a release's program "
+            "takes that name. Name another file with -o."
+        )
+
+
 def require_output(output: Path, parent: Path) -> None:
     """Raise an IreneError before the work if the result could not be written, or would overwrite its parent."""
     if output.suffix == program(output).suffix:
         raise CheckpointError(
             f"{output.name} would be overwritten by a program of torch.export. Give it the suffix {parent.suffix!r}."
         )
-    for path in (*written(output), state_file(output)):
-        require_writable(path)
+    require_own(output)
     for other in output.parent.glob(f"{escape(output.stem)}.*"):
         if program(output).exists() and other not in written(output) and sidecar(other).exists():
             raise CheckpointError(

@@ -19,7 +19,7 @@ from numpy.lib.format import write_array
 from numpy.typing import NDArray
 from torch import nn
 
-from audit.atomic_write import locked, require_writable, staged_together
+from audit.atomic_write import locked, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.data.layers import given_layers
@@ -43,6 +43,7 @@ from sanitizer.run import (
     record_of,
     request,
     require_columns,
+    require_own,
     state_file,
     with_unlabelled,
 )
@@ -166,8 +167,7 @@ def require_vectors_output(output: Path) -> None:
     """Raise an IreneError before the work if the result could not be written."""
     if output.suffix not in SUFFIXES:
         raise CheckpointError(f"Vectors are written as {' or '.join(SUFFIXES)}, and {output.name} is neither.")
-    for path in (*vectors_written(output), state_file(output)):
-        require_writable(path)
+    require_own(output)
 
 
 def _require_map(name: str, method: Method) -> None:
