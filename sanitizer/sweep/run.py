@@ -23,7 +23,7 @@ from audit.model.forward import first_input, with_arguments
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
-from audit.parallel.backends import require_backend, workers
+from audit.parallel.backends import workers
 from audit.parallel.side_by_side import in_order
 from audit.progress import Track, untracked
 from audit.request import AuditRequest
@@ -86,7 +86,6 @@ def sweep(
     _require_kinds(fresh, options)
     options, output = options or SweepOptions(), Path(output)
     require_output(output)
-    require_backend(options.backend)
     with locked(output):
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise TrainingError("A sweep runs in one process. Start it without torchrun.")
@@ -241,7 +240,8 @@ def _earlier(output: Path, setup: SweepSetup, settings: Settings, wanted: Sequen
     except EvidenceError as error:
         raise EvidenceError(f"{error} Or name another file with -o.") from None
     unlike = _differences(found.setup.model_dump(), setup.model_dump())
-    unlike += _differences(*({name: getattr(one, name) for name in MEASURED} for one in (found.protocol, settings)))
+    there, now = ({name: getattr(one, name) for name in MEASURED} for one in (found.protocol, settings))
+    unlike += _differences(there, now)
     for one in wanted:
         if point := found.find(one.name, one.weight):
             unlike += _differences(point.settings, one.settings, f" of {one.title}")

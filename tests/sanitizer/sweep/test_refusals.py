@@ -23,7 +23,7 @@ def swept(folder: Path, train: LabelledData, audited: LabelledData, options: Swe
     """Sweep a net that needs no training over the untouched point and a plain one; return how many were made."""
     torch.save(Net().state_dict(), folder / "net.pt")
     made = sweep(
-        lambda: load(folder / "net.pt", Net),
+        lambda: load(folder / "net.pt", "support.audited:Net"),
         train,
         audited,
         folder / "sweep.json",
