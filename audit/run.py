@@ -60,7 +60,13 @@ from audit.protocol.kept.watched import watched
 from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Target, make_target
-from audit.protocol.task_performance import BetterUnit, better_unit, performance, quantity_performance
+from audit.protocol.task_performance import (
+    BetterUnit,
+    better_unit,
+    performance,
+    quantity_performance,
+    require_task_rows,
+)
 from audit.request import AuditRequest
 from audit.settings import Provenance, Settings, given_provenance, given_settings
 from audit.verification.verification import identified, tested, verify
@@ -166,7 +172,7 @@ def audit_embeddings(
     found = given_layers(layers, data)
     data = identified(data, settings.keep_identity)
     request = AuditRequest.of(data, task, private, keep, settings, predicted)
-    request.require_rows(data, settings)
+    request.require_rows(data, settings, answers=predicted is not None)
     answers = _predictions(data, predicted, task) if predicted else None
     if answers is not None and task and _is_truth(answers, data.attribute(task, "task")):
         told = IS_TRUTH.format(predicted=predicted, task=task)
@@ -312,6 +318,7 @@ class _Run:
         if name is None or predicted is None:
             return None, None
         column, fitting = columns[name], np.concatenate([splits.train, splits.select])
+        require_task_rows(name, column, splits.test, self.settings.min_class)  # groups with a copy are joined by now
         resamples = partial(resample, times=self.settings.bootstrap, seed=self.settings.seed, key=splits.key)
 
         def draw(rows: Ints) -> Resamples:
