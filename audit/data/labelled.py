@@ -203,7 +203,7 @@ class LabelledData:
         return replace(self, inputs=self.inputs.with_numbers(names), notes=(*self.notes, note))
 
     def limited(self, rows: int, *, seed: int) -> "LabelledData":
-        """Return at most `rows` rows, whole groups in a seeded random order."""
+        """Return at most `rows` rows: whole groups in a seeded random order, but for the last, which may be cut."""
         return self if len(self) <= rows else self.take(self.some_rows(rows, seed=seed))
 
     def some_rows(self, rows: int, *, seed: int) -> Ints:
