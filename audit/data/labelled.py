@@ -149,7 +149,7 @@ class LabelledData:
             )
         places = np.array([wanted.index(one) if one in wanted else MISSING for one in column.classes], dtype=np.int64)
         codes = np.where(column.known, places[column.codes], MISSING).astype(np.int64)
-        columns = {**self.columns, name: Column(codes, tuple(wanted))}
+        columns = {**self.columns, name: replace(column, codes=codes, classes=tuple(wanted))}
         return replace(self, columns=columns, ordered=(*self.ordered, name))
 
     def complete(self, names: str | Sequence[str]) -> "LabelledData":
