@@ -80,12 +80,6 @@ def judge(measurement: Measurement, limit: float, certificate: Certificate | Non
     return Decision(limit=limit, verdict="INCONCLUSIVE" if doubt else verdict, reason=doubt or reason)
 
 
-def is_lower_bound(measurement: Measurement, limit: float) -> bool:
-    """Return whether curve or planted leaks say that an attacker with more rows would read more than was read here."""
-    largest = {one.kind: one for one in sorted(measurement.spikes, key=lambda one: one.planted)}
-    return bool(_unsettled(measurement, limit)) or any(map(is_partial, largest.values()))
-
-
 def is_partial(spike: Spike) -> bool:
     """Return whether so little of a planted leak was read that the attribute's own figure is a lower bound."""
     return spike.share < COMPLETE
