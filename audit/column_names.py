@@ -1,6 +1,6 @@
 """Column names as users give them: one, several with commas between them, or a list."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from audit.errors import IreneError
 
@@ -14,7 +14,7 @@ def split_names(names: str | Sequence[str], what: str = "A name") -> tuple[str, 
     return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
-def several(names: str | Sequence[str], what: str = "A name") -> list[str]:
+def several(names: str | Collection[str], what: str = "A name") -> list[str]:
     """Return one name or several as a list, each once; a name may hold a comma.
 
     Raises an IreneError for what are no texts, by what they are.

@@ -104,6 +104,7 @@ def audit(
     settings = given_settings(settings)
     encoder, provenance = _known(model, given_provenance(provenance))
     require_labelled(data)
+    several([] if task is None else [task])  # it is a text
     data = in_named_order(encoder.model, identified(data, settings.keep_identity), task)
     data = with_arguments(encoder.model, data)
     request = AuditRequest.of(data, task, private, keep, settings)
@@ -245,10 +246,10 @@ class _Run:
         if self.settings.test_rows is not None and self.settings.test_rows < len(splits.test):
             told.append(EVENLY)
         targets = limited._targets(columns, splits)
-        findings = limited._findings(read, targets, columns)
-        seen = [*limited._watched(columns, splits)]
         bins = {name: one.bins for name, one in targets.items() if one.bins is not None}
         task, better = self._task(columns, splits, bins)
+        findings = limited._findings(read, targets, columns)
+        seen = [*limited._watched(columns, splits)]
         return AuditResult(
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             command=self.provenance.command,

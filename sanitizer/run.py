@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from audit.atomic_write import locked, require_writable, sha256, staged_together
+from audit.atomic_write import as_path, locked, require_writable, sha256, staged_together
 from audit.column_names import several
 from audit.data.columns import AnyColumn, Column, Ints, Undecided
 from audit.data.labelled import LabelledData, require_labelled
@@ -41,6 +41,7 @@ from sanitizer.export import exported
 from sanitizer.job import TrainingJob, require_classes
 from sanitizer.method_table import (
     Choice,
+    as_method,
     card_of,
     make_method,
     release_for,
@@ -98,7 +99,7 @@ def sanitize(
         IreneError: Any of its kinds; no result is written then, unless torch.export alone cannot follow the model.
     """
     require_labelled(data)
-    options, output, private, keep = given_options(options), Path(output), several(private), several(keep)
+    options, output, private, keep = given_options(options), as_path(output), several(private), several(keep)
     weights = require_unsanitized(loaded)
     require_output(output, weights.path)
     require_columns(data, task, private, keep)
@@ -216,6 +217,7 @@ def state_file(output: Path) -> Path:
 
 def require_columns(data: LabelledData, task: str | None, private: Sequence[str], keep: Sequence[str]) -> None:
     """Raise an IreneError for columns that are not there, or play two parts."""
+    several([] if task is None else [task])  # it is a text
     if not private:
         raise DataError("No private attribute was named. Name at least one, for instance --private gender.")
     if task in private:
@@ -235,8 +237,8 @@ def choice(data: LabelledData, task: str | None, keep: Sequence[str], options: S
 def named_method(method: str | Method, name: str | None) -> tuple[str, Method]:
     """Return the method and its name for the record."""
     if isinstance(method, str):
-        name, method = name or method, make_method(method, {})
-    return name or type(method).__name__.lower(), method
+        return name or method, make_method(method, {})
+    return name or type(method).__name__.lower(), as_method(method, "The method is")
 
 
 def _linear(job: TrainingJob) -> list[str]:

@@ -19,7 +19,7 @@ from numpy.lib.format import write_array
 from numpy.typing import NDArray
 from torch import nn
 
-from audit.atomic_write import locked, staged_together
+from audit.atomic_write import as_path, locked, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.data.layers import given_layers
@@ -93,7 +93,7 @@ def sanitize_vectors(
     Raises:
         IreneError: Any of its kinds; nothing is written then.
     """
-    options, output, private, keep = given_options(options), Path(output), several(private), several(keep)
+    options, output, private, keep = given_options(options), as_path(output), several(private), several(keep)
     name, method = named_method(method or choice(vectors.data, None, keep, options).method, options.name)
     _require_map(name, method)
     require_vectors_output(output)

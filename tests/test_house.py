@@ -48,7 +48,7 @@ ARROWS = {
         "model.programs": "errors file_limits",
         "model.files": "errors file_limits data",
         "model.maps": "errors",
-        "model": "errors file_limits atomic_write plugins progress parallel evidence data model.structure "
+        "model": "errors file_limits column_names atomic_write plugins progress parallel evidence data model.structure "
         "model.programs model.files model.maps",
         "attackers": "errors parallel plugins evidence settings data bootstrap far_values",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",

@@ -11,12 +11,26 @@ from support.gates import verdicts
 from torch import nn
 
 import irene
+from audit.model.checkpoint import LoadedModel
+from audit.model.state_dict import Weights
 
 ROWS = irene.labelled(torch.zeros(40, 3), {"v": ["a", "b"] * 20, "y": ["c", "d"] * 20})
 COLUMNS = {"v": ["a", "b"] * 20}
 MODEL: Any = nn.Linear(3, 2)
+Z = {"z": ROWS.inputs}
+SWEPT: dict[str, Any] = {"methods": "irene", "task": "y", "private": "v"}
 NAN, GIVEN = float("nan"), {"limit": 0.1}
 Wrong = Callable[[Any], object]
+
+
+def weighed(weights: Any) -> dict[str, Any]:
+    return SWEPT | {"methods": {"irene": weights}}
+
+
+def loaded() -> LoadedModel:
+    """Return a model as a file would give it."""
+    path, sha = Path("net.pt"), "0" * 64
+    return LoadedModel(MODEL, Weights(path, sha, MODEL.state_dict(), {}), "net", "state_dict", path, sha)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +104,23 @@ Wrong = Callable[[Any], object]
         (lambda given: irene.SanitizeOptions(unlabelled=given), "The data is a dict"),
         (lambda given: irene.SweepOptions(settings=given), "The settings are of type dict"),
         (lambda _: irene.SweepOptions(budget=-1), "budget is -1"),
+        (lambda _: irene.audit(MODEL, ROWS, private="v", task=["y"]), "A name is a text"),  # type: ignore[arg-type]
+        (lambda given: [*irene.sweep(loaded, given, ROWS, "a.json", **SWEPT)], "The data is a dict"),
+        (lambda given: [*irene.sweep(loaded, ROWS, given, "a.json", **SWEPT)], "The data is a dict"),
+        (lambda _: [*irene.sweep(loaded, ROWS, ROWS, 5, **SWEPT)], "An output is named by its path, and 5"),  # type: ignore[arg-type]
+        (lambda _: [*irene.sweep(loaded, ROWS, ROWS, "a.json", **weighed(5))], "The weights of irene are of type int"),
+        (lambda _: [*irene.sweep(loaded, ROWS, ROWS, "a.json", **weighed(["a"]))], "A weight of irene is 'a'"),
+        (lambda _: irene.sanitize(loaded(), ROWS, 5, task="y", private="v"), "An output is named by its path"),  # type: ignore[arg-type]
+        (lambda _: irene.sanitize(loaded(), ROWS, "new.pt", task=["y"], private="v"), "A name is a text"),  # type: ignore[arg-type]
+        (lambda _: irene.sanitize(loaded(), ROWS, "new.pt", private="v", method=5), "The method is a int"),  # type: ignore[arg-type]
+        (lambda _: irene.sanitize_embeddings(Z, ROWS, 5, private="v"), "An output is named by its path"),  # type: ignore[arg-type]
+        (lambda _: irene.sanitize_embeddings(Z, ROWS, "n.npz", private="v", method=5), "not a method"),  # type: ignore[arg-type]
+        (lambda _: irene.load("net.pt", "a:b", 5), "The arguments of a factory are of type int"),  # type: ignore[arg-type]
+        (lambda _: irene.load("net.pt", "a:b", weights_key=5), "The key of the weights is 5"),  # type: ignore[arg-type]
+        (lambda _: irene.load("net.pt", "a:b", allow_pickle="no"), "allow_pickle is 'no'"),  # type: ignore[arg-type]
+        (lambda _: irene.load("net.pt", "a:b", skip_types=5), "A type to skip is a text"),  # type: ignore[arg-type]
+        (lambda _: irene.Losses(task="a"), "The largest loss of task is 'a'"),  # type: ignore[arg-type]
+        (lambda _: irene.Losses(allow_chance="no"), "allow_chance of the losses is 'no'"),  # type: ignore[arg-type]
         (lambda _: irene.labelled(ROWS.inputs, COLUMNS, continuous=[1]), "A continuous column is a text"),  # type: ignore[list-item]
         (lambda _: irene.labelled(ROWS.inputs, COLUMNS, classes=1), "A column of classes is a text"),  # type: ignore[arg-type]
         (lambda _: irene.labelled(ROWS.inputs, COLUMNS, missing=-1), "A word that means missing is a text"),  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import EnumType
 from typing import cast
 
 import numpy as np
@@ -78,8 +79,8 @@ def image_transform(name: str | None, *, image_size: int | None = None) -> Image
     if name.startswith("timm:"):
         return _of_timm(name.removeprefix("timm:"))
     weights, alias, rest = name.partition(".DEFAULT.")
-    if alias:  # the weights that it stands for today
-        name = f"{weights}.{resolve(weights, 'transform').DEFAULT.name}.{rest}"
+    if alias and isinstance(known := resolve(weights, "transform"), EnumType):  # the weights that it stands for today
+        name = f"{weights}.{known['DEFAULT'].name}.{rest}" if "DEFAULT" in known.__members__ else name
     apply = resolve(name, "transform")()
     if not callable(apply):
         raise DataError(f"{name} returned a {type(apply).__name__}. A transform's factory returns a callable.")

@@ -9,9 +9,9 @@ from typing import Any
 import joblib
 from torch import nn
 
-from audit.atomic_write import locked, require_writable, staged_together
+from audit.atomic_write import as_path, locked, require_writable, staged_together
 from audit.column_names import several
-from audit.data.labelled import LabelledData
+from audit.data.labelled import LabelledData, require_labelled
 from audit.data.loading import have_same_inputs, readable
 from audit.environment import describe_device, versions
 from audit.errors import CheckpointError, DataError, EvidenceError, TrainingError, require_kind
@@ -84,7 +84,7 @@ def sweep(
         IreneError: Any of its kinds; the points that were made before it stay in `output`.
     """
     _require_kinds(fresh, options)
-    options, output = options or SweepOptions(), Path(output)
+    options, output = options or SweepOptions(), as_path(output)
     require_output(output)
     with locked(output):
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -153,6 +153,9 @@ def _job(
 ) -> SweepJob:
     """Look up columns and bottleneck, and fail on what cannot be trained or audited before any work is done."""
     settings = replace(options.settings, seed=options.seed, ceiling=False)
+    for rows in (train, audited):
+        require_labelled(rows)
+    several(task)  # it is a text
     train, audited = (in_named_order(loaded.module, rows, task) for rows in (train, audited))
     asked = AuditRequest.of(audited, task, private, options.keep, settings)
     if settings.budget is not None:
