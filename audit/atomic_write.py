@@ -166,6 +166,13 @@ def _holder(place: Path) -> str:
         return ""
 
 
+def as_path(output: object) -> Path:
+    """Return the path of an output as a user gives it; raise an IreneError for what is none."""
+    if not isinstance(output, str | os.PathLike):
+        raise IreneError(f"An output is named by its path, and {output!r} was given. Name a file.")
+    return Path(output)
+
+
 def require_writable(path: Path) -> None:
     """Make the folder of `path`; raise an IreneError if the file could not be written, before an hour of work."""
     if len(os.fsencode(path.name)) > LONGEST_NAME:

@@ -6,7 +6,8 @@ from typing import Protocol
 from audit.data.class_order import in_words
 from audit.data.columns import AnyColumn
 from audit.data.labelled import LabelledData
-from audit.evidence.audit_result import AnyTask, Checkpoint
+from audit.errors import IreneError
+from audit.evidence.audit_result import AnyTask, Checkpoint, Sanitizing
 from audit.evidence.findings import Finding
 from audit.evidence.headline import not_above
 from audit.far_values import FAR, rows_with_far_values
@@ -36,6 +37,11 @@ IS_TRUTH = (
     "floor is that of a model without an error, and leakage beyond it comes out too small"
 )
 
+TRAINED_ON_THESE = (
+    "the audited rows have the labels, row by row, of those that the model was sanitized with, and seem to be the "
+    "same: attackers read less of rows that a removal has seen than of others, so that a PASS here says nothing; audit "
+    "rows that it has not seen"
+)
 SPLIT_BY_KEPT = (
     "the splits spread the kept attributes evenly, too: without --keep they are others, and so is the floor, by as "
     "much as chance allows"
@@ -65,6 +71,20 @@ def grave(features: Features, findings: Sequence[Finding], task: AnyTask | None,
     if better:
         found.append(better.describe(task.name))
     return found
+
+
+def trained_on_these(read: LabelledData, made: Sanitizing | None) -> list[str]:
+    """Say that the rows are those that a sanitizer trained on, if labels and groups are those in its record."""
+    if made is None:
+        return []
+    named = [
+        name for part in ("task", "private", "keep") for name in str(made.settings.get(part) or "").split(",") if name
+    ]
+    try:
+        are_same = read.complete(named).labels_sha256(named) == made.data_fingerprint
+    except IreneError:  # rows without such columns are others
+        return []
+    return [TRAINED_ON_THESE] if are_same else []
 
 
 def in_bins(bins: Mapping[str, int], task: str) -> str:

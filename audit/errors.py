@@ -13,10 +13,13 @@ Each message names the thing, the fact and the way out. Anything else that escap
 shows its traceback. What a message quotes of a file comes out as `visible` shows it.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from numbers import Real
+from types import UnionType
 from typing import Self
 
 UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -87,10 +90,33 @@ class TrainingError(IreneError):
     """A fine-tuning run cannot go on."""
 
 
-def require_kind(given: object, kind: type, named: str, way_out: str, error: type[IreneError] = IreneError) -> None:
+def require_kind(
+    given: object, kind: type | UnionType, named: str, way_out: str, error: type[IreneError] = IreneError
+) -> None:
     """Raise an error in one line for an argument of another type than is wanted."""
     if not isinstance(given, kind):
         raise error(f"{named} of type {type(given).__name__}. {way_out}")
+
+
+def require_number(what: str, given: object, least: float, *, whole: bool = True) -> None:
+    """Raise an IreneError for what is no number, no whole one where that is wanted, or a smaller one than the least."""
+    number = float(given) if isinstance(given, Real) and not isinstance(given, bool) else math.nan
+    if not math.isfinite(number) or (whole and not number.is_integer()):
+        raise IreneError(f"{what} is {given!r}. Give a {'whole ' if whole else ''}number, {least} or more.")
+    if number < least:
+        raise IreneError(f"{what} is {given}. Give {least} or more.")
+
+
+def require_flag(what: str, given: object) -> None:
+    """Raise an IreneError for anything but True and False: the text "no" would count as True."""
+    if isinstance(given, str) or given not in (True, False):
+        raise IreneError(f"{what} is {given!r}. Give True or False.")
+
+
+def require_text(what: str, given: object) -> None:
+    """Raise an IreneError for what is no text, and not None either."""
+    if not isinstance(given, str | None):
+        raise IreneError(f"{what} is {given!r}. Give a text, or None.")
 
 
 def cut(text: str) -> str:
@@ -128,3 +154,10 @@ class UnknownNameError(IreneError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str, list[str]]]:
         return type(self), self._given  # or a worker's would not come back from it
+
+
+def require_known(kind: str, given: object, known: Iterable[str]) -> None:
+    """Raise an UnknownNameError for anything but one of the words that an option knows."""
+    names = list(known)
+    if not isinstance(given, str) or given not in names:
+        raise UnknownNameError(kind, given if isinstance(given, str) else repr(given), names)

@@ -11,6 +11,7 @@ from audit.errors import DataError
 from audit.protocol.attribution import require_samples
 from audit.protocol.audited_rows import audited
 from audit.protocol.splits import split_rows
+from audit.protocol.task_performance import require_task_rows
 from audit.settings import Settings
 from audit.verification.verification import tested
 
@@ -36,9 +37,14 @@ class AuditRequest:
         """Every column that is attacked."""
         return [*self.private, *self.keep]
 
-    def require_rows(self, data: LabelledData, settings: Settings) -> None:
-        """Fail before the work is done: a class has too few rows, attribution too few, or no leak exceeds the limit."""
+    def require_rows(self, data: LabelledData, settings: Settings, *, answers: bool = True) -> None:
+        """Fail before the work is done: a class has too few rows, or the task, or attribution; or every leak passes.
+
+        `answers` says whether anything does the task, which is measured then.
+        """
         splits = split_rows(data.groups(), [*self.columns.values()], seed=settings.seed)
+        if self.task and answers:
+            require_task_rows(self.task, self.columns[self.task], splits.test, settings.min_class)
         for name in self.watched if settings.watch != (ALL,) else ():
             audited(name, self.watched[name], splits, settings)
         for name in self.audited:

@@ -25,6 +25,7 @@ from audit.caveats import (
     in_bins,
     rare_classes,
     released,
+    trained_on_these,
 )
 from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
@@ -59,7 +60,13 @@ from audit.protocol.kept.watched import watched
 from audit.protocol.leakage import Measured, measure
 from audit.protocol.splits import Splits, split_rows
 from audit.protocol.target import Target, make_target
-from audit.protocol.task_performance import BetterUnit, better_unit, performance, quantity_performance
+from audit.protocol.task_performance import (
+    BetterUnit,
+    better_unit,
+    performance,
+    quantity_performance,
+    require_task_rows,
+)
 from audit.request import AuditRequest
 from audit.settings import Provenance, Settings, given_provenance, given_settings
 from audit.verification.verification import identified, tested, verify
@@ -97,6 +104,7 @@ def audit(
     settings = given_settings(settings)
     encoder, provenance = _known(model, given_provenance(provenance))
     require_labelled(data)
+    several([] if task is None else [task])  # it is a text
     data = in_named_order(encoder.model, identified(data, settings.keep_identity), task)
     data = with_arguments(encoder.model, data)
     request = AuditRequest.of(data, task, private, keep, settings)
@@ -165,7 +173,7 @@ def audit_embeddings(
     found = given_layers(layers, data)
     data = identified(data, settings.keep_identity)
     request = AuditRequest.of(data, task, private, keep, settings, predicted)
-    request.require_rows(data, settings)
+    request.require_rows(data, settings, answers=predicted is not None)
     answers = _predictions(data, predicted, task) if predicted else None
     if answers is not None and task and _is_truth(answers, data.attribute(task, "task")):
         told = IS_TRUTH.format(predicted=predicted, task=task)
@@ -238,10 +246,10 @@ class _Run:
         if self.settings.test_rows is not None and self.settings.test_rows < len(splits.test):
             told.append(EVENLY)
         targets = limited._targets(columns, splits)
-        findings = limited._findings(read, targets, columns)
-        seen = [*limited._watched(columns, splits)]
         bins = {name: one.bins for name, one in targets.items() if one.bins is not None}
         task, better = self._task(columns, splits, bins)
+        findings = limited._findings(read, targets, columns)
+        seen = [*limited._watched(columns, splits)]
         return AuditResult(
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             command=self.provenance.command,
@@ -265,6 +273,7 @@ class _Run:
             verifications=self._verifications(read, columns, splits),
             watched=[one for one in seen if isinstance(one, Watched)],
             warnings=[
+                *trained_on_these(read, checkpoint.sanitizing),
                 *grave(features, findings, task, better),
                 *told,
                 *self.provenance.notes,
@@ -310,6 +319,7 @@ class _Run:
         if name is None or predicted is None:
             return None, None
         column, fitting = columns[name], np.concatenate([splits.train, splits.select])
+        require_task_rows(name, column, splits.test, self.settings.min_class)  # groups with a copy are joined by now
         resamples = partial(resample, times=self.settings.bootstrap, seed=self.settings.seed, key=splits.key)
 
         def draw(rows: Ints) -> Resamples:

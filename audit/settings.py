@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
-import numpy as np
-
 from audit.column_names import several
-from audit.errors import IreneError, require_kind
+from audit.errors import IreneError, require_flag, require_kind, require_known, require_number, require_text
 from audit.evidence.audit_result import Checkpoint
 from audit.evidence.verdict import LIMIT
 from audit.parallel.backends import require_backend
 from audit.progress import Track, untracked
 
+OF_AUDIT = "Settings of the audit"
 ATTACKERS = ("logistic", "products", "mlp", "rbf-svm", "knn", "boosted-trees")
 """Who attacks unless the user says otherwise."""
 
@@ -61,22 +61,24 @@ class Settings:
         object.__setattr__(self, "attackers", tuple(several(self.attackers)))
         object.__setattr__(self, "watch", tuple(several(self.watch)))
         require_backend(self.backend)
-        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1, "budget": 1}
+        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}
         least |= {"min_class": 2, "seed": 0}
-        optional = ("fit_rows", "test_rows", "budget")
+        optional = ("fit_rows", "test_rows")
         for name, few in least.items():
             given = getattr(self, name)
-            if given is None and name in optional:
-                continue
-            is_number = isinstance(given, int | float | np.number) and bool(np.isfinite(given))
-            if not is_number or (name != "budget" and given != int(given)):
-                raise IreneError(f"Settings of the audit: {name} is {given!r}. Give a number, {few} or more.")
-            if not given >= few:
-                raise IreneError(f"Settings of the audit: {name} is {given}. Give {few} or more.")
+            if given is not None or name not in optional:
+                require_number(f"{OF_AUDIT}: {name}", given, few)
+                object.__setattr__(self, name, int(given))
+        if self.budget is not None:
+            require_number(f"{OF_AUDIT}: budget", self.budget, 1, whole=False)
         if self.seed >= 2**32:
-            raise IreneError(f"Settings of the audit: seed is {self.seed}. Give one below 2³².")
-        if not isinstance(self.limit, int | float | np.number) or not 0 <= self.limit <= 1:
-            raise IreneError(f"Settings of the audit: limit is {self.limit}. Give 0 to 1, 0.05 for five points.")
+            raise IreneError(f"{OF_AUDIT}: seed is {self.seed}. Give one below 2³².")
+        if not isinstance(self.limit, Real) or not 0 <= self.limit <= 1:
+            raise IreneError(f"{OF_AUDIT}: limit is {self.limit}. Give 0 to 1, 0.05 for five points.")
+        for name in ("ceiling", "where"):
+            require_flag(f"{OF_AUDIT}: {name}", getattr(self, name))
+        for name in ("merge_rare", "keep_identity"):
+            require_text(f"{OF_AUDIT}: {name}", getattr(self, name))
 
 
 def given_settings(settings: Settings | None) -> Settings:
@@ -98,6 +100,14 @@ class Provenance:
     limit_set_by: Literal["user", "default"] | None = None
     """None: the default limit was not chosen by anybody."""
     track: Track = untracked
+
+    def __post_init__(self) -> None:
+        if self.checkpoint is not None:
+            require_kind(self.checkpoint, Checkpoint, "The checkpoint of the provenance is", "Leave it out.")
+        require_kind(self.command, str, "The command of the provenance is", "Give a text.")
+        object.__setattr__(self, "notes", tuple(several(self.notes, "A note")))
+        if self.limit_set_by is not None:
+            require_known("origin of a limit", self.limit_set_by, ("user", "default"))
 
 
 def given_provenance(provenance: Provenance | None) -> Provenance:

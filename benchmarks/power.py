@@ -24,7 +24,8 @@ from leaks import LEAKS, NOTHING, leak
 from audit.data.columns import Column
 from audit.environment import versions
 from audit.errors import DataError
-from audit.evidence.verdict import COMPLETE, LIMIT, is_lower_bound, judge
+from audit.evidence.findings import Measurement
+from audit.evidence.verdict import COMPLETE, LIMIT, growing, is_partial, judge
 from audit.protocol.leakage import measure
 from audit.protocol.splits import split_rows
 from audit.protocol.target import make_target
@@ -59,6 +60,12 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         "shares": {f"{one.kind} {100 * one.planted:.0f}": round(one.share, 3) for one in found.spikes},
         "cpu_seconds": round(time.process_time() - started, 1),
     }
+
+
+def is_lower_bound(measurement: Measurement, limit: float) -> bool:
+    """Return whether curve or planted leaks say that an attacker with more rows would read more than was read here."""
+    largest = {one.kind: one for one in sorted(measurement.spikes, key=lambda one: one.planted)}
+    return growing(measurement, limit) is not None or any(map(is_partial, largest.values()))
 
 
 def told(one: dict[str, Any]) -> bool:

@@ -27,7 +27,7 @@ from torchvision.transforms import v2
 
 from audit.data.columns import Column
 from audit.data.transforms import DEVIATION, MEAN
-from audit.evidence.findings import Certificate, Finding
+from audit.evidence.findings import SHOTS, Certificate, Finding
 from audit.model.forward import Encoder
 from audit.model.representations import extract
 from audit.run import audit_embeddings
@@ -36,7 +36,6 @@ from audit.settings import Settings
 NAME = "CelebA, smiling"
 VIEWS = 20
 """Of each photograph."""
-SHOTS = (1, 5, 20)
 CAMERA = v2.Compose(
     [
         v2.Normalize([-a / b for a, b in zip(MEAN, DEVIATION, strict=True)], [1 / b for b in DEVIATION]),  # undone

@@ -1,20 +1,22 @@
 """What a model is trained on and how: the value that fine-tuning takes, alone or in a sweep."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
+from audit.column_names import several
 from audit.data.columns import Quantity
 from audit.data.labelled import LabelledData
-from audit.errors import IreneError
+from audit.errors import require_flag, require_known, require_number
 from audit.model.structure.layout import Padding, Pool
 from audit.model.structure.scores import Answer, Scores
 from sanitizer.methods.base import Method
 from sanitizer.methods.plain import Plain
 
+Optimizer = Literal["adam", "sgd"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Augment = Literal["none", "shift", "flip"]
 """`shift` moves an image by up to an eighth of its side; `flip` mirrors every second one, too."""
 
@@ -25,6 +27,7 @@ task's loss on held-out rows was no lower for 10 epochs, until it is below a hun
 EpochChoice = Literal["audit", "last"]
 """Whether the best epoch by a quick fresh audit of held-out rows is kept, or the last, and nothing is audited."""
 
+OF_TRAINING = "Options of the training"
 STRATA = 8
 """Parts of as many rows that a task which is a quantity is cut into where a method asks for the task's classes."""
 
@@ -36,7 +39,7 @@ class Recipe:
     epochs: int = 30
     batch_size: int = 512
     """Rows of a step, over all processes."""
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Optimizer = "adam"
     lr: float = 1e-3
     """At first; sgd has momentum .9."""
     schedule: ScheduleName = "cosine"
@@ -46,7 +49,7 @@ class Recipe:
     patience: int = 0
     """Epochs without a better one, by a fresh audit, after which training stops; 0: never before its end."""
     choose: EpochChoice = "audit"
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Precision = "32-true"
     """Of the forward and backward pass; information terms are computed in float32 or higher."""
     freeze: tuple[str, ...] = ()
     """Modules that are not trained; their running statistics stay, too."""
@@ -59,13 +62,16 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"epochs": 0, "batch_size": 1, "lr": 0, "weight_decay": 0, "alpha": 0, "patience": 0, "workers": 0}
-        for name, few in {**least, "seed": 0}.items():
-            given = getattr(self, name)
-            whole = name not in ("lr", "weight_decay", "alpha")
-            is_number = isinstance(given, int | float) and few <= given < math.inf
-            if not is_number or (whole and given != int(given)):
-                raise IreneError(f"Options of the training: {name} is {given!r}. Give a number, {few} or more.")
+        object.__setattr__(self, "freeze", tuple(several(self.freeze)))
+        for name in ("epochs", "batch_size", "patience", "workers", "seed"):
+            require_number(f"{OF_TRAINING}: {name}", getattr(self, name), 1 if name == "batch_size" else 0)
+            object.__setattr__(self, name, int(getattr(self, name)))
+        for name in ("lr", "weight_decay", "alpha"):
+            require_number(f"{OF_TRAINING}: {name}", getattr(self, name), 0, whole=False)
+        words = {"optimizer": Optimizer, "schedule": ScheduleName, "choose": EpochChoice, "precision": Precision}
+        for name, known in {**words, "augment": Augment}.items():
+            require_known(f"{name} of the training", getattr(self, name), get_args(known))
+        require_flag(f"{OF_TRAINING}: reweigh", self.reweigh)
 
 
 @dataclass(frozen=True)

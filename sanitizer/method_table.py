@@ -140,9 +140,14 @@ def make_method(name: str, options: Mapping[str, object]) -> Method:
         made = call(named, options, f"method {name}")
     except (TypeError, ValueError) as error:
         raise IreneError(f"Method {name} cannot be made with {dict(options)}: {error}. Give its settings.") from None
-    if not is_dataclass(made) or not {"weight", "start"} <= set(dir(made)):
+    return as_method(made, f"{name} gave")
+
+
+def as_method(made: object, what: str) -> Method:
+    """Return what a user gave, or a name made, as a method; raise an IreneError that begins by `what` if it is none."""
+    if isinstance(made, type) or not is_dataclass(made) or not {"weight", "start"} <= set(dir(made)):
         raise IreneError(
-            f"{name} gave a {type(made).__name__}, not a method. Name a dataclass with `weight` and `start`, "
+            f"{what} a {type(made).__name__}, not a method. Name a dataclass with `weight` and `start`, "
             "as sanitizer.methods.base describes it."
         )
     method = cast(Method, made)

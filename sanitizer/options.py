@@ -6,14 +6,15 @@ from typing import Literal
 
 import torch
 
-from audit.data.labelled import LabelledData
+from audit.data.labelled import LabelledData, require_labelled
 from audit.environment import choose_device
-from audit.errors import require_kind
-from audit.model.structure.layout import Padding, Pool
-from audit.model.structure.scores import Scores
+from audit.errors import require_flag, require_kind, require_known, require_number, require_text
+from audit.model.structure.layout import Padding, Pool, require_pooling
+from audit.model.structure.scores import Scores, require_scores
+from audit.parallel.backends import require_backend
 from audit.progress import Track, untracked
 from audit.settings import Settings
-from sanitizer.job import Recipe, TrainingJob
+from sanitizer.job import OF_TRAINING, Recipe, TrainingJob
 from sanitizer.methods.base import Method
 
 BUDGET = 2**30
@@ -42,6 +43,15 @@ class TrainingOptions(Recipe):
     """Without a task: column of people to keep recognisable, beside the geometry of the untouched model."""
     allow_chance: bool = False
     """Train a model that is no better at its task than always answering the most frequent class."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_pooling(self.pool, self.padding)
+        require_scores(self.scores, self.output)
+        for name in ("layer", "keep_identity"):
+            require_text(f"{OF_TRAINING}: {name}", getattr(self, name))
+        require_flag(f"{OF_TRAINING}: allow_chance", self.allow_chance)
+        require_kind(self.device, str | torch.device, f"{OF_TRAINING}: the device is", "Give 'cpu', 'cuda' or 'auto'.")
 
     @property
     def recipe(self) -> Recipe:
@@ -91,6 +101,13 @@ class SanitizeOptions(TrainingOptions):
     unlabelled: LabelledData | None = None
     """Rows without the private attributes, which a teacher labels (sanitizer.teaching): more rows to clean by."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_text(f"{OF_TRAINING}: name", self.name)
+        require_flag(f"{OF_TRAINING}: resume", self.resume)
+        if self.unlabelled is not None:
+            require_labelled(self.unlabelled)
+
 
 def given_options(options: SanitizeOptions | None) -> SanitizeOptions:
     """Return the options, or the defaults for None; raise an IreneError for anything else."""
@@ -115,3 +132,12 @@ class SweepOptions(TrainingOptions):
     backend: str = "threads"
     """Where points are made, as of audit.settings.Settings: "threads" makes one after the other, its attackers on all
     cores; any other has a worker for each point, on one core."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_kind(self.settings, Settings, "The settings are", "Give irene.Settings(limit=0.05), for instance.")
+        require_backend(self.backend)
+        require_number("Options of the sweep: budget", self.budget, 0)
+        require_kind(self.command, str, "Options of the sweep: the command is", "Give a text.")
+        if self.limit_set_by is not None:
+            require_known("origin of a limit", self.limit_set_by, ("user", "default"))

@@ -14,15 +14,15 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from audit.atomic_write import locked, require_writable, sha256, staged_together
+from audit.atomic_write import as_path, locked, require_writable, sha256, staged_together
 from audit.column_names import several
 from audit.data.columns import AnyColumn, Column, Ints, Undecided
 from audit.data.labelled import LabelledData, require_labelled
 from audit.data.loading import UNREADABLE, readable
 from audit.data.model_input import ModelInput, to
 from audit.environment import versions
-from audit.errors import CheckpointError, DataError, TrainingError
-from audit.evidence.audit_result import QuantityTask, Sanitizing, Sidecar, sidecar
+from audit.errors import CheckpointError, DataError, EvidenceError, TrainingError
+from audit.evidence.audit_result import QuantityTask, Sanitizing, Sidecar, read_sidecar, sidecar
 from audit.evidence.json_file import Options, as_json
 from audit.evidence.verdict import LIMIT
 from audit.model import release
@@ -42,6 +42,7 @@ from sanitizer.export import exported
 from sanitizer.job import TrainingJob, require_classes
 from sanitizer.method_table import (
     Choice,
+    as_method,
     card_of,
     make_method,
     release_for,
@@ -99,7 +100,7 @@ def sanitize(
         IreneError: Any of its kinds; no result is written then, unless torch.export alone cannot follow the model.
     """
     require_labelled(data)
-    options, output, private, keep = given_options(options), Path(output), several(private), several(keep)
+    options, output, private, keep = given_options(options), as_path(output), several(private), several(keep)
     weights = require_unsanitized(loaded)
     require_output(output, weights.path)
     require_columns(data, task, private, keep)
@@ -217,6 +218,7 @@ def state_file(output: Path) -> Path:
 
 def require_columns(data: LabelledData, task: str | None, private: Sequence[str], keep: Sequence[str]) -> None:
     """Raise an IreneError for columns that are not there, or play two parts."""
+    several([] if task is None else [task])  # it is a text
     if not private:
         raise DataError("No private attribute was named. Name at least one, for instance --private gender.")
     if task in private:
@@ -236,8 +238,8 @@ def choice(data: LabelledData, task: str | None, keep: Sequence[str], options: S
 def named_method(method: str | Method, name: str | None) -> tuple[str, Method]:
     """Return the method and its name for the record."""
     if isinstance(method, str):
-        name, method = name or method, make_method(method, {})
-    return name or type(method).__name__.lower(), method
+        return name or method, make_method(method, {})
+    return name or type(method).__name__.lower(), as_method(method, "The method is")
 
 
 def _linear(job: TrainingJob) -> list[str]:
@@ -386,14 +388,41 @@ def record_of(done: Sanitizing, staging: Path) -> bytes:
     return as_json(Sidecar(sha256=sha256(staging), sanitizing=done))
 
 
+def require_own(output: Path) -> None:
+    """Raise an IreneError if a file of the set cannot be written, or is there and was left by no run of the sanitizer.
+
+    The program of an earlier run may stand without its record, where that run was killed between the two.
+    """
+    for path in (*written(output), state_file(output)):
+        require_writable(path)
+    records = {}
+    for path in (output, program(output)):
+        if sidecar(path).exists():
+            try:
+                records[path] = read_sidecar(sidecar(path))
+            except EvidenceError:
+                raise CheckpointError(
+                    f"{sidecar(path)} is there already, is no record of {path.name} and would be lost. Name another "
+                    "file with -o."
+                ) from None
+    if not program(output).exists():
+        return
+    own, beside = records.get(program(output)), records.get(output)
+    is_own = own.sha256 == sha256(program(output)) if own else beside is not None and bool(beside.sanitizing.release)
+    if not is_own:
+        raise CheckpointError(
+            f"{program(output)} is there already, is no work of the sanitizer and would be lost: a release's program "
+            "takes that name. Name another file with -o."
+        )
+
+
 def require_output(output: Path, parent: Path) -> None:
     """Raise an IreneError before the work if the result could not be written, or would overwrite its parent."""
     if output.suffix == program(output).suffix:
         raise CheckpointError(
             f"{output.name} would be overwritten by a program of torch.export. Give it the suffix {parent.suffix!r}."
         )
-    for path in (*written(output), state_file(output)):
-        require_writable(path)
+    require_own(output)
     for other in output.parent.glob(f"{escape(output.stem)}.*"):
         if program(output).exists() and other not in written(output) and sidecar(other).exists():
             raise CheckpointError(

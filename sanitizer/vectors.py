@@ -6,17 +6,20 @@ fit and those that choose, the record, the program. Which rows may fit is a rule
 """
 
 import os
+import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
+from numpy.lib.format import write_array
 from numpy.typing import NDArray
 from torch import nn
 
-from audit.atomic_write import locked, require_writable, staged_together
+from audit.atomic_write import as_path, locked, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.data.layers import given_layers
@@ -40,6 +43,7 @@ from sanitizer.run import (
     record_of,
     request,
     require_columns,
+    require_own,
     state_file,
     with_unlabelled,
 )
@@ -82,15 +86,14 @@ def sanitize_vectors(
         output: A new `.npz` or `.npy`; the program goes beside it as `.pt2`.
         private: Columns to remove.
         keep: Columns to retain, for methods that can.
-        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not
-            given.
+        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not given.
         options: Epochs, batch, identities to keep, unlabelled vectors, …; the seed also draws which rows fit where no
             column says it. Unlabelled vectors are not written: the program maps them.
 
     Raises:
         IreneError: Any of its kinds; nothing is written then.
     """
-    options, output, private, keep = given_options(options), Path(output), several(private), several(keep)
+    options, output, private, keep = given_options(options), as_path(output), several(private), several(keep)
     name, method = named_method(method or choice(vectors.data, None, keep, options).method, options.name)
     _require_map(name, method)
     require_vectors_output(output)
@@ -138,8 +141,7 @@ def sanitize_embeddings(
             of the groups do.
         output: A new `.npz` or `.npy`; the program goes beside it as `.pt2`, and a record beside each.
         private: As of `sanitize`, and so are `keep` and `options`.
-        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not given, with `keep` pairs or
-            rich.
+        method: `leace`, `rich`, `pairs` or `map`, or one with its settings; map if not given, with `keep` too.
 
     Raises:
         IreneError: Any of its kinds; nothing is written then.
@@ -165,8 +167,7 @@ def require_vectors_output(output: Path) -> None:
     """Raise an IreneError before the work if the result could not be written."""
     if output.suffix not in SUFFIXES:
         raise CheckpointError(f"Vectors are written as {' or '.join(SUFFIXES)}, and {output.name} is neither.")
-    for path in (*vectors_written(output), state_file(output)):
-        require_writable(path)
+    require_own(output)
 
 
 def _require_map(name: str, method: Method) -> None:
@@ -199,11 +200,19 @@ def _write(output: Path, mapped: Mapping[str, NDArray[np.floating]], content: by
             if output.suffix == ".npy":
                 np.save(file, next(iter(mapped.values())))
             else:
-                np.savez(file, **mapped)  # type: ignore[arg-type]  # any names
+                _save(file, mapped)
         stage(sidecar(output)).write_bytes(record_of(done, staging))
         staging = stage(program(output))
         staging.write_bytes(content)
         stage(sidecar(program(output))).write_bytes(record_of(done, staging))
+
+
+def _save(file: IO[bytes], arrays: Mapping[str, NDArray[np.floating]]) -> None:
+    """Write arrays as numpy.savez does, which takes some names (`file`, `allow_pickle`) for arguments of its own."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, values in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                write_array(member, values, allow_pickle=False)
 
 
 def _mapped(model: nn.Module, values: NDArray[np.floating]) -> NDArray[np.floating]:

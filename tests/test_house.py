@@ -48,14 +48,14 @@ ARROWS = {
         "model.programs": "errors file_limits",
         "model.files": "errors file_limits data",
         "model.maps": "errors",
-        "model": "errors file_limits atomic_write plugins progress parallel evidence data model.structure "
+        "model": "errors file_limits column_names atomic_write plugins progress parallel evidence data model.structure "
         "model.programs model.files model.maps",
         "attackers": "errors parallel plugins evidence settings data bootstrap far_values",
         "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
         "protocol.kept": "errors progress evidence settings data bootstrap attackers protocol",
         "protocol.densities": "evidence data bootstrap attackers protocol",
         "verification": "errors evidence settings data bootstrap protocol",
-        "caveats": "evidence data model protocol far_values",
+        "caveats": "errors evidence data model protocol far_values",
         "request": "errors column_names settings data attackers protocol verification",
         "run": "errors column_names environment bootstrap parallel evidence settings data model model.structure "
         "attackers protocol protocol.kept protocol.densities verification caveats request",
@@ -70,9 +70,9 @@ ARROWS = {
         "methods.debiasing": "audit.errors audit.evidence methods",
         "method_table": "audit.data audit.errors audit.plugins audit.evidence audit.model.structure methods "
         "methods.debiasing",
-        "job": "audit.data audit.errors audit.model.structure methods",
-        "options": "audit.environment audit.errors audit.data audit.model.structure audit.progress audit.settings "
-        "methods job",
+        "job": "audit.column_names audit.data audit.errors audit.model.structure methods",
+        "options": "audit.environment audit.errors audit.data audit.model.structure audit.parallel audit.progress "
+        "audit.settings methods job",
         "checkpoint": "audit.errors audit.model",
         "export": "audit.data audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "

@@ -284,12 +284,12 @@ class RowOptions(Options):
     """How many of the rows."""
 
     limit_rows: int | None = option(
-        type=click.IntRange(min=1), help="Use at most this many rows, drawn by the seed, whole groups."
+        type=click.IntRange(min=1), help="Use at most this many rows, drawn by the seed, whole groups but for the last."
     )
     seed: int = option(type=click.IntRange(min=0, max=2**32 - 1), default=0, show_default=True)
 
     def limit(self, data: "LabelledData") -> "LabelledData":
-        """Return at most `limit_rows` rows, whole groups drawn by the seed."""
+        """Return at most `limit_rows` rows, whole groups but for the last, drawn by the seed."""
         return data.limited(self.limit_rows or len(data), seed=self.seed)
 
 

@@ -17,7 +17,7 @@ from audit.data.in_python.items import Parts
 from audit.data.in_python.rows import Columns, rows_of
 from audit.data.in_python.values import plain
 from audit.data.reading import LabelColumn, as_column, label_columns
-from audit.errors import DataError, UnknownNameError
+from audit.errors import DataError, UnknownNameError, require_kind, require_text
 
 Part = Literal["train", "audit"]
 """`train` rows may shape a model; `audit` rows are for attackers alone."""
@@ -62,6 +62,8 @@ class LabelledData:
     """Columns of the rows of the other part, where the source knows them, (m,) each."""
 
     def __post_init__(self) -> None:
+        require_kind(self.name, str, "The name of the rows is", "Give a text.", DataError)
+        require_text("The name of their groups", self.group_name)
         n = len(self.inputs)
         lengths = {name: len(column) for name, column in self.columns.items()}
         lengths |= {} if self.group is None else {"group": len(self.group)}
@@ -147,7 +149,7 @@ class LabelledData:
             )
         places = np.array([wanted.index(one) if one in wanted else MISSING for one in column.classes], dtype=np.int64)
         codes = np.where(column.known, places[column.codes], MISSING).astype(np.int64)
-        columns = {**self.columns, name: Column(codes, tuple(wanted))}
+        columns = {**self.columns, name: replace(column, codes=codes, classes=tuple(wanted))}
         return replace(self, columns=columns, ordered=(*self.ordered, name))
 
     def complete(self, names: str | Sequence[str]) -> "LabelledData":
@@ -201,7 +203,7 @@ class LabelledData:
         return replace(self, inputs=self.inputs.with_numbers(names), notes=(*self.notes, note))
 
     def limited(self, rows: int, *, seed: int) -> "LabelledData":
-        """Return at most `rows` rows, whole groups in a seeded random order."""
+        """Return at most `rows` rows: whole groups in a seeded random order, but for the last, which may be cut."""
         return self if len(self) <= rows else self.take(self.some_rows(rows, seed=seed))
 
     def some_rows(self, rows: int, *, seed: int) -> Ints:
@@ -278,15 +280,15 @@ def labelled(
         DataError: A column has another length than the inputs, or another index of pandas', or the inputs are nothing
             that holds rows by position.
     """
-    words = None if missing is None else split_names(missing)
+    words = None if missing is None else split_names(missing, "A word that means missing")
     rows = rows_of(inputs, columns)
     if odd := [one for one in rows.columns if not isinstance(one, str)]:
         raise DataError(f"A column is named {odd[0]!r}, and a name is a text. Give one: {{'{odd[0]}': …}}.")
     index = _index(inputs, rows.columns, group, group_name)
     read, notes = label_columns(
         rows.columns,
-        continuous=split_names(continuous),
-        classes=split_names(classes),
+        continuous=split_names(continuous, "A continuous column"),
+        classes=split_names(classes, "A column of classes"),
         missing=words,
         source=name,
     )

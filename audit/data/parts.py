@@ -16,9 +16,9 @@ from audit.data.labelled import LabelledData, Part, in_both_parts
 from audit.errors import DataError
 
 SPLIT = "split"
-PARTS: tuple[Part, Part] = ("audit", "train")
+"""The column that says of each row, of a table or of embeddings, which part it is in."""
 SPLITS = ("train", "validation", "val", "test", "audit")
-"""Values of the column: rows of `train` may fit, all others are for attackers."""
+"""Its values: rows of `train` may shape a model or fit a map, all others are for attackers alone."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class PartRule:
         """Return what to say of groups that have rows in both parts, as the column may have it."""
         if self.group is None or self.group not in data.columns:
             return ()
-        parts = (data.columns[self.group].take(self.rows(data, part)) for part in PARTS)
-        return in_both_parts(self.group, *parts)
+        column = data.columns[self.group]
+        return in_both_parts(self.group, column.take(self.rows(data, "audit")), column.take(self.rows(data, "train")))
 
     @property
     def told(self) -> str:

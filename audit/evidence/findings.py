@@ -25,6 +25,10 @@ FALSE_ACCEPT_RATES: Final = (0.01, 0.001, 0.0001)
 """Shares of impostor pairs that a threshold of verification accepts at most."""
 RESOLVED: Final = 10
 """Impostor pairs that a threshold accepts at least, or nothing is told at its rate."""
+RATES: Final = (0.1, 0.01, 0.001)
+"""False-positive rates at which the true-positive rate is taken (Carlini et al., S&P 2022)."""
+SHOTS: Final = (1, 5, 20)
+"""Rows of one person that are read together."""
 
 
 class Estimate(Frozen):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from audit.errors import visible
 from audit.evidence.audit_result import AuditResult
-from audit.evidence.findings import Finding, Measurement
+from audit.evidence.findings import RATES, SHOTS, Finding, Measurement
 from audit.evidence.headline import written, written_guess, written_limit, written_median
 from audit.evidence.metric import EXCESS, GIVEN_TASK, METRICS
 from audit.evidence.numbers import Figure, at_most_percent, bits_of, decimal, of_held, quantity
@@ -25,8 +25,6 @@ _FIGURES = (*(name for metric in METRICS.values() for name in metric.figures), G
 """Of all metrics, so that every frame has the same columns."""
 _FLOORS = tuple(name for metric in METRICS.values() for name in metric.floor)
 _GUESSES = tuple(name for metric in METRICS.values() for name in metric.baseline)
-RATES, SHOTS = (0.1, 0.01, 0.001), (1, 5, 20)
-"""False-positive rates, and rows of one person, that have a column."""
 _EDGE = "border:0;border-bottom:1px solid rgba(128,128,128,.4)"
 _CELL = f"{_EDGE};padding:.25em .8em .25em 0;text-align:left;vertical-align:top;background:transparent"
 _SOFT = "opacity:.75;font-size:90%"

@@ -133,12 +133,6 @@ def _holds_anyhow(certificate: Certificate, measurement: Measurement, limit: flo
     return certificate.balanced_accuracy <= measurement.floor_score.low + limit
 
 
-def is_lower_bound(measurement: Measurement, limit: float) -> bool:
-    """Return whether curve or planted leaks say that an attacker with more rows would read more than was read here."""
-    largest = {one.kind: one for one in sorted(measurement.spikes, key=lambda one: one.planted)}
-    return bool(_unsettled(measurement, limit)) or any(map(is_partial, largest.values()))
-
-
 def is_partial(spike: Spike) -> bool:
     """Return whether so little of a planted leak was read that the attribute's own figure is a lower bound."""
     return spike.share < COMPLETE

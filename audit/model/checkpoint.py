@@ -8,7 +8,8 @@ from typing import TypeGuard
 
 from torch import nn
 
-from audit.errors import CheckpointError, listed, visible
+from audit.column_names import several
+from audit.errors import CheckpointError, listed, require_flag, require_kind, require_text, visible
 from audit.model import release
 from audit.model.architecture import WAYS, build, in_words
 from audit.model.checkpoint_file import CheckpointFile, Kind, open_checkpoint, with_dense_steps
@@ -60,6 +61,14 @@ class LoadOptions:
     weights_key: str | None
     allow_pickle: bool
     skip_types: Collection[str]
+
+    def __post_init__(self) -> None:
+        require_kind(
+            self.arguments, Mapping, "The arguments of a factory are", "Give them by name: {'num_classes': 2}."
+        )
+        require_text("The key of the weights", self.weights_key)
+        require_flag("allow_pickle", self.allow_pickle)
+        object.__setattr__(self, "skip_types", tuple(several(self.skip_types, "A type to skip")))
 
 
 def load(

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from audit.data.labelled import LabelledData
 from audit.data.loading import batches, first_readable
 from audit.data.model_input import ModelInput, each, parts, rows_of, sizes, take, to
-from audit.errors import BottleneckError, DataError, first_line
+from audit.errors import BottleneckError, DataError, first_line, require_number
 from audit.model.layers import Taps
 from audit.model.structure.call import call, cast, required, takes
 from audit.model.structure.eval_mode import evaluating, require_evaluating
-from audit.model.structure.layout import Padding, Pool
+from audit.model.structure.layout import Padding, Pool, require_pooling
 from audit.model.structure.outputs import picked, tensors
-from audit.model.structure.scores import Scores
+from audit.model.structure.scores import Scores, require_scores
 from audit.parallel.ranks import Ranks
 
 PROBES = 8
@@ -60,8 +60,12 @@ class Encoder:
             raise BottleneckError(
                 f"The model is a {type(self.model).__name__}. Give a torch.nn.Module, as irene.load(…).module is."
             )
-        if self.passes < 1:
-            raise BottleneckError(f"An encoder is run in {self.passes} passes. Give 1 or more.")
+        require_pooling(self.pool, self.padding)
+        require_scores(self.scores, self.output)
+        least = {"batch_size": 1, "passes": 1, "workers": 0} | ({} if self.fixed_batch is None else {"fixed_batch": 1})
+        for name, few in least.items():
+            require_number(f"Encoder: {name}", getattr(self, name), few)
+            object.__setattr__(self, name, int(getattr(self, name)))
 
 
 @dataclass(frozen=True)

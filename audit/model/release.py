@@ -64,9 +64,14 @@ class BottleneckModule(nn.Module):
                 "bottleneck: the model would leak as before. Leave it in its place, and tap its input or output."
             )
 
-    def on_input(self, _module: nn.Module, given: tuple[object, ...]) -> tuple[object, ...]:
-        """Replace the first argument of the layer."""
-        return (self.map(given[0]), *given[1:])
+    def on_input(
+        self, _module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> tuple[tuple[object, ...], dict[str, object]]:
+        """Replace the first argument of the layer, by its place or else by its name."""
+        if args:
+            return (self.map(args[0]), *args[1:]), kwargs
+        first = next(iter(kwargs))
+        return args, kwargs | {first: self.map(kwargs[first])}
 
     def on_output(self, _module: nn.Module, _given: object, output: object) -> object:
         """Replace the output of the layer."""
@@ -96,7 +101,7 @@ def install(model: nn.Module, layer: str, map_: nn.Module) -> BottleneckModule:
         return installed
     model.register_forward_pre_hook(installed.on_call)
     if place.side == "input":
-        modules[place.module].register_forward_pre_hook(installed.on_input)
+        modules[place.module].register_forward_pre_hook(installed.on_input, with_kwargs=True)
     else:
         modules[place.module].register_forward_hook(installed.on_output)
     return installed
@@ -109,6 +114,7 @@ def remove(model: nn.Module) -> None:
         for hooks in (module._forward_pre_hooks, module._forward_hooks):
             for key in [key for key, hook in hooks.items() if getattr(hook, "__self__", None) is installed]:
                 del hooks[key]
+                module._forward_pre_hooks_with_kwargs.pop(key, None)
     delattr(model, NAME)
 
 

@@ -14,16 +14,12 @@ from audit.bootstrap import Doubles, Resamples, estimate_share, resample
 from audit.data.columns import Ints
 from audit.data.labelled import MIN_ROWS
 from audit.evidence.densities import FEWEST
-from audit.evidence.findings import ClassRecall, Exposure, Shots, TruePositives
+from audit.evidence.findings import RATES, SHOTS, ClassRecall, Exposure, Shots, TruePositives
 from audit.protocol.target import Target
 from audit.settings import Settings
 
-RATES = (0.1, 0.01, 0.001)
-"""False-positive rates at which the true-positive rate is taken (Carlini et al., S&P 2022)."""
 PASSED = 10
 """Groups of the other class that a threshold lets pass at least, or its rate is not told."""
-SHOTS = (1, 5, 20)
-"""Rows of one person."""
 
 
 def exposure(found: Attack, target: Target) -> Exposure | None:

@@ -8,8 +8,31 @@ import numpy as np
 from audit.attackers.scoring import QuantityReading
 from audit.bootstrap import Doubles, Resamples, draws, estimate_share
 from audit.data.class_order import FAR_BETTER
-from audit.data.columns import Answers, Column, Ints, Quantity
+from audit.data.columns import Answers, AnyColumn, Column, Ints, Quantity
+from audit.errors import DataError
 from audit.evidence.audit_result import QuantityTask, Task
+
+
+def require_task_rows(name: str, target: AnyColumn, rows: Ints, least: int) -> None:
+    """Raise a DataError if so few test rows have a value of the task, or so like ones, that nothing can be said of it.
+
+    Args:
+        name: Of the task.
+        target: Its values of all rows.
+        rows: The test rows.
+        least: How many of them must have a value.
+    """
+    known = rows[target.known[rows]]
+    if len(known) < least:
+        raise DataError(
+            f"{len(known)} of the {len(rows)} test rows have a value of the task {name!r}, and it takes {least} to say "
+            "how well the model does it. Give more rows with a value, or leave the task out."
+        )
+    if isinstance(target, Quantity) and not np.ptp(target.values[known]) > 0:
+        raise DataError(
+            f"The task {name!r} is {target.values[known[0]]:g} in all of the test rows that have a value, so that "
+            "nothing can be told apart. Give more rows with a value, or leave the task out."
+        )
 
 
 def performance(name: str, target: Column, predicted: Ints, rows: Ints, draw: Callable[[Ints], Resamples]) -> Task:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from audit.errors import EvidenceError
+from audit.errors import EvidenceError, require_flag, require_number
 from audit.evidence.audit_result import AnyTask
 from audit.evidence.findings import Estimate
 from audit.evidence.headline import not_above
@@ -24,6 +24,12 @@ class Losses:
     """Of the balanced accuracy, or R², of each retained attribute; None: not looked at."""
     allow_chance: bool = False
     """Let pass a model that is no better at its task than always answering the most frequent class."""
+
+    def __post_init__(self) -> None:
+        for name in ("task", "kept"):
+            if getattr(self, name) is not None:
+                require_number(f"The largest loss of {name}", getattr(self, name), 0, whole=False)
+        require_flag("allow_chance of the losses", self.allow_chance)
 
 
 @dataclass(frozen=True)

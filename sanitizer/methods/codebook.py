@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
+from audit.errors import TrainingError
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.affine_and_code import Code
 from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
@@ -163,7 +164,7 @@ def classifier(rows: Rows) -> Classifier:
     """Return a linear map of the features to the scores.
 
     Where the layers behind the bottleneck are not linear, a logistic regression of the predicted class approximates
-    them.
+    them; a TrainingError if only one is predicted.
     """
     z, scores = (part.double().cpu().numpy() for part in (rows.before, rows.scores))
     predicted, d = scores.argmax(axis=1), z.shape[1]
@@ -175,7 +176,13 @@ def classifier(rows: Rows) -> Classifier:
     slope = np.linalg.solve(standardised.T @ standardised + ridge, standardised.T @ centred)  # (d, k)
     rest = centred - standardised @ slope
     offset = target.mean(axis=0)
-    if rest.var() > (1 - LINEAR) * target.var():
+    if rest.var() > max((1 - LINEAR) * centred.var(), TINY**2 * target.var()):  # constant scores are linear
+        if not np.ptp(predicted):
+            raise TrainingError(
+                f"The model answers one class of the task for all of {len(z)} rows, and the layers behind the "
+                "bottleneck are not linear, so that no answers can be told apart from the features. Train a model "
+                "that tells classes apart, or take a layer behind those, or the method leace."
+            )
         found = LogisticRegression(max_iter=1000).fit(standardised, predicted)
         slope, offset = np.zeros_like(slope), np.full(len(offset), -np.inf)
         both = len(found.classes_) == 2

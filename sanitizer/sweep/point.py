@@ -7,7 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from audit.data.labelled import LabelledData
-from audit.errors import BottleneckError, CheckpointError, DataError, TrainingError
+from audit.errors import (
+    BottleneckError,
+    CheckpointError,
+    DataError,
+    TrainingError,
+    require_kind,
+    require_number,
+)
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.json_file import Options
@@ -77,9 +84,17 @@ def requests(methods: Mapping[str, Sequence[float]]) -> list[PointRequest]:
         if own.weight == 0:
             found.append(PointRequest(name, None, own))
         else:
-            for weight in weights or [own.weight]:
+            for weight in _numbers(name, weights) or [own.weight]:
                 found.append(PointRequest(name, weight, make_method(name, {"weight": weight})))
     return found
+
+
+def _numbers(method: str, weights: Sequence[float]) -> list[float]:
+    """Return weights as a user gives them; raise an IreneError for what are no numbers."""
+    require_kind(weights, Sequence, f"The weights of {method} are", "Give a list: {'irene': [0.5, 2]}.")
+    for weight in weights:
+        require_number(f"A weight of {method}", weight, 0, whole=False)
+    return [*weights]
 
 
 def rehearse(job: SweepJob, wanted: Sequence[PointRequest]) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import joblib
 from torch import nn
 
-from audit.atomic_write import locked, require_writable, staged_together
+from audit.atomic_write import as_path, locked, require_writable, staged_together
 from audit.column_names import several
-from audit.data.labelled import LabelledData
-from audit.data.loading import readable
+from audit.data.labelled import LabelledData, require_labelled
+from audit.data.loading import have_same_inputs, readable
 from audit.environment import describe_device, versions
 from audit.errors import CheckpointError, DataError, EvidenceError, TrainingError, require_kind
 from audit.evidence.audit_result import AuditResult
@@ -23,11 +23,12 @@ from audit.model.forward import first_input, with_arguments
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
-from audit.parallel.backends import imported, require_backend, workers
+from audit.parallel.backends import imported, workers
 from audit.parallel.ranks import process_count
 from audit.parallel.side_by_side import in_order
 from audit.progress import Track, untracked
 from audit.request import AuditRequest
+from audit.settings import Settings
 from sanitizer.checkpoint import require_unsanitized
 from sanitizer.job import require_classes
 from sanitizer.methods.plain import Plain
@@ -43,8 +44,11 @@ WORDS = {
     "train_labels": "labels of the training rows",
     "private": "private attributes",
     "keep": "kept attributes",
+    "output": "part of what the model returns",
 }
 """What the fields of a setup are called where two differ, if not by their own names."""
+MEASURED = ("bootstrap", "null_refits", "fit_rows", "test_rows", "null_rows", "min_class", "merge_rare")
+"""Settings of the audits that the protocol of a sweep records, and its setup does not."""
 HASH = 12
 """Digits of a SHA-256 that a message shows."""
 
@@ -81,9 +85,8 @@ def sweep(
         IreneError: Any of its kinds; the points that were made before it stay in `output`.
     """
     _require_kinds(fresh, options)
-    options, output = options or SweepOptions(), Path(output)
+    options, output = options or SweepOptions(), as_path(output)
     require_output(output)
-    require_backend(options.backend)
     with locked(output), imported(options.backend, __name__) as ready:
         if process_count() > 1:
             raise TrainingError("A sweep runs in one process. Start it without torchrun.")
@@ -92,7 +95,7 @@ def sweep(
         job = _job(fresh, loaded, train, audited, task=task, private=private, options=options)
         setup = _setup(loaded, job)
         del loaded  # a large model on a device need not be there twice
-        done = _earlier(output, setup, wanted)
+        done = _earlier(output, setup, job.settings, wanted)
         missing = [one for one in wanted if done is None or done.find(one.name, one.weight) is None]
         if done is not None:
             yield from ((point, False) for point in done.points)
@@ -152,9 +155,16 @@ def _job(
 ) -> SweepJob:
     """Look up columns and bottleneck, and fail on what cannot be trained or audited before any work is done."""
     settings = replace(options.settings, seed=options.seed, ceiling=False)
-    train = readable(train, workers=options.workers)
+    for rows in (train, audited):
+        require_labelled(rows)
+    several(task)  # it is a text
     train, audited = (in_named_order(loaded.module, rows, task) for rows in (train, audited))
     asked = AuditRequest.of(audited, task, private, options.keep, settings)
+    if settings.budget is not None:
+        raise DataError(
+            "A sweep's points are measured alike, and a budget of seconds lets as many rows fit attackers as the pace "
+            "of the machine allows at each. Give fit_rows."
+        )
     answer = Answer.of(audited, task, options.scores)
     if answer.classes is None:
         raise DataError(
@@ -163,6 +173,9 @@ def _job(
         )
     asked.require_rows(audited, settings)
     require_classes(task, asked.private, asked.keep, audited, train)
+    _require_apart(train, audited, [task, *asked.audited])
+    train = readable(train, workers=options.workers)
+    require_classes(task, asked.private, asked.keep, train)
     require_unsanitized(loaded)
     model = loaded.module.to(options.place)
     audited, train = with_arguments(model, audited), with_arguments(model, train)
@@ -172,6 +185,15 @@ def _job(
     if not options.allow_chance:
         require_task(model, training)
     return SweepJob(fresh, training, audited, settings, options.limit_set_by)
+
+
+def _require_apart(train: LabelledData, audited: LabelledData, columns: Sequence[str]) -> None:
+    """Refuse to audit the very rows that train: by their labels and groups, and by inputs from all over them."""
+    if train.labels_sha256(columns) == audited.labels_sha256(columns) and have_same_inputs(train, audited):
+        raise DataError(
+            f"The {len(train)} rows of {train.name} are given to train on and to audit on. Audit others: of rows that "
+            "trained a point, attackers read less than of people whom it has not seen."
+        )
 
 
 def require_output(output: Path) -> None:
@@ -189,7 +211,9 @@ def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:
     training, recipe, audited = job.training, job.training.recipe, job.audited
     aside = ("seed", "freeze", *(["workers"] if recipe.augment == "none" else []))
     settings: dict[str, Any] = {name: value for name, value in asdict(recipe).items() if name not in aside}
-    settings |= {name: value for name in ("padding", "scores") if (value := getattr(training, name)) is not None}
+    settings |= {
+        name: value for name in ("padding", "scores", "output") if (value := getattr(training, name)) is not None
+    }
     return SweepSetup(
         checkpoint=loaded.sha256,
         architecture=loaded.architecture,
@@ -212,7 +236,7 @@ def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:
     )
 
 
-def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[PointRequest]) -> Sweep | None:
+def _earlier(output: Path, setup: SweepSetup, settings: Settings, wanted: Sequence[PointRequest]) -> Sweep | None:
     """Return the sweep of earlier calls, if there is one; an EvidenceError if it is another, or no sweep."""
     if not output.exists():
         return None
@@ -221,6 +245,8 @@ def _earlier(output: Path, setup: SweepSetup, wanted: Sequence[PointRequest]) ->
     except EvidenceError as error:
         raise EvidenceError(f"{error} Or name another file with -o.") from None
     unlike = _differences(found.setup.model_dump(), setup.model_dump())
+    there, now = ({name: getattr(one, name) for name in MEASURED} for one in (found.protocol, settings))
+    unlike += _differences(there, now)
     for one in wanted:
         if point := found.find(one.name, one.weight):
             unlike += _differences(point.settings, one.settings, f" of {one.title}")

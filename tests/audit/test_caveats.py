@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 from support.audited import N, Net, data, run
+from support.findings import sanitizing
 from support.planted import FEW
 from torch import Tensor, nn
 
 from audit.data.labelled import labelled
 from audit.errors import DataError
 from audit.evidence.audit_result import AuditResult
+from audit.model.describe import describe_model
 from audit.model.maps.affine_and_code import Affine
 from audit.model.release import install
 from audit.run import audit, audit_embeddings
+from audit.settings import Provenance
 
 
 class Wide(nn.Module):
@@ -167,3 +170,17 @@ def test_what_a_release_leaves_before_it_is_said() -> None:
     assert not about(run(model=model), "carries a release")
     install(model, "head:input", Affine(torch.eye(6), torch.zeros(6)))
     assert about(run(model=model), "what the encoder gives before it leaks as it did")
+
+
+@pytest.mark.parametrize(
+    ("task", "rows", "said"), [("y", N, True), ("y", N - 1, False), ("w", N, False), ("absent", N, False)]
+)
+def test_rows_that_a_sanitizer_trained_on_are_told_first(task: str, rows: int, said: bool) -> None:
+    seen = data().take(np.arange(rows)).labels_sha256(["y", "v"])
+    made = sanitizing().model_copy(
+        update={"settings": {"task": task, "private": "v", "keep": ""}, "data_fingerprint": seen}
+    )
+    checkpoint = describe_model(Net()).model_copy(update={"sanitizing": made})
+    result = run(task="y", layer="head:input", provenance=Provenance(checkpoint))
+    assert bool(about(result, "those that the model was sanitized with")) == said
+    assert result.warnings[0].startswith("the audited rows have the labels") == said

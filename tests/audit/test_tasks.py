@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.audited import data, run, table
+from support.audited import N, Net, data, run, table
 from support.planted import FEW, classes, measured, noise
 from torch import Tensor, nn
 
@@ -273,3 +273,24 @@ def test_embeddings_with_a_predicted_quantity_have_it_for_their_floor() -> None:
         audited_as(said, task="v")
     with pytest.raises(DataError, match="'said' is not known in all rows"):
         audited_as([None, *said[1:]])
+
+
+@pytest.mark.parametrize(
+    ("task", "known", "fact"),
+    [
+        ("y", 4, "test rows have a value of"),
+        ("age", 4, "test rows have a value of"),
+        ("age", N, "is 7.5 in all of the test"),
+    ],
+)
+def test_a_task_that_few_test_rows_know_is_refused_before_the_pass(task: str, known: int, fact: str) -> None:
+    model, usual = Net(), 7.5 if task == "age" else "yes"
+    values = np.array([usual] * N, dtype=object)
+    values[:2] = (1.25, 2.5) if task == "age" else ("yes", "no")
+    values[known:] = None
+    given = data(**{task: list(values)})
+    with pytest.raises(DataError, match=fact):
+        run(given, model=model, task=task, settings=QUICK)
+    assert model.passes == 0
+    found = audit_embeddings({"z": table()[0]}, given, private="v", task=task, settings=QUICK)
+    assert found.task is None, "nothing answers it"

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 import torch
+from support.findings import sanitizing
 from support.planted import FEW
 
-from audit.data.labelled import Inputs
+from audit.atomic_write import sha256
+from audit.caveats import TRAINED_ON_THESE
+from audit.data.labelled import Inputs, LabelledData
 from audit.data.sources.opening import open_data
 from audit.errors import CheckpointError, DataError, TrainingError, UnknownNameError, UnreadableError
-from audit.evidence.audit_result import AuditResult, read_sidecar, sidecar
+from audit.evidence.audit_result import AuditResult, Sidecar, read_sidecar, sidecar
+from audit.evidence.json_file import as_json
 from audit.model.checkpoint import LoadedModel, load
 from audit.model.describe import is_as_loaded
 from audit.run import audit
@@ -19,7 +23,8 @@ from sanitizer.checkpoint import require_finite
 from sanitizer.methods.codebook import CARD
 from sanitizer.methods.irene import Irene
 from sanitizer.options import SanitizeOptions
-from sanitizer.run import program, sanitize, state_file
+from sanitizer.run import program, require_output, sanitize, state_file
+from sanitizer.vectors import require_vectors_output
 
 QUICK = SanitizeOptions(epochs=1, batch_size=128)
 
@@ -45,7 +50,7 @@ def test_an_audit_of_what_load_returns_names_its_file_and_the_sanitizer_unless_i
     data, rows = (open_data("digits", part, {}).limited(600, seed=0) for part in ("train", "audit"))
     loaded, out = load(leaky, "small-convnet"), tmp_path / "clean.safetensors"
 
-    def audited(model: LoadedModel) -> AuditResult:
+    def audited(model: LoadedModel, rows: LabelledData = rows) -> AuditResult:
         return audit(model, rows, task="digit", private="colour", settings=replace(FEW, min_class=2))
 
     before = audited(loaded)
@@ -57,6 +62,8 @@ def test_an_audit_of_what_load_returns_names_its_file_and_the_sanitizer_unless_i
     after = audited(load(out, "small-convnet"))
     assert after.checkpoint.sanitizing is not None
     assert after.checkpoint.sanitizing.parent_sha256 == before.checkpoint.sha256
+    on_its_own = audited(load(out, "small-convnet"), data)
+    assert TRAINED_ON_THESE in on_its_own.warnings and TRAINED_ON_THESE not in after.warnings
     with torch.no_grad():
         next(loaded.module.parameters()).add_(1)
     assert not is_as_loaded(loaded)
@@ -133,3 +140,42 @@ def test_rows_that_cannot_be_read_are_left_out_and_counted(leaky: Path, tmp_path
     none = replace(whole, inputs=_Torn(whole.inputs, set(range(600))))
     with pytest.raises(DataError, match="None of the 600 inputs of"):
         sanitize(load(leaky, "small-convnet"), none, out, task="digit", private="colour", options=QUICK)
+
+
+def kept(folder: Path, output: str, left: dict[str, bytes]) -> None:
+    """Expect that a set of files is not begun over those that are left there, and that these stay."""
+    for name, content in left.items():
+        (folder / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"is there already, is no .* and would be lost"):
+        require_output(folder / output, folder / "parent.pt")
+    with pytest.raises(CheckpointError, match=r"is there already, is no .* and would be lost"):
+        require_vectors_output((folder / output).with_suffix(".npz"))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == left
+
+
+def record(release: str | None, sha: str = "0" * 64) -> bytes:
+    made = sanitizing().model_copy(update={"release": release})
+    return as_json(Sidecar(sha256=sha, sanitizing=made))
+
+
+def test_a_program_of_the_users_own_is_not_taken_away(tmp_path: Path) -> None:
+    kept(tmp_path, "net.pt", {"net.pt2": b"mine"})
+    kept(tmp_path, "net.pt", {"net.pt2": b"mine", "net.pt.json": record(None), "net.npz.json": record(None)})
+    kept(tmp_path, "net.pt", {"net.pt2": b"mine", "net.pt.json": record("map"), "net.pt2.json": record("map")} | {
+        "net.npz.json": record("map")
+    })  # fmt: skip
+
+
+def test_evidence_that_has_the_name_of_a_record_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "clean.json").write_text("an audit")
+    with pytest.raises(CheckpointError, match=r"clean\.json is there already, is no record of clean and would be lost"):
+        require_output(tmp_path / "clean", tmp_path / "parent.pt")
+    kept(tmp_path, "other.pt", {"clean.json": b"an audit", "other.pt2.json": b"an audit"})
+
+
+@pytest.mark.parametrize("stands", [(".pt.json", ".pt2.json"), (".pt.json",), (".pt2.json",)])
+def test_what_an_earlier_run_left_is_replaced_also_where_it_was_killed(stands: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "net.pt2").write_bytes(b"a program")
+    for suffix in stands:
+        (tmp_path / f"net{suffix}").write_bytes(record("code", sha256(tmp_path / "net.pt2")))
+    require_output(tmp_path / "net.pt", tmp_path / "parent.pt")

@@ -10,6 +10,7 @@ from click.testing import Result
 from support.people import EACH, WIDTH, vectors
 
 import irene
+from audit.data.sources.embeddings import read_embeddings
 from audit.evidence.audit_result import AuditResult, read_audit, read_sidecar
 from audit.model.checkpoint import load
 from sanitizer.methods import nonlinear_map
@@ -75,6 +76,25 @@ def test_python_maps_vectors_as_the_command_does_and_refuses_in_a_line(faces: Pa
         with pytest.raises(irene.IreneError, match=fact):
             irene.sanitize_embeddings(given, rows, "refused.npz", private="v", method="leace")
     assert not list(faces.glob("refused*"))
+
+
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "args", "a/b"])
+def test_vectors_of_any_name_are_written_under_it(name: str, faces: Path) -> None:
+    z, columns = vectors()
+    rows = irene.labelled(z, {"v": columns["v"]})
+    record = irene.sanitize_embeddings({name: z}, rows, "clean.npz", private="v", method="leace")
+    with np.load("clean.npz") as clean:
+        assert clean.files == [name] and clean[name].shape == z.shape
+    assert [*read_embeddings(faces / "clean.npz", may_lack_labels=True).layers] == [name]
+    assert read_sidecar(faces / "clean.npz.json").sanitizing == record
+
+
+def test_without_a_method_a_map_is_fitted_whatever_is_kept(faces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nonlinear_map, "STEPS", 3)
+    z, columns = vectors()
+    rows = irene.labelled(z, {"v": columns["v"], "w": np.arange(len(z)) % 2})
+    record = irene.sanitize_embeddings({"face": z}, rows, "clean.npz", private="v", keep="w")
+    assert (record.method, record.settings["keep"]) == ("map", "w")
 
 
 @pytest.mark.parametrize("method", ["map", "rich"])

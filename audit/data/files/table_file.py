@@ -17,6 +17,7 @@ from pandas.api.types import union_categoricals
 
 from audit.data.cells import Written, clean, fold, is_missing, read_cells, spelling, typed
 from audit.data.files.parquet_file import open_parquet
+from audit.data.parts import SPLIT
 from audit.errors import DataError, IreneError, in_one_line
 from audit.file_limits import (
     MOST_HEAD,
@@ -27,7 +28,7 @@ from audit.file_limits import (
     require_short_lines,
 )
 
-SPLIT, FILE_NAME = "split", "file_name"
+FILE_NAME = "file_name"
 RESERVED = (SPLIT, FILE_NAME)
 """Columns that the project reads itself, in any letter case."""
 BY_COLUMN = (

@@ -1,6 +1,6 @@
 """Rows of a list or a dataset by position: each an input, or an input with its labels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -10,8 +10,8 @@ from audit.data.in_python.values import ByFunction, Named, Rows, Value, as_tenso
 from audit.errors import DataError, listed
 from audit.plugins import users_code
 
-Label = Callable[[Any], Sequence[object]]
-"""What returns the labels of a row."""
+Labels = Sequence[str | int]
+"""Keys, or places, of a row's labels."""
 _NUMBERS = (Tensor, np.ndarray, np.number, int, float, list, tuple)
 
 
@@ -28,7 +28,7 @@ class Parts:
 
     def __getitem__(self, row: int, /) -> Value:
         item = self._items[row]
-        found = {part: as_tensor(item[part]) for part in self._parts}
+        found = {part: as_tensor(_part(item, part, row)) for part in self._parts}
         if len(found) == 1:
             return found[self._parts[0]]
         is_named = isinstance(item, Mapping)
@@ -48,9 +48,9 @@ def of_items(items: Sequence[object], columns: Named, *, leave: Sequence[str] = 
     first = first_row(items)
     named = None if isinstance(columns, Mapping) else tuple(columns)
     if isinstance(first, Mapping):
-        inputs, label, note = _parts_by_key(items, first, named, leave)
+        inputs, behind, note = _parts_by_key(items, first, named, leave)
     elif isinstance(first, tuple | list) and (named is not None or any(map(_is_input, first))):
-        inputs, label, note = _parts_by_place(items, first, named)
+        inputs, behind, note = _parts_by_place(items, first, named)
     elif named is not None:
         raise DataError(
             f"A row is a {type(first).__name__} and holds no labels by name. Give the values: irene.labelled(inputs, "
@@ -61,13 +61,13 @@ def of_items(items: Sequence[object], columns: Named, *, leave: Sequence[str] = 
     else:
         _require_numbers(first, "A row")
         return Rows(ByFunction(len(items), lambda row: as_tensor(items[row])), cast(Mapping[str, object], columns))
-    labels = columns if isinstance(columns, Mapping) else _labels(items, columns, label)
+    labels = columns if isinstance(columns, Mapping) else _labels(items, columns, behind)
     return Rows(inputs, labels, (note,) if note else ())
 
 
 def _parts_by_key(
     items: Sequence[Any], first: Mapping[str, object], named: tuple[str | None, ...] | None, leave: Sequence[str]
-) -> tuple[Parts, Label, str]:
+) -> tuple[Parts, Labels, str]:
     labels = named_parts(named or (), first)
     keys = [key for key, one in first.items() if key not in labels and key not in leave and _is_input(one)]
     other = [str(key) for key in first if key not in labels and key not in leave and key not in keys]
@@ -78,12 +78,12 @@ def _parts_by_key(
         )
     note = f"of a row, the input is {listed(keys)}" + (f"; left out: {listed(other)}" if other else "")
     numbers = [key for key in other if key in first and _is_single(first[key])]
-    return Parts(items, keys, numbers), lambda item: [item[one] for one in labels], note
+    return Parts(items, keys, numbers), labels, note
 
 
 def _parts_by_place(
     items: Sequence[Any], first: Sequence[object], named: tuple[str | None, ...] | None
-) -> tuple[Parts, Label, str]:
+) -> tuple[Parts, Labels, str]:
     if named is not None and len(named) != len(first) - 1:
         raise DataError(
             f"A row has {len(first)} parts, the input and {len(first) - 1} more, and {len(named)} names were given. "
@@ -94,16 +94,19 @@ def _parts_by_place(
     note = f"of the {len(first)} parts of a row, the input is {listed([str(place + 1) for place in places])}"
     note = "" if named is not None or len(places) == len(first) else note
     numbers = [place for place, one in enumerate(first) if named is None and place not in places and _is_single(one)]
-    return Parts(items, places, numbers), lambda item: item[1:], note
+    return Parts(items, places, numbers), range(1, len(first)), note
 
 
-def _labels(items: Sequence[object], named: Sequence[str | None], label: Label) -> dict[str, list[object]]:
+def _labels(items: Sequence[object], named: Sequence[str | None], parts: Labels) -> dict[str, list[object]]:
     """Read every row once for its labels."""
     columns: dict[str, list[object]] = {name: [] for name in named if name is not None}
     for row in range(len(items)):
         with users_code(f"The input of row {row}", DataError):
             item = items[row]
-        for name, value in zip(named, label(item), strict=True):
+        if isinstance(parts, range) and isinstance(item, tuple | list) and len(item) != len(parts) + 1:
+            raise DataError(f"Row {row} has {len(item)} parts, and the first has {len(parts) + 1}. Give all the same.")
+        for name, part in zip(named, parts, strict=True):
+            value = _part(item, part, row)
             if name is None:
                 continue
             if isinstance(value, Tensor | np.ndarray):
@@ -112,9 +115,25 @@ def _labels(items: Sequence[object], named: Sequence[str | None], label: Label) 
                         f"{name!r} is an array of shape {list(value.shape)} in each row, and a label is one value. "
                         "Give each as a column of its own: irene.labelled(dataset, {'gender': values, …})."
                     )
-                value = value.item()  # noqa: PLW2901
+                value = value.item()
             columns[name].append(value)
     return columns
+
+
+def _part(item: Any, part: str | int, row: int) -> Any:
+    """Return a part of a row; raise a DataError if it is not like the first row, which has that part."""
+    is_there = part in item if isinstance(item, Mapping) else isinstance(part, int) and part < _length(item)
+    if not is_there:
+        what = repr(part) if isinstance(part, str) else f"part {part + 1}"
+        raise DataError(
+            f"Row {row}, a {type(item).__name__}, has no {what}, and the first row has. Give all rows the same parts; "
+            "a label that nobody knows is None."
+        )
+    return item[part]
+
+
+def _length(item: object) -> int:
+    return len(item) if isinstance(item, tuple | list) else 0
 
 
 def _is_input(value: object) -> bool:

@@ -59,10 +59,21 @@ def as_array(values: Tensor) -> NDArray[np.generic]:
 
 
 def as_tensor(value: object) -> Tensor:
-    """Return a tensor of a value's own kind of numbers; those that PyTorch hardly knows become the next larger."""
+    """Return a tensor of a value's own kind of numbers; those that PyTorch hardly knows become the next larger.
+
+    Raises DataError for what is no numbers: None in one row alone, or a text.
+    """
     if isinstance(value, Tensor):
         return value
-    array = np.array(value)  # a copy, that nothing else may change
+    try:
+        array = np.array(value)  # a copy, that nothing else may change
+    except ValueError:  # lists of unlike lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biuf":
+        raise DataError(
+            f"The input of a row is a {type(value).__name__} without numbers side by side, and a model takes tensors "
+            "of them. Give every row such."
+        )
     kinds = {"u2": np.int32, "u4": np.int64, "u8": np.int64, "f16": np.float64}
     wider = kinds.get(array.dtype.str[1:])
     return torch.from_numpy(array.astype(wider or array.dtype.newbyteorder("="), copy=False))

@@ -13,9 +13,10 @@ from audit.data.files.contents import leads_out, spooled
 from audit.data.files.parts import PARTS, part_of_name
 from audit.data.files.saved_dataset import parts_of, read_saved
 from audit.data.files.suffixes import Kind, kind_of
-from audit.data.files.table_file import SPLIT, joined
+from audit.data.files.table_file import joined
 from audit.data.files.tar_file import read_tars
 from audit.data.labelled import LabelledData, Part
+from audit.data.parts import SPLIT
 from audit.data.sources.file_rows import Asked, rows
 from audit.errors import DataError, UnknownNameError, listed
 

@@ -15,14 +15,13 @@ from audit.column_names import split_names
 from audit.data.cells import Written, words_of
 from audit.data.columns import Column, Ints, Quantity, Undecided
 from audit.data.files.suffixes import PLURAL, Kind, named_in
-from audit.data.files.table_file import SPLIT, Table, read_table
+from audit.data.files.table_file import Table, read_table
 from audit.data.labelled import LabelledData, Part
+from audit.data.parts import SPLIT, SPLITS
 from audit.data.reading import LabelColumn, label_columns
 from audit.errors import DataError, UnknownNameError
 from audit.plugins import resolve
 
-SPLITS = ("train", "validation", "val", "test", "audit")
-"""Values of a column `split`; `train` rows may shape a model, all others are for attackers alone."""
 ENCODING = "standardised numbers, one-hot classes"
 BY_THESE_ROWS = f"{ENCODING}, both by these very rows"
 BY_WHAT = (

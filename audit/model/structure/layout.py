@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeGuard
+from numbers import Integral
+from typing import Literal, TypeGuard, get_args
 
 import torch
 from torch import Tensor
 
 from audit.data.model_input import ModelInput, each, parts, sizes
-from audit.errors import BottleneckError, DataError
+from audit.errors import BottleneckError, DataError, require_known
 from audit.model.structure.positions import UNTRIED, Fate
 
 Pool = Literal["mean", "flatten", "first", "last", "channels-first", "channels-last", "time-first"]
@@ -31,6 +32,14 @@ MASK = "attention_mask"
 """The argument of a model that says which tokens are text, (n, t), and which are padding: 0."""
 Padding = int | Literal["none"] | None
 """The token that fills a text up to the length of the longest, "none" where there is none; None: not said."""
+
+
+def require_pooling(pool: object, padding: object) -> None:
+    """Raise an IreneError for a pool that there is not, or a padding that is no token, "none" or None."""
+    require_known("pool", pool, get_args(Pool))
+    if padding is not None and not (isinstance(padding, Integral) and not isinstance(padding, bool)):
+        require_known("padding", padding, ("none", "the number of a token"))
+
 
 Tokens = Literal["unseen", "all", "a part"]
 """Of a model's input: no embedding was seen to take (n, t); one takes the input as it is; one takes a part of it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeGuard
+from typing import Literal, TypeGuard, get_args
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from audit.data.cells import number
 from audit.data.columns import Quantity
 from audit.data.labelled import LabelledData
-from audit.errors import DataError
+from audit.errors import DataError, require_known, require_text
 from audit.model.structure.listing import Seen, is_scores, scoring_parts, squashed
 from audit.model.structure.outputs import tensors
 
@@ -19,6 +19,13 @@ Scores = Literal["logits", "probabilities", "ordinal"]
 logit of being beyond it, K − 1 in all (Cao, Mirjalili and Raschka, Rank consistent ordinal regression, 2020)."""
 SMALLEST = 1e-6
 """A probability below it counts as it, so that its logarithm is finite."""
+
+
+def require_scores(scores: object, output: object) -> None:
+    """Raise an IreneError for scores that there are not, or a part of the output that is not named by a text."""
+    if scores is not None:
+        require_known("kind of scores", scores, get_args(Scores))
+    require_text("The part of the model's output", output)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,13 @@ def test_classes_take_the_order_that_is_named_and_rows_keep_their_class() -> Non
     assert data.take(np.array([3, 0])).ordered == ("y",)
 
 
+def test_what_is_to_know_of_the_cells_of_a_column_stays_where_its_classes_are_ordered() -> None:
+    data = rows(["Yes", "yes", "no", "?", "n/a", "no"])
+    remarks = data.column("y", "task").remarks
+    assert remarks.words and remarks.merged
+    assert data.in_order("y", data.column("y", "task").classes[::-1]).column("y", "task").remarks == remarks
+
+
 @pytest.mark.parametrize(
     ("order", "fact"),
     [(["a", "b"], "lacks 'c'"), (["a", "b", "b", "c"], "names 'b' twice"), ([], "lacks 'a', 'b', 'c'")],

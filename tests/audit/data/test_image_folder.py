@@ -113,6 +113,11 @@ def test_the_published_transform_of_an_architecture_is_known_and_opens(faces: Pa
         assert known_transform(unknown) is None
 
 
+def test_published_weights_that_are_none_are_told_in_one_line(faces: Path) -> None:
+    with pytest.raises(UnknownNameError, match=r"Unknown transform in torchvision\.models 'DEFAULT'"):
+        open_data(str(faces), "audit", {"transform": "torchvision.models:resnet50.DEFAULT.transforms"})
+
+
 def test_a_published_transform_of_timm_opens() -> None:
     pytest.importorskip("timm")
     known = known_transform("timm:resnet18")

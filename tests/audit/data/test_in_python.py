@@ -15,6 +15,7 @@ from torch.utils import data as torch_data
 import irene
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData, labelled
+from audit.data.loading import batches
 from audit.errors import DataError, UnknownNameError
 
 N = 12
@@ -263,10 +264,30 @@ class Stream(torch_data.IterableDataset[Any]):
         ([(Image.new("RGB", (2, 2)), 1)] * N, "sex", "The input of a row is a Image"),
         ({"a": "b"}, {"sex": SEX}, "is a single number"),
         ({}, {"sex": SEX}, "differ in their number of rows"),
+        ([{"x": X[0], "sex": "f"}, {"x": X[0]}], "sex", "Row 1, a dict, has no 'sex', and the first row has"),
+        ([{"x": X[0], "sex": "f"}, (X[0], "m")], "sex", "Row 1, a tuple, has no 'sex'"),
+        ([(X[0], "f"), (X[0], "m"), (X[0],)], "sex", "Row 2 has 1 parts, and the first has 2"),
+        ([(X[0], "f"), (X[0], "m", 3)], "sex", "Row 1 has 3 parts, and the first has 2"),
+        ([(X[0], "f"), X[0]], "sex", "Row 1, a Tensor, has no part 2"),
     ],
 )
 def test_what_holds_no_rows_is_told_what_to_write(inputs: Any, columns: Any, fact: str) -> None:
     assert fact in told(inputs, columns)
+
+
+@pytest.mark.parametrize(
+    ("rows", "fact"),
+    [
+        ([{"x": X[0]}, {"z": X[0]}], "Row 1, a dict, has no 'x'"),
+        ([(X[0], X[1]), (X[0],)], "Row 1, a tuple, has no part 2"),
+        ([X[0].numpy(), None], "The input of a row is a NoneType without numbers"),
+        ([[1.0, 2.0], [1.0, [2.0]]], "The input of a row is a list without numbers"),
+    ],
+)
+def test_an_input_unlike_the_first_is_told_in_one_line(rows: Any, fact: str) -> None:
+    data = labelled(rows, {"sex": ["f", "m"]})
+    with pytest.raises(DataError, match=fact):
+        list(batches(data.inputs, batch_size=2, workers=0))
 
 
 @pytest.mark.parametrize("data", [X, PAIRS, torch_data.DataLoader(PAIRS), pd.DataFrame({"a": [1]}), {"x": X}, None])

@@ -15,6 +15,7 @@ import torch
 from click.testing import Result
 from support.weights import read_weights
 from torch import Tensor, nn
+from torch.nn import functional
 
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData
@@ -92,6 +93,32 @@ def test_who_taps_the_layer_sees_what_was_put_there(layer: str) -> None:
     remove(twin)
     assert torch.equal(twin(x), answers)
     assert torch.equal(tapped(twin, layer, x), before)
+
+
+class ByName(nn.Module):
+    """Calls its layer by the names of the arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.fc(input=x)
+        return scores
+
+
+def test_a_layer_that_is_called_by_name_has_its_input_replaced_too(tmp_path: Path) -> None:
+    model, x, made = ByName().eval(), torch.randn(6, 4), code(4)
+    before = model(x)
+    install(model, "fc:input", made)
+    assert torch.equal(tapped(model, "fc:input", x), made(x))
+    assert torch.equal(model(x), functional.linear(made(x), model.fc.weight, model.fc.bias)) and not torch.equal(
+        model(x), before
+    )
+    (tmp_path / "net.pt2").write_bytes(exported(model, x, "fc:input", tmp_path / "net.pt2"))
+    assert torch.allclose(load(tmp_path / "net.pt2").module(x), model(x))
+    remove(model)
+    assert torch.equal(model(x), before) and not model.fc._forward_pre_hooks_with_kwargs
 
 
 @pytest.mark.parametrize(

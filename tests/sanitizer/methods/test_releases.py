@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData
+from audit.errors import TrainingError
 from audit.model.layers import tap
 from audit.model.maps.affine_and_code import Affine
 from audit.model.maps.residual_map import ResidualMap
@@ -22,7 +23,7 @@ from sanitizer.information import by_class, mutual_information
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods import nonlinear_map
 from sanitizer.methods.base import Method, Rows, Setting
-from sanitizer.methods.codebook import Codebook, fit_code, running_information
+from sanitizer.methods.codebook import Codebook, classifier, fit_code, running_information
 from sanitizer.methods.nonlinear_map import NonlinearMap
 from sanitizer.methods.pairs import Pairs, fit_pairs
 from sanitizer.methods.plain import Plain
@@ -244,6 +245,36 @@ def test_what_is_not_linear_behind_the_bottleneck_is_followed_nearly(before: nn.
     with torch.no_grad():
         same = model(stacked(toy(0))).argmax(dim=1) == scores.argmax(dim=1)
     assert same.float().mean() > 0.93
+
+
+def of_scores(scores: Tensor) -> Rows:
+    """Return rows of normal numbers with such scores; the first number is what these are made of."""
+    return Rows(normal(), normal(), scores, torch.zeros(N, dtype=torch.int64), {"v": torch.arange(N) % 2})
+
+
+def normal() -> Tensor:
+    return torch.randn(N, 3, generator=torch.Generator().manual_seed(0))
+
+
+def test_scores_are_not_linear_because_their_classes_lie_far_apart() -> None:
+    step = torch.sigmoid(8 * (normal()[:, 0] - 1)) - 0.5
+    rows = of_scores(torch.stack([step, -step, torch.zeros(N)], dim=1) + torch.tensor([20.0, 20.0, -20.0]))
+    predicted = rows.scores.argmax(dim=1).numpy()
+    assert 0.1 < predicted.mean() < 0.9
+    assert (classifier(rows).own == predicted).mean() > 0.98
+
+
+def test_one_answer_that_is_not_linear_is_refused_in_one_line_and_a_constant_one_is_linear() -> None:
+    x = normal()[:, 0] * normal()[:, 1]
+    one_answer = of_scores(torch.stack([x.abs() + 5, -x.abs()], dim=1))
+    v = [one_answer.v["v"].numpy()]
+    with pytest.raises(TrainingError, match=f"answers one class of the task for all of {N} rows"):
+        fit_code(one_answer, 1)
+    with pytest.raises(TrainingError, match="answers one class"):
+        fit_pairs(one_answer, v, [], Pairs(words=4), has_task=True)
+    with pytest.raises(TrainingError, match="answers one class"):
+        nonlinear_map.fit_map(one_answer, {"v": 2}, [], NonlinearMap(rank=1), has_task=True)
+    assert not classifier(of_scores(torch.tensor([[0.3, 0.1]]).expand(N, 2))).own.any()
 
 
 def test_a_class_that_is_never_predicted_has_no_row() -> None:
