@@ -16,7 +16,7 @@ from support.planted import FEW
 from audit.data.labelled import LabelledData, labelled
 from audit.data.on_disk import filed
 from audit.errors import DataError, IreneError, UnknownNameError
-from audit.parallel.backends import workers
+from audit.parallel.backends import imported, workers
 from audit.parallel.side_by_side import Work, side_by_side, together
 from audit.run import audit_embeddings
 from audit.settings import Settings
@@ -151,6 +151,31 @@ def test_processes_read_rows_where_they_lie_and_end_with_the_work(two: None) -> 
     with pytest.raises(ProcessLookupError):
         os.kill(found[0][0], 0)
     assert side_by_side(asked, [0]) == [(os.getpid(), 600_000)]
+
+
+def test_processes_start_and_import_while_their_work_is_prepared_and_keep_the_memory_that_they_free(
+    two: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "1000000")  # a user's own stays
+    before = dict(os.environ)
+    asked: Callable[[int], tuple[int, bool, dict[str, str]]] = lambda _: (  # noqa: E731
+        os.getpid(), "tabnanny" in sys.modules, dict(os.environ)
+    )  # fmt: skip
+    with imported("processes", "tabnanny") as ready:
+        ready()
+        with workers("processes"):
+            found = side_by_side(asked, range(4))
+    assert all(there for _, there, _ in found)
+    for _, _, environment in found:
+        assert environment["MALLOC_TRIM_THRESHOLD_"] == "1000000000"
+        assert environment["MALLOC_MMAP_THRESHOLD_"] == "1000000"
+    assert dict(os.environ) == before
+    for process, _, _ in found:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+    with imported("threads", "no.such.module") as ready:
+        ready()
 
 
 def test_processes_that_are_killed_every_time_are_told_in_one_line(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
