@@ -51,6 +51,8 @@ class Reach:
     numbers: int | None = None
     """Rows times features that they hold in memory."""
     streams: bool = False
+    dtype: str | None = None
+    """Type of numbers that they hold, if it is not that of the features."""
 
     def most(self, d: int) -> int | None:
         """Return the rows at most, of d features; None: all."""
@@ -60,8 +62,8 @@ class Reach:
 
 ALL = Reach(streams=True)
 HELD = Reach(numbers=50_000_000)
-BINNED = Reach(rows=200_000, numbers=25_000_000)
-"""Of trees, which hold doubles."""
+BINNED = Reach(rows=200_000, numbers=25_000_000, dtype="float64")
+"""Of trees."""
 COMPARED = Reach(rows=5_000)
 """Of kernels and neighbours."""
 
@@ -76,7 +78,7 @@ def _settings(
         if "width" in own:  # as a function: libsvm's own kernel takes ten times as long on wide features
             own["kernel"] = partial(rbf_kernel, gamma=own.pop("width") / d)
         estimator = cast(Estimator, _seeded(partial(kind, **own), seed, device))
-        return Learner(estimator, reach.most(d), reach.streams, seed)
+        return Learner(estimator, reach.most(d), reach.streams, seed, reach.dtype)
 
     return lambda seed: tuple(partial(made, one, seed) for one in each)
 

@@ -46,6 +46,8 @@ class Learner:
     streams: bool = False
     """Whether it reads a mapped file block by block itself; any other is given its rows in memory."""
     seed: int = 0
+    dtype: str | None = None
+    """Type of the numbers that it would make of its rows itself, with both in memory; None: as they are."""
     prior: Doubles = field(default_factory=lambda: np.ones(1))
     """Frequencies of the classes under which its probabilities hold, (k,), once it is fitted to classes."""
     rows: int = 0
@@ -55,7 +57,7 @@ class Learner:
         """Learn v, (n,), from features, (n, d)."""
         classes = v.dtype.kind in "iu"
         rows = drawn_by_class(v if classes else np.zeros(len(v), dtype=np.int64), self.most, self.seed)
-        given = z if self.streams and len(rows) == len(z) else in_memory(z, rows)
+        given = z if self.streams and len(rows) == len(z) else in_memory(z, rows, self.dtype)
         self.estimator.fit(given, v[rows])
         self.rows = len(rows)
         if classes:

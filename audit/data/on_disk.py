@@ -56,9 +56,12 @@ def blocks(layer: NDArray[T], rows: int) -> Iterator[NDArray[T]]:
         let_go(layer)
 
 
-def in_memory(layer: NDArray[T], rows: Ints) -> NDArray[T]:
-    """Return some rows of a layer in memory; what else came with them from a mapped file is let go."""
-    found = np.empty((len(rows), *layer.shape[1:]), dtype=layer.dtype)
+def in_memory(layer: NDArray[T], rows: Ints, dtype: str | None = None) -> NDArray[T]:
+    """Return some rows of a layer in memory, as it holds them or as numbers of another type.
+
+    What else came with them from a mapped file is let go.
+    """
+    found = np.empty((len(rows), *layer.shape[1:]), dtype=dtype or layer.dtype)
     for start in range(0, len(rows), AT_ONCE):
         found[start : start + AT_ONCE] = layer[rows[start : start + AT_ONCE]]
         let_go(layer)

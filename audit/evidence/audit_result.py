@@ -219,7 +219,7 @@ class Sanitizing(Frozen):
     for a method without one."""
     head_rows: int
     data_fingerprint: str
-    """SHA-256 over the training rows and labels that the sanitizer saw."""
+    """SHA-256 over labels and groups of the rows that the sanitizer saw, in order; not over their inputs."""
     versions: dict[str, str]
 
 
