@@ -33,8 +33,8 @@ SHARD = 50_000
 
 FIT, SELECT, TEST = 0.5, 0.2, 0.3
 """Shares of the rows that fit, choose and test attackers."""
-RESAMPLES, PLANTED, FITS = 1001, 6, 18
-"""Resamples of the test rows, labels planted in many rows, and fits of attackers whose answers are held."""
+RESAMPLES, FITS = 1001, 12
+"""Resamples of the test rows, and fits of attackers that are held: the best of each on each of two preprocessings."""
 LAYER = 256
 """Units of the wider perceptron."""
 
@@ -51,10 +51,10 @@ def on_disk(rows: float, width: float, workers: int) -> float:
 def in_memory(rows: float) -> float:
     """Return the bytes that grow with the rows in the first process, each row a group of its own.
 
-    They are what each fit said of two classes, as log-odds and as chances, of the rows that choose and test; a hash of
-    every row; planted labels; and label, group, place and chances of two classes in doubles.
+    They are what each fit said of two classes, as log-odds of the rows that choose and test and as chances of those
+    that test; a hash of every row; and label, group, place and chances of two classes in doubles.
     """
-    return rows * (FITS * (SELECT + TEST) * (4 * 8 + 1) + 32 + 8 * PLANTED + 8 * 8)
+    return rows * (FITS * ((SELECT + TEST) * 2 * 8 + TEST * (2 * 8 + 1)) + 32 + 8 * 8)
 
 
 def largest_task(rows: float, width: float) -> float:

@@ -23,7 +23,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import SVC, SVR
 
-from audit.attackers.learner import Estimator, Labels, Learner, Matrix
+from audit.attackers.learner import AT_ONCE, Estimator, Labels, Learner, Matrix
 from audit.attackers.network import NetworkClassifier, NetworkRegressor
 from audit.attackers.products import ProductsClassifier, ProductsRegressor
 from audit.errors import IreneError, UnknownNameError
@@ -53,6 +53,8 @@ class Reach:
     streams: bool = False
     dtype: str | None = None
     """Type of numbers that they hold, if it is not that of the features."""
+    at_once: int = AT_ONCE
+    """Rows that they are asked for at once."""
 
     def most(self, d: int) -> int | None:
         """Return the rows at most, of d features; None: all."""
@@ -64,8 +66,8 @@ ALL = Reach(streams=True)
 HELD = Reach(numbers=50_000_000)
 BINNED = Reach(rows=200_000, numbers=25_000_000, dtype="float64")
 """Of trees."""
-COMPARED = Reach(rows=5_000)
-"""Of kernels and neighbours."""
+COMPARED = Reach(rows=5_000, at_once=1_000)
+"""Of kernels and neighbours, which make a number of each pair of a row that is asked for and one that they know."""
 
 
 def _settings(
@@ -78,7 +80,7 @@ def _settings(
         if "width" in own:  # as a function: libsvm's own kernel takes ten times as long on wide features
             own["kernel"] = partial(rbf_kernel, gamma=own.pop("width") / d)
         estimator = cast(Estimator, _seeded(partial(kind, **own), seed, device))
-        return Learner(estimator, reach.most(d), reach.streams, seed, reach.dtype)
+        return Learner(estimator, reach.most(d), reach.streams, seed, reach.dtype, reach.at_once)
 
     return lambda seed: tuple(partial(made, one, seed) for one in each)
 

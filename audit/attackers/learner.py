@@ -23,7 +23,7 @@ Labels = NDArray[Any]
 """v of some rows, (n,): codes 0 … k − 1 of classes, or numbers."""
 SMALLEST = 1e-12
 AT_ONCE = 4096
-"""Rows that are asked for their scores at once."""
+"""Rows that are written, or asked for their scores, at once."""
 
 
 class Estimator(Protocol):
@@ -48,6 +48,8 @@ class Learner:
     seed: int = 0
     dtype: str | None = None
     """Type of the numbers that it would make of its rows itself, with both in memory; None: as they are."""
+    at_once: int = AT_ONCE
+    """Rows that it is asked for at once."""
     prior: Doubles = field(default_factory=lambda: np.ones(1))
     """Frequencies of the classes under which its probabilities hold, (k,), once it is fitted to classes."""
     rows: int = 0
@@ -68,12 +70,16 @@ class Learner:
 
     def scores(self, z: Matrix) -> Doubles:
         """Return a score for each class, (n, k), in which the classes' frequencies play no part."""
-        return _finite(np.concatenate([raw_scores(self.estimator, block, self.prior) for block in blocks(z, AT_ONCE)]))
+        return _finite(
+            np.concatenate([raw_scores(self.estimator, block, self.prior) for block in blocks(z, self.at_once)])
+        )
 
     def answers(self, z: Matrix) -> Doubles:
         """Return a number for each row, (n,)."""
-        said = [np.asarray(self.estimator.predict(block), dtype=np.float64).ravel() for block in blocks(z, AT_ONCE)]
-        return _finite(np.concatenate(said))
+        said = [
+            np.asarray(self.estimator.predict(block), dtype=np.float64).ravel() for block in blocks(z, self.at_once)
+        ]
+        return _finite(np.concatenate([one.ravel() for one in said]))
 
 
 def _finite(said: Doubles) -> Doubles:
