@@ -34,8 +34,21 @@ def is_first() -> bool:
 
 
 def _rank() -> int:
-    """Return which process this is; RANK alone, as schedulers and containers set it too, is no torchrun's."""
-    return _number("RANK", 0, 0) if process_count() > 1 else 0
+    """Return which process this is; RANK alone, as schedulers and containers set it too, is no torchrun's.
+
+    Raises IreneError if there cannot be such a process: it would leave all work to a first one that is not there.
+    """
+    size = process_count()
+    if size == 1:
+        return 0
+    rank = _number("RANK", 0, 0)
+    if rank >= size or (rank and "MASTER_ADDR" not in os.environ):
+        odd = f"RANK to {rank}" if rank >= size else "no MASTER_ADDR"
+        raise IreneError(
+            f"The environment sets WORLD_SIZE to {size} and {odd}, so torchrun did not start this process. Unset "
+            "WORLD_SIZE, or start irene by torchrun."
+        )
+    return rank
 
 
 def _number(variable: str, default: int, least: int) -> int:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from click.testing import Result
 
+from audit.errors import IreneError
 from audit.parallel.ranks import is_first
 
 MODEL = """
@@ -171,6 +172,22 @@ def test_what_is_no_number_of_torchruns_is_told_in_one_line(
         f"Error: The environment sets {variable} to '{value}', which is no number of torchrun's. Unset it, or start "
         "irene by torchrun.",
     )
+
+
+@pytest.mark.parametrize(
+    ("rank", "master", "odd"),
+    [("5", "127.0.0.1", "RANK to 5"), ("2", None, "RANK to 2"), ("1", None, "no MASTER_ADDR")],
+)
+def test_a_process_that_cannot_be_one_of_torchruns_leaves_no_work_to_another(
+    rank: str, master: str | None, odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    if master:
+        monkeypatch.setenv("MASTER_ADDR", master)
+    with pytest.raises(IreneError, match=f"WORLD_SIZE to 2 and {odd}, so torchrun did not start"):
+        is_first()
 
 
 def test_a_number_of_processes_that_nothing_started_is_told_in_one_line(
