@@ -101,6 +101,7 @@ def _of_kept(pair: Pair, tolerance: float) -> Requirement:
         raise EvidenceError("A loss needs an audit before. Give --before.")
     subject = f"{one_line(found.attribute)} at {one_line(found.layer)}"
     most = _most(tolerance, in_points=found.measurement.kind.percent)
-    told = pair_change(pair, found.measurement.metric)
-    reason = f"What is read of it changed by {told}; at most {most} may be lost."
-    return Requirement("keep drop", subject, state, reason, loss(changed), tolerance)
+    told, lost = pair_change(pair, found.measurement.metric), loss(changed)
+    aside = "" if state == within(lost, tolerance) else ", and it is not clearly read above its floor now"
+    reason = f"What is read of it changed by {told}; at most {most} may be lost{aside}."
+    return Requirement("keep drop", subject, state, reason, lost, tolerance)

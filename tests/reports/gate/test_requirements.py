@@ -111,6 +111,17 @@ def test_the_loss_of_what_is_kept_is_limited_by_its_interval(after: float, most:
     )
 
 
+def test_what_cannot_be_told_from_its_floor_is_not_held_however_little_was_lost_and_the_reason_says_so() -> None:
+    floor = readable(read=0.88).measurement.floor_score.value
+    outcome = judged(*pair(kept=(floor + 0.01, floor)), kept=0.5)
+    assert states(outcome) == [("keep drop", "open")]
+    assert outcome.requirements[0].reason.endswith(
+        "at most 50 points may be lost, and it is not clearly read above its floor now."
+    )
+    (held,) = judged(*pair(), kept=0.5).requirements
+    assert held.reason.endswith("at most 50 points may be lost.")
+
+
 def test_a_leak_goes_before_what_was_lost_and_that_before_what_is_open() -> None:
     before, after = pair(after=0.5)
     leaks = after.model_copy(update={"findings": [leaking(), *after.retained]})
