@@ -122,7 +122,7 @@ def _write_rows(document: Any, caption: str, rows: list[list[str]]) -> None:
     drawn = document.add_table(len(rows), len(rows[0]), style=STYLE)
     for line, texts in zip(drawn.rows, rows, strict=True):
         for place, text in zip(line.cells, texts, strict=True):
-            place.text = visible(text) if "\n" not in text else text
+            place.text = "\n".join(map(visible, text.split("\n")))
 
 
 def _reply(answer: str) -> str:

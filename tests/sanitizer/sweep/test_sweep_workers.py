@@ -19,13 +19,15 @@ VARYING = {"train_seconds", "audit_seconds", "created"}
 
 
 def swept(leaky: Path, output: Path, backend: str, fatal: Path | None = None) -> list[SweepPoint]:
-    """Sweep few rows; the process that would make the second point is killed once if there is a file to mark it."""
-    here = os.getpid()
+    """Sweep few rows; a process that would make another point than the first is killed once if a file is to mark it."""
+    here, begun = os.getpid(), output.with_suffix(".begun")
 
     def fresh() -> LoadedModel:
-        if fatal and os.getpid() != here and output.exists() and not fatal.exists():
+        if fatal and os.getpid() != here and begun.exists() and not fatal.exists():
             fatal.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        if os.getpid() != here:
+            begun.touch()
         return load(leaky, "small-convnet")
 
     train, audited = (open_data("digits", part, {}).limited(600, seed=0) for part in ("train", "audit"))
