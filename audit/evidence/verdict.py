@@ -157,7 +157,7 @@ def is_bounded(finding: Finding) -> bool:
 
 
 def is_by_measured_floor(finding: Finding) -> bool:
-    """Return whether a bound within floor and limit is so by the floor as measured alone, not by its lower end."""
+    """Return whether a bound within floor and limit is so by the measured floor alone, not by its lower end."""
     most = finding.certificate
     anyhow = most is not None and _holds_anyhow(most, finding.measurement, finding.decided.limit)
     return is_bounded(finding) and not anyhow

@@ -8,9 +8,8 @@ from audit.evidence.audit_result import AuditResult
 from audit.evidence.findings import Finding
 from audit.evidence.headline import written_limit
 from audit.evidence.numbers import named
-from audit.evidence.verdict import DoubtKind, doubt, held_for, is_by_measured_floor
+from audit.evidence.verdict import DoubtKind, doubt, held_for
 from reports.inputs.comparison import Pair
-from reports.text.sentences import BY_MEASURED_FLOOR
 
 EVIDENCE = "AUDIT.json"
 """Stands for the file that the page was made from, which it does not know."""
@@ -107,12 +106,10 @@ def _more_rows(found: Finding, audit: AuditResult, *, or_layer: bool) -> NextSte
 
 def _keep(found: Finding) -> NextStep:
     whom = "every attacker" if held_for(found) == "every attacker" else "attackers like these, with no more rows"
-    whom += f" ({BY_MEASURED_FLOOR})" if is_by_measured_floor(found) else ""
     return NextStep(
         f"irene check {EVIDENCE} --limit {found.decided.limit:g} --private {_typed(found.attribute)}",
-        f"In a build it holds the next model to the same limit. This PASS is for {whom}, this attribute and this "
-        "layer, on rows like these; it is not anonymity. Audit again when the weights, the rows or the people who get "
-        "the features change.",
+        f"In a build it holds the next model to the same limit. This PASS is for {whom}, this attribute and layer, on "
+        "rows like these; it is not anonymity. Audit again when the weights, the rows or who gets the features change.",
     )
 
 

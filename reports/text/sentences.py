@@ -32,7 +32,7 @@ KEPT_STATES = {
 """How a page names what became of an attribute to keep, the gravest first."""
 MOST_LISTED = 20
 """Attributes that a sentence names at most."""
-BY_MEASURED_FLOOR = "by the floor as measured"
+BY_MEASURED_FLOOR = "by the measured floor"
 """Of a bound that lies within the limit of the floor's middle, and not of its lower end."""
 NO_TASK = "no task was named; the floor is chance"
 
