@@ -198,21 +198,10 @@ def require_writable(path: Path) -> None:
         raise IreneError(f"Cannot write into {path.parent}: no permission. Choose another folder with -o.")
 
 
-FOREIGN = frozenset(
-    {".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".pt2", ".onnx", ".npz", ".npy", ".parquet", ".csv", ".tsv"}
-    | {".h5", ".hdf5", ".keras", ".gguf", ".tflite", ".pkl", ".pickle", ".joblib", ".msgpack", ".pb"}
-    | {".jsonl", ".arrow", ".feather", ".xlsx", ".db", ".sqlite", ".mat", ".rds", ".tar", ".zip", ".gz", ".bz2", ".xz"}
-    | {".zst", ".7z", ".toml", ".yaml", ".yml", ".py", ".ipynb", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
-    | {".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au"}
-    | {".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm"}
-)
-"""Suffixes of models, rows and code, which no page and no evidence has."""
-
-
-def refuse_foreign(*outputs: Path) -> None:
-    """Raise an IreneError if a page or evidence would be written over a model, rows or code that are there already."""
+def refuse_unless(is_own: Callable[[Path], bool], *outputs: Path) -> None:
+    """Raise an IreneError for an output in the place of a file that holds something and is not the command's own."""
     for path in outputs:
-        if path.suffix.lower() in FOREIGN and path.is_file():
+        if path.is_file() and path.stat().st_size and not is_own(path):
             raise would_be_lost(path)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from audit.atomic_write import as_path, locked, require_writable, sha256, staged_together
+from audit.atomic_write import as_path, locked, require_writable, sha256, staged_together, would_be_lost
 from audit.column_names import several
 from audit.data.columns import AnyColumn, Column, Ints, Undecided
 from audit.data.labelled import LabelledData, require_labelled
@@ -207,8 +207,11 @@ def program(output: Path) -> Path:
 
 
 def written(output: Path) -> tuple[Path, ...]:
-    """Return every file that a run may write: the weights, their record, a release's program, and its record."""
-    return output, sidecar(output), program(output), sidecar(program(output))
+    """Return every file that a run may write: the record of the weights, these, a release's program, and its record.
+
+    The record comes before the weights, so that a killed run leaves none by which they are not known again.
+    """
+    return sidecar(output), output, program(output), sidecar(program(output))
 
 
 def state_file(output: Path) -> Path:
@@ -367,9 +370,9 @@ def _write(weights: Weights, model: nn.Module, x: ModelInput, done: Sanitizing, 
     """
     failed: CheckpointError | None = None
     with staged_together(written(output), last=state_file(output)) as stage:
-        staging = stage(output)
+        noted, staging = stage(sidecar(output)), stage(output)
         write_like(weights, model, staging, output.suffix)
-        stage(sidecar(output)).write_bytes(record_of(done, staging))
+        noted.write_bytes(record_of(done, staging))
         if done.release:
             try:
                 content = exported(model.cpu(), to(x, torch.device("cpu")), done.layer, program(output))
@@ -405,9 +408,11 @@ def require_own(output: Path) -> None:
                     f"{sidecar(path)} is there already, is no record of {path.name} and would be lost. Name another "
                     "file with -o."
                 ) from None
+    own, beside = records.get(program(output)), records.get(output)
+    if output.exists() and (beside is None or beside.sha256 != sha256(output)):
+        raise would_be_lost(output)
     if not program(output).exists():
         return
-    own, beside = records.get(program(output)), records.get(output)
     is_own = own.sha256 == sha256(program(output)) if own else beside is not None and bool(beside.sanitizing.release)
     if not is_own:
         raise CheckpointError(
@@ -422,14 +427,14 @@ def require_output(output: Path, parent: Path) -> None:
         raise CheckpointError(
             f"{output.name} would be overwritten by a program of torch.export. Give it the suffix {parent.suffix!r}."
         )
+    if output.resolve() == parent.resolve():
+        raise CheckpointError(f"{output} is the checkpoint itself and would be lost. Name another file with -o.")
     require_own(output)
     for other in output.parent.glob(f"{escape(output.stem)}.*"):
         if program(output).exists() and other not in written(output) and sidecar(other).exists():
             raise CheckpointError(
                 f"{program(output)} is the program of {other.name} and would be lost. Name another file with -o."
             )
-    if output.resolve() == parent.resolve():
-        raise CheckpointError(f"{output} is the checkpoint itself and would be lost. Name another file with -o.")
     if (output.suffix == ".safetensors") != (parent.suffix == ".safetensors"):
         raise CheckpointError(
             f"{output.name} would not be in the format of {parent.name}. Give it the suffix {parent.suffix!r}."

@@ -46,6 +46,7 @@ from sanitizer.run import (
     require_own,
     state_file,
     with_unlabelled,
+    written,
 )
 from sanitizer.training.loop import fine_tune
 from sanitizer.training.resume import ResumeFile
@@ -104,7 +105,7 @@ def sanitize_vectors(
     fit = _marked(data.take(may_fit), rule).complete([*private, *keep])
     audited = data.take(np.setdiff1d(np.arange(len(data)), may_fit)).complete(private)
     notes = [*_notes(rule, len(fit), len(vectors.values)), *rule.in_both_parts(data)]
-    with locked(*vectors_written(output), state_file(output)):
+    with locked(*written(output), state_file(output)):
         model = nn.Sequential(OrderedDict({LAYER: nn.Identity()})).to(options.place)
         job = with_unlabelled(model, options.job(fit, None, LAYER, private, keep, method), options, [audited])
         resume_file = ResumeFile(state_file(output), request(name, vectors.sha256, job), options.resume)
@@ -158,11 +159,6 @@ def sanitize_embeddings(
     )
 
 
-def vectors_written(output: Path) -> tuple[Path, ...]:
-    """Return every file of the set."""
-    return output, sidecar(output), program(output), sidecar(program(output))
-
-
 def require_vectors_output(output: Path) -> None:
     """Raise an IreneError before the work if the result could not be written."""
     if output.suffix not in SUFFIXES:
@@ -194,14 +190,14 @@ def _marked(data: LabelledData, rule: PartRule) -> LabelledData:
 
 def _write(output: Path, mapped: Mapping[str, NDArray[np.floating]], content: bytes, done: Sanitizing) -> None:
     """Write the vectors by their name, the program and a record of each; the state goes when all are in place."""
-    with staged_together(vectors_written(output), last=state_file(output)) as stage:
-        staging = stage(output)
+    with staged_together(written(output), last=state_file(output)) as stage:
+        noted, staging = stage(sidecar(output)), stage(output)
         with staging.open("wb") as file:
             if output.suffix == ".npy":
                 np.save(file, next(iter(mapped.values())))
             else:
                 _save(file, mapped)
-        stage(sidecar(output)).write_bytes(record_of(done, staging))
+        noted.write_bytes(record_of(done, staging))
         staging = stage(program(output))
         staging.write_bytes(content)
         stage(sidecar(program(output))).write_bytes(record_of(done, staging))

@@ -207,7 +207,7 @@ def audit(**options: object) -> None:
             f"{asked.output} is what is audited, or its record, and would be lost. Name another file with -o."
         )
     refuse_inputs(asked.output)
-    atomic_write.refuse_foreign(asked.output)
+    atomic_write.refuse_unless(audit_result.is_own, asked.output)
     embedded = is_sharded(asked.subject) or asked.subject.suffix.lower() in EMBEDDINGS
     if embedded and not is_first():
         return  # under torchrun, there is nothing for a second process to run

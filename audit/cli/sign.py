@@ -29,9 +29,9 @@ def sign(files: tuple[Path, ...], key: Path, passphrase_env: str | None, output:
     Example:
       irene sign out/after.json out/clean.pt --key private.pem
     """
-    from audit.atomic_write import refuse_foreign, write_whole
+    from audit.atomic_write import refuse_unless, write_whole
     from audit.errors import IreneError, visible
-    from audit.evidence.signature import envelope_of, is_encrypted, read_key
+    from audit.evidence.signature import envelope_of, is_encrypted, is_own, read_key
     from audit.evidence.signature import sign as signed
 
     private = read_key(key)
@@ -44,6 +44,6 @@ def sign(files: tuple[Path, ...], key: Path, passphrase_env: str | None, output:
     place = output or envelope_of(files[0])
     if place.resolve() in {path.resolve() for path in (*files, key)}:
         raise IreneError(f"{place} is a file that is read and would be lost. Name another with -o.")
-    refuse_foreign(place)
+    refuse_unless(is_own, place)
     write_whole(place, signed(files, private, passphrase))
     click.echo(visible(f"Wrote {place}"))

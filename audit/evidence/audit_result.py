@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, NoReturn,
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
-from audit.atomic_write import refuse_foreign
+from audit.atomic_write import refuse_unless
 from audit.errors import EvidenceError, require_kind
 from audit.evidence.findings import Draws, Estimate, Finding, Verification
 from audit.evidence.json_file import (
@@ -38,6 +38,8 @@ FIRST_SEALED: Final = "2"
 """The first schema whose evidence carries a digest."""
 SIDECAR_VERSION: Final = "1"
 WHAT: Final = "an audit's evidence"
+KEYS: Final = frozenset({"schema_version", "command", "checkpoint", "data", "task", "protocol", "versions"})
+"""Some of those that evidence of every schema has."""
 
 
 class Task(Frozen):
@@ -394,12 +396,22 @@ def write_audit(result: AuditResult, path: str | PathLike[str]) -> None:
     """Write the evidence of an audit with its digest, whole or not at all.
 
     Raises:
-        IreneError: The file cannot be written, or is a model or rows.
+        IreneError: The file cannot be written, or is there already and no evidence of an audit.
     """
     require_kind(result, AuditResult, "The audit is", "Give what irene.audit returned.", EvidenceError)
     _require_path(path)
-    refuse_foreign(Path(path))
+    refuse_unless(is_own, Path(path))
     write_model(sealed(result), Path(path))
+
+
+def is_own(path: Path) -> bool:
+    """Return whether a file is the evidence of an audit, of any schema: not a sweep's, a record or other JSON."""
+    try:
+        content = read_json(path, WHAT)
+        _require_audit(content, path)
+    except EvidenceError:
+        return False
+    return content.keys() >= KEYS
 
 
 def read_audit(path: str | PathLike[str], *, allow_unsealed: bool = False) -> AuditResult:

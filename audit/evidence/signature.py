@@ -36,6 +36,14 @@ def envelope_of(path: Path) -> Path:
     return path.with_name(path.name + SUFFIX)
 
 
+def is_own(path: Path) -> bool:
+    """Return whether a file is an envelope, with a signature."""
+    try:
+        return {"payload", "payloadType", "signatures"} <= read_json(path, WHAT).keys()
+    except EvidenceError:
+        return False
+
+
 def read_key(path: Path) -> bytes:
     """Return the bytes of a key, or raise an EvidenceError."""
     try:

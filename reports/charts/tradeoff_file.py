@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from audit.atomic_write import write_whole
+from audit.atomic_write import refuse_unless, write_whole
 from audit.evidence.sweep_result import Sweep
 from reports.charts.svg import INK, MUTED, drawing, fitted, picture, printable
 from reports.charts.tradeoff_panel import TASK_KEPT, TIER, Layout, Line, draw_key, draw_panel, key_height
@@ -22,6 +22,7 @@ BESIDE = Layout(504, 360, LEFT, RIGHT, EDGE, text=12.5, small=11.5, mark=11, ste
 """One panel, and one of two in a row."""
 HEAD, FOOT, GAP = 86.0, 58.0, 30.0
 """Pixels over and under the panels, and between two."""
+TITLE = "Accuracy of the task, and balanced accuracy of an attacker on"
 LETTER = 6.1
 """Pixels of a letter of the small text, on average."""
 
@@ -31,9 +32,20 @@ def write_picture(path: Path, sweep: Sweep) -> None:
 
     Raises:
         EvidenceError: The sweep has no untouched checkpoint, or says what its figures deny.
-        IreneError: The file cannot be written.
+        IreneError: The file cannot be written, or is there already and no such picture.
     """
+    refuse_unless(is_own, path)
     write_whole(path, draw(sweep).encode())
+
+
+def is_own(path: Path) -> bool:
+    """Return whether a file begins as the picture of a sweep does."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(1000)
+    except OSError:
+        return False
+    return start.startswith(b"<svg ") and f"<title>{TITLE}".encode() in start
 
 
 def draw(sweep: Sweep) -> str:
@@ -75,11 +87,7 @@ def draw(sweep: Sweep) -> str:
         draw_key(figure, points, layout, foot - 10)
         under = height - TIER * len(notes) - 10
         _write(figure, [(under + TIER * (index + 0.5), line) for index, line in enumerate(notes)], size=layout.small)
-        told = (
-            f"Accuracy of the task, and balanced accuracy of an attacker on {printable(name)}. "
-            f"{in_words(spots_of(sweep, name))}."
-            for name in sweep.setup.private
-        )
+        told = (f"{TITLE} {printable(name)}. {in_words(spots_of(sweep, name))}." for name in sweep.setup.private)
         return picture(figure, title=" ".join(told))
 
 

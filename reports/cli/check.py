@@ -157,12 +157,13 @@ def _contents(outcome: "Outcome", outputs: dict[str, Path]) -> dict[Path, bytes]
 
 def _refuse_foreign(outputs: dict[str, Path]) -> None:
     """Refuse an output in the place of a file that no such command wrote."""
-    from audit.atomic_write import refuse_foreign, would_be_lost
-    from reports.gate.markdown_summary import is_own
+    from audit.atomic_write import refuse_unless
+    from reports.gate import junit, markdown_summary
+    from reports.render import template
 
-    refuse_foreign(*outputs.values())
-    if (summary := outputs.get("markdown")) and summary.is_file() and not is_own(summary):
-        raise would_be_lost(summary)
+    own = {"report": template.is_own, "junit": junit.is_own, "markdown": markdown_summary.is_own}
+    for what, path in outputs.items():
+        refuse_unless(own[what], path)
 
 
 def _refuse_overlap(read: dict[str, Path | None], outputs: dict[str, Path]) -> None:

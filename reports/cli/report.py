@@ -156,9 +156,11 @@ class Asked:
 
     def refuse_overwriting(self, evidence: Sequence[Path]) -> None:
         """Refuse outputs in the place of what is read, and answers without an annex."""
-        from audit.atomic_write import refuse_foreign, would_be_lost
-        from reports.exports.table import is_own
+        from audit.atomic_write import refuse_unless, would_be_lost
+        from reports.charts import tradeoff_file
+        from reports.exports import table
         from reports.inputs.files import annex_docx, annex_files, refuse_overwriting
+        from reports.render import template
         from reports.render.seal import is_untouched
 
         if (idle := self.given("answers", "docx")) and not self.dpia:
@@ -169,10 +171,11 @@ class Asked:
         refuse_overwriting(outputs, evidence)
         refuse_overwriting(outputs, self.frameworks, "a framework")
         refuse_overwriting(outputs, [self.answers] if self.answers else [], "the file of answers")
-        refuse_foreign(*(one for one in outputs if one != self.csv))
-        for path, is_ours in ((self.csv, is_own), (self.card, is_untouched)):
-            if path is not None and path.is_file() and not is_ours(path):
-                raise would_be_lost(path)
+        is_picture = self.output.suffix.lower() == ".svg"
+        refuse_unless(tradeoff_file.is_own if is_picture else template.is_own, self.output)
+        for path, is_ours in ((self.csv, table.is_own), (self.card, is_untouched)):
+            if path is not None:
+                refuse_unless(is_ours, path)
         if self.pdf and self.printed.is_file() and not self.output.is_file():  # one of ours stands beside its page
             raise would_be_lost(self.printed)
         if len({one.resolve() for one in outputs}) < len(outputs):

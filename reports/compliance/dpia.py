@@ -6,7 +6,7 @@ Both are made from one view of the evidence and of what people answered, in the 
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit.atomic_write import write_together
+from audit.atomic_write import refuse_unless, write_together
 from audit.errors import EvidenceError
 from audit.evidence.audit_result import AuditResult
 from reports.compliance.answers import Answers, starter, unanswered
@@ -17,7 +17,7 @@ from reports.inputs.comparison import compare
 from reports.inputs.files import annex_docx, annex_files
 from reports.render.markdown import fill as fill_markdown
 from reports.render.seal import is_untouched, sealed
-from reports.render.template import fill
+from reports.render.template import fill, is_own
 
 
 def write_dpia(
@@ -54,6 +54,7 @@ def annex_of(
     """Return the files of the annex and what stands in them; arguments and errors are those of `write_dpia`."""
     markdown, html = annex_files(path)
     _require_untouched(markdown)
+    refuse_unless(is_own, html)
     told = render_markdown(before, after, frameworks, answers)
     return {markdown: sealed(told).encode(), html: render_html(before, after, frameworks, answers).encode()}
 

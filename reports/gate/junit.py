@@ -7,6 +7,7 @@ of Ant's JUnit task (Windy Road), the strictest in use; Jenkins, GitLab and GitH
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from audit.errors import visible
 from audit.evidence.findings import Verdict
@@ -19,8 +20,18 @@ from reports.inputs.retention import Retention
 from reports.text.caveats import plain_cautions
 from reports.text.sentences import sentence
 
+BEGINS = b"<?xml version='1.0' encoding='utf-8'?>\n<testsuites>\n  <testsuite name=\"irene check: "
 UNTIMED = "0"
 """The format asks for seconds, and the evidence has none."""
+
+
+def is_own(path: Path) -> bool:
+    """Return whether a file begins as `junit` does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(BEGINS)) == BEGINS
+    except OSError:
+        return False
 
 
 def junit(outcome: Outcome) -> bytes:

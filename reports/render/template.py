@@ -8,10 +8,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from audit.atomic_write import refuse_foreign, write_whole
+from audit.atomic_write import refuse_unless, write_whole
 from audit.errors import visible
+from audit.file_limits import MOST_JSON, read_bounded
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
+MARK = b'<a class="skip" href="#main">Skip to the content</a>\n<header>\n<p class="eyebrow">'
+"""Stands in every page."""
 
 
 def fill(template: str, *styles: str, **shown: object) -> str:
@@ -30,10 +33,18 @@ def write_page(path: Path, content: str) -> None:
     """Write a page, whole or not at all.
 
     Raises:
-        IreneError: The file cannot be written, or is a model or rows.
+        IreneError: The file cannot be written, or is there already and no page of irene's.
     """
-    refuse_foreign(path)
+    refuse_unless(is_own, path)
     write_whole(path, content.encode())
+
+
+def is_own(path: Path) -> bool:
+    """Return whether a file is a page that a template was filled to."""
+    try:
+        return MARK in read_bounded(path, MOST_JSON)
+    except OSError:
+        return False
 
 
 @cache

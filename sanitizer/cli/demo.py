@@ -1,5 +1,6 @@
 """The command `irene demo`: train a model that leaks, then run the other commands on it as a user would."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -10,6 +11,8 @@ from sanitizer.cli.options import output_option
 
 ARCHITECTURE = ("--arch", "small-convnet")
 ROWS = ("--data", "digits", "--task", "digit", "--private", "colour")
+MADE_BY = {"made_by": "irene demo"}
+"""Stands in the model that the demo trains: a folder with it is one of a demo, also where that was stopped."""
 
 
 @click.command()
@@ -29,6 +32,7 @@ def demo(output: Path) -> None:
 
     leaky, clean = output / "model.safetensors", output / "clean.safetensors"
     before, after, page = output / "before.json", output / "after.json", output / "report.html"
+    _refuse_foreign(leaky, before, after, page)
     click.secho("# An ordinary training: a small ConvNet learns to read digits on coloured backgrounds", bold=True)
     _train(leaky)
     _run("audit", str(leaky), *ARCHITECTURE, *ROWS, "-o", str(before))
@@ -56,6 +60,22 @@ def demo(output: Path) -> None:
     click.echo(visible(f"The report: {page.resolve()}"))
 
 
+def _refuse_foreign(model: Path, *others: Path) -> None:
+    """Refuse a folder where something would be replaced, and whose model no demo trained."""
+    import safetensors
+
+    from audit.errors import IreneError
+
+    found, made_by = [path for path in (model, *others) if path.exists()], None
+    if model.is_file():
+        with suppress(OSError, safetensors.SafetensorError), safetensors.safe_open(model, "numpy") as file:
+            made_by = file.metadata()
+    if found and made_by != MADE_BY:
+        raise IreneError(
+            f"{found[0]} is there already, is no work of a demo and would be lost. Name another folder with -o."
+        )
+
+
 def _train(path: Path) -> None:
     """Train from scratch on the task alone and save a plain state_dict."""
     import safetensors.torch
@@ -75,7 +95,8 @@ def _train(path: Path) -> None:
     data = open_data("digits", "train", {})
     job = TrainingJob(data, "digit", "classifier:input", recipe=recipe, device=choose_device("auto"))
     fine_tune(model, job, track=progress)
-    write_whole(path, safetensors.torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
+    content = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    write_whole(path, safetensors.torch.save(content, MADE_BY))
     click.echo(visible(f"Wrote {path}"))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import joblib
 from torch import nn
 
-from audit.atomic_write import as_path, locked, require_writable, staged_together
+from audit.atomic_write import as_path, locked, require_writable, staged_together, would_be_lost
 from audit.column_names import several
 from audit.data.labelled import LabelledData, require_labelled
 from audit.data.loading import have_same_inputs, readable
@@ -197,13 +197,15 @@ def _require_apart(train: LabelledData, audited: LabelledData, columns: Sequence
 
 
 def require_output(output: Path) -> None:
-    """Raise an IreneError before the work if the file is no `.json`, or its folder cannot be written to."""
+    """Raise an IreneError before the work if the file is no `.json`, cannot be written, or takes a picture away."""
     if output.suffix != ".json":
         raise EvidenceError(
             f"{output} is not a .json file. Name one with -o, for instance out/sweep.json; the chart goes beside it."
         )
     for path in (output, output.with_suffix(".svg")):
         require_writable(path)
+    if output.with_suffix(".svg").exists() and not output.exists():  # one of ours stands beside its sweep
+        raise would_be_lost(output.with_suffix(".svg"))
 
 
 def _setup(loaded: LoadedModel, job: SweepJob) -> SweepSetup:

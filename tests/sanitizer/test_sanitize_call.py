@@ -1,5 +1,7 @@
 """The call from Python: names as one string or several, a path as text, a method by its name, the rest in options."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,11 @@ import torch
 from support.findings import sanitizing
 from support.planted import FEW
 
-from audit.atomic_write import sha256
+from audit.atomic_write import sha256, staged_together
 from audit.caveats import TRAINED_ON_THESE
 from audit.data.labelled import Inputs, LabelledData
 from audit.data.sources.opening import open_data
-from audit.errors import CheckpointError, DataError, TrainingError, UnknownNameError, UnreadableError
+from audit.errors import CheckpointError, DataError, IreneError, TrainingError, UnknownNameError, UnreadableError
 from audit.evidence.audit_result import AuditResult, Sidecar, read_sidecar, sidecar
 from audit.evidence.json_file import as_json
 from audit.model.checkpoint import LoadedModel, load
@@ -23,7 +25,7 @@ from sanitizer.checkpoint import require_finite
 from sanitizer.methods.codebook import CARD
 from sanitizer.methods.irene import Irene
 from sanitizer.options import SanitizeOptions
-from sanitizer.run import program, require_output, sanitize, state_file
+from sanitizer.run import program, require_output, require_own, sanitize, state_file, written
 from sanitizer.vectors import require_vectors_output
 
 QUICK = SanitizeOptions(epochs=1, batch_size=128)
@@ -179,3 +181,41 @@ def test_what_an_earlier_run_left_is_replaced_also_where_it_was_killed(stands: t
     for suffix in stands:
         (tmp_path / f"net{suffix}").write_bytes(record("code", sha256(tmp_path / "net.pt2")))
     require_output(tmp_path / "net.pt", tmp_path / "parent.pt")
+
+
+@pytest.mark.parametrize("name", ["net.pt", "net.npz"])
+def test_a_file_of_the_users_own_is_not_the_output_and_that_of_an_earlier_run_is(name: str, tmp_path: Path) -> None:
+    output = tmp_path / name
+
+    def refused() -> None:
+        with pytest.raises(IreneError, match=rf"{name} is there already, is no work of this command and would be lost"):
+            require_own(output)
+
+    output.write_bytes(b"mine")
+    refused()
+    (tmp_path / f"{name}.json").write_bytes(record(None))
+    refused()  # a file of another content, trained on since
+    (tmp_path / f"{name}.json").write_bytes(record(None, sha256(output)))
+    require_own(output)
+
+
+def test_no_weights_ever_stand_without_their_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may be killed before each move, also one that trains no epoch and so leaves no state."""
+    output, moves = tmp_path / "net.pt", list[bool]()
+
+    def hooked(real: Callable[..., object]) -> Callable[..., object]:
+        def moved(path: Path, *given: object, **more: object) -> object:
+            require_own(output)
+            moves.append(output.exists())
+            return real(path, *given, **more)
+
+        return moved
+
+    for content in (b"old", b"new"):
+        with staged_together(written(output)) as stage:
+            stage(output).write_bytes(content)
+            stage(sidecar(output)).write_bytes(record(None, hashlib.sha256(content).hexdigest()))
+            if content == b"new":
+                monkeypatch.setattr(Path, "replace", hooked(Path.replace))
+    require_own(output)
+    assert moves == [False, False]

@@ -12,8 +12,7 @@ from support.evidences import FRAGMENTS, HOSTILE
 from support.findings import around
 from support.sweeps import failed, point, swept, typical
 
-from audit.atomic_write import write_whole
-from audit.errors import EvidenceError
+from audit.errors import EvidenceError, IreneError
 from audit.evidence.method_card import MethodCard
 from audit.evidence.sweep_result import Sweep, SweepFigures
 from reports.charts.svg import MUTED, drawing, fitted, measured, printable
@@ -200,10 +199,20 @@ def test_a_long_name_is_cut_and_says_so() -> None:
 
 def test_a_failed_write_leaves_the_old_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "sweep.svg"
-    write_whole(path, b"old")
+    write_picture(path, swept(point("codebook", 1)))
+    old = path.read_bytes()
     with pytest.raises(EvidenceError):
         write_picture(path, swept().model_copy(update={"points": []}))
-    assert path.read_bytes() == b"old"
+    assert path.read_bytes() == old
+
+
+def test_a_picture_replaces_a_picture_of_a_sweep_alone(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.svg"
+    for _ in range(2):
+        write_picture(path, swept(point("codebook", 1)))
+    path.write_text('<svg xmlns="http://www.w3.org/2000/svg"><title>Mine</title></svg>')
+    with pytest.raises(IreneError, match=r"sweep\.svg is there already"):
+        write_picture(path, swept(point("codebook", 1)))
 
 
 def test_the_same_sweep_gives_the_same_picture() -> None:

@@ -24,14 +24,17 @@ from support.findings import (
     regression,
     remeasured,
     sanitized,
+    sanitizing,
     spikes,
     task_less,
 )
 from support.gates import called, founded, guessed, leaking, number, passing, untold, verdicts
+from support.sweeps import point, swept
 
 from audit.errors import IreneError
-from audit.evidence.audit_result import AuditResult, write_audit
+from audit.evidence.audit_result import AuditResult, Sidecar, write_audit
 from audit.evidence.findings import Finding
+from audit.evidence.json_file import as_json
 from irene.command import main
 from reports.audit_page.render import write_report
 from reports.gate.gate import Outcome, conclusion, gate
@@ -41,6 +44,7 @@ from reports.gate.markdown_summary import MOST_ROWS, markdown
 from reports.render.markdown import JOINER
 
 Run = Callable[..., Result]
+EVIDENCE = Path(__file__).parents[2] / "support" / "evidence"
 GUIDE = Path(__file__).parents[3] / "docs" / "gate.md"
 HOSTILE = (
     "</script><![CDATA[ ]]> \"'`a|b` | \\| @octocat #1 GH-2 :smile: **b** _i_ [x](javascript:1) <b onclick=x>&amp;"
@@ -362,9 +366,11 @@ def test_nothing_is_written_over_what_is_read(option: str, tmp_path: Path, run: 
     assert (after.read_bytes(), before.read_bytes()) == was
 
 
-@pytest.mark.parametrize("name", ["model.pt", "model.safetensors", "rows.csv", "people.parquet", "Net.PY"])
+@pytest.mark.parametrize(
+    "name", ["model.pt", "rows.csv", "Net.PY", "clean.pt.json", "private.pem", "README.md", "mine.html", "tests.xml"]
+)
 @pytest.mark.parametrize("command", ["check --report", "check --junit", "report -o", "report --csv"])
-def test_nothing_is_written_over_a_model_or_rows(command: str, name: str, tmp_path: Path, run: Run) -> None:
+def test_nothing_is_written_over_what_is_no_such_file(command: str, name: str, tmp_path: Path, run: Run) -> None:
     write_audit(audit(leaking()), tmp_path / "before.json")
     held = tmp_path / name
     held.write_bytes(b"weights")
@@ -374,6 +380,47 @@ def test_nothing_is_written_over_a_model_or_rows(command: str, name: str, tmp_pa
     assert f"{name} is there already, is no work of this command and would be lost" in result.stderr
     assert [path.name for path in tmp_path.iterdir() if path != held] == ["before.json"]
     assert held.read_bytes() == b"weights"
+
+
+def test_each_kind_replaces_its_own_and_no_other_of_irenes(tmp_path: Path, run: Run) -> None:
+    evidence = tmp_path / "before.json"
+    write_audit(audit(leaking()), evidence)
+    made = {"report": tmp_path / "r.html", "junit": tmp_path / "c.xml", "markdown": tmp_path / "s.md"}
+    for _ in range(2):
+        result = run("check", evidence, *(word for what, path in made.items() for word in (f"--{what}", path)))
+        assert result.exit_code == 3, result.output
+    assert run("report", evidence, "-o", made["report"], "--dpia").exit_code == 0
+    assert run("report", evidence, "-o", made["report"], "--dpia").exit_code == 0
+    assert run("report", evidence, "-o", tmp_path / "r.dpia.html").exit_code == 0, "each page has the mark"
+    for what in made:
+        for other, path in made.items():
+            if what != other:
+                assert run("check", evidence, f"--{what}", path).exit_code == 1
+    (tmp_path / "empty").touch()
+    assert "Wrote" in run("check", evidence, "--junit", tmp_path / "empty").output, "there is nothing to lose"
+
+
+def test_an_annex_is_not_written_over_a_page_of_the_users_own(tmp_path: Path, run: Run) -> None:
+    write_audit(audit(leaking()), tmp_path / "before.json")
+    (tmp_path / "r.dpia.html").write_text("<p>mine")
+    result = run("report", tmp_path / "before.json", "-o", tmp_path / "r.html", "--dpia")
+    assert result.exit_code == 1
+    assert "r.dpia.html is there already" in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["before.json", "r.dpia.html"]
+
+
+def test_evidence_replaces_only_evidence_of_an_audit(tmp_path: Path) -> None:
+    held = tmp_path / "held.json"
+    record = as_json(Sidecar(sha256="a" * 64, sanitizing=sanitizing()))
+    for content in (b"{}", b"[]", b'"mine"', b"# Mine", record, as_json(swept(point("plain", 1)))):
+        held.write_bytes(content)
+        with pytest.raises(IreneError, match=r"held.json is there already"):
+            write_audit(audit(leaking()), held)
+        assert held.read_bytes() == content
+    for old in [*sorted((EVIDENCE / "schema_2").glob("*.json")), EVIDENCE / "audit-1.json"]:
+        held.write_bytes(old.read_bytes())
+        write_audit(audit(leaking()), held)
+    write_audit(audit(leaking()), held)
 
 
 def test_nor_does_python_write_over_them(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import torch
 from click.testing import Result
 
+from audit.errors import IreneError
 from audit.evidence.audit_result import AuditResult, read_audit
 from audit.model.release import ENCODER, KEYS
 
@@ -108,3 +110,29 @@ def test_a_head_that_certifies_itself_is_shown_as_a_failure_when_a_fresh_attacke
     assert "FAIL: colour at classifier:input" in ended.output
     assert "Self-certification failed" in ended.output
     assert "Self-certification failed" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "before.json", "after.json", "report.html"])
+@pytest.mark.parametrize("content", [b"mine", safetensors.torch.save({"weight": torch.ones(2)})])
+def test_a_folder_of_somebody_elses_is_refused_before_any_work(
+    name: str, content: bytes, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    refused = run("demo -o", tmp_path)
+    assert refused.exit_code == 1
+    assert refused.output.count("\n") == 1
+    assert f"{name} is there already, is no work of a demo and would be lost. Name another folder" in refused.output
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [(name, content)]
+
+
+@pytest.mark.parametrize("left", [(), ("before.json",), ("before.json", "after.json", "report.html")])
+def test_a_demo_is_repeated_in_its_folder_also_where_it_was_stopped(
+    left: tuple[str, ...], run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sanitizer.training.loop.fine_tune", lambda *_, **__: None)
+    monkeypatch.setattr("sanitizer.cli.demo._run", lambda *_: (_ for _ in ()).throw(IreneError("The demo is stopped.")))
+    for _ in range(2):
+        assert run("demo -o", tmp_path).output.endswith("Error: The demo is stopped.\n")
+        assert (tmp_path / "model.safetensors").is_file()
+        for name in left:
+            (tmp_path / name).write_bytes(b"of the demo")

@@ -257,6 +257,12 @@ def test_a_mistake_is_told_in_one_line_and_nothing_is_written(more: str, said: s
     refused(run, f"sweep {SMALL} -o sweep.json {more}", said)
 
 
+def test_a_picture_without_a_sweep_beside_it_is_not_taken_away(here: Path, run: Run) -> None:
+    Path("mine.svg").write_text("<svg/>", encoding="utf-8")
+    refused(run, f"sweep {SMALL} -o mine.json", "mine.svg is there already, is no work of this command")
+    assert Path("mine.svg").read_text(encoding="utf-8") == "<svg/>"
+
+
 def test_changed_inputs_under_the_same_labels_are_refused(begun: Path, here: Path) -> None:
     shutil.copy(begun / "sweep.json", here)
     was = Path("sweep.json").read_bytes()
