@@ -109,7 +109,7 @@ def _keep(found: Finding) -> NextStep:
     return NextStep(
         f"irene check {EVIDENCE} --limit {found.decided.limit:g} --private {_typed(found.attribute)}",
         f"In a build it holds the next model to the same limit. This PASS is for {whom}, this attribute and layer, on "
-        "rows like these; it is not anonymity. Audit again when the weights, the rows or who gets the features change.",
+        "rows like these; it is not anonymity. Audit again when weights, rows or who gets the features change.",
     )
 
 
