@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from numbers import Real
+from numbers import Rational, Real
 from types import UnionType
 from typing import Self
 
@@ -105,6 +105,11 @@ def require_number(what: str, given: object, least: float, *, whole: bool = True
         raise IreneError(f"{what} is {given!r}. Give a {'whole ' if whole else ''}number, {least} or more.")
     if number < least:
         raise IreneError(f"{what} is {given}. Give {least} or more.")
+
+
+def as_float(number: float) -> float:
+    """Return a number as a float of Python's; one of NumPy's with fewer digits becomes what it is written as, 0.1."""
+    return float(number) if isinstance(number, float | Rational) else float(str(number))
 
 
 def require_flag(what: str, given: object) -> None:
