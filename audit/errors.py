@@ -112,6 +112,11 @@ def as_float(number: float) -> float:
     return float(number) if isinstance(number, float | Rational) else float(str(number))
 
 
+def is_share(given: object) -> bool:
+    """Return whether something is a number in [0, 1]; True and False are none."""
+    return isinstance(given, Real) and not isinstance(given, bool) and 0 <= float(given) <= 1
+
+
 def require_flag(what: str, given: object) -> None:
     """Raise an IreneError for anything but True and False: the text "no" would count as True."""
     if isinstance(given, str) or given not in (True, False):

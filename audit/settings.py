@@ -2,11 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Literal
 
 from audit.column_names import several
-from audit.errors import IreneError, require_flag, require_kind, require_known, require_number, require_text
+from audit.errors import (
+    IreneError,
+    as_float,
+    is_share,
+    require_flag,
+    require_kind,
+    require_known,
+    require_number,
+    require_text,
+)
 from audit.evidence.audit_result import Checkpoint
 from audit.evidence.verdict import LIMIT
 from audit.parallel.backends import require_backend
@@ -71,10 +79,12 @@ class Settings:
                 object.__setattr__(self, name, int(given))
         if self.budget is not None:
             require_number(f"{OF_AUDIT}: budget", self.budget, 1, whole=False)
+            object.__setattr__(self, "budget", as_float(self.budget))
         if self.seed >= 2**32:
             raise IreneError(f"{OF_AUDIT}: seed is {self.seed}. Give one below 2³².")
-        if not isinstance(self.limit, Real) or not 0 <= self.limit <= 1:
+        if not is_share(self.limit):
             raise IreneError(f"{OF_AUDIT}: limit is {self.limit}. Give 0 to 1, 0.05 for five points.")
+        object.__setattr__(self, "limit", as_float(self.limit))
         for name in ("ceiling", "where"):
             require_flag(f"{OF_AUDIT}: {name}", getattr(self, name))
         for name in ("merge_rare", "keep_identity"):

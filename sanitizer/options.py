@@ -138,6 +138,7 @@ class SweepOptions(TrainingOptions):
         require_kind(self.settings, Settings, "The settings are", "Give irene.Settings(limit=0.05), for instance.")
         require_backend(self.backend)
         require_number("Options of the sweep: budget", self.budget, 0)
+        object.__setattr__(self, "budget", int(self.budget))
         require_kind(self.command, str, "Options of the sweep: the command is", "Give a text.")
         if self.limit_set_by is not None:
             require_known("origin of a limit", self.limit_set_by, ("user", "default"))
