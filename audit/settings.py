@@ -16,7 +16,7 @@ from audit.errors import (
     require_text,
 )
 from audit.evidence.audit_result import Checkpoint
-from audit.evidence.verdict import LIMIT
+from audit.evidence.verdict import FEWEST_RESAMPLES, LIMIT
 from audit.parallel.backends import require_backend
 from audit.progress import Track, untracked
 
@@ -35,7 +35,7 @@ class Settings:
     """Tolerance: largest excess over the floor that passes, of balanced accuracy or of R², in [0, 1]."""
     seed: int = 0
     bootstrap: int = 1000
-    """Resamples of the test groups."""
+    """Resamples of the test groups, 40 or more: of fewer, none lies beyond each end of an interval."""
     null_refits: int = 20
     """Attackers fitted on shuffled labels: their spread is the null's band."""
     fit_rows: int | None = None
@@ -69,7 +69,7 @@ class Settings:
         object.__setattr__(self, "attackers", tuple(several(self.attackers)))
         object.__setattr__(self, "watch", tuple(several(self.watch)))
         require_backend(self.backend)
-        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}
+        least = {"bootstrap": FEWEST_RESAMPLES, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}
         least |= {"min_class": 2, "seed": 0}
         optional = ("fit_rows", "test_rows")
         for name, few in least.items():
