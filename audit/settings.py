@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from audit.column_names import several
+from audit.column_names import several, split_names
 from audit.errors import (
     IreneError,
     as_float,
@@ -30,7 +30,7 @@ class Settings:
     """Attackers, limit, seed and sizes."""
 
     attackers: str | Sequence[str] = ATTACKERS
-    """Names of built-in ones, or `package.module:attribute` of your own."""
+    """Names of built-in ones, or `package.module:attribute` of your own; in a text with commas between them."""
     limit: float = LIMIT
     """Tolerance: largest excess over the floor that passes, of balanced accuracy or of R², in [0, 1]."""
     seed: int = 0
@@ -66,7 +66,7 @@ class Settings:
     cluster, "dask://HOST:PORT" or "ray://HOST:PORT"; no figure depends on it."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "attackers", tuple(several(self.attackers)))
+        object.__setattr__(self, "attackers", split_names(self.attackers))
         object.__setattr__(self, "watch", tuple(several(self.watch)))
         require_backend(self.backend)
         least = {"bootstrap": FEWEST_RESAMPLES, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}

@@ -21,3 +21,7 @@ def test_a_setting_that_measures_nothing_is_refused_by_name(name: str, value: fl
 
 def test_one_attacker_may_be_named_by_a_text() -> None:
     assert Settings(attackers="logistic") == Settings(attackers=["logistic"])
+
+
+def test_several_attackers_may_be_named_in_one_text() -> None:
+    assert Settings(attackers="logistic, products") == Settings(attackers=["logistic", "products"])
