@@ -112,6 +112,12 @@ def as_float(number: float) -> float:
     return float(number) if isinstance(number, float | Rational) else float(str(number))
 
 
+def require_seed(what: str, given: int) -> None:
+    """Raise an IreneError for a whole number that NumPy and scikit-learn take for no seed."""
+    if given >= 2**32:
+        raise IreneError(f"{what} is {given}. Give one below 2³².")
+
+
 def is_share(given: object) -> bool:
     """Return whether something is a number in [0, 1]; True and False are none."""
     return isinstance(given, Real) and not isinstance(given, bool) and 0 <= float(given) <= 1

@@ -13,12 +13,13 @@ from audit.errors import (
     require_kind,
     require_known,
     require_number,
+    require_seed,
     require_text,
 )
 from audit.evidence.audit_result import Checkpoint
 from audit.evidence.verdict import FEWEST_RESAMPLES, LIMIT
 from audit.parallel.backends import require_backend
-from audit.progress import Track, untracked
+from audit.progress import Track, require_track, untracked
 
 OF_AUDIT = "Settings of the audit"
 ATTACKERS = ("logistic", "products", "mlp", "rbf-svm", "knn", "boosted-trees")
@@ -80,8 +81,7 @@ class Settings:
         if self.budget is not None:
             require_number(f"{OF_AUDIT}: budget", self.budget, 1, whole=False)
             object.__setattr__(self, "budget", as_float(self.budget))
-        if self.seed >= 2**32:
-            raise IreneError(f"{OF_AUDIT}: seed is {self.seed}. Give one below 2³².")
+        require_seed(f"{OF_AUDIT}: seed", self.seed)
         if not is_share(self.limit):
             raise IreneError(f"{OF_AUDIT}: limit is {self.limit}. Give 0 to 1, 0.05 for five points.")
         object.__setattr__(self, "limit", as_float(self.limit))
@@ -118,6 +118,7 @@ class Provenance:
         object.__setattr__(self, "notes", tuple(several(self.notes, "A note")))
         if self.limit_set_by is not None:
             require_known("origin of a limit", self.limit_set_by, ("user", "default"))
+        require_track(self.track)
 
 
 def given_provenance(provenance: Provenance | None) -> Provenance:

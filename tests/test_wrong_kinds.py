@@ -105,6 +105,11 @@ def loaded() -> LoadedModel:
         (lambda _: irene.SanitizeOptions(allow_chance="no"), "allow_chance is 'no'"),  # type: ignore[arg-type]
         (lambda _: irene.SanitizeOptions(layer=3), "layer is 3"),  # type: ignore[arg-type]
         (lambda _: irene.SanitizeOptions(device=3), "the device is of type int"),  # type: ignore[arg-type]
+        (lambda _: irene.SanitizeOptions(track=None), "track) is None"),  # type: ignore[arg-type]
+        (lambda _: irene.Provenance(track=None), "track) is None"),  # type: ignore[arg-type]
+        (lambda _: irene.SanitizeOptions(seed=2**40), "seed is 1099511627776. Give one below 2³²"),
+        (lambda _: irene.SweepOptions(seed=2**32), "Give one below 2³²"),
+        (lambda _: irene.SweepOptions(keep=None), "A name is a text, and None"),  # type: ignore[arg-type]
         (lambda _: irene.SanitizeOptions(freeze=3), "A name is a text, and 3"),  # type: ignore[arg-type]
         (lambda given: irene.SanitizeOptions(unlabelled=given), "The data is a dict"),
         (lambda given: irene.SweepOptions(settings=given), "The settings are of type dict"),
