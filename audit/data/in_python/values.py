@@ -52,7 +52,9 @@ def plain(name: str, values: object) -> object:
             return as_array(values)
         if isinstance(values, pd.Series) and _holds_objects(values):
             return pd.Series([_single(one) for one in values], values.index, dtype=object)
-        if isinstance(values, list | tuple) or (_holds_objects(values) and np.ndim(values) == 1):
+        if isinstance(values, list | tuple) or (
+            isinstance(values, np.ndarray) and values.ndim == 1 and _holds_objects(values)
+        ):
             return [_single(one) for one in cast(Iterable[object], values)]
         return values
     except (TypeError, RuntimeError) as error:
