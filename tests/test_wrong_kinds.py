@@ -170,8 +170,9 @@ def test_whole_numbers_of_other_kinds_are_taken_for_whole_numbers() -> None:
 def test_numbers_of_other_kinds_are_taken_for_floats_as_they_are_written(given: Any, taken: float) -> None:
     training, losses = irene.SanitizeOptions(lr=given, weight_decay=given, alpha=given), irene.Losses(given, given)
     found: list[Any] = [training.lr, training.weight_decay, training.alpha, losses.task, losses.kept]
-    found += [irene.Settings(limit=given).limit, irene.Settings(budget=given + 4).budget - 4]
-    assert found == pytest.approx([taken] * len(found), rel=1e-12)
+    found += [irene.Settings(limit=given).limit]
+    assert found == [taken] * len(found)
+    assert irene.Settings(budget=given + 4).budget == pytest.approx(taken + 4, rel=1e-12)
     assert {*map(type, found)} == {float}
     assert type(irene.SweepOptions(budget=np.int64(2**20)).budget) is int  # type: ignore[arg-type]
 

@@ -52,9 +52,8 @@ def plain(name: str, values: object) -> object:
             return as_array(values)
         if isinstance(values, pd.Series) and _holds_objects(values):
             return pd.Series([_single(one) for one in values], values.index, dtype=object)
-        if isinstance(values, list | tuple) or (
-            isinstance(values, np.ndarray) and values.ndim == 1 and _holds_objects(values)
-        ):
+        is_row = isinstance(values, np.ndarray) and values.ndim == 1 and _holds_objects(values)
+        if is_row or isinstance(values, list | tuple):
             return [_single(one) for one in cast(Iterable[object], values)]
         return values
     except (TypeError, RuntimeError) as error:

@@ -83,7 +83,8 @@ def test_weights_are_taken_of_any_row_of_numbers(weights: Any) -> None:
 
 
 def test_a_weight_of_fewer_digits_is_what_it_is_written_as() -> None:
-    assert [one.weight for one in requests({"irene": np.array([0.1, 0.5], dtype=np.float32)})] == [None, 0.1, 0.5]
+    weights: Any = np.array([0.1, 0.5], dtype=np.float32)
+    assert [one.weight for one in requests({"irene": weights})] == [None, 0.1, 0.5]
 
 
 def test_a_table_of_weights_is_refused() -> None:
