@@ -123,6 +123,12 @@ def is_share(given: object) -> bool:
     return isinstance(given, Real) and not isinstance(given, bool) and 0 <= float(given) <= 1
 
 
+def require_track(given: object) -> None:
+    """Raise an IreneError for what shows no progress: it is no function."""
+    if not callable(given):
+        raise IreneError(f"What shows progress (track) is {given!r}. Give a function, or leave it out.")
+
+
 def require_flag(what: str, given: object) -> None:
     """Raise an IreneError for anything but True and False: the text "no" would count as True."""
     if isinstance(given, str) or given not in (True, False):

@@ -15,11 +15,12 @@ from audit.errors import (
     require_number,
     require_seed,
     require_text,
+    require_track,
 )
 from audit.evidence.audit_result import Checkpoint
 from audit.evidence.verdict import FEWEST_RESAMPLES, LIMIT
 from audit.parallel.backends import require_backend
-from audit.progress import Track, require_track, untracked
+from audit.progress import Track, untracked
 
 OF_AUDIT = "Settings of the audit"
 ATTACKERS = ("logistic", "products", "mlp", "rbf-svm", "knn", "boosted-trees")

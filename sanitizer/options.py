@@ -9,11 +9,11 @@ import torch
 from audit.column_names import several
 from audit.data.labelled import LabelledData, require_labelled
 from audit.environment import choose_device
-from audit.errors import require_flag, require_kind, require_known, require_number, require_text
+from audit.errors import require_flag, require_kind, require_known, require_number, require_text, require_track
 from audit.model.structure.layout import Padding, Pool, require_pooling
 from audit.model.structure.scores import Scores, require_scores
 from audit.parallel.backends import require_backend
-from audit.progress import Track, require_track, untracked
+from audit.progress import Track, untracked
 from audit.settings import Settings
 from sanitizer.job import OF_TRAINING, Recipe, TrainingJob
 from sanitizer.methods.base import Method
