@@ -1,10 +1,10 @@
 """What the evidence says of its circumstances: which model that came from no file, and what to know of the rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from audit.data.class_order import in_words
-from audit.data.columns import AnyColumn
+from audit.data.columns import AnyColumn, Quantity
 from audit.data.labelled import LabelledData
 from audit.errors import IreneError
 from audit.evidence.audit_result import AnyTask, Checkpoint, Sanitizing
@@ -22,6 +22,7 @@ EVENLY = (
     "the test rows were drawn evenly by class (--test-rows): information in bits is of classes that are as frequent as "
     "they were drawn"
 )
+AT_RANDOM = "the test rows were drawn at random (--test-rows): figures are of these, and intervals wider than of all"
 NO_GROUP = (
     "no group column was given: if several rows show one person, attackers may know people by heart, and intervals are "
     "too narrow; --group keeps such rows together"
@@ -95,6 +96,11 @@ def in_bins(bins: Mapping[str, int], task: str) -> str:
         f"fit attackers into as many as tell most on those that choose ({told}); what z adds to the task is beside its "
         "true value, cut into as many"
     )
+
+
+def how_drawn(attacked: Iterable[AnyColumn]) -> str:
+    """Say how the test rows were drawn where more were held: evenly by class, if any attribute has classes."""
+    return AT_RANDOM if all(isinstance(one, Quantity) for one in attacked) else EVENLY
 
 
 def class_order(task: AnyTask, features: Features, *, ordered: bool) -> list[str]:

@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from numbers import Real
+from numbers import Rational, Real
 from types import UnionType
 from typing import Self
 
@@ -105,6 +105,28 @@ def require_number(what: str, given: object, least: float, *, whole: bool = True
         raise IreneError(f"{what} is {given!r}. Give a {'whole ' if whole else ''}number, {least} or more.")
     if number < least:
         raise IreneError(f"{what} is {given}. Give {least} or more.")
+
+
+def as_float(number: float) -> float:
+    """Return a number as a float of Python's; one of NumPy's with fewer digits becomes what it is written as, 0.1."""
+    return float(number) if isinstance(number, float | Rational) else float(str(number))
+
+
+def require_seed(what: str, given: int) -> None:
+    """Raise an IreneError for a whole number that NumPy and scikit-learn take for no seed."""
+    if given >= 2**32:
+        raise IreneError(f"{what} is {given}. Give one below 2³².")
+
+
+def is_share(given: object) -> bool:
+    """Return whether something is a number in [0, 1]; True and False are none."""
+    return isinstance(given, Real) and not isinstance(given, bool) and 0 <= float(given) <= 1
+
+
+def require_track(given: object) -> None:
+    """Raise an IreneError for what shows no progress: it is no function."""
+    if not callable(given):
+        raise IreneError(f"What shows progress (track) is {given!r}. Give a function, or leave it out.")
 
 
 def require_flag(what: str, given: object) -> None:

@@ -14,7 +14,6 @@ from audit.attackers.classification import ClassFit
 from audit.attackers.preprocessing import VIEWS
 from audit.bootstrap import Resamples, resample
 from audit.caveats import (
-    EVENLY,
     IS_TRUTH,
     NO_LAYER,
     NO_TASK,
@@ -22,6 +21,7 @@ from audit.caveats import (
     cautions,
     class_order,
     grave,
+    how_drawn,
     in_bins,
     rare_classes,
     released,
@@ -244,7 +244,7 @@ class _Run:
         splits = split_rows(groups, [*columns.values()], seed=settings.seed, key=features.key)
         limited, told = self._within_budget(columns, splits)
         if self.settings.test_rows is not None and self.settings.test_rows < len(splits.test):
-            told.append(EVENLY)
+            told.append(how_drawn(columns[name] for name in self.request.audited))
         targets = limited._targets(columns, splits)
         bins = {name: one.bins for name, one in targets.items() if one.bins is not None}
         task, better = self._task(columns, splits, bins)

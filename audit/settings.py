@@ -2,13 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Literal
 
-from audit.column_names import several
-from audit.errors import IreneError, require_flag, require_kind, require_known, require_number, require_text
+from audit.column_names import several, split_names
+from audit.errors import (
+    IreneError,
+    as_float,
+    is_share,
+    require_flag,
+    require_kind,
+    require_known,
+    require_number,
+    require_seed,
+    require_text,
+    require_track,
+)
 from audit.evidence.audit_result import Checkpoint
-from audit.evidence.verdict import LIMIT
+from audit.evidence.verdict import FEWEST_RESAMPLES, LIMIT
 from audit.parallel.backends import require_backend
 from audit.progress import Track, untracked
 
@@ -22,12 +32,12 @@ class Settings:
     """Attackers, limit, seed and sizes."""
 
     attackers: str | Sequence[str] = ATTACKERS
-    """Names of built-in ones, or `package.module:attribute` of your own."""
+    """Names of built-in ones, or `package.module:attribute` of your own; in a text with commas between them."""
     limit: float = LIMIT
     """Tolerance: largest excess over the floor that passes, of balanced accuracy or of R², in [0, 1]."""
     seed: int = 0
     bootstrap: int = 1000
-    """Resamples of the test groups."""
+    """Resamples of the test groups, 40 or more: of fewer, none lies beyond each end of an interval."""
     null_refits: int = 20
     """Attackers fitted on shuffled labels: their spread is the null's band."""
     fit_rows: int | None = None
@@ -58,10 +68,10 @@ class Settings:
     cluster, "dask://HOST:PORT" or "ray://HOST:PORT"; no figure depends on it."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "attackers", tuple(several(self.attackers)))
+        object.__setattr__(self, "attackers", split_names(self.attackers))
         object.__setattr__(self, "watch", tuple(several(self.watch)))
         require_backend(self.backend)
-        least = {"bootstrap": 2, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}
+        least = {"bootstrap": FEWEST_RESAMPLES, "null_refits": 2, "fit_rows": 1, "test_rows": 1, "null_rows": 1}
         least |= {"min_class": 2, "seed": 0}
         optional = ("fit_rows", "test_rows")
         for name, few in least.items():
@@ -71,10 +81,11 @@ class Settings:
                 object.__setattr__(self, name, int(given))
         if self.budget is not None:
             require_number(f"{OF_AUDIT}: budget", self.budget, 1, whole=False)
-        if self.seed >= 2**32:
-            raise IreneError(f"{OF_AUDIT}: seed is {self.seed}. Give one below 2³².")
-        if not isinstance(self.limit, Real) or not 0 <= self.limit <= 1:
+            object.__setattr__(self, "budget", as_float(self.budget))
+        require_seed(f"{OF_AUDIT}: seed", self.seed)
+        if not is_share(self.limit):
             raise IreneError(f"{OF_AUDIT}: limit is {self.limit}. Give 0 to 1, 0.05 for five points.")
+        object.__setattr__(self, "limit", as_float(self.limit))
         for name in ("ceiling", "where"):
             require_flag(f"{OF_AUDIT}: {name}", getattr(self, name))
         for name in ("merge_rare", "keep_identity"):
@@ -108,6 +119,7 @@ class Provenance:
         object.__setattr__(self, "notes", tuple(several(self.notes, "A note")))
         if self.limit_set_by is not None:
             require_known("origin of a limit", self.limit_set_by, ("user", "default"))
+        require_track(self.track)
 
 
 def given_provenance(provenance: Provenance | None) -> Provenance:

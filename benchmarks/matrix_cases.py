@@ -17,7 +17,7 @@ from audit.model.forward import Encoder
 from audit.settings import Settings
 
 ROWS = 40
-SETTINGS = Settings(attackers=("logistic",), bootstrap=10, null_refits=2, min_class=4, ceiling=False)
+SETTINGS = Settings(attackers=("logistic",), bootstrap=40, null_refits=2, min_class=4, ceiling=False)
 LABELS = np.random.default_rng(0).permutation(ROWS) % 2
 """The private attribute of each row."""
 SEX = {"sex": LABELS}

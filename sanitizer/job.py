@@ -9,7 +9,7 @@ import torch
 from audit.column_names import several
 from audit.data.columns import Quantity
 from audit.data.labelled import LabelledData
-from audit.errors import require_flag, require_known, require_number
+from audit.errors import as_float, require_flag, require_known, require_number, require_seed
 from audit.model.structure.layout import Padding, Pool
 from audit.model.structure.scores import Answer, Scores
 from sanitizer.methods.base import Method
@@ -66,8 +66,10 @@ class Recipe:
         for name in ("epochs", "batch_size", "patience", "workers", "seed"):
             require_number(f"{OF_TRAINING}: {name}", getattr(self, name), 1 if name == "batch_size" else 0)
             object.__setattr__(self, name, int(getattr(self, name)))
+        require_seed(f"{OF_TRAINING}: seed", self.seed)
         for name in ("lr", "weight_decay", "alpha"):
             require_number(f"{OF_TRAINING}: {name}", getattr(self, name), 0, whole=False)
+            object.__setattr__(self, name, as_float(getattr(self, name)))
         words = {"optimizer": Optimizer, "schedule": ScheduleName, "choose": EpochChoice, "precision": Precision}
         for name, known in {**words, "augment": Augment}.items():
             require_known(f"{name} of the training", getattr(self, name), get_args(known))

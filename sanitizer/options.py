@@ -6,9 +6,10 @@ from typing import Literal
 
 import torch
 
+from audit.column_names import several
 from audit.data.labelled import LabelledData, require_labelled
 from audit.environment import choose_device
-from audit.errors import require_flag, require_kind, require_known, require_number, require_text
+from audit.errors import require_flag, require_kind, require_known, require_number, require_text, require_track
 from audit.model.structure.layout import Padding, Pool, require_pooling
 from audit.model.structure.scores import Scores, require_scores
 from audit.parallel.backends import require_backend
@@ -48,6 +49,7 @@ class TrainingOptions(Recipe):
         super().__post_init__()
         require_pooling(self.pool, self.padding)
         require_scores(self.scores, self.output)
+        require_track(self.track)
         for name in ("layer", "keep_identity"):
             require_text(f"{OF_TRAINING}: {name}", getattr(self, name))
         require_flag(f"{OF_TRAINING}: allow_chance", self.allow_chance)
@@ -135,9 +137,11 @@ class SweepOptions(TrainingOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "keep", tuple(several(self.keep)))
         require_kind(self.settings, Settings, "The settings are", "Give irene.Settings(limit=0.05), for instance.")
         require_backend(self.backend)
         require_number("Options of the sweep: budget", self.budget, 0)
+        object.__setattr__(self, "budget", int(self.budget))
         require_kind(self.command, str, "Options of the sweep: the command is", "Give a text.")
         if self.limit_set_by is not None:
             require_known("origin of a limit", self.limit_set_by, ("user", "default"))

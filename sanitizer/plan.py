@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from audit.column_names import several
-from audit.errors import EvidenceError, IreneError, UnknownNameError
+from audit.errors import EvidenceError, IreneError, UnknownNameError, as_float, is_share
 from audit.evidence.audit_result import AuditResult, QuantityTask, Task, as_audit
 from audit.evidence.findings import Finding, Measurement
 from audit.evidence.verdict import CONFIDENCE
@@ -138,7 +138,7 @@ def plan(
         raise EvidenceError(
             f"{numbers[0]!r} is a quantity, and the laws of a plan are of classes. Cut it into classes and audit again."
         )
-    limit = result.protocol.limit if limit is None else limit
+    limit = result.protocol.limit if limit is None else as_float(limit)
     classes = [_classes(found.measurement) for found in private]
     independent, audited = _independent(result), max(sum(counts) for counts, _ in classes)
     balanced = min(rows * min(4 * n / sum(counts) * (1 - n / sum(counts)) for n in counts) for counts, _ in classes)
@@ -251,9 +251,9 @@ def _needed(words: int, classes: Sequence[Classes], independent: float, rows: in
 
 def _require_numbers(rows: object, limit: object) -> None:
     """Refuse rows and a limit that are no such numbers."""
-    if not isinstance(rows, int | float | np.number) or not 1 <= rows < np.inf:
+    if isinstance(rows, bool) or not isinstance(rows, int | float | np.number) or not 1 <= rows < np.inf:
         raise IreneError(f"{rows} rows can fit no release. Give how many there are, --rows 2941.")
-    if limit is not None and not (isinstance(limit, int | float | np.number) and 0 <= limit <= 1):
+    if limit is not None and not is_share(limit):
         raise IreneError(f"A limit of {limit} is none. Give 0 to 1, 0.05 for five points.")
 
 

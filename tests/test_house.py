@@ -71,8 +71,8 @@ ARROWS = {
         "method_table": "audit.data audit.errors audit.plugins audit.evidence audit.model.structure methods "
         "methods.debiasing",
         "job": "audit.column_names audit.data audit.errors audit.model.structure methods",
-        "options": "audit.environment audit.errors audit.data audit.model.structure audit.parallel audit.progress "
-        "audit.settings methods job",
+        "options": "audit.column_names audit.environment audit.errors audit.data audit.model.structure audit.parallel "
+        "audit.progress audit.settings methods job",
         "checkpoint": "audit.errors audit.model",
         "export": "audit.data audit.errors audit.model audit.model.structure",
         "training": "audit.errors audit.atomic_write audit.progress audit.evidence audit.data audit.bootstrap "

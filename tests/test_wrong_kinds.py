@@ -1,6 +1,7 @@
 """What is given in Python in another kind than is wanted is read where that is plain, or told in one line."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,10 @@ def loaded() -> LoadedModel:
         (lambda _: irene.Settings(ceiling="no"), "ceiling is 'no'. Give True or False"),  # type: ignore[arg-type]
         (lambda _: irene.Settings(where=2), "where is 2"),  # type: ignore[arg-type]
         (lambda _: irene.Settings(bootstrap=True), "bootstrap is True"),
+        (lambda _: irene.Settings(limit=True), "limit is True. Give 0 to 1"),
+        (lambda _: irene.gate(verdicts("FAIL"), limit=False), "by a limit of False"),
+        (lambda _: irene.plan(verdicts("FAIL"), rows=9, limit=True), "A limit of True is none"),
+        (lambda _: irene.plan(verdicts("FAIL"), rows=True), "True rows can fit no release"),
         (lambda _: irene.Provenance(command=5), "of type int"),  # type: ignore[arg-type]
         (lambda _: irene.Provenance(notes=[5]), "A note is a text"),  # type: ignore[list-item]
         (lambda given: irene.Provenance(checkpoint=given), "The checkpoint of the provenance is of type dict"),
@@ -100,6 +105,11 @@ def loaded() -> LoadedModel:
         (lambda _: irene.SanitizeOptions(allow_chance="no"), "allow_chance is 'no'"),  # type: ignore[arg-type]
         (lambda _: irene.SanitizeOptions(layer=3), "layer is 3"),  # type: ignore[arg-type]
         (lambda _: irene.SanitizeOptions(device=3), "the device is of type int"),  # type: ignore[arg-type]
+        (lambda _: irene.SanitizeOptions(track=None), "track) is None"),  # type: ignore[arg-type]
+        (lambda _: irene.Provenance(track=None), "track) is None"),  # type: ignore[arg-type]
+        (lambda _: irene.SanitizeOptions(seed=2**40), "seed is 1099511627776. Give one below 2³²"),
+        (lambda _: irene.SweepOptions(seed=2**32), "Give one below 2³²"),
+        (lambda _: irene.SweepOptions(keep=None), "A name is a text, and None"),  # type: ignore[arg-type]
         (lambda _: irene.SanitizeOptions(freeze=3), "A name is a text, and 3"),  # type: ignore[arg-type]
         (lambda given: irene.SanitizeOptions(unlabelled=given), "The data is a dict"),
         (lambda given: irene.SweepOptions(settings=given), "The settings are of type dict"),
@@ -154,3 +164,20 @@ def test_whole_numbers_of_other_kinds_are_taken_for_whole_numbers() -> None:
     assert type(irene.Encoder(MODEL, batch_size=np.int32(8)).batch_size) is int  # type: ignore[arg-type]
     assert irene.SanitizeOptions(freeze="encoder").freeze == ("encoder",)  # type: ignore[arg-type]
     assert irene.Provenance(notes="one note").notes == ("one note",)
+
+
+@pytest.mark.parametrize(("given", "taken"), [(np.float32(0.1), 0.1), (Fraction(1, 20), 0.05), (1, 1.0)])
+def test_numbers_of_other_kinds_are_taken_for_floats_as_they_are_written(given: Any, taken: float) -> None:
+    training, losses = irene.SanitizeOptions(lr=given, weight_decay=given, alpha=given), irene.Losses(given, given)
+    found: list[Any] = [training.lr, training.weight_decay, training.alpha, losses.task, losses.kept]
+    found += [irene.Settings(limit=given).limit]
+    assert found == [taken] * len(found)
+    assert irene.Settings(budget=given + 4).budget == pytest.approx(taken + 4, rel=1e-12)
+    assert {*map(type, found)} == {float}
+    assert type(irene.SweepOptions(budget=np.int64(2**20)).budget) is int  # type: ignore[arg-type]
+
+
+def test_a_limit_of_another_kind_judges_as_the_float_does() -> None:
+    audit = verdicts("FAIL")
+    assert irene.gate(audit, limit=np.float32(0.1)).audit.protocol.limit == 0.1  # type: ignore[arg-type]
+    assert irene.plan(audit, rows=500, limit=Fraction(1, 20)) == irene.plan(audit, rows=500, limit=0.05)  # type: ignore[arg-type]

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Number
+from pathlib import PurePath
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -56,7 +58,7 @@ _AMOUNT = re.compile(
 _EDGES = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\0\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
 _WRITABLE = (
     *(datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64, pd.Period, pd.Interval),
-    Number,
+    *(Number, UUID, PurePath),
 )
 
 

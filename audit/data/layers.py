@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from audit.data.in_python.index import index_of, one_index
-from audit.data.in_python.values import as_array
+from audit.data.in_python.values import as_array, side_by_side
 from audit.data.labelled import LabelledData, require_labelled
 from audit.data.on_disk import blocks
 from audit.errors import DataError, first_line
@@ -92,6 +92,7 @@ def _floats(name: str, given: object) -> NDArray[np.generic]:
             given = given.to_numpy(dtype=None if all(isinstance(one, np.dtype) for one in given.dtypes) else np.float64)
         elif isinstance(given, np.ma.MaskedArray):
             given = np.ma.filled(given.astype(np.float64), np.nan)
+        given = side_by_side(given)
         array: NDArray[np.generic] = given if isinstance(given, np.ndarray) else np.asarray(given)
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, words, a tensor without numbers
         raise DataError(

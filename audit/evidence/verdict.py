@@ -26,6 +26,8 @@ from audit.evidence.findings import (
 from audit.evidence.metric import Metric, MetricName
 
 CONFIDENCE = 0.95
+FEWEST_RESAMPLES = 40
+"""So that one lies beyond each end of a 95 % interval."""
 LIMIT = 0.05
 """The largest excess that passes where nobody says another."""
 TOO_FINE = 1000

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from audit.errors import EvidenceError, require_flag, require_number
+from audit.errors import EvidenceError, as_float, require_flag, require_number
 from audit.evidence.audit_result import AnyTask
 from audit.evidence.findings import Estimate
 from audit.evidence.headline import not_above
@@ -29,6 +29,7 @@ class Losses:
         for name in ("task", "kept"):
             if getattr(self, name) is not None:
                 require_number(f"The largest loss of {name}", getattr(self, name), 0, whole=False)
+                object.__setattr__(self, name, as_float(getattr(self, name)))
         require_flag("allow_chance of the losses", self.allow_chance)
 
 

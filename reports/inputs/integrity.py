@@ -3,9 +3,7 @@
 A page shows the verdicts of the evidence, a PASS only where its interval allows it; a gate decides every one again.
 """
 
-from numbers import Real
-
-from audit.errors import EvidenceError
+from audit.errors import EvidenceError, as_float, is_share
 from audit.evidence.audit_result import AuditResult
 from audit.evidence.checks.contradictions import contradictions, decided_anew
 from audit.evidence.checks.contradictions_of_sweep import sweep_contradictions
@@ -72,11 +70,12 @@ def at_limit(audit: AuditResult, limit: float) -> AuditResult:
     """
     for one in audit.private:
         most = 1 - one.measurement.guess
-        if not isinstance(limit, Real) or not 0 <= limit < most:
+        if not is_share(limit) or limit >= most:
             raise EvidenceError(
                 f"Cannot judge {one_line(one.attribute)} by a limit of {limit}: it must be at least 0, and below the "
                 f"{trimmed(most, 5)} that an attacker without an error reads beyond a guess. 0.05 is 5 points."
             )
+    limit = as_float(limit)
     findings = [decided_anew(one, limit) if one.role == "private" else one for one in audit.findings]
     protocol = audit.protocol.model_copy(update={"limit": limit})
     return audit.model_copy(update={"findings": findings, "protocol": protocol})

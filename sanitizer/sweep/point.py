@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from audit.data.labelled import LabelledData
 from audit.errors import (
     BottleneckError,
     CheckpointError,
     DataError,
     TrainingError,
+    as_float,
     require_kind,
     require_number,
 )
@@ -90,11 +93,12 @@ def requests(methods: Mapping[str, Sequence[float]]) -> list[PointRequest]:
 
 
 def _numbers(method: str, weights: Sequence[float]) -> list[float]:
-    """Return weights as a user gives them; raise an IreneError for what are no numbers."""
+    """Return weights as a user gives them, an array or a list; raise an IreneError for what are no numbers."""
+    weights = [*weights] if isinstance(weights, np.ndarray) and weights.ndim == 1 else weights
     require_kind(weights, Sequence, f"The weights of {method} are", "Give a list: {'irene': [0.5, 2]}.")
     for weight in weights:
         require_number(f"A weight of {method}", weight, 0, whole=False)
-    return [*weights]
+    return [as_float(weight) for weight in weights]
 
 
 def rehearse(job: SweepJob, wanted: Sequence[PointRequest]) -> None:

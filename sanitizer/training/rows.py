@@ -69,7 +69,7 @@ class TrainingRows:
         if len(fit) < recipe.batch_size:
             raise DataError(
                 f"{len(fit)} training rows do not fill one batch of {recipe.batch_size}. "
-                "Give more rows or a smaller --batch-size."
+                "Give more rows or a smaller batch (--batch-size; in Python, batch_size)."
             )
         return rows
 

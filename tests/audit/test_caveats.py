@@ -1,5 +1,6 @@
 """The model's answer is held against common sense: a broken model, or a wrong order of classes, is told."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -184,3 +185,15 @@ def test_rows_that_a_sanitizer_trained_on_are_told_first(task: str, rows: int, s
     result = run(task="y", layer="head:input", provenance=Provenance(checkpoint))
     assert bool(about(result, "those that the model was sanitized with")) == said
     assert result.warnings[0].startswith("the audited rows have the labels") == said
+
+
+@pytest.mark.parametrize(
+    ("private", "said"),
+    [("age", "drawn at random (--test-rows)"), (["age", "sex"], "drawn evenly by class (--test-rows)")],
+)
+def test_test_rows_are_said_to_be_drawn_by_class_only_where_there_are_classes(private: Any, said: str) -> None:
+    z = np.random.default_rng(0).normal(size=(N, 3))
+    rows = labelled(z, {"age": z[:, 0] + z[:, 1], "sex": np.arange(N) % 2})
+    found = audit_embeddings({"z": z}, rows, private=private, settings=replace(FEW, attackers="logistic", test_rows=50))
+    assert [one for one in found.warnings if "--test-rows" in one] == [one for one in found.warnings if said in one]
+    assert any(said in one for one in found.warnings)

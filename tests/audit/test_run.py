@@ -419,7 +419,7 @@ def test_where_of_too_few_rows_is_refused_before_the_model_runs() -> None:
     ("asked", "fact"),
     [
         ({"null_refits": 1}, "null_refits is 1. Give 2 or more."),
-        ({"bootstrap": 0}, "bootstrap is 0. Give 2 or more."),
+        ({"bootstrap": 0}, "bootstrap is 0. Give 40 or more."),
         ({"test_rows": 0}, "test_rows is 0. Give 1 or more."),
         ({"limit": float("nan")}, "limit is nan"),
         ({"limit": -0.05}, "limit is -0.05"),

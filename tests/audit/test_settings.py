@@ -12,7 +12,7 @@ def test_every_attacker_there_is_attacks_unless_the_user_says_otherwise() -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("bootstrap", 1), ("fit_rows", 0), ("null_refits", 1), ("limit", -0.1), ("limit", 5)]
+    ("name", "value"), [("bootstrap", 39), ("fit_rows", 0), ("null_refits", 1), ("limit", -0.1), ("limit", 5)]
 )
 def test_a_setting_that_measures_nothing_is_refused_by_name(name: str, value: float) -> None:
     with pytest.raises(IreneError, match=f"{name} is {value}"):
@@ -21,3 +21,7 @@ def test_a_setting_that_measures_nothing_is_refused_by_name(name: str, value: fl
 
 def test_one_attacker_may_be_named_by_a_text() -> None:
     assert Settings(attackers="logistic") == Settings(attackers=["logistic"])
+
+
+def test_several_attackers_may_be_named_in_one_text() -> None:
+    assert Settings(attackers="logistic, products") == Settings(attackers=["logistic", "products"])

@@ -13,7 +13,17 @@ from torch.utils import data as torch_data
 from audit.data.in_python.hugging_face import is_hugging_face, of_hugging_face
 from audit.data.in_python.items import of_items
 from audit.data.in_python.loader import of_loader
-from audit.data.in_python.values import ByFunction, Named, Rows, as_tensor, first_row, named_parts, parts_of, plain
+from audit.data.in_python.values import (
+    ByFunction,
+    Named,
+    Rows,
+    as_tensor,
+    first_row,
+    named_parts,
+    parts_of,
+    plain,
+    side_by_side,
+)
 from audit.errors import DataError, in_one_line, listed
 from audit.plugins import users_code
 
@@ -139,7 +149,7 @@ def _of_arrays(inputs: object, columns: Named) -> Rows:
 
 
 def _array(values: object) -> Tensor | NDArray[np.generic]:
-    array = values if isinstance(values, Tensor) else np.asarray(values)
+    array = values if isinstance(values, Tensor) else np.asarray(side_by_side(values))
     if array.ndim < 1 or (isinstance(array, np.ndarray) and array.dtype.kind not in "biuf"):
         fact = "is a single number" if array.ndim < 1 else f"is of {array.dtype}"
         raise DataError(f"An array of the inputs {fact}. Give numbers of n rows, (n, …): {INSTEAD}.")

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -42,13 +43,47 @@ class ByFunction:
 
 
 def plain(name: str, values: object) -> object:
-    """Return labels that a tensor holds as an array, and any others as they are; raise a DataError if it has none."""
+    """Return labels as Python or NumPy holds them, out of a tensor, or out of one a row; any others as they are.
+
+    Raises DataError for a tensor of which nothing can be read.
+    """
     try:
-        return as_array(values) if isinstance(values, Tensor) else values
+        if isinstance(values, Tensor):
+            return as_array(values)
+        if isinstance(values, pd.Series) and _holds_objects(values):
+            return pd.Series([_single(one) for one in values], values.index, dtype=object)
+        is_row = isinstance(values, np.ndarray) and values.ndim == 1 and _holds_objects(values)
+        if is_row or isinstance(values, list | tuple):
+            return [_single(one) for one in cast(Iterable[object], values)]
+        return values
     except (TypeError, RuntimeError) as error:
         raise DataError(
             f"Column {name!r} is a tensor that cannot be read: {in_one_line(error)}. Give plain numbers."
         ) from None
+
+
+def _single(cell: object) -> object:
+    """Return a truth value of NumPy's, or the one value of a tensor or array without axes, as Python's own."""
+    if isinstance(cell, Tensor) and cell.dim() == 0:
+        return as_array(cell).item()
+    if isinstance(cell, np.ndarray) and cell.ndim == 0:
+        cell = cell[()]
+    return bool(cell) if isinstance(cell, np.bool_) else cell
+
+
+def _holds_objects(values: object) -> bool:
+    return isinstance(values, np.ndarray | pd.Series) and values.dtype == object
+
+
+def side_by_side(values: object) -> object:
+    """Return the vectors that a column of objects holds, one a row, as one array, (n, …); anything else as it is."""
+    if not _holds_objects(values):
+        return values
+    try:
+        array = np.array([as_array(one) if isinstance(one, Tensor) else one for one in cast(Iterable[object], values)])
+    except (TypeError, ValueError, RuntimeError):  # of unlike lengths, or without numbers
+        return values
+    return array if array.ndim > 1 and array.dtype.kind in "biuf" else values
 
 
 def as_array(values: Tensor) -> NDArray[np.generic]:

@@ -18,10 +18,7 @@ from audit.evidence.checks.figures import ROUNDING, ends, is_narrower, level, of
 from audit.evidence.findings import ENSEMBLE, AttackerResult, Finding, LearningCurve, Measurement
 from audit.evidence.metric import EXCESS
 from audit.evidence.numbers import one_line, trimmed
-from audit.evidence.verdict import LIMIT, judge, resolution
-
-FEWEST_RESAMPLES = 40
-"""So that one lies beyond each end of a 95 % interval."""
+from audit.evidence.verdict import FEWEST_RESAMPLES, LIMIT, judge, resolution
 
 
 def contradictions(audit: AuditResult) -> Iterator[str]:

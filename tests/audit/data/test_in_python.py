@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from torch.utils import data as torch_data
 import irene
 from audit.data.columns import Column
 from audit.data.labelled import LabelledData, labelled
+from audit.data.layers import given_layers
 from audit.data.loading import batches
 from audit.errors import DataError, UnknownNameError
 
@@ -207,6 +209,45 @@ def test_labels_that_a_tensor_holds_are_its_numbers_whatever_it_is_for(sex: Tens
     assert column.codes.tolist() == CODES and len(np.unique(data.groups())) == N
     for odd in (torch.tensor(CODES).to_sparse(), torch.tensor(CODES, device="meta")):
         assert "'sex' is a tensor that cannot be read" in told(X, {"sex": odd})
+
+
+def objects(cells: list[Any]) -> Any:
+    made = np.empty(len(cells), dtype=object)
+    made[:] = cells
+    return made
+
+
+@pytest.mark.parametrize("held", [list, tuple, objects, lambda cells: pd.Series(cells, dtype=object)])
+@pytest.mark.parametrize("cell", [np.bool_, lambda one: torch.tensor(bool(one)), lambda one: np.array(bool(one))])
+def test_truth_values_of_other_kinds_one_a_row_are_truth_values(cell: Any, held: Any) -> None:
+    assert sexes(labelled(X, {"sex": held([cell(one) for one in CODES])})) == [str(bool(one)) for one in CODES]
+    some = labelled(X, {"sex": held([None, *(cell(one) for one in CODES[1:])])}).columns["sex"]
+    assert isinstance(some, Column)
+    assert (some.classes, int((~some.known).sum())) == (("False", "True"), 1)
+
+
+def test_labels_that_a_dataset_gives_as_tensors_are_their_numbers() -> None:
+    rows = torch_data.TensorDataset(X, torch.tensor(CODES))
+    assert sexes(labelled(X, {"sex": [rows[row][1] for row in range(N)]})) == [*map(str, CODES)]
+
+
+@pytest.mark.parametrize("column", [list(X.numpy()), list(X), X.tolist()])
+def test_a_column_of_vectors_is_the_array_of_them(column: Any) -> None:
+    rows = pd.Series(column)
+    assert seen(labelled(rows, {"sex": SEX})).tolist() == X.tolist()
+    data = labelled({"x": rows}, {"sex": SEX})
+    assert torch.stack([data.inputs[row]["x"] for row in range(N)]).tolist() == X.tolist()
+    assert np.array_equal(given_layers({"z": rows}, data)["z"], X.numpy())
+
+
+def test_a_column_of_vectors_of_unlike_lengths_is_told() -> None:
+    assert "is of object" in told(pd.Series([np.ones(1 + row % 2) for row in range(N)]), {"sex": SEX})
+
+
+@pytest.mark.parametrize("unit", [lambda one: UUID(int=one), lambda one: Path(f"{one}.png")])
+def test_ids_and_paths_name_groups(unit: Any) -> None:
+    data = labelled(X, {"sex": SEX}, group=[unit(row // 2) for row in range(N)])
+    assert data.groups().tolist() == [row // 2 for row in range(N)]
 
 
 def test_a_loader_gives_its_dataset_in_order_through_its_own_collate_fn() -> None:

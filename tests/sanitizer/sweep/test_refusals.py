@@ -11,9 +11,10 @@ from support.audited import Net, data
 from support.planted import FEW
 
 from audit.data.labelled import LabelledData
-from audit.errors import DataError, EvidenceError
+from audit.errors import DataError, EvidenceError, IreneError
 from audit.model.checkpoint import load
 from sanitizer.options import SweepOptions
+from sanitizer.sweep.point import requests
 from sanitizer.sweep.run import sweep
 
 QUICK = SweepOptions(epochs=0, batch_size=64, layer="head:input", settings=replace(FEW, attackers="logistic"))
@@ -72,3 +73,20 @@ def test_no_budget_of_seconds_decides_how_a_point_is_measured(tmp_path: Path) ->
     rows = data()
     with pytest.raises(DataError, match="measured alike, and a budget of seconds"):
         swept(tmp_path, rows, rows, replace(QUICK, settings=replace(QUICK.settings, budget=9.0)))
+
+
+@pytest.mark.parametrize("weights", [np.array([1, 2]), np.linspace(1, 2, 2), (1.0, 2.0), range(1, 3)])
+def test_weights_are_taken_of_any_row_of_numbers(weights: Any) -> None:
+    found = [one.weight for one in requests({"irene": weights})]
+    assert found == [None, 1, 2]
+    assert {*map(type, found[1:])} == {float}
+
+
+def test_a_weight_of_fewer_digits_is_what_it_is_written_as() -> None:
+    weights: Any = np.array([0.1, 0.5], dtype=np.float32)
+    assert [one.weight for one in requests({"irene": weights})] == [None, 0.1, 0.5]
+
+
+def test_a_table_of_weights_is_refused() -> None:
+    with pytest.raises(IreneError, match="of type ndarray"):
+        requests({"irene": np.ones((2, 2))})  # type: ignore[dict-item]

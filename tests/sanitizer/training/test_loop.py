@@ -172,7 +172,7 @@ def test_of_epochs_that_are_as_good_the_last_is_kept(
 
 
 def test_too_few_rows_for_one_batch_are_refused() -> None:
-    with pytest.raises(DataError, match=r"85 training rows do not fill one batch of 86"):
+    with pytest.raises(DataError, match=r"85 training rows do not fill one batch of 86.*in Python, batch_size"):
         fine_tune(net(), TrainingJob(rows(), task="y", layer="fc:input", recipe=Recipe(1, 86)))
 
 
