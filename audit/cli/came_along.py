@@ -111,8 +111,7 @@ def require_own_output(key: str, values: Iterable[str], place: str) -> None:
         path = Path(value)
         if _is(Path.is_file, value) and not _is_ours(path):
             raise IreneError(
-                f"{place} is {visible(value)}, a file that irene did not write, and would be lost. Name another, or "
-                f"type {'-o' if key == 'output' else f'--{key}'} {visible(value)} on the command line."
+                f"{place} is {visible(value)}, a file that irene did not write, and would be lost. Name another."
             )
 
 
