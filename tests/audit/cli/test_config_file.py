@@ -249,9 +249,11 @@ def test_a_config_writes_over_no_file_that_irene_did_not_write(folder: Path, run
     assert "would be lost" in result.output
 
 
-def test_a_config_replaces_evidence_and_what_was_typed(folder: Path, run: Run) -> None:
-    (folder / "notes.json").write_text("{}", encoding="utf-8")
+def test_a_config_replaces_evidence_and_what_was_typed_replaces_no_more(folder: Path, run: Run) -> None:
     config = write(folder, AUDIT)
-    for typed in ("", "", "-o notes.json"):
+    for typed in ("", "", "-o other.json", "-o other.json"):
         assert run(f"audit {typed} --config", config).exit_code == 0
-    read_audit(folder / "notes.json")
+    read_audit(folder / "other.json")
+    (folder / "notes.json").write_text("{}", encoding="utf-8")
+    assert "notes.json is there already" in run("audit -o notes.json --config", config).output
+    assert (folder / "notes.json").read_text(encoding="utf-8") == "{}"

@@ -32,6 +32,7 @@ from audit.evidence.audit_result import AuditResult, Epoch
 from reports.audit_page import render as pages
 from reports.audit_page.render import render, write_report
 from reports.charts.heatmap import MOST_INK, heatmap
+from reports.render.template import MARK
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -291,8 +292,8 @@ def test_no_name_changes_the_shape_of_the_page(name: str) -> None:
 
 
 def test_a_failed_write_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "report.html"
-    path.write_text("old")
+    path, old = tmp_path / "report.html", f"old, {MARK.decode()}"
+    path.write_text(old)
 
     def killed(self: Path, target: Path) -> None:
         raise KeyboardInterrupt
@@ -300,7 +301,7 @@ def test_a_failed_write_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         write_report(path, audit())
-    assert path.read_text() == "old"
+    assert path.read_text() == old
     assert list(tmp_path.iterdir()) == [path]
 
 
