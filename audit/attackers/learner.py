@@ -70,15 +70,12 @@ class Learner:
 
     def scores(self, z: Matrix) -> Doubles:
         """Return a score for each class, (n, k), in which the classes' frequencies play no part."""
-        return _finite(
-            np.concatenate([raw_scores(self.estimator, block, self.prior) for block in blocks(z, self.at_once)])
-        )
+        said = [raw_scores(self.estimator, block, self.prior) for block in blocks(z, self.at_once)]
+        return _finite(np.concatenate(said))
 
     def answers(self, z: Matrix) -> Doubles:
         """Return a number for each row, (n,)."""
-        said = [
-            np.asarray(self.estimator.predict(block), dtype=np.float64).ravel() for block in blocks(z, self.at_once)
-        ]
+        said = [np.asarray(self.estimator.predict(block), dtype=np.float64) for block in blocks(z, self.at_once)]
         return _finite(np.concatenate([one.ravel() for one in said]))
 
 

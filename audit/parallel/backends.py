@@ -28,8 +28,8 @@ again."""
 
 
 KEPT = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}
-"""Environment of processes that are started for work, so that they keep the memory that they free: a tenth of the time
-of two small trainings at a time went into getting it back, page by page."""
+"""Environment of processes that are started for work, so that they keep the memory that they free: two small trainings
+at a time lose more by getting it back, page by page, than one."""
 
 
 def require_backend(name: str) -> None:
