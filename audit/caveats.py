@@ -40,8 +40,8 @@ IS_TRUTH = (
 
 TRAINED_ON_THESE = (
     "the audited rows have the labels, row by row, of those that the model was sanitized with, and seem to be the "
-    "same: attackers read less of rows that a removal has seen than of others, so that a PASS here says nothing; audit "
-    "rows that it has not seen"
+    "same: attackers read less of rows that a removal has seen than of others, so there is no PASS; audit rows that it "
+    "has not seen"
 )
 SPLIT_BY_KEPT = (
     "the splits spread the kept attributes evenly, too: without --keep they are others, and so is the floor, by as "
@@ -74,18 +74,17 @@ def grave(features: Features, findings: Sequence[Finding], task: AnyTask | None,
     return found
 
 
-def trained_on_these(read: LabelledData, made: Sanitizing | None) -> list[str]:
-    """Say that the rows are those that a sanitizer trained on, if labels and groups are those in its record."""
+def is_trained_on(read: LabelledData, made: Sanitizing | None) -> bool:
+    """Return whether a sanitizer trained on these rows, by labels and groups, of which its record has the SHA-256."""
     if made is None:
-        return []
+        return False
     named = [
         name for part in ("task", "private", "keep") for name in str(made.settings.get(part) or "").split(",") if name
     ]
     try:
-        are_same = read.complete(named).labels_sha256(named) == made.data_fingerprint
+        return read.complete(named).labels_sha256(named) == made.data_fingerprint
     except IreneError:  # rows without such columns are others
-        return []
-    return [TRAINED_ON_THESE] if are_same else []
+        return False
 
 
 def in_bins(bins: Mapping[str, int], task: str) -> str:

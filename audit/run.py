@@ -18,14 +18,15 @@ from audit.caveats import (
     NO_LAYER,
     NO_TASK,
     SPLIT_BY_KEPT,
+    TRAINED_ON_THESE,
     cautions,
     class_order,
     grave,
     how_drawn,
     in_bins,
+    is_trained_on,
     rare_classes,
     released,
-    trained_on_these,
 )
 from audit.column_names import several
 from audit.data.class_order import BetterOrder, better_order
@@ -248,7 +249,8 @@ class _Run:
         targets = limited._targets(columns, splits)
         bins = {name: one.bins for name, one in targets.items() if one.bins is not None}
         task, better = self._task(columns, splits, bins)
-        findings = limited._findings(read, targets, columns)
+        trained = is_trained_on(read, checkpoint.sanitizing)
+        findings = limited._findings(read, targets, columns, trained=trained)
         seen = [*limited._watched(columns, splits)]
         return AuditResult(
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -273,7 +275,7 @@ class _Run:
             verifications=self._verifications(read, columns, splits),
             watched=[one for one in seen if isinstance(one, Watched)],
             warnings=[
-                *trained_on_these(read, checkpoint.sanitizing),
+                *([TRAINED_ON_THESE] if trained else []),
                 *grave(features, findings, task, better),
                 *told,
                 *self.provenance.notes,
@@ -355,9 +357,9 @@ class _Run:
         )
 
     def _findings(
-        self, read: LabelledData, targets: Mapping[str, Target], columns: Mapping[str, AnyColumn]
+        self, read: LabelledData, targets: Mapping[str, Target], columns: Mapping[str, AnyColumn], *, trained: bool
     ) -> list[Finding]:
-        """Return the findings, the private attributes first."""
+        """Return the findings, the private attributes first; of rows that were `trained` on none is a PASS."""
         features, settings, track = self.features, self.settings, self.provenance.track
         codes = {layer: cells(z) for layer, z in features.z.items()}
         private = [columns[name] for name in self.request.private]
@@ -367,8 +369,9 @@ class _Run:
             z, projection = features.z[layer], features.projections.get(layer)
             wide = None if projection is None else int(projection.n_features_in_)
             measured = measure(z, targets[name], settings, layer=layer, projected_from=wide)
-            if (layout := features.pooling.layouts.get(layer)) and layout.beyond:
-                measured = replace(measured, measurement=measured.measurement.model_copy(update={"mean_hides": True}))
+            layout = features.pooling.layouts.get(layer)
+            doubts = {"mean_hides": bool(layout and layout.beyond), "rows_seen": trained}
+            measured = replace(measured, measurement=measured.measurement.model_copy(update=doubts))
             if name in self.request.keep:
                 best = at_best(measured.attack.headline, targets[name], private)
                 kept = measured.measurement.model_copy(update={"at_best": best})

@@ -235,6 +235,8 @@ class Measurement(Frozen):
     """Whether the layer gives the same vector for every audited row: there is nothing to read then."""
     mean_hides: bool = False
     """Whether the layer has positions of whose mean these features are, while the model takes more of them, or may."""
+    rows_seen: bool = False
+    """Whether the rows have the labels and groups, row by row, of those that a removal trained on: likely the same."""
     projected_from: int | None = None
     """Width before the random projection that made it `width`, or null where there was none."""
     missing: int = 0

@@ -44,6 +44,10 @@ MEAN_HIDES = (
     "the mean hides was not audited. --pool flatten, or a layer behind the model's own pooling, would settle it; where "
     "the mean is what leaves, --pool channels-first or channels-last says so."
 )
+ROWS_SEEN = (
+    "By their labels, the rows are those that the removal trained on, of which attackers read less than of others, and "
+    "no bound holds. An audit of rows that it has not seen would settle it."
+)
 PROJECTED = (
     "The layer is so wide that its {:,} numbers were projected at random to {:,}, where a leak in a few of them may "
     "drown; a narrower layer, or one behind it, would settle it."
@@ -64,7 +68,7 @@ POSSIBLE = 100
 
 
 DoubtKind = Literal[
-    "constant", "floor", "limit", "rows", "mean", "room", "failed", "weak", "rows or layer", "asked", "layer"
+    "constant", "floor", "limit", "rows", "seen", "mean", "room", "failed", "weak", "rows or layer", "asked", "layer"
 ]
 
 
@@ -74,8 +78,8 @@ class Doubt:
 
     kind: DoubtKind
     """What it lies in: a layer that gives one vector, a floor that leaves less than the limit, a limit too fine for any
-    rows, rows, a mean that hides, features without room, attackers that failed or are weak, rows or the layer's width,
-    a limit that was not asked for in the audit, or the width alone."""
+    rows, rows, rows that a removal trained on, a mean that hides, features without room, attackers that failed or are
+    weak, rows or the layer's width, a limit that was not asked for in the audit, or the width alone."""
     reason: str
     """In a sentence, with what would settle it."""
 
@@ -112,9 +116,9 @@ def _by_figures(measurement: Measurement, limit: float) -> tuple[Verdict, str]:
 
 def _of_pass(measurement: Measurement, limit: float, certificate: Certificate | None) -> Doubt | None:
     """Return why an interval below the limit is no PASS: the attackers may not have been able, or not seen all."""
-    if measurement.mean_hides:
-        return Doubt("mean", MEAN_HIDES)
     asked: tuple[tuple[DoubtKind, str], ...] = (
+        ("seen", ROWS_SEEN if measurement.rows_seen else ""),
+        ("mean", MEAN_HIDES if measurement.mean_hides else ""),
         ("room", _roomless(measurement, limit, certificate)),
         ("failed", _failed(measurement)),
         ("weak", _weak(measurement)),

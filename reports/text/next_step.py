@@ -36,6 +36,7 @@ STEPS: Mapping[DoubtKind, NextStep] = {
         "treat it as not passed.",
     ),
     "limit": NextStep("", "Judge by a larger limit: one so fine is beyond what any rows could tell."),
+    "seen": NextStep("", "Audit rows that the removal has not trained on."),
     "mean": NextStep(LAYERS, "Audit the layer behind the model's own pooling, or all positions."),
     "room": NextStep(LAYERS, "Audit another layer: in the features of this one no leak could be planted."),
     "weak": NextStep("", "Audit with other attackers (--attackers): these read less than is told anyway."),

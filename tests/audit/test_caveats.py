@@ -185,6 +185,7 @@ def test_rows_that_a_sanitizer_trained_on_are_told_first(task: str, rows: int, s
     result = run(task="y", layer="head:input", provenance=Provenance(checkpoint))
     assert bool(about(result, "those that the model was sanitized with")) == said
     assert result.warnings[0].startswith("the audited rows have the labels") == said
+    assert {one.measurement.rows_seen for one in result.private} == {said}
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ CHANGED: dict[str, tuple[dict[str, Any], float, str]] = {
     "floor": ({}, 0.95, "Judge by a limit that an attacker could exceed"),
     "limit": ({"excess": around(-0.02, 0.001)}, 1e-9, "Judge by a larger limit"),
     "rows": ({"excess": around(0.05, 0.02)}, 0.05, "Audit more rows with the attribute known:"),
+    "seen": ({"rows_seen": True}, 0.05, "Audit rows that the removal has not trained on"),
     "mean": ({"mean_hides": True}, 0.05, "behind the model's own pooling"),
     "room": ({"room": False}, 0.05, "in the features of this one no leak"),
     "weak": ({"excess": around(-0.05, 0.01)}, 0.05, "Audit with other attackers"),

@@ -95,8 +95,9 @@ def test_a_bound_makes_no_pass_of_a_leak_without_an_attacker_or_of_a_layer_that_
     assert judge(short, 0.05, certified(found, most=0.12).certificate).verdict == "INCONCLUSIVE"
     constant = found.measurement.model_copy(update={"constant": True})
     assert judge(constant, 0.05, certified(found, most=0.12).certificate).verdict == "INCONCLUSIVE"
-    hiding = found.measurement.model_copy(update={"mean_hides": True})
-    assert judge(hiding, 0.05, certified(found, most=0.12).certificate).verdict == "INCONCLUSIVE"
+    for doubted in ("mean_hides", "rows_seen"):
+        hiding = found.measurement.model_copy(update={doubted: True})
+        assert judge(hiding, 0.05, certified(found, most=0.12).certificate).verdict == "INCONCLUSIVE"
 
 
 def test_a_projection_of_a_wide_layer_is_a_pass_by_a_bound_on_every_attacker_alone() -> None:
