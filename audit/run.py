@@ -393,7 +393,7 @@ class _Run:
         """Judge a private attribute."""
         name, measurement = target.attribute, measured.measurement
         is_classes = measurement.entropy is not None
-        certificate = _bound(code, target) if is_classes else None
+        certificate = _bound(code, target) if is_classes and not measurement.rows_seen else None
         return Finding(
             role="private",
             attribute=name,

@@ -49,6 +49,12 @@ class Single(nn.Module):
         return scores
 
 
+def few_vectors() -> nn.Module:
+    model = Net(2)
+    model.encoder.register_forward_hook(lambda _module, _given, made: made.sign())
+    return model
+
+
 def zeroed(model: nn.Module) -> nn.Module:
     with torch.no_grad():
         for parameter in model.parameters():
@@ -182,10 +188,11 @@ def test_rows_that_a_sanitizer_trained_on_are_told_first(task: str, rows: int, s
         update={"settings": {"task": task, "private": "v", "keep": ""}, "data_fingerprint": seen}
     )
     checkpoint = describe_model(Net()).model_copy(update={"sanitizing": made})
-    result = run(task="y", layer="head:input", provenance=Provenance(checkpoint))
+    result = run(model=few_vectors(), task="y", layer="head:input", provenance=Provenance(checkpoint))
     assert bool(about(result, "those that the model was sanitized with")) == said
     assert result.warnings[0].startswith("the audited rows have the labels") == said
     assert {one.measurement.rows_seen for one in result.private} == {said}
+    assert [one.certificate is None for one in result.private] == [said], "a bound of such rows bounds nothing"
 
 
 @pytest.mark.parametrize(
