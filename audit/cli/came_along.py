@@ -1,7 +1,6 @@
-"""What a config may not bring with it, as it may be a stranger's: names of code or of machines, and files to lose."""
+"""What a config may not bring with it, as it may be a stranger's: names of code, and of other machines."""
 
 import importlib.util
-import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,12 +8,9 @@ from pathlib import Path
 from audit.cli.options import arguments
 from audit.data.sources.catalogue import DATASETS
 from audit.errors import IreneError, visible
-from audit.file_limits import read_bounded, read_json_bytes
 
 TORCHVISION = "torchvision.models:"
 HUB = "hf:"
-OUTPUTS = frozenset({"output", "report", "junit"})
-"""Of Markdown, CSV and a card the commands themselves replace their own alone, and a file of answers is never."""
 NAMES_CODE = frozenset({"arch", "data", "unlabelled", "transform", "attackers", "method", "methods"})
 ONLY_TYPED = frozenset({"allow-pickle"})
 MAY_CALL = frozenset({"data", "data-root", "unlabelled", "backend"})
@@ -24,7 +20,6 @@ FETCHED = frozenset({"weights", "weights_backbone", "pretrained", "pretrained_ba
 _TRANSFORM = re.compile(r"torchvision\.models:\w+_Weights\.\w+\.transforms")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.+")
 """As of audit.data.files.remote."""
-_HEAD = 2**22
 
 
 def require_typed(key: str, values: Iterable[str], place: str) -> None:
@@ -101,27 +96,3 @@ def _is_torchvision(value: str) -> bool:
     from torchvision import models
 
     return value.removeprefix(TORCHVISION) in models.list_models(module=models)
-
-
-def require_own_output(key: str, values: Iterable[str], place: str) -> None:
-    """Refuse an output that would be written over a file that no command of ours wrote. Raises IreneError."""
-    if key not in OUTPUTS:
-        return
-    for value in values:
-        path = Path(value)
-        if _is(Path.is_file, value) and not _is_ours(path):
-            raise IreneError(
-                f"{place} is {visible(value)}, a file that irene did not write, and would be lost. Name another."
-            )
-
-
-def _is_ours(path: Path) -> bool:
-    """Tell a page, JUnit, evidence or a signature by what stands in it, and a checkpoint by its record."""
-    suffix = path.suffix.lower()
-    try:
-        if suffix in (".html", ".xml", ".svg"):
-            return b"irene" in read_bounded(path, _HEAD).lower()
-        whole = json.loads(read_json_bytes(path if suffix == ".json" else path.with_name(f"{path.name}.json")))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(whole, dict) and bool({"schema_version", "payloadType"} & whole.keys())

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from audit.cli.came_along import require_own_output, require_typed
+from audit.cli.came_along import require_typed
 from audit.errors import IreneError, UnknownNameError, in_one_line
 from audit.file_limits import read_toml
 
@@ -33,7 +33,6 @@ def _read(context: click.Context, _option: click.Parameter, path: Path | None) -
         if not _is_typed(context, known[key]):
             words = own if isinstance(own, list) else [str(own)]
             require_typed(key, words, place)
-            require_own_output(key, words, place)
     context.default_map = values
     context.meta[FOUND] = typed
 
