@@ -11,6 +11,7 @@ digest.
 """
 
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -19,9 +20,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import click
@@ -69,6 +71,14 @@ OLD = {
     "sweep": f"sweep model.pt {QUICK} --attackers logistic --layer 2:input --methods plain -o out/sweep.json",
 }
 """What was run there before: other content under the same names, a program where there will be none."""
+IMPORTED = (
+    "irene.command",
+    "audit.evidence.audit_result",
+    "reports.audit_page.render",
+    "sanitizer.run",
+    "sanitizer.sweep.run",
+)
+"""Read once, so that a command starts at once."""
 Files = Mapping[str, bytes]
 
 
@@ -102,26 +112,30 @@ def left(found: Files, old: Files, new: Files) -> str:
     return "resumable" if is_old or is_new or (grown and kept) else "MIXED"
 
 
-def run(arguments: Sequence[str], folder: Path, before: Callable[[], None] | None = None) -> int:
-    """Run a command in a child, calling `before` each time a file gets or loses its name; return its process id."""
-    if child := os.fork():
-        return child
-    try:
-        os.chdir(folder)
-        quiet = os.open(folder / ".log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(quiet, 1), os.dup2(quiet, 2)
-        if before:
-            _hook(before)
-        from irene.command import main
+def run(arguments: Sequence[str], folder: Path, before: Callable[[], None] | None = None) -> BaseProcess:
+    """Start a command in a process, calling `before` each time a file gets or loses its name; return the process.
 
-        main(list(arguments), prog_name="irene")
-    except SystemExit as ended:
-        os._exit(int(ended.code or 0))
-    except BaseException:
-        import traceback
+    It is forked from a server that has only imported: a process that has trained must not fork.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(IMPORTED))
+    process = context.Process(target=_command, args=(tuple(arguments), folder, before))
+    process.start()
+    return process
 
-        traceback.print_exc()
-    os._exit(99)
+
+def _command(arguments: tuple[str, ...], folder: Path, before: Callable[[], None] | None) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    os.chdir(folder)
+    quiet = os.open(folder / ".log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(quiet, 1), os.dup2(quiet, 2)
+    if before:
+        _hook(before)
+    from irene.command import main
+
+    main(list(arguments), prog_name="irene")
 
 
 def _hook(before: Callable[[], None]) -> None:
@@ -140,18 +154,23 @@ def _hook_one(name: str, real: Callable[..., object], before: Callable[[], None]
 
 def dying(move: int) -> Callable[[], None]:
     """Return what kills its process when it is called for the time of this number, from 0."""
-    left = iter(range(move, -1, -1))
-
-    def die() -> None:
-        if next(left) == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return die
+    return partial(_die, iter(range(move, -1, -1)))
 
 
-def ended(child: int) -> int:
-    """Wait for a child; return its exit code, or minus the signal that ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def _die(left: Iterator[int]) -> None:
+    if next(left) == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _count(counted: Path) -> None:
+    with counted.open("a") as file:
+        file.write("x")
+
+
+def ended(process: BaseProcess) -> int | None:
+    """Wait for a process; return its exit code, or minus the signal that ended it."""
+    process.join()
+    return process.exitcode
 
 
 def _lasting(path: Path) -> bytes:
@@ -189,13 +208,8 @@ def prepared(name: str, root: Path) -> Place:
     assert ended(run(OLD[name].split(), folder)) == 0, (folder / ".log").read_text()
     shutil.copytree(folder / "out", folder / "old")
     counted = folder / ".counted"
-
-    def count() -> None:
-        with counted.open("a") as file:
-            file.write("x")
-
     start = time.perf_counter()
-    assert ended(run(COMMANDS[name].split(), folder, count)) == 0, (folder / ".log").read_text()
+    assert ended(run(COMMANDS[name].split(), folder, partial(_count, counted))) == 0, (folder / ".log").read_text()
     seconds = time.perf_counter() - start
     moves = counted.stat().st_size if counted.exists() else 0
     return Place(folder, COMMANDS[name], files(folder / "old"), files(folder / "out"), seconds, moves)
@@ -211,11 +225,10 @@ def killed(place: Place, draw: random.Random, *, at_a_move: bool) -> tuple[str, 
         when = "before a move"
     else:
         moment = draw.uniform(0, place.seconds)
-        child = run(place.command.split(), place.folder)
+        process = run(place.command.split(), place.folder)
         time.sleep(moment)
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        ended(child)
+        process.kill()
+        ended(process)
         when = f"after {moment:.2f} s"
     found = files(out)
     state = any(name.endswith(".state") for name in found)
@@ -234,14 +247,6 @@ def _whole(out: Path, place: Place) -> list[Path]:
 @click.option("--seed", default=0, show_default=True)
 def main(runs: int, seed: int) -> None:
     """Kill, look, take up again, and print a table of outcomes."""
-    import torch
-
-    from audit.evidence import audit_result  # noqa: F401  imported once, so that a child starts at once
-    from reports.audit_page import render  # noqa: F401
-    from sanitizer import run as sanitizing  # noqa: F401
-    from sanitizer.sweep import run as sweeping  # noqa: F401
-
-    torch.set_num_threads(1)
     draw, root = random.Random(seed), Path(tempfile.mkdtemp(prefix="kill-"))
     give(root / "given")
     places = {name: prepared(name, root) for name in COMMANDS}

@@ -44,11 +44,11 @@ def require_backend(name: str) -> None:
 
 
 @contextmanager
-def workers(name: str) -> Iterator[None]:
+def workers(name: str, module: str | None = None) -> Iterator[None]:
     """Run what is put side by side in a block on a backend: one of BACKENDS, or the address of a cluster that runs.
 
     `threads` leaves it to the user's `joblib.parallel_config`, if there is one. Mapped features have names meanwhile if
-    other processes are to open them.
+    other processes are to open them. A `module` is what processes that `imported` started have read.
 
     Raises IreneError if there is no such backend, its package is not installed, or nobody answers at its address.
     """
@@ -64,7 +64,7 @@ def workers(name: str) -> Iterator[None]:
         if kind == "processes":
             stack.enter_context(_set(KEPT))
             stack.callback(lambda: loky.get_reusable_executor().shutdown(wait=True))
-            stack.enter_context(joblib.parallel_config("loky"))
+            stack.enter_context(_processes(module))
         elif kind == "dask":
             stack.enter_context(joblib.parallel_config("dask", client=_dask(stack, address)))
         else:
@@ -77,7 +77,8 @@ def workers(name: str) -> Iterator[None]:
 def imported(name: str, module: str) -> Iterator[Callable[[], None]]:
     """Let the processes of `processes` start, and import a module, while a block prepares their work.
 
-    The block is given a function that waits for them; `workers` finds them then. Any other backend's begin there.
+    The block is given a function that waits for the first; `workers` with this module finds them then. Any other
+    backend's begin there.
     """
     if name != "processes":
         yield lambda: None
@@ -104,13 +105,15 @@ def _set(variables: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
+def _processes(module: str | None) -> Any:
+    """Return the setting of joblib that has processes of this machine, which read a module before anything else."""
+    begin = {} if module is None else {"initializer": importlib.import_module, "initargs": (module,)}
+    return joblib.parallel_config("loky", **begin)
+
+
 def _import_in_processes(module: str) -> None:
-    with joblib.parallel_config("loky"), suppress(Exception):  # what goes wrong is told where there is work to do
-        joblib.Parallel(n_jobs=-1)(joblib.delayed(_import)(module) for _ in range(joblib.cpu_count()))
-
-
-def _import(module: str) -> None:
-    importlib.import_module(module)
+    with _processes(module), suppress(Exception):  # what goes wrong is told where there is work to do
+        joblib.Parallel(n_jobs=-1)(joblib.delayed(os.getpid)() for _ in range(joblib.cpu_count()))
 
 
 def _dask(stack: ExitStack, address: str) -> Any:

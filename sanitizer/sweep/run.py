@@ -128,7 +128,7 @@ def _made(
         with joblib.parallel_config("sequential"):  # the other cores have points of their own
             return make_point(one, job, parent=parent, call=call, track=untracked)
 
-    with workers(options.backend):
+    with workers(options.backend, __name__):
         yield from options.track(in_order(made, wanted), len(wanted), "points")
 
 

@@ -164,7 +164,7 @@ def test_processes_start_and_import_while_their_work_is_prepared_and_keep_the_me
     )  # fmt: skip
     with imported("processes", "tabnanny") as ready:
         ready()
-        with workers("processes"):
+        with workers("processes", "tabnanny"):
             found = side_by_side(asked, range(4))
     assert all(there for _, there, _ in found)
     for _, _, environment in found:
