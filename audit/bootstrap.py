@@ -190,12 +190,13 @@ def resample(groups: Ints, *, times: int, seed: int, key: bytes) -> Resamples:
     _, member = np.unique(groups, return_inverse=True)
     count = int(member.max()) + 1
     entropy = hashlib.sha256(key).digest()
-    generator, chances = np.random.default_rng([seed, int.from_bytes(entropy)]), np.full(count, 1 / count)
+    generator = np.random.default_rng([seed, int.from_bytes(entropy)])
 
     def drawn() -> Iterator[NDArray[np.unsignedinteger]]:
         yield np.ones((1, count), dtype=np.uint8)
         for block in np.array_split(np.arange(times), _steps(times, count)):
-            draw = generator.multinomial(count, chances, size=len(block))
+            chosen = generator.integers(count, size=(len(block), count)) + count * np.arange(len(block))[:, None]
+            draw = np.bincount(chosen.ravel(), minlength=chosen.size).reshape(chosen.shape)
             yield draw.astype(np.min_scalar_type(draw.max()))  # mostly 0 to 8: an eighth of the memory
 
     many = (1 + times) * count > HELD  # of so many groups none is drawn more than 255 times

@@ -120,17 +120,8 @@ def _dask(stack: ExitStack, address: str) -> Any:
     """Connect to a scheduler, or start one with a worker for each core, which nobody else can reach."""
     dask = _package("dask")
     if not address:
-        config = importlib.import_module("dask.config")
-        with config.set({GIVEN_BACK: None}):
-            cluster = dask.LocalCluster(
-                n_workers=joblib.cpu_count(),
-                threads_per_worker=1,
-                host="127.0.0.1",
-                security=dask.Security.temporary(),  # others on this machine could run code of theirs in the workers
-                memory_limit=0,  # mapped pages would be counted, too
-                dashboard_address="127.0.0.1:0",  # a free port, not everybody's
-                silence_logs=logging.ERROR,
-            )
+        with importlib.import_module("dask.config").set({GIVEN_BACK: None}):
+            cluster = _cluster(dask)
         return stack.enter_context(dask.Client(stack.enter_context(cluster), set_as_default=False))
     where = address if "://" in address else f"tcp://{address}"
     try:
@@ -142,6 +133,25 @@ def _dask(stack: ExitStack, address: str) -> Any:
             f"and on each machine dask worker {address}."
         ) from None
     return client
+
+
+def _cluster(dask: ModuleType) -> Any:
+    """Start a scheduler and a worker for each core, which nobody else can reach."""
+    try:
+        return dask.LocalCluster(
+            n_workers=joblib.cpu_count(),
+            threads_per_worker=1,
+            host="127.0.0.1",
+            security=dask.Security.temporary(),  # others on this machine could run code of theirs in the workers
+            memory_limit=0,  # mapped pages would be counted, too
+            dashboard_address="127.0.0.1:0",  # a free port, not everybody's
+            silence_logs=logging.ERROR,
+        )
+    except RuntimeError as error:
+        raise IreneError(
+            f"Dask's workers do not start on this machine ({first_line(error).rstrip('.')}). In a script of your own, "
+            'call irene below if __name__ == "__main__": each worker reads the script first.'
+        ) from None
 
 
 def _ray(stack: ExitStack, address: str) -> None:

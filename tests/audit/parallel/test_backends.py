@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -219,3 +220,14 @@ def test_a_scheduler_that_does_not_answer_is_told_in_one_line(monkeypatch: pytes
         workers("dask://127.0.0.1:9"),
     ):
         pass
+
+
+def test_a_script_without_a_guard_is_told_in_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    pytest.importorskip("cryptography")
+    script = tmp_path / "own.py"
+    script.write_text("from audit.parallel.backends import workers\nwith workers('dask'):\n    print('inside')\n")
+    told = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=200)
+    assert told.returncode == 1
+    assert told.stdout == ""
+    assert 'call irene below if __name__ == "__main__"' in told.stderr.strip().splitlines()[-1]
