@@ -194,8 +194,9 @@ def resample(groups: Ints, *, times: int, seed: int, key: bytes) -> Resamples:
 
     def drawn() -> Iterator[NDArray[np.unsignedinteger]]:
         yield np.ones((1, count), dtype=np.uint8)
-        for block in np.array_split(np.arange(times), _steps(times, count)):
-            chosen = generator.integers(count, size=(len(block), count)) + count * np.arange(len(block))[:, None]
+        for block in np.array_split(np.arange(times), _steps(times, 2 * count)):
+            chosen = generator.integers(count, size=(len(block), count))
+            chosen += count * np.arange(len(block))[:, None]  # in place, each resample its own numbers
             draw = np.bincount(chosen.ravel(), minlength=chosen.size).reshape(chosen.shape)
             yield draw.astype(np.min_scalar_type(draw.max()))  # mostly 0 to 8: an eighth of the memory
 

@@ -224,7 +224,8 @@ def audit_with(name: str, kind: str) -> Finding:
 def test_such_attackers_are_the_strongest_and_pass_as_long_as_they_run(kind: str, tmp_path: Path) -> None:
     finding = audit_with(breaking(tmp_path, Break("fit", "False", "NoAnswer()", ""), kind), kind)
     assert not finding.measurement.strongest.startswith("logistic")
-    assert finding.measurement.excess.low > 0.1
+    assert finding.measurement.excess.value > 0.12
+    assert finding.measurement.excess.low > 0.05
     assert finding.decided.verdict == "PASS"
 
 
