@@ -22,7 +22,7 @@ from audit.evidence.findings import Finding, Measurement
 from audit.evidence.verdict import CONFIDENCE
 from audit.evidence.watched import AREA, GUESS
 from sanitizer.method_table import release_for
-from sanitizer.methods.pairs import ROWS_PER_CODE
+from sanitizer.methods.pairs import ROWS_PER_WORD
 from sanitizer.methods.width import EXCESS_PER_ROOT, dimensions
 
 WORDS: Final = (32, 64, 128, 256, 512)
@@ -147,7 +147,7 @@ def plan(
     width = private[0].measurement.projected_from or private[0].measurement.width
     releases = [] if not has_task else [_label(result, classes, independent, limit, place)]
     for words in WORDS if has_task else ():
-        if words * ROWS_PER_CODE <= rows:
+        if words * ROWS_PER_WORD <= rows:
             bound, worst = _bounds(words, classes, independent, rows)
             needed = _needed(words, classes, independent, rows, limit)
             releases.append(Release("pairs", words, 0.0, bound, worst, _share(kept, words, rows), needed))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from torch import Tensor
+
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.affine_and_code import Affine
 from sanitizer.methods.base import ANY_TASK, Objective, Rows, Setting
@@ -54,9 +56,17 @@ class LeaceObjective(Objective):
             return None
         seen = rows()
         z = seen.before.double()
-        # An eraser never raises the total variance: the package's guard against it could only be met by rounding.
-        member = one_hot(seen.v, self._classes).double()
-        fitter = LeaceFitter.fit(z, member, svd_tol=NEGLIGIBLE, constrain_cov_trace=False)
-        weight, mean = fitter.eraser.P, fitter.mean_x
-        weight[z.std(dim=0) <= STILL * z.abs().amax(dim=0)] = 0  # else rounding makes 1e-19 of v of a unit that is dead
+        weight, mean = eraser(z, one_hot(seen.v, self._classes).double()), z.mean(dim=0)
         return Affine(weight.float(), (mean - weight @ mean).float())
+
+
+def eraser(z: Tensor, member: Tensor, least: float = NEGLIGIBLE) -> Tensor:
+    """Return the projection of features (n, d), (d, d), that leaves nothing linear of the columns (n, k).
+
+    Directions whose covariance with them is below `least`, of whitened features, stay.
+    """
+    # An eraser never raises the total variance: the package's guard against it could only be met by rounding.
+    fitter = LeaceFitter.fit(z, member, svd_tol=least, constrain_cov_trace=False)
+    weight: Tensor = fitter.eraser.P
+    weight[z.std(dim=0) <= STILL * z.abs().amax(dim=0)] = 0  # else rounding makes 1e-19 of v of a unit that is dead
+    return weight

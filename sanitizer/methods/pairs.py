@@ -1,11 +1,12 @@
-"""Pairs: a release that keeps more than the task, of finitely many words, each as likely under every private value.
+"""Pairs: a release that keeps more than the task, of finitely many words, about as likely under every private value.
 
 Beside the task the encoder is trained as for the codebook: so that the predicted class tells little more of v than the
-task's label does. Afterwards its features are cut into codes within each predicted class, and codes that one class of v
-has more often are paired with codes that the others have more often, by optimal transport (sanitizer.methods.pairing).
-Codes are near where rows are alike in what is kept: in the scores of the retained attributes and of the task, and, far
-less, in the principal coordinates of z. A word is the mean of z over the rows that say it, at full
-width, so that the layers behind it work on. It is a finite code: an audit counts it, and bounds what anybody can read.
+task's label does. Afterwards its features are cut into fine codes within each predicted class, and codes that one class
+of v has more often say the same words as codes that the others have more often (sanitizer.methods.pairing). Codes are
+near where rows are alike in what is kept: in the scores of the retained attributes and of the task, and, far less, in
+the principal coordinates of z; a linear erasure takes v out of these first, so that little is left to be matched. A
+word is the mean of z over the rows that say it, at full width, so that the layers behind it work on. It is a finite
+code: an audit counts it, and bounds what anybody can read.
 """
 
 import hashlib
@@ -23,21 +24,26 @@ from audit.evidence.method_card import MethodCard
 from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
 from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
 from sanitizer.methods.codebook import FEWEST, Classifier, Codebook, CodebookObjective, classifier
+from sanitizer.methods.leace import eraser
 from sanitizer.methods.low_rank import kept_coordinates
 from sanitizer.methods.pairing import paired
 
 FACES = 16
 """Projections of z that the die is thrown by; each is rounded to its own standard deviation."""
-ROWS_PER_CODE = 20
-"""Training rows for each code, at least: the shares of classes in it are estimated from them."""
+ROWS_PER_CODE = 12
+"""Training rows for each code, about: the shares of classes in it are estimated from them."""
+ROWS_PER_WORD = 20
+"""Training rows for each word, at least."""
+LARGEST = 150_000
+"""Codes × words of a predicted class, about: the time to match them grows faster than that."""
 MANY = 20_000
 """Rows from which on k-means goes over minibatches."""
 AXES = 64
 """Principal coordinates that codes are near in, at most."""
 
 DESCRIPTION = (
-    "lets words pass that each private class says equally often, paired by optimal transport within each predicted "
-    "class"
+    "lets words pass that each private class says about equally often, matched by a linear programme within each "
+    "predicted class"
 )
 CARD = MethodCard(description=DESCRIPTION, mark="D", light="#7a1fa2", dark="#d59cf0")
 
@@ -50,7 +56,11 @@ class Pairs:
     weight: float = 0.5
     """Of I(ŷ; v | y) in training; nothing else is trained."""
     words: int = 256
-    """Codes over all predicted classes, and so about as many words: more keep more, and are bounded less tightly."""
+    """Over all predicted classes: more keep more, and are bounded less tightly."""
+    slack: float = 0.5
+    """What a table of words may read of the training rows within a predicted class, as a share of what it would read by
+    chance of words that tell nothing. 0: each word is exactly as likely in each class, noise of the rows matched away
+    with the rest, which keeps less, the more classes the less."""
     keep_weight: float = 16.0
     """Weight of the scores of what is kept beside the principal coordinates of z, in shares of their variance."""
     conditional: bool = True
@@ -102,6 +112,8 @@ def fit_pairs(
     nothing = Classifier(np.zeros((1, z.shape[1])), np.zeros(1), np.zeros(len(z), dtype=np.int64), np.zeros(len(z)))
     found = classifier(rows) if has_task else nothing
     axes, shift = kept_coordinates(rows.before, kept, settings.keep_weight, AXES)
+    eraser = _eraser(z @ axes.T, private, found.own)
+    axes, shift = eraser @ axes, eraser @ shift
     c = z @ axes.T + shift
     centres, owner, says, words = [], [], [], []
     for label in np.unique(found.own):
@@ -109,8 +121,9 @@ def fit_pairs(
         if len(inside) < FEWEST:  # one word, wherever a row is
             some, spoken, own_words = np.zeros((1, c.shape[1])), np.ones((1, 1)), found.word(z, inside, label)[None]
         else:
-            some, codes = _codes(c[inside], max(1, round(settings.words * len(inside) / len(z))))
-            spoken = paired(codes, [v[inside] for v in private], some)
+            of_class = max(1, min(round(settings.words * len(inside) / len(z)), len(inside) // ROWS_PER_WORD))
+            some, codes = _codes(c[inside], max(2 * of_class, LARGEST // of_class))
+            spoken = paired(codes, [v[inside] for v in private], some, of_class, settings.slack)
             rows_of = spoken[codes]  # how much of each row is in each word
             own_words = rows_of.T @ z[inside] / rows_of.sum(axis=0)[:, None]
         words.append(own_words)
@@ -137,6 +150,27 @@ def fit_pairs(
     return PairedCode(**{name: part.float() if part.is_floating_point() else part for name, part in made.items()})
 
 
+def _eraser(c: Doubles, private: Sequence[Ints], own: Ints) -> Doubles:
+    """Return the map of coordinates (n, m), (m, m), after which none goes with v, (n,) each, within a predicted class.
+
+    What depends on v linearly is the larger part; codes of what is left lean less on it, and so keep more. Directions
+    that go with v no more than they would by chance stay: of many classes there may be as many as of coordinates.
+    """
+    member = np.concatenate([np.eye(int(v.max()) + 1)[v] for v in private], axis=1)
+    axes, lengths, _ = np.linalg.svd(_centred(member, own), full_matrices=False)
+    white = axes[:, lengths > 1e-9 * lengths[0]] * np.sqrt(len(c))
+    by_chance = (np.sqrt(min(c.shape)) + np.sqrt(white.shape[1])) / np.sqrt(len(c))  # the largest of a random matrix
+    return np.asarray(eraser(torch.from_numpy(_centred(c, own)), torch.from_numpy(white), by_chance))
+
+
+def _centred(x: Doubles, own: Ints) -> Doubles:
+    """Return columns (n, m) less their means over the rows of the same predicted class."""
+    x = x.copy()
+    for label in np.unique(own):
+        x[own == label] -= x[own == label].mean(axis=0)
+    return x
+
+
 def _codes(c: Doubles, count: int) -> tuple[Doubles, Ints]:
     """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,); no code has few."""
     count = min(count, max(1, len(c) // ROWS_PER_CODE))
@@ -147,7 +181,8 @@ def _codes(c: Doubles, count: int) -> tuple[Doubles, Ints]:
         codes = _nearest(c, centres)
         rows = np.bincount(codes, minlength=len(centres))
         if rows.min() < FEWEST < len(c):
-            centres, are_means = np.delete(centres, rows.argmin(), axis=0), False  # its rows go to the nearest others
+            rarest = np.argsort(rows, kind="stable")[: max(1, int((rows < FEWEST).sum()) // 2)]
+            centres, are_means = np.delete(centres, rarest, axis=0), False  # their rows go to the nearest others
         elif are_means:
             return centres, codes
         else:
