@@ -67,7 +67,7 @@ def release_for(keep: Sequence[str], kind: TaskKind | None, rows: int) -> Choice
     if not keep:
         return Choice("codebook", "no --keep: the label is released, and everything else is given up, with a bound")
     if rows >= ENOUGH:
-        told = "--keep names what must stay readable: words pass that every private class says equally often"
+        told = "--keep names what must stay readable: words pass that every private class says about equally often"
         return Choice(
             "pairs",
             f"{told}, with a bound; --method map or rich may keep more, without one; irene plan tells how many --words "

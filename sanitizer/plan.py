@@ -1,7 +1,7 @@
 """What a release could reach, before any training: from the evidence of an audit, and from how many rows there are.
 
-Two laws answer. A code of K words, each as likely under every private class among the rows that fit it, leaves nothing
-to be read but their noise, and is bounded by that and the noise of the rows that count it: at most about
+Two laws answer. A code of K words, each about as likely under every private class among the rows that fit it, leaves
+nothing to be read but their noise, and is bounded by that and the noise of the rows that count it: at most about
 .4 √(K / fitting + K / audited) + 1.2 / √audited of balanced accuracy for two classes. A projection to r dimensions
 leaves .4 √(r / n) and more to who has unlimited rows (sanitizer.methods.width): that is the law of what is linear, and
 what is not comes on top. How much stays of other attributes no law tells; it is what was kept where it was measured
