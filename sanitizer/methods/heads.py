@@ -1,15 +1,18 @@
-"""Training adversaries and what is taken of their predictions, for the methods that train one."""
+"""Heads that are trained beside a model, of the private or of the retained attributes, and what is taken of them."""
 
 from collections.abc import Mapping
 from typing import Literal
 
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
 HIDDEN = 256
 """Units of the hidden layer."""
+BEGIN = 0.003
+"""Inverse regularisation of the heads of retained attributes, where they begin: of few rows they must not know each."""
 Head = Literal["linear", "mlp"]
 
 
@@ -38,3 +41,61 @@ def entropy(logits: Tensor) -> Tensor:
 def one_hot(v: Mapping[str, Tensor], classes: Mapping[str, int]) -> Tensor:
     """Return the one-hot labels of the attributes in `classes` side by side, (n, sum of k) float32."""
     return torch.cat([functional.one_hot(v[name], k).float() for name, k in classes.items()], dim=1)
+
+
+class RetainedHeads(nn.Module):
+    """A linear head for each retained attribute, of standardised features; these pass as they are."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, z: Tensor, retained: Mapping[str, Tensor], classes: Mapping[str, int]) -> None:
+        """Begin as logistic regression reads features (n, d); labels, (n,) int64 each, are -1 where unknown."""
+        super().__init__()
+        z = z.float()
+        self.register_buffer("mean", z.mean(dim=0))
+        self.register_buffer("scale", z.std(dim=0) + 1e-6)
+        self.heads = nn.ModuleList(nn.Linear(z.shape[1], k) for k in classes.values())
+        for head, name in zip(self.heads, classes, strict=True):
+            known = retained[name] >= 0
+            _begin(head, ((z - self.mean) / self.scale)[known], retained[name][known])
+
+    def loss(self, z: Tensor, retained: Mapping[str, Tensor], classes: Mapping[str, int]) -> Tensor:
+        """Return the mean loss of the retained attributes, a scalar."""
+        standard = (z.float() - self.mean) / self.scale
+        each = [
+            retained_loss(head(standard), retained[name], k)
+            for head, (name, k) in zip(self.heads, classes.items(), strict=True)
+        ]
+        return torch.stack(each).mean()
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return the features."""
+        return z
+
+
+def _begin(head: nn.Module, z: Tensor, v: Tensor) -> None:
+    """Give a linear head the solution on standard features (n, d); of a class that is not there, nothing."""
+    weight, bias = head.parameters()
+    found = torch.unique(v)
+    with torch.no_grad():
+        weight.zero_(), bias.zero_()
+        if len(found) > 1:
+            fit = LogisticRegression(C=BEGIN, max_iter=300).fit(z.cpu().numpy(), v.cpu().numpy())
+            own = found if len(found) > 2 else found[1:]  # of two classes there is the second one's alone
+            weight[own] = torch.as_tensor(fit.coef_, dtype=weight.dtype, device=weight.device)
+            bias[own] = torch.as_tensor(fit.intercept_, dtype=bias.dtype, device=bias.device)
+
+
+def retained_loss(scores: Tensor, v: Tensor, k: int) -> Tensor:
+    """Return the loss of a retained attribute on the rows where it is known; 0 where it is not of any."""
+    known = v >= 0
+    if not known.any():
+        return scores.sum() * 0
+    return functional.cross_entropy(scores[known], v[known], weight=_balance(v[known], k))
+
+
+def _balance(v: Tensor, k: int) -> Tensor:
+    """Return a weight for each class, so that all classes of a batch count alike."""
+    counts = torch.bincount(v, minlength=k).clamp_min(1)
+    return len(v) / (k * counts.float())

@@ -1,12 +1,13 @@
 """Pairs: a release that keeps more than the task, of finitely many words, about as likely under every private value.
 
-Beside the task the encoder is trained as for the codebook: so that the predicted class tells little more of v than the
-task's label does. Afterwards its features are cut into fine codes within each predicted class, and codes that one class
-of v has more often say the same words as codes that the others have more often (sanitizer.methods.pairing). Codes are
-near where rows are alike in what is kept: in the scores of the retained attributes and of the task, and, far less, in
-the principal coordinates of z; a linear erasure takes v out of these first, so that little is left to be matched. A
-word is the mean of z over the rows that say it, at full width, so that the layers behind it work on. It is a finite
-code: an audit counts it, and bounds what anybody can read.
+Beside the task the encoder is trained as for the codebook, so that the predicted class tells little more of v than the
+task's label does; and so that linear heads read what is kept, for few words can tell only what z is plain about.
+Afterwards its features are cut into fine codes within each predicted class, and codes that one class of v has more
+often say the same words as codes that the others have more often (sanitizer.methods.pairing). Codes are near where rows
+are alike in what is kept: in the scores of the retained attributes and of the task, and, far less, in the principal
+coordinates of z; a linear erasure takes v out of these first, so that little is left to be matched. A word is the mean
+of z over the rows that say it, at full width, so that the layers behind it work on. It is a finite code: an audit
+counts it, and bounds what anybody can read.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from audit.evidence.method_card import MethodCard
 from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
 from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
 from sanitizer.methods.codebook import FEWEST, Classifier, Codebook, CodebookObjective, classifier
+from sanitizer.methods.heads import RetainedHeads
 from sanitizer.methods.leace import eraser
 from sanitizer.methods.low_rank import kept_coordinates
 from sanitizer.methods.pairing import paired
@@ -54,7 +56,7 @@ class Pairs:
 
     tasks: ClassVar = OF_CLASSES
     weight: float = 0.5
-    """Of I(ŷ; v | y) in training; nothing else is trained."""
+    """Of I(ŷ; v | y) in training."""
     words: int = 256
     """Over all predicted classes: more keep more, and are bounded less tightly."""
     slack: float = 0.5
@@ -63,6 +65,8 @@ class Pairs:
     with the rest, which keeps less, the more classes the less."""
     keep_weight: float = 16.0
     """Weight of the scores of what is kept beside the principal coordinates of z, in shares of their variance."""
+    keep_loss: float = 1.0
+    """Weight of the mean loss of the retained attributes in training, by linear heads on z."""
     conditional: bool = True
     """Minimise I(ŷ; v | y), which allows the leakage of the task's label itself; else I(ŷ; v)."""
 
@@ -76,13 +80,24 @@ class PairsObjective(Objective):
 
     def __init__(self, setting: Setting, settings: Pairs) -> None:
         super().__init__()
-        self._private, self._keep, self._settings = tuple(setting.classes), tuple(setting.keep), settings
+        self._private, self._keep, self._settings = tuple(setting.classes), setting.keep, settings
         begun = Codebook(settings.weight, conditional=settings.conditional)
         self.predicted: CodebookObjective | None = begun.start(setting) if setting.task_classes > 1 else None
+        self.release: RetainedHeads | None = None
+        if self.predicted and self._keep and settings.keep_loss:
+            seen = setting.look()
+            self.release = RetainedHeads(seen.before, seen.v, self._keep)
 
     def terms(self, batch: Batch) -> Terms:
-        """Return the task's loss, and the information of the prediction about each attribute."""
-        return self.predicted.terms(batch) if self.predicted else super().terms(batch)
+        """Return the losses of the task and of what is kept, and the information of the prediction."""
+        if self.predicted is None:
+            return super().terms(batch)
+        found = self.predicted.terms(batch)
+        if self.release is None:
+            return found
+        return Terms(
+            found.task, found.removal, self._settings.keep_loss * self.release.loss(batch.before, batch.v, self._keep)
+        )
 
     def finished(self, rows: Callable[[], Rows]) -> PairedCode | None:
         """Return the paired code of the training rows."""

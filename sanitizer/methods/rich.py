@@ -20,6 +20,7 @@ from torch.nn import functional
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.affine_and_code import Affine
 from sanitizer.methods.base import ANY_TASK, Batch, Rows, Setting, Terms
+from sanitizer.methods.heads import retained_loss
 from sanitizer.methods.kernel import KernelObjective
 from sanitizer.methods.low_rank import LowRank, refined, require_rank, whitened
 
@@ -98,7 +99,7 @@ class RichObjective(KernelObjective):
         while len(self._past) * len(c) > self._settings.memory:
             self._past.pop()
         losses = [
-            _retained(head(c), batch.v[name], k)
+            retained_loss(head(c), batch.v[name], k)
             for (name, k), head in zip(self._keep.items(), self.release.heads, strict=True)
         ]
         retained_loss = self._settings.keep_weight * torch.stack(losses).mean() if losses else None
@@ -142,17 +143,3 @@ def _basis(columns: Tensor, most: int) -> Tensor:
     directions, lengths, _ = torch.linalg.svd(columns, full_matrices=False)
     basis: Tensor = directions[:, : min(most, int((lengths > 1e-6 * lengths[0]).sum()))]
     return basis
-
-
-def _retained(scores: Tensor, v: Tensor, k: int) -> Tensor:
-    """Return the loss of a retained attribute on the rows where it is known; 0 where it is not of any."""
-    known = v >= 0
-    if not known.any():
-        return scores.sum() * 0
-    return functional.cross_entropy(scores[known], v[known], weight=_balance(v[known], k))
-
-
-def _balance(v: Tensor, k: int) -> Tensor:
-    """Return a weight for each class, so that all classes of a batch count alike."""
-    counts = torch.bincount(v, minlength=k).clamp_min(1)
-    return len(v) / (k * counts.float())

@@ -10,11 +10,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from audit.data.columns import Ints
+from audit.data.labelled import labelled
+from audit.model.forward import Encoder
 from audit.model.maps.paired_code import PairedCode
 from audit.model.release import found_in, install
+from audit.model.representations import extract
+from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Rows
+from sanitizer.methods.heads import RetainedHeads
 from sanitizer.methods.pairing import paired
 from sanitizer.methods.pairs import Pairs, fit_pairs
+from sanitizer.training.loop import fine_tune
 
 N = 3000
 
@@ -204,3 +210,43 @@ def test_a_code_comes_back_from_the_tensors_of_a_checkpoint(code: PairedCode) ->
     standing.install(again)
     z, *_ = drawn(4)
     assert torch.equal(released(z), again(z))
+
+
+def test_heads_of_what_is_kept_begin_where_they_read_it_and_pass_features_as_they_are() -> None:
+    generator = np.random.default_rng(5)
+    two, three = generator.integers(0, 2, N), generator.integers(0, 3, N)
+    z = torch.from_numpy(generator.normal(size=(N, 6)).astype(np.float32))
+    z[:, 0] += torch.from_numpy(4.0 * two)
+    z[:, 1] += torch.from_numpy(4.0 * three)
+    retained = {"two": torch.from_numpy(two), "three": torch.from_numpy(three), "same": torch.zeros(N).long()}
+    classes = {"two": 2, "three": 3, "same": 2}
+    heads = RetainedHeads(z, retained, classes)
+    assert torch.equal(heads(z), z)
+    for head, name in zip(heads.heads, ("two", "three"), strict=False):
+        said = head((z - heads.mean) / heads.scale).argmax(dim=1)
+        assert (said == retained[name]).float().mean() > 0.9
+    known = heads.loss(z, retained, classes).item()
+    retained["two"][::2] = -1  # unknown
+    assert heads.loss(z, retained, classes).item() == pytest.approx(known, abs=0.02)
+
+
+def test_the_encoder_is_trained_for_what_is_kept() -> None:
+    """A task that has nothing to do with what is kept: a narrow layer hardly has it, unless it is named."""
+    generator = np.random.default_rng(6)
+    x = generator.normal(size=(N, 8)).astype(np.float32)
+    columns = {name: (x[:, place] > 0).astype(int).tolist() for place, name in enumerate(("y", "kept", "v"))}
+    data = labelled(torch.from_numpy(x), columns)
+    read = {}
+    for keep in ((), ("kept",)):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(8, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+        recipe = Recipe(20, batch_size=100, lr=1e-2)
+        job = TrainingJob(
+            data, task="y", private=["v"], keep=keep, layer="2:input", method=Pairs(words=16), recipe=recipe
+        )
+        fine_tune(model, job)
+        z = extract(Encoder(model), data, ["2:input"]).z["2:input"]
+        words = np.unique(np.asarray(z), axis=0, return_inverse=True)[1]
+        read[keep] = best_guess(words, data.codes("kept"))
+        assert best_guess(words, data.codes("v")) < 0.56
+    assert read["kept",] > max(0.8, read[()] + 0.1)

@@ -20,9 +20,9 @@ from audit.evidence.audit_result import Sanitizing, read_sidecar, sidecar
 from audit.model.checkpoint import load
 from sanitizer.methods import nonlinear_map
 from sanitizer.methods.base import Method, Rows
+from sanitizer.methods.heads import retained_loss
 from sanitizer.methods.low_rank import kept_coordinates
 from sanitizer.methods.nonlinear_map import NonlinearMap, _Fit, fit_map
-from sanitizer.methods.rich import _retained
 from sanitizer.options import SanitizeOptions
 from sanitizer.run import sanitize
 from sanitizer.teaching import network
@@ -115,8 +115,8 @@ def test_a_retained_label_that_is_not_known_takes_no_part() -> None:
     assert abs(np.corrcoef(told, z[:, 0])[0, 1]) > 0.9
     assert kept_coordinates(z, [np.full(400, MISSING)], 16.0, 2)[0].shape == (2, 6)
     scores, labels = torch.randn(400, 2, generator=torch.Generator().manual_seed(1)), torch.as_tensor(unknown)
-    assert _retained(scores, labels, 2) == _retained(scores[:200], labels[:200], 2)
-    assert _retained(scores, torch.full((400,), MISSING), 2) == 0
+    assert retained_loss(scores, labels, 2) == retained_loss(scores[:200], labels[:200], 2)
+    assert retained_loss(scores, torch.full((400,), MISSING), 2) == 0
 
 
 def without(data: LabelledData, *names: str) -> LabelledData:
