@@ -102,8 +102,8 @@ class RichObjective(KernelObjective):
             retained_loss(head(c), batch.v[name], k)
             for (name, k), head in zip(self._keep.items(), self.release.heads, strict=True)
         ]
-        retained_loss = self._settings.keep_weight * torch.stack(losses).mean() if losses else None
-        return Terms(batch.task_loss, leakage, retained_loss)
+        kept = self._settings.keep_weight * torch.stack(losses).mean() if losses else None
+        return Terms(batch.task_loss, leakage, kept)
 
     def finished(self, rows: Callable[[], Rows]) -> Affine:
         """Return the projection alone, refined."""
