@@ -51,7 +51,7 @@ METHODS: dict[str, Method] = {
     "pairs, 32 words": Pairs(words=32),
     "pairs, 64 words": Pairs(words=64),
     "pairs, 128 words": Pairs(words=128),
-    "pairs, 256 words": Pairs(),
+    "pairs, 256 words": Pairs(words=256),
     "pairs, 512 words": Pairs(words=512),
     "pairs, 1024 words": Pairs(words=1024),
     "map": NonlinearMap(),

@@ -71,7 +71,7 @@ def release_for(keep: Sequence[str], kind: TaskKind | None, rows: int) -> Choice
         return Choice(
             "pairs",
             f"{told}, with a bound; --method map or rich may keep more, without one; irene plan tells how many --words "
-            "an audit could bound, where 256 is the most if left out",
+            "an audit could bound, 64 at most if left out",
         )
     told = f"--keep names what must stay readable, and {rows} rows are too few for a code of it: few dimensions pass"
     return Choice("rich", f"{told}; what is not named is given up, and there is no bound")

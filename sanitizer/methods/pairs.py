@@ -57,7 +57,7 @@ class Pairs:
     tasks: ClassVar = OF_CLASSES
     weight: float = 0.5
     """Of I(ŷ; v | y) in training."""
-    words: int = 256
+    words: int = 64
     """Over all predicted classes: more keep more, and are bounded less tightly."""
     slack: float = 0.5
     """What a table of words may read of the training rows within a predicted class, as a share of what it would read by
