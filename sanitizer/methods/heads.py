@@ -1,6 +1,6 @@
 """Heads that are trained beside a model, of the private or of the retained attributes, and what is taken of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
@@ -9,10 +9,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from sanitizer.methods.base import Batch, Optimized
+
 HIDDEN = 256
 """Units of the hidden layer."""
 BEGIN = 0.003
 """Inverse regularisation of the heads of retained attributes, where they begin: of few rows they must not know each."""
+HEAD_LR = 1e-3
+"""Of the heads of retained attributes."""
 Head = Literal["linear", "mlp"]
 
 
@@ -43,8 +47,8 @@ def one_hot(v: Mapping[str, Tensor], classes: Mapping[str, int]) -> Tensor:
     return torch.cat([functional.one_hot(v[name], k).float() for name, k in classes.items()], dim=1)
 
 
-class RetainedHeads(nn.Module):
-    """A linear head for each retained attribute, of standardised features; these pass as they are."""
+class RetainedHeads(Optimized):
+    """A linear head for each retained attribute, of standardised features, trained beside the model."""
 
     mean: Tensor
     scale: Tensor
@@ -53,25 +57,27 @@ class RetainedHeads(nn.Module):
         """Begin as logistic regression reads features (n, d); labels, (n,) int64 each, are -1 where unknown."""
         super().__init__()
         z = z.float()
+        self._names = tuple(classes)
         self.register_buffer("mean", z.mean(dim=0))
         self.register_buffer("scale", z.std(dim=0) + 1e-6)
         self.heads = nn.ModuleList(nn.Linear(z.shape[1], k) for k in classes.values())
         for head, name in zip(self.heads, classes, strict=True):
             known = retained[name] >= 0
             _begin(head, ((z - self.mean) / self.scale)[known], retained[name][known])
+        self.optimizer = torch.optim.Adam(self.heads.parameters(), lr=HEAD_LR)
 
-    def loss(self, z: Tensor, retained: Mapping[str, Tensor], classes: Mapping[str, int]) -> Tensor:
-        """Return the mean loss of the retained attributes, a scalar."""
-        standard = (z.float() - self.mean) / self.scale
-        each = [
-            retained_loss(head(standard), retained[name], k)
-            for head, (name, k) in zip(self.heads, classes.items(), strict=True)
-        ]
-        return torch.stack(each).mean()
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean loss of the retained attributes, a scalar, with a gradient for the features alone."""
+        return self._mean(batch, held_fixed)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Return the features."""
-        return z
+    def learn(self, batch: Batch) -> None:
+        """Take a step of the heads."""
+        self.step(self._mean(batch, lambda head, z: head(z)))
+
+    def _mean(self, batch: Batch, said: Callable[[nn.Module, Tensor], Tensor]) -> Tensor:
+        z = (batch.before.float() - self.mean) / self.scale
+        each = [(said(head, z), batch.v[name]) for head, name in zip(self.heads, self._names, strict=True)]
+        return torch.stack([retained_loss(scores, v, scores.shape[1]) for scores, v in each]).mean()
 
 
 def _begin(head: nn.Module, z: Tensor, v: Tensor) -> None:

@@ -1,11 +1,12 @@
 """Words for codes: each class of a private attribute says every word about equally often, by a linear programme.
 
 The rows are quantised to codes, and a code says one of several words, each as often as the programme has it. Of all the
-shares under which a table from words to classes would read no more than is allowed, it takes those that lose least of
-the codes' variance: so codes that one class of v has more often say the same words as codes near them that the others
-have more often. Nobody has to know v where a row is released. Words and shares are found in turn, as in k-means.
+shares under which no class says words otherwise than all rows do, further than is allowed, it takes those that lose
+least of the codes' variance: so codes that one class of v has more often say the same words as codes near them that the
+others have more often. Nobody has to know v where a row is released. Words and shares are found in turn, as in k-means.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import pairwise_distances_argmin
 from sklearn.metrics.pairwise import euclidean_distances
 
 from audit.bootstrap import Doubles
@@ -26,7 +29,7 @@ NEGLIGIBLE = 1e-9
 EXACT = 1e-10
 """How far the programme may miss its constraints."""
 DRAWS = 50
-"""How often classes are drawn by chance, for what a table reads of words that tell nothing."""
+"""How often rows are drawn by chance, for how far a class is from all where words tell nothing."""
 
 
 def paired(codes: Ints, labels: Sequence[Ints], centres: Doubles, words: int, slack: float) -> Doubles:
@@ -37,86 +40,81 @@ def paired(codes: Ints, labels: Sequence[Ints], centres: Doubles, words: int, sl
         labels: Of each private attribute, (n,) each, in 0 … k − 1.
         centres: What stands for each code where it is told how alike two of them are, (K, m).
         words: How many there are, at most.
-        slack: What a table may read of the rows, as a share of what it would read by chance of words that tell
-            nothing; with 0 each word is exactly as likely in each class.
+        slack: How far the words of a class may be from those of all rows, in total variation, as a share of how far
+            they would be by chance among as many rows; with 0 each word is exactly as likely in each class.
 
     Raises:
         TrainingError: The programme was not solved.
     """
     count = len(centres)
     weight = np.bincount(codes, minlength=count) / len(codes)
-    of_class = [_shares(codes, v, count) for v in labels]
+    leans = np.concatenate([_leans(codes, v, weight) for v in labels])
     places = _places(centres, weight, min(words, count))
-    cells: Doubles = np.bincount(euclidean_distances(centres, places).argmin(axis=1), weight, len(places)).astype(float)
-    allowed = [1 + slack * (_by_chance(np.unique(v, return_counts=True)[1], cells) - 1) for v in labels]
+    cells: Doubles = np.bincount(pairwise_distances_argmin(centres, places), weight, len(places)).astype(float)
+    allowed = slack * np.concatenate([_by_chance(np.unique(v, return_counts=True)[1], cells) for v in labels])
     says = np.ones((count, 1))
     for _ in range(ROUNDS):
         says = _compact(
-            _programme(weight[:, None] * euclidean_distances(centres, places, squared=True), of_class, allowed)
+            _programme(weight[:, None] * euclidean_distances(centres, places, squared=True), leans, allowed)
         )
         of_words = weight[:, None] * says
         places = of_words.T @ centres / of_words.sum(axis=0)[:, None]
     return says
 
 
-def _shares(codes: Ints, v: Ints, count: int) -> Doubles:
-    """Return the share of each code in each class that is there, (k, codes)."""
-    return np.stack([np.bincount(codes[v == one], minlength=count) / (v == one).sum() for one in np.unique(v)])
+def _leans(codes: Ints, v: Ints, weight: Doubles) -> Doubles:
+    """Return the share of each code in each class that is there, less its share of all rows, (k, codes)."""
+    of_class = [np.bincount(codes[v == one], minlength=len(weight)) / (v == one).sum() for one in np.unique(v)]
+    return np.stack(of_class) - weight
 
 
 def _places(centres: Doubles, weight: Doubles, words: int) -> Doubles:
     """Return where words begin: the centres themselves, or those of fewer clusters of them."""
     if words == len(centres):
         return centres
-    found = KMeans(words, n_init=1, random_state=0).fit(centres, sample_weight=weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct codes than words
+        found = KMeans(words, n_init=1, random_state=0).fit(centres, sample_weight=weight)
     return np.asarray(found.cluster_centers_, dtype=np.float64)
 
 
-def _by_chance(rows: Ints, cells: Doubles) -> float:
-    """Return the sum over words of the largest share of a class, if classes of so many rows say them alike.
-
-    It is 1 where the shares are equal; a table's balanced accuracy on the rows is this sum over the number of classes.
-    """
+def _by_chance(rows: Ints, cells: Doubles) -> Doubles:
+    """Return how far each class of so many rows is from all of them, (k,), where all say words alike: (words,)."""
     generator, cells = np.random.default_rng(0), cells / cells.sum()
-    drawn = [generator.multinomial(n, cells, size=DRAWS) / n for n in rows]
-    return float(np.max(drawn, axis=0).sum(axis=1).mean())
+    drawn = np.stack([generator.multinomial(n, cells, size=DRAWS) for n in rows])  # (k, draws, words)
+    of_all = drawn.sum(axis=0) / rows.sum()
+    apart = drawn / rows[:, None, None] - of_all
+    return np.asarray(np.maximum(apart, 0).sum(axis=2).mean(axis=1), dtype=np.float64)
 
 
-def _programme(cost: Doubles, of_class: Sequence[Doubles], allowed: Sequence[float]) -> Doubles:
-    """Return the shares, (codes, words), that cost least while no attribute's sum of largest shares is above what is.
+def _programme(cost: Doubles, leans: Doubles, allowed: Doubles) -> Doubles:
+    """Return the shares, (codes, words), that cost least while no class is further from all rows than is allowed.
 
     Args:
         cost: Of each code saying each word alone, (codes, words).
-        of_class: The share of each code in each class, (k, codes) of each attribute.
-        allowed: Of each attribute, the sum over words of the largest share of a class, at most.
+        leans: Of each class, by how much its share of each code exceeds that of all rows, (classes, codes).
+        allowed: Of each class, by how much its shares of words may exceed those of all rows, in all, (classes,).
     """
     codes, words = cost.shape
-    several = len(of_class)
-    largest = [sparse.kron(np.eye(several)[[place]], sparse.eye(words)) for place in range(several)]
-    limits = [
-        sparse.hstack(
-            [sparse.kron(sparse.csr_matrix(one), sparse.eye(words)), -sparse.kron(np.ones((len(one), 1)), of)]
-        )
-        for one, of in zip(of_class, largest, strict=True)
-    ]
-    sums = sparse.hstack(
-        [sparse.csr_matrix((several, codes * words)), sparse.kron(sparse.eye(several), np.ones((1, words)))]
-    )
-    whole = sparse.hstack(
-        [sparse.kron(sparse.eye(codes), np.ones((1, words))), sparse.csr_matrix((codes, several * words))]
-    )
-    at_most: Any = sparse.vstack([*limits, sums], format="csr")
-    exactly: Any = sparse.csr_array(whole)
+    classes = len(leans)
+    # beside the shares, how far each class exceeds all rows in each word: (classes × words)
+    exceeds = sparse.hstack([sparse.kron(sparse.csr_array(leans), sparse.eye(words)), -sparse.eye(classes * words)])
+    nothing = sparse.csr_array((classes, codes * words))
+    in_all = sparse.hstack([nothing, sparse.kron(sparse.eye(classes), np.ones((1, words)))])
+    at_most: Any = sparse.csr_array(sparse.vstack([exceeds, in_all]))
+    nothing = sparse.csr_array((codes, classes * words))
+    whole: Any = sparse.csr_array(sparse.hstack([sparse.kron(sparse.eye(codes), np.ones((1, words))), nothing]))
     found = linprog(
-        np.concatenate([cost.ravel(), np.zeros(several * words)]),
+        np.concatenate([cost.ravel(), np.zeros(classes * words)]),
         A_ub=at_most,
-        b_ub=np.concatenate([np.zeros(at_most.shape[0] - several), allowed]),
-        A_eq=exactly,
+        b_ub=np.concatenate([np.zeros(classes * words), allowed]),
+        A_eq=whole,
         b_eq=np.ones(codes),
         options={"primal_feasibility_tolerance": EXACT},
     )
-    if found.x is None:
-        raise TrainingError(f"Words could not be matched: {found.message.splitlines()[0]} Try fewer --words.")
+    if found.status or found.x is None:
+        told = found.message.splitlines()[0]
+        raise TrainingError(f"Words could not be matched ({told}). Try fewer --words, or --method codebook.")
     return np.asarray(found.x[: codes * words]).reshape(codes, words)
 
 

@@ -11,13 +11,18 @@ counts it, and bounds what anybody can read.
 """
 
 import hashlib
+import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans, MiniBatchKMeans
+from scipy import sparse
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import pairwise_distances_argmin
 
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
@@ -37,9 +42,13 @@ ROWS_PER_CODE = 12
 ROWS_PER_WORD = 20
 """Training rows for each word, at least."""
 LARGEST = 150_000
-"""Codes × words of a predicted class, about: the time to match them grows faster than that."""
+"""Codes × words of a predicted class where there are two private classes, about; of more, as much less: the time to
+match them grows faster than that."""
 MANY = 20_000
-"""Rows from which on k-means goes over minibatches."""
+"""Rows that k-means goes over, at most."""
+OUTER, STILL = 0.01, 1e-6
+"""Share of a feature's values on either side that its spread is told without, and the spread, as a share of the largest
+value, below which it is constant."""
 AXES = 64
 """Principal coordinates that codes are near in, at most."""
 
@@ -60,9 +69,9 @@ class Pairs:
     words: int = 64
     """Over all predicted classes: more keep more, and are bounded less tightly."""
     slack: float = 0.5
-    """What a table of words may read of the training rows within a predicted class, as a share of what it would read by
-    chance of words that tell nothing. 0: each word is exactly as likely in each class, noise of the rows matched away
-    with the rest, which keeps less, the more classes the less."""
+    """How far the words of each private class may be from those of all training rows within a predicted class, as a
+    share of how far they would be by chance if words told nothing. 0: each word is exactly as likely in each class,
+    noise of the rows matched away with the rest, which keeps less, the more classes the less."""
     keep_weight: float = 16.0
     """Weight of the scores of what is kept beside the principal coordinates of z, in shares of their variance."""
     keep_loss: float = 1.0
@@ -70,34 +79,46 @@ class Pairs:
     conditional: bool = True
     """Minimise I(ŷ; v | y), which allows the leakage of the task's label itself; else I(ŷ; v)."""
 
+    def __post_init__(self) -> None:
+        """Refuse what is no setting of a code."""
+        if not isinstance(self.words, int) or isinstance(self.words, bool) or self.words < 2:
+            raise ValueError(f"words is {self.words!r}. Give a whole number of at least 2.")
+        for name in ("weight", "slack", "keep_loss", "keep_weight"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {value!r}. Give a number of at least 0.")
+
     def start(self, setting: Setting) -> "PairsObjective":
-        """Begin as the codebook does."""
+        """Begin as the codebook does, with a head of each retained attribute beside it."""
         return PairsObjective(setting, self)
 
 
 class PairsObjective(Objective):
-    """The codebook's training where there is a task, and the paired code at the end."""
+    """The codebook's training where there is a task, for what is kept beside it, and the paired code at the end."""
 
     def __init__(self, setting: Setting, settings: Pairs) -> None:
         super().__init__()
-        self._private, self._keep, self._settings = tuple(setting.classes), setting.keep, settings
+        self._private, self._keep, self._settings = tuple(setting.classes), tuple(setting.keep), settings
         begun = Codebook(settings.weight, conditional=settings.conditional)
         self.predicted: CodebookObjective | None = begun.start(setting) if setting.task_classes > 1 else None
-        self.release: RetainedHeads | None = None
-        if self.predicted and self._keep and settings.keep_loss:
+        self.retained: RetainedHeads | None = None
+        if self.predicted and setting.keep and settings.keep_loss:
             seen = setting.look()
-            self.release = RetainedHeads(seen.before, seen.v, self._keep)
+            self.retained = RetainedHeads(seen.before, seen.v, setting.keep)
 
     def terms(self, batch: Batch) -> Terms:
         """Return the losses of the task and of what is kept, and the information of the prediction."""
         if self.predicted is None:
             return super().terms(batch)
         found = self.predicted.terms(batch)
-        if self.release is None:
+        if self.retained is None:
             return found
-        return Terms(
-            found.task, found.removal, self._settings.keep_loss * self.release.loss(batch.before, batch.v, self._keep)
-        )
+        return Terms(found.task, found.removal, self._settings.keep_loss * self.retained.loss(batch))
+
+    def learn(self, batch: Batch) -> None:
+        """Take a step of the heads of what is kept."""
+        if self.retained is not None:
+            self.retained.learn(batch)
 
     def finished(self, rows: Callable[[], Rows]) -> PairedCode | None:
         """Return the paired code of the training rows."""
@@ -127,20 +148,20 @@ def fit_pairs(
     nothing = Classifier(np.zeros((1, z.shape[1])), np.zeros(1), np.zeros(len(z), dtype=np.int64), np.zeros(len(z)))
     found = classifier(rows) if has_task else nothing
     axes, shift = kept_coordinates(rows.before, kept, settings.keep_weight, AXES)
-    eraser = _eraser(z @ axes.T, private, found.own)
-    axes, shift = eraser @ axes, eraser @ shift
+    without = _without_v(z @ axes.T, private, found.own)
+    axes, shift = without @ axes, without @ shift
     c = z @ axes.T + shift
-    centres, owner, says, words = [], [], [], []
+    centres, owner, says, words, classes = [], [], [], [], sum(len(np.unique(v)) for v in private)
     for label in np.unique(found.own):
         inside = np.flatnonzero(found.own == label)
         if len(inside) < FEWEST:  # one word, wherever a row is
             some, spoken, own_words = np.zeros((1, c.shape[1])), np.ones((1, 1)), found.word(z, inside, label)[None]
         else:
             of_class = max(1, min(round(settings.words * len(inside) / len(z)), len(inside) // ROWS_PER_WORD))
-            some, codes = _codes(c[inside], max(2 * of_class, LARGEST // of_class))
+            some, codes = _codes(c[inside], max(2 * of_class, 2 * LARGEST // (classes * of_class)))
             spoken = paired(codes, [v[inside] for v in private], some, of_class, settings.slack)
-            rows_of = spoken[codes]  # how much of each row is in each word
-            own_words = rows_of.T @ z[inside] / rows_of.sum(axis=0)[:, None]
+            rows_of, total = _in_codes(z[inside], codes)
+            own_words = spoken.T @ total / (spoken.T @ rows_of)[:, None]
         words.append(own_words)
         centres.append(some)
         owner.append(np.full(len(some), label))
@@ -165,7 +186,7 @@ def fit_pairs(
     return PairedCode(**{name: part.float() if part.is_floating_point() else part for name, part in made.items()})
 
 
-def _eraser(c: Doubles, private: Sequence[Ints], own: Ints) -> Doubles:
+def _without_v(c: Doubles, private: Sequence[Ints], own: Ints) -> Doubles:
     """Return the map of coordinates (n, m), (m, m), after which none goes with v, (n,) each, within a predicted class.
 
     What depends on v linearly is the larger part; codes of what is left lean less on it, and so keep more. Directions
@@ -187,11 +208,16 @@ def _centred(x: Doubles, own: Ints) -> Doubles:
 
 
 def _codes(c: Doubles, count: int) -> tuple[Doubles, Ints]:
-    """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,); no code has few."""
-    count = min(count, max(1, len(c) // ROWS_PER_CODE))
-    kind = MiniBatchKMeans if len(c) > MANY else KMeans
-    centres = np.asarray(kind(count, n_init=1, random_state=0).fit(c).cluster_centers_)
-    are_means = False  # over minibatches a centre may be a row
+    """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,); no code has few.
+
+    Of many rows, some are enough to find where codes are; all of them tell their means.
+    """
+    some = c if len(c) <= MANY else c[np.random.default_rng(0).permutation(len(c))[:MANY]]
+    count = min(count, max(1, len(some) // ROWS_PER_CODE))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct rows than codes
+        centres = np.asarray(KMeans(count, n_init=1, random_state=0).fit(some).cluster_centers_, dtype=np.float64)
+    are_means = False
     while True:
         codes = _nearest(c, centres)
         rows = np.bincount(codes, minlength=len(centres))
@@ -201,20 +227,32 @@ def _codes(c: Doubles, count: int) -> tuple[Doubles, Ints]:
         elif are_means:
             return centres, codes
         else:
-            centres, are_means = np.stack([c[codes == code].mean(axis=0) for code in range(len(centres))]), True
+            of_code, total = _in_codes(c, codes)
+            centres, are_means = total / of_code[:, None], True
 
 
 def _nearest(c: Doubles, centres: Doubles) -> Ints:
-    found = ((centres**2).sum(axis=1) - 2 * c @ centres.T).argmin(axis=1)
-    return np.asarray(found, dtype=np.int64)
+    return np.asarray(pairwise_distances_argmin(c, centres), dtype=np.int64)
+
+
+def _in_codes(x: Doubles, codes: Ints) -> tuple[Doubles, Doubles]:
+    """Return how many rows (n, d) each code has, (K,), and their sum, (K, d)."""
+    member = sparse.csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))))
+    return np.asarray(member.sum(axis=1), dtype=np.float64), np.asarray(member @ x, dtype=np.float64)
 
 
 def _die(z: Doubles, words: Doubles) -> tuple[Doubles, Ints]:
-    """Return the projections of the die and the key of its hash, both drawn from what was fitted."""
+    """Return the projections of the die and the key of its hash, both drawn from what was fitted.
+
+    A feature that is constant, but for rounding, would be all that a projection tells; one row far out as well.
+    """
     seed = hashlib.sha256(np.ascontiguousarray(words).tobytes()).digest()
     generator = np.random.default_rng(int.from_bytes(seed[:16]))
-    faces = generator.normal(size=(FACES, z.shape[1])) / (z.std(axis=0) + 1e-12)
-    faces /= (z @ faces.T).std(axis=0)[:, None] + 1e-12
+    inside = np.clip(z, *np.quantile(z, [OUTER, 1 - OUTER], axis=0))
+    spread = inside.std(axis=0)
+    moves = spread > STILL * np.abs(inside).max(axis=0)
+    faces = generator.normal(size=(FACES, z.shape[1])) * moves / np.where(moves, spread, 1)
+    faces /= (inside @ faces.T).std(axis=0)[:, None] + 1e-12
     return faces, generator.integers(1, PRIME, FACES + 1)
 
 
