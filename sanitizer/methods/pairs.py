@@ -158,7 +158,7 @@ def fit_pairs(
             some, spoken, own_words = np.zeros((1, c.shape[1])), np.ones((1, 1)), found.word(z, inside, label)[None]
         else:
             of_class = max(1, min(round(settings.words * len(inside) / len(z)), len(inside) // ROWS_PER_WORD))
-            some, codes = _codes(c[inside], max(2 * of_class, 2 * LARGEST // (classes * of_class)))
+            some, codes = _codes(c[inside], _most_codes(of_class, classes))
             spoken = paired(codes, [v[inside] for v in private], some, of_class, settings.slack)
             rows_of, total = _in_codes(z[inside], codes)
             own_words = spoken.T @ total / (spoken.T @ rows_of)[:, None]
@@ -205,6 +205,11 @@ def _centred(x: Doubles, own: Ints) -> Doubles:
     for label in np.unique(own):
         x[own == label] -= x[own == label].mean(axis=0)
     return x
+
+
+def _most_codes(words: int, classes: int) -> int:
+    """Return how many codes are matched to so many words, at most: twice as many at least where there are two classes."""
+    return max(2 * words if classes <= 2 else words, 2 * LARGEST // (max(2, classes) * words))
 
 
 def _codes(c: Doubles, count: int) -> tuple[Doubles, Ints]:

@@ -258,7 +258,7 @@ def test_heads_of_what_is_kept_begin_where_they_read_it_and_follow() -> None:
         heads.learn(batch(-z))
     assert heads.loss(batch(-z)).item() < 0.9 * before
     retained["two"][::2] = -1  # unknown
-    assert RetainedHeads(z, retained, classes).loss(batch(z)).item() == pytest.approx(known, abs=0.02)
+    assert RetainedHeads(z, retained, classes).loss(batch(z)).item() == pytest.approx(known, abs=0.05)
 
 
 def test_a_constant_feature_or_a_row_far_out_leaves_the_die_its_sides() -> None:
