@@ -208,7 +208,7 @@ def _centred(x: Doubles, own: Ints) -> Doubles:
 
 
 def _most_codes(words: int, classes: int) -> int:
-    """Return how many codes are matched to so many words, at most: twice as many at least where there are two classes."""
+    """Return how many codes are matched to so many words, at most; of two classes at least twice as many."""
     return max(2 * words if classes <= 2 else words, 2 * LARGEST // (max(2, classes) * words))
 
 
