@@ -213,20 +213,21 @@ def _most_codes(words: int, classes: int) -> int:
 
 
 def _codes(c: Doubles, count: int) -> tuple[Doubles, Ints]:
-    """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,); no code has few.
+    """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,).
 
-    Of many rows, some are enough to find where codes are; all of them tell their means.
+    No code has few rows that differ: training may go over a row several times. Of many rows, some are enough to find
+    where codes are; all of them tell their means.
     """
     some = c if len(c) <= MANY else c[np.random.default_rng(0).permutation(len(c))[:MANY]]
     count = min(count, max(1, len(some) // ROWS_PER_CODE))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct rows than codes
         centres = np.asarray(KMeans(count, n_init=1, random_state=0).fit(some).cluster_centers_, dtype=np.float64)
-    are_means = False
+    are_means, differing = False, np.unique(c, axis=0, return_index=True)[1]
     while True:
         codes = _nearest(c, centres)
-        rows = np.bincount(codes, minlength=len(centres))
-        if rows.min() < FEWEST < len(c):
+        rows = np.bincount(codes[differing], minlength=len(centres))
+        if rows.min() < FEWEST and len(centres) > 1:
             rarest = np.argsort(rows, kind="stable")[: max(1, int((rows < FEWEST).sum()) // 2)]
             centres, are_means = np.delete(centres, rarest, axis=0), False  # their rows go to the nearest others
         elif are_means:

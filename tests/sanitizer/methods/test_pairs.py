@@ -306,3 +306,11 @@ def test_the_encoder_is_trained_for_what_is_kept() -> None:
         read[keep] = best_guess(words, data.codes("kept"))
         assert best_guess(words, data.codes("v")) < 0.56
     assert read["kept",] > max(0.8, read[()] + 0.1)
+
+
+def test_rows_that_training_goes_over_again_do_not_make_a_code() -> None:
+    once = np.random.default_rng(9).normal(size=(400, 3))
+    again = np.concatenate([once, np.repeat(once[:5] + 20, 30, axis=0)])
+    centres, codes = _codes(again, 100)
+    assert min(len(np.unique(again[codes == code], axis=0)) for code in range(len(centres))) >= 10
+    assert len(_codes(np.repeat(once[:5], 30, axis=0), 100)[0]) == 1
