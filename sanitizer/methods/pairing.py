@@ -28,6 +28,8 @@ NEGLIGIBLE = 1e-9
 """A share below this is rounding."""
 EXACT = 1e-10
 """How far the programme may miss its constraints."""
+SECONDS = 900
+"""How long a programme may take: thousands of words of many private classes would take hours."""
 DRAWS = 50
 """How often rows are drawn by chance, for how far a class is from all where words tell nothing."""
 
@@ -110,7 +112,7 @@ def _programme(cost: Doubles, leans: Doubles, allowed: Doubles) -> Doubles:
         b_ub=np.concatenate([np.zeros(classes * words), allowed]),
         A_eq=whole,
         b_eq=np.ones(codes),
-        options={"primal_feasibility_tolerance": EXACT},
+        options={"primal_feasibility_tolerance": EXACT, "time_limit": SECONDS},
     )
     if found.status or found.x is None:
         told = found.message.splitlines()[0]

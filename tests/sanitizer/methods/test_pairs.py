@@ -314,3 +314,10 @@ def test_rows_that_training_goes_over_again_do_not_make_a_code() -> None:
     centres, codes = _codes(again, 100)
     assert min(len(np.unique(again[codes == code], axis=0)) for code in range(len(centres))) >= 10
     assert len(_codes(np.repeat(once[:5], 30, axis=0), 100)[0]) == 1
+
+
+def test_a_programme_that_takes_too_long_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sanitizer.methods.pairing.SECONDS", 1e-9)
+    codes, v, centres = leaning(1, 5)
+    with pytest.raises(IreneError, match=r"^Words could not be matched \(.*Time limit.*\)\. Try fewer --words"):
+        paired(codes, [v], centres, 8, 0)
