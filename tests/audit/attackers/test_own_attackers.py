@@ -130,7 +130,7 @@ def product() -> tuple[NDArray[np.float64], dict[str, AnyColumn]]:
     told = z[:, 0] * z[:, 1]
     flipped = np.random.default_rng(5).random(N) < 0.25
     v = ((told > 0) ^ flipped).astype(np.int64)
-    return z, {"classes": classes(v), "numbers": Quantity(told + 1.7 * noise(N, 1, seed=3)[:, 0])}
+    return z, {"classes": classes(v), "numbers": Quantity(told + 1.6 * noise(N, 1, seed=3)[:, 0])}
 
 
 def found_by(name: str, *, seed: int = 0) -> Measurement:
@@ -224,8 +224,7 @@ def audit_with(name: str, kind: str) -> Finding:
 def test_such_attackers_are_the_strongest_and_pass_as_long_as_they_run(kind: str, tmp_path: Path) -> None:
     finding = audit_with(breaking(tmp_path, Break("fit", "False", "NoAnswer()", ""), kind), kind)
     assert not finding.measurement.strongest.startswith("logistic")
-    assert finding.measurement.excess.value > 0.12
-    assert finding.measurement.excess.low > 0.05
+    assert finding.measurement.excess.low > 0.1
     assert finding.decided.verdict == "PASS"
 
 
