@@ -121,7 +121,7 @@ def fit_code(rows: Rows, levels: int) -> Code:
         level = np.searchsorted(cuts[label], sure, side="left")
         for place in range(levels):
             here = inside[level == place]
-            codewords[label, place] = found.word(z, here if len(here) >= FEWEST else inside, label)
+            codewords[label, place] = found.word(z, here if has_many(z[here]) else inside, label)
     parts = (found.weight, found.bias, cuts, codewords.reshape(k * levels, d))
     return Code(*(torch.as_tensor(part, dtype=torch.float32, device=rows.before.device) for part in parts))
 
@@ -145,9 +145,10 @@ class Classifier:
         These may be given another class: their mean is moved until it has the margin that the few have. Each step
         projects it onto the half-space in which the class beats its nearest rival (Agmon, 1954).
         """
-        if len(inside) >= FEWEST:
+        if has_many(z[inside]):
             return np.asarray(z[inside].mean(axis=0))
-        word = z[np.argsort(-(z @ self.weight[label]), kind="stable")[:FEWEST]].mean(axis=0)
+        others = np.unique(z, axis=0)
+        word = others[np.argsort(-(others @ self.weight[label]), kind="stable")[:FEWEST]].mean(axis=0)
         ahead, by = self.weight[label] - self.weight, self.bias[label] - self.bias  # (k, d), (k,)
         rivals = np.flatnonzero(np.square(ahead).sum(axis=1) > 0)
         margin = (z[inside] @ ahead[rivals].T + by[rivals]).min(axis=1).mean() if len(rivals) else 0.0
@@ -158,6 +159,11 @@ class Classifier:
                 break
             word += (margin - gap.min()) / np.square(nearest).sum() * nearest
         return np.asarray(word)
+
+
+def has_many(z: Doubles) -> bool:
+    """Return whether so many rows (n, d) differ that their mean is none of them: training may repeat a row."""
+    return len(z) >= FEWEST and len(np.unique(z, axis=0)) >= FEWEST
 
 
 def classifier(rows: Rows) -> Classifier:

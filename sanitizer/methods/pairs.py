@@ -29,7 +29,7 @@ from audit.data.columns import Ints
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
 from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
-from sanitizer.methods.codebook import FEWEST, Classifier, Codebook, CodebookObjective, classifier
+from sanitizer.methods.codebook import FEWEST, Classifier, Codebook, CodebookObjective, classifier, has_many
 from sanitizer.methods.heads import RetainedHeads
 from sanitizer.methods.leace import eraser
 from sanitizer.methods.low_rank import kept_coordinates
@@ -154,7 +154,7 @@ def fit_pairs(
     centres, owner, says, words, classes = [], [], [], [], sum(len(np.unique(v)) for v in private)
     for label in np.unique(found.own):
         inside = np.flatnonzero(found.own == label)
-        if len(inside) < FEWEST:  # one word, wherever a row is
+        if not has_many(z[inside]):  # one word, wherever a row is
             some, spoken, own_words = np.zeros((1, c.shape[1])), np.ones((1, 1)), found.word(z, inside, label)[None]
         else:
             of_class = max(1, min(round(settings.words * len(inside) / len(z)), len(inside) // ROWS_PER_WORD))

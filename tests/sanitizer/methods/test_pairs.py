@@ -1,6 +1,7 @@
 """Paired codes: no word tells the private class, the word of a row is always the same, and what is kept stays."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from audit.model.representations import extract
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.method_table import make_method
 from sanitizer.methods.base import Batch, Rows
+from sanitizer.methods.codebook import fit_code
 from sanitizer.methods.heads import RetainedHeads
 from sanitizer.methods.pairing import paired
 from sanitizer.methods.pairs import Pairs, _codes, fit_pairs
@@ -321,3 +323,17 @@ def test_a_programme_that_takes_too_long_is_told_in_one_line(monkeypatch: pytest
     codes, v, centres = leaning(1, 5)
     with pytest.raises(IreneError, match=r"^Words could not be matched \(.*Time limit.*\)\. Try fewer --words"):
         paired(codes, [v], centres, 8, 0)
+
+
+def test_a_word_is_no_row_that_training_goes_over_again() -> None:
+    z = np.random.default_rng(10).normal(size=(300, 4)).astype(np.float32)
+    z[:260] = z[0]  # one row, many times, and all of a class
+    scores = torch.from_numpy(np.stack([z[:, 0], -z[:, 0]], axis=1) * np.sign(z[0, 0]))
+    rows = Rows(before=torch.from_numpy(z), z=torch.from_numpy(z), scores=scores, y=torch.zeros(300).long(), v={})
+    keep = np.r_[0:260, 260 + np.flatnonzero(np.asarray(scores[260:].argmax(dim=1)) == 1)]
+    some = replace(rows, before=rows.before[keep], z=rows.z[keep], scores=scores[keep], y=rows.y[keep])
+    for words in (
+        fit_code(some, 1).words,
+        fit_pairs(some, [np.arange(len(keep)) % 2], [], Pairs(), has_task=True).words,
+    ):
+        assert (words - some.before[0]).abs().max(dim=1).values.min() > 0.01
