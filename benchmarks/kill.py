@@ -48,8 +48,9 @@ class Rows:
 
 def rows(part, n=400):
     x = torch.randn(n, 5, generator=torch.Generator().manual_seed(int(part == "train")))
-    y, v = ((x[:, i] > 0).long().numpy() for i in (0, 1))
-    return LabelledData("toy", Rows(x), {"y": Column(y, ("a", "b")), "v": Column(v, ("c", "d"))})
+    y, v, k = ((x[:, i] > 0).long().numpy() for i in (0, 1, 2))
+    columns = {"y": Column(y, ("a", "b")), "v": Column(v, ("c", "d")), "k": Column(k, ("e", "f"))}
+    return LabelledData("toy", Rows(x), columns)
 """
 ROWS = "--arch own.py:network --data own.py:rows --task y --private v --device cpu"
 QUICK = f"{ROWS} --allow-chance --epochs 3 --batch-size 64"
@@ -58,6 +59,7 @@ COMMANDS = {
     "sanitize codebook": f"sanitize model.pt {QUICK} --layer 2:input -o out/clean.pt",
     "sanitize rich": f"sanitize model.pt {QUICK} --layer 2:input --method rich -o out/clean.pt",
     "sanitize irene": f"sanitize model.pt {QUICK} --layer 2:input --method irene -o out/clean.pt",
+    "sanitize pairs": f"sanitize model.pt {QUICK} --layer 2:input --keep k --method pairs --words 8 -o out/clean.pt",
     "audit": f"audit model.pt {AUDIT} --layer 2:input -o out/audit.json",
     "report": "report before.json --dpia -o out/report.html",
     "sweep": f"sweep model.pt {QUICK} --attackers logistic --layer 2:input --methods plain,leace -o out/sweep.json",
@@ -66,6 +68,7 @@ OLD = {
     "sanitize codebook": f"{COMMANDS['sanitize codebook']} --lr 0.002",
     "sanitize rich": f"{COMMANDS['sanitize codebook']} --lr 0.002",
     "sanitize irene": f"{COMMANDS['sanitize codebook']} --lr 0.002",
+    "sanitize pairs": f"{COMMANDS['sanitize codebook']} --lr 0.002",
     "audit": f"{COMMANDS['audit']} --seed 5",
     "report": "report after.json --dpia -o out/report.html",
     "sweep": f"sweep model.pt {QUICK} --attackers logistic --layer 2:input --methods plain -o out/sweep.json",
@@ -242,12 +245,8 @@ def _whole(out: Path, place: Place) -> list[Path]:
     return sorted(out / name for name in place.new)
 
 
-@click.command()
-@click.option("--runs", default=100, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-def main(runs: int, seed: int) -> None:
-    """Kill, look, take up again, and print a table of outcomes."""
-    draw, root = random.Random(seed), Path(tempfile.mkdtemp(prefix="kill-"))
+def _killed_in_turn(root: Path, runs: int, draw: random.Random) -> dict[str, Counter[str]]:
+    """Kill commands in turn; count the outcomes of each, and keep the folder of what went wrong."""
     give(root / "given")
     places = {name: prepared(name, root) for name in COMMANDS}
     found: dict[str, Counter[str]] = {name: Counter() for name in COMMANDS}
@@ -256,10 +255,20 @@ def main(runs: int, seed: int) -> None:
         outcome, same, when = killed(places[name], draw, at_a_move=number // len(COMMANDS) % 2 == 1)
         found[name].update([outcome, "same bits" if same else "OTHER BITS"])
         if outcome == "MIXED" or not same:
-            print(
-                f"run {number}, {name}, killed {when}: {outcome}, {'same' if same else 'other'} bits", file=sys.stderr
-            )
-            shutil.copytree(places[name].folder, root / f"run-{number}")
+            kept = Path(tempfile.mkdtemp(prefix=f"kill-{number}-"))
+            shutil.copytree(places[name].folder, kept, dirs_exist_ok=True)
+            told = f"{outcome}, {'same' if same else 'other'} bits; see {kept}"
+            print(f"run {number}, {name}, killed {when}: {told}", file=sys.stderr)
+    return found
+
+
+@click.command()
+@click.option("--runs", default=100, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def main(runs: int, seed: int) -> None:
+    """Kill, look, take up again, and print a table of outcomes."""
+    with tempfile.TemporaryDirectory(prefix="kill-") as root:
+        found = _killed_in_turn(Path(root), runs, random.Random(seed))
     columns = ("old set", "new set", "resumable", "MIXED", "same bits", "OTHER BITS")
     print(f"| {' | '.join(('command', 'killed', *columns))} |\n|{'---|' * (len(columns) + 2)}")
     for name, counts in found.items():

@@ -21,7 +21,15 @@ from sklearn.metrics.pairwise import euclidean_distances
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 from audit.errors import TrainingError
+from sanitizer.methods.codebook import FEWEST
 
+ROWS_PER_CODE = 12
+"""Training rows for each code, about: the shares of classes in it are estimated from them."""
+LARGEST = 150_000
+"""Codes × words of a predicted class where there are two private classes, about; of more, as much less: the time to
+match them grows faster than that."""
+MANY = 20_000
+"""Rows that k-means goes over, at most."""
 ROUNDS = 2
 """How often shares are found for words, and words for shares."""
 NEGLIGIBLE = 1e-9
@@ -34,7 +42,49 @@ DRAWS = 50
 """How often rows are drawn by chance, for how far a class is from all where words tell nothing."""
 
 
-def paired(codes: Ints, labels: Sequence[Ints], centres: Doubles, words: int, slack: float) -> Doubles:
+def most_codes(words: int, classes: int) -> int:
+    """Return how many codes are matched to so many words, at most; of two classes at least twice as many."""
+    return max(2 * words if classes <= 2 else words, 2 * LARGEST // (max(2, classes) * words))
+
+
+def codes_of(c: Doubles, count: int) -> tuple[Doubles, Ints]:
+    """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,).
+
+    No code has few rows that differ: training may go over a row several times. Of many rows, some are enough to find
+    where codes are; all of them tell their means.
+    """
+    some = c if len(c) <= MANY else c[np.random.default_rng(0).permutation(len(c))[:MANY]]
+    count = min(count, max(1, len(some) // ROWS_PER_CODE))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct rows than codes
+        centres = np.asarray(KMeans(count, n_init=1, random_state=0).fit(some).cluster_centers_, dtype=np.float64)
+    are_means, differing = False, np.unique(c, axis=0, return_index=True)[1]
+    while True:
+        codes = _nearest(c, centres)
+        rows = np.bincount(codes[differing], minlength=len(centres))
+        if rows.min() < FEWEST and len(centres) > 1:
+            rarest = np.argsort(rows, kind="stable")[: max(1, int((rows < FEWEST).sum()) // 2)]
+            centres, are_means = np.delete(centres, rarest, axis=0), False  # their rows go to the nearest others
+        elif are_means:
+            return centres, codes
+        else:
+            of_code, total = in_codes(c, codes)
+            centres, are_means = total / of_code[:, None], True
+
+
+def _nearest(c: Doubles, centres: Doubles) -> Ints:
+    return np.asarray(pairwise_distances_argmin(c, centres), dtype=np.int64)
+
+
+def in_codes(x: Doubles, codes: Ints) -> tuple[Doubles, Doubles]:
+    """Return how many rows (n, d) each code has, (K,), and their sum, (K, d)."""
+    member = sparse.csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))))
+    return np.asarray(member.sum(axis=1), dtype=np.float64), np.asarray(member @ x, dtype=np.float64)
+
+
+def paired(
+    codes: Ints, labels: Sequence[Ints], centres: Doubles, words: int, slack: float, row: Ints | None = None
+) -> Doubles:
     """Return how often each code says each word, (codes, words); rows add up to 1.
 
     Args:
@@ -44,6 +94,7 @@ def paired(codes: Ints, labels: Sequence[Ints], centres: Doubles, words: int, sl
         words: How many there are, at most.
         slack: How far the words of a class may be from those of all rows, in total variation, as a share of how far
             they would be by chance among as many rows; with 0 each word is exactly as likely in each class.
+        row: Which row each one is, (n,), where some are there several times: chance is that of rows once.
 
     Raises:
         TrainingError: The programme was not solved.
@@ -53,7 +104,7 @@ def paired(codes: Ints, labels: Sequence[Ints], centres: Doubles, words: int, sl
     leans = np.concatenate([_leans(codes, v, weight) for v in labels])
     places = _places(centres, weight, min(words, count))
     cells: Doubles = np.bincount(pairwise_distances_argmin(centres, places), weight, len(places)).astype(float)
-    allowed = slack * np.concatenate([_by_chance(np.unique(v, return_counts=True)[1], cells) for v in labels])
+    allowed = slack * np.concatenate([by_chance(v, cells, row).mean(axis=1) for v in labels])
     says = np.ones((count, 1))
     for _ in range(ROUNDS):
         says = _compact(
@@ -80,13 +131,30 @@ def _places(centres: Doubles, weight: Doubles, words: int) -> Doubles:
     return np.asarray(found.cluster_centers_, dtype=np.float64)
 
 
-def _by_chance(rows: Ints, cells: Doubles) -> Doubles:
-    """Return how far each class of so many rows is from all of them, (k,), where all say words alike: (words,)."""
+def apart(words: Ints, v: Ints) -> Doubles:
+    """Return how far the words that the rows of each class say are from those of all rows, in total variation, (k,)."""
+    of_all = np.bincount(words) / len(words)
+    own = np.stack([np.bincount(words[v == one], minlength=len(of_all)) / (v == one).sum() for one in np.unique(v)])
+    return np.asarray(np.maximum(own - of_all, 0).sum(axis=1))
+
+
+def by_chance(v: Ints, cells: Doubles, row: Ints | None = None) -> Doubles:
+    """Draw how far the words of each class are from those of all rows where words tell nothing, (k, DRAWS).
+
+    Args:
+        v: Class of each row, (n,).
+        cells: How frequent each word is, (words,), in any unit.
+        row: Which row each one is, (n,), where some are there several times; these count as often as independent rows
+            would of whose mean the variance is the same (Kish, Survey Sampling).
+    """
     generator, cells = np.random.default_rng(0), cells / cells.sum()
-    drawn = np.stack([generator.multinomial(n, cells, size=DRAWS) for n in rows])  # (k, draws, words)
-    of_all = drawn.sum(axis=0) / rows.sum()
-    apart = drawn / rows[:, None, None] - of_all
-    return np.asarray(np.maximum(apart, 0).sum(axis=2).mean(axis=1), dtype=np.float64)
+    times = [np.unique(row[v == one], return_counts=True)[1] if row is not None else None for one in np.unique(v)]
+    rows = np.unique(v, return_counts=True)[1]
+    worth = [n if many is None else round(n**2 / np.square(many).sum()) for n, many in zip(rows, times, strict=True)]
+    drawn = np.stack([generator.multinomial(n, cells, size=DRAWS) for n in worth])  # (k, draws, words)
+    shares = drawn / np.reshape(worth, (-1, 1, 1))
+    of_all = (shares * (rows / rows.sum())[:, None, None]).sum(axis=0)
+    return np.asarray(np.maximum(shares - of_all, 0).sum(axis=2), dtype=np.float64)
 
 
 def _programme(cost: Doubles, leans: Doubles, allowed: Doubles) -> Doubles:
@@ -125,3 +193,17 @@ def _compact(says: Doubles) -> Doubles:
     says = np.where(says > NEGLIGIBLE, says, 0)
     says = says[:, says.any(axis=0)]
     return np.asarray(says / says.sum(axis=1, keepdims=True))
+
+
+def shares_in_lists(says: Sequence[Doubles]) -> tuple[Doubles, Ints]:
+    """Return each code's words and their cumulative shares, (K, P) each, of tables that have their own words each."""
+    longest = max(int((one > 0).sum(axis=1).max()) for one in says)
+    upto, which, before = [], [], 0
+    for table in says:
+        for shares in table:
+            there = np.flatnonzero(shares)
+            more = longest - len(there)
+            upto.append(np.pad(np.cumsum(shares[there])[:-1], (0, more + 1), constant_values=1.0))
+            which.append(np.pad(there + before, (0, more), mode="edge"))
+        before += table.shape[1]
+    return np.stack(upto), np.stack(which)

@@ -10,42 +10,33 @@ of z over the rows that say it, at full width, so that the layers behind it work
 counts it, and bounds what anybody can read.
 """
 
-import hashlib
-import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy import sparse
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import pairwise_distances_argmin
+from torch import Tensor
 
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
+from audit.errors import TrainingError
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
 from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
-from sanitizer.methods.codebook import FEWEST, Classifier, Codebook, CodebookObjective, classifier, has_many
+from sanitizer.methods.codebook import Classifier, Codebook, CodebookObjective, classifier, has_many
 from sanitizer.methods.heads import RetainedHeads
 from sanitizer.methods.leace import eraser
 from sanitizer.methods.low_rank import kept_coordinates
-from sanitizer.methods.pairing import paired
+from sanitizer.methods.pairing import apart, by_chance, codes_of, in_codes, most_codes, paired, shares_in_lists
 
-FACES = 16
-"""Projections of z that the die is thrown by; each is rounded to its own standard deviation."""
-ROWS_PER_CODE = 12
-"""Training rows for each code, about: the shares of classes in it are estimated from them."""
+FACES, KEYS = 16, 64
+"""Projections of z that the die is thrown by, each rounded to its own standard deviation; keys of it that are tried."""
+AT_ONCE = 10_000
+"""Rows whose code is looked for at once."""
+LARGEST_WEIGHT, ROUNDING = 1e6, 1e-9
 ROWS_PER_WORD = 20
 """Training rows for each word, at least."""
-LARGEST = 150_000
-"""Codes × words of a predicted class where there are two private classes, about; of more, as much less: the time to
-match them grows faster than that."""
-MANY = 20_000
-"""Rows that k-means goes over, at most."""
 OUTER, STILL = 0.01, 1e-6
 """Share of a feature's values on either side that its spread is told without, and the spread, as a share of the largest
 value, below which it is constant."""
@@ -67,7 +58,7 @@ class Pairs:
     weight: float = 0.5
     """Of I(ŷ; v | y) in training."""
     words: int = 64
-    """Over all predicted classes: more keep more, and are bounded less tightly."""
+    """Over all predicted classes, each of which has one at least: more keep more, and are bounded less tightly."""
     slack: float = 0.5
     """How far the words of each private class may be from those of all training rows within a predicted class, as a
     share of how far they would be by chance if words told nothing. 0: each word is exactly as likely in each class,
@@ -85,11 +76,17 @@ class Pairs:
             raise ValueError(f"words is {self.words!r}. Give a whole number of at least 2.")
         for name in ("weight", "slack", "keep_loss", "keep_weight"):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise ValueError(f"{name} is {value!r}. Give a number of at least 0.")
+            if not isinstance(value, int | float) or not 0 <= value <= LARGEST_WEIGHT:
+                most = f"{LARGEST_WEIGHT:,.0f}"
+                raise ValueError(f"{name} is {value!r}. Give a number of at least 0, and at most {most}.")
 
     def start(self, setting: Setting) -> "PairsObjective":
         """Begin as the codebook does, with a head of each retained attribute beside it."""
+        if setting.task_classes > self.words:
+            raise TrainingError(
+                f"--words {self.words} are too few for the {setting.task_classes} classes of the task: each has one of "
+                f"its own, at least. Give --words {setting.task_classes} or more, or --method codebook."
+            )
         return PairsObjective(setting, self)
 
 
@@ -150,40 +147,94 @@ def fit_pairs(
     axes, shift = kept_coordinates(rows.before, kept, settings.keep_weight, AXES)
     without = _without_v(z @ axes.T, private, found.own)
     axes, shift = without @ axes, without @ shift
-    c = z @ axes.T + shift
-    centres, owner, says, words, classes = [], [], [], [], sum(len(np.unique(v)) for v in private)
-    for label in np.unique(found.own):
-        inside = np.flatnonzero(found.own == label)
-        if not has_many(z[inside]):  # one word, wherever a row is
-            some, spoken, own_words = np.zeros((1, c.shape[1])), np.ones((1, 1)), found.word(z, inside, label)[None]
-        else:
-            of_class = max(1, min(round(settings.words * len(inside) / len(z)), len(inside) // ROWS_PER_WORD))
-            some, codes = _codes(c[inside], _most_codes(of_class, classes))
-            spoken = paired(codes, [v[inside] for v in private], some, of_class, settings.slack)
-            rows_of, total = _in_codes(z[inside], codes)
-            own_words = spoken.T @ total / (spoken.T @ rows_of)[:, None]
-        words.append(own_words)
-        centres.append(some)
-        owner.append(np.full(len(some), label))
-        says.append(spoken)
-    of_words = np.concatenate(words)
-    faces, key = _die(z, of_words)
-    upto, which = _lists(says)
-    parts = (
-        found.weight,
-        found.bias,
-        axes,
-        shift,
-        np.concatenate(centres),
-        np.concatenate(owner),
-        upto,
-        which,
-        of_words,
-        faces,
-        key,
-    )
-    made = {name: torch.as_tensor(part, device=rows.before.device) for name, part in zip(PARTS, parts, strict=True)}
-    return PairedCode(**{name: part.float() if part.is_floating_point() else part for name, part in made.items()})
+    fit = _Fit(z, z @ axes.T + shift, private, found, settings.slack, _which(z, rows.group))
+    labels, frequent = np.unique(found.own, return_counts=True)
+    upto = np.round(max(0, settings.words - len(labels)) * np.cumsum([0, *frequent]) / len(z))
+    most = np.minimum(1 + np.diff(upto).astype(np.int64), np.maximum(1, frequent // ROWS_PER_WORD))
+    said = [fit.said(*each) for each in zip(labels, most, strict=True)]
+    faces, keys = _dice(z, private)
+    while True:
+        parts = (found.weight, found.bias, axes, shift, *_tables(labels, said), faces, keys[0])
+        code = PairedCode(**{name: _tensor(part, rows.before) for name, part in zip(PARTS, parts, strict=True)})
+        wrong = fit.wrong(code, rows.before, said, keys)
+        if not len(wrong):
+            return code
+        most[wrong] //= 2
+        for place in wrong:
+            said[place] = fit.said(labels[place], most[place])
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The codes of one predicted class, and what they say."""
+
+    inside: Ints
+    """Rows that are given the class, (n',)."""
+    centres: Doubles
+    """(K, m)."""
+    says: Doubles
+    """How often each code says each word, (K, words)."""
+    words: Doubles
+    """(words, d)."""
+    limits: Sequence[float]
+    """How far the words of the classes of each private attribute may be from those of all rows, in the mean: as far as
+    is allowed, and as chance took them in any drawing."""
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The training rows that a code is fitted on."""
+
+    z: Doubles
+    """(n, d)."""
+    c: Doubles
+    """Coordinates in which codes are near, (n, m)."""
+    private: Sequence[Ints]
+    """Classes of each private attribute, (n,) each."""
+    found: Classifier
+    slack: float
+    row: Ints
+    """Which row each is, (n,): training may go over one several times."""
+
+    def said(self, label: int, most: int) -> _Said:
+        """Return the codes of the rows that are given a class, and what they say: so many words, at most."""
+        inside = np.flatnonzero(self.found.own == label)
+        z, c, row, private = self.z[inside], self.c[inside], self.row[inside], [v[inside] for v in self.private]
+        if most == 1 or not has_many(z):  # wherever a row is
+            nowhere, word = np.zeros((1, c.shape[1])), self.found.word(self.z, inside, label)
+            return _Said(inside, nowhere, np.ones((1, 1)), word[None], [0.0] * len(private))
+        centres, codes = codes_of(c, most_codes(most, sum(len(np.unique(v)) for v in self.private)))
+        says = paired(codes, private, centres, most, self.slack, row)
+        rows, total = in_codes(z, codes)
+        expected = says.T @ rows
+        chance = [by_chance(v, expected, row) for v in private]
+        limits = [float(self.slack * one.mean() + one.mean(axis=0).max()) for one in chance]
+        return _Said(inside, centres, says, says.T @ total / expected[:, None], limits)
+
+    def wrong(self, code: PairedCode, z: Tensor, said: Sequence[_Said], keys: Ints) -> Ints:
+        """Give a code the key with which rows say words about as often as their codes do; return where none does.
+
+        Rows with the same features, or nearly, throw the same die: where few others are, it has few sides. These are
+        the places in `said` where the words of private classes are further from those of all rows than they may be.
+        """
+        z = z.float()
+        of = torch.cat([code.code(part) for part in torch.split(z, AT_ONCE)])
+        found = []
+        for key in keys:
+            code.key = _tensor(key, z)
+            words = code.said(of, code.die(z)).cpu().numpy()
+            over = np.array([self._beyond(words, one) for one in said])
+            found.append(np.flatnonzero(over > ROUNDING))
+            if not len(found[-1]):
+                break
+        best = min(range(len(found)), key=lambda place: len(found[place]))
+        code.key = _tensor(keys[best], z)
+        return found[best]
+
+    def _beyond(self, words: Ints, said: _Said) -> float:
+        """Return how much further the classes of some attribute are than they may be; (n,) words of all rows."""
+        each = zip(self.private, said.limits, strict=True)
+        return max(float(apart(words[said.inside], v[said.inside]).mean()) - most for v, most in each)
 
 
 def _without_v(c: Doubles, private: Sequence[Ints], own: Ints) -> Doubles:
@@ -207,70 +258,36 @@ def _centred(x: Doubles, own: Ints) -> Doubles:
     return x
 
 
-def _most_codes(words: int, classes: int) -> int:
-    """Return how many codes are matched to so many words, at most; of two classes at least twice as many."""
-    return max(2 * words if classes <= 2 else words, 2 * LARGEST // (max(2, classes) * words))
+def _which(z: Doubles, group: Tensor | None) -> Ints:
+    """Tell rows (n, d) apart, (n,): of one group, (n,), with the same features they are one that is there again."""
+    if group is None or len(torch.unique(group)) == len(z):
+        return np.arange(len(z))
+    own = np.concatenate([group.cpu().numpy()[:, None], z], axis=1)
+    return np.asarray(np.unique(own, axis=0, return_inverse=True)[1]).reshape(-1)
 
 
-def _codes(c: Doubles, count: int) -> tuple[Doubles, Ints]:
-    """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,).
+def _dice(z: Doubles, private: Sequence[Ints]) -> tuple[Doubles, Ints]:
+    """Return the projections of the die, (s, d), and keys of its hash, (KEYS, s + 1).
 
-    No code has few rows that differ: training may go over a row several times. Of many rows, some are enough to find
-    where codes are; all of them tell their means.
+    They are drawn from how many rows there are of each class: so they are the same wherever a run is computed. A
+    feature that is constant, but for rounding, would be all that a projection tells; one row far out as well.
     """
-    some = c if len(c) <= MANY else c[np.random.default_rng(0).permutation(len(c))[:MANY]]
-    count = min(count, max(1, len(some) // ROWS_PER_CODE))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct rows than codes
-        centres = np.asarray(KMeans(count, n_init=1, random_state=0).fit(some).cluster_centers_, dtype=np.float64)
-    are_means, differing = False, np.unique(c, axis=0, return_index=True)[1]
-    while True:
-        codes = _nearest(c, centres)
-        rows = np.bincount(codes[differing], minlength=len(centres))
-        if rows.min() < FEWEST and len(centres) > 1:
-            rarest = np.argsort(rows, kind="stable")[: max(1, int((rows < FEWEST).sum()) // 2)]
-            centres, are_means = np.delete(centres, rarest, axis=0), False  # their rows go to the nearest others
-        elif are_means:
-            return centres, codes
-        else:
-            of_code, total = _in_codes(c, codes)
-            centres, are_means = total / of_code[:, None], True
-
-
-def _nearest(c: Doubles, centres: Doubles) -> Ints:
-    return np.asarray(pairwise_distances_argmin(c, centres), dtype=np.int64)
-
-
-def _in_codes(x: Doubles, codes: Ints) -> tuple[Doubles, Doubles]:
-    """Return how many rows (n, d) each code has, (K,), and their sum, (K, d)."""
-    member = sparse.csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))))
-    return np.asarray(member.sum(axis=1), dtype=np.float64), np.asarray(member @ x, dtype=np.float64)
-
-
-def _die(z: Doubles, words: Doubles) -> tuple[Doubles, Ints]:
-    """Return the projections of the die and the key of its hash, both drawn from what was fitted.
-
-    A feature that is constant, but for rounding, would be all that a projection tells; one row far out as well.
-    """
-    seed = hashlib.sha256(np.ascontiguousarray(words).tobytes()).digest()
-    generator = np.random.default_rng(int.from_bytes(seed[:16]))
+    generator = np.random.default_rng([len(z), *(int(n) for v in private for n in np.bincount(v))])
     inside = np.clip(z, *np.quantile(z, [OUTER, 1 - OUTER], axis=0))
     spread = inside.std(axis=0)
     moves = spread > STILL * np.abs(inside).max(axis=0)
     faces = generator.normal(size=(FACES, z.shape[1])) * moves / np.where(moves, spread, 1)
     faces /= (inside @ faces.T).std(axis=0)[:, None] + 1e-12
-    return faces, generator.integers(1, PRIME, FACES + 1)
+    return faces, generator.integers(1, PRIME, (KEYS, FACES + 1))
 
 
-def _lists(says: Sequence[Doubles]) -> tuple[Doubles, Ints]:
-    """Return each code's words and their cumulative shares, (K, P) each, of tables that have their own words each."""
-    longest = max(int((one > 0).sum(axis=1).max()) for one in says)
-    upto, which, before = [], [], 0
-    for table in says:
-        for shares in table:
-            there = np.flatnonzero(shares)
-            more = longest - len(there)
-            upto.append(np.pad(np.cumsum(shares[there])[:-1], (0, more + 1), constant_values=1.0))
-            which.append(np.pad(there + before, (0, more), mode="edge"))
-        before += table.shape[1]
-    return np.stack(upto), np.stack(which)
+def _tensor(part: Doubles | Ints, like: Tensor) -> Tensor:
+    made = torch.as_tensor(part, device=like.device)
+    return made.float() if made.is_floating_point() else made
+
+
+def _tables(labels: Ints, said: Sequence[_Said]) -> tuple[Doubles, Ints, Doubles, Ints, Doubles]:
+    """Return the centres, their owners, their cumulative shares and words, and the words of all predicted classes."""
+    owner = np.repeat(labels, [len(one.centres) for one in said])
+    centres, words = (np.concatenate(parts) for parts in ([one.centres for one in said], [one.words for one in said]))
+    return centres, owner, *shares_in_lists([one.says for one in said]), words

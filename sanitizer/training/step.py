@@ -99,8 +99,14 @@ class TrainingStep:
             terms = replace(terms, task=self.kept.loss(batch))
         values = _finite(terms, self.forward.task or KEPT)
         weighted = [self.recipe.alpha * terms.task, *(self.weight * term for term in terms.removal.values())]
+        total = torch.stack([*weighted, *([] if terms.other is None else [terms.other])]).sum()
+        if not total.requires_grad:
+            raise TrainingError(
+                "Nothing is left to train: all weights that the loss depends on are frozen. Leave a module out of "
+                "--freeze, or give --epochs 0 for a release of the model as it is."
+            )
         self.optimizer.zero_grad()
-        self.fabric.backward(torch.stack([*weighted, *([] if terms.other is None else [terms.other])]).sum())
+        self.fabric.backward(total)
         self.objective.learn(batch.cut_off())
         self.optimizer.step()
         self.schedule.step()

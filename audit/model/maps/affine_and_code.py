@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 from audit.errors import BottleneckError
@@ -37,7 +38,9 @@ class Code(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Replace each row, (n, d) or (n, d, 1, …), by its codeword."""
-        score, label = nn.functional.linear(vectors(z, self.weight.shape[1]).float(), self.weight, self.bias).max(dim=1)
+        flat = vectors(z, self.weight.shape[1]).float()
+        with torch.autocast(z.device.type, enabled=False):  # in halves another word would be chosen
+            score, label = nn.functional.linear(flat, self.weight, self.bias).max(dim=1)
         level = (score[:, None] > self.cuts[label]).sum(dim=1)
         words = self.words[label * (self.cuts.shape[1] + 1) + level]
         return words.to(z.dtype).reshape(z.shape)
@@ -61,11 +64,10 @@ class Affine(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Map each row, (n, d) or (n, d, 1, …)."""
-        return (
-            nn.functional.linear(vectors(z, self.weight.shape[1]).float(), self.weight, self.bias)
-            .to(z.dtype)
-            .reshape(z.shape)
-        )
+        flat = vectors(z, self.weight.shape[1]).float()
+        with torch.autocast(z.device.type, enabled=False):  # in halves what was erased would come back in part
+            mapped = nn.functional.linear(flat, self.weight, self.bias)
+        return mapped.to(z.dtype).reshape(z.shape)
 
 
 OF_A_CODE = {"weight": "k d", "bias": "k", "cuts": "k cuts?", "words": "words d"}

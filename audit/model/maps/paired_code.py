@@ -57,10 +57,10 @@ class PairedCode(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Replace each row, (n, d) or (n, d, 1, …), by its word."""
-        flat = vectors(z, self.weight.shape[1]).float()
-        code = self.code(flat)
-        place = (self.die(flat)[:, None] > self.upto[code]).sum(dim=1).clamp_max(self.says.shape[1] - 1)
-        return self.words[self.says[code, place]].to(z.dtype).reshape(z.shape)
+        with torch.autocast(z.device.type, enabled=False):  # in halves another word would be nearest
+            flat = vectors(z, self.weight.shape[1]).float()
+            words = self.words[self.said(self.code(flat), self.die(flat))]
+        return words.to(z.dtype).reshape(z.shape)
 
     def code(self, flat: Tensor) -> Tensor:
         """Return the code of each vector, (n, d) float32: (n,) int64."""
@@ -68,6 +68,11 @@ class PairedCode(nn.Module):
         c = nn.functional.linear(flat, self.axes, self.shift)
         far = self.centres.square().sum(dim=1) - 2 * c @ self.centres.T  # (n, K), less the length of c
         return far.masked_fill(self.owner != label[:, None], torch.inf).argmin(dim=1)
+
+    def said(self, code: Tensor, die: Tensor) -> Tensor:
+        """Return which word a code says where the die falls so, (n,) each: (n,) int64."""
+        place = (die[:, None] > self.upto[code]).sum(dim=1).clamp_max(self.says.shape[1] - 1)
+        return self.says[code, place]
 
     def die(self, flat: Tensor) -> Tensor:
         """Return a number in [0, 1) for each vector, that nothing but the key and the vector decides."""

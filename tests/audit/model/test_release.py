@@ -132,6 +132,15 @@ def test_where_nothing_can_stand_is_said(layer: str, fact: str) -> None:
         model(inputs())
 
 
+@pytest.mark.parametrize("kind", ["code", "affine", "residual"])
+def test_a_release_says_the_same_where_the_model_runs_in_halves(kind: str) -> None:
+    z = 5 + torch.randn(500, 4, generator=torch.Generator().manual_seed(3))
+    standing = maps(4)[kind]
+    with torch.autocast("cpu", torch.bfloat16):
+        passed = standing(z)
+    assert torch.equal(passed, standing(z))
+
+
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
 @pytest.mark.parametrize("made", [code(4), Affine(torch.eye(4) * 2, torch.ones(4))])
 def test_a_checkpoint_carries_it_beside_the_models_own_keys(made: nn.Module, suffix: str, tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from sanitizer.method_table import make_method
 from sanitizer.methods.base import Batch, Rows
 from sanitizer.methods.codebook import fit_code
 from sanitizer.methods.heads import RetainedHeads
-from sanitizer.methods.pairing import paired
-from sanitizer.methods.pairs import Pairs, _codes, fit_pairs
+from sanitizer.methods.pairing import by_chance, codes_of, paired
+from sanitizer.methods.pairs import Pairs, fit_pairs
 from sanitizer.training.loop import fine_tune
 
 N = 3000
@@ -85,7 +85,7 @@ def test_words_keep_more_of_the_variance_than_the_best_of_many_pairs_of_codes() 
 @pytest.mark.parametrize("k", [2, 5])
 def test_no_class_says_words_further_from_all_rows_than_the_share_of_chance_that_is_allowed(k: int) -> None:
     codes, v, centres = leaning(1, k)
-    chance = by_chance(v, 8)
+    chance = of_nothing(v, 8)
     variance = []
     for slack in (0.0, 0.25, 0.5, 1.0):
         says = paired(codes, [v], centres, 8, slack)
@@ -100,7 +100,7 @@ def apart(codes: Ints, v: Ints, says: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(shares(codes, v, says) - of_all, 0).sum(axis=1))
 
 
-def by_chance(v: Ints, words: int) -> np.ndarray:
+def of_nothing(v: Ints, words: int) -> np.ndarray:
     """Return the same of as many equally frequent words that tell nothing of v."""
     generator = np.random.default_rng(9)
     return np.asarray(
@@ -208,6 +208,13 @@ def test_a_row_says_the_same_word_alone_and_among_others_and_where_its_last_bits
     assert float((code(z * (1 + 1e-7)) == said).all(dim=1).float().mean()) > 0.995
 
 
+def test_a_row_says_the_same_word_where_the_model_runs_in_halves(code: PairedCode) -> None:
+    z = drawn(2)[0] + 5
+    with torch.autocast("cpu", torch.bfloat16):
+        said = code(z)
+    assert torch.equal(said, code(z))
+
+
 def test_codes_say_their_words_as_often_as_they_were_paired(code: PairedCode) -> None:
     z, *_ = drawn(3)
     die = code.die(z)
@@ -275,12 +282,20 @@ def test_a_constant_feature_or_a_row_far_out_leaves_the_die_its_sides() -> None:
 
 def test_of_many_rows_codes_are_as_fine_as_of_few() -> None:
     c = np.random.default_rng(8).normal(size=(30_000, 24))
-    few, many = (len(_codes(rows, 5_000)[0]) for rows in (c[:20_000], c))
+    few, many = (len(codes_of(rows, 5_000)[0]) for rows in (c[:20_000], c))
     assert many > 0.9 * few > 700
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("words", 1), ("words", 2.5), ("slack", "abc"), ("slack", -1), ("keep_loss", float("nan"))]
+    ("name", "value"),
+    [
+        ("words", 1),
+        ("words", 2.5),
+        ("slack", "abc"),
+        ("slack", -1),
+        ("keep_loss", float("nan")),
+        ("keep_weight", 1e300),
+    ],
 )
 def test_what_is_no_setting_of_a_code_is_refused(name: str, value: object) -> None:
     with pytest.raises(IreneError, match=rf"{name} is .*Give a (whole )?number of at least"):
@@ -313,9 +328,9 @@ def test_the_encoder_is_trained_for_what_is_kept() -> None:
 def test_rows_that_training_goes_over_again_do_not_make_a_code() -> None:
     once = np.random.default_rng(9).normal(size=(400, 3))
     again = np.concatenate([once, np.repeat(once[:5] + 20, 30, axis=0)])
-    centres, codes = _codes(again, 100)
+    centres, codes = codes_of(again, 100)
     assert min(len(np.unique(again[codes == code], axis=0)) for code in range(len(centres))) >= 10
-    assert len(_codes(np.repeat(once[:5], 30, axis=0), 100)[0]) == 1
+    assert len(codes_of(np.repeat(once[:5], 30, axis=0), 100)[0]) == 1
 
 
 def test_a_programme_that_takes_too_long_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,3 +352,62 @@ def test_a_word_is_no_row_that_training_goes_over_again() -> None:
         fit_pairs(some, [np.arange(len(keep)) % 2], [], Pairs(), has_task=True).words,
     ):
         assert (words - some.before[0]).abs().max(dim=1).values.min() > 0.01
+
+
+def rows_of(z: np.ndarray, scores: np.ndarray | None = None) -> Rows:
+    """Make training rows of features (n, d), without a task if there are no scores."""
+    made = torch.from_numpy(np.asarray(z, dtype=np.float32))
+    given = torch.zeros(len(z), 1) if scores is None else torch.from_numpy(np.asarray(scores, dtype=np.float32))
+    return Rows(before=made, z=made, scores=given, y=torch.zeros(len(z)).long(), v={})
+
+
+@pytest.mark.parametrize("slack", [0.0, 0.5])
+def test_where_rows_are_often_the_same_words_still_tell_nothing_of_v(slack: float) -> None:
+    """Rows of the same features throw the same die: of a few, shares are carried out by few throws."""
+    k, of_one = 30, np.arange(1, 31) ** -1.5
+    for seed in range(3):
+        generator = np.random.default_rng(seed)
+        a, b = generator.choice(k, (2, 2, 4000), p=of_one / of_one.sum())
+        z = np.eye(k)[a] @ np.eye(k, 2 * k) + np.eye(k)[b] @ np.eye(k, 2 * k, k)
+        v = ((a + b) % 2) ^ (generator.random((2, 4000)) < 0.02)
+        code = fit_pairs(rows_of(z[0]), [v[0]], [], Pairs(slack=slack), has_task=False)
+        assert best_guess(words_of(code, rows_of(z[1]).before), v[1]) < 0.56
+        assert len(code.words) > 3 and best_guess(np.asarray((a + b)[1] % 2), v[1]) > 0.97
+
+
+def test_the_die_is_the_same_where_a_run_is_computed_elsewhere() -> None:
+    z, v, kept = drawn(11)
+    elsewhere = z * (1 + 1e-6 * torch.randn(z.shape, generator=torch.Generator().manual_seed(0)))
+    dice = [fit_pairs(rows_of(np.asarray(one)), [v], [kept], Pairs(), has_task=False).die(z) for one in (z, elsewhere)]
+    assert float((dice[0] == dice[1]).float().mean()) > 0.99
+
+
+@pytest.mark.parametrize("words", [10, 13, 64])
+def test_all_predicted_classes_together_have_as_many_words_as_were_asked_for_at_most(words: int) -> None:
+    generator = np.random.default_rng(12)
+    z, v = generator.normal(size=(4000, 10)), generator.integers(0, 2, 4000)
+    code = fit_pairs(rows_of(z, 4 * z), [v], [v], Pairs(words=words), has_task=True)
+    assert 10 <= len(code.words) <= words and len(torch.unique(code.owner)) == 10
+    assert words < 64 or len(code.words) > 50
+
+
+def test_fewer_words_than_classes_are_refused_before_any_step() -> None:
+    z = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))
+    columns = {"y": [str(row % 4) for row in range(400)], "v": [str(row % 2) for row in range(400)]}
+    model = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Tanh(), torch.nn.Linear(5, 4))
+    job = TrainingJob(
+        labelled(z, columns),
+        task="y",
+        private=["v"],
+        layer="2:input",
+        method=Pairs(words=3),
+        recipe=Recipe(1, batch_size=64),
+    )
+    with pytest.raises(IreneError, match=r"^--words 3 are too few for the 4 classes.*Give --words 4 or more"):
+        fine_tune(model, job)
+
+
+def test_rows_that_are_there_again_count_once_in_what_chance_allows() -> None:
+    v, cells = np.arange(60) % 2, np.ones(8)
+    once, again = by_chance(v, cells), by_chance(np.tile(v, 20), cells, np.tile(np.arange(60), 20))
+    assert np.allclose(again, once) and once.mean() > 3 * by_chance(np.tile(v, 20), cells).mean()

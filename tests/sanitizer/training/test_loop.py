@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch.nn import functional
 
 from audit.data.labelled import LabelledData
 from audit.errors import DataError, TrainingError
+from audit.model.maps.affine_and_code import Code
 from sanitizer.information import mutual_information
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.base import Setting
@@ -111,6 +113,16 @@ def test_frozen_parameters_stay_frozen() -> None:
     before = frozen.clone()
     fine_tune(model, TrainingJob(rows(), task="y", private=["v"], method=Kernel(), layer="fc:input", recipe=SGD))
     assert torch.equal(frozen, before)
+
+
+def test_a_model_that_is_frozen_whole_is_refused_and_a_release_of_it_is_the_way_out() -> None:
+    job = TrainingJob(rows(), task="y", private=["v"], method=Codebook(), layer="fc:input", recipe=SGD)
+    whole = replace(SGD, freeze=tuple(name for name, _ in net().named_children()))
+    with pytest.raises(TrainingError, match=r"^Nothing is left to train: .* or give --epochs 0"):
+        fine_tune(net(), replace(job, recipe=whole))
+    model = net()
+    fine_tune(model, replace(job, recipe=replace(whole, epochs=0)))
+    assert isinstance(model.get_submodule("irene.map"), Code)
 
 
 def test_a_diverging_run_stops_and_names_the_term() -> None:
