@@ -48,6 +48,7 @@ from sanitizer.run import (
     with_unlabelled,
     written,
 )
+from sanitizer.training.forward import LARGEST
 from sanitizer.training.loop import fine_tune
 from sanitizer.training.resume import ResumeFile
 
@@ -99,6 +100,7 @@ def sanitize_vectors(
     _require_map(name, method)
     require_vectors_output(output)
     require_columns(vectors.data, None, private, keep)
+    _require_moderate(vectors)
     rule = PartRule.of(identified(vectors.data, options.keep_identity), options.seed)
     options, data = prepared(options, vectors.data, method, None)
     may_fit = rule.rows(data, "train")
@@ -164,6 +166,16 @@ def require_vectors_output(output: Path) -> None:
     if output.suffix not in SUFFIXES:
         raise CheckpointError(f"Vectors are written as {' or '.join(SUFFIXES)}, and {output.name} is neither.")
     require_own(output)
+
+
+def _require_moderate(vectors: Vectors) -> None:
+    """Raise a DataError for values that could not be squared in float32."""
+    for rows in blocks(vectors.values, AT_ONCE):
+        if (found := float(np.abs(rows).max())) >= LARGEST:
+            raise DataError(
+                f"{vectors.name!r} holds values up to {found:.2g}, and from {LARGEST:.0e} on they cannot be squared in "
+                "float32. Divide the vectors by a number first."
+            )
 
 
 def _require_map(name: str, method: Method) -> None:

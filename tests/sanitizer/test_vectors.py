@@ -177,6 +177,16 @@ def test_vectors_that_are_all_alike_are_refused_in_one_line(method: str, faces: 
     assert not Path("clean.npz").exists()
 
 
+@pytest.mark.parametrize("method", ["leace", "pairs"])
+def test_vectors_too_large_to_be_squared_are_refused_before_any_work(method: str, faces: Path, run: Run) -> None:
+    z, columns = vectors()
+    np.savez("large.npz", face=z * np.float32(1e20), **columns)  # type: ignore[arg-type]
+    result = run(f"sanitize large.npz --private v --method {method} -o clean.npz")
+    assert result.exit_code == 1 and "'face' holds values up to" in result.output
+    assert result.output.strip().endswith("Divide the vectors by a number first.")
+    assert {one.name for one in faces.iterdir()} == {"faces.npz", "large.npz"}
+
+
 @pytest.mark.parametrize("method", ["map", "pairs"])
 def test_six_rows_make_a_map(method: str, faces: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nonlinear_map, "STEPS", 3)
