@@ -5,7 +5,8 @@
 Rows are those of ../shared/data/embeddings/celeba_faces.npz (5,000 × 128, person, Male). The map of each method is
 fitted on half of the people, and everything is measured on the other half: attackers are fitted, chosen and tested
 there, and people verified on its test rows. The half and all draws follow from the seed. `rich:32` is rich at rank 32,
-`pairs:64` pairs of 64 words. Without the file the script says so and ends.
+`pairs:64` pairs of 64 words, `map:limit=0.08` a map of the width for another limit. Without the file the script says
+so and ends.
 """
 
 import argparse
@@ -39,8 +40,11 @@ def read(path: Path) -> Vectors:
 
 
 def method(name: str) -> Method:
-    """Return a method by its name, `rich:32` at a rank of its own, `pairs:64` with as many words."""
+    """Return a method by its name, `rich:32` at a rank of its own, `pairs:64` with as many words, or a setting."""
     kind, _, many = name.partition(":")
+    setting, _, value = many.partition("=")
+    if value:
+        return make_method(kind, {setting: float(value)})
     return make_method(kind, {"words" if kind == "pairs" else "rank": int(many)} if many else {})
 
 

@@ -10,8 +10,8 @@ that the layers behind it work on.
 
 How many dimensions can be cleaned is a question of rows, and of people where each has many: an attacker reads about
 .4 √(r / n) of balanced accuracy above the floor after the best linear erasure that n rows determine, and more of what
-is not linear. So the width begins with what that law allows, and is halved while quick attackers read more than half of
-the default limit of rows held out, beyond the noise of so few.
+is not linear. So the width begins with what that law allows for a limit, and is halved while quick attackers read more
+than half of it of rows held out, beyond the noise of so few.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,8 +65,10 @@ class NonlinearMap:
     weight: float = 30.0
     """Of the share of v's variance that the solved head explains, beside the share of what is kept that is lost."""
     rank: int | None = None
-    """Dimensions that pass; None: as many as the rows allow for a leak of the default limit, if it were linear
-    (`dimensions`), halved while held-out rows leak more than half of that, beyond their noise."""
+    """Dimensions that pass; None: as many as the rows allow for a leak of the limit, if it were linear (`dimensions`),
+    halved while held-out rows leak more than half of that, beyond their noise."""
+    limit: float = LIMIT
+    """Balanced accuracy above the floor that the dimensions are chosen for, where `rank` does not say them."""
     hidden: int = 512
     """Units of the residual network."""
     noise: float = 0.3
@@ -77,6 +79,11 @@ class NonlinearMap:
     """Weight of the scores of what is kept beside the principal coordinates of z, in shares of their variance."""
     conditional: bool = True
     """Within each predicted class, which tells of v what it tells; else all of v."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no limit."""
+        if not isinstance(self.limit, int | float) or not 0 < self.limit <= 1:
+            raise ValueError(f"limit is {self.limit!r}. Give a share above 0 and up to 1, such as 0.05.")
 
     def start(self, setting: Setting) -> "NonlinearMapObjective":
         """Begin; there is nothing but the task."""
@@ -122,7 +129,7 @@ def fit_map(
     on = rows.before.device
     head = _Head.of(classifier(rows), on) if has_task else None
     fit = _Fit(rows, private, settings, down.float().to(on), inside.float().to(on), head, told=bool(told))
-    most = min(settings.rank or dimensions(few, LIMIT), len(down))
+    most = min(settings.rank or dimensions(few, settings.limit), len(down))
     return fit.run(most if settings.rank else fit.width(most))
 
 
@@ -216,7 +223,9 @@ class _Fit:
         fit = self.of(np.setdiff1d(order, held))
         count = min(float(shares(self.rows.v[name][held].cpu().numpy(), groups[held]).sum()) for name in self.private)
         noise = 0.5 / max(count, 1.0) ** 0.5  # of balanced accuracy near one half
-        while most > 1 and self._left(fit.run(most), held) > LIMIT / 2 + noise:  # an audit's attackers read more
+        while (
+            most > 1 and self._left(fit.run(most), held) > self.settings.limit / 2 + noise
+        ):  # an audit's attackers read more
             most //= 2
         return most
 

@@ -12,9 +12,11 @@ from sklearn.svm import SVC
 from torch import Tensor
 
 from audit.data.columns import Ints
+from audit.errors import IreneError
 from audit.evidence.verdict import LIMIT
 from audit.model.maps.residual_map import ResidualMap
 from audit.model.release import found_in, install
+from sanitizer.method_table import make_method
 from sanitizer.methods import nonlinear_map
 from sanitizer.methods.base import Rows
 from sanitizer.methods.nonlinear_map import NonlinearMap, _Fit, fit_map
@@ -193,6 +195,21 @@ def test_a_map_is_halved_while_held_out_rows_tell_more_than_half_the_limit(monke
     assert tried[-1][0] == tried[-2][0] or tried[-1][0] == tried[-2][0] // 2
     new, u, _ = drawn(1)
     assert readable(made.narrow(new), u) < 0.62 < readable(new, u)
+
+
+def test_a_larger_limit_lets_more_dimensions_pass_and_one_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    z, v, kept = drawn(0)
+    monkeypatch.setattr(nonlinear_map, "STEPS", 60)
+    rows = rows_of(z, v, kept)
+    few, many = (
+        fit_map(rows, {"v": 2}, ["kept"], NonlinearMap(limit=limit), has_task=False).up.shape[1] for limit in (0.02, 1)
+    )
+    assert few < many == D
+    for wrong in (0, 1.5, "abc", float("nan")):
+        with pytest.raises(IreneError, match=r"limit is .* Give a share above 0 and up to 1"):
+            make_method("map", {"limit": wrong})
 
 
 def test_what_is_left_is_what_is_read_beyond_the_predicted_class() -> None:
