@@ -83,7 +83,7 @@ def in_codes(x: Doubles, codes: Ints) -> tuple[Doubles, Doubles]:
 
 
 def paired(
-    codes: Ints, labels: Sequence[Ints], centres: Doubles, words: int, slack: float, row: Ints | None = None
+    codes: Ints, labels: Sequence[Ints], centres: Doubles, words: int, slack: Sequence[float], row: Ints | None = None
 ) -> Doubles:
     """Return how often each code says each word, (codes, words); rows add up to 1.
 
@@ -93,7 +93,8 @@ def paired(
         centres: What stands for each code where it is told how alike two of them are, (K, m).
         words: How many there are, at most.
         slack: How far the words of a class may be from those of all rows, in total variation, as a share of how far
-            they would be by chance among as many rows; with 0 each word is exactly as likely in each class.
+            they would be by chance among as many rows, for each attribute; with 0 each word is exactly as likely in
+            each class.
         row: Which row each one is, (n,), where some are there several times: chance is that of rows once.
 
     Raises:
@@ -104,7 +105,8 @@ def paired(
     leans = np.concatenate([_leans(codes, v, weight) for v in labels])
     places = _places(centres, weight, min(words, count))
     cells: Doubles = np.bincount(pairwise_distances_argmin(centres, places), weight, len(places)).astype(float)
-    allowed = slack * np.concatenate([by_chance(v, cells, row).mean(axis=1) for v in labels])
+    chance = [by_chance(v, cells, row).mean(axis=1) for v in labels]
+    allowed = np.concatenate([share * one for share, one in zip(slack, chance, strict=True)])
     says = np.ones((count, 1))
     for _ in range(ROUNDS):
         says = _compact(

@@ -37,6 +37,8 @@ AT_ONCE = 10_000
 LARGEST_WEIGHT, ROUNDING = 1e6, 1e-9
 ROWS_PER_WORD = 20
 """Training rows for each word, at least."""
+SLACK = 0.5
+"""Of attributes of more than two classes: the more there are, the less stays where their noise is matched away."""
 OUTER, STILL = 0.01, 1e-6
 """Share of a feature's values on either side that its spread is told without, and the spread, as a share of the largest
 value, below which it is constant."""
@@ -59,10 +61,10 @@ class Pairs:
     """Of I(ŷ; v | y) in training."""
     words: int = 64
     """Over all predicted classes, each of which has one at least: more keep more, and are bounded less tightly."""
-    slack: float = 0.5
+    slack: float | None = None
     """How far the words of each private class may be from those of all training rows within a predicted class, as a
     share of how far they would be by chance if words told nothing. 0: each word is exactly as likely in each class,
-    noise of the rows matched away with the rest, which keeps less, the more classes the less."""
+    noise of the rows matched away with the rest. None: 0 of two classes, which costs little, else `SLACK`."""
     keep_weight: float = 16.0
     """Weight of the scores of what is kept beside the principal coordinates of z, in shares of their variance."""
     keep_loss: float = 1.0
@@ -75,7 +77,7 @@ class Pairs:
         if not isinstance(self.words, int) or isinstance(self.words, bool) or self.words < 2:
             raise ValueError(f"words is {self.words!r}. Give a whole number of at least 2.")
         for name in ("weight", "slack", "keep_loss", "keep_weight"):
-            value = getattr(self, name)
+            value = getattr(self, name) if name != "slack" or self.slack is not None else 0
             if not isinstance(value, int | float) or not 0 <= value <= LARGEST_WEIGHT:
                 most = f"{LARGEST_WEIGHT:,.0f}"
                 raise ValueError(f"{name} is {value!r}. Give a number of at least 0, and at most {most}.")
@@ -147,7 +149,8 @@ def fit_pairs(
     axes, shift = kept_coordinates(rows.before, kept, settings.keep_weight, AXES)
     without = _without_v(z @ axes.T, private, found.own)
     axes, shift = without @ axes, without @ shift
-    fit = _Fit(z, z @ axes.T + shift, private, found, settings.slack, _which(z, rows.group))
+    slack = [(SLACK if len(np.unique(v)) > 2 else 0.0) if settings.slack is None else settings.slack for v in private]
+    fit = _Fit(z, z @ axes.T + shift, private, found, slack, _which(z, rows.group))
     labels, frequent = np.unique(found.own, return_counts=True)
     upto = np.round(max(0, settings.words - len(labels)) * np.cumsum([0, *frequent]) / len(z))
     most = np.minimum(1 + np.diff(upto).astype(np.int64), np.maximum(1, frequent // ROWS_PER_WORD))
@@ -192,7 +195,8 @@ class _Fit:
     private: Sequence[Ints]
     """Classes of each private attribute, (n,) each."""
     found: Classifier
-    slack: float
+    slack: Sequence[float]
+    """Of each private attribute."""
     row: Ints
     """Which row each is, (n,): training may go over one several times."""
 
@@ -208,7 +212,7 @@ class _Fit:
         rows, total = in_codes(z, codes)
         expected = says.T @ rows
         chance = [by_chance(v, expected, row) for v in private]
-        limits = [float(self.slack * one.mean() + one.mean(axis=0).max()) for one in chance]
+        limits = [share * one.mean() + one.mean(axis=0).max() for share, one in zip(self.slack, chance, strict=True)]
         return _Said(inside, centres, says, says.T @ total / expected[:, None], limits)
 
     def wrong(self, code: PairedCode, z: Tensor, said: Sequence[_Said], keys: Ints) -> Ints:

@@ -48,7 +48,7 @@ def test_each_word_is_as_likely_in_every_class_of_every_attribute(
     codes = generator.integers(0, count, 400)
     labels = [(codes * generator.integers(1, 9) + generator.integers(0, k, 400)) % k for k in classes]
     labels = [np.unique(v, return_inverse=True)[1] for v in labels]
-    says = paired(codes, labels, centres, words, 0)
+    says = paired(codes, labels, centres, words, [0] * len(labels))
     assert np.allclose(says.sum(axis=1), 1) and says.min() >= 0
     for v in labels:
         likely = shares(codes, v, says)
@@ -59,7 +59,7 @@ def test_codes_are_paired_with_those_that_are_alike() -> None:
     """Two codes of each of two places far apart, one of each class: words stay at their places."""
     centres = np.array([[0.0], [1.0], [100.0], [101.0]])
     codes, v = np.repeat(np.arange(4), 50), np.tile(np.repeat([0, 1], 50), 2)
-    says = paired(codes, [v], centres, 4, 0)
+    says = paired(codes, [v], centres, 4, [0])
     assert says.shape == (4, 2)
     assert np.array_equal(says[0], says[1]) and np.array_equal(says[2], says[3]) and says[0] @ says[2] == 0
 
@@ -76,7 +76,7 @@ def test_words_keep_more_of_the_variance_than_the_best_of_many_pairs_of_codes() 
     for seed in range(30):
         codes, v, centres = leaning(seed)
         lean = np.array([[np.mean(codes[v == one] == code) for code in range(8)] for one in (0, 1)])
-        ours.append(lost(paired(codes, [v], centres, 8, 0), codes, centres))
+        ours.append(lost(paired(codes, [v], centres, 8, [0]), codes, centres))
         generator = np.random.default_rng(seed)
         others.append(min(lost(in_turn(lean[1] - lean[0], generator), codes, centres) for _ in range(20)))
     assert np.mean(ours) < np.mean(others)
@@ -88,7 +88,7 @@ def test_no_class_says_words_further_from_all_rows_than_the_share_of_chance_that
     chance = of_nothing(v, 8)
     variance = []
     for slack in (0.0, 0.25, 0.5, 1.0):
-        says = paired(codes, [v], centres, 8, slack)
+        says = paired(codes, [v], centres, 8, [slack])
         assert (apart(codes, v, says) <= slack * 1.3 * chance + 1e-9).all()
         variance.append(lost(says, codes, centres))
     assert variance == sorted(variance, reverse=True) and variance[0] > 1.2 * variance[-1]
@@ -111,10 +111,10 @@ def of_nothing(v: Ints, words: int) -> np.ndarray:
 def test_one_row_of_a_rare_class_allows_the_others_nothing() -> None:
     codes, v, centres = leaning(1)
     for slack in (0.0, 0.5):
-        alone = paired(codes, [v], centres, 8, slack)
+        alone = paired(codes, [v], centres, 8, [slack])
         rare = v.copy()
         rare[0] = 2
-        beside = paired(codes, [rare], centres, 8, slack)
+        beside = paired(codes, [rare], centres, 8, [slack])
         assert apart(codes, rare, beside)[:2].max() < 1.2 * apart(codes, v, alone).max() + 0.01
 
 
@@ -337,7 +337,7 @@ def test_a_programme_that_takes_too_long_is_told_in_one_line(monkeypatch: pytest
     monkeypatch.setattr("sanitizer.methods.pairing.SECONDS", 1e-9)
     codes, v, centres = leaning(1, 5)
     with pytest.raises(IreneError, match=r"^Words could not be matched \(.*Time limit.*\)\. Try fewer --words"):
-        paired(codes, [v], centres, 8, 0)
+        paired(codes, [v], centres, 8, [0])
 
 
 def test_a_word_is_no_row_that_training_goes_over_again() -> None:
@@ -359,6 +359,16 @@ def rows_of(z: np.ndarray, scores: np.ndarray | None = None) -> Rows:
     made = torch.from_numpy(np.asarray(z, dtype=np.float32))
     given = torch.zeros(len(z), 1) if scores is None else torch.from_numpy(np.asarray(scores, dtype=np.float32))
     return Rows(before=made, z=made, scores=given, y=torch.zeros(len(z)).long(), v={})
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_noise_is_matched_away_of_two_classes_and_to_a_part_of_more(classes: int) -> None:
+    z, v, kept = drawn(13)
+    v = np.where(np.random.default_rng(0).random(N) < 0.3, classes - 1, v)
+    made = [
+        fit_pairs(rows_of(np.asarray(z)), [v], [kept], Pairs(slack=slack), has_task=False) for slack in (None, 0, 0.5)
+    ]
+    assert [torch.equal(made[0].upto, other.upto) for other in made[1:]] == [classes == 2, classes > 2]
 
 
 @pytest.mark.parametrize("slack", [0.0, 0.5])
