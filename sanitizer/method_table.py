@@ -139,7 +139,9 @@ def make_method(name: str, options: Mapping[str, object]) -> Method:
     try:
         made = call(named, options, f"method {name}")
     except (TypeError, ValueError) as error:
-        raise IreneError(f"Method {name} cannot be made with {dict(options)}: {error}. Give its settings.") from None
+        raise IreneError(
+            f"Method {name} cannot be made with {dict(options)}: {str(error).rstrip('.')}. Give its settings."
+        ) from None
     return as_method(made, f"{name} gave")
 
 

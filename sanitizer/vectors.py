@@ -8,7 +8,7 @@ fit and those that choose, the record, the program. Which rows may fit is a rule
 import os
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -100,7 +100,9 @@ def sanitize_vectors(
     _require_map(name, method)
     require_vectors_output(output)
     require_columns(vectors.data, None, private, keep)
-    _require_moderate(vectors)
+    _require_moderate(vectors.name, blocks(vectors.values, AT_ONCE))
+    if (more := options.unlabelled) is not None:
+        _require_moderate(more.name, (np.asarray(more.inputs[row]) for row in range(len(more))))
     rule = PartRule.of(identified(vectors.data, options.keep_identity), options.seed)
     options, data = prepared(options, vectors.data, method, None)
     may_fit = rule.rows(data, "train")
@@ -168,12 +170,12 @@ def require_vectors_output(output: Path) -> None:
     require_own(output)
 
 
-def _require_moderate(vectors: Vectors) -> None:
+def _require_moderate(name: str, values: Iterable[NDArray[np.floating]]) -> None:
     """Raise a DataError for values that could not be squared in float32."""
-    for rows in blocks(vectors.values, AT_ONCE):
+    for rows in values:
         if (found := float(np.abs(rows).max())) >= LARGEST:
             raise DataError(
-                f"{vectors.name!r} holds values up to {found:.2g}, and from {LARGEST:.0e} on they cannot be squared in "
+                f"{name!r} holds values up to {found:.2g}, and from {LARGEST:.0e} on they cannot be squared in "
                 "float32. Divide the vectors by a number first."
             )
 

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit.data.columns import Ints
 from audit.data.model_input import ModelInput
 
 
@@ -56,8 +58,17 @@ class Rows:
     labelled it; empty where none did."""
     chooses: Tensor | None = field(default=None, kw_only=True)
     """Rows that may choose among fits, (n,) bool: truly labelled, and unknown to a teacher; None: all of them."""
+    drawn: Tensor | None = field(default=None, kw_only=True)
+    """Which row each one is, (n,) int64, where they were drawn and some are there several times; None: each once."""
     is_ordinal: bool = field(default=False, kw_only=True)
     """Whether the difference of each class's score to the one before is the logit of being beyond that."""
+
+    @property
+    def once(self) -> Ints:
+        """Places of the rows without those that are there again, (m,)."""
+        if self.drawn is None:
+            return np.arange(len(self.before))
+        return np.sort(np.unique(self.drawn.cpu().numpy(), return_index=True)[1])
 
     @property
     def task_loss(self) -> Tensor:

@@ -105,11 +105,12 @@ def running_information(table: Tensor, predicted: Tensor, strata: Tensor, v: Ten
 def fit_code(rows: Rows, levels: int) -> Code:
     """Return the code of a model's predictions: the predicted class, and the level of its score.
 
-    Each class has `levels` codewords, for equal numbers of rows. One of too few rows has the word of its whole class,
-    and a class of too few rows that of the rows which are most like it.
+    Each class has `levels` codewords, for equal numbers of rows, of which each counts once for its word. One of too few
+    rows has the word of its whole class, and a class of too few rows that of the rows which are most like it.
     """
     found = classifier(rows)
-    z = rows.before.double().cpu().numpy()
+    z, is_first = rows.before.double().cpu().numpy(), np.zeros(len(rows.before), dtype=bool)
+    is_first[rows.once] = True
     k, d = rows.scores.shape[1], z.shape[1]
     cuts, codewords = np.zeros((k, levels - 1)), np.zeros((k, levels, d))
     for label in range(k):
@@ -120,8 +121,8 @@ def fit_code(rows: Rows, levels: int) -> Code:
         cuts[label] = np.quantile(sure, np.arange(1, levels) / levels)
         level = np.searchsorted(cuts[label], sure, side="left")
         for place in range(levels):
-            here = inside[level == place]
-            codewords[label, place] = found.word(z, here if has_many(z[here]) else inside, label)
+            here, once = inside[(level == place) & is_first[inside]], inside[is_first[inside]]
+            codewords[label, place] = found.word(z, here if has_many(z[here]) else once, label)
     parts = (found.weight, found.bias, cuts, codewords.reshape(k * levels, d))
     return Code(*(torch.as_tensor(part, dtype=torch.float32, device=rows.before.device) for part in parts))
 

@@ -27,6 +27,7 @@ from torch.nn import functional
 
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
+from audit.errors import IreneError, is_share, require_number
 from audit.evidence.method_card import MethodCard
 from audit.evidence.verdict import LIMIT
 from audit.model.maps.residual_map import PARTS, ResidualMap
@@ -81,9 +82,11 @@ class NonlinearMap:
     """Within each predicted class, which tells of v what it tells; else all of v."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no limit."""
-        if not isinstance(self.limit, int | float) or not 0 < self.limit <= 1:
-            raise ValueError(f"limit is {self.limit!r}. Give a share above 0 and up to 1, such as 0.05.")
+        """Refuse what is no limit, or no number of dimensions."""
+        if not is_share(self.limit) or not self.limit:
+            raise IreneError(f"limit is {self.limit!r}. Give a share above 0 and up to 1, such as 0.05.")
+        if self.rank is not None:
+            require_number("rank", self.rank, 1)
 
     def start(self, setting: Setting) -> "NonlinearMapObjective":
         """Begin; there is nothing but the task."""

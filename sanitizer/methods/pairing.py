@@ -32,6 +32,8 @@ MANY = 20_000
 """Rows that k-means goes over, at most."""
 ROUNDS = 2
 """How often shares are found for words, and words for shares."""
+LEAST_SPREAD = 0.05
+"""Deviation of what chance does, as a share of its mean, at least: of a few rows it does nearly always the same."""
 NEGLIGIBLE = 1e-9
 """A share below this is rounding."""
 EXACT = 1e-10
@@ -50,7 +52,7 @@ def most_codes(words: int, classes: int) -> int:
 def codes_of(c: Doubles, count: int) -> tuple[Doubles, Ints]:
     """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,).
 
-    No code has few rows that differ: training may go over a row several times. Of many rows, some are enough to find
+    No code has few rows that differ. Of many rows, some are enough to find
     where codes are; all of them tell their means.
     """
     some = c if len(c) <= MANY else c[np.random.default_rng(0).permutation(len(c))[:MANY]]
@@ -60,7 +62,7 @@ def codes_of(c: Doubles, count: int) -> tuple[Doubles, Ints]:
         centres = np.asarray(KMeans(count, n_init=1, random_state=0).fit(some).cluster_centers_, dtype=np.float64)
     are_means, differing = False, np.unique(c, axis=0, return_index=True)[1]
     while True:
-        codes = _nearest(c, centres)
+        codes = nearest(c, centres)
         rows = np.bincount(codes[differing], minlength=len(centres))
         if rows.min() < FEWEST and len(centres) > 1:
             rarest = np.argsort(rows, kind="stable")[: max(1, int((rows < FEWEST).sum()) // 2)]
@@ -72,7 +74,8 @@ def codes_of(c: Doubles, count: int) -> tuple[Doubles, Ints]:
             centres, are_means = total / of_code[:, None], True
 
 
-def _nearest(c: Doubles, centres: Doubles) -> Ints:
+def nearest(c: Doubles, centres: Doubles) -> Ints:
+    """Return which centre (K, m) is nearest to each row (n, m), (n,)."""
     return np.asarray(pairwise_distances_argmin(c, centres), dtype=np.int64)
 
 
@@ -131,6 +134,18 @@ def _places(centres: Doubles, weight: Doubles, words: int) -> Doubles:
         warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct codes than words
         found = KMeans(words, n_init=1, random_state=0).fit(centres, sample_weight=weight)
     return np.asarray(found.cluster_centers_, dtype=np.float64)
+
+
+def furthest(v: Ints, cells: Doubles, row: Ints, slack: float) -> Doubles:
+    """Return how far the words of each class, (k,), may be from those of all rows; the rest as for `by_chance`.
+
+    As far as is allowed, and as chance takes any class in any drawing: in deviations, for a rare one goes further.
+    """
+    chance = by_chance(v, cells, row)
+    middle = chance.mean(axis=1)
+    spread = np.maximum(chance.std(axis=1), LEAST_SPREAD * middle) + NEGLIGIBLE
+    most = ((chance - middle[:, None]) / spread[:, None]).max()
+    return np.asarray((1 + slack) * middle + most * spread)
 
 
 def apart(words: Ints, v: Ints) -> Doubles:

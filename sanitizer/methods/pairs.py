@@ -11,16 +11,17 @@ counts it, and bounds what anybody can read.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
-from audit.errors import TrainingError
+from audit.errors import IreneError, TrainingError, require_flag, require_number
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
 from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
@@ -28,13 +29,13 @@ from sanitizer.methods.codebook import Classifier, Codebook, CodebookObjective, 
 from sanitizer.methods.heads import RetainedHeads
 from sanitizer.methods.leace import eraser
 from sanitizer.methods.low_rank import kept_coordinates
-from sanitizer.methods.pairing import apart, by_chance, codes_of, in_codes, most_codes, paired, shares_in_lists
+from sanitizer.methods.pairing import apart, codes_of, furthest, in_codes, most_codes, nearest, paired, shares_in_lists
 
 FACES, KEYS = 16, 64
 """Projections of z that the die is thrown by, each rounded to its own standard deviation; keys of it that are tried."""
 AT_ONCE = 10_000
 """Rows whose code is looked for at once."""
-LARGEST_WEIGHT, ROUNDING = 1e6, 1e-9
+LARGEST_WEIGHT = 1e6
 ROWS_PER_WORD = 20
 """Training rows for each word, at least."""
 SLACK = 0.5
@@ -74,13 +75,14 @@ class Pairs:
 
     def __post_init__(self) -> None:
         """Refuse what is no setting of a code."""
-        if not isinstance(self.words, int) or isinstance(self.words, bool) or self.words < 2:
-            raise ValueError(f"words is {self.words!r}. Give a whole number of at least 2.")
+        require_number("words", self.words, 2)
+        require_flag("conditional", self.conditional)
         for name in ("weight", "slack", "keep_loss", "keep_weight"):
-            value = getattr(self, name) if name != "slack" or self.slack is not None else 0
-            if not isinstance(value, int | float) or not 0 <= value <= LARGEST_WEIGHT:
-                most = f"{LARGEST_WEIGHT:,.0f}"
-                raise ValueError(f"{name} is {value!r}. Give a number of at least 0, and at most {most}.")
+            value = getattr(self, name)
+            if name != "slack" or value is not None:
+                require_number(name, value, 0, whole=False)
+                if value > LARGEST_WEIGHT:
+                    raise IreneError(f"{name} is {value}. Give at most {LARGEST_WEIGHT:,.0f}.")
 
     def start(self, setting: Setting) -> "PairsObjective":
         """Begin as the codebook does, with a head of each retained attribute beside it."""
@@ -145,12 +147,13 @@ def fit_pairs(
     """
     z = rows.before.double().cpu().numpy()
     nothing = Classifier(np.zeros((1, z.shape[1])), np.zeros(1), np.zeros(len(z), dtype=np.int64), np.zeros(len(z)))
-    found = classifier(rows) if has_task else nothing
+    found = _as_released(classifier(rows), rows.before) if has_task else nothing
     axes, shift = kept_coordinates(rows.before, kept, settings.keep_weight, AXES)
     without = _without_v(z @ axes.T, private, found.own)
     axes, shift = without @ axes, without @ shift
     slack = [(SLACK if len(np.unique(v)) > 2 else 0.0) if settings.slack is None else settings.slack for v in private]
-    fit = _Fit(z, z @ axes.T + shift, private, found, slack, _which(z, rows.group))
+    row = np.arange(len(z)) if rows.drawn is None else rows.drawn.cpu().numpy()
+    fit = _Fit(z, z @ axes.T + shift, private, found, slack, row)
     labels, frequent = np.unique(found.own, return_counts=True)
     upto = np.round(max(0, settings.words - len(labels)) * np.cumsum([0, *frequent]) / len(z))
     most = np.minimum(1 + np.diff(upto).astype(np.int64), np.maximum(1, frequent // ROWS_PER_WORD))
@@ -162,9 +165,8 @@ def fit_pairs(
         wrong = fit.wrong(code, rows.before, said, keys)
         if not len(wrong):
             return code
-        most[wrong] //= 2
         for place in wrong:
-            said[place] = fit.said(labels[place], most[place])
+            said[place] = fit.said(labels[place], len(said[place].words) // 2)
 
 
 @dataclass(frozen=True)
@@ -179,9 +181,9 @@ class _Said:
     """How often each code says each word, (K, words)."""
     words: Doubles
     """(words, d)."""
-    limits: Sequence[float]
-    """How far the words of the classes of each private attribute may be from those of all rows, in the mean: as far as
-    is allowed, and as chance took them in any drawing."""
+    limits: Sequence[Doubles]
+    """How far the words of each class of each private attribute may be from those of all rows, (k,) each: as far as is
+    allowed, and as chance took any class in any drawing."""
 
 
 @dataclass(frozen=True)
@@ -203,42 +205,43 @@ class _Fit:
     def said(self, label: int, most: int) -> _Said:
         """Return the codes of the rows that are given a class, and what they say: so many words, at most."""
         inside = np.flatnonzero(self.found.own == label)
-        z, c, row, private = self.z[inside], self.c[inside], self.row[inside], [v[inside] for v in self.private]
-        if most == 1 or not has_many(z):  # wherever a row is
-            nowhere, word = np.zeros((1, c.shape[1])), self.found.word(self.z, inside, label)
-            return _Said(inside, nowhere, np.ones((1, 1)), word[None], [0.0] * len(private))
-        centres, codes = codes_of(c, most_codes(most, sum(len(np.unique(v)) for v in self.private)))
+        row, private = self.row[inside], [v[inside] for v in self.private]
+        once = inside[np.unique(row, return_index=True)[1]]  # a word or a centre of one row many times were that row
+        if most == 1 or not has_many(self.z[once]):  # wherever a row is
+            nowhere, word = np.zeros((1, self.c.shape[1])), self.found.word(self.z, once, label)
+            return _Said(inside, nowhere, np.ones((1, 1)), word[None], [])
+        centres, own = codes_of(self.c[once], most_codes(most, sum(len(np.unique(v)) for v in self.private)))
+        codes = nearest(self.c[inside], centres)
         says = paired(codes, private, centres, most, self.slack, row)
-        rows, total = in_codes(z, codes)
-        expected = says.T @ rows
-        chance = [by_chance(v, expected, row) for v in private]
-        limits = [share * one.mean() + one.mean(axis=0).max() for share, one in zip(self.slack, chance, strict=True)]
-        return _Said(inside, centres, says, says.T @ total / expected[:, None], limits)
+        rows, total = in_codes(self.z[once], own)
+        expected = says.T @ np.bincount(codes, minlength=len(says))
+        limits = [furthest(v, expected, row, slack) for v, slack in zip(private, self.slack, strict=True)]
+        return _Said(inside, centres, says, says.T @ total / (says.T @ rows)[:, None], limits)
 
     def wrong(self, code: PairedCode, z: Tensor, said: Sequence[_Said], keys: Ints) -> Ints:
         """Give a code the key with which rows say words about as often as their codes do; return where none does.
 
         Rows with the same features, or nearly, throw the same die: where few others are, it has few sides. These are
-        the places in `said` where the words of private classes are further from those of all rows than they may be.
+        the places in `said` where the words of some private class are further from those of all rows than they may be.
         """
         z = z.float()
+        steps = code.steps(z)
         of = torch.cat([code.code(part) for part in torch.split(z, AT_ONCE)])
         found = []
         for key in keys:
             code.key = _tensor(key, z)
-            words = code.said(of, code.die(z)).cpu().numpy()
-            over = np.array([self._beyond(words, one) for one in said])
-            found.append(np.flatnonzero(over > ROUNDING))
+            words = code.said(of, code.thrown(steps)).cpu().numpy()
+            found.append(np.flatnonzero([self._is_beyond(words, one) for one in said]))
             if not len(found[-1]):
                 break
         best = min(range(len(found)), key=lambda place: len(found[place]))
         code.key = _tensor(keys[best], z)
         return found[best]
 
-    def _beyond(self, words: Ints, said: _Said) -> float:
-        """Return how much further the classes of some attribute are than they may be; (n,) words of all rows."""
-        each = zip(self.private, said.limits, strict=True)
-        return max(float(apart(words[said.inside], v[said.inside]).mean()) - most for v, most in each)
+    def _is_beyond(self, words: Ints, said: _Said) -> bool:
+        """Return whether some class is further than it may be, of words of all rows, (n,)."""
+        each = zip(self.private, said.limits, strict=False)  # of one word there are no limits
+        return any(bool((apart(words[said.inside], v[said.inside]) > most).any()) for v, most in each)
 
 
 def _without_v(c: Doubles, private: Sequence[Ints], own: Ints) -> Doubles:
@@ -262,12 +265,10 @@ def _centred(x: Doubles, own: Ints) -> Doubles:
     return x
 
 
-def _which(z: Doubles, group: Tensor | None) -> Ints:
-    """Tell rows (n, d) apart, (n,): of one group, (n,), with the same features they are one that is there again."""
-    if group is None or len(torch.unique(group)) == len(z):
-        return np.arange(len(z))
-    own = np.concatenate([group.cpu().numpy()[:, None], z], axis=1)
-    return np.asarray(np.unique(own, axis=0, return_inverse=True)[1]).reshape(-1)
+def _as_released(found: Classifier, z: Tensor) -> Classifier:
+    """Return a classifier that gives rows (n, d) the classes that the code will: in float32 a tie may go elsewhere."""
+    weight, bias = _tensor(found.weight, z), _tensor(found.bias, z)
+    return replace(found, own=functional.linear(z.float(), weight, bias).argmax(dim=1).cpu().numpy())
 
 
 def _dice(z: Doubles, private: Sequence[Ints]) -> tuple[Doubles, Ints]:

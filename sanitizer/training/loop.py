@@ -24,7 +24,7 @@ from sanitizer.training.model_selection import HeldOutMetrics, check, head_accur
 from sanitizer.training.resume import BestEpoch, ResumeFile, Stateful
 from sanitizer.training.rows import TrainingRows
 from sanitizer.training.schedule import Schedule
-from sanitizer.training.step import TrainingStep, make_fabric
+from sanitizer.training.step import AS_IT_IS, TrainingStep, make_fabric
 
 PREVIEW = 2000
 """Training rows, at most, that a release module is fitted on for an epoch's check."""
@@ -93,6 +93,8 @@ def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | Non
             if best is not None:
                 best.restore(model, objective)
             last = objective.finished(setting.look)
+        if last is None and not job.recipe.epochs:
+            raise TrainingError(f"--epochs 0 trains nothing, and the method leaves no release. {AS_IT_IS}")
         if last is not None:
             install(model, job.layer, last)
         seen = forward.run(rows.held_out)
@@ -109,12 +111,13 @@ def _on(device: torch.device) -> AbstractContextManager[object]:
 
 def _setting(job: TrainingJob, rows: TrainingRows, forward: ForwardPass) -> Setting:
     """Return what the method starts from."""
+    drawn = None if rows.drawn is None else torch.as_tensor(rows.drawn, device=forward.device)
     return Setting(
         classes={name: forward.classes[name] for name in job.private},
         keep={name: forward.classes[name] for name in job.keep},
         task_classes=forward.classes[job.task] if job.task else 1,
         x=to(each(lambda one: one.unsqueeze(0), one_row(rows.fit.inputs[0])), forward.device),
-        look=lambda: forward.run(rows.full),
+        look=lambda: replace(forward.run(rows.full), drawn=drawn),
         batches=lambda: forward.inputs(rows.full, job.recipe.batch_size),
         train_rows=len(rows.fit),
         width=forward.run(rows.fit.limited(2, seed=0)).z.shape[1],

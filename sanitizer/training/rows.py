@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 from torch.utils.data import ConcatDataset
 
-from audit.data.columns import AnyColumn, Column, Quantity, Undecided
+from audit.data.columns import AnyColumn, Column, Ints, Quantity, Undecided
 from audit.data.labelled import LabelledData
 from audit.errors import DataError
 from sanitizer.job import TrainingJob
@@ -35,6 +35,8 @@ class TrainingRows:
     """Sampling probability of each of them, (n of `fit`,); None for one pass per epoch."""
     full: LabelledData
     """Rows that a method is fitted on (resampled if reweighting): all, where no epoch has to be chosen."""
+    drawn: Ints | None
+    """Which rows of `fit` these are, (n,), if they were resampled."""
     held_out: LabelledData
     """Rows that choose the epoch (resampled if reweighting)."""
     effective_share: float
@@ -56,16 +58,16 @@ class TrainingRows:
             reweighting.require_every_cell(fit, job.task, job.private)
             ours = reweighting.independence_probabilities(fit, job.task, job.private)
             others = reweighting.independence_probabilities(held_out, job.task, job.private)
-            full = take_drawn(fit, draw(ours, seed=recipe.seed))
+            drawn = draw(ours, seed=recipe.seed)
             chosen = take_drawn(held_out, draw(others, seed=recipe.seed))
-            rows = TrainingRows(fit, ours, full, chosen, reweighting.effective_share(others))
+            rows = TrainingRows(fit, ours, take_drawn(fit, drawn), drawn, chosen, reweighting.effective_share(others))
         elif job.taught is not None:
             more = {"learned": fit, "taught": job.taught.data}
             fit = joined(more, job)
             full = fit if recipe.epochs else joined({**more, "unseen": held_out}, job)
-            rows = TrainingRows(fit, None, full, held_out, 1.0)
+            rows = TrainingRows(fit, None, full, None, held_out, 1.0)
         else:
-            rows = TrainingRows(fit, None, fit if recipe.epochs else job.data, held_out, 1.0)
+            rows = TrainingRows(fit, None, fit if recipe.epochs else job.data, None, held_out, 1.0)
         if len(fit) < recipe.batch_size:
             raise DataError(
                 f"{len(fit)} training rows do not fill one batch of {recipe.batch_size}. "

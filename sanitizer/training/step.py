@@ -27,6 +27,8 @@ from sanitizer.training.geometry import KEPT, Kept
 from sanitizer.training.reweighting import Doubles, draw
 from sanitizer.training.schedule import Schedule
 
+AS_IT_IS = "A release of the model as it is takes --epochs 0 and --method codebook, pairs, map, rich or leace."
+
 
 @dataclass(frozen=True)
 class TrainingStep:
@@ -103,7 +105,7 @@ class TrainingStep:
         if not total.requires_grad:
             raise TrainingError(
                 "Nothing is left to train: all weights that the loss depends on are frozen. Leave a module out of "
-                "--freeze, or give --epochs 0 for a release of the model as it is."
+                f"--freeze. {AS_IT_IS}"
             )
         self.optimizer.zero_grad()
         self.fabric.backward(total)

@@ -184,6 +184,8 @@ def test_vectors_too_large_to_be_squared_are_refused_before_any_work(method: str
     result = run(f"sanitize large.npz --private v --method {method} -o clean.npz")
     assert result.exit_code == 1 and "'face' holds values up to" in result.output
     assert result.output.strip().endswith("Divide the vectors by a number first.")
+    result = run("sanitize faces.npz --unlabelled large.npz --private v --method leace -o clean.npz")
+    assert result.exit_code == 1 and "Divide the vectors by a number first." in result.output
     assert {one.name for one in faces.iterdir()} == {"faces.npz", "large.npz"}
 
 

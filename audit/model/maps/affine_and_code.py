@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from audit.errors import BottleneckError
-from audit.model.maps.shapes import require_shapes
+from audit.model.maps.shapes import InFloat32, require_shapes
 
 
-class Code(nn.Module):
+class Code(InFloat32):
     """A finite code: each row of z is replaced by one of a few codewords.
 
     Which one is decided by the class with the highest score, and by how many of that class's cuts the score exceeds.
@@ -46,7 +46,7 @@ class Code(nn.Module):
         return words.to(z.dtype).reshape(z.shape)
 
 
-class Affine(nn.Module):
+class Affine(InFloat32):
     """An affine map of the bottleneck, for instance an eraser."""
 
     weight: Tensor

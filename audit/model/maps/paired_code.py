@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from audit.errors import BottleneckError
 from audit.model.maps.affine_and_code import vectors
-from audit.model.maps.shapes import require_shapes
+from audit.model.maps.shapes import InFloat32, require_shapes
 
 PRIME = 2**31 - 1
 """A Mersenne prime: a key times a rounded projection stays below 2⁶³, so that no device wraps around."""
@@ -18,7 +18,7 @@ FARTHEST = 2**20
 """Steps at which a rounded projection is cut off."""
 
 
-class PairedCode(nn.Module):
+class PairedCode(InFloat32):
     """Each row of z is replaced by a word of the code that is nearest to it, within its predicted class."""
 
     weight: Tensor
@@ -76,7 +76,14 @@ class PairedCode(nn.Module):
 
     def die(self, flat: Tensor) -> Tensor:
         """Return a number in [0, 1) for each vector, that nothing but the key and the vector decides."""
-        steps = torch.round(nn.functional.linear(flat, self.faces)).clamp(-FARTHEST, FARTHEST).to(torch.int64)
+        return self.thrown(self.steps(flat))
+
+    def steps(self, flat: Tensor) -> Tensor:
+        """Return the rounded projections of each vector, (n, s) int64."""
+        return torch.round(nn.functional.linear(flat, self.faces)).clamp(-FARTHEST, FARTHEST).to(torch.int64)
+
+    def thrown(self, steps: Tensor) -> Tensor:
+        """Return their keyed hash, (n,), in [0, 1)."""
         thrown = ((steps * self.key[1:]).remainder(PRIME).sum(dim=1) + self.key[0]).remainder(PRIME)
         return (thrown.double() / PRIME).float()
 

@@ -1,14 +1,14 @@
 """A map of z to few dimensions and back: a linear part and a residual network, all in factors."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from audit.model.maps.affine_and_code import vectors
-from audit.model.maps.shapes import require_shapes
+from audit.model.maps.shapes import InFloat32, require_shapes
 
 
-class ResidualMap(nn.Module):
+class ResidualMap(InFloat32):
     """Each row of z becomes r numbers, and what a linear map makes of them at full width: of rank r."""
 
     down: Tensor

@@ -1,11 +1,20 @@
 """What the tensors of a map have to be beside each other: they may come out of a stranger's checkpoint."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from audit.errors import BottleneckError
+
+
+class InFloat32(nn.Module):
+    """A module that goes where its model goes, and stays in float32 where that goes to halves: words are near in it."""
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(lambda part: part.to(fn(part).device), recurse)  # type: ignore[no-untyped-call]
+        return self
 
 
 def require_shapes(axes: Mapping[str, str], parts: Mapping[str, Tensor], *, whole: Collection[str] = ()) -> None:

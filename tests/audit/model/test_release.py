@@ -139,6 +139,7 @@ def test_a_release_says_the_same_where_the_model_runs_in_halves(kind: str) -> No
     with torch.autocast("cpu", torch.bfloat16):
         passed = standing(z)
     assert torch.equal(passed, standing(z))
+    assert torch.equal(copy.deepcopy(standing).half()(z.half()), standing(z.half().float()).half())
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])

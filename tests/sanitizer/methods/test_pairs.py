@@ -295,10 +295,11 @@ def test_of_many_rows_codes_are_as_fine_as_of_few() -> None:
         ("slack", -1),
         ("keep_loss", float("nan")),
         ("keep_weight", 1e300),
+        ("words", True),
     ],
 )
 def test_what_is_no_setting_of_a_code_is_refused(name: str, value: object) -> None:
-    with pytest.raises(IreneError, match=rf"{name} is .*Give a (whole )?number of at least"):
+    with pytest.raises(IreneError, match=rf"{name} is .*\. Give (a (whole )?number, |at most )?[0-9,]+( or more)?\.$"):
         make_method("pairs", {name: value})
 
 
@@ -415,6 +416,60 @@ def test_fewer_words_than_classes_are_refused_before_any_step() -> None:
     )
     with pytest.raises(IreneError, match=r"^--words 3 are too few for the 4 classes.*Give --words 4 or more"):
         fine_tune(model, job)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_between_two_classes_of_the_task_end_no_fit(seed: int) -> None:
+    """Which of two equal scores is the larger hangs on rounding."""
+    z = np.random.default_rng(seed).integers(0, 2, (1500, 4))
+    scores = np.stack([z[:, 0] + z[:, 1], z[:, 2] + z[:, 3]], axis=1)
+    v = np.random.default_rng(seed + 9).integers(0, 2, 1500)
+    code = fit_pairs(rows_of(z, scores), [v], [], Pairs(), has_task=True)
+    assert torch.isfinite(code(rows_of(z).before)).all()
+
+
+def test_a_class_whose_rows_are_all_the_same_is_not_told_from_the_others() -> None:
+    """All of them throw one die, so a word would be theirs whatever the shares are."""
+    generator = np.random.default_rng(14)
+    v, z = generator.integers(0, 20, (2, 4000)), generator.normal(size=(2, 4000, 6))
+    z[v == 7] = 0.1
+    code = fit_pairs(rows_of(z[0]), [v[0]], [], Pairs(), has_task=False)
+    assert best_guess(words_of(code, rows_of(z[1]).before), np.asarray(v[1] == 7).astype(np.int64)) < 0.56
+
+
+def test_three_rows_of_another_class_let_the_die_tell_nothing_of_the_others() -> None:
+    k, of_one = 30, np.arange(1, 31) ** -1.5
+    for seed in (1, 5):
+        generator = np.random.default_rng(seed)
+        a, b = generator.choice(k, (2, 2, 4000), p=of_one / of_one.sum())
+        z = np.eye(k)[a] @ np.eye(k, 2 * k) + np.eye(k)[b] @ np.eye(k, 2 * k, k)
+        v = ((a + b) % 2) ^ (generator.random((2, 4000)) < 0.02)
+        v[0, :3] = 2
+        code = fit_pairs(rows_of(z[0]), [v[0]], [], Pairs(slack=0), has_task=False)
+        assert best_guess(words_of(code, rows_of(z[1]).before), v[1]) < 0.57
+
+
+def test_another_key_is_tried_before_there_are_fewer_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def few_values(seed: int) -> PairedCode:
+        generator = np.random.default_rng(seed)
+        z = np.round(generator.normal(size=(4000, 2)), 1)
+        return fit_pairs(rows_of(z), [(np.sin(6 * z[:, 0]) > 0).astype(np.int64)], [], Pairs(), has_task=False)
+
+    many = sum(len(few_values(seed).words) for seed in range(6))
+    monkeypatch.setattr("sanitizer.methods.pairs.KEYS", 1)
+    assert sum(len(few_values(seed).words) for seed in range(6)) < 0.8 * many
+
+
+def test_a_word_is_far_from_a_row_that_is_drawn_many_times_and_chance_is_that_of_rows_once() -> None:
+    z, v, kept = drawn(15)
+    v[:12] = 2
+    drawn_again = np.concatenate([np.arange(N), np.repeat(np.arange(12), 80), np.full(900, 20)])
+    one = replace(rows_of(np.asarray(z[drawn_again])), drawn=torch.from_numpy(drawn_again))
+    code = fit_pairs(one, [v[drawn_again]], [kept[drawn_again]], Pairs(), has_task=False)
+    assert (code.words - z[20]).norm(dim=1).min() > 0.2
+    each = replace(one, drawn=None)
+    alone = fit_pairs(each, [v[drawn_again]], [kept[drawn_again]], Pairs(), has_task=False)
+    assert len(code.words) > 40 and len(alone.words) < 10
 
 
 def test_rows_that_are_there_again_count_once_in_what_chance_allows() -> None:

@@ -118,11 +118,13 @@ def test_frozen_parameters_stay_frozen() -> None:
 def test_a_model_that_is_frozen_whole_is_refused_and_a_release_of_it_is_the_way_out() -> None:
     job = TrainingJob(rows(), task="y", private=["v"], method=Codebook(), layer="fc:input", recipe=SGD)
     whole = replace(SGD, freeze=tuple(name for name, _ in net().named_children()))
-    with pytest.raises(TrainingError, match=r"^Nothing is left to train: .* or give --epochs 0"):
+    with pytest.raises(TrainingError, match=r"^Nothing is left to train: .* takes --epochs 0 and --method codebook, "):
         fine_tune(net(), replace(job, recipe=whole))
     model = net()
     fine_tune(model, replace(job, recipe=replace(whole, epochs=0)))
     assert isinstance(model.get_submodule("irene.map"), Code)
+    with pytest.raises(TrainingError, match=r"^--epochs 0 trains nothing, and the method leaves no release\. A "):
+        fine_tune(net(), replace(job, method=Kernel(), recipe=replace(SGD, epochs=0)))
 
 
 def test_a_diverging_run_stops_and_names_the_term() -> None:
