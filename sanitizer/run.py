@@ -61,6 +61,7 @@ from sanitizer.teaching.taught import taught
 from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune
 from sanitizer.training.resume import ResumeFile
+from sanitizer.training.step import AS_IT_IS
 from sanitizer.training.task_check import require_task
 
 
@@ -132,6 +133,8 @@ def _tuned(
     """Fine-tune the model; a TrainingError says how to go on."""
     try:
         outcome = fine_tune(model, job, resume_file=resume_file, track=options.track)
+        if not job.recipe.epochs and release.NAME not in dict(model.named_children()):
+            raise TrainingError(f"--epochs 0 trains nothing, and the method leaves no release. {AS_IT_IS}")
         require_finite(weights, model)
     except TrainingError as error:
         raise TrainingError(f"{error} {resume_file.remedy()}") from None
@@ -263,12 +266,13 @@ def _width(job: TrainingJob, installed: nn.Module | None) -> list[str]:
     of = f" of {groups} groups ({job.data.group_name})" if FEW_EACH * groups < len(job.data) else ""
     rows, count = _rows_to_clean_by(job), f"{len(job.data)} rows{of}"
     full = installed.up.shape[0]
-    few, more = (min(full, dimensions(rows, one)) for one in (0.02, LIMIT))
+    limit = job.method.limit if isinstance(job.method, NonlinearMap) else LIMIT
+    few, more = (min(full, dimensions(rows, one)) for one in (0.02, limit))
     count += f" and {len(job.taught.data)} that a teacher labelled" if job.taught else ""
     width = installed.up.shape[1]
     return [
         f"The encoder was not trained; {width} dimension{' passes' if width == 1 else 's pass'}. {count} allow "
-        f"about {few} within 2 points above the floor and {more} within {100 * LIMIT:.0f}, if what tells the attribute "
+        f"about {few} within 2 points above the floor and {more} within {100 * limit:g}, if what tells the attribute "
         "is linear; what is not takes more rows, so audit the result"
     ]
 

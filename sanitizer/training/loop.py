@@ -24,7 +24,7 @@ from sanitizer.training.model_selection import HeldOutMetrics, check, head_accur
 from sanitizer.training.resume import BestEpoch, ResumeFile, Stateful
 from sanitizer.training.rows import TrainingRows
 from sanitizer.training.schedule import Schedule
-from sanitizer.training.step import AS_IT_IS, TrainingStep, make_fabric
+from sanitizer.training.step import TrainingStep, make_fabric
 
 PREVIEW = 2000
 """Training rows, at most, that a release module is fitted on for an epoch's check."""
@@ -93,8 +93,6 @@ def _fine_tune(model: nn.Module, job: TrainingJob, resume_file: ResumeFile | Non
             if best is not None:
                 best.restore(model, objective)
             last = objective.finished(setting.look)
-        if last is None and not job.recipe.epochs:
-            raise TrainingError(f"--epochs 0 trains nothing, and the method leaves no release. {AS_IT_IS}")
         if last is not None:
             install(model, job.layer, last)
         seen = forward.run(rows.held_out)

@@ -82,6 +82,16 @@ def test_a_method_is_named_or_given_with_its_settings(leaky: Path, tmp_path: Pat
         sanitize(loaded, data, tmp_path / "x.safetensors", task="digit", private="colour", method="iren")
 
 
+def test_no_epoch_and_no_release_is_refused_and_nothing_is_written(leaky: Path, tmp_path: Path) -> None:
+    data, options = open_data("digits", "train", {}).limited(600, seed=0), replace(QUICK, epochs=0)
+    with pytest.raises(TrainingError, match=r"^--epochs 0 trains nothing, and the method leaves no release\. A "):
+        sanitize(
+            load(leaky, "small-convnet"), data, tmp_path / "clean.safetensors", task="digit", private="colour",
+            method="kernel", options=options,
+        )  # fmt: skip
+    assert not list(tmp_path.glob("clean*"))
+
+
 def test_an_attribute_to_retain_chooses_what_so_few_rows_allow_and_cannot_be_removed_too(
     leaky: Path, tmp_path: Path
 ) -> None:
