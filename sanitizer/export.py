@@ -72,7 +72,7 @@ def _place(program: torch.export.ExportedProgram, layer: str) -> None:
     """Record the release module, which a hook calls, as a step before the layer or its last; torch says its first."""
     place = parse(layer)
     behind = place.side == "output" and place.module != OUTPUT  # what the model returns is nobody's step
-    for node in program.graph.nodes:
+    for node in _steps(program):
         stack = node.meta.get("nn_module_stack")
         if not stack or not any(_own(name) for name, _ in stack.values()):
             continue
@@ -83,10 +83,17 @@ def _place(program: torch.export.ExportedProgram, layer: str) -> None:
         }
 
 
+def _steps(program: torch.export.ExportedProgram) -> Iterator[torch.fx.Node]:
+    """Yield every step, also those that stand in a graph of their own: what runs without autocast does."""
+    for module in program.graph_module.modules():
+        if isinstance(module, torch.fx.GraphModule):
+            yield from module.graph.nodes
+
+
 def _forget(program: torch.export.ExportedProgram) -> None:
     """Take out what torch would save beside the steps: the inputs of the trace, lines of source and their folders."""
     program._example_inputs = None
-    for node in program.graph.nodes:
+    for node in _steps(program):
         node.meta = {key: value for key, value in node.meta.items() if key in STEP}
 
 

@@ -120,6 +120,8 @@ def test_nothing_that_a_command_writes_gives_a_row_or_a_name_away(
         f"audit {model} {arch} {test} {quick} -o{root}/zqout/before.json",
         f"sanitize {model} {arch} {train} {few} --method codebook -o zqout/clean.safetensors",
         f"sanitize {model} {arch} {train} {few} --method kernel -o zqout/kernel.safetensors",
+        f"sanitize {model} {arch} {train} --allow-chance --method map --rank 2 -o zqout/map.safetensors",
+        f"sanitize {model} {arch} {train} {few} --method pairs --words 8 -o zqout/pairs.safetensors",
         f"audit zqout/clean.safetensors {arch} {test} {quick} -o zqout/after.json",
         f"audit zqout/clean.pt2 {test} {quick} --limit-rows 300 --output zqout/program.json",
         "report zqout/before.json zqout/after.json --dpia -o zqout/report.html",
@@ -133,7 +135,7 @@ def test_nothing_that_a_command_writes_gives_a_row_or_a_name_away(
     assert not [*temporary.iterdir()]
     files = {path: b"\0".join(parts(path.read_bytes())) for path in (root / "zqout").rglob("*") if path.is_file()}
     assert len(files) > 12
-    texts = {path: content.replace(b"zqout/clean", b"") for path, content in files.items()}
+    texts = {path: re.sub(rb"zqout/(clean|map|pairs)", b"", content) for path, content in files.items()}
     for word in ("zqface", "zqperson", "zqclient", "zqfolder/", "zqout", str(root), str(Path.cwd()), "/site-packages"):
         assert not [path.name for path, content in texts.items() if word.encode() in content], word
     starts: dict[bytes, set[bytes]] = {}
