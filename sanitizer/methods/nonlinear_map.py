@@ -132,7 +132,7 @@ def fit_map(
     on = rows.before.device
     head = _Head.of(classifier(rows), on) if has_task else None
     fit = _Fit(rows, private, settings, down.float().to(on), inside.float().to(on), head, told=bool(told))
-    most = min(settings.rank or dimensions(few, settings.limit), len(down))
+    most = min(int(settings.rank or dimensions(few, settings.limit)), len(down))
     return fit.run(most if settings.rank else fit.width(most))
 
 
@@ -226,9 +226,8 @@ class _Fit:
         fit = self.of(np.setdiff1d(order, held))
         count = min(float(shares(self.rows.v[name][held].cpu().numpy(), groups[held]).sum()) for name in self.private)
         noise = 0.5 / max(count, 1.0) ** 0.5  # of balanced accuracy near one half
-        while (
-            most > 1 and self._left(fit.run(most), held) > self.settings.limit / 2 + noise
-        ):  # an audit's attackers read more
+        allowed = self.settings.limit / 2 + noise  # an audit's attackers read more
+        while most > 1 and self._left(fit.run(most), held) > allowed:
             most //= 2
         return most
 

@@ -52,8 +52,8 @@ def most_codes(words: int, classes: int) -> int:
 def codes_of(c: Doubles, count: int) -> tuple[Doubles, Ints]:
     """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,).
 
-    No code has few rows that differ. Of many rows, some are enough to find
-    where codes are; all of them tell their means.
+    No code has few rows that differ. Of many rows, some are enough to find where codes are; all of them tell their
+    means.
     """
     some = c if len(c) <= MANY else c[np.random.default_rng(0).permutation(len(c))[:MANY]]
     count = min(count, max(1, len(some) // ROWS_PER_CODE))
@@ -165,9 +165,10 @@ def by_chance(v: Ints, cells: Doubles, row: Ints | None = None) -> Doubles:
             would of whose mean the variance is the same (Kish, Survey Sampling).
     """
     generator, cells = np.random.default_rng(0), cells / cells.sum()
-    times = [np.unique(row[v == one], return_counts=True)[1] if row is not None else None for one in np.unique(v)]
-    rows = np.unique(v, return_counts=True)[1]
-    worth = [n if many is None else round(n**2 / np.square(many).sum()) for n, many in zip(rows, times, strict=True)]
+    row = np.arange(len(v)) if row is None else row
+    times = [np.unique(row[v == one], return_counts=True)[1] for one in np.unique(v)]
+    rows = np.array([many.sum() for many in times])
+    worth = [round(many.sum() ** 2 / np.square(many).sum()) for many in times]
     drawn = np.stack([generator.multinomial(n, cells, size=DRAWS) for n in worth])  # (k, draws, words)
     shares = drawn / np.reshape(worth, (-1, 1, 1))
     of_all = (shares * (rows / rows.sum())[:, None, None]).sum(axis=0)
