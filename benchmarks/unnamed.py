@@ -23,7 +23,7 @@ from removal import kept_auroc, named, read
 
 from audit.environment import versions
 
-ARMS = ("untouched", "codebook", "rich", "pairs, 64 words", "pairs, 256 words", "map", "map, 16 dimensions")
+ARMS = ("untouched", "codebook", "rich", "pairs, 64 words", "map", "map, 16 dimensions")
 
 
 def halves(case: Case) -> Mapping[str, Case]:

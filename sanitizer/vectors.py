@@ -23,6 +23,7 @@ from audit.atomic_write import as_path, locked, staged_together
 from audit.column_names import several
 from audit.data.labelled import LabelledData
 from audit.data.layers import given_layers
+from audit.data.loading import batches
 from audit.data.on_disk import AT_ONCE, blocks
 from audit.data.parts import PartRule
 from audit.errors import CheckpointError, DataError, IreneError, TrainingError
@@ -102,7 +103,8 @@ def sanitize_vectors(
     require_columns(vectors.data, None, private, keep)
     _require_moderate(vectors.name, blocks(vectors.values, AT_ONCE))
     if (more := options.unlabelled) is not None:
-        _require_moderate(more.name, (np.asarray(more.inputs[row]) for row in range(len(more))))
+        readable = batches(more.inputs, batch_size=AT_ONCE, workers=0)
+        _require_moderate(more.name, (x.numpy() for _, x in readable if isinstance(x, torch.Tensor)))
     rule = PartRule.of(identified(vectors.data, options.keep_identity), options.seed)
     options, data = prepared(options, vectors.data, method, None)
     may_fit = rule.rows(data, "train")

@@ -68,7 +68,9 @@ METHOD = (
     ),
     option("--levels", click.IntRange(min=1), "Codewords for each class of the task (codebook)."),
     option("--rank", click.IntRange(min=1), "Dimensions that pass (map, rich); map: as many as the rows allow."),
-    option("--words", click.IntRange(min=2), "About so many words over all predicted classes (pairs): 64 if left out."),
+    option(
+        "--words", click.IntRange(min=2), "At most so many words over all predicted classes (pairs): 64 if left out."
+    ),
     click.option("--method-arg", multiple=True, metavar="NAME=VALUE", help="Another setting of the method."),
 )
 IDLE = (

@@ -87,6 +87,8 @@ class NonlinearMap:
             raise IreneError(f"limit is {self.limit!r}. Give a share above 0 and up to 1, such as 0.05.")
         if self.rank is not None:
             require_number("rank", self.rank, 1)
+            if self.limit != LIMIT:
+                raise IreneError("rank says how many dimensions pass, so limit has no effect. Leave one of them out.")
 
     def start(self, setting: Setting) -> "NonlinearMapObjective":
         """Begin; there is nothing but the task."""

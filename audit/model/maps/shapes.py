@@ -1,4 +1,4 @@
-"""What the tensors of a map have to be beside each other: they may come out of a stranger's checkpoint."""
+"""What the tensors of a map have to be, and stay: they may come out of a stranger's checkpoint."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Self
@@ -13,7 +13,11 @@ class InFloat32(nn.Module):
     """A module that goes where its model goes, and stays in float32 where that goes to halves: words are near in it."""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(lambda part: part.to(fn(part).device), recurse)  # type: ignore[no-untyped-call]
+        def moved(part: Tensor) -> Tensor:
+            made = fn(part)
+            return made if made.dtype == part.dtype else part.to(made.device)
+
+        super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
         return self
 
 

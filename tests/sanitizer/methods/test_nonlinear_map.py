@@ -210,6 +210,8 @@ def test_a_larger_limit_lets_more_dimensions_pass_and_one_that_is_none_is_refuse
     for wrong in (0, 1.5, "abc", float("nan")):
         with pytest.raises(IreneError, match=r"limit is .* Give a share above 0 and up to 1"):
             make_method("map", {"limit": wrong})
+    with pytest.raises(IreneError, match="limit has no effect"):
+        make_method("map", {"limit": 0.08, "rank": 4})
 
 
 def test_what_is_left_is_what_is_read_beyond_the_predicted_class() -> None:
