@@ -1,41 +1,32 @@
 """One sanitizing from end to end: load, fine-tune, write a checkpoint of the same make and its record."""
 
-import json
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from glob import escape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from audit.atomic_write import as_path, locked, require_writable, sha256, staged_together, would_be_lost
 from audit.column_names import several
 from audit.data.columns import AnyColumn, Column, Ints, Undecided
 from audit.data.labelled import LabelledData, require_labelled
-from audit.data.loading import UNREADABLE, readable
+from audit.data.loading import readable
 from audit.data.model_input import ModelInput, to
-from audit.environment import versions
 from audit.errors import CheckpointError, DataError, EvidenceError, TrainingError
-from audit.evidence.audit_result import QuantityTask, Sanitizing, Sidecar, read_sidecar, sidecar
-from audit.evidence.json_file import Options, as_json
-from audit.evidence.verdict import LIMIT
+from audit.evidence.audit_result import Sanitizing, read_sidecar, sidecar
 from audit.model import release
 from audit.model.checkpoint import LoadedModel
 from audit.model.forward import first_input, with_arguments
-from audit.model.maps.affine_and_code import Code
-from audit.model.maps.paired_code import PairedCode
-from audit.model.maps.residual_map import ResidualMap
 from audit.model.state_dict import Weights, write_like
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import suggest
 from audit.model.structure.scores import Answer
-from audit.parallel.ranks import is_first, process_count
+from audit.parallel.ranks import is_first
 from audit.verification.verification import identified
 from sanitizer.checkpoint import require_finite, require_unsanitized
 from sanitizer.export import exported
@@ -43,7 +34,6 @@ from sanitizer.job import TrainingJob, require_classes
 from sanitizer.method_table import (
     Choice,
     as_method,
-    card_of,
     make_method,
     release_for,
     require_task_kind,
@@ -55,8 +45,8 @@ from sanitizer.methods.base import Method
 from sanitizer.methods.leace import Leace
 from sanitizer.methods.nonlinear_map import NonlinearMap
 from sanitizer.methods.pairs import Pairs
-from sanitizer.methods.width import FEW_EACH, balanced_rows, dimensions, shares
 from sanitizer.options import SanitizeOptions, given_options
+from sanitizer.record import record, record_of, request
 from sanitizer.teaching.taught import taught
 from sanitizer.training.forward import require_trainable
 from sanitizer.training.loop import Outcome, fine_tune
@@ -197,13 +187,6 @@ def _names(column: AnyColumn, rows: Ints) -> tuple[str, ...]:
     return tuple(f"{value:g}" for value in column.values[rows])
 
 
-def request(name: str, parent: str, job: TrainingJob) -> str:
-    """Return what a run is asked for, as text: another request does not go on from its state."""
-    asked = [name, job.layer, job.pool, parent, job.data.labels_sha256(job.named), _settings(job)]
-    asked += [str(one) for one in (job.padding, job.scores, job.output) if one is not None]
-    return json.dumps(asked, default=str)
-
-
 def program(output: Path) -> Path:
     """Return the path of a released model's program: beside its weights."""
     return output.with_suffix(".pt2")
@@ -248,125 +231,6 @@ def named_method(method: str | Method, name: str | None) -> tuple[str, Method]:
     return name or type(method).__name__.lower(), as_method(method, "The method is")
 
 
-def _linear(job: TrainingJob) -> list[str]:
-    """Say what the method does not do that keeps most where there is no task."""
-    if job.task is not None or not isinstance(job.method, Leace):
-        return []
-    return [
-        "Only what a linear attacker reads was projected out, so that vectors stay as alike as they were: other "
-        "attackers may read as much as before, which an audit tells; --method map removes more, and keeps less"
-    ]
-
-
-def _width(job: TrainingJob, installed: nn.Module | None) -> list[str]:
-    """Say how many dimensions pass, and how many the rows can clean: what a map leaves is a question of rows."""
-    if not isinstance(installed, ResidualMap):
-        return []
-    groups = len(np.unique(job.data.groups()))
-    of = f" of {groups} groups ({job.data.group_name})" if FEW_EACH * groups < len(job.data) else ""
-    rows, count = _rows_to_clean_by(job), f"{len(job.data)} rows{of}"
-    full = installed.up.shape[0]
-    limit = job.method.limit if isinstance(job.method, NonlinearMap) else LIMIT
-    few, more = (min(full, dimensions(rows, one)) for one in (0.02, limit))
-    count += f" and {len(job.taught.data)} that a teacher labelled" if job.taught else ""
-    width = installed.up.shape[1]
-    return [
-        f"The encoder was not trained; {width} dimension{' passes' if width == 1 else 's pass'}. {count} allow "
-        f"about {few} within 2 points above the floor and {more} within {100 * limit:g}, if what tells the attribute "
-        "is linear; what is not takes more rows, so audit the result"
-    ]
-
-
-def _rows_to_clean_by(job: TrainingJob) -> float:
-    """Return how many rows of two classes of equal size would tell the private attributes as well as all rows do."""
-    found = []
-    for name in job.private:
-        codes = job.data.codes(name)
-        worth = shares(codes, job.data.groups())
-        if job.taught:
-            taught = job.taught.data
-            more = shares(taught.codes(name), taught.groups()) * job.taught.worth[name]
-            codes, worth = np.concatenate([codes, taught.codes(name)]), np.concatenate([worth, more])
-        found.append(balanced_rows(codes, worth))
-    return min(found)
-
-
-def _settings(job: TrainingJob) -> Options:
-    """Return everything that was chosen, flat."""
-    chosen: dict[str, Any] = asdict(job.recipe) | {"freeze": ",".join(job.recipe.freeze)}
-    chosen |= {"task": job.task, "private": ",".join(job.private), "keep": ",".join(job.keep)}
-    chosen |= {"task_is": QuantityTask.told} if job.answer and job.answer.classes is None else {}
-    chosen |= {"scores": job.scores} if job.scores == "ordinal" else {}
-    chosen |= {"keep_identity": job.keep_identity} if job.keep_identity else {}
-    chosen |= {"data": job.data.name, "data.rows": len(job.data)}
-    chosen |= {f"data.{key}": value for key, value in job.data.options.items()}
-    chosen |= job.taught.said if job.taught else {}
-    return chosen | {f"method.{key}": value for key, value in asdict(job.method).items()}  # type: ignore[call-overload]
-
-
-def _notes(layer: str, installed: nn.Module | None) -> list[str]:
-    """Say what a release leaves as it was, and how it is loaded."""
-    if installed is None:
-        return []
-    what = "code" if isinstance(installed, Code | PairedCode) else "map"
-    return [
-        f"What the encoder gives before the {what} at {layer} leaks as before: whoever gets the weights or the program "
-        f"can leave the {what} out. Give away what comes behind it, not the encoder, where that matters",
-        f"The weights stand under {release.ENCODER!r}, so that a plain architecture takes none of them (with "
-        f"strict=False neither) and the {what} is not lost unseen: run the program, or load the file by "
-        "irene.load_released(file, build)",
-    ]
-
-
-def _apart(job: TrainingJob, model: nn.Module) -> list[str]:
-    """Say what several processes do not do as one would."""
-    processes = process_count()
-    if processes == 1 or not job.recipe.epochs or not any(isinstance(one, _BatchNorm) for one in model.modules()):
-        return []
-    return [f"Batch normalisation took the statistics of the share of each of {processes} processes, not of the batch"]
-
-
-def _unread(job: TrainingJob) -> list[str]:
-    """Say how many rows could not be read."""
-    count = job.data.options.get(UNREADABLE)
-    return [f"{count} rows of {job.data.name} could not be read and were left out"] if count else []
-
-
-def record(
-    name: str,
-    parent: str,
-    model: nn.Module,
-    job: TrainingJob,
-    outcome: Outcome,
-    *,
-    notes: Sequence[str] | None = None,
-) -> Sanitizing:
-    """Return what a run says that it did, to a file of the SHA-256 `parent`; notes are those of a checkpoint."""
-    installed = dict(model.named_modules()).get(f"{release.NAME}.map")
-    return Sanitizing(
-        method=name,
-        card=card_of(job.method),
-        settings=_settings(job),
-        layer=job.layer,
-        parent_sha256=parent,
-        trace=outcome.trace,
-        chosen=outcome.chosen,
-        notes=[
-            *(_notes(job.layer, installed) if notes is None else notes),
-            *(job.taught.notes if job.taught else ()),
-            *_linear(job),
-            *_width(job, installed),
-            *_apart(job, model),
-            *_unread(job),
-        ],
-        release=None if installed is None else "code" if isinstance(installed, Code | PairedCode) else "map",
-        head_accuracy=outcome.head_accuracy,
-        head_rows=outcome.head_rows,
-        data_fingerprint=job.data.labels_sha256(job.named),
-        versions=versions(),
-    )
-
-
 def _write(weights: Weights, model: nn.Module, x: ModelInput, done: Sanitizing, output: Path) -> None:
     """Write the weights, a release's program and a record of each; the state goes when all of them are in place.
 
@@ -388,11 +252,6 @@ def _write(weights: Weights, model: nn.Module, x: ModelInput, done: Sanitizing, 
                 stage(sidecar(program(output))).write_bytes(record_of(done, staging))
     if failed is not None:
         raise failed
-
-
-def record_of(done: Sanitizing, staging: Path) -> bytes:
-    """Return the record of a file that was staged."""
-    return as_json(Sidecar(sha256=sha256(staging), sanitizing=done))
 
 
 def require_own(output: Path) -> None:

@@ -35,14 +35,12 @@ from sanitizer.export import exported
 from sanitizer.method_table import METHODS
 from sanitizer.methods.base import Method
 from sanitizer.options import SanitizeOptions, given_options
+from sanitizer.record import record, record_of, request
 from sanitizer.run import (
     choice,
     named_method,
     prepared,
     program,
-    record,
-    record_of,
-    request,
     require_columns,
     require_own,
     state_file,

@@ -79,11 +79,13 @@ ARROWS = {
         "audit.far_values audit.model audit.model.files audit.model.structure audit.parallel audit.attackers "
         "audit.protocol information similarity methods job",
         "teaching": "audit.attackers audit.far_values audit.data audit.errors audit.parallel job methods training",
-        "run": "audit.errors audit.column_names audit.atomic_write audit.environment audit.evidence audit.data "
-        "audit.model audit.model.maps audit.model.structure audit.parallel audit.verification methods method_table job "
-        "options checkpoint export teaching training",
+        "record": "audit.atomic_write audit.environment audit.evidence audit.data audit.model audit.model.maps "
+        "audit.parallel methods method_table job training",
+        "run": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
+        "audit.model.structure audit.parallel audit.verification methods method_table job options checkpoint export "
+        "record teaching training",
         "vectors": "audit.errors audit.column_names audit.atomic_write audit.evidence audit.data audit.model "
-        "audit.verification methods method_table options export training run",
+        "audit.verification methods method_table options export record training run",
         "plan": "audit.errors audit.column_names audit.evidence methods method_table",
         "sweep": "audit.errors audit.column_names audit.atomic_write audit.environment audit.parallel audit.progress "
         "audit.evidence audit.settings audit.data audit.model audit.model.structure audit.request audit.run methods "

@@ -12,7 +12,7 @@ from support.training import net, rows
 
 from sanitizer.job import Recipe, TrainingJob
 from sanitizer.methods.irene import Irene
-from sanitizer.run import record
+from sanitizer.record import record
 from sanitizer.training.loop import Outcome
 
 SCRIPT = """
