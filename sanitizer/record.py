@@ -23,10 +23,13 @@ from audit.model.maps.residual_map import ResidualMap
 from audit.parallel.ranks import process_count
 from sanitizer.job import TrainingJob
 from sanitizer.method_table import card_of
+from sanitizer.methods.codebook import FEWEST
 from sanitizer.methods.leace import Leace
 from sanitizer.methods.nonlinear_map import NonlinearMap
+from sanitizer.methods.pairs import Pairs
 from sanitizer.methods.width import FEW_EACH, balanced_rows, dimensions, shares
 from sanitizer.training.loop import Outcome
+from sanitizer.training.rows import held_from_training
 
 
 def request(name: str, parent: str, job: TrainingJob) -> str:
@@ -60,6 +63,7 @@ def record(
             *(job.taught.notes if job.taught else ()),
             *_linear(job),
             *_width(job, installed),
+            *_words(job, installed),
             *_apart(job, model),
             *_unread(job),
         ],
@@ -98,6 +102,26 @@ def _width(job: TrainingJob, installed: nn.Module | None) -> list[str]:
         f"about {few} within 2 points above the floor and {more} within {100 * limit:g}, if what tells the attribute "
         "is linear; what is not takes more rows, so audit the result"
     ]
+
+
+def _words(job: TrainingJob, installed: nn.Module | None) -> list[str]:
+    """Say whose rows the words of a code are means of, where there are few people, or fewer words than were asked."""
+    if not isinstance(installed, Code | PairedCode):
+        return []
+    of = "rows" if job.data.group is None else f"groups ({job.data.group_name})"
+    fitted = [held_from_training(job)[0] if job.recipe.epochs else job.data, *([job.taught.data] if job.taught else [])]
+    people = sum(len(np.unique(rows.groups())) for rows in fitted)
+    if people < FEWEST:
+        return [
+            f"There are {people} {of} alone, so each predicted class has one word, the mean of all of them: it may tell "
+            "of one"
+        ]
+    if isinstance(job.method, Pairs) and len(installed.words) < job.method.words:
+        return [
+            f"{len(installed.words)} words pass, of {job.method.words} at most: each is a mean over {FEWEST} {of} or "
+            "more, and each private class says it about as often"
+        ]
+    return []
 
 
 def _rows_to_clean_by(job: TrainingJob) -> float:

@@ -71,6 +71,12 @@ class Rows:
         return np.sort(np.unique(self.drawn.cpu().numpy(), return_index=True)[1])
 
     @property
+    def whose(self) -> Ints:
+        """Whom each row stands for, (n,): a group as the data says, else the row itself, which may be there again."""
+        found = self.drawn if self.group is None else self.group
+        return np.arange(len(self.before)) if found is None else found.cpu().numpy()
+
+    @property
     def task_loss(self) -> Tensor:
         """The loss of the task, a scalar: cross-entropy in nats, or the squared error of a quantity by its variance."""
         if self.wanted is not None:

@@ -29,7 +29,7 @@ DECAY = 0.95
 """Decay of the running table at each step: one batch has too few rows for all of its cells."""
 TINY = 1e-6
 FEWEST = 10
-"""Rows whose mean a word is, at least: the word of a single row would be that row."""
+"""Rows, or people where groups are given, whose mean a word is, at least: that of a single one would be theirs."""
 MOST_STEPS = 10_000
 LINEAR = 0.999
 """Share of the scores' variance that a linear map of z explains if the layers behind the bottleneck are linear."""
@@ -109,7 +109,7 @@ def fit_code(rows: Rows, levels: int) -> Code:
     rows has the word of its whole class, and a class of too few rows that of the rows which are most like it.
     """
     found = classifier(rows)
-    z, is_first = rows.before.double().cpu().numpy(), np.zeros(len(rows.before), dtype=bool)
+    z, whose, is_first = rows.before.double().cpu().numpy(), rows.whose, np.zeros(len(rows.before), dtype=bool)
     is_first[rows.once] = True
     k, d = rows.scores.shape[1], z.shape[1]
     cuts, codewords = np.zeros((k, levels - 1)), np.zeros((k, levels, d))
@@ -122,7 +122,7 @@ def fit_code(rows: Rows, levels: int) -> Code:
         level = np.searchsorted(cuts[label], sure, side="left")
         for place in range(levels):
             here, once = inside[(level == place) & is_first[inside]], inside[is_first[inside]]
-            codewords[label, place] = found.word(z, here if has_many(z[here]) else once, label)
+            codewords[label, place] = found.word(z, whose, here if has_many(z[here], whose[here]) else once, label)
     parts = (found.weight, found.bias, cuts, codewords.reshape(k * levels, d))
     return Code(*(torch.as_tensor(part, dtype=torch.float32, device=rows.before.device) for part in parts))
 
@@ -140,16 +140,18 @@ class Classifier:
     sure: Doubles
     """That class's score, (n,)."""
 
-    def word(self, z: Doubles, inside: Ints, label: int) -> Doubles:
-        """Return the mean of rows that are given a class, (d,), or, where they are few, of those most like them.
+    def word(self, z: Doubles, whose: Ints, inside: Ints, label: int) -> Doubles:
+        """Return the mean of who are given a class, (d,), or, where they are few, of those most like them.
 
         These may be given another class: their mean is moved until it has the margin that the few have. Each step
         projects it onto the half-space in which the class beats its nearest rival (Agmon, 1954).
         """
-        if has_many(z[inside]):
-            return np.asarray(z[inside].mean(axis=0))
-        others = np.unique(z, axis=0)
-        word = others[np.argsort(-(others @ self.weight[label]), kind="stable")[:FEWEST]].mean(axis=0)
+        if has_many(z[inside], whose[inside]):
+            return np.asarray(np.average(z[inside], axis=0, weights=once_each(whose[inside])))
+        others = np.unique(z, axis=0, return_index=True)[1]
+        others = others[np.argsort(-(z[others] @ self.weight[label]), kind="stable")]
+        first = np.sort(np.unique(whose[others], return_index=True)[1])  # of each person, the row most like them
+        word = z[others[first[:FEWEST]] if len(first) >= FEWEST else others].mean(axis=0)
         ahead, by = self.weight[label] - self.weight, self.bias[label] - self.bias  # (k, d), (k,)
         rivals = np.flatnonzero(np.square(ahead).sum(axis=1) > 0)
         margin = (z[inside] @ ahead[rivals].T + by[rivals]).min(axis=1).mean() if len(rivals) else 0.0
@@ -162,9 +164,15 @@ class Classifier:
         return np.asarray(word)
 
 
-def has_many(z: Doubles) -> bool:
-    """Return whether so many rows (n, d) differ that their mean is none of them: training may repeat a row."""
-    return len(z) >= FEWEST and len(np.unique(z, axis=0)) >= FEWEST
+def has_many(z: Doubles, whose: Ints) -> bool:
+    """Return whether rows (n, d) are of enough people, (n,) as of Rows.whose, and enough differ, for a mean of them."""
+    return len(z) >= FEWEST and min(len(np.unique(whose)), len(np.unique(z, axis=0))) >= FEWEST
+
+
+def once_each(whose: Ints) -> Doubles:
+    """Return weights of rows, (n,), by which each person counts once, however many rows are theirs."""
+    _, of, rows = np.unique(whose, return_inverse=True, return_counts=True)
+    return np.asarray(1 / rows[of])
 
 
 def classifier(rows: Rows) -> Classifier:

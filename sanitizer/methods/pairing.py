@@ -21,7 +21,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
 from audit.errors import TrainingError
-from sanitizer.methods.codebook import FEWEST
+from sanitizer.methods.codebook import FEWEST, once_each
 
 ROWS_PER_CODE = 12
 """Training rows for each code, about: the shares of classes in it are estimated from them."""
@@ -49,28 +49,29 @@ def most_codes(words: int, classes: int) -> int:
     return max(2 * words if classes <= 2 else words, 2 * LARGEST // (max(2, classes) * words))
 
 
-def codes_of(c: Doubles, count: int) -> tuple[Doubles, Ints]:
+def codes_of(c: Doubles, count: int, whose: Ints) -> tuple[Doubles, Ints]:
     """Return the centres of at most `count` codes of rows (n, m), and the code of each row, (n,).
 
-    No code has few rows that differ. Of many rows, some are enough to find where codes are; all of them tell their
-    means.
+    No code has rows of few people, (n,) as of Rows.whose, or few that differ; in its mean each person counts for the
+    share of their rows that it has. Of many rows, some are enough to find where codes are; all tell their means.
     """
     some = c if len(c) <= MANY else c[np.random.default_rng(0).permutation(len(c))[:MANY]]
     count = min(count, max(1, len(some) // ROWS_PER_CODE))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer distinct rows than codes
         centres = np.asarray(KMeans(count, n_init=1, random_state=0).fit(some).cluster_centers_, dtype=np.float64)
-    are_means, differing = False, np.unique(c, axis=0, return_index=True)[1]
+    are_means, weight, differing = False, once_each(whose), np.unique(c, axis=0, return_index=True)[1]
     while True:
         codes = nearest(c, centres)
-        rows = np.bincount(codes[differing], minlength=len(centres))
-        if rows.min() < FEWEST and len(centres) > 1:
-            rarest = np.argsort(rows, kind="stable")[: max(1, int((rows < FEWEST).sum()) // 2)]
+        differ = np.bincount(codes[differing], minlength=len(centres))
+        rows = np.minimum(people(codes, whose, weight, len(centres)), differ)
+        if rows.min() < FEWEST - EXACT and len(centres) > 1:
+            rarest = np.argsort(rows, kind="stable")[: max(1, int((rows < FEWEST - EXACT).sum()) // 2)]
             centres, are_means = np.delete(centres, rarest, axis=0), False  # their rows go to the nearest others
         elif are_means:
             return centres, codes
         else:
-            of_code, total = in_codes(c, codes)
+            of_code, total = in_codes(c, codes, weight)
             centres, are_means = total / of_code[:, None], True
 
 
@@ -79,10 +80,21 @@ def nearest(c: Doubles, centres: Doubles) -> Ints:
     return np.asarray(pairwise_distances_argmin(c, centres), dtype=np.int64)
 
 
-def in_codes(x: Doubles, codes: Ints) -> tuple[Doubles, Doubles]:
-    """Return how many rows (n, d) each code has, (K,), and their sum, (K, d)."""
-    member = sparse.csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))))
+def in_codes(x: Doubles, codes: Ints, weight: Doubles) -> tuple[Doubles, Doubles]:
+    """Return how much the rows (n, d) of each code weigh, (K,), and their weighted sum, (K, d)."""
+    member = sparse.csr_array((weight, (codes, np.arange(len(codes)))))
     return np.asarray(member.sum(axis=1), dtype=np.float64), np.asarray(member @ x, dtype=np.float64)
+
+
+def people(codes: Ints, whose: Ints, weight: Doubles, count: int) -> Doubles:
+    """Return of how many people the rows of each code are, (count,), of each row's code, person and weight, (n,).
+
+    Where one has more of a code than others, it is of how many equal shares its mean would vary as much (Kish, Survey
+    Sampling).
+    """
+    person = np.unique(whose, return_inverse=True)[1]
+    shares = sparse.csr_array((weight, (codes, person)), shape=(count, int(person.max()) + 1))  # the same are summed
+    return np.asarray(shares.sum(axis=1) ** 2 / np.maximum((shares * shares).sum(axis=1), NEGLIGIBLE))
 
 
 def paired(

@@ -25,7 +25,7 @@ from audit.errors import IreneError, TrainingError, require_flag, require_number
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
 from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
-from sanitizer.methods.codebook import Classifier, Codebook, CodebookObjective, classifier, has_many
+from sanitizer.methods.codebook import Classifier, Codebook, CodebookObjective, classifier, has_many, once_each
 from sanitizer.methods.heads import RetainedHeads
 from sanitizer.methods.leace import eraser
 from sanitizer.methods.low_rank import kept_coordinates
@@ -153,7 +153,7 @@ def fit_pairs(
     axes, shift = without @ axes, without @ shift
     slack = [(SLACK if len(np.unique(v)) > 2 else 0.0) if settings.slack is None else settings.slack for v in private]
     row = np.arange(len(z)) if rows.drawn is None else rows.drawn.cpu().numpy()
-    fit = _Fit(z, z @ axes.T + shift, private, found, slack, row)
+    fit = _Fit(z, z @ axes.T + shift, private, found, slack, row, rows.whose)
     labels, frequent = np.unique(found.own, return_counts=True)
     upto = np.round(max(0, settings.words - len(labels)) * np.cumsum([0, *frequent]) / len(z))
     most = np.minimum(1 + np.diff(upto).astype(np.int64), np.maximum(1, frequent // ROWS_PER_WORD))
@@ -201,19 +201,22 @@ class _Fit:
     """Of each private attribute."""
     row: Ints
     """Which row each is, (n,): training may go over one several times."""
+    whose: Ints
+    """Whom each stands for, (n,)."""
 
     def said(self, label: int, most: int) -> _Said:
         """Return the codes of the rows that are given a class, and what they say: so many words, at most."""
         inside = np.flatnonzero(self.found.own == label)
         row, private = self.row[inside], [v[inside] for v in self.private]
         once = inside[np.unique(row, return_index=True)[1]]  # a word or a centre of one row many times were that row
-        if most == 1 or not has_many(self.z[once]):  # wherever a row is
-            nowhere, word = np.zeros((1, self.c.shape[1])), self.found.word(self.z, once, label)
+        if most == 1 or not has_many(self.z[once], self.whose[once]):  # wherever a row is
+            nowhere, word = np.zeros((1, self.c.shape[1])), self.found.word(self.z, self.whose, once, label)
             return _Said(inside, nowhere, np.ones((1, 1)), word[None], [])
-        centres, own = codes_of(self.c[once], most_codes(most, sum(len(np.unique(v)) for v in self.private)))
+        count = most_codes(most, sum(len(np.unique(v)) for v in self.private))
+        centres, own = codes_of(self.c[once], count, self.whose[once])
         codes = nearest(self.c[inside], centres)
         says = paired(codes, private, centres, most, self.slack, row)
-        rows, total = in_codes(self.z[once], own)
+        rows, total = in_codes(self.z[once], own, once_each(self.whose[once]))
         expected = says.T @ np.bincount(codes, minlength=len(says))
         limits = [furthest(v, expected, row, slack) for v, slack in zip(private, self.slack, strict=True)]
         return _Said(inside, centres, says, says.T @ total / (says.T @ rows)[:, None], limits)

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional
 
 from audit.data.columns import Ints
 from audit.data.labelled import labelled
@@ -282,7 +283,7 @@ def test_a_constant_feature_or_a_row_far_out_leaves_the_die_its_sides() -> None:
 
 def test_of_many_rows_codes_are_as_fine_as_of_few() -> None:
     c = np.random.default_rng(8).normal(size=(30_000, 24))
-    few, many = (len(codes_of(rows, 5_000)[0]) for rows in (c[:20_000], c))
+    few, many = (len(codes_of(rows, 5_000, np.arange(len(rows)))[0]) for rows in (c[:20_000], c))
     assert many > 0.9 * few > 700
 
 
@@ -329,9 +330,9 @@ def test_the_encoder_is_trained_for_what_is_kept() -> None:
 def test_rows_that_training_goes_over_again_do_not_make_a_code() -> None:
     once = np.random.default_rng(9).normal(size=(400, 3))
     again = np.concatenate([once, np.repeat(once[:5] + 20, 30, axis=0)])
-    centres, codes = codes_of(again, 100)
+    centres, codes = codes_of(again, 100, np.arange(len(again)))
     assert min(len(np.unique(again[codes == code], axis=0)) for code in range(len(centres))) >= 10
-    assert len(codes_of(np.repeat(once[:5], 30, axis=0), 100)[0]) == 1
+    assert len(codes_of(np.repeat(once[:5], 30, axis=0), 100, np.arange(150))[0]) == 1
 
 
 def test_a_programme_that_takes_too_long_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -476,3 +477,38 @@ def test_rows_that_are_there_again_count_once_in_what_chance_allows() -> None:
     v, cells = np.arange(60) % 2, np.ones(8)
     once, again = by_chance(v, cells), by_chance(np.tile(v, 20), cells, np.tile(np.arange(60), 20))
     assert np.allclose(again, once) and once.mean() > 3 * by_chance(np.tile(v, 20), cells).mean()
+
+
+def of_people(people: int, each: int, *, one: int = 0) -> tuple[Rows, Ints]:
+    """Return rows of people who look like themselves, of the first `one` more, with scores of two classes, and v."""
+    generator = np.random.default_rng(17)
+    whose = np.concatenate([np.repeat(np.arange(people), each), np.zeros(one, dtype=np.int64)])
+    z = generator.normal(size=(people, 6))[whose] + 0.1 * generator.normal(size=(len(whose), 6))
+    rows = rows_of(z, np.outer(z[:, 0], [-1, 1]))
+    return replace(rows, group=torch.from_numpy(whose)), (whose % 2).astype(np.int64)
+
+
+@pytest.mark.parametrize("one", [0, 3000])
+def test_a_word_is_of_many_people_where_groups_are_given(one: int) -> None:
+    rows, v = of_people(200, 15, one=one)
+    group = rows.group
+    assert group is not None
+    persons = torch.stack([rows.z[group == person].mean(dim=0) for person in range(200)])
+    code = fit_pairs(rows, [v], [], Pairs(), has_task=True)
+    of, told = code.code(rows.z.float()), functional.linear(rows.z, code.weight, code.bias).argmax(dim=1)
+    for one_code, label in enumerate(code.owner):
+        of_class = torch.bincount(group[told == label], minlength=200)
+        own = torch.bincount(group[of == one_code], minlength=200) / of_class.clamp_min(1)
+        assert own.sum() ** 2 >= 9.99 * own.square().sum()
+    alone = fit_pairs(replace(rows, group=None), [v], [], Pairs(), has_task=True)
+    assert len(alone.words) > len(code.words) > 2
+    near, among = (float(torch.cdist(words, persons).min()) for words in (alone.words, code.words))
+    of_levels = float(torch.cdist(fit_code(rows, 24).words, persons).min())
+    assert 1.3 * near < min(among, of_levels), (near, among, of_levels)
+
+
+def test_of_few_people_a_predicted_class_has_one_word_of_all_their_rows() -> None:
+    rows, v = of_people(6, 40)
+    code = fit_pairs(rows, [v], [], Pairs(), has_task=True)
+    assert len(code.words) == 2
+    assert (fit_code(rows, 4).words - rows.z.mean(dim=0)).norm(dim=1).max() < rows.z.norm(dim=1).max()
