@@ -12,8 +12,8 @@ from audit.evidence.findings import Finding
 from audit.evidence.headline import not_above
 from audit.far_values import FAR, rows_with_far_values
 from audit.model import release
+from audit.model.features.gathered import Features
 from audit.model.forward import Encoder
-from audit.model.representations import Features
 from audit.protocol.duplicates import describe_copies
 
 MOST_NAMES = 20

@@ -43,8 +43,9 @@ from audit.evidence.verdict import LIMIT, judge
 from audit.evidence.watched import Watched
 from audit.model.checkpoint import LoadedModel
 from audit.model.describe import describe_checkpoint, describe_features, describe_model, is_as_loaded
+from audit.model.features.gathered import Features
 from audit.model.forward import Encoder, device_of, first_input, with_arguments
-from audit.model.representations import Features, encoding, extract, ready_made
+from audit.model.representations import encoding, extract, ready_made
 from audit.model.structure.label_names import in_named_order
 from audit.model.structure.listing import OUTPUT, suggest
 from audit.model.structure.scores import Answer

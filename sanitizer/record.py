@@ -113,8 +113,8 @@ def _words(job: TrainingJob, installed: nn.Module | None) -> list[str]:
     people = sum(len(np.unique(rows.groups())) for rows in fitted)
     if people < FEWEST:
         return [
-            f"There are {people} {of} alone, so each predicted class has one word, the mean of all of them: it may tell "
-            "of one"
+            f"There are {people} {of} alone, so each predicted class has one word, the mean of all of them: it may "
+            "tell of one"
         ]
     if isinstance(job.method, Pairs) and len(installed.words) < job.method.words:
         return [

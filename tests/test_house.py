@@ -48,17 +48,18 @@ ARROWS = {
         "model.programs": "errors file_limits",
         "model.files": "errors file_limits data",
         "model.maps": "errors",
+        "model.features": "errors data model.structure",
         "model": "errors file_limits column_names atomic_write plugins progress parallel evidence data model.structure "
-        "model.programs model.files model.maps",
+        "model.programs model.files model.maps model.features",
         "attackers": "errors parallel plugins evidence settings data bootstrap far_values",
-        "protocol": "errors parallel progress evidence settings data bootstrap model attackers",
+        "protocol": "errors parallel progress evidence settings data bootstrap model.features attackers",
         "protocol.kept": "errors progress evidence settings data bootstrap attackers protocol",
         "protocol.densities": "evidence data bootstrap attackers protocol",
         "verification": "errors evidence settings data bootstrap protocol",
-        "caveats": "errors evidence data model protocol far_values",
+        "caveats": "errors evidence data model model.features protocol far_values",
         "request": "errors column_names settings data attackers protocol verification",
         "run": "errors column_names environment bootstrap parallel evidence settings data model model.structure "
-        "attackers protocol protocol.kept protocol.densities verification caveats request",
+        "model.features attackers protocol protocol.kept protocol.densities verification caveats request",
         "cli": "errors file_limits column_names atomic_write environment parallel progress evidence evidence.checks "
         "settings data data.files data.sources model model.structure verification run",
     },

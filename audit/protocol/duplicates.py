@@ -5,7 +5,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from audit.data.columns import Ints
-from audit.model.representations import Features
+from audit.model.features.gathered import Features
 
 MOST_COPIES = 0.01
 """Share of the rows that may be copies of one input; more are no accident but what such inputs are like."""

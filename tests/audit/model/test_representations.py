@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from audit.data.labelled import LabelledData, labelled
 from audit.errors import BottleneckError, DataError, UnreadableError
-from audit.model import projection
 from audit.model.example_networks import small_convnet
+from audit.model.features import projection
+from audit.model.features.gathered import Features
 from audit.model.forward import Encoder, first_input
-from audit.model.representations import Features, encoding, extract
+from audit.model.representations import encoding, extract
 
 N = 23
 SIDE = projection.RAW_SIDE
