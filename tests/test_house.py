@@ -48,7 +48,7 @@ ARROWS = {
         "model.programs": "errors file_limits",
         "model.files": "errors file_limits data",
         "model.maps": "errors",
-        "model.features": "errors data model.structure",
+        "model.features": "errors atomic_write data model.structure",
         "model": "errors file_limits column_names atomic_write plugins progress parallel evidence data model.structure "
         "model.programs model.files model.maps model.features",
         "attackers": "errors parallel plugins evidence settings data bootstrap far_values",
@@ -61,7 +61,7 @@ ARROWS = {
         "run": "errors column_names environment bootstrap parallel evidence settings data model model.structure "
         "model.features attackers protocol protocol.kept protocol.densities verification caveats request",
         "cli": "errors file_limits column_names atomic_write environment parallel progress evidence evidence.checks "
-        "settings data data.files data.sources model model.structure verification run",
+        "settings data data.files data.sources model model.features model.structure verification run",
     },
     "sanitizer": {
         "information": "",

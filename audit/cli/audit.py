@@ -1,5 +1,6 @@
 """The commands `irene layers` and `irene audit`."""
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
@@ -36,6 +37,7 @@ from audit.data.sources.catalogue import EMBEDDINGS
 
 if TYPE_CHECKING:
     from audit.evidence.audit_result import AuditResult, Checkpoint
+    from audit.model.features.saved_batches import SavedBatches
     from audit.model.structure.layout import Padding, Pool
     from audit.model.structure.scores import Scores
     from audit.parallel.ranks import Ranks
@@ -46,6 +48,7 @@ FOR_LABELS = ("group", "continuous", "classes", "missing")
 FOR_MODELS = (
     *(field.name for group in (ModelOptions, SourceOptions) for field in fields(group) if field.name not in FOR_LABELS),
     *("pool", "padding", "scores", "model_output", "passes", "batch_size", "workers", "task_classes", "positive"),
+    "resume",
 )
 """Options that mean nothing where there are representations already."""
 
@@ -168,6 +171,7 @@ class AuditOptions(Options):
         help="Average over so many passes, for a model whose answer depends on chance.",
     )
     workers: int = option(type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read inputs.")
+    resume: bool = option(is_flag=True, help="Go on from the state that the same audit left under torchrun.")
     output: Path = option(
         "-o", "--output", type=click.Path(path_type=Path), default=Path("out/audit.json"), show_default=True
     )
@@ -215,8 +219,10 @@ def audit(**options: object) -> None:
         nullcontext() if embedded else torchrun() as ranks,
         atomic_write.locked(asked.output) if is_first() else nullcontext(),
     ):
-        result = _embeddings(asked, options) if embedded else _model(asked, options, ranks)
+        result, saved = (_embeddings(asked, options), None) if embedded else _model(asked, options, ranks)
         audit_result.write_audit(result, asked.output)
+        if saved:
+            saved.remove()
     if asked.as_json:
         click.echo(asked.output.read_text(encoding="utf-8"), nl=False)
         return
@@ -264,11 +270,16 @@ def _provenance(asked: AuditOptions, checkpoint: "Checkpoint", notes: Sequence[s
     return Provenance(checkpoint, command_line(), notes, set_by, progress if is_first() else untracked)
 
 
-def _model(asked: AuditOptions, options: Mapping[str, object], ranks: "Ranks | None") -> "AuditResult":
+def _model(
+    asked: AuditOptions, options: Mapping[str, object], ranks: "Ranks | None"
+) -> "tuple[AuditResult, SavedBatches]":
+    """Audit a checkpoint; return the evidence, and the state that goes when it is written."""
     from audit import run
     from audit.environment import choose_device
+    from audit.errors import IreneError
     from audit.model.describe import describe_checkpoint
     from audit.model.forward import Encoder
+    from audit.parallel.ranks import is_first
 
     for name, value in (("table", asked.table), ("predicted", asked.predicted), ("held-out", asked.held_out or None)):
         if value is not None:
@@ -278,28 +289,54 @@ def _model(asked: AuditOptions, options: Mapping[str, object], ranks: "Ranks | N
     device = choose_device(model.device)
     device = ranks.device(device) if ranks else device
     checkpoint, notes = describe_checkpoint(loaded)
+    saved = _saved(asked, model, rows.seed, checkpoint.sha256, device.type)
+    if is_first():
+        saved.require()
     data = rows.limit(SourceOptions.of(options).open("audit", model.architecture(asked.subject)))
-    return run.audit(
-        Encoder(
-            loaded.module.to(device),
-            asked.pool,
-            asked.batch_size,
-            loaded.fixed_batch,
-            asked.workers,
-            asked.padding,
-            asked.passes,
-            asked.scores,
-            asked.model_output,
-            ranks,
-        ),
-        OrderOptions.of(options).order(data, asked.task),
-        task=asked.task,
-        private=asked.private,
-        keep=asked.keep,
-        layer=asked.layer,
-        settings=_settings(asked, RareOptions.of(options), rows.seed, str(device)),
-        provenance=_provenance(asked, checkpoint, notes),
+    encoder = Encoder(
+        loaded.module.to(device),
+        asked.pool,
+        asked.batch_size,
+        loaded.fixed_batch,
+        asked.workers,
+        asked.padding,
+        asked.passes,
+        asked.scores,
+        asked.model_output,
+        ranks,
+        saved if ranks or asked.resume else None,
     )
+    try:
+        result = run.audit(
+            encoder,
+            OrderOptions.of(options).order(data, asked.task),
+            task=asked.task,
+            private=asked.private,
+            keep=asked.keep,
+            layer=asked.layer,
+            settings=_settings(asked, RareOptions.of(options), rows.seed, str(device)),
+            provenance=_provenance(asked, checkpoint, notes),
+        )
+    except (IreneError, KeyboardInterrupt) as error:
+        if is_first() and (left := saved.remedy()):
+            error.args = (f"{str(error) or 'Stopped.'} {left}",)
+        raise
+    return result, saved
+
+
+def _saved(asked: AuditOptions, model: ModelOptions, seed: int, sha256: str, device: str) -> "SavedBatches":
+    """Return the state of an audit's pass, beside its evidence, for all that says what a checkpoint gives."""
+    from audit.environment import versions
+    from audit.model.features.saved_batches import SavedBatches
+
+    request = json.dumps(
+        [
+            *(sha256, model.arch, model.arch_arg, model.weights_key, device, seed, versions()),
+            *(asked.layer, asked.task, asked.pool, asked.padding, asked.scores, asked.model_output),
+            *(asked.batch_size, asked.passes),
+        ]
+    )
+    return SavedBatches(asked.output.with_name(asked.output.name + ".state"), request, resume=asked.resume)
 
 
 def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":

@@ -11,6 +11,7 @@ from audit.data.labelled import LabelledData
 from audit.data.loading import batches, first_readable
 from audit.data.model_input import ModelInput, each, parts, rows_of, sizes, take, to
 from audit.errors import BottleneckError, DataError, first_line, require_number
+from audit.model.features.saved_batches import SavedBatches
 from audit.model.layers import Taps
 from audit.model.structure.call import call, cast, required, takes
 from audit.model.structure.eval_mode import evaluating, require_evaluating
@@ -54,6 +55,8 @@ class Encoder:
     the one part that may be the task's scores."""
     ranks: Ranks | None = None
     """The processes that share the rows, of which the first alone goes on with them; None: this one runs all."""
+    saved: SavedBatches | None = None
+    """Where what the model gives is kept until the evidence is written; None: nowhere."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, nn.Module):

@@ -7,7 +7,7 @@ files, so that memory does not grow with the number of rows.
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -18,12 +18,12 @@ from torch import Tensor
 from audit.data.columns import Answers
 from audit.data.labelled import LabelledData
 from audit.data.loading import batches
-from audit.data.model_input import ModelInput, rows_of, split, to
+from audit.data.model_input import ModelInput, digests, rows_of, split, to
 from audit.data.on_disk import AT_ONCE, Floats, blocks
 from audit.model.features.gathered import Features, Gathered, alike
 from audit.model.features.projection import Projections
 from audit.model.forward import Encoder, device_of, run_model, sample_rows
-from audit.model.layers import lay_out, tap
+from audit.model.layers import Taps, lay_out, tap
 from audit.model.structure.eval_mode import evaluating
 from audit.model.structure.layout import Pooling
 from audit.model.structure.listing import Seen
@@ -70,19 +70,7 @@ def extract(
     gathered = Gathered(layers, _room(encoder, data), Projections(seed), answer, seen)
     with evaluating(model), torch.inference_mode(), _seeded(encoder, seed), tap(model, layers, pooling) as taps:
         random = require_own_answer(encoder, few, taps, passes=encoder.passes, output=task is not None)
-        passes = encoder.passes if random else 1
-        untold = pooling.masked and bool(pooling.notes)
-        for place, read, x in _batches(encoder, data, track, together=random):
-            gathered.add_inputs(read, x, keep=raw, text=pooling.text_in(x))
-            made = run_model(encoder, x, taps, passes)
-            gathered.add_layers(made.z)
-            gathered.changed_inputs |= made.changed_inputs
-            if untold and not random:
-                untold = not require_mask(encoder, x, taps)
-            if not random and place in _turned(encoder, data):
-                require_same_rows(encoder, x, made, taps, output=task is not None)
-            if answer:
-                gathered.add_scores(made.output, answer)
+        _go_over(encoder, data, taps, gathered, pooling, keep=raw, random=random, track=track)
     if encoder.ranks:
         gathered = Gathered.joined(encoder.ranks.gathered(gathered))
     gathered.require_finite(data)
@@ -90,8 +78,44 @@ def extract(
         gathered.ends.require_text()
     told = [*pooling.notes, *gathered.settle_scores(seen, encoder.output, encoder.scores)]
     if random:
-        told.append(f"what the model gives depends on chance; every figure is of the mean over {passes} passes")
+        told.append(f"what the model gives depends on chance; every figure is of the mean over {encoder.passes} passes")
+    passes = encoder.passes if random else 1
     return replace(gathered.features(data, columns, told), pooling=pooling, passes=passes)
+
+
+def _go_over(
+    encoder: Encoder,
+    data: LabelledData,
+    taps: Taps,
+    gathered: Gathered,
+    pooling: Pooling,
+    *,
+    keep: bool,
+    random: bool,
+    track: Track,
+) -> None:
+    """Run a tapped model over this process's batches, but those that are saved, and put what it gives into `gathered`.
+
+    Args:
+        keep: Whether the inputs are kept, too.
+        random: Whether what the model gives depends on chance: then nothing is saved.
+    """
+    untold = pooling.masked and bool(pooling.notes) and not random
+    turned = [] if random else _turned(encoder, data)
+    with nullcontext() if random or encoder.saved is None else encoder.saved as saved:
+        for place, read, x in _batches(encoder, data, track, together=random):
+            own = digests(x)
+            gathered.add_inputs(read, x, own, keep=keep, text=pooling.text_in(x))
+            given = saved.find(place, read, own) if saved and place not in turned else None
+            if given is None:
+                made = run_model(encoder, x, taps, encoder.passes if random else 1)
+                given = gathered.given(made.z, made.output, changed_inputs=made.changed_inputs)
+                if saved:
+                    saved.keep(place, read, own, given)
+                if place in turned:
+                    require_same_rows(encoder, x, made, taps, output=gathered.asks)
+            untold = untold and not require_mask(encoder, x, taps)
+            gathered.add(given)
 
 
 def ready_made(
@@ -99,12 +123,12 @@ def ready_made(
 ) -> Features:
     """Return representations that came from a file, with their predictions, as if a model had made them."""
     first = next(iter(layers.values()))
-    digests = (hashlib.sha256(row.tobytes()).digest() for rows in blocks(first, AT_ONCE) for row in rows)
+    each = (hashlib.sha256(row.tobytes()).digest() for rows in blocks(first, AT_ONCE) for row in rows)
     return Features(
         z=layers,
         predicted=predicted,
         rows=np.arange(len(data), dtype=np.int64),
-        copies=alike(digests, len(first)),
+        copies=alike(each, len(first)),
         same_input=False,
         fingerprint=data.fingerprint(columns),  # labels alone: z before and after is of the same rows
         key=data.resampling_key(columns),

@@ -95,7 +95,7 @@ class Ranks:
             if self.rank:
                 raise SystemExit(1) from None  # the first has told why
             raise IreneError(
-                "A process of torchrun ended before its rows were read. Nothing was written; run the command again."
+                "A process of torchrun ended before its rows were read. No evidence was written; run the command again."
             ) from None
         if found is None:
             raise SystemExit(0)
@@ -134,5 +134,9 @@ def torchrun() -> Iterator[Ranks | None]:
                 if rank == 0:
                     raise
                 ranks.gathered(error)
+            except KeyboardInterrupt:  # Ctrl-C, or SIGTERM of a torchrun of which another process has ended
+                if rank == 0:
+                    raise
+                raise SystemExit(1) from None  # the first has told
     finally:
         distributed.destroy_process_group()

@@ -12,10 +12,11 @@ from torch import Tensor
 from audit.data.columns import Answers, Ints
 from audit.data.labelled import LabelledData
 from audit.data.loading import none_readable
-from audit.data.model_input import ModelInput, digests
+from audit.data.model_input import ModelInput
 from audit.data.on_disk import AT_ONCE, Floats, Store, blocks
 from audit.errors import BottleneckError, DataError
 from audit.model.features.projection import PROJECTED, Projections, describe_inputs
+from audit.model.features.saved_batches import Given
 from audit.model.structure.layout import Pooling
 from audit.model.structure.listing import Seen
 from audit.model.structure.padding import Ends
@@ -105,25 +106,38 @@ class Gathered:
                 whole._broken[name] += count
         return whole
 
-    def add_inputs(self, rows: Sequence[int], x: ModelInput, *, keep: bool, text: Tensor | None) -> None:
-        """Put the inputs of read rows, x (b, …), behind those that are there; `keep` them reduced, too."""
+    def add_inputs(
+        self, rows: Sequence[int], x: ModelInput, own: Sequence[bytes], *, keep: bool, text: Tensor | None
+    ) -> None:
+        """Put the inputs of read rows, x (b, …), and their digests behind those that are there; `keep` them reduced."""
         self._rows += rows
-        self._digests += digests(x)
+        self._digests += own
         if text is not None:
             self.ends.add(text)
         if keep:
             self._inputs.add(self._projections.narrow_inputs(x))
             self._source = describe_inputs(x)
 
-    def add_layers(self, z: Mapping[str, Tensor]) -> None:
-        """Put what the layers gave, (b, d) each, behind."""
-        for name, rows in z.items():
-            narrow = self._projections.narrow(name, rows)
-            self._broken[name] += int((~np.isfinite(narrow)).any(axis=1).sum())
-            self._layers[name].add(narrow)
+    @property
+    def asks(self) -> bool:
+        """Whether what the model answers counts."""
+        return self._answer is not None
 
-    def add_scores(self, output: object, answer: Answer) -> None:
-        """Put what the model answered behind."""
+    def given(self, z: Mapping[str, Tensor], output: object, *, changed_inputs: bool) -> Given:
+        """Return what the model gave for a batch, representations (b, d) by layer and its output, as it is kept."""
+        narrow = {name: self._projections.narrow(name, rows) for name, rows in z.items()}
+        return Given(narrow, output if self.asks else None, changed_inputs)
+
+    def add(self, given: Given) -> None:
+        """Put what the model gave for a batch behind."""
+        self.changed_inputs |= given.changed_inputs
+        for name, rows in given.z.items():
+            self._broken[name] += int((~np.isfinite(rows)).any(axis=1).sum())
+            self._layers[name].add(rows)
+        if self._answer:
+            self._add_scores(given.output, self._answer)
+
+    def _add_scores(self, output: object, answer: Answer) -> None:
         scores = answer.read(output, self._thresholds.kind)
         self._undefined += int((~torch.isfinite(scores)).any(dim=1).sum())
         self._predicted.append(answer.said(scores).cpu().numpy())

@@ -24,15 +24,23 @@ import torch
 from torch import nn
 from audit.data.labelled import labelled
 from audit.errors import UnreadableError
+from audit.model.features import saved_batches
+
+if "SAVES" in os.environ:
+    saved_batches.SECONDS = 0
 
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.encoder, self.head = nn.Linear(12, 2100), nn.Linear(2100, 3)
+        self.encoder, self.head, self.whole = nn.Linear(12, 2100), nn.Linear(2100, 3), 0
 
     def forward(self, x):
-        if os.environ.get("RANK") == "1" and os.environ.get("DIES"):
+        self.whole += len(x) == 64
+        if os.environ.get("RANK") == "1" and self.whole == int(os.environ.get("DIES_AT", -1)):
             os.kill(os.getpid(), signal.SIGKILL)
+        if "COUNTED" in os.environ and len(x) == 64:
+            with open(os.environ["COUNTED"], "a") as file:
+                file.write(".")
         return self.head(self.encoder(x).relu())
 
 class Rows(torch.utils.data.Dataset):
@@ -49,11 +57,12 @@ class Rows(torch.utils.data.Dataset):
             raise ValueError("nothing is here")
         return self.x[row]
 
-def rows(part, broken=None):
+def rows(part, broken=None, moved=0):
     draw = np.random.default_rng(0)
     v, y = draw.integers(0, 2, 700), draw.integers(0, 3, 700)
     x = draw.normal(size=(700, 12)).astype(np.float32)
     x[:, 0] += 2 * v
+    x[100] += moved
     x[650] = x[3]  # a copy in the last share
     person = np.arange(700) % 350  # half of each in each share
     return labelled(Rows(torch.from_numpy(x), broken), {"v": v.astype(str), "y": y.astype(str)}, group=person)
@@ -76,7 +85,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def audited(folder: Path, processes: int, *more: str, **environment: str) -> list[subprocess.CompletedProcess[str]]:
+def audited(
+    folder: Path, processes: int, *more: str, output: str = "", **environment: str
+) -> list[subprocess.CompletedProcess[str]]:
     """Run the audit in so many processes, and return what each said."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -84,7 +95,7 @@ def audited(folder: Path, processes: int, *more: str, **environment: str) -> lis
     common = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), **environment}
     if processes > 1:
         common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
-    command = [sys.executable, "-m", "irene", "audit", "net.pt", *ASKED, *more, "-o", f"{processes}.json"]
+    command = [sys.executable, "-m", "irene", "audit", "net.pt", *ASKED, *more, "-o", output or f"{processes}.json"]
     running = [
         subprocess.Popen(
             command,
@@ -103,18 +114,30 @@ def audited(folder: Path, processes: int, *more: str, **environment: str) -> lis
     ]
 
 
+def evidence(path: Path) -> dict[str, Any]:
+    """Read evidence without what no two runs have in common."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {name: value for name, value in found.items() if name not in ("created", "command", "digest")}
+
+
+@pytest.fixture(scope="module")
+def alone(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Audit in one process, and count the batches of 64 rows that the model runs."""
+    return audited(folder, 1, COUNTED="alone.txt")[0]
+
+
 @pytest.mark.slow
-def test_two_processes_find_what_one_does_to_the_last_bit_and_the_first_alone_speaks(folder: Path) -> None:
-    alone, (first, second) = audited(folder, 1)[0], audited(folder, 2)
+def test_two_processes_find_what_one_does_to_the_last_bit_and_the_first_alone_speaks(
+    folder: Path, alone: subprocess.CompletedProcess[str]
+) -> None:
+    first, second = audited(folder, 2)
     assert [one.returncode for one in (alone, first, second)] == [0, 0, 0], first.stderr + second.stderr
     assert (second.stdout, second.stderr) == ("", "")
     assert first.stdout.replace("2.json", "1.json") == alone.stdout
-    one, two = (json.loads((folder / f"{count}.json").read_text(encoding="utf-8")) for count in (1, 2))
+    one = json.loads((folder / "1.json").read_text(encoding="utf-8"))
     assert one["data"]["copies"] == 2 and one["data"]["unreadable"] == 1
-    for evidence in (one, two):
-        for varying in ("created", "command", "digest"):
-            del evidence[varying]
-    assert two == one
+    assert evidence(folder / "2.json") == evidence(folder / "1.json")
+    assert not [*folder.glob("*.state")]  # so short a pass leaves none
 
 
 @pytest.mark.slow
@@ -124,11 +147,37 @@ def test_what_goes_wrong_in_the_second_process_is_one_line_of_the_first(folder: 
     assert len(first.stderr.splitlines()) == 1
     assert first.stderr.startswith("Error: The input of row 660 failed with ValueError: nothing is here (net.py, line")
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
-    first, second = audited(folder, 2, DIES="1")
+    first, second = audited(folder, 2, DIES_AT="0")
     assert (first.returncode, second.returncode) == (1, -9)
     assert [line for line in first.stderr.splitlines() if line.startswith("Error")] == [
-        "Error: A process of torchrun ended before its rows were read. Nothing was written; run the command again."
+        "Error: A process of torchrun ended before its rows were read. No evidence was written; run the command again."
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_audit_of_which_a_process_was_lost_goes_on_where_it_was(
+    processes: int, folder: Path, alone: subprocess.CompletedProcess[str]
+) -> None:
+    name = f"lost-{processes}.json"
+    state = folder / f"{name}.state"
+    first, second = audited(folder, 2, output=name, SAVES="1", DIES_AT="4")
+    assert (first.returncode, second.returncode) == (1, -9)
+    (told,) = (line for line in first.stderr.splitlines() if line.startswith("Error"))
+    assert told == (
+        "Error: A process of torchrun ended before its rows were read. No evidence was written; run the command again. "
+        f"What the model gave so far is in {state.name}, which holds representations of your rows: go on with "
+        "--resume, or remove it."
+    )
+    assert not (folder / name).exists() and [*state.iterdir()]
+    assert {oct(path.stat().st_mode & 0o777) for path in (state, *state.iterdir())} == {"0o700", "0o600"}
+
+    said = audited(folder, processes, "--resume", output=name, COUNTED=f"{processes}.txt")
+    assert [one.returncode for one in said] == [0] * processes, said[0].stderr
+    assert evidence(folder / name) == evidence(folder / "1.json")
+    assert not state.exists()
+    anew, resumed = (len((folder / f"{of}.txt").read_text()) for of in ("alone", processes))
+    assert resumed == anew - 4  # of ten that were made, two that are to be turned and those of fewer rows aside
 
 
 @pytest.mark.parametrize(("rank", "size"), [("1", None), ("x", None), ("3", "1"), ("0", "2"), ("", "")])
