@@ -16,7 +16,7 @@ from irene.brief_help import BriefCommand
 
 COMMANDS = {
     "demo": ("sanitizer.cli.demo:demo", "Train, audit, sanitize, audit again and report, on embedded real data."),
-    "layers": ("audit.cli.audit:layers", "List a checkpoint's layers and the suggested bottleneck."),
+    "layers": ("audit.cli.layers:layers", "List a checkpoint's layers and the suggested bottleneck."),
     "audit": ("audit.cli.audit:audit", "Measure what can be read of a private attribute at a bottleneck."),
     "plan": ("sanitizer.cli.plan:plan", "Tell which release can reach a limit, and what it keeps, before training."),
     "sanitize": ("sanitizer.cli.sanitize:sanitize", "Fine-tune the encoder so that less of the attribute can be read."),
