@@ -41,7 +41,7 @@ def tables(runs: Runs) -> str:
             rows = [one for one in own if one["part"] == part]
             if rows:
                 made.append(f"{about(rows)}\n\n{draw(rows)}")
-    return "\n\n".join(made)
+    return "\n\n".join([*made, *scales([one for one in runs if one["part"] == "figure4"])])
 
 
 def about(runs: Runs) -> str:
@@ -76,6 +76,26 @@ def figure4(runs: Runs) -> str:
         if len(lines) > 2:
             made.append("\n".join(lines))
     return "\n\n".join(made)
+
+
+def scales(runs: Runs) -> list[str]:
+    """Return a table for each rho that was run at several scales: each quantity at one beside the other."""
+    made = []
+    for rho in sorted({one["case"] for one in runs}):
+        own = [one for one in runs if one["case"] == rho]
+        names = [*dict.fromkeys(one["scale"] for one in own)]
+        arms = [arm for arm in dict.fromkeys(one["arm"] for one in own)
+                if {one["scale"] for one in of_arm(own, arm)} == {*names}]  # fmt: skip
+        if len(names) < 2 or not arms:
+            continue
+        titles = [f"{words.split(',')[0].split(':')[0]}, `{name}`" for words in OF_FIGURE.values() for name in names]
+        lines = [f"| rho {rho:g} | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+        for arm in arms:
+            each = [[one for one in of_arm(own, arm) if one["scale"] == name] for name in names]
+            cells = [spread([one.get(key) for one in some]) for key in OF_FIGURE for some in each]
+            lines.append(f"| {arm} | {' | '.join(cells)} |")
+        made.append("\n".join(lines))
+    return made
 
 
 def table1(runs: Runs) -> str:

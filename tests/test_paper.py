@@ -15,7 +15,7 @@ import paper_pictures
 from paper import plan
 from paper_claims import Found, claims, verdict
 from paper_runs import ALPHA, FIGURE, GAMMAS, RELEASES, SCALES, TABLE, coloured
-from paper_tables import PUBLISHED, tables
+from paper_tables import OF_FIGURE, PUBLISHED, scales, tables
 from removal import read
 from support.machine import REAL
 
@@ -97,6 +97,18 @@ def test_the_page_says_of_each_claim_of_the_paper_what_was_measured() -> None:
     small = [one for one in RUNS if one["scale"] == "small"]
     assert claims(small) in PAGE
     assert len(claims(small).splitlines()) == 2 + 7 + 4
+
+
+def test_what_was_run_at_two_scales_stands_side_by_side() -> None:
+    one = dict.fromkeys(OF_FIGURE, 0.5) | {"arm": "vanilla", "case": 0.9, "scale": "small"}
+    runs = [one, one | {"arm": "IRENE"}, one | {"scale": "kernels", "task": 0.8}, one | {"case": 0.1}]
+    (table,) = scales(runs)
+    head, _, *lines = table.splitlines()
+    assert head.startswith(
+        "| rho 0.9 | digits right, `small` | digits right, `kernels` | colour read by the head in the"
+    )
+    assert [line[:27] for line in lines] == ["| vanilla | 50.0 | 80.0 | 5"]
+    assert scales([one, one | {"scale": "kernels", "arm": "IRENE"}]) == []
 
 
 def test_a_claim_agrees_everywhere_somewhere_or_nowhere() -> None:
