@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
-from typing import cast
+from dataclasses import dataclass, fields, is_dataclass
+from typing import cast, get_args, get_type_hints
 
 from audit.data.labelled import LabelledData
-from audit.errors import IreneError
+from audit.errors import IreneError, require_flag, require_number
 from audit.evidence.method_card import MethodCard
 from audit.model.structure.scores import Answer
 from audit.plugins import call, resolve
@@ -36,6 +36,8 @@ NEED_TRUE_TASK = ("end", "learned-mixin", "lff", "rebias", "rubi")
 """Methods that learn the task anew, against what the model answers now."""
 
 
+LARGEST_SETTING = 1e6
+"""Of any number that a method takes: a weight of more leaves nothing of the other terms in float32."""
 ENOUGH = 1_280
 """Independent rows from which on pairs are the release that keeps more than the label: of sixty-four words each has as
 many rows as the shares of classes in it take to be estimated."""
@@ -153,8 +155,28 @@ def as_method(made: object, what: str) -> Method:
             "as sanitizer.methods.base describes it."
         )
     method = cast(Method, made)
+    _require_settings(method)
     card_of(method)  # fails here, before any work, on a card that is none
     return method
+
+
+def _require_settings(method: Method) -> None:
+    """Raise an IreneError for a setting of one of METHODS that is no number, flag or word of its kind."""
+    if not type(method).__module__.startswith("sanitizer.methods."):
+        return
+    kinds = get_type_hints(type(method))
+    for name in (one.name for one in fields(method)):  # type: ignore[arg-type]  # as_method asks for a dataclass
+        value, kind = getattr(method, name), get_args(kinds[name]) or (kinds[name],)
+        if value is None and type(None) in kind:
+            continue
+        if bool in kind:
+            require_flag(name, value)
+        elif int in kind or float in kind:
+            require_number(name, value, 1 if int in kind else 0, whole=int in kind)
+            if value > LARGEST_SETTING:
+                raise IreneError(f"{name} is {value}. Give at most {LARGEST_SETTING:,.0f}.")
+        elif value not in kind:
+            raise IreneError(f"{name} is {value!r}. Give one of {', '.join(sorted(map(str, kind)))}.")
 
 
 def card_of(method: Method) -> MethodCard | None:

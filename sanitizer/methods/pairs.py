@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from audit.bootstrap import Doubles
 from audit.data.columns import Ints
-from audit.errors import IreneError, TrainingError, require_flag, require_number
+from audit.errors import TrainingError, require_number
 from audit.evidence.method_card import MethodCard
 from audit.model.maps.paired_code import PARTS, PRIME, PairedCode
 from sanitizer.methods.base import OF_CLASSES, Batch, Objective, Rows, Setting, Terms
@@ -35,7 +35,6 @@ FACES, KEYS = 16, 64
 """Projections of z that the die is thrown by, each rounded to its own standard deviation; keys of it that are tried."""
 AT_ONCE = 10_000
 """Rows whose code is looked for at once."""
-LARGEST_WEIGHT = 1e6
 ROWS_PER_WORD = 20
 """Training rows for each word, at least."""
 SLACK = 0.5
@@ -74,15 +73,8 @@ class Pairs:
     """Minimise I(ŷ; v | y), which allows the leakage of the task's label itself; else I(ŷ; v)."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no setting of a code."""
+        """Refuse a code of one word."""
         require_number("words", self.words, 2)
-        require_flag("conditional", self.conditional)
-        for name in ("weight", "slack", "keep_loss", "keep_weight"):
-            value = getattr(self, name)
-            if name != "slack" or value is not None:
-                require_number(name, value, 0, whole=False)
-                if value > LARGEST_WEIGHT:
-                    raise IreneError(f"{name} is {value}. Give at most {LARGEST_WEIGHT:,.0f}.")
 
     def start(self, setting: Setting) -> "PairsObjective":
         """Begin as the codebook does, with a head of each retained attribute beside it."""

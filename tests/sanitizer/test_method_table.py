@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -67,3 +67,28 @@ def test_a_card_is_read_without_torch() -> None:
     code = f"import sys, audit.evidence.method_card; print([m for m in {watched} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+SETTINGS = [(name, one.name) for name in METHODS for one in fields(make_method(name, {}))]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("method", "setting"), SETTINGS)
+def test_what_is_no_value_of_a_setting_is_refused_in_one_line(method: str, setting: str) -> None:
+    for value in ("abc", float("nan"), float("inf"), -1, 1e7, [1], *([] if setting == "conditional" else [True])):
+        with pytest.raises(IreneError, match=rf"^{setting} is .*\. Give [^.]*(\.[0-9]+)?\.$"):
+            make_method(method, {setting: value})
+
+
+@pytest.mark.parametrize(
+    ("method", "setting", "value"),
+    [
+        ("irene", "inner_steps", 0.5),
+        ("codebook", "levels", 0),
+        ("rebias", "sigma", 0),
+        ("lff", "q", 0),
+        ("lff", "momentum", 1),
+    ],
+)
+def test_a_value_that_would_divide_by_nothing_or_never_move_is_refused(method: str, setting: str, value: float) -> None:
+    with pytest.raises(IreneError, match=rf"^{setting} is {value}\. Give "):
+        make_method(method, {setting: value})

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from audit.errors import IreneError, is_share
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.methods.debiasing.bias_branch import Biased
@@ -37,6 +38,13 @@ class LfF:
     """Share of the old value in each row's moving average of losses."""
     biased_lr: float = 1e-3
     """Of the biased network; Adam."""
+
+    def __post_init__(self) -> None:
+        """Refuse a loss that is divided by 0, and an average that never moves."""
+        if not is_share(self.q) or not self.q:
+            raise IreneError(f"q is {self.q!r}. Give a share above 0 and up to 1, such as 0.7.")
+        if not is_share(self.momentum) or self.momentum == 1:
+            raise IreneError(f"momentum is {self.momentum!r}. Give a share below 1, such as 0.7.")
 
     def start(self, setting: Setting) -> "LfFObjective":
         """Make an untrained biased network."""

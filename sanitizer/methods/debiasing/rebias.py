@@ -12,13 +12,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from audit.errors import TrainingError
+from audit.errors import TrainingError, require_number
 from audit.evidence.method_card import MethodCard
 from sanitizer.methods.base import Batch, Optimized, Setting, Terms
 from sanitizer.methods.debiasing.bias_branch import Biased
 
 DESCRIPTION = "makes the features independent of those of a network that can read little but the bias"
 CARD = MethodCard(description=DESCRIPTION, mark="d", light="#4c6b1f", dark="#b2d27f")
+
+
+NARROWEST = 1e-6
+"""Of the RBF kernels: of none, squares are divided by 0."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class ReBias:
     """Of both RBF kernels, exp(−|a − b|² / 2σ²)."""
     biased_lr: float = 1e-3
     """Of the biased network; Adam."""
+
+    def __post_init__(self) -> None:
+        """Refuse kernels of no width."""
+        require_number("sigma", self.sigma, NARROWEST, whole=False)
 
     def start(self, setting: Setting) -> "ReBiasObjective":
         """Make an untrained biased network."""
