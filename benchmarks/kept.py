@@ -49,6 +49,7 @@ METHODS: dict[str, Method] = {
     "codebook": Codebook(),
     "rich": Rich(),
     "pairs, 32 words": Pairs(words=32),
+    "pairs, 48 words": Pairs(words=48),
     "pairs, 64 words": Pairs(words=64),
     "pairs, 128 words": Pairs(words=128),
     "pairs, 256 words": Pairs(words=256),
