@@ -1,6 +1,8 @@
 """The tables of paper.py: Figure 4 as four tables over rho, Table 1 beside the published one, and the related work."""
 
+import re
 from collections.abc import Sequence
+from itertools import product
 from statistics import mean, stdev
 from typing import Any
 
@@ -79,7 +81,7 @@ def figure4(runs: Runs) -> str:
 
 
 def scales(runs: Runs) -> list[str]:
-    """Return a table for each rho that was run at several scales: each quantity at one beside the other."""
+    """Return a table for each rho that was run at several scales: each arm at one above the other."""
     made = []
     for rho in sorted({one["case"] for one in runs}):
         own = [one for one in runs if one["case"] == rho]
@@ -88,12 +90,12 @@ def scales(runs: Runs) -> list[str]:
                 if {one["scale"] for one in of_arm(own, arm)} == {*names}]  # fmt: skip
         if len(names) < 2 or not arms:
             continue
-        titles = [f"{words.split(',')[0].split(':')[0]}, `{name}`" for words in OF_FIGURE.values() for name in names]
-        lines = [f"| rho {rho:g} | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
-        for arm in arms:
-            each = [[one for one in of_arm(own, arm) if one["scale"] == name] for name in names]
-            cells = [spread([one.get(key) for one in some]) for key in OF_FIGURE for some in each]
-            lines.append(f"| {arm} | {' | '.join(cells)} |")
+        titles = [re.split("[:,]", words)[0] for words in OF_FIGURE.values()]
+        lines = [f"| rho {rho:g} | scale | seeds | {' | '.join(titles)} |", "|---" * (len(titles) + 3) + "|"]
+        for arm, name in product(arms, names):
+            some = [one for one in of_arm(own, arm) if one["scale"] == name]
+            cells = [arm, f"`{name}`", str(len(some)), *(spread([one.get(key) for one in some]) for key in OF_FIGURE)]
+            lines.append(f"| {' | '.join(cells)} |")
         made.append("\n".join(lines))
     return made
 

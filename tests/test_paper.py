@@ -105,9 +105,9 @@ def test_what_was_run_at_two_scales_stands_side_by_side() -> None:
     (table,) = scales(runs)
     head, _, *lines = table.splitlines()
     assert head.startswith(
-        "| rho 0.9 | digits right, `small` | digits right, `kernels` | colour read by the head in the"
+        "| rho 0.9 | scale | seeds | digits right | colour read by the head in the loop | colour read"
     )
-    assert [line[:27] for line in lines] == ["| vanilla | 50.0 | 80.0 | 5"]
+    assert [line.split(" | ")[1:4] for line in lines] == [["`small`", "1", "50.0"], ["`kernels`", "1", "80.0"]]
     assert scales([one, one | {"scale": "kernels", "arm": "IRENE"}]) == []
 
 
