@@ -11,7 +11,7 @@ import time
 from bisect import bisect
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -112,7 +112,8 @@ class SavedBatches:
         """Keep what the model gave for a batch of rows; where it answered no plain floats, it is to be run again."""
         if self._file_of(place) or not (given.output is None or _is_plain(given.output)):
             return
-        self._new[place] = (_digest(rows, digests), given)
+        output = given.output.detach().cpu() if isinstance(given.output, Tensor) else None
+        self._new[place] = (_digest(rows, digests), replace(given, output=output))
         size = sum(values.nbytes for _, one in self._new.values() for values in one.z.values())
         if size > BYTES or time.monotonic() - self._since > SECONDS:
             self._write()
@@ -156,10 +157,9 @@ class SavedBatches:
             told |= {f"{place}.of": digest, f"{place}.layers": json.dumps([*given.z])}
             told |= {f"{place}.changed": str(given.changed_inputs)}
             for name, values in given.z.items():
-                tensors[f"{place}.z.{name}"] = torch.tensor(np.ascontiguousarray(values))
+                tensors[f"{place}.z.{name}"] = torch.from_numpy(np.ascontiguousarray(values))
             if isinstance(given.output, Tensor):
-                output = given.output.detach().cpu()
-                tensors[f"{place}.{SCORES}"] = output.clone(memory_format=torch.contiguous_format)
+                tensors[f"{place}.{SCORES}"] = given.output.contiguous().clone()  # it may be one with a layer's
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with staged(self.folder / f"{min(run)}-{max(run)}.safetensors", private=True) as staging:
             staging.write_bytes(safetensors.torch.save(tensors, metadata=told))

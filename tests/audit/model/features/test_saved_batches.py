@@ -16,6 +16,7 @@ from audit.model.forward import Encoder
 from audit.model.representations import extract
 
 OWN = [b"x" * 32] * 4
+LAYERS = ("layer", "logits")
 
 
 @pytest.fixture(autouse=True)
@@ -129,27 +130,37 @@ class Counts(torch.nn.Module):
         self.rows += len(x)
         if self.rows > self.fails_at > 0:
             raise ValueError("no more memory")
-        found: torch.Tensor = self.layer(x)
+        found: torch.Tensor = self.layer(x)[:, :2]
         return found
 
 
 def rows() -> LabelledData:
-    """Return 400 rows of a class."""
+    """Return 400 rows, of two classes each."""
     x: NDArray[np.float32] = np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
-    return labelled(torch.from_numpy(x), {"v": (x[:, 0] > 0).astype(int).tolist()})
+    return labelled(
+        torch.from_numpy(x), {name: (x[:, place] > 0).astype(int).tolist() for place, name in enumerate("vy")}
+    )
 
 
-def test_a_pass_that_failed_goes_on_and_gives_the_same_to_the_last_bit(tmp_path: Path) -> None:
+def test_a_pass_that_failed_goes_on_and_gives_the_same_to_the_last_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved_batches, "SECONDS", 60)
+    monkeypatch.setattr(saved_batches, "BYTES", 100_000)  # some batches are written together
     torch.manual_seed(0)
     model = Counts()
-    whole = extract(Encoder(model, batch_size=10), rows(), ["layer"], raw=True)
+    whole = extract(Encoder(model, batch_size=10), rows(), LAYERS, task="y", raw=True)
     most, model.rows, model.fails_at = model.rows, 0, 0.6 * model.rows
     with pytest.raises(DataError, match="no more memory"):
-        extract(Encoder(model, batch_size=10, saved=SavedBatches(tmp_path / "s", "")), rows(), ["layer"], raw=True)
+        extract(
+            Encoder(model, batch_size=10, saved=SavedBatches(tmp_path / "s", "")), rows(), LAYERS, task="y", raw=True
+        )
     model.rows, model.fails_at = 0, -1
     saved = SavedBatches(tmp_path / "s", "", resume=True)
-    again = extract(Encoder(model, batch_size=10, saved=saved), rows(), ["layer"], raw=True)
+    again = extract(Encoder(model, batch_size=10, saved=saved), rows(), LAYERS, task="y", raw=True)
     assert model.rows < 0.7 * most
-    assert np.array_equal(again.z["layer"], whole.z["layer"]) and whole.z["layer"].shape == (400, 1024)
+    assert [whole.z[name].shape for name in LAYERS] == [(400, 1024), (400, 2)]
+    assert all(np.array_equal(again.z[name], whole.z[name]) for name in LAYERS)
+    assert whole.predicted is not None and np.array_equal(again.predicted, whole.predicted)  # type: ignore[arg-type]
     assert again.fingerprint == whole.fingerprint and again.notes == whole.notes
     assert again.projections.keys() == whole.projections.keys() == {"layer"}
