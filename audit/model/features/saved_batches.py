@@ -62,7 +62,7 @@ class SavedBatches:
         self._files: list[_File] = []
         self._opened: tuple[Path, dict[str, str], dict[str, Tensor]] | None = None
         self._new: dict[int, tuple[str, Given]] = {}
-        self._since = time.monotonic()
+        self._bytes, self._since = 0, time.monotonic()
 
     def require(self) -> None:
         """Raise a CheckpointError where there is no state to go on from, or where a new pass would mix with one."""
@@ -114,8 +114,8 @@ class SavedBatches:
             return
         output = given.output.detach().cpu() if isinstance(given.output, Tensor) else None
         self._new[place] = (_digest(rows, digests), replace(given, output=output))
-        size = sum(values.nbytes for _, one in self._new.values() for values in one.z.values())
-        if size > BYTES or time.monotonic() - self._since > SECONDS:
+        self._bytes += sum(values.nbytes for values in given.z.values())
+        if self._bytes > BYTES or time.monotonic() - self._since > SECONDS:
             self._write()
 
     def remedy(self) -> str:
@@ -149,7 +149,7 @@ class SavedBatches:
         breaks = [place for place in self._new if place - 1 not in self._new]
         for first, after in pairwise([*breaks, np.inf]):
             self._write_run({place: one for place, one in self._new.items() if first <= place < after})
-        self._new, self._since = {}, time.monotonic()
+        self._new, self._bytes, self._since = {}, 0, time.monotonic()
 
     def _write_run(self, run: Mapping[int, tuple[str, Given]]) -> None:
         told, tensors = {"request": self._request}, dict[str, Tensor]()
