@@ -111,6 +111,7 @@ def _go_over(
                 made = run_model(encoder, x, taps, encoder.passes if random else 1)
                 given = gathered.given(made.z, made.output, changed_inputs=made.changed_inputs)
                 if saved:
+                    saved.require_same(place, read, own, given)
                     saved.keep(place, read, own, given)
                 if place in turned:
                     require_same_rows(encoder, x, made, taps, output=gathered.asks)

@@ -31,6 +31,8 @@ SECONDS, BYTES = 60.0, 2**26
 """Work, and what it gave, that a pass loses at most if it is stopped, about; a shorter one leaves no state."""
 NAME = re.compile(r"([0-9]{1,12})-([0-9]{1,12})\.safetensors")
 SCORES = "scores"
+ROUNDING = 1e-2
+"""Of two runs of one batch, as a share of the numbers and of the largest of them."""
 
 
 class _File(NamedTuple):
@@ -62,6 +64,7 @@ class SavedBatches:
         self._files: list[_File] = []
         self._opened: tuple[Path, dict[str, str], dict[str, Tensor]] | None = None
         self._new: dict[int, tuple[str, Given]] = {}
+        self._widths: dict[str, int] = {}
         self._bytes, self._since = 0, time.monotonic()
 
     def require(self) -> None:
@@ -106,12 +109,24 @@ class SavedBatches:
             raise self._damaged(path, "a batch is not there") from None
         if of != _digest(rows, digests):
             raise self._other("rows")
+        self._widths = self._widths or {name: values.shape[-1] for name, values in z.items()}
+        if {name: values.shape for name, values in z.items()} != {
+            name: (len(rows), width) for name, width in self._widths.items()
+        }:
+            raise self._damaged(path, "a batch has other layers, rows or widths than it should")
         return Given(z, tensors.get(f"{place}.{SCORES}"), changed == str(True))
+
+    def require_same(self, place: int, rows: Sequence[int], digests: Sequence[bytes], given: Given) -> None:
+        """Raise a CheckpointError where the model gives a batch otherwise than it did: its code may be another now."""
+        before = self.find(place, rows, digests)
+        if before is not None and not all(_is_same(before.z[name], values) for name, values in given.z.items()):
+            raise self._other("code of the model")
 
     def keep(self, place: int, rows: Sequence[int], digests: Sequence[bytes], given: Given) -> None:
         """Keep what the model gave for a batch of rows; where it answered no plain floats, it is to be run again."""
         if self._file_of(place) or not (given.output is None or _is_plain(given.output)):
             return
+        self._widths = self._widths or {name: values.shape[1] for name, values in given.z.items()}
         output = given.output.detach().cpu() if isinstance(given.output, Tensor) else None
         self._new[place] = (_digest(rows, digests), replace(given, output=output))
         self._bytes += sum(values.nbytes for values in given.z.values())
@@ -181,6 +196,11 @@ class SavedBatches:
         return CheckpointError(
             f"{self.folder} is the state of an audit with other {what}. Give the same, or remove it to begin anew."
         )
+
+
+def _is_same(before: Floats, now: Floats) -> bool:
+    """Return whether two runs of a batch differ by no more than the rounding of another device."""
+    return np.allclose(before, now, rtol=ROUNDING, atol=ROUNDING * float(np.abs(now).max(initial=0)), equal_nan=True)
 
 
 def _is_plain(output: object) -> bool:

@@ -1,5 +1,6 @@
 """The state of a pass: batches are found again by their place and their rows, and nothing else is taken for one."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -95,12 +96,13 @@ def test_a_state_that_is_not_there_and_one_that_would_be_mixed_are_refused(tmp_p
         SavedBatches(tmp_path / "b.state", "asked").require()
 
 
-@pytest.mark.parametrize("content", ["cut", "text", "empty", "layers", "numbers"])
+@pytest.mark.parametrize("content", ["cut", "text", "empty", "layers", "numbers", "rows"])
 def test_a_damaged_state_is_told_in_one_line(content: str, tmp_path: Path) -> None:
     folder = kept(tmp_path / "a.state", (0, 1))
     for path in folder.iterdir():
         path.unlink()
     path = folder / "0-1.safetensors"
+    of_these = hashlib.sha256(b"[0, 1, 2, 3]" + b"".join(OWN)).hexdigest()
     told = {"request": "asked", "0.of": "0" * 64, "0.layers": '["a"]', "0.changed": "False"}
     whole = safetensors.torch.save({"0.z.a": torch.zeros(4, 3)}, metadata=told)
     path.write_bytes(
@@ -108,6 +110,7 @@ def test_a_damaged_state_is_told_in_one_line(content: str, tmp_path: Path) -> No
             "cut": whole[:-5],
             "text": b"no numbers at all",
             "empty": b"",
+            "rows": safetensors.torch.save({"0.z.a": torch.zeros(1, 3)}, metadata=told | {"0.of": of_these}),
             "layers": safetensors.torch.save({}, metadata=told),
             "numbers": safetensors.torch.save({"0.z.a": torch.zeros(4, 3)}, metadata=told | {"0.layers": "7"}),
         }[content]
@@ -164,3 +167,14 @@ def test_a_pass_that_failed_goes_on_and_gives_the_same_to_the_last_bit(
     assert whole.predicted is not None and np.array_equal(again.predicted, whole.predicted)  # type: ignore[arg-type]
     assert again.fingerprint == whole.fingerprint and again.notes == whole.notes
     assert again.projections.keys() == whole.projections.keys() == {"layer"}
+
+
+def test_a_model_that_gives_something_else_now_does_not_go_on(tmp_path: Path) -> None:
+    model = Counts()
+    extract(Encoder(model, batch_size=10, saved=SavedBatches(tmp_path / "s", "")), rows(), LAYERS)
+    with torch.no_grad():
+        model.layer.weight.mul_(1.1)
+    with pytest.raises(
+        CheckpointError, match=r"s is the state of an audit with other code of the model\. Give the same"
+    ):
+        extract(Encoder(model, batch_size=10, saved=SavedBatches(tmp_path / "s", "", resume=True)), rows(), LAYERS)
