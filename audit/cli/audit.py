@@ -272,7 +272,7 @@ def _model(
             provenance=_provenance(asked, checkpoint, notes),
         )
     except (IreneError, KeyboardInterrupt) as error:
-        if is_first() and (left := saved.remedy()):
+        if is_first() and str(saved.folder) not in str(error) and (left := saved.remedy()):
             error.args = (f"{str(error) or 'Stopped.'} {left}",)
         raise
     return result, saved

@@ -180,6 +180,29 @@ def test_an_audit_of_which_a_process_was_lost_goes_on_where_it_was(
     assert resumed == anew - 4  # of ten that were made, two that are to be turned and those of fewer rows aside
 
 
+def test_a_state_that_cannot_be_gone_on_from_is_told_in_one_sentence_and_its_way_out(
+    run: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    state = folder / "none.json.state"
+    asked = (" ".join(ASKED), "-o none.json")
+    said = [run("audit net.pt", *asked, "--resume").output]
+    state.mkdir()
+    (state / "0-3.safetensors").write_bytes(b"no")
+    said += [run("audit net.pt", *asked, more).output for more in ("--resume", "")]
+    none, damaged, there = (one.splitlines()[-1] for one in said)
+    assert none == "Error: No state none.json.state to go on from. Leave --resume out to begin."
+    assert damaged.startswith("Error: none.json.state/0-3.safetensors is damaged: ")
+    assert damaged.endswith(". Remove none.json.state to begin anew.") and "--resume" not in damaged
+    assert there == (
+        "Error: none.json.state is the state of an audit that did not end. Go on with --resume, or remove it to begin "
+        "anew."
+    )
+    assert not (folder / "none.json").exists()
+    result = run("audit", folder / "z.npz", "--private v --resume")
+    assert "holds embeddings, which need no --resume. Leave it out." in result.output
+
+
 @pytest.mark.parametrize(("rank", "size"), [("1", None), ("x", None), ("3", "1"), ("0", "2"), ("", "")])
 def test_a_rank_without_other_processes_is_no_torchrun(
     rank: str, size: str | None, monkeypatch: pytest.MonkeyPatch
