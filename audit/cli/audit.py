@@ -1,8 +1,8 @@
 """The command `irene audit`."""
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -169,10 +169,8 @@ def audit(**options: object) -> None:
     embedded = is_sharded(asked.subject) or asked.subject.suffix.lower() in EMBEDDINGS
     if embedded and not is_first():
         return  # under torchrun, there is nothing for a second process to run
-    with (
-        nullcontext() if embedded else torchrun() as ranks,
-        atomic_write.locked(asked.output) if is_first() else nullcontext(),
-    ):
+    sole = _sole(asked, embedded=embedded)
+    with sole if embedded else torchrun(sole) as ranks:
         result, saved = (_embeddings(asked, options), None) if embedded else _model(asked, options, ranks)
         audit_result.write_audit(result, asked.output)
         if saved:
@@ -191,6 +189,22 @@ def audit(**options: object) -> None:
     for warning in result.warnings:
         click.echo(visible(f"Note: {warning}."), err=True)
     click.echo(visible(f"Wrote {asked.output}"))
+
+
+@contextmanager
+def _sole(asked: AuditOptions, *, embedded: bool) -> Iterator[None]:
+    """Hold the evidence's file alone, and see that the state beside it, if there may be one, is to go on from."""
+    from audit.atomic_write import locked
+    from audit.model.features.saved_batches import require_state
+
+    with locked(asked.output):
+        if not embedded:
+            require_state(_state_of(asked.output), resume=asked.resume)
+        yield
+
+
+def _state_of(evidence: Path) -> Path:
+    return evidence.with_name(evidence.name + ".state")
 
 
 def _settings(asked: AuditOptions, rare: RareOptions, seed: int, device: str = "cpu") -> "Settings":
@@ -244,8 +258,6 @@ def _model(
     device = ranks.device(device) if ranks else device
     checkpoint, notes = describe_checkpoint(loaded)
     saved = _saved(asked, model, rows.seed, checkpoint.sha256, device.type)
-    if is_first():
-        saved.require()
     data = rows.limit(SourceOptions.of(options).open("audit", model.architecture(asked.subject)))
     encoder = Encoder(
         loaded.module.to(device),
@@ -290,7 +302,7 @@ def _saved(asked: AuditOptions, model: ModelOptions, seed: int, sha256: str, dev
             *(asked.batch_size, asked.passes),
         ]
     )
-    return SavedBatches(asked.output.with_name(asked.output.name + ".state"), request, resume=asked.resume)
+    return SavedBatches(_state_of(asked.output), request, resume=asked.resume)
 
 
 def _embeddings(asked: AuditOptions, options: Mapping[str, object]) -> "AuditResult":

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -92,11 +92,7 @@ class Ranks:
         try:
             distributed.gather_object(str(path), found, dst=0)
         except RuntimeError:
-            if self.rank:
-                raise SystemExit(1) from None  # the first has told why
-            raise IreneError(
-                "A process of torchrun ended before its rows were read. No evidence was written; run the command again."
-            ) from None
+            raise _lost(self.rank) from None
         if found is None:
             raise SystemExit(0)
         each = [mine, *(unpacked(Path(one).read_bytes()) for one in found[1:])]
@@ -106,15 +102,28 @@ class Ranks:
         return each
 
 
+def _lost(rank: int) -> BaseException:
+    """Return what a process raises when another has ended: the first tells it, for any other the first has told why."""
+    if rank:
+        return SystemExit(1)
+    return IreneError(
+        "A process of torchrun ended before its rows were read. No evidence was written; run the command again."
+    )
+
+
 @contextmanager
-def torchrun() -> Iterator[Ranks | None]:
+def torchrun(held: AbstractContextManager[object] | None = None) -> Iterator[Ranks | None]:
     """Yield this process among those of torchrun, or None where it is the only one.
 
     What goes wrong in any is told by the first.
+
+    Args:
+        held: What the first process alone enters, and no process goes on before: a lock, or a look at what is there.
     """
-    rank, size = _rank(), process_count()
+    rank, size, held = _rank(), process_count(), held or nullcontext()
     if size == 1:
-        yield None
+        with held:
+            yield None
         return
     try:
         distributed.init_process_group("gloo", timeout=PATIENCE)
@@ -125,8 +134,14 @@ def torchrun() -> Iterator[Ranks | None]:
         ) from None
     try:
         with ExitStack() as stack:
-            named = [str(stack.enter_context(shared_files())) if rank == 0 else ""]
-            distributed.broadcast_object_list(named)
+            named = [""]
+            if rank == 0:
+                stack.enter_context(held)
+                named = [str(stack.enter_context(shared_files()))]
+            try:
+                distributed.broadcast_object_list(named)
+            except RuntimeError:
+                raise _lost(rank) from None
             ranks = Ranks(rank, size, stack.enter_context(named_in(Path(named[0]))))
             try:
                 yield ranks

@@ -55,6 +55,22 @@ class Given:
     """Whether it changed its inputs in place."""
 
 
+def require_state(folder: Path, *, resume: bool) -> None:
+    """Raise a CheckpointError where there is no state to go on from, or where a new pass would mix with one.
+
+    Of several processes the first is to look, before any of them writes.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise CheckpointError(f"{folder} is no folder, and the state of this audit would be one. Remove it.")
+    there = bool(_found(folder))
+    if resume and not there:
+        raise CheckpointError(f"No state {folder} to go on from. Leave --resume out to begin.")
+    if there and not resume:
+        raise CheckpointError(
+            f"{folder} is the state of an audit that did not end. Go on with --resume, or remove it to begin anew."
+        )
+
+
 class SavedBatches:
     """The state of a pass. Batches are kept by their place among all, so any number of processes may go on."""
 
@@ -67,21 +83,9 @@ class SavedBatches:
         self._widths: dict[str, int] = {}
         self._bytes, self._since = 0, time.monotonic()
 
-    def require(self) -> None:
-        """Raise a CheckpointError where there is no state to go on from, or where a new pass would mix with one."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise CheckpointError(f"{self.folder} is no folder, and the state of this audit would be one. Remove it.")
-        if self._resume and not self._found():
-            raise CheckpointError(f"No state {self.folder} to go on from. Leave --resume out to begin.")
-        if not self._resume and self._found():
-            raise CheckpointError(
-                f"{self.folder} is the state of an audit that did not end. Go on with --resume, or remove it to begin "
-                "anew."
-            )
-
     def __enter__(self) -> "SavedBatches":
         """See what there is."""
-        self._files, self._since = self._found() if self._resume else [], time.monotonic()
+        self._files, self._since = _found(self.folder) if self._resume else [], time.monotonic()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -135,7 +139,7 @@ class SavedBatches:
 
     def remedy(self) -> str:
         """Return what a pass that did not end left, in a sentence; empty if nothing."""
-        if not self._found():
+        if not _found(self.folder):
             return ""
         return (
             f"What the model gave so far is in {self.folder}, which holds representations of your rows: go on with "
@@ -144,16 +148,10 @@ class SavedBatches:
 
     def remove(self) -> None:
         """Take the state away."""
-        for one in self._found():
+        for one in _found(self.folder):
             one.path.unlink(missing_ok=True)
         with suppress(OSError):  # it is not there, or holds what is not ours
             self.folder.rmdir()
-
-    def _found(self) -> list["_File"]:
-        """Return the files of the state, in the order of their batches."""
-        there = [*self.folder.iterdir()] if self.folder.is_dir() else []
-        named = [(match, path) for path in there if (match := NAME.fullmatch(path.name))]
-        return sorted(_File(int(match[1]), int(match[2]), path) for match, path in named)
 
     def _file_of(self, place: int) -> Path | None:
         before = bisect(self._files, place, key=lambda one: one.first)
@@ -196,6 +194,13 @@ class SavedBatches:
         return CheckpointError(
             f"{self.folder} is the state of an audit with other {what}. Give the same, or remove it to begin anew."
         )
+
+
+def _found(folder: Path) -> list[_File]:
+    """Return the files of a state, in the order of their batches."""
+    there = [*folder.iterdir()] if folder.is_dir() else []
+    named = [(match, path) for path in there if (match := NAME.fullmatch(path.name))]
+    return sorted(_File(int(match[1]), int(match[2]), path) for match, path in named)
 
 
 def _is_same(before: Floats, now: Floats) -> bool:

@@ -18,7 +18,7 @@ from audit.errors import IreneError
 from audit.parallel.ranks import is_first
 
 MODEL = """
-import os, signal
+import os, signal, time
 import numpy as np
 import torch
 from torch import nn
@@ -28,6 +28,8 @@ from audit.model.features import saved_batches
 
 if "SAVES" in os.environ:
     saved_batches.SECONDS = 0
+if "LATE" in os.environ and os.environ["RANK"] == "0":
+    time.sleep(5)
 
 class Net(nn.Module):
     def __init__(self):
@@ -155,13 +157,26 @@ def test_what_goes_wrong_in_the_second_process_is_one_line_of_the_first(folder: 
 
 
 @pytest.mark.slow
+def test_no_process_adds_to_the_state_of_an_audit_that_is_not_gone_on_with(folder: Path) -> None:
+    state = folder / "left.json.state"
+    state.mkdir()
+    (state / "0-3.safetensors").write_bytes(b"another's")
+    first, second = audited(folder, 2, output="left.json", SAVES="1")
+    assert (first.returncode, second.returncode) == (1, 1)
+    (told,) = (line for line in first.stderr.splitlines() if line.startswith("Error"))
+    assert told.startswith("Error: left.json.state is the state of an audit that did not end.")
+    assert "Error" not in second.stderr and "Traceback" not in second.stderr
+    assert [path.name for path in state.iterdir()] == ["0-3.safetensors"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_an_audit_of_which_a_process_was_lost_goes_on_where_it_was(
     processes: int, folder: Path, alone: subprocess.CompletedProcess[str]
 ) -> None:
     name = f"lost-{processes}.json"
     state = folder / f"{name}.state"
-    first, second = audited(folder, 2, output=name, SAVES="1", DIES_AT="4")
+    first, second = audited(folder, 2, output=name, SAVES="1", DIES_AT="4", LATE="1")  # the second has saved by then
     assert (first.returncode, second.returncode) == (1, -9)
     (told,) = (line for line in first.stderr.splitlines() if line.startswith("Error"))
     assert told == (

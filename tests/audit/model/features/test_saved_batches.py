@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from audit.data.labelled import LabelledData, labelled
 from audit.errors import CheckpointError, DataError
 from audit.model.features import saved_batches
-from audit.model.features.saved_batches import Given, SavedBatches
+from audit.model.features.saved_batches import Given, SavedBatches, require_state
 from audit.model.forward import Encoder
 from audit.model.representations import extract
 
@@ -45,7 +45,7 @@ def test_what_was_kept_is_found_again_and_goes_when_it_is_not_needed(
     monkeypatch.setattr(saved_batches, "SECONDS", 60)
     monkeypatch.setattr(saved_batches, "BYTES", 0)
     saved = SavedBatches(kept(tmp_path / "a.state"), "asked", resume=True)
-    saved.require()
+    require_state(saved.folder, resume=True)
     with saved:
         for place in (0, 1, 2, 5):
             found = saved.find(place, range(4), OWN)
@@ -85,15 +85,15 @@ def test_a_state_of_other_rows_or_of_another_request_is_refused(tmp_path: Path) 
 def test_a_state_that_is_not_there_and_one_that_would_be_mixed_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "a.state"
     with pytest.raises(CheckpointError, match=r"^No state .*a\.state to go on from\. Leave --resume out to begin\.$"):
-        SavedBatches(folder, "asked", resume=True).require()
+        require_state(folder, resume=True)
     folder.mkdir()
-    SavedBatches(folder, "asked").require()  # nothing is in it
+    require_state(folder, resume=False)  # nothing is in it
     kept(folder)
     with pytest.raises(CheckpointError, match=r"is the state of an audit that did not end\. Go on with --resume, or"):
-        SavedBatches(folder, "asked").require()
+        require_state(folder, resume=False)
     (tmp_path / "b.state").write_text("")
     with pytest.raises(CheckpointError, match=r"b\.state is no folder, and the state of this audit would be one\. Rem"):
-        SavedBatches(tmp_path / "b.state", "asked").require()
+        require_state(tmp_path / "b.state", resume=False)
 
 
 @pytest.mark.parametrize("content", ["cut", "text", "empty", "layers", "numbers", "rows"])
