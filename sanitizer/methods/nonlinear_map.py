@@ -47,8 +47,6 @@ HELD_OUT = 5000
 """Rows, at most, that say how wide a map may be; a quarter of all where they are fewer."""
 TASK_WEIGHT = 10.0
 """Of the task's loss in nats, towards the model's own answers, beside the share of what is kept."""
-ALIKE_WEIGHT = 3.0
-"""Of how much less or more alike vectors are than they were, beside whether people, if named, are recognised."""
 RATE = 3e-3
 """Of Adam; falls to 0 along a cosine."""
 READ_BACK = 1e-3
@@ -316,7 +314,7 @@ class _Fit:
             return lost + TASK_WEIGHT * functional.kl_div(said, meant, reduction="batchmean", log_target=True)
         found, wanted = similarities(back), similarities(z)
         apart = ~torch.eye(len(wanted), dtype=torch.bool, device=wanted.device)
-        lost = lost + ALIKE_WEIGHT * (found - wanted)[apart].square().mean() / wanted[apart].var().clamp_min(TINY)
+        lost = lost + (found - wanted)[apart].square().mean() / wanted[apart].var().clamp_min(TINY)
         return lost if self.rows.person is None else lost + contrastive(found, self.rows.person[some])
 
 
