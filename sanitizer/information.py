@@ -4,16 +4,15 @@ Both run in float32 or better under autocast: half precision gives NaN.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 TINY = 1e-12
-NARROW, WIDE = (0.03, 0.1, 0.3), (0.3, 1.0, 3.0)
-"""Bandwidths of RBF kernels, as multiples of the median squared distance on the batch. Narrow ones see what tables of
-categories hold, wide ones are led astray less by few rows of smooth features."""
+BANDWIDTHS = (0.03, 0.1, 0.3)
+"""Of the RBF kernels, as multiples of the median squared distance on the batch."""
 ROWS_PER_DIRECTION = 8
 """Whitening keeps at most one direction for so many rows of the batch."""
 
@@ -50,33 +49,29 @@ def by_class(measure: Callable[[Tensor, Tensor], Tensor], z: Tensor, v: Tensor, 
     return torch.stack(parts).sum() if parts else z.sum() * 0
 
 
-def explained_share(
-    z: Tensor, v: Tensor, *, k: int, ridge: float, kernels: Sequence[tuple[float, ...]] = (NARROW,)
-) -> Tensor:
-    """Return the share of v's variance that kernel ridge regression on z explains, on average over the regressions.
+def explained_share(z: Tensor, v: Tensor, *, k: int, ridge: float) -> Tensor:
+    """Return the share of v's variance that kernel ridge regression on z explains.
 
-    Each regression is solved exactly on every batch, so no adversary lags behind the encoder. Its
-    kernel is the mean of RBF kernels at some bandwidths and a linear one, centred; z is whitened by its
+    The regression is solved exactly on every batch, so no adversary lags behind the encoder. The
+    kernel is the mean of RBF kernels at three bandwidths and a linear one, centred; z is whitened by its
     own batch first, since attackers whiten too. In [0, 1]; above 0 for independent v, by overfitting.
 
-    Features are (n, d), labels of k classes (n,) int64, the ridge is a share of n, and each kernel has its bandwidths.
+    Features are (n, d), labels of k classes (n,) int64, and the ridge is a share of n.
     """
     n = len(z)
     white = whiten(z.double())  # float32 cannot factor the kernel of real features
     squared = torch.cdist(white, white).square()
     scale = squared.detach().median().clamp_min(TINY)
-    linear = white @ white.T / white.shape[1]
-    target = functional.one_hot(v, k).to(white.dtype)
+    kernel = torch.stack([torch.exp(-squared / (2 * width * scale)) for width in BANDWIDTHS]).mean(dim=0)
+    kernel = kernel + white @ white.T / white.shape[1]
+    kernel = kernel - kernel.mean(dim=0, keepdim=True) - kernel.mean(dim=1, keepdim=True) + kernel.mean()
+    target = functional.one_hot(v, k).to(kernel.dtype)
     target = target - target.mean(dim=0)
+    damped = kernel + ridge * n * torch.eye(n, dtype=kernel.dtype, device=kernel.device)
+    residual = ridge * n * torch.linalg.solve(damped, target)
     total = target.square().sum()
-    shares = []
-    for bandwidths in kernels:
-        kernel = torch.stack([torch.exp(-squared / (2 * width * scale)) for width in bandwidths]).mean(dim=0) + linear
-        kernel = kernel - kernel.mean(dim=0, keepdim=True) - kernel.mean(dim=1, keepdim=True) + kernel.mean()
-        damped = kernel + ridge * n * torch.eye(n, dtype=kernel.dtype, device=kernel.device)
-        residual = ridge * n * torch.linalg.solve(damped, target)
-        shares.append((total - (target * residual).sum()) / total.clamp_min(TINY))
-    return torch.stack(shares).mean().float()  # 0 for a batch of one class
+    share: Tensor = (total - (target * residual).sum()) / total.clamp_min(TINY)
+    return share.float()  # 0 for a batch of one class
 
 
 def whiten(z: Tensor, *, shrinkage: float = 1e-4) -> Tensor:

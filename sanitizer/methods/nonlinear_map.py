@@ -1,8 +1,8 @@
 """A map to few dimensions that is not linear: a continuous release that keeps what is named, or how alike vectors are.
 
 The encoder stays as it is. A linear map with a residual network beside it is fitted to its features, which narrows them
-to r dimensions. It is trained against kernel ridge regressions of v, one of narrow and one of wide kernels,
-solved in closed form at each step within each predicted class, and towards what is kept: a solved linear decoder of the
+to r dimensions. It is trained against a kernel ridge regression of v, solved
+in closed form at each step within each predicted class, and towards what is kept: a solved linear decoder of the
 narrow features should give back the scores of the retained attributes and of the task, and the principal coordinates
 of z; without a task, vectors should be as alike as they were, and people, if named, recognisable. Noise on its inputs
 keeps the network from learning the training rows by heart. A linear map takes the r dimensions back to full width, so
@@ -31,7 +31,7 @@ from audit.errors import IreneError, is_share, require_number
 from audit.evidence.method_card import MethodCard
 from audit.evidence.verdict import LIMIT
 from audit.model.maps.residual_map import PARTS, ResidualMap
-from sanitizer.information import NARROW, TINY, WIDE, by_class, explained_share
+from sanitizer.information import TINY, by_class, explained_share
 from sanitizer.methods.base import OF_CLASSES, Objective, Rows, Setting
 from sanitizer.methods.codebook import Classifier, classifier
 from sanitizer.methods.low_rank import kept_coordinates, require_rank
@@ -63,8 +63,8 @@ class NonlinearMap:
     """Settings of the map."""
 
     tasks: ClassVar = OF_CLASSES
-    weight: float = 60.0
-    """Of the share of v's variance that the solved heads explain, beside the share of what is kept that is lost."""
+    weight: float = 30.0
+    """Of the share of v's variance that the solved head explains, beside the share of what is kept that is lost."""
     rank: int | None = None
     """Dimensions that pass; None: as many as the rows allow for a leak of the limit, if it were linear (`dimensions`),
     halved while held-out rows leak more than half of that, beyond their noise."""
@@ -75,7 +75,7 @@ class NonlinearMap:
     noise: float = 0.3
     """Deviation of the noise on the network's inputs in training, whose mean variance is 1."""
     ridge: float = 3e-3
-    """Regularisation of the solved heads, as a share of their rows."""
+    """Regularisation of the solved head, as a share of its rows."""
     keep_weight: float = 16.0
     """Weight of the scores of what is kept beside the principal coordinates of z, in shares of their variance."""
     conditional: bool = True
@@ -295,9 +295,9 @@ class _Fit:
 
     def _leak(self, u: Tensor, some: Tensor) -> Tensor:
         strata = None if self.strata is None else self.strata[some]
-        explained = partial(explained_share, ridge=self.settings.ridge, kernels=(NARROW, WIDE))
         shares = [
-            by_class(partial(explained, k=k), u, self.rows.v[name][some], strata) for name, k in self.private.items()
+            by_class(partial(explained_share, k=k, ridge=self.settings.ridge), u, self.rows.v[name][some], strata)
+            for name, k in self.private.items()
         ]
         return torch.stack(shares).sum()
 
