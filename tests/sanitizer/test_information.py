@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sanitizer.information import NARROW, WIDE, explained_share, mutual_information, whiten
+from sanitizer.information import explained_share, mutual_information, whiten
 
 
 def confident(labels: Tensor, k: int, confidence: float = 1.0) -> Tensor:
@@ -124,22 +124,6 @@ def test_following_its_gradient_removes_the_leak() -> None:
         explained_share(z, v, k=2, ridge=1e-2).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert explained_share(z.detach(), v, k=2, ridge=1e-2).item() < 0.5 * before
-
-
-def test_wide_kernels_are_led_astray_less_by_few_rows_and_narrow_ones_see_what_is_finer() -> None:
-    z, v = planted()
-    shuffled = v[torch.randperm(len(v), generator=torch.Generator().manual_seed(1))]
-    cells = ((z[:, 0] * 4).floor() + (z[:, 1] * 4).floor()).long() % 2  # a chequerboard of 16 fields in the middle
-    told = {
-        (name, kernels): explained_share(z[:, :2], labels, k=2, ridge=3e-3, kernels=kernels).item()
-        for name, labels in (("none", shuffled), ("cells", cells))
-        for kernels in ((NARROW,), (WIDE,), (NARROW, WIDE))
-    }
-    assert told["none", (WIDE,)] < 0.6 * told["none", (NARROW,)]
-    assert told["cells", (NARROW,)] > 1.5 * told["cells", (WIDE,)]
-    for name in ("none", "cells"):
-        both = (told[name, (NARROW,)] + told[name, (WIDE,)]) / 2
-        assert told[name, (NARROW, WIDE)] == pytest.approx(both, abs=1e-6)
 
 
 def test_a_batch_of_one_class_explains_nothing() -> None:
