@@ -149,9 +149,9 @@ def torchrun(held: AbstractContextManager[object] | None = None) -> Iterator[Ran
                 if rank == 0:
                     raise
                 ranks.gathered(error)
-            except KeyboardInterrupt:  # Ctrl-C, or SIGTERM of a torchrun of which another process has ended
-                if rank == 0:
-                    raise
-                raise SystemExit(1) from None  # the first has told
+    except KeyboardInterrupt:  # Ctrl-C, or SIGTERM of a torchrun of which another process has ended
+        if rank == 0:
+            raise
+        raise SystemExit(1) from None  # the first has told
     finally:
         distributed.destroy_process_group()
